@@ -1,0 +1,15 @@
+"""What the documents show as examples in more than one message."""
+
+from pydantic.config import JsonDict
+
+BLOB: JsonDict = {
+    "key": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "media_type": "image/jpeg",
+    "bytes": 829183,
+}
+PIPELINE: JsonDict = {
+    "operations": [{"op": "grayscale"}],
+    "output": {"format": "webp", "quality": 80},
+}
+JOB_ID = "0196f7a3c5d87b1e9a4c2f60d1e8b357"
+TIME = "2026-01-31T12:00:00Z"

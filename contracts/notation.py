@@ -1,0 +1,78 @@
+"""Operations as a person writes them in a query: `resize:width=720,fit=cover`, `rotate:90`.
+
+The grammar is derived from the models, so a new operation needs nothing here:
+
+    operation = name [ ":" fields ]
+    fields    = value | field "=" value *( "," field "=" value )
+
+A lone value stands for the operation's first field.
+"""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from contracts.errors import InvalidOperation
+from contracts.operations import Operation, Output, Pipeline
+
+_OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
+_MODELS = {model.model_fields["op"].default: model for model in get_args(get_args(Operation)[0])}
+
+
+def parse_operation(text: str) -> Operation:
+    """The operation that `text` writes down.
+
+    Raises InvalidOperation, naming the operation and the field.
+    """
+    name, colon, rest = text.partition(":")
+    if name not in _MODELS:
+        known = ", ".join(_MODELS)
+        raise InvalidOperation(f"{name[:40]!r} is not an operation; there are: {known}.")
+    fields: dict[str, Any] = {"op": name}
+    for part in rest.split(",") if colon else []:
+        field, equals, value = part.partition("=")
+        if not equals:
+            field, value = _first_field(name), part
+        if field in fields:
+            raise InvalidOperation(f"{name}: {field[:40]!r} is given twice.")
+        fields[field] = value
+    try:
+        return _OPERATION.validate_python(fields)
+    except ValidationError as exc:
+        raise InvalidOperation(f"{name}: {explain(exc, skip=1)}") from exc
+
+
+def parse_pipeline(
+    operations: Sequence[str], format: str | None = None, quality: str | None = None
+) -> Pipeline:
+    """The pipeline that a query's `op`, `format` and `quality` write down.
+
+    Raises InvalidOperation.
+    """
+    output: dict[str, Any] = {}
+    if format is not None:
+        output["format"] = format
+    if quality is not None:
+        output["quality"] = quality
+    try:
+        parsed = Output.model_validate(output)
+    except ValidationError as exc:
+        raise InvalidOperation(f"output: {explain(exc)}") from exc
+    try:
+        return Pipeline(operations=tuple(map(parse_operation, operations)), output=parsed)
+    except ValidationError as exc:
+        raise InvalidOperation(explain(exc)) from exc
+
+
+def explain(error: ValidationError, *, skip: int = 0) -> str:
+    """What is wrong, a clause a field, in a sentence; `skip` leading places are not named."""
+    clauses = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
+        place = ".".join(str(part)[:40] for part in item["loc"][skip:])
+        clauses.append(f"{place}: {item['msg']}" if place else item["msg"])
+    return "; ".join(clauses)[:600] + "."
+
+
+def _first_field(name: str) -> str:
+    return next((field for field in _MODELS[name].model_fields if field != "op"), "value")
