@@ -1,0 +1,277 @@
+"""The AsyncAPI document of the whole suite, made from the contracts.
+
+FastStream's own generator knows what a broker subscribes to and nothing of replies, so this takes
+its place as the applications' specification factory; a test holds it against what the imaging
+service really subscribes to. Follows https://www.asyncapi.com/docs/reference/specification/v3.0.0.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from faststream.asgi.handlers import HttpHandler
+from faststream.specification.base import Specification, SpecificationFactory
+from pydantic.json_schema import models_json_schema
+
+from contracts.errors import Failure
+from contracts.imaging import METHODS
+from contracts.jobs import EVENTS, JOBS, JobEvent, JobRequest
+from contracts.message import Message
+from contracts.methods import GROUP, Method, Transport
+
+Document = dict[str, Any]
+
+_TRANSPORTS = {
+    Transport.CHANNEL: "Every worker hears it and the first to claim it does it. Nobody there: "
+    "refused at once. A worker that dies loses it.",
+    Transport.LIST: "One worker takes it. No live worker: refused at once. A worker that dies "
+    "loses it.",
+    Transport.STREAM: "One worker of the group takes it, and another takes it over if that one "
+    "dies before the deadline. No live worker: refused at once.",
+}
+
+_REQUEST_HEADERS = {
+    "correlation_id": "The caller's correlation id; in every log line on both sides.",
+    "reply_to": "The channel that the reply goes to.",
+    "content-type": "application/json",
+    "x-deadline": "Unix time in milliseconds after which nobody waits for the answer.",
+}
+_REPLY_HEADERS = {
+    "correlation_id": "The request's correlation id.",
+    "content-type": "application/json",
+    "x-outcome": "ok, or failed: then the body is a Failure.",
+    "x-worker": "The name of the worker that answered.",
+    "x-queue-ms": "Milliseconds that the request waited for a slot.",
+    "x-work-ms": "Milliseconds that it had one.",
+}
+_EVENT_HEADERS = {"correlation_id": "The job's id.", "content-type": "application/json"}
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """A stream beside the methods: what it carries, and who writes and reads it."""
+
+    name: str
+    address: str
+    message: type[Message]
+    senders: Sequence[str]
+    receivers: Sequence[str]
+    group: str | None
+    summary: str
+
+
+_STREAMS = (
+    _Stream(
+        "jobs", JOBS, JobRequest, ["gateway"], ["imaging"], GROUP,
+        "Accepted jobs, each done by one worker of the group and deleted when it has ended.",
+    ),
+    _Stream(
+        "events", EVENTS, JobEvent, ["gateway", "imaging"], ["gateway"], None,
+        "Every change of every job, for every gateway process; trimmed.",
+    ),
+)  # fmt: skip
+
+
+def suite_document() -> Document:
+    """Both services, every address, requests with their replies, headers and examples."""
+    channels: Document = {"replies": _replies()}
+    operations: Document = {}
+    for method in METHODS:
+        for transport in Transport:
+            name = f"{_short(method)}-{transport}"
+            channels[name] = _channel(
+                method.address(transport), transport, method.request, _TRANSPORTS[transport],
+                GROUP if transport is Transport.STREAM else None,
+            )  # fmt: skip
+            reply = _reply(method)
+            operations[f"imaging.{name}.receive"] = _operation("receive", name, method, reply)
+            operations[f"gateway.{name}.send"] = _operation("send", name, method, reply)
+    for stream in _STREAMS:
+        channels[stream.name] = _channel(
+            stream.address, Transport.STREAM, stream.message, stream.summary, stream.group
+        )
+        for action, services in (("send", stream.senders), ("receive", stream.receivers)):
+            for service in services:
+                operations[f"{service}.{stream.name}.{action}"] = {
+                    "action": action,
+                    "summary": f"The {service} service: {action} {stream.message.__name__}.",
+                    "channel": _ref("channels", stream.name),
+                    "messages": [
+                        _ref("channels", stream.name, "messages", stream.message.__name__)
+                    ],
+                }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Darkroom",
+            "version": "0.1.0",
+            "description": "An HTTP gateway and imaging workers that talk over Redis. Messages "
+            "are JSON in FastStream's binary envelope, which holds the headers; in a stream "
+            "entry it is the field `__data__`.",
+        },
+        "defaultContentType": "application/json",
+        "servers": {"redis": {"host": "localhost:6379", "protocol": "redis"}},
+        "channels": channels,
+        "operations": operations,
+        "components": _components(),
+    }
+
+
+def _components() -> Document:
+    requests = [method.request for method in METHODS]
+    replies = [*(method.reply for method in METHODS), Failure]
+    events = [stream.message for stream in _STREAMS]
+    everything = [*requests, *replies, *events]
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in everything],
+        ref_template="#/components/schemas/{model}",
+    )
+    messages = {
+        model.__name__: _message(model, headers)
+        for models, headers in (
+            (requests, "RequestHeaders"),
+            (replies, "ReplyHeaders"),
+            (events, "EventHeaders"),
+        )
+        for model in models
+    }
+    return {
+        "messages": messages,
+        "schemas": {
+            "RequestHeaders": _headers(_REQUEST_HEADERS, ["correlation_id", "reply_to"]),
+            "ReplyHeaders": _headers(_REPLY_HEADERS, ["correlation_id", "x-outcome", "x-worker"]),
+            "EventHeaders": _headers(_EVENT_HEADERS, ["correlation_id"]),
+            **_as_asyncapi(schemas["$defs"]),
+        },
+    }
+
+
+def _message(model: type[Message], headers: str) -> Document:
+    examples = model.model_json_schema()["examples"]
+    return {
+        "name": model.__name__,
+        "title": model.__name__,
+        "summary": (model.__doc__ or "").strip(),
+        "contentType": "application/json",
+        "headers": _ref("components", "schemas", headers),
+        "correlationId": {"location": "$message.header#/correlation_id"},
+        "payload": _ref("components", "schemas", model.__name__),
+        "examples": [{"payload": example} for example in examples],
+    }
+
+
+def _headers(described: Mapping[str, str], required: Sequence[str]) -> Document:
+    return {
+        "type": "object",
+        "properties": {
+            name: {"type": "string", "description": text} for name, text in described.items()
+        },
+        "required": list(required),
+    }
+
+
+def _channel(
+    address: str, transport: Transport, carries: type[Message], text: str, group: str | None
+) -> Document:
+    redis = {"type": str(transport), **({"group": group} if group else {})}
+    return {
+        "address": address,
+        "description": text,
+        "messages": {carries.__name__: _ref("components", "messages", carries.__name__)},
+        "x-redis": redis,
+    }
+
+
+def _replies() -> Document:
+    names = [*(method.reply.__name__ for method in METHODS), Failure.__name__]
+    return {
+        "address": None,
+        "description": "A reply channel is named by its request, in the header `reply_to`.",
+        "messages": {name: _ref("components", "messages", name) for name in names},
+        "x-redis": {"type": str(Transport.CHANNEL)},
+    }
+
+
+def _reply(method: Method[Any, Any]) -> Document:
+    names = (method.reply.__name__, Failure.__name__)
+    return {
+        "address": {"location": "$message.header#/reply_to"},
+        "channel": _ref("channels", "replies"),
+        "messages": [_ref("channels", "replies", "messages", name) for name in names],
+    }
+
+
+def _operation(action: str, channel: str, method: Method[Any, Any], reply: Document) -> Document:
+    does = "answers" if action == "receive" else "calls"
+    service = "imaging" if action == "receive" else "gateway"
+    return {
+        "action": action,
+        "summary": f"The {service} service {does} {method.name}.",
+        "channel": _ref("channels", channel),
+        "messages": [_ref("channels", channel, "messages", method.request.__name__)],
+        "reply": reply,
+    }
+
+
+def _short(method: Method[Any, Any]) -> str:
+    return method.name.rpartition(".")[-1]
+
+
+def _ref(*path: str) -> Document:
+    return {"$ref": "#/" + "/".join(path)}
+
+
+def _as_asyncapi(schema: Any) -> Any:
+    """A JSON Schema of pydantic's as AsyncAPI has it, where `discriminator` is a plain name."""
+    if isinstance(schema, list):
+        return [_as_asyncapi(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: value["propertyName"]
+        if key == "discriminator" and isinstance(value, dict)
+        else _as_asyncapi(value)
+        for key, value in schema.items()
+    }
+
+
+class SuiteDocument(Specification):
+    """The document in the shapes that FastStream's command line asks for."""
+
+    title = "Darkroom"
+
+    def to_jsonable(self) -> Document:
+        """As JSON values."""
+        return suite_document()
+
+    def to_json(self) -> str:
+        """As JSON."""
+        return json.dumps(suite_document(), ensure_ascii=False)
+
+    def to_yaml(self) -> str:
+        """As YAML."""
+        return yaml.safe_dump(suite_document(), sort_keys=False, allow_unicode=True, width=100)
+
+
+class SuiteSpecification(SpecificationFactory):
+    """What an application is given as its `specification`: the suite's, whichever service asks."""
+
+    title = "Darkroom"
+    description = None
+    version = "0.1.0"
+    contact = None
+    license = None
+
+    def add_broker(self, broker: Any, /) -> "SuiteSpecification":
+        """Nothing to add: the contracts name every address."""
+        return self
+
+    def add_http_route(self, path: str, handler: HttpHandler) -> "SuiteSpecification":
+        """Nothing to add: OpenAPI has the routes."""
+        return self
+
+    def to_specification(self) -> Specification:
+        """The suite's document."""
+        return SuiteDocument()

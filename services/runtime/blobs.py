@@ -1,0 +1,139 @@
+"""Image bytes, kept out of messages: put them here and send the claim check.
+
+A blob is a Redis hash with its bytes, its media type and, for an image, what the decoder said of
+it; it goes by itself when its time has run out. The gateway reaches it from its event loop, a pool
+process from plain code, so there are two classes for one layout. Images that clients sent and
+renditions that workers made are kept apart.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+from redis import Redis as BlockingRedis
+from redis.asyncio import Redis
+
+from contracts.imaging import Blob
+from contracts.message import Message
+
+_UNKNOWN = "application/octet-stream"
+_DATA, _MEDIA_TYPE, _SIZE, _NOTE = b"data", b"media_type", b"bytes", b"note"
+
+
+class Kind(StrEnum):
+    """What a store holds."""
+
+    IMAGE = "image"
+    RENDITION = "rendition"
+
+
+@dataclass(frozen=True)
+class StoredBlob:
+    """A blob with what was noted about it."""
+
+    blob: Blob
+    note: bytes = b""
+
+
+def digest(data: bytes) -> str:
+    """The key of a blob that stands for its own bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _name(kind: Kind, key: str) -> str:
+    return f"darkroom:{kind}:{key}"
+
+
+def _fields(data: bytes, media_type: str, note: Message | None) -> dict[Any, Any]:
+    fields = {_DATA: data, _MEDIA_TYPE: media_type.encode(), _SIZE: str(len(data)).encode()}
+    return fields if note is None else {**fields, _NOTE: note.model_dump_json().encode()}
+
+
+def _stored(key: str, row: Mapping[bytes, bytes | None]) -> StoredBlob | None:
+    media_type, size = row[_MEDIA_TYPE], row[_SIZE]
+    if media_type is None or size is None:
+        return None
+    blob = Blob(key=key, media_type=media_type.decode(), bytes=int(size))
+    return StoredBlob(blob, row[_NOTE] or b"")
+
+
+_ABOUT = [_MEDIA_TYPE, _SIZE, _NOTE]
+
+
+class Blobs:
+    """A store, for an event loop."""
+
+    def __init__(self, redis: Redis, kind: Kind) -> None:
+        self._redis = redis
+        self._kind = kind
+
+    async def put(
+        self, data: bytes, media_type: str, *, key: str, ttl: int, note: Message | None = None
+    ) -> Blob:
+        """Keep `data` for `ttl` seconds."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(_name(self._kind, key), mapping=_fields(data, media_type, note))
+            pipe.expire(_name(self._kind, key), ttl)
+            await pipe.execute()
+        return Blob(key=key, media_type=media_type, bytes=len(data))
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes, or None when there are none (any more)."""
+        return cast(bytes | None, await self._redis.hget(_name(self._kind, key), _DATA))
+
+    async def find(self, key: str, *, ttl: int | None = None) -> StoredBlob | None:
+        """What is known of a blob, without its bytes; with `ttl`, it lives so long at least."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(_name(self._kind, key), _ABOUT)
+            if ttl is not None:
+                pipe.expire(_name(self._kind, key), ttl, gt=True)
+            row, *_ = await pipe.execute()
+        return _stored(key, dict(zip(_ABOUT, row, strict=True)))
+
+    async def keep(self, data: bytes, *, ttl: int) -> StoredBlob:
+        """Keep `data` under its digest for `ttl` seconds at least, and send it only if it's new."""
+        key = digest(data)
+        stored = await self.find(key, ttl=ttl)
+        return stored or StoredBlob(await self.put(data, _UNKNOWN, key=key, ttl=ttl))
+
+    async def describe(self, blob: Blob, media_type: str, note: Message) -> Blob:
+        """Say what has been found out about a blob."""
+        fields: dict[Any, Any] = {_MEDIA_TYPE: media_type, _NOTE: note.model_dump_json()}
+        await self._redis.hset(_name(self._kind, blob.key), mapping=fields)
+        return blob.model_copy(update={"media_type": media_type})
+
+    async def delete(self, key: str) -> bool:
+        """Drop a blob; whether there was one."""
+        return bool(await self._redis.unlink(_name(self._kind, key)))
+
+
+class BlockingBlobs:
+    """The same, for a process without an event loop."""
+
+    def __init__(self, redis: BlockingRedis, kind: Kind) -> None:
+        self._redis = redis
+        self._kind = kind
+
+    def put(
+        self, data: bytes, media_type: str, *, key: str, ttl: int, note: Message | None = None
+    ) -> Blob:
+        """Keep `data` for `ttl` seconds."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(_name(self._kind, key), mapping=_fields(data, media_type, note))
+            pipe.expire(_name(self._kind, key), ttl)
+            pipe.execute()
+        return Blob(key=key, media_type=media_type, bytes=len(data))
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes, or None when there are none (any more)."""
+        return cast(bytes | None, self._redis.hget(_name(self._kind, key), _DATA))
+
+    def find(self, key: str, *, ttl: int) -> StoredBlob | None:
+        """What is known of a blob, which lives `ttl` seconds from now at least."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(_name(self._kind, key), _ABOUT)
+            pipe.expire(_name(self._kind, key), ttl, gt=True)
+            row, _ = pipe.execute()
+        return _stored(key, dict(zip(_ABOUT, row, strict=True)))

@@ -1,0 +1,198 @@
+"""The broker of a process: FastStream's, with one inbox, one pool and subscribers that last."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import structlog
+from faststream._internal.broker.registrator import Registrator
+from faststream._internal.endpoint.subscriber.call_item import CallsCollection
+from faststream.middlewares import AckPolicy
+from faststream.redis import ListSub, PubSub, RedisBroker, StreamSub
+from faststream.redis.configs import ConnectionState, RedisBrokerConfig, RedisConnectionState
+from faststream.redis.subscriber.config import (
+    RedisSubscriberConfig,
+    RedisSubscriberSpecificationConfig,
+)
+from faststream.redis.subscriber.specification import (
+    ChannelSubscriberSpecification,
+    ListSubscriberSpecification,
+    RedisSubscriberSpecification,
+    StreamSubscriberSpecification,
+)
+from redis.asyncio import Redis
+
+from contracts.methods import GROUP, Method, Transport
+from services.runtime.claims import ClaimMiddleware
+from services.runtime.connection import LOST, address_of, wait_for_redis
+from services.runtime.deadlines import DeadlineMiddleware
+from services.runtime.failures import FailureMiddleware
+from services.runtime.inbox import Inbox
+from services.runtime.presence import Presence, Report, new_worker_name
+from services.runtime.producer import InboxProducer
+from services.runtime.room import Room
+from services.runtime.settings import RuntimeSettings
+from services.runtime.streams import LastingStreamReader, LastingStreamSubscriber
+from services.runtime.subscribers import (
+    POLL,
+    LastingChannelSubscriber,
+    LastingListSubscriber,
+)
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[..., Any]
+SubscriberT = TypeVar(
+    "SubscriberT",
+    LastingChannelSubscriber,
+    LastingListSubscriber,
+    LastingStreamSubscriber,
+    LastingStreamReader,
+)
+
+
+class _GivenConnection(RedisConnectionState):
+    """FastStream's connection state around a client that the process has already."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__()
+        self._given = redis
+
+    async def connect(self) -> Redis:
+        self._client = self._given
+        self._connected = True
+        return self._given
+
+
+class Broker(RedisBroker):
+    """`broker.request(...)` as in FastStream; what is behind it is described in the decisions."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        settings: RuntimeSettings,
+        *,
+        room: int = 1,
+        report: Callable[[], Report] = dict,
+    ) -> None:
+        self.redis = redis
+        self.settings = settings
+        self.worker = new_worker_name()
+        self.inbox = Inbox(redis)
+        self.room = Room(room)
+        self._presence = Presence(redis, self.worker, settings, report=report)
+        self._served: list[str] = []
+        super().__init__(
+            specification_url=f"redis://{address_of(settings)}",
+            graceful_timeout=settings.graceful_timeout,
+            middlewares=(
+                FailureMiddleware.of(self.worker),
+                DeadlineMiddleware,
+                ClaimMiddleware.of(redis, self.worker),
+            ),
+            # Our middlewares and subscribers say what there is to say.
+            logger=None,  # type: ignore[arg-type]
+        )
+
+    def _make_connection_state(
+        self, connection_options: dict[str, Any], kwargs: dict[str, Any]
+    ) -> ConnectionState[Any]:
+        return _GivenConnection(self.redis)
+
+    def _make_producer(
+        self, connection_state: ConnectionState[Any], kwargs: dict[str, Any]
+    ) -> InboxProducer:
+        return InboxProducer(
+            self.redis,
+            self.inbox,
+            connection=connection_state,
+            parser=None,
+            decoder=None,
+            message_format=self.message_format,
+            serializer=kwargs.get("serializer"),
+        )
+
+    async def start(self) -> None:
+        """Wait for Redis, then listen for replies, serve, and say that this process is alive."""
+        while True:
+            await wait_for_redis(self.redis, self.settings)
+            try:
+                await self.inbox.start()
+                await super().start()
+                await self._presence.start(self._served)
+            except LOST:
+                await super().stop()
+            else:
+                return
+
+    async def stop(self, *exc_info: Any) -> None:
+        """Take nothing new, finish what is in hand, and go."""
+        await self._presence.stop()
+        await super().stop(*exc_info)
+        await self.inbox.stop()
+
+    def serve(self, method: Method[Any, Any], handler: Handler) -> None:
+        """Answer `method` with `handler`, on every transport."""
+        self._served += [method.address(transport) for transport in Transport]
+        self._subscribe(
+            LastingChannelSubscriber,
+            handler,
+            channel=PubSub(method.address(Transport.CHANNEL), polling_interval=POLL),
+        )
+        self._subscribe(
+            LastingListSubscriber,
+            handler,
+            list=ListSub(method.address(Transport.LIST), polling_interval=POLL),
+        )
+        self.work_off(method.address(Transport.STREAM), handler)
+
+    def work_off(self, stream: str, handler: Handler, *, room: Room | None = None) -> None:
+        """Handle each entry of `stream` on one member of the consumer group."""
+        if stream not in self._served:
+            self._served.append(stream)
+        subscriber = self._subscribe(
+            LastingStreamSubscriber,
+            handler,
+            stream=StreamSub(stream, group=GROUP, consumer=self.worker),
+        )
+        subscriber.room = room or self.room
+        subscriber.heartbeat_ttl = self.settings.heartbeat_ttl
+
+    def follow(self, stream: str, handler: Handler) -> None:
+        """Tell `handler` every entry that `stream` gets from now on, in order."""
+        self._subscribe(LastingStreamReader, handler, stream=StreamSub(stream, last_id="$"))
+
+    def _subscribe(
+        self,
+        kind: type[SubscriberT],
+        handler: Handler,
+        *,
+        channel: PubSub | None = None,
+        list: ListSub | None = None,
+        stream: StreamSub | None = None,
+    ) -> SubscriberT:
+        """What FastStream's `broker.subscriber` does, with a class of ours."""
+        # FastStream passes this composition wherever it says RedisBrokerConfig.
+        outer = cast(RedisBrokerConfig, self.config)
+        config = RedisSubscriberConfig(
+            channel_sub=channel,
+            list_sub=list,
+            stream_sub=stream,
+            _outer_config=outer,
+            _ack_policy=AckPolicy.MANUAL,
+        )
+        described = RedisSubscriberSpecificationConfig(title_=None, description_=None)
+        calls: CallsCollection[Any] = CallsCollection()
+        specification: RedisSubscriberSpecification
+        if channel is not None:
+            specification = ChannelSubscriberSpecification(outer, described, calls, channel)
+        elif list is not None:
+            specification = ListSubscriberSpecification(outer, described, calls, list)
+        else:
+            assert stream is not None
+            specification = StreamSubscriberSpecification(outer, described, calls, stream)
+        subscriber = kind(config, specification, calls)
+        subscriber.redis = self.redis
+        subscriber.room = self.room
+        Registrator.subscriber(self, subscriber)
+        subscriber(handler)
+        return subscriber

@@ -1,0 +1,46 @@
+"""On a channel every worker hears a request; the first to claim it does the work."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from faststream import BaseMiddleware
+from faststream.exceptions import AckMessage
+from faststream.message import StreamMessage
+from faststream.message.source_type import SourceType
+from faststream.redis.message import RedisChannelMessage
+from faststream.types import AsyncFuncAny
+from redis.asyncio import Redis
+
+from services.runtime.deadlines import deadline_of
+
+
+class ClaimMiddleware(BaseMiddleware[Any, Any]):
+    """Lets go of a channel's request that another worker has claimed."""
+
+    def __init__(self, msg: Any, /, *, context: Any, redis: Redis, worker: str) -> None:
+        super().__init__(msg, context=context)
+        self._redis = redis
+        self._worker = worker
+
+    @classmethod
+    def of(cls, redis: Redis, worker: str) -> Callable[..., "ClaimMiddleware"]:
+        """The middleware of one worker."""
+        return lambda msg, /, *, context: cls(msg, context=context, redis=redis, worker=worker)
+
+    async def consume_scope(self, call_next: AsyncFuncAny, msg: StreamMessage[Any]) -> Any:
+        """Handle `msg` if it is nobody else's."""
+        shared = isinstance(msg, RedisChannelMessage) and msg.source_type is SourceType.CONSUME
+        if shared and msg.reply_to and not await self._claim(msg):
+            raise AckMessage
+        return await call_next(msg)
+
+    async def _claim(self, msg: StreamMessage[Any]) -> bool:
+        deadline = deadline_of(msg)
+        # Only as long as another worker could still hear it late.
+        life = max(1.0, deadline - time.time()) if deadline else 60.0
+        return bool(
+            await self._redis.set(
+                f"darkroom:claim:{msg.reply_to}", self._worker, nx=True, px=int(life * 1000)
+            )
+        )

@@ -1,0 +1,75 @@
+"""The one way to Redis: a bounded pool whose callers wait, and errors that are named."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from contracts.errors import Unavailable
+from services.runtime.settings import RuntimeSettings
+
+log = structlog.get_logger(__name__)
+
+RECONNECT_DELAY = 0.25
+"""Seconds between two tries to reach a Redis that is away."""
+
+LOST = (RedisConnectionError, RedisTimeoutError, OSError)
+"""What a lost connection raises."""
+
+
+def make_redis(settings: RuntimeSettings) -> Redis:
+    """A client on a pool of its own; nothing is connected yet.
+
+    A command is never sent twice: the pool finds dead connections when it hands them out, and a
+    repeated XADD or RPUSH would be a second request.
+    """
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url,
+        max_connections=settings.redis_connections,
+        timeout=None,
+        retry=Retry(NoBackoff(), 0),
+        socket_connect_timeout=2.0,
+        socket_keepalive=True,
+    )
+    return Redis(connection_pool=pool)
+
+
+async def wait_for_redis(redis: Redis, settings: RuntimeSettings) -> None:
+    """Return once Redis answers; say so while it doesn't."""
+    waiting = False
+    while True:
+        try:
+            await redis.ping()
+        except LOST as exc:
+            if not waiting:
+                log.warning("waiting for redis", address=address_of(settings), reason=str(exc))
+                waiting = True
+            await asyncio.sleep(RECONNECT_DELAY)
+        else:
+            if waiting:
+                log.info("redis is there", address=address_of(settings))
+            return
+
+
+def address_of(settings: RuntimeSettings) -> str:
+    """Host and port of Redis, without the password that its URL may hold."""
+    return urlsplit(settings.redis_url).netloc.rpartition("@")[-1]
+
+
+@asynccontextmanager
+async def redis_errors() -> AsyncIterator[None]:
+    """Within it, a Redis that is away, loading or full is `Unavailable`."""
+    try:
+        yield
+    except (RedisError, OSError) as exc:
+        raise Unavailable(
+            "The store behind this service does not answer; try again soon.", retry_after=2
+        ) from exc

@@ -1,0 +1,44 @@
+"""Whether a process lives, and whether it is of use."""
+
+import json
+
+from faststream.asgi import AsgiResponse, get
+from faststream.asgi.types import ASGIApp, Scope
+
+from contracts.errors import Unavailable
+from services.runtime.broker import Broker
+from services.runtime.connection import redis_errors
+
+
+def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
+    """`/health/live`: the process answers. `/health/ready`: it could do its work now."""
+
+    @get(include_in_schema=False)
+    async def live(scope: Scope) -> AsgiResponse:
+        return _json(200, {"status": "live"})
+
+    @get(include_in_schema=False)
+    async def ready(scope: Scope) -> AsgiResponse:
+        checks = {
+            "redis": await _redis_answers(broker),
+            "inbox": broker.inbox.listening,
+            "subscribers": broker.running and all(sub.running for sub in broker.subscribers),
+        }
+        well = all(checks.values())
+        said = {name: "ok" if check else "not ok" for name, check in checks.items()}
+        return _json(200 if well else 503, {"status": "ready" if well else "not ready", **said})
+
+    return [("/health/live", live), ("/health/ready", ready)]
+
+
+async def _redis_answers(broker: Broker) -> bool:
+    try:
+        async with redis_errors():
+            return bool(await broker.redis.ping())
+    except Unavailable:
+        return False
+
+
+def _json(status: int, content: dict[str, str]) -> AsgiResponse:
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return AsgiResponse(json.dumps(content).encode(), status, headers)

@@ -1,0 +1,111 @@
+"""One reply inbox for a whole process.
+
+A call takes a reply channel of its own under the inbox's one subscription. Replies are matched by
+that channel and not by correlation id, because a handler may set another correlation id.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager, suppress
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+
+from contracts.errors import Unavailable
+from services.runtime.connection import LOST, RECONNECT_DELAY
+
+log = structlog.get_logger(__name__)
+
+
+class Inbox:
+    """Waits for the replies to every outstanding call of this process, over one connection."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._prefix = f"darkroom.replies.{uuid4().hex}."
+        self._numbers = count()
+        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._listening = asyncio.Event()
+        self._listener: asyncio.Task[None] | None = None
+
+    @property
+    def outstanding(self) -> int:
+        """How many calls wait for their reply."""
+        return len(self._waiting)
+
+    @property
+    def listening(self) -> bool:
+        """Whether a reply would be heard now."""
+        return self._listening.is_set()
+
+    async def start(self) -> None:
+        """Subscribe; returns once replies are heard."""
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen(), name="reply-inbox")
+            self._listener.add_done_callback(self._on_listener_done)
+        await self._listening.wait()
+
+    async def stop(self) -> None:
+        """Unsubscribe. Calls that still wait fail at once."""
+        if self._listener is not None:
+            self._listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listener
+            self._listener = None
+
+    @contextmanager
+    def expect(self) -> Iterator[tuple[str, asyncio.Future[bytes]]]:
+        """A reply channel and the future of what arrives there; forgotten at the end.
+
+        Raises Unavailable when no reply could be heard.
+        """
+        if not self.listening:
+            raise Unavailable("The connection to Redis is being restored.", retry_after=1)
+        channel = f"{self._prefix}{next(self._numbers):x}"
+        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[channel] = reply
+        try:
+            yield channel, reply
+        finally:
+            del self._waiting[channel]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with aclosing(self._redis.pubsub()) as subscription:
+                    await subscription.psubscribe(self._prefix + "*")
+                    await self._deliver(subscription)
+            except LOST as exc:
+                log.warning("reply inbox lost its connection", reason=str(exc))
+            finally:
+                self._lose_connection()
+            await asyncio.sleep(RECONNECT_DELAY)
+
+    async def _deliver(self, subscription: PubSub) -> None:
+        while True:
+            message: dict[str, Any] | None = await subscription.get_message(timeout=None)
+            if message is None:
+                continue
+            if message["type"] == "psubscribe":
+                self._listening.set()
+            elif message["type"] == "pmessage":
+                reply = self._waiting.get(message["channel"].decode())
+                # The first reply counts; a second one, or one that comes late, is dropped.
+                if reply is not None and not reply.done():
+                    reply.set_result(message["data"])
+
+    def _lose_connection(self) -> None:
+        self._listening.clear()
+        for reply in self._waiting.values():
+            if not reply.done():
+                reply.set_exception(Unavailable("The connection to Redis was lost.", retry_after=1))
+                # Its caller may have been cancelled in this same moment and never look.
+                reply.exception()
+
+    def _on_listener_done(self, listener: asyncio.Task[None]) -> None:
+        if not listener.cancelled() and (exc := listener.exception()) is not None:
+            log.error("reply inbox died", exc_info=exc)

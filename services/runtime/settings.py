@@ -1,0 +1,23 @@
+"""What every process of the suite is told from outside, by environment variables."""
+
+from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class RuntimeSettings(BaseSettings):
+    """Settings of both services. `DARKROOM_IMAGE_TTL=3600` sets `image_ttl`, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, populate_by_name=True)
+
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379",
+        validation_alias=AliasChoices("REDIS_URL", "DARKROOM_REDIS_URL"),
+    )
+    redis_connections: PositiveInt = 64  # a process; who finds none free waits for one
+    heartbeat_interval: PositiveFloat = 1.0  # seconds
+    heartbeat_ttl: PositiveFloat = 4.0  # seconds without a heartbeat until a worker counts as dead
+    graceful_timeout: PositiveFloat = 15.0  # seconds that work in hand gets at a stop
+    image_ttl: PositiveInt = 24 * 3600  # seconds an uploaded image lives
+    rendition_ttl: PositiveInt = 3600  # seconds a result lives after its last use
+    job_ttl: PositiveInt = 24 * 3600  # seconds a job's record and results live after its end
+    log_level: str = "INFO"

@@ -1,0 +1,189 @@
+"""Streams: a member of a consumer group that loses nothing, and a reader that misses nothing.
+
+As FastStream has it a group's member stops for good when the group vanishes, never acknowledges
+what failed, and leaves what a dead member had where it is.
+"""
+
+import asyncio
+from typing import Any
+
+import structlog
+from faststream.redis.message import DefaultStreamMessage
+from faststream.redis.subscriber.usecases import LogicSubscriber, StreamSubscriber
+from redis.exceptions import RedisError, ResponseError
+
+from services.runtime.presence import alive
+from services.runtime.subscribers import POLL, Lasting
+
+log = structlog.get_logger(__name__)
+
+# A consumer with nothing pending is removed; one that has just been given something is not.
+_FORGET_IDLE = """
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  if consumer[2] == ARGV[2] and consumer[4] == 0 then
+    return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+  end
+end
+"""
+
+
+class LastingStreamSubscriber(Lasting, StreamSubscriber):
+    """A member of a consumer group that acknowledges and deletes what is done with.
+
+    What dead members left behind is taken over; they are known by their missing heartbeat, so a
+    slow one that lives keeps what it has, however long it takes.
+    """
+
+    heartbeat_ttl: float
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ids: set[bytes] = set()
+
+    async def start(self) -> None:
+        """Join the group, made if it isn't there, from the stream's beginning."""
+        self.parser._setup(self.redis, self._stream_sub.group)
+        await self._create_group()
+        # Past StreamSubscriber.start, which would make the group at the stream's end.
+        await LogicSubscriber.start(self)
+        self.add_task(self._take_over_from_the_dead)
+
+    async def stop(self) -> None:
+        """Leave the group, unless something is left for others to take over."""
+        await super().stop()
+        await self._forget(self._consumer)
+
+    @property
+    def _stream(self) -> str:
+        return self.stream_sub.name
+
+    @property
+    def _group(self) -> str:
+        return str(self.stream_sub.group)
+
+    @property
+    def _consumer(self) -> str:
+        return str(self.stream_sub.consumer)
+
+    async def _create_group(self) -> None:
+        try:
+            await self.redis.xgroup_create(self._stream, self._group, id="0", mkstream=True)
+        except ResponseError as exc:
+            if "BUSYGROUP" not in str(exc):
+                raise
+
+    async def _get_msgs(self, *_: Any) -> None:
+        await self.room.wait()
+        try:
+            streams = await self.redis.xreadgroup(
+                self._group,
+                self._consumer,
+                {self._stream: ">"},
+                count=max(1, self.room.free),
+                block=int(POLL * 1000),
+            )
+        except ResponseError as exc:
+            if "NOGROUP" not in str(exc):
+                raise
+            log.warning("consumer group vanished, making it again", **self.place())
+            await self._create_group()
+            return
+        for _, entries in streams or ():
+            for entry, fields in entries:
+                await self._take(entry, fields)
+
+    async def _take(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
+        if entry in self._ids:
+            return
+        self._ids.add(entry)
+        message = DefaultStreamMessage(
+            type="stream", channel=self._stream, message_ids=[entry], data=fields
+        )
+        await self.consume_one(message)
+
+    async def handle(self, msg: Any) -> bool:
+        (entry,) = msg["message_ids"]
+        try:
+            done = await super().handle(msg)
+            if done:
+                async with self.redis.pipeline(transaction=True) as pipe:
+                    pipe.xack(self._stream, self._group, entry)
+                    pipe.xdel(self._stream, entry)
+                    await pipe.execute()
+            return done
+        except (RedisError, OSError) as exc:
+            # It stays pending, and comes up again below.
+            log.warning("could not acknowledge", reason=str(exc), **self.place())
+            return False
+        finally:
+            self._ids.discard(entry)
+
+    async def _take_over_from_the_dead(self) -> None:
+        while self.running:
+            await asyncio.sleep(1.0)
+            try:
+                await self._take_over()
+            except (RedisError, OSError) as exc:
+                log.debug("could not look for the dead", reason=str(exc), **self.place())
+
+    async def _take_over(self) -> None:
+        living = await alive(self.redis, self._stream)
+        for consumer in await self.redis.xinfo_consumers(self._stream, self._group):
+            name = consumer["name"].decode()
+            mine = name == self._consumer
+            if mine or name not in living:
+                await self._adopt(name)
+            if not mine and name not in living and consumer["idle"] > 1000 * self.heartbeat_ttl:
+                await self._forget(name)
+
+    async def _adopt(self, consumer: str) -> None:
+        """Take what `consumer` left unfinished. Only one member gets it: claiming resets idleness.
+
+        Its own leftovers are what it could not acknowledge while Redis was away.
+        """
+        idle = int(self.heartbeat_ttl * 1000)
+        left = await self.redis.xpending_range(
+            self._stream, self._group, "-", "+", max(1, self.room.free), consumer, idle=idle
+        )
+        entries = [row["message_id"] for row in left if row["message_id"] not in self._ids]
+        if entries and self.running:
+            claimed = await self.redis.xclaim(
+                self._stream, self._group, self._consumer, idle, entries
+            )
+            for entry, fields in claimed:
+                log.info("took over", entry=entry.decode(), consumer=consumer, **self.place())
+                await self._take(entry, fields)
+
+    async def _forget(self, consumer: str) -> None:
+        forget = self.redis.register_script(_FORGET_IDLE)
+        try:
+            await forget(keys=[self._stream], args=[self._group, consumer])
+        except (RedisError, OSError) as exc:
+            log.debug("could not leave the group", reason=str(exc), **self.place())
+
+
+class LastingStreamReader(Lasting, StreamSubscriber):
+    """Reads a stream that everybody reads, from the moment it starts, and misses nothing."""
+
+    async def start(self) -> None:
+        """Start at the stream's present end, as an id: `$` would mean a later end at each read."""
+        self.parser._setup(self.redis, None)
+        last = await self.redis.xrevrange(self._stream_sub.name, count=1)
+        self.last_id = last[0][0].decode() if last else "0-0"
+        await LogicSubscriber.start(self)
+
+    async def _get_msgs(self, *_: Any) -> None:
+        name = self.stream_sub.name
+        streams = await self.redis.xread({name: self.last_id}, count=100, block=int(POLL * 1000))
+        for _, entries in streams or ():
+            for entry, fields in entries:
+                self.last_id = entry.decode()
+                await self.process_in_order(
+                    DefaultStreamMessage(
+                        type="stream", channel=name, message_ids=[entry], data=fields
+                    )
+                )
+
+    async def process_in_order(self, msg: Any) -> None:
+        """Events are told one after the other, as they happened."""
+        await self.handle(msg)

@@ -1,0 +1,99 @@
+"""FastStream's subscribers, made to last: many messages at once, and back within a second.
+
+As FastStream has them they sleep five seconds after a lost connection, and lose what they hold at
+a graceful stop when they work concurrently.
+"""
+
+import asyncio
+from typing import Any
+
+import structlog
+from anyio import Event
+from faststream.exceptions import IgnoredException
+from faststream.redis.subscriber.usecases import (
+    ChannelSubscriber,
+    ListSubscriber,
+    LogicSubscriber,
+)
+from redis.exceptions import RedisError
+
+from services.runtime.connection import RECONNECT_DELAY
+from services.runtime.room import Room
+
+log = structlog.get_logger(__name__)
+
+POLL = 0.5
+"""Seconds a read blocks at most, and so what a stop waits for it."""
+
+
+class Lasting(LogicSubscriber):
+    """Reads as long as it runs and handles each message in a task of its own."""
+
+    room: Room
+    redis: Any  # a Redis; the types of its answers are unions over every protocol
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_hand: set[asyncio.Task[bool]] = set()
+
+    async def _consume(self, *args: Any, start_signal: Event) -> None:
+        start_signal.set()
+        lost = False
+        while self.running:
+            try:
+                await self._get_msgs(*args)
+            except (RedisError, OSError) as exc:
+                if not lost:
+                    log.warning("subscriber lost redis", reason=str(exc), **self.place())
+                lost = True
+                await asyncio.sleep(RECONNECT_DELAY)
+            else:
+                if lost:
+                    log.info("subscriber is back", **self.place())
+                lost = False
+
+    async def consume_one(self, msg: Any) -> None:
+        task = asyncio.create_task(self.handle(msg))
+        self._in_hand.add(task)
+        task.add_done_callback(self._in_hand.discard)
+
+    async def handle(self, msg: Any) -> bool:
+        """Whether the message is done with: handled, or let go on purpose."""
+        with self.room.enter():
+            try:
+                await self.process_message(msg)
+            except IgnoredException:
+                return True
+            except Exception:
+                # FastStream's own middleware, the outermost, has logged it.
+                return False
+            return True
+
+    async def stop(self) -> None:
+        """Take nothing more, finish what is in hand, and leave the rest to others."""
+        self.running = False
+        limit = self._outer_config.graceful_timeout or 0
+        # A read that is cut off may have taken a message out of Redis already.
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=2 * POLL)
+        if self._in_hand:
+            _, late = await asyncio.wait(self._in_hand, timeout=limit)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await super().stop()
+
+    def place(self) -> dict[str, str]:
+        return {"address": self.get_log_context(None)["channel"]}
+
+
+class LastingChannelSubscriber(Lasting, ChannelSubscriber):
+    """Hears everything, room or not: a channel keeps nothing for later."""
+
+
+class LastingListSubscriber(Lasting, ListSubscriber):
+    """Takes from a list only what it has room for."""
+
+    async def _get_msgs(self, client: Any) -> None:
+        await self.room.wait()
+        await super()._get_msgs(client)
