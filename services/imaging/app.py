@@ -1,0 +1,54 @@
+"""The imaging service, put together."""
+
+from importlib.metadata import version
+
+from faststream import ContextRepo
+from faststream.asgi import AsgiFastStream
+
+from services.imaging import handlers, jobs, worker
+from services.imaging.executor import Executor
+from services.imaging.settings import ImagingSettings
+from services.runtime.asyncapi import SuiteSpecification
+from services.runtime.broker import Broker
+from services.runtime.connection import make_redis
+from services.runtime.documentation import documentation_routes
+from services.runtime.health import health_routes
+from services.runtime.jobs import Jobs
+from services.runtime.observability import configure_logging
+
+
+def create_app(settings: ImagingSettings) -> AsgiFastStream:
+    """Everything the service is made of, made once and handed down."""
+    redis = make_redis(settings)
+    # Room is looked at before a read and taken after it: a reader a method and transport may be
+    # one over, and what was read must find a place to wait.
+    room = 2 * settings.slots
+    executor = Executor(settings.slots, waiting=room + 8)
+    broker = Broker(
+        redis,
+        settings,
+        room=room,
+        report=lambda: {
+            "slots": executor.slots,
+            "busy": executor.busy,
+            "pillow": version("pillow"),
+        },
+    )
+    handlers.register(broker)
+    jobs.register(broker, executor)
+
+    async def prepare() -> None:
+        configure_logging(settings.log_level)
+        await executor.start(worker.warm, settings)
+
+    context = ContextRepo(
+        {"executor": executor, "settings": settings, "jobs": Jobs(redis, settings)}
+    )
+    return AsgiFastStream(
+        broker,
+        context=context,
+        logger=None,
+        specification=SuiteSpecification(),
+        on_startup=[prepare],
+        asgi_routes=[*health_routes(broker), *documentation_routes()],
+    )

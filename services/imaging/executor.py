@@ -1,0 +1,91 @@
+"""Admission and the process pool: full is Overloaded, late is killed, a crash costs one request.
+
+The processes are anyio's: a call that is cancelled kills its process, and the next call gets a new
+one. Nothing that a decoder does can hold up the event loop.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
+
+from contracts.errors import DeadlineExceeded, Overloaded, WorkerCrashed
+
+log = structlog.get_logger(__name__)
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How long a call waited for a process, and how long it had one."""
+
+    queue_ms: float
+    work_ms: float
+
+
+class Executor:
+    """Runs plain functions in `slots` processes, at most `waiting` calls queued behind them."""
+
+    def __init__(self, slots: int, *, waiting: int) -> None:
+        self.slots = slots
+        self._waiting = waiting
+        self._limiter = CapacityLimiter(slots)
+        self._accepted = 0
+
+    @property
+    def busy(self) -> int:
+        """How many slots are taken."""
+        return self._limiter.borrowed_tokens
+
+    async def start(self, warm: Callable[..., object], *args: object) -> None:
+        """Start every process by running `warm(*args)` in all of them at once."""
+        await asyncio.gather(
+            *(to_process.run_sync(warm, *args, limiter=self._limiter) for _ in range(self.slots))
+        )
+
+    async def run(
+        self, work: Callable[..., ResultT], *args: object, timeout: float
+    ) -> tuple[ResultT, Done]:
+        """`work(*args)` in a process, waiting and working `timeout` seconds at most.
+
+        Raises Overloaded, DeadlineExceeded, WorkerCrashed, and what `work` raises.
+        """
+        if self._accepted >= self.slots + self._waiting:
+            raise Overloaded("Every worker slot is taken; try again soon.", retry_after=1)
+        loop = asyncio.get_running_loop()
+        arrived = loop.time()
+        self._accepted += 1
+        try:
+            async with asyncio.timeout(timeout):
+                async with self._limiter:
+                    started = loop.time()
+                    result = await to_process.run_sync(
+                        work, *args, cancellable=True, limiter=CapacityLimiter(1)
+                    )
+        except TimeoutError as exc:
+            raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
+        except BrokenWorkerProcess as exc:
+            log.warning("pool process died", work=work.__name__)
+            raise WorkerCrashed("The process that worked on this image died of it.") from exc
+        finally:
+            self._accepted -= 1
+        return result, Done((started - arrived) * 1000, (loop.time() - started) * 1000)
+
+
+def prepare_process(memory: int) -> None:
+    """Limit the process that this is called in to `memory` MiB of address space.
+
+    It also leaves signals meant for the whole process group to the parent, which lets it finish.
+    """
+    import resource
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (memory << 20, memory << 20))
+    # The event loop goes first: its heartbeats and refusals must not wait for pixels.
+    os.nice(5)

@@ -1,0 +1,66 @@
+"""One function per method: fetch, run, store, answer; the table of routes at the foot."""
+
+import time
+from typing import Annotated
+
+from faststream import Context
+from faststream.redis import RedisMessage, RedisResponse
+
+from contracts.imaging import INSPECT, RENDER, Inspect, Render
+from contracts.message import Message
+from services.imaging import worker
+from services.imaging.executor import Done, Executor
+from services.imaging.settings import ImagingSettings
+from services.runtime.broker import Broker
+from services.runtime.deadlines import deadline_of
+
+ExecutorHere = Annotated[Executor, Context("executor")]
+SettingsHere = Annotated[ImagingSettings, Context("settings")]
+
+
+async def render(
+    request: Render, message: RedisMessage, executor: ExecutorHere, settings: SettingsHere
+) -> RedisResponse:
+    """Take an image through a pipeline."""
+    rendered, done = await executor.run(
+        worker.render,
+        request,
+        settings,
+        settings.rendition_ttl,
+        timeout=_time_left(message, settings),
+    )
+    return _answer(rendered, done, message)
+
+
+async def inspect(
+    request: Inspect, message: RedisMessage, executor: ExecutorHere, settings: SettingsHere
+) -> RedisResponse:
+    """Say what an image is."""
+    inspected, done = await executor.run(
+        worker.inspect, request, settings, timeout=_time_left(message, settings)
+    )
+    return _answer(inspected, done, message)
+
+
+def _time_left(message: RedisMessage, settings: ImagingSettings) -> float:
+    deadline = deadline_of(message)
+    if deadline is None:
+        return settings.render_timeout
+    return min(settings.render_timeout, max(0.0, deadline - time.time()))
+
+
+def _answer(reply: Message, done: Done, message: RedisMessage) -> RedisResponse:
+    return RedisResponse(
+        reply,
+        headers={"x-queue-ms": f"{done.queue_ms:.2f}", "x-work-ms": f"{done.work_ms:.2f}"},
+        correlation_id=message.correlation_id,
+    )
+
+
+ROUTES = ((RENDER, render), (INSPECT, inspect))
+
+
+def register(broker: Broker) -> None:
+    """Answer every method on `broker`."""
+    for method, handler in ROUTES:
+        broker.serve(method, handler)

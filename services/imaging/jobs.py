@@ -1,0 +1,72 @@
+"""The durable job consumer: every variant of a job, its record kept up with each."""
+
+from typing import Annotated
+
+import structlog
+from faststream import Context
+
+from contracts.errors import ServiceError, WorkerCrashed
+from contracts.imaging import Render
+from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult
+from services.imaging import worker
+from services.imaging.executor import Executor
+from services.imaging.handlers import ExecutorHere, SettingsHere
+from services.imaging.settings import ImagingSettings
+from services.runtime.broker import Broker
+from services.runtime.jobs import Jobs
+from services.runtime.room import Room
+
+log = structlog.get_logger(__name__)
+
+JobsHere = Annotated[Jobs, Context("jobs")]
+
+
+async def work(
+    request: JobRequest, jobs: JobsHere, executor: ExecutorHere, settings: SettingsHere
+) -> None:
+    """Do what is left of a job. It stays in the stream until this has returned."""
+    job = await jobs.get(request.id)
+    if job is None or job.state not in OPEN_STATES:
+        return
+    if job.attempts >= settings.job_attempts:
+        crashed = WorkerCrashed(f"Given up: {job.attempts} workers died of it.")
+        await jobs.fail(job, crashed.failure())
+        return
+    started = await jobs.start(job)
+    if started is not None:
+        ended = await _finish(started, jobs, executor, settings)
+        if ended is not None:
+            log.info("job ended", job=ended.id, state=ended.state, variants=len(ended.variants))
+
+
+async def _finish(
+    job: Job, jobs: Jobs, executor: Executor, settings: ImagingSettings
+) -> Job | None:
+    """Render the variants that have no result yet; None when another worker has taken over."""
+    current: Job | None = job
+    for pipeline in job.variants[len(job.results) :]:
+        if current is None:
+            return None
+        result = await _render(Render(source=job.source, pipeline=pipeline), executor, settings)
+        current = await jobs.add_result(current, result)
+    if current is None:
+        return None
+    problems = [result.problem for result in current.results if result.problem is not None]
+    if len(problems) == len(current.results):
+        return await jobs.fail(current, problems[0])
+    return await jobs.succeed(current)
+
+
+async def _render(request: Render, executor: Executor, settings: ImagingSettings) -> JobResult:
+    try:
+        rendered, _ = await executor.run(
+            worker.render, request, settings, settings.job_ttl, timeout=settings.render_timeout
+        )
+    except ServiceError as exc:
+        return JobResult(problem=exc.failure())
+    return JobResult(blob=rendered.blob, width=rendered.width, height=rendered.height)
+
+
+def register(broker: Broker, executor: Executor) -> None:
+    """Work off the jobs stream on `broker`, a job a slot, so that the rest waits in Redis."""
+    broker.work_off(JOBS, work, room=Room(executor.slots))

@@ -1,0 +1,110 @@
+"""A source: what a file says that it is, read and judged before any of its pixels is decoded."""
+
+import io
+import re
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image, ImageFile
+
+from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
+from services.imaging import frames
+from services.imaging.geometry import Size
+from services.imaging.limits import Limits
+
+_READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF")
+
+_OTHER_IMAGES = re.compile(
+    rb"BM.{12}[\x0c-\x7c]\0\0\0"  # BMP, by the size of its second header as well
+    rb"|.{4}ftyp.{0,40}?(?:hei[cxms]|hev[cxms])"  # HEIC
+    rb"|\0\0\0\x0c(?:jP  |JXL )|\xff\x4f\xff\x51|\xff\x0a"  # JPEG 2000, JPEG XL
+    rb"|\0\0[\1\2]\0[\1-\x20]\0"  # ICO, CUR
+    rb"|8BPS|qoif|DDS |icns|%!PS|%PDF-|P[1-7]\s"
+    rb"|(?:\xef\xbb\xbf)?\s{0,8}(?:<\?xml.{0,400}?)?<svg",
+    re.DOTALL,
+)
+
+# What Pillow raises on bytes that were made to hurt: measured, not documented.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image whose header has been read and judged; none of its pixels is decoded yet."""
+
+    image: ImageFile.ImageFile
+    format: str
+    size: Size  # upright
+    frames: int
+    orientation: int
+
+    @property
+    def media_type(self) -> str:
+        """As in Content-Type."""
+        return f"image/{self.format}"
+
+
+def open_source(data: bytes, limits: Limits) -> Source:
+    """Read and judge the header; the format is what the bytes say it is.
+
+    Raises ImageUnreadable, ImageTooBig and UnsupportedFormat.
+    """
+    if _OTHER_IMAGES.match(data):
+        raise UnsupportedFormat("Send a JPEG, a PNG, a WebP, an AVIF, a GIF or a TIFF.")
+    # Before Pillow opens it: a GIF is walked up to its first frame to do so.
+    counted = frames.scan(data, limits.frames)
+    with hostile_bytes():
+        image = Image.open(io.BytesIO(data), formats=_READ)
+        source = _source(image, counted)
+    limits.check_source(*source.size, source.frames)
+    return source
+
+
+@contextmanager
+def hostile_bytes() -> Iterator[None]:
+    """Give a name to whatever Pillow raises while it reads; its warnings are for nobody."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except (Image.DecompressionBombError, MemoryError) as exc:
+        raise ImageTooBig("The image takes more memory than it may.") from exc
+    except _UNREADABLE as exc:
+        raise ImageUnreadable("The bytes are not an image, or not a whole one.") from exc
+
+
+def _source(image: ImageFile.ImageFile, counted: int | None) -> Source:
+    # A JPEG with others behind it, as cameras write them, is still one picture.
+    name = "JPEG" if image.format == "MPO" else str(image.format)
+    orientation = _orientation(image)
+    # Pillow turns a TIFF by itself, its size included.
+    lies_down = orientation >= 5 and name != "TIFF"
+    return Source(
+        image=image,
+        format=name.lower(),
+        size=(image.height, image.width) if lies_down else image.size,
+        frames=1 if name == "JPEG" else counted or int(getattr(image, "n_frames", 1)),
+        orientation=orientation,
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
+        tag = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+    except _UNREADABLE:
+        # Broken EXIF is no reason to refuse pixels: browsers show such an image as it is stored.
+        return 1
+    return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1

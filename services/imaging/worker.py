@@ -1,0 +1,82 @@
+"""What runs in a pool process: fetch the blob, do the pixels, store the result.
+
+One image at a time, in plain code; its Redis connection is the process's own, so that no image
+bytes pass through the service's event loop.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from redis import Redis
+
+from contracts.errors import Gone
+from contracts.imaging import Blob, Inspect, Inspected, Render, Rendered
+from services.imaging import codecs, pipeline
+from services.imaging.executor import prepare_process
+from services.imaging.limits import Limits
+from services.imaging.settings import ImagingSettings
+from services.runtime.blobs import BlockingBlobs, Kind
+
+
+def warm(settings: ImagingSettings) -> int:
+    """Make this process ready for work; its id."""
+    _stores(settings)
+    return os.getpid()
+
+
+def render(request: Render, settings: ImagingSettings, ttl: int) -> Rendered:
+    """Answer a Render with a result that lives `ttl` seconds.
+
+    One that is still there is the answer, if the request allows it.
+    """
+    renditions = _stores(settings).renditions
+    key = request.result_key()
+    if request.reuse and (kept := renditions.find(key, ttl=ttl)) is not None:
+        return Rendered.model_validate_json(kept.note).model_copy(update={"reused": True})
+    picture = pipeline.run(_fetch(request.source, settings), request.pipeline, _limits(settings))
+    rendered = Rendered(
+        blob=Blob(key=key, media_type=picture.media_type, bytes=len(picture.data)),
+        width=picture.width,
+        height=picture.height,
+        decode_ms=picture.decode_ms,
+        operations_ms=picture.operations_ms,
+        encode_ms=picture.encode_ms,
+    )
+    renditions.put(picture.data, picture.media_type, key=key, ttl=ttl, note=rendered)
+    return rendered
+
+
+def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
+    """Answer an Inspect."""
+    return codecs.inspect(_fetch(request.source, settings), _limits(settings))
+
+
+@dataclass(frozen=True)
+class _Stores:
+    images: BlockingBlobs
+    renditions: BlockingBlobs
+
+
+def _fetch(source: Blob, settings: ImagingSettings) -> bytes:
+    data = _stores(settings).images.get(source.key)
+    if data is None:
+        raise Gone("The image is not here any more; upload it again.")
+    return data
+
+
+@cache
+def _stores(settings: ImagingSettings) -> _Stores:
+    # The first thing that any call does in a new process, and so the place to prepare it.
+    prepare_process(settings.process_memory)
+    redis = Redis.from_url(settings.redis_url)
+    return _Stores(BlockingBlobs(redis, Kind.IMAGE), BlockingBlobs(redis, Kind.RENDITION))
+
+
+@cache
+def _limits(settings: ImagingSettings) -> Limits:
+    return Limits(
+        frame_pixels=settings.max_megapixels * 1_000_000,
+        total_pixels=settings.max_total_megapixels * 1_000_000,
+        frames=settings.max_frames,
+    )
