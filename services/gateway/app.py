@@ -1,0 +1,100 @@
+"""The gateway, put together: a FastAPI application inside FastStream's ASGI application."""
+
+import structlog
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
+from faststream.asgi import AsgiFastStream
+from redis.exceptions import RedisError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from contracts.errors import Unavailable
+from contracts.jobs import EVENTS, JobEvent
+from services.gateway import images, jobs, live, problems, render, system
+from services.gateway.correlation import CorrelationMiddleware
+from services.gateway.dependencies import Collaborators, refuse_long_queries
+from services.gateway.live import Live
+from services.gateway.rpc import Imaging
+from services.gateway.settings import GatewaySettings
+from services.gateway.uploads import Uploads
+from services.runtime.asyncapi import SuiteSpecification
+from services.runtime.blobs import Blobs, Kind
+from services.runtime.broker import Broker
+from services.runtime.connection import make_redis
+from services.runtime.documentation import documentation_routes
+from services.runtime.health import health_routes
+from services.runtime.jobs import Jobs
+from services.runtime.observability import configure_logging
+from services.runtime.presence import Workers
+
+log = structlog.get_logger(__name__)
+
+
+class GatewayApp(AsgiFastStream):
+    """FastStream's application, with another one for every path that it doesn't know itself."""
+
+    http: ASGIApp
+
+    async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand over, WebSockets included."""
+        await self.http(scope, receive, send)
+
+
+def create_app(settings: GatewaySettings) -> GatewayApp:
+    """Everything the service is made of, made once and handed down."""
+    redis = make_redis(settings)
+    broker = Broker(redis, settings, room=settings.max_backlog)
+    records = Jobs(redis, settings)
+    pushes = Live(records, settings)
+
+    async def tell(event: JobEvent) -> None:
+        pushes.tell(event)
+
+    broker.follow(EVENTS, tell)
+
+    async def prepare() -> None:
+        configure_logging(settings.log_level)
+
+    app = GatewayApp(
+        broker,
+        logger=None,
+        specification=SuiteSpecification(),
+        on_startup=[prepare],
+        asgi_routes=[*health_routes(broker), *documentation_routes()],
+    )
+    collaborators = Collaborators(
+        settings=settings,
+        imaging=Imaging(broker, max_calls=settings.max_calls),
+        images=Blobs(redis, Kind.IMAGE),
+        renditions=Blobs(redis, Kind.RENDITION),
+        jobs=records,
+        live=pushes,
+        workers=Workers(redis),
+        uploads=Uploads(settings),
+    )
+    app.http = CorrelationMiddleware(create_http(collaborators))
+    return app
+
+
+def create_http(collaborators: Collaborators) -> FastAPI:
+    """The HTTP side: routes, problem documents, the page and its documentation."""
+    http = FastAPIOffline(
+        title="Darkroom",
+        version="0.1.0",
+        description="Send photographs, get them turned, sized, black and white: now or later.",
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(refuse_long_queries)],
+    )
+    http.state.collaborators = collaborators
+    problems.install(http)
+    http.add_exception_handler(RedisError, _unavailable)
+    for part in (render, images, jobs, live, system):
+        http.include_router(part.router)
+    system.mount_page_files(http)
+    return http
+
+
+async def _unavailable(request: Request, exc: Exception) -> Response:
+    log.warning("redis failed", path=request.url.path, reason=str(exc))
+    away = Unavailable("The store behind this service does not answer.", retry_after=2)
+    return problems.problem(away.failure())

@@ -1,0 +1,115 @@
+"""Images that stay: uploaded once, fetched, described, and rendered again and again."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import Field
+
+from contracts.errors import ImageTooBig, ImageUnreadable, NotFound, UnsupportedFormat
+from contracts.imaging import BlobKey, Inspect, Inspected, Render
+from contracts.message import Message
+from services.gateway.dependencies import Afresh, AskedPipeline, AskedTimeout, Collaborators, Here
+from services.gateway.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
+from services.gateway.renditions import IMMUTABLE, etag, image_response, matches, timing
+from services.runtime.blobs import StoredBlob
+
+router = APIRouter(tags=["images"], responses=PROBLEMS)
+
+NOT_AN_IMAGE = (ImageUnreadable, UnsupportedFormat, ImageTooBig)
+
+ImageId = Annotated[str, Path(description="The image's id: the SHA-256 of its bytes.")]
+
+
+class Uploaded(Message):
+    """An image that can be asked for by its id."""
+
+    id: BlobKey
+    media_type: str
+    width: Annotated[int, Field(description="Pixels across, once upright.")]
+    height: Annotated[int, Field(description="Pixels down, once upright.")]
+    bytes: int
+
+
+@router.post("/v1/images", status_code=201, openapi_extra=IMAGE_BODY)
+async def upload(request: Request, response: Response, here: Here) -> Uploaded:
+    """Keep an image; 200 instead of 201 when it was there already."""
+    data = await here.uploads.read(request)
+    stored = await here.images.keep(data, ttl=here.settings.image_ttl)
+    if stored.note:
+        response.status_code = 200
+    inspected = await _inspected(stored, here)
+    response.headers["Location"] = f"/v1/images/{stored.blob.key}"
+    return Uploaded(
+        id=stored.blob.key,
+        media_type=inspected.media_type,
+        width=inspected.width,
+        height=inspected.height,
+        bytes=len(data),
+    )
+
+
+@router.head("/v1/images/{image_id}", include_in_schema=False)
+@router.get("/v1/images/{image_id}", responses=IMAGE_ANSWER)
+async def fetch(image_id: ImageId, request: Request, here: Here) -> Response:
+    """The bytes of an image, as they were uploaded."""
+    stored = await _found(image_id, here)
+    headers = {"Cache-Control": IMMUTABLE}
+    if matches(request, etag(image_id)):
+        return Response(status_code=304, headers={"ETag": etag(image_id), **headers})
+    return await image_response(here.images, stored.blob, headers)
+
+
+@router.get("/v1/images/{image_id}/info")
+async def info(image_id: ImageId, here: Here) -> Inspected:
+    """What an image is, as the decoder sees it."""
+    return await _inspected(await _found(image_id, here), here)
+
+
+@router.head("/v1/images/{image_id}/render", include_in_schema=False)
+@router.get("/v1/images/{image_id}/render", responses=IMAGE_ANSWER)
+async def render(
+    image_id: ImageId,
+    request: Request,
+    here: Here,
+    pipeline: AskedPipeline,
+    timeout: AskedTimeout,
+    afresh: Afresh,
+) -> Response:
+    """The image taken through a pipeline; a result that is still there is not made again."""
+    stored = await _found(image_id, here)
+    question = Render(source=stored.blob, pipeline=pipeline, reuse=not afresh)
+    key = question.result_key()
+    headers = {"Cache-Control": IMMUTABLE}
+    if not afresh:
+        if matches(request, etag(key)):
+            return Response(status_code=304, headers={"ETag": etag(key), **headers})
+        kept = await here.renditions.find(key, ttl=here.settings.rendition_ttl)
+        if kept is not None:
+            hit = {"Cache-Status": "darkroom; hit", **headers}
+            return await image_response(here.renditions, kept.blob, hit)
+    answer = await here.imaging.render(question, timeout=timeout)
+    status = f"darkroom; fwd={'request' if afresh else 'miss'}"
+    miss = {"Cache-Status": status, **headers, **timing(answer)}
+    return await image_response(here.renditions, answer.reply.blob, miss)
+
+
+async def _found(image_id: str, here: Collaborators) -> StoredBlob:
+    stored = await here.images.find(image_id)
+    if stored is None:
+        raise NotFound("There is no image with this id; it may have expired.")
+    return stored
+
+
+async def _inspected(stored: StoredBlob, here: Collaborators) -> Inspected:
+    """What is noted of an image, or what a worker finds; bytes that are no image are not kept."""
+    if stored.note:
+        return Inspected.model_validate_json(stored.note)
+    try:
+        answer = await here.imaging.inspect(
+            Inspect(source=stored.blob), timeout=here.settings.inspect_timeout
+        )
+    except NOT_AN_IMAGE:
+        await here.images.delete(stored.blob.key)
+        raise
+    await here.images.describe(stored.blob, answer.reply.media_type, answer.reply)
+    return answer.reply

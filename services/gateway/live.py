@@ -1,0 +1,132 @@
+"""Job events, pushed over WebSockets the moment they happen.
+
+One reader per process follows the events' stream and tells the connections that watch a job. A
+connection subscribes first and looks at the record then, so that a job which ended a moment before
+is still told. One that does not keep up is dropped with a reason, never buffered without bound.
+"""
+
+import asyncio
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import Field, ValidationError
+
+from contracts.errors import NotFound
+from contracts.jobs import JobEvent, JobId, JobState
+from contracts.message import Message
+from services.gateway.settings import GatewaySettings
+from services.runtime.jobs import Jobs, event_of
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter()
+
+POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013  # RFC 6455 and the IANA registry
+
+
+class Watch(Message):
+    """What a client sends: the jobs it wants to hear of from now on."""
+
+    watch: Annotated[tuple[JobId, ...], Field(max_length=1000)]
+
+
+class Watcher:
+    """One connection: what it watches, and what it has not been sent yet."""
+
+    def __init__(self, backlog: int) -> None:
+        self.jobs: set[str] = set()
+        self.events: asyncio.Queue[JobEvent] = asyncio.Queue(backlog)
+        self.too_slow = asyncio.Event()
+
+    def tell(self, event: JobEvent) -> None:
+        """Queue an event, or give the reader up."""
+        try:
+            self.events.put_nowait(event)
+        except asyncio.QueueFull:
+            self.too_slow.set()
+
+
+class Live:
+    """The connections of this process, by the jobs that they watch."""
+
+    def __init__(self, jobs: Jobs, settings: GatewaySettings) -> None:
+        self._jobs = jobs
+        self._settings = settings
+        self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
+
+    def tell(self, event: JobEvent) -> None:
+        """Pass an event on to everyone who watches its job."""
+        for watcher in self._watchers.get(event.job, ()):
+            watcher.tell(event)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve one connection until either side ends it."""
+        watcher = Watcher(self._settings.max_backlog)
+        tasks = [
+            asyncio.create_task(self._receive(socket, watcher)),
+            asyncio.create_task(self._send(socket, watcher)),
+            asyncio.create_task(watcher.too_slow.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if watcher.too_slow.is_set():
+                await socket.close(TRY_AGAIN_LATER, "You read too slowly; connect again.")
+        except WebSocketDisconnect:
+            pass
+        except (ValidationError, KeyError):
+            await socket.close(POLICY_VIOLATION, 'Send {"watch": [job ids]}, 1000 at a time.')
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._forget(watcher)
+
+    async def _receive(self, socket: WebSocket, watcher: Watcher) -> None:
+        while True:
+            # A KeyError means that the client sent bytes.
+            asked = Watch.model_validate_json(await socket.receive_text())
+            if len(watcher.jobs) + len(asked.watch) > self._settings.max_watched:
+                await socket.close(POLICY_VIOLATION, "Too many jobs for one connection.")
+                return
+            for job in asked.watch:
+                watcher.jobs.add(job)
+                self._watchers[job].add(watcher)
+                watcher.tell(await self._present(job))
+
+    async def _present(self, job_id: str) -> JobEvent:
+        job = await self._jobs.get(job_id)
+        if job is not None:
+            return event_of(job)
+        unknown = NotFound("There is no job with this id; its record may have expired.")
+        return JobEvent(
+            job=job_id,
+            state=JobState.FAILED,
+            done=0,
+            total=1,
+            at=datetime.now(UTC),
+            problem=unknown.failure(),
+        )
+
+    @staticmethod
+    async def _send(socket: WebSocket, watcher: Watcher) -> None:
+        while True:
+            event = await watcher.events.get()
+            await socket.send_text(event.model_dump_json())
+
+    def _forget(self, watcher: Watcher) -> None:
+        for job in watcher.jobs:
+            self._watchers[job].discard(watcher)
+            if not self._watchers[job]:
+                del self._watchers[job]
+
+
+@router.websocket("/v1/live")
+async def live(socket: WebSocket) -> None:
+    """Hear of jobs: send `{"watch": [id, ...]}`, get a JobEvent now and at each change."""
+    await socket.accept()
+    await socket.app.state.collaborators.live.serve(socket)

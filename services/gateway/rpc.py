@@ -1,0 +1,60 @@
+"""Calls to the imaging service: `broker.request` over a channel, a list or a stream."""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from contracts.errors import Overloaded
+from contracts.imaging import INSPECT, RENDER, Inspect, Inspected, Render, Rendered
+from contracts.message import Message
+from contracts.methods import Method, Transport
+from services.gateway.correlation import correlation_id
+from services.runtime.broker import Broker
+
+RequestT = TypeVar("RequestT", bound=Message)
+ReplyT = TypeVar("ReplyT", bound=Message)
+
+
+@dataclass(frozen=True)
+class Answer(Generic[ReplyT]):
+    """A reply, and what its headers say of how it came about."""
+
+    reply: ReplyT
+    worker: str
+    queue_ms: float
+
+
+class Imaging:
+    """The imaging service, as the gateway sees it."""
+
+    def __init__(self, broker: Broker, *, max_calls: int) -> None:
+        self._broker = broker
+        self._max_calls = max_calls
+
+    async def render(
+        self, request: Render, *, timeout: float, transport: Transport = Transport.STREAM
+    ) -> Answer[Rendered]:
+        """Have an image rendered. Raises the worker's ServiceErrors, and the runtime's."""
+        return await self._call(RENDER, request, transport, timeout)
+
+    async def inspect(self, request: Inspect, *, timeout: float) -> Answer[Inspected]:
+        """Have it said what an image is. Raises the worker's ServiceErrors, and the runtime's."""
+        return await self._call(INSPECT, request, Transport.STREAM, timeout)
+
+    async def _call(
+        self,
+        method: Method[RequestT, ReplyT],
+        request: RequestT,
+        transport: Transport,
+        timeout: float,
+    ) -> Answer[ReplyT]:
+        if self._broker.inbox.outstanding >= self._max_calls:
+            raise Overloaded("Too many requests wait for an answer.", retry_after=1)
+        destination: dict[str, Any] = {transport.value: method.address(transport)}
+        message = await self._broker.request(
+            request, **destination, timeout=timeout, correlation_id=correlation_id() or None
+        )
+        return Answer(
+            method.reply.model_validate_json(message.body),
+            worker=message.headers.get("x-worker", ""),
+            queue_ms=float(message.headers.get("x-queue-ms", 0)),
+        )
