@@ -129,6 +129,7 @@ class Broker(RedisBroker):
         await self._presence.stop()
         await super().stop(*exc_info)
         await self.inbox.stop()
+        await self.redis.connection_pool.disconnect()
 
     def serve(self, method: Method[Any, Any], handler: Handler) -> None:
         """Answer `method` with `handler`, on every transport."""

@@ -1,8 +1,6 @@
 """How much a process takes in at once: what does not fit stays in Redis, for another to take."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class Room:
@@ -32,12 +30,11 @@ class Room:
             self._changed.clear()
             await self._changed.wait()
 
-    @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Hold a place."""
+    def take(self) -> None:
+        """Take a place, to be given back."""
         self._taken += 1
-        try:
-            yield
-        finally:
-            self._taken -= 1
-            self._changed.set()
+
+    def give_back(self) -> None:
+        """Give a place back."""
+        self._taken -= 1
+        self._changed.set()

@@ -39,6 +39,7 @@ class LastingStreamSubscriber(Lasting, StreamSubscriber):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._ids: set[bytes] = set()
+        self._undertaker: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Join the group, made if it isn't there, from the stream's beginning."""
@@ -46,10 +47,14 @@ class LastingStreamSubscriber(Lasting, StreamSubscriber):
         await self._create_group()
         # Past StreamSubscriber.start, which would make the group at the stream's end.
         await LogicSubscriber.start(self)
-        self.add_task(self._take_over_from_the_dead)
+        self._undertaker = asyncio.create_task(self._take_over_from_the_dead())
 
     async def stop(self) -> None:
         """Leave the group, unless something is left for others to take over."""
+        if self._undertaker is not None:
+            self._undertaker.cancel()
+            await asyncio.gather(self._undertaker, return_exceptions=True)
+            self._undertaker = None
         await super().stop()
         await self._forget(self._consumer)
 
@@ -119,7 +124,7 @@ class LastingStreamSubscriber(Lasting, StreamSubscriber):
             self._ids.discard(entry)
 
     async def _take_over_from_the_dead(self) -> None:
-        while self.running:
+        while True:
             await asyncio.sleep(1.0)
             try:
                 await self._take_over()

@@ -53,21 +53,26 @@ class Lasting(LogicSubscriber):
                 lost = False
 
     async def consume_one(self, msg: Any) -> None:
+        """Handle a message in a task of its own."""
         task = asyncio.create_task(self.handle(msg))
+        self.room.take()
         self._in_hand.add(task)
-        task.add_done_callback(self._in_hand.discard)
+        task.add_done_callback(self._let_go)
 
     async def handle(self, msg: Any) -> bool:
         """Whether the message is done with: handled, or let go on purpose."""
-        with self.room.enter():
-            try:
-                await self.process_message(msg)
-            except IgnoredException:
-                return True
-            except Exception:
-                # FastStream's own middleware, the outermost, has logged it.
-                return False
+        try:
+            await self.process_message(msg)
+        except IgnoredException:
             return True
+        except Exception:
+            # FastStream's own middleware, the outermost, has logged it.
+            return False
+        return True
+
+    def _let_go(self, task: asyncio.Task[bool]) -> None:
+        self._in_hand.discard(task)
+        self.room.give_back()
 
     async def stop(self) -> None:
         """Take nothing more, finish what is in hand, and leave the rest to others."""

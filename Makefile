@@ -1,0 +1,60 @@
+# Everything a checkout needs: `make run` to try it, `make check test` before a commit.
+
+PYTHON ?= python3
+# For another Python, or a newer set of packages: make lock UV_FLAGS=--upgrade
+UV_FLAGS ?=
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+BIN := $(VENV)/bin
+
+.PHONY: help run test check asyncapi asyncapi-validate lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(INSTALLED) ## Start everything here; PORT, IMAGING_PORT, REDIS_URL and DATA_DIR may be set
+	@$(BIN)/python -m deploy.local
+
+test: $(INSTALLED) ## Run the tests
+	@$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## Lint, types, who imports whom, and whether asyncapi.yaml is up to date
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT \
+		&& $(BIN)/python -m deploy.asyncapi > "$$fresh" \
+		&& { cmp -s "$$fresh" asyncapi.yaml \
+			|| { echo 'asyncapi.yaml is stale: run make asyncapi' >&2; exit 1; }; }
+
+asyncapi: $(INSTALLED) ## Write asyncapi.yaml anew
+	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT \
+		&& $(BIN)/python -m deploy.asyncapi > "$$fresh" && cat "$$fresh" > asyncapi.yaml
+
+asyncapi-validate: tests/asyncapi/node_modules/.package-lock.json ## Ask the official AsyncAPI parser (needs Node.js)
+	@node tests/asyncapi/validate.mjs asyncapi.yaml
+
+lock: ## Pin the packages of pyproject.toml anew
+	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT \
+		&& $(PYTHON) -m venv "$$uv" && "$$uv/bin/pip" install --quiet uv \
+		&& "$$uv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-annotate --no-header $(UV_FLAGS) \
+			pyproject.toml --group local --group dev -o requirements.lock
+
+clean: ## Remove what was installed or cached; .data, the local Valkey's, stays
+	rm -rf $(VENV) tests/asyncapi/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Written last, so that an install that broke off is done again.
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Darkroom needs Python 3.11 or later, and $(PYTHON) is not: try make PYTHON=python3.11' >&2; exit 1; }
+	@echo 'Installing the packages of requirements.lock into $(VENV): a minute or two.'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+tests/asyncapi/node_modules/.package-lock.json: tests/asyncapi/package-lock.json
+	@npm ci --prefix tests/asyncapi --ignore-scripts --no-audit --no-fund
+	@touch $@

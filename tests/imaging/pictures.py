@@ -1,0 +1,115 @@
+"""Real images for the tests, made here: no files, no downloads."""
+
+import io
+import math
+import struct
+import zlib
+from typing import Any
+
+from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
+
+from services.imaging import codecs
+from services.imaging.limits import Limits
+from services.imaging.source import open_source
+
+RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)
+CORNERS = {"upper left": RED, "upper right": GREEN, "lower left": BLUE, "lower right": YELLOW}
+UPRIGHT = {corner: corner for corner in CORNERS}
+
+READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF")
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def quadrants(width: int = 80, height: int = 60, mode: str = "RGB") -> Image.Image:
+    """Red and green above blue and yellow."""
+    image = Image.new("RGB", (2, 2))
+    for spot, colour in zip(((0, 0), (1, 0), (0, 1), (1, 1)), CORNERS.values(), strict=True):
+        image.putpixel(spot, colour)
+    return image.resize((width, height), Image.Resampling.NEAREST).convert(mode)
+
+
+def scenery(width: int = 803, height: int = 601) -> Image.Image:
+    """Gradients, edges and texture, in colour: what a photograph is made of."""
+    size = (width, height)
+    bands = (
+        Image.radial_gradient("L").resize(size),
+        Image.linear_gradient("L").resize(size),
+        Image.linear_gradient("L").rotate(90).resize(size),
+    )
+    image = Image.merge("RGB", bands)
+    draw = ImageDraw.Draw(image)
+    for step in range(0, width, 23):
+        colour = (step * 7 % 256, step * 3 % 256, step * 5 % 256)
+        draw.ellipse((step, step // 2, step + 60, step // 2 + 90), outline=colour, width=2)
+        draw.line((0, step, step, height), fill=colour, width=3)
+    return image
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    """The image as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def decoded(data: bytes) -> Image.Image:
+    """The file as an image, its pixels read."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def pixels_of(data: bytes) -> Image.Image:
+    """The file as the service decodes it."""
+    return codecs.decode(open_source(data, Limits())).image
+
+
+def exif_of(orientation: int) -> Image.Exif:
+    """EXIF that says how the image lies, and nothing else."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def corners(image: Image.Image) -> dict[str, str]:
+    """Which colour of `CORNERS` is nearest to each corner of the image."""
+    rgb = image.convert("RGB")
+    across, down = image.width // 8, image.height // 8
+    spots = {
+        "upper left": (across, down),
+        "upper right": (image.width - 1 - across, down),
+        "lower left": (across, image.height - 1 - down),
+        "lower right": (image.width - 1 - across, image.height - 1 - down),
+    }
+    return {corner: _named(pixel(rgb, *spot)) for corner, spot in spots.items()}
+
+
+def pixel(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
+    """The bands of one pixel."""
+    found = image.getpixel((x, y))
+    return tuple(int(band) for band in found) if isinstance(found, tuple) else (int(found or 0),)
+
+
+def psnr(one: Image.Image, other: Image.Image) -> float:
+    """How alike two images are, in decibels."""
+    difference = ImageStat.Stat(ImageChops.difference(one, other))
+    error = sum(difference.sum2) / sum(difference.count)
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def png_claiming(width: int, height: int, pixels: bytes = b"") -> bytes:
+    """A one-bit PNG whose header says this size, whatever it holds."""
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(pixels)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in chunks)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def _named(colour: tuple[int, ...]) -> str:
+    def distance(corner: str) -> int:
+        return sum((a - b) ** 2 for a, b in zip(CORNERS[corner], colour, strict=True))
+
+    return min(CORNERS, key=distance)

@@ -1,0 +1,246 @@
+"""Whole pipelines: what comes out has the size, the format and the pixels that were asked for."""
+
+import io
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from contracts.errors import ImageTooBig, InvalidOperation
+from contracts.operations import (
+    Adjust,
+    Axis,
+    Blur,
+    Crop,
+    Fit,
+    Flip,
+    Format,
+    Grayscale,
+    Operation,
+    Output,
+    Pipeline,
+    Resize,
+    Rotate,
+    Sharpen,
+)
+from services.imaging import codecs, operations, pipeline
+from services.imaging.geometry import Size, place
+from services.imaging.limits import Limits
+from services.imaging.pipeline import Picture
+from services.imaging.source import open_source
+from tests.imaging.pictures import SRGB, decoded, encoded, psnr, quadrants, scenery
+
+PNG = Output(format=Format.PNG)
+
+
+def rendered(data: bytes, *steps: Operation, output: Output = PNG) -> Picture:
+    return pipeline.run(data, Pipeline(operations=steps, output=output))
+
+
+def in_order(data: bytes, *steps: Operation) -> Image.Image:
+    """Every pixel decoded, and every operation applied to all of them."""
+    image = codecs.decode(open_source(data, Limits())).image
+    for step in steps:
+        image = operations.apply(image, step)
+    return image
+
+
+@pytest.mark.parametrize("format", Format)
+def test_each_format_is_written_on_request(format: Format) -> None:
+    picture = rendered(encoded(quadrants(), "PNG"), output=Output(format=format))
+
+    assert picture.format is format
+    assert picture.media_type == f"image/{format}"
+    assert decoded(picture.data).format == format.upper()
+    assert decoded(picture.data).size == (picture.width, picture.height) == (80, 60)
+
+
+@pytest.mark.parametrize(
+    ("source", "format"),
+    [
+        ("JPEG", Format.JPEG),
+        ("PNG", Format.PNG),
+        ("WEBP", Format.WEBP),
+        ("AVIF", Format.AVIF),
+        ("GIF", Format.PNG),
+        ("TIFF", Format.PNG),
+    ],
+)
+def test_a_result_is_written_as_it_came(source: str, format: Format) -> None:
+    assert rendered(encoded(quadrants(), source), output=Output()).format is format
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_no_metadata_is_left(source: str, format: Format) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "a secret place"
+    options = {"comment": b"a secret place"} if source == "JPEG" else {}
+    data = encoded(
+        quadrants(), source, exif=exif, icc_profile=SRGB, xmp=b"<x>a secret place</x>", **options
+    )
+    picture = rendered(data, output=Output(format=format))
+    result = decoded(picture.data)
+
+    assert b"secret" in data
+    assert b"secret" not in picture.data
+    assert not result.getexif()
+    assert not {"icc_profile", "exif", "xmp", "comment"} & result.info.keys()
+
+
+def test_an_animation_gives_its_first_frame() -> None:
+    frames = [Image.new("RGB", (20, 20), (shade, 0, 0)) for shade in (250, 120, 10)]
+    for source in ("GIF", "PNG", "WEBP", "AVIF"):
+        data = encoded(frames[0], source, save_all=True, append_images=frames[1:])
+        for format in Format:
+            result = decoded(rendered(data, output=Output(format=format)).data)
+            assert getattr(result, "n_frames", 1) == 1
+
+
+@pytest.mark.parametrize("format", Format)
+def test_the_same_question_has_the_same_bytes(format: Format) -> None:
+    data = encoded(scenery(300, 200), "JPEG")
+    steps = (Resize(width=90, height=90), Sharpen(), Rotate(degrees=10))
+    one, other = (rendered(data, *steps, output=Output(format=format)) for _ in range(2))
+
+    assert one.data == other.data
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Resize(width=100),),
+        (Resize(width=199, height=90),),
+        (Resize(width=90, height=120, fit=Fit.FILL),),
+        (Resize(width=150, height=150, fit=Fit.CONTAIN), Flip()),
+        (Grayscale(), Resize(height=77)),
+        (Resize(width=64, height=64), Adjust(contrast=1.5), Grayscale()),
+    ],
+)
+def test_a_draft_is_as_good_as_every_pixel(orientation: int, steps: tuple[Operation, ...]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(scenery(), "JPEG", quality=92, exif=exif)
+    result = decoded(rendered(data, *steps).data)
+
+    assert psnr(result, in_order(data, *steps)) > 38
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Grayscale(),),
+        (Rotate(degrees=30), Grayscale()),
+        (Blur(radius=2), Grayscale(), Sharpen()),
+        (Adjust(saturation=4), Grayscale()),
+        (Sharpen(amount=3), Grayscale()),
+        (Crop(left=10, top=20, width=200, height=100), Resize(width=50), Grayscale()),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "CMYK", "L"])
+@pytest.mark.parametrize("profile", [b"", SRGB], ids=["plain", "profile"])
+def test_luma_alone_gives_the_gray_of_the_colours(
+    steps: tuple[Operation, ...], mode: str, profile: bytes
+) -> None:
+    data = encoded(scenery(400, 300).convert(mode), "JPEG", quality=92, icc_profile=profile)
+    result = decoded(rendered(data, *steps).data)
+
+    assert result.mode == "L"
+    assert psnr(result, in_order(data, *steps)) > 40
+
+
+def test_a_source_past_the_result_limits_has_to_be_made_smaller() -> None:
+    data = encoded(Image.new("L", (16_500, 10)), "PNG")
+
+    with pytest.raises(ImageTooBig):
+        rendered(data)
+    assert rendered(data, Crop(left=0, top=0, width=50, height=5)).width == 50
+
+
+def test_memory_that_runs_out_is_an_image_too_big(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> Image.Image:
+        raise MemoryError
+
+    monkeypatch.setattr(operations, "apply", exhausted)
+    with pytest.raises(ImageTooBig):
+        rendered(encoded(quadrants(), "PNG"), Grayscale())
+
+
+SOURCES = [
+    encoded(quadrants(50, 37), "JPEG"),
+    encoded(quadrants(37, 50).convert("LA"), "PNG"),
+    encoded(scenery(64, 21).convert("RGBA"), "WEBP"),
+    encoded(quadrants(1, 90), "PNG"),
+    encoded(scenery(203, 155), "JPEG"),
+    encoded(quadrants(33, 8, "P"), "GIF"),
+]
+
+sides = st.one_of(st.integers(1, 120), st.integers(1, 16_384))
+factors = st.floats(0, 10)
+resizes = st.builds(
+    Resize,
+    width=sides,
+    height=st.none() | sides,
+    fit=st.sampled_from(Fit),
+    enlarge=st.booleans(),
+)
+steps = st.one_of(
+    resizes,
+    st.builds(
+        Crop,
+        left=st.integers(0, 30),
+        top=st.integers(0, 30),
+        width=st.integers(1, 60),
+        height=st.integers(1, 60),
+    ),
+    st.builds(Rotate, degrees=st.sampled_from([0, 90, -180, 270])),
+    st.builds(Flip, axis=st.sampled_from(Axis)),
+    st.just(Grayscale()),
+    st.builds(Blur, radius=st.floats(0, 100, exclude_min=True)),
+    st.builds(Sharpen, amount=factors),
+    st.builds(Adjust, brightness=factors, contrast=factors, saturation=factors),
+)
+pipelines = st.builds(
+    Pipeline,
+    operations=st.lists(steps, max_size=5).map(tuple),
+    output=st.builds(
+        Output, format=st.none() | st.sampled_from(Format), quality=st.integers(1, 100)
+    ),
+)
+SMALL = Limits(result_side=400, result_pixels=100_000)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.sampled_from(SOURCES), asked=pipelines)
+def test_any_pipeline_keeps_its_promise_or_fails_by_name(data: bytes, asked: Pipeline) -> None:
+    inspected = codecs.inspect(data)
+    try:
+        picture = pipeline.run(data, asked, SMALL)
+    except (InvalidOperation, ImageTooBig):
+        return
+
+    result = Image.open(io.BytesIO(picture.data))
+    as_it_came = {"jpeg": Format.JPEG, "webp": Format.WEBP}.get(inspected.format, Format.PNG)
+    assert picture.format is (asked.output.format or as_it_came)
+    assert result.format == picture.format.upper()
+    assert result.size == (picture.width, picture.height)
+    assert picture.width <= SMALL.result_side
+    assert result.size == promised((inspected.width, inspected.height), asked.operations)
+
+
+def promised(size: Size, asked: tuple[Operation, ...]) -> Size:
+    """The size that the operations promise."""
+    for operation in asked:
+        match operation:
+            case Resize():
+                size = place(size, operation).canvas
+            case Crop():
+                size = operation.width, operation.height
+            case Rotate() if operation.degrees % 180:
+                size = size[1], size[0]
+            case _:
+                pass
+    return size

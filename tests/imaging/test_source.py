@@ -1,0 +1,88 @@
+"""What is recognized, and what is refused before a pixel of it is decoded."""
+
+import random
+
+import pytest
+from PIL import Image
+
+from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
+from services.imaging import codecs
+from services.imaging.limits import Limits
+from tests.imaging.pictures import (
+    READ,
+    UPRIGHT,
+    corners,
+    encoded,
+    pixels_of,
+    png_claiming,
+    quadrants,
+)
+
+SMALL = Limits(frame_pixels=1_000_000, frames=20, total_pixels=2_000_000)
+
+
+@pytest.mark.parametrize("format", READ)
+def test_each_format_is_known_by_its_content(format: str) -> None:
+    inspected = codecs.inspect(encoded(quadrants(), format))
+
+    assert inspected.format == format.lower()
+    assert inspected.media_type == f"image/{format.lower()}"
+    assert (inspected.width, inspected.height, inspected.frames) == (80, 60, 1)
+
+
+def test_broken_exif_is_taken_for_none() -> None:
+    data = encoded(quadrants(), "JPEG", exif=b"Exif\0\0nonsense")
+
+    assert codecs.inspect(data).orientation == 1
+    assert corners(pixels_of(data)) == UPRIGHT
+
+
+def test_a_huge_canvas_is_refused_before_it_is_decoded() -> None:
+    for side in (12_288, 60_000, 2**31 - 1):
+        with pytest.raises(ImageTooBig):
+            codecs.inspect(png_claiming(side, side))
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_too_many_frames_are_refused(format: str) -> None:
+    frames = [Image.new("L", (8, 8), shade * 8) for shade in range(21)]
+    data = encoded(frames[0], format, save_all=True, append_images=frames[1:])
+
+    assert codecs.inspect(data).frames == 21
+    with pytest.raises(ImageTooBig):
+        codecs.inspect(data, SMALL)
+
+
+def test_the_pixels_of_all_frames_count_together() -> None:
+    frames = [Image.new("L", (500, 500), shade) for shade in (0, 50, 100)]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+    with pytest.raises(ImageTooBig, match="3 frames of 500 x 500"):
+        codecs.inspect(data, Limits(total_pixels=700_000))
+
+
+@pytest.mark.parametrize("format", ["BMP", "ICO", "JPEG2000", "PPM", "QOI", "DDS", "EPS"])
+def test_an_image_of_another_format_is_unsupported(format: str) -> None:
+    with pytest.raises(UnsupportedFormat):
+        codecs.inspect(encoded(quadrants(), format))
+
+
+@pytest.mark.parametrize(
+    "data", [b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b'<?xml version="1.0"?>\n<svg xmlns="x"/>']
+)
+def test_what_phones_and_designers_send_is_unsupported(data: bytes) -> None:
+    with pytest.raises(UnsupportedFormat):
+        codecs.inspect(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"BM", b"hello, world", b"\xff\xd8\xff", b"{}" * 500])
+def test_what_is_no_image_is_unreadable(data: bytes) -> None:
+    with pytest.raises(ImageUnreadable):
+        codecs.inspect(data)
+
+
+def test_random_bytes_are_refused_by_name() -> None:
+    dice = random.Random(1)
+    for _ in range(300):
+        with pytest.raises((ImageUnreadable, UnsupportedFormat)):
+            codecs.inspect(dice.randbytes(dice.randrange(1, 400)))

@@ -1,0 +1,58 @@
+"""A method to call: it echoes, and fails in every way that a handler can."""
+
+import asyncio
+from typing import Any, Literal
+
+from faststream.redis import RedisMessage, RedisResponse
+
+from contracts.errors import ImageUnreadable
+from contracts.message import Message
+from contracts.methods import Method, Transport
+from services.runtime.broker import Broker
+from services.runtime.connection import make_redis
+from services.runtime.settings import RuntimeSettings
+
+
+class Ping(Message):
+    text: str = ""
+    then: Literal["answer", "raise", "refuse", "break", "sleep", "unencodable"] = "answer"
+    seconds: float = 0
+
+
+ECHO: Method[Ping, Ping] = Method("test.echo", Ping, Ping)
+
+
+class Echo:
+    """The handler; it remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    async def __call__(self, request: Ping, message: RedisMessage) -> RedisResponse:
+        self.heard.append(request.text)
+        body: object = request
+        match request.then:
+            case "raise":
+                raise ImageUnreadable("It is torn.", retry_after=3)
+            case "break":
+                raise ZeroDivisionError
+            case "sleep":
+                await asyncio.sleep(request.seconds)
+            case "unencodable":
+                body = object()
+        return RedisResponse(body, correlation_id=message.correlation_id)
+
+
+def settings_for(redis_url: str, **changes: float) -> RuntimeSettings:
+    return RuntimeSettings(redis_url=redis_url, **changes)  # type: ignore[arg-type]
+
+
+def broker_on(redis_url: str, *, room: int = 8, **changes: float) -> Broker:
+    settings = settings_for(redis_url, **changes)
+    return Broker(make_redis(settings), settings, room=room)
+
+
+async def call(broker: Broker, ping: object, transport: Transport, timeout: float = 5.0) -> Ping:
+    destination: dict[str, Any] = {transport.value: ECHO.address(transport)}
+    message = await broker.request(ping, **destination, timeout=timeout)  # type: ignore[arg-type]
+    return Ping.model_validate_json(message.body)
