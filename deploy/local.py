@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import redis
-from honcho.colour import get_colours  # type: ignore[import-untyped]
-from honcho.environ import parse_procfile  # type: ignore[import-untyped]
+from honcho.colour import get_colours
+from honcho.environ import parse_procfile
 
 from deploy.errors import CannotRun
 from deploy.lock import claim

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from threading import Lock
 
-from honcho.printer import Message, Printer  # type: ignore[import-untyped]
+from honcho.printer import Message, Printer
 
 
 class Output:

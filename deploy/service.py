@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from threading import Thread
 
-from honcho.process import Popen  # type: ignore[import-untyped]
+from honcho.process import Popen
 
 from deploy.output import Output
 from deploy.settings import HOST

@@ -54,5 +54,5 @@ def broker_on(redis_url: str, *, room: int = 8, **changes: float) -> Broker:
 
 async def call(broker: Broker, ping: object, transport: Transport, timeout: float = 5.0) -> Ping:
     destination: dict[str, Any] = {transport.value: ECHO.address(transport)}
-    message = await broker.request(ping, **destination, timeout=timeout)  # type: ignore[arg-type]
+    message = await broker.request(ping, **destination, timeout=timeout)
     return Ping.model_validate_json(message.body)
