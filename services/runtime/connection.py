@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from contracts.errors import Unavailable
 from services.runtime.settings import RuntimeSettings
@@ -38,6 +39,9 @@ def make_redis(settings: RuntimeSettings) -> Redis:
         retry=Retry(NoBackoff(), 0),
         socket_connect_timeout=2.0,
         socket_keepalive=True,
+        # While it listens for notices of a managed Redis's upgrades, the pool hands out dead
+        # connections without looking at them.
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
     return Redis(connection_pool=pool)
 

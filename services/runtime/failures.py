@@ -11,8 +11,9 @@ from faststream.message.source_type import SourceType
 from faststream.redis import RedisResponse
 from faststream.types import AsyncFuncAny
 from pydantic import ValidationError
+from redis.exceptions import RedisError
 
-from contracts.errors import Failure, Internal, InvalidRequest, ServiceError
+from contracts.errors import Failure, Internal, InvalidRequest, ServiceError, Unavailable
 from services.runtime.connection import LOST
 
 log = structlog.get_logger(__name__)
@@ -80,6 +81,8 @@ class FailureMiddleware(BaseMiddleware[Any, Any]):
         match exc:
             case ServiceError():
                 return exc
+            case RedisError():
+                return Unavailable("The worker can't reach its store.", retry_after=2)
             case ValidationError() if self._is_about_the_call(exc):
                 return InvalidRequest("The request is not of the form that this method takes.")
             case _:

@@ -74,13 +74,16 @@ class Inbox:
             del self._waiting[channel]
 
     async def _listen(self) -> None:
+        lost = False
         while True:
             try:
                 async with aclosing(self._redis.pubsub()) as subscription:
                     await subscription.psubscribe(self._prefix + "*")
                     await self._deliver(subscription)
             except LOST as exc:
-                log.warning("reply inbox lost its connection", reason=str(exc))
+                if self.listening or not lost:
+                    log.warning("reply inbox lost its connection", reason=str(exc))
+                lost = True
             finally:
                 self._lose_connection()
             await asyncio.sleep(RECONNECT_DELAY)

@@ -95,6 +95,13 @@ class Lasting(LogicSubscriber):
 class LastingChannelSubscriber(Lasting, ChannelSubscriber):
     """Hears everything, room or not: a channel keeps nothing for later."""
 
+    async def stop(self) -> None:
+        """Unsubscribe by hanging up, which needs no Redis that answers."""
+        subscription, self.subscription = self.subscription, None
+        await super().stop()
+        if subscription is not None:
+            await subscription.aclose()  # type: ignore[no-untyped-call]
+
 
 class LastingListSubscriber(Lasting, ListSubscriber):
     """Takes from a list only what it has room for."""

@@ -1,0 +1,226 @@
+"""The suite as it is run: services start in any order, are stopped, killed and multiplied."""
+
+import io
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.e2e.pictures import photograph
+from tests.processes import (
+    BIN,
+    MortalValkey,
+    Service,
+    faststream,
+    free_port,
+    mortal_valkey,
+    wait_until,
+)
+
+SLOW = {"op": ["blur:100"] * 12, "format": "png"}
+"""A pipeline that takes seconds on a large photograph."""
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[MortalValkey]:
+    with mortal_valkey(tmp_path) as server:
+        yield server
+
+
+def render(gateway: Service, body: bytes, **query: object) -> httpx.Response:
+    params = {"op": "grayscale", **query}
+    return httpx.post(
+        f"{gateway.url}/v1/render",
+        params=params,  # type: ignore[arg-type]
+        content=body,
+        timeout=70,
+    )
+
+
+def submit(gateway: Service, body: bytes, **query: object) -> str:
+    response = httpx.post(
+        f"{gateway.url}/v1/jobs",
+        params=query,  # type: ignore[arg-type]
+        content=body,
+        timeout=20,
+    )
+    assert response.status_code == 202, response.text
+    return str(response.json()["id"])
+
+
+def state(gateway: Service, job: str) -> str:
+    response = httpx.get(f"{gateway.url}/v1/jobs/{job}", timeout=20)
+    assert response.status_code in {200, 202, 302}, response.text
+    return str(response.json()["state"])
+
+
+def pool_processes(service: Service) -> list[int]:
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(service.process.pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.splitlines()
+    return [int(line.split()[0]) for line in listed if "anyio.to_process" in line]
+
+
+def is_served(gateway: Service, transport: str) -> bool:
+    return render(gateway, photograph(), transport=transport, timeout=1).status_code == 200
+
+
+def says(service: Service, text: str) -> bool:
+    return text in service.output()
+
+
+def busy(gateway: Service) -> int:
+    workers = httpx.get(f"{gateway.url}/v1/system").json()["workers"]
+    return sum(int(worker["busy"]) for worker in workers.values())
+
+
+def test_services_started_before_redis_wait_for_it_and_say_so(tmp_path: Path) -> None:
+    with (
+        mortal_valkey(tmp_path, running=False) as server,
+        faststream("imaging", server.url, ready=False) as imaging,
+        faststream("gateway", server.url, ready=False) as gateway,
+    ):
+        for service in (imaging, gateway):
+            wait_until(partial(says, service, "waiting for redis"))
+        assert httpx.get(f"{gateway.url}/health/live").status_code == 200
+        assert httpx.get(f"{gateway.url}/health/ready").status_code == 503
+        refused = render(gateway, photograph())
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        server.start()
+        wait_until(lambda: imaging.ready() and gateway.ready(), seconds=2)
+        assert render(gateway, photograph()).status_code == 200
+
+
+def test_services_come_back_within_two_seconds_of_a_redis_that_was_away(
+    mortal: MortalValkey,
+) -> None:
+    with faststream("imaging", mortal.url) as imaging, faststream("gateway", mortal.url) as gateway:
+        assert render(gateway, photograph()).status_code == 200
+        mortal.kill()
+        wait_until(lambda: not gateway.ready() and not imaging.ready())
+        away = time.monotonic()
+        refused = render(gateway, photograph())
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        assert int(refused.headers["retry-after"]) > 0
+        assert time.monotonic() - away < 1
+        # Longer than FastStream's own pause of five seconds after a lost connection.
+        time.sleep(10 - (time.monotonic() - away))
+        mortal.start()
+        back = time.monotonic()
+        for transport in ("channel", "list", "stream"):
+            served = partial(is_served, gateway, transport)
+            wait_until(served, seconds=2 - (time.monotonic() - back))
+
+
+def test_a_stopped_worker_finishes_what_it_has_and_the_next_does_the_rest(
+    mortal: MortalValkey,
+) -> None:
+    body = photograph(3000, 2000)
+    with faststream("gateway", mortal.url) as gateway:
+        with faststream("imaging", mortal.url, env={"DARKROOM_SLOTS": "1"}) as imaging:
+            jobs = [submit(gateway, body, op=f"blur:{n}") for n in range(1, 7)]
+            wait_until(lambda: state(gateway, jobs[0]) in {"running", "succeeded"})
+            assert imaging.stop() in {0, -signal.SIGTERM}
+            states = [state(gateway, job) for job in jobs]
+            assert "running" not in states, "what was in hand has been finished"
+            assert "queued" in states, "and nothing new was begun"
+        with faststream("imaging", mortal.url):
+            wait_until(lambda: all(state(gateway, job) == "succeeded" for job in jobs))
+
+
+def test_a_killed_workers_job_is_done_by_another_within_ten_seconds(mortal: MortalValkey) -> None:
+    with faststream("gateway", mortal.url) as gateway:
+        with faststream("imaging", mortal.url, env={"DARKROOM_SLOTS": "1"}) as imaging:
+            job = submit(gateway, photograph(4000, 3000), **SLOW)
+            wait_until(lambda: state(gateway, job) == "running")
+            imaging.signal(signal.SIGKILL)
+            imaging.process.wait()
+            killed = time.monotonic()
+        with faststream("imaging", mortal.url):
+            wait_until(
+                lambda: httpx.get(f"{gateway.url}/v1/jobs/{job}").json()["attempts"] == 2,
+                seconds=10 - (time.monotonic() - killed),
+            )
+            wait_until(lambda: state(gateway, job) == "succeeded", seconds=40)
+
+
+def test_accepted_jobs_survive_a_redis_that_is_killed(mortal: MortalValkey) -> None:
+    with faststream("gateway", mortal.url) as gateway:
+        jobs = [submit(gateway, photograph(seed=n), op="grayscale") for n in range(5)]
+        mortal.kill()
+        mortal.start()
+        with faststream("imaging", mortal.url):
+            wait_until(lambda: all(state(gateway, job) == "succeeded" for job in jobs))
+
+
+def test_a_crashed_pool_process_costs_one_request_a_named_error(
+    gateway: Service, imaging: Service
+) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        doomed = thread.submit(render, gateway, photograph(4000, 3000), **SLOW, timeout=30)
+        wait_until(lambda: busy(gateway) == 1, seconds=10)
+        for pid in pool_processes(imaging):
+            os.kill(pid, signal.SIGKILL)
+        crashed = doomed.result()
+    assert (crashed.status_code, crashed.json()["code"]) == (502, "worker_crashed")
+    assert render(gateway, photograph()).status_code == 200
+
+
+def test_late_work_is_killed_and_the_pool_is_whole_again(
+    gateway: Service, imaging: Service
+) -> None:
+    before = set(pool_processes(imaging))
+    started = time.monotonic()
+    late = render(gateway, photograph(4000, 3000), **SLOW, timeout=1)
+    assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
+    assert time.monotonic() - started < 3
+    wait_until(lambda: set(pool_processes(imaging)) != before, seconds=5)
+    assert render(gateway, photograph(), timeout=10).status_code == 200
+
+
+def test_both_services_run_in_two_processes_each(mortal: MortalValkey) -> None:
+    with (
+        faststream("imaging", mortal.url, "--workers", "2"),
+        faststream("gateway", mortal.url, "--workers", "2") as gateway,
+    ):
+        wait_until(
+            lambda: len(httpx.get(f"{gateway.url}/v1/system").json()["workers"]) == 2, seconds=10
+        )
+        answers = [
+            render(gateway, photograph(seed=n), transport=transport)
+            for n in range(10)
+            for transport in ("channel", "list", "stream")
+        ]
+        assert {answer.status_code for answer in answers} == {200}
+
+
+def test_uvicorn_runs_the_gateway_too(imaging: Service, redis_url: str) -> None:
+    port = free_port()
+    command = [str(BIN / "uvicorn"), "services.gateway.main:app", "--port", str(port)]
+    service = Service(command, port=port, redis_url=redis_url)
+    try:
+        service.wait_ready()
+        answer = render(service, photograph())
+        assert Image.open(io.BytesIO(answer.content)).mode == "L"
+    finally:
+        service.stop()
+
+
+@pytest.mark.parametrize("service", ["gateway", "imaging"])
+def test_faststream_generates_the_document_with_its_replies(service: str, tmp_path: Path) -> None:
+    out = tmp_path / "asyncapi.yaml"
+    command = [BIN / "faststream", "docs", "gen", f"services.{service}.main:app", "--yaml"]
+    subprocess.run([*map(str, command), "--out", str(out)], check=True, capture_output=True)
+    assert out.read_text() == Path("asyncapi.yaml").read_text()
+    assert "reply:" in out.read_text()
