@@ -1,17 +1,17 @@
 """The gateway, put together: a FastAPI application inside FastStream's ASGI application."""
 
-import structlog
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from faststream.asgi import AsgiFastStream
-from redis.exceptions import RedisError
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from contracts.errors import Unavailable
 from contracts.jobs import EVENTS, JobEvent
-from services.gateway import images, jobs, live, problems, render, system
+from services.gateway import images, jobs, live, openapi, problems, render, system
 from services.gateway.correlation import CorrelationMiddleware
 from services.gateway.dependencies import Collaborators, refuse_long_queries
+from services.gateway.head import HeadMiddleware
+from services.gateway.lingering import LingeringMiddleware
 from services.gateway.live import Live
 from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
@@ -26,11 +26,9 @@ from services.runtime.jobs import Jobs
 from services.runtime.observability import configure_logging
 from services.runtime.presence import Workers
 
-log = structlog.get_logger(__name__)
-
 
 class GatewayApp(AsgiFastStream):
-    """FastStream's application, with another one for every path that it doesn't know itself."""
+    """FastStream's application for the broker's life, and FastAPI's for everything asked of it."""
 
     http: ASGIApp
 
@@ -59,19 +57,25 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],
-        asgi_routes=[*health_routes(broker), *documentation_routes()],
     )
+    images_kept = Blobs(redis, Kind.IMAGE)
     collaborators = Collaborators(
         settings=settings,
         imaging=Imaging(broker, max_calls=settings.max_calls),
-        images=Blobs(redis, Kind.IMAGE),
+        images=images_kept,
         renditions=Blobs(redis, Kind.RENDITION),
         jobs=records,
         live=pushes,
         workers=Workers(redis),
-        uploads=Uploads(settings),
+        uploads=Uploads(images_kept, settings),
     )
-    app.http = CorrelationMiddleware(create_http(collaborators))
+    http = create_http(collaborators)
+    # Here and not with FastStream, whose refusals are no problem documents.
+    for path, route in (*health_routes(broker), *documentation_routes()):
+        http.router.routes.append(Route(path, route, methods=["GET"]))
+    app.http = CorrelationMiddleware(
+        LingeringMiddleware(HeadMiddleware(http), seconds=settings.linger)
+    )
     return app
 
 
@@ -87,14 +91,8 @@ def create_http(collaborators: Collaborators) -> FastAPI:
     )
     http.state.collaborators = collaborators
     problems.install(http)
-    http.add_exception_handler(RedisError, _unavailable)
     for part in (render, images, jobs, live, system):
         http.include_router(part.router)
     system.mount_page_files(http)
+    openapi.describe_bodies(http, jobs.NewJob)
     return http
-
-
-async def _unavailable(request: Request, exc: Exception) -> Response:
-    log.warning("redis failed", path=request.url.path, reason=str(exc))
-    away = Unavailable("The store behind this service does not answer.", retry_after=2)
-    return problems.problem(away.failure())

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Correlation-ID"
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_BEGINNINGS = ("http.response.start", "websocket.accept")
 
 
 def correlation_id() -> str:
@@ -23,11 +24,11 @@ class CorrelationMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = Headers(scope=scope).get(HEADER, "") if scope["type"] != "lifespan" else ""
+        given = Headers(scope=scope).get(HEADER, "")
         accepted = given if _ACCEPTED.fullmatch(given) else uuid4().hex
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in _BEGINNINGS:
                 MutableHeaders(scope=message)[HEADER] = accepted
             await send(message)
 

@@ -75,7 +75,7 @@ AskedTimeout = Annotated[float, Depends(_timeout)]
 
 
 def _afresh(request: Request) -> bool:
-    directives = request.headers.get("cache-control", "").lower().split(",")
+    directives = ",".join(request.headers.getlist("cache-control")).lower().split(",")
     return "no-cache" in {directive.strip() for directive in directives}
 
 
@@ -87,5 +87,6 @@ _MAX_QUERY = 8192
 
 def refuse_long_queries(connection: HTTPConnection) -> None:
     """A query beyond any sensible pipeline is refused before it is parsed."""
-    if len(connection.scope.get("query_string", b"")) > _MAX_QUERY:
+    is_http = connection.scope["type"] == "http"  # a WebSocket has no use for a query
+    if is_http and len(connection.scope["query_string"]) > _MAX_QUERY:
         raise InvalidRequest(f"The query may have {_MAX_QUERY} bytes at most.")

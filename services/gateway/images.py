@@ -6,11 +6,18 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from contracts.errors import ImageTooBig, ImageUnreadable, NotFound, UnsupportedFormat
-from contracts.imaging import BlobKey, Inspect, Inspected, Render
+from contracts.imaging import BlobKey, Inspect, Inspected, MediaType, Render
 from contracts.message import Message
 from services.gateway.dependencies import Afresh, AskedPipeline, AskedTimeout, Collaborators, Here
 from services.gateway.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
-from services.gateway.renditions import IMMUTABLE, etag, image_response, matches, timing
+from services.gateway.renditions import (
+    IMMUTABLE,
+    etag,
+    names,
+    not_modified,
+    resource_response,
+    timing,
+)
 from services.runtime.blobs import StoredBlob
 
 router = APIRouter(tags=["images"], responses=PROBLEMS)
@@ -24,17 +31,16 @@ class Uploaded(Message):
     """An image that can be asked for by its id."""
 
     id: BlobKey
-    media_type: str
+    media_type: MediaType
     width: Annotated[int, Field(description="Pixels across, once upright.")]
     height: Annotated[int, Field(description="Pixels down, once upright.")]
-    bytes: int
+    bytes: Annotated[int, Field(description="How many bytes it has.")]
 
 
 @router.post("/v1/images", status_code=201, openapi_extra=IMAGE_BODY)
 async def upload(request: Request, response: Response, here: Here) -> Uploaded:
     """Keep an image; 200 instead of 201 when it was there already."""
-    data = await here.uploads.read(request)
-    stored = await here.images.keep(data, ttl=here.settings.image_ttl)
+    stored = await here.uploads.keep(request, ttl=here.settings.image_ttl)
     if stored.note:
         response.status_code = 200
     inspected = await _inspected(stored, here)
@@ -44,19 +50,18 @@ async def upload(request: Request, response: Response, here: Here) -> Uploaded:
         media_type=inspected.media_type,
         width=inspected.width,
         height=inspected.height,
-        bytes=len(data),
+        bytes=stored.blob.bytes,
     )
 
 
-@router.head("/v1/images/{image_id}", include_in_schema=False)
 @router.get("/v1/images/{image_id}", responses=IMAGE_ANSWER)
 async def fetch(image_id: ImageId, request: Request, here: Here) -> Response:
     """The bytes of an image, as they were uploaded."""
     stored = await _found(image_id, here)
-    headers = {"Cache-Control": IMMUTABLE}
-    if matches(request, etag(image_id)):
-        return Response(status_code=304, headers={"ETag": etag(image_id), **headers})
-    return await image_response(here.images, stored.blob, headers)
+    # What came with a render or a job has not been looked at yet.
+    inspected = await _inspected(stored, here)
+    blob = stored.blob.model_copy(update={"media_type": inspected.media_type})
+    return await resource_response(request, here.images, blob, IMMUTABLE)
 
 
 @router.get("/v1/images/{image_id}/info")
@@ -65,7 +70,6 @@ async def info(image_id: ImageId, here: Here) -> Inspected:
     return await _inspected(await _found(image_id, here), here)
 
 
-@router.head("/v1/images/{image_id}/render", include_in_schema=False)
 @router.get("/v1/images/{image_id}/render", responses=IMAGE_ANSWER)
 async def render(
     image_id: ImageId,
@@ -79,18 +83,17 @@ async def render(
     stored = await _found(image_id, here)
     question = Render(source=stored.blob, pipeline=pipeline, reuse=not afresh)
     key = question.result_key()
-    headers = {"Cache-Control": IMMUTABLE}
     if not afresh:
-        if matches(request, etag(key)):
-            return Response(status_code=304, headers={"ETag": etag(key), **headers})
+        if names(request, etag(key)):
+            return not_modified(etag(key), IMMUTABLE)
         kept = await here.renditions.find(key, ttl=here.settings.rendition_ttl)
         if kept is not None:
-            hit = {"Cache-Status": "darkroom; hit", **headers}
-            return await image_response(here.renditions, kept.blob, hit)
+            hit = {"Cache-Status": "darkroom; hit", **IMMUTABLE}
+            return await resource_response(request, here.renditions, kept.blob, hit)
     answer = await here.imaging.render(question, timeout=timeout)
     status = f"darkroom; fwd={'request' if afresh else 'miss'}"
-    miss = {"Cache-Status": status, **headers, **timing(answer)}
-    return await image_response(here.renditions, answer.reply.blob, miss)
+    miss = {"Cache-Status": status, **IMMUTABLE, **timing(answer)}
+    return await resource_response(request, here.renditions, answer.reply.blob, miss)
 
 
 async def _found(image_id: str, here: Collaborators) -> StoredBlob:

@@ -5,20 +5,20 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field, ValidationError
 
-from contracts.errors import InvalidRequest, NotFound
+from contracts.errors import InvalidOperation, InvalidRequest, NotFound, ServiceError
 from contracts.imaging import Blob, BlobKey
-from contracts.jobs import OPEN_STATES, Job, JobState, Variants
+from contracts.jobs import MAX_VARIANTS, OPEN_STATES, Job, JobState, Variants
 from contracts.message import Message
 from contracts.notation import explain
 from services.gateway.dependencies import AskedPipeline, Collaborators, Here
 from services.gateway.openapi import IMAGE_ANSWER, IMAGE_CONTENT, PROBLEMS
-from services.gateway.renditions import IMMUTABLE, etag, image_response, matches
+from services.gateway.renditions import IMMUTABLE, resource_response
+from services.gateway.uploads import media_type
 
 router = APIRouter(tags=["later"], responses=PROBLEMS)
 
 JobIdHere = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
 
-_MAX_JSON = 256 * 1024  # bytes: 64 variants of 32 operations fit
 _RETRY_AFTER = "1"
 
 
@@ -57,9 +57,7 @@ _BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {
-                "schema": NewJob.model_json_schema(ref_template="#/components/schemas/{model}")
-            },
+            "application/json": {"schema": {"$ref": "#/components/schemas/NewJob"}},
             **IMAGE_CONTENT,
         },
     }
@@ -95,10 +93,12 @@ async def results(job_id: JobIdHere, here: Here) -> Response:
     return _json(Results(job=job.id, results=_links(job)))
 
 
-@router.head("/v1/jobs/{job_id}/results/{index}", include_in_schema=False)
 @router.get("/v1/jobs/{job_id}/results/{index}", responses=IMAGE_ANSWER)
 async def result(
-    job_id: JobIdHere, index: Annotated[int, Path(ge=0, le=63)], request: Request, here: Here
+    job_id: JobIdHere,
+    index: Annotated[int, Path(ge=0, lt=MAX_VARIANTS)],
+    request: Request,
+    here: Here,
 ) -> Response:
     """The image that a variant gave, or the problem that it ended in."""
     job = await _found(job_id, here)
@@ -112,36 +112,30 @@ async def result(
     if outcome.problem is not None:
         raise outcome.problem.error()
     assert outcome.blob is not None
-    headers = {"Cache-Control": IMMUTABLE}
-    if matches(request, etag(outcome.blob.key)):
-        return Response(status_code=304, headers={"ETag": etag(outcome.blob.key), **headers})
-    return await image_response(here.renditions, outcome.blob, headers)
+    return await resource_response(request, here.renditions, outcome.blob, IMMUTABLE)
 
 
 async def _asked(
     request: Request, here: Collaborators, in_query: Variants
 ) -> tuple[Blob, Variants]:
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        data = await here.uploads.read(request)
-        stored = await here.images.keep(data, ttl=here.settings.image_ttl)
+    if media_type(request) != "application/json":
+        stored = await here.uploads.keep(request, ttl=here.settings.image_ttl)
         return stored.blob, in_query
     try:
-        asked = NewJob.model_validate_json(await _json_body(request))
+        asked = NewJob.model_validate_json(await here.uploads.json(request))
     except ValidationError as exc:
-        raise InvalidRequest(explain(exc)) from exc
+        raise _refusal(exc) from exc
     found = await here.images.find(asked.source.image, ttl=here.settings.image_ttl)
     if found is None:
         raise NotFound("There is no image with this id; it may have expired.")
     return found.blob, asked.variants
 
 
-async def _json_body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_JSON:
-            raise InvalidRequest(f"The JSON may have {_MAX_JSON // 1024} KiB at most.")
-    return body
+def _refusal(error: ValidationError) -> ServiceError:
+    """The same code as for a query, when what is wrong is what a query could have said."""
+    about = {part for item in error.errors(include_input=False) for part in item["loc"]}
+    kind = InvalidOperation if about & {"operations", "output"} else InvalidRequest
+    return kind(explain(error))
 
 
 async def _found(job_id: str, here: Collaborators) -> Job:

@@ -1,6 +1,11 @@
-"""What OpenAPI is told about bodies that FastAPI doesn't see: images and problems."""
+"""What OpenAPI is told about bodies that FastAPI doesn't see: images, problems, JSON read by us."""
 
 from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from contracts.message import Message
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
@@ -39,3 +44,13 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": _PROBLEM},
     },
 }
+
+
+def describe_bodies(http: FastAPI, *models: type[Message]) -> None:
+    """Have the document of `http` define `models`, so that routes can refer to them."""
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in models],
+        ref_template="#/components/schemas/{model}",
+    )
+    document = http.openapi()
+    document["components"]["schemas"] = {**schemas["$defs"], **document["components"]["schemas"]}

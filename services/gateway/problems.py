@@ -3,10 +3,13 @@
 from http import HTTPStatus
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import (
     Code,
@@ -16,6 +19,7 @@ from contracts.errors import (
     MethodNotAllowed,
     NotFound,
     ServiceError,
+    Unavailable,
 )
 from services.gateway.correlation import correlation_id
 
@@ -58,9 +62,15 @@ TITLES = {
 }
 
 
-def problem(failure: Failure, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The problem document of a failure."""
-    status = STATUS[failure.code]
+STORE_AWAY = Unavailable("The store behind this service does not answer.", retry_after=2)
+_NOTHING_HERE = NotFound("There is nothing at this address.")
+
+
+def problem(
+    failure: Failure, headers: dict[str, str] | None = None, *, status: HTTPStatus | None = None
+) -> JSONResponse:
+    """The problem document of a failure, whose status is its code's unless one is given."""
+    status = status or STATUS[failure.code]
     content = {
         "type": f"urn:darkroom:problem:{failure.code}",
         "title": TITLES[failure.code],
@@ -85,6 +95,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, exc: RequestValidationError) -> JSONResponse:
+        if all(error["loc"][0] == "path" for error in exc.errors()):
+            # An id or a number that can't be: nothing has ever been there.
+            return problem(_NOTHING_HERE.failure())
         clauses = [
             f"{'.'.join(str(part)[:40] for part in error['loc'])}: {error['msg']}"
             for error in exc.errors()[:5]
@@ -93,17 +106,61 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, exc: HTTPException) -> JSONResponse:
-        error: ServiceError
+        headers = dict(exc.headers or {})
         match exc.status_code:
             case HTTPStatus.NOT_FOUND:
-                error = NotFound("There is nothing at this address.")
+                return problem(_NOTHING_HERE.failure(), headers)
             case HTTPStatus.METHOD_NOT_ALLOWED:
                 error = MethodNotAllowed(f"{request.method} is not allowed at this address.")
+                return problem(error.failure(), {**headers, "Allow": _with_head(headers)})
+            case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                failure = InvalidRequest(exc.detail).failure()
+                return problem(failure, headers, status=HTTPStatus(exc.status_code))
             case _:
-                error = InvalidRequest(str(exc.detail))
-        return problem(error.failure(), dict(exc.headers or {}))
+                return problem(InvalidRequest(str(exc.detail)).failure(), headers)
 
-    @app.exception_handler(Exception)
-    async def bug(request: Request, exc: Exception) -> JSONResponse:
-        log.error("unhandled", path=request.url.path, exc_info=exc)
-        return problem(Internal("The log has the details, under this correlation id.").failure())
+    @app.exception_handler(RedisError)
+    async def unavailable(request: Request, exc: RedisError) -> JSONResponse:
+        log.warning("redis failed", path=request.url.path, reason=str(exc))
+        return problem(STORE_AWAY.failure())
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(request: Request, exc: ClientDisconnect) -> Response:
+        log.info("client left", path=request.url.path)
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
+
+    app.add_middleware(BugMiddleware)
+
+
+class BugMiddleware:
+    """The end of every exception that has no name: a line in the log and a 500.
+
+    Starlette's own answers too and raises it on, and then the server logs it a second time,
+    without the correlation id.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception as exc:
+            if started or scope["type"] != "http":
+                raise  # The server ends the connection, which is all that is left to do.
+            log.error("unhandled", path=scope["path"], exc_info=exc)
+            internal = Internal("The log has the details, under this correlation id.")
+            await problem(internal.failure())(scope, receive, send)
+
+
+def _with_head(headers: dict[str, str]) -> str:
+    """The methods that a route named, and HEAD where GET is."""
+    named = {method.strip() for method in headers.get("Allow", "").split(",") if method.strip()}
+    return ", ".join(sorted(named | ({"HEAD"} if "GET" in named else set())))

@@ -25,8 +25,7 @@ async def render(
     ] = Transport.STREAM,
 ) -> Response:
     """Send an image and get the result."""
-    data = await here.uploads.read(request)
-    stored = await here.images.keep(data, ttl=here.settings.rendition_ttl)
+    stored = await here.uploads.keep(request, ttl=here.settings.rendition_ttl)
     answer = await here.imaging.render(
         Render(source=stored.blob, pipeline=pipeline, reuse=not afresh),
         timeout=timeout,

@@ -1,0 +1,24 @@
+"""What every refusal has to be, whatever was refused."""
+
+import httpx
+
+FIELDS = {"type", "title", "status", "detail", "code", "correlation_id"}
+
+
+def assert_problem(answer: httpx.Response, status: int, code: str) -> str:
+    """That an answer is a whole problem document; its detail."""
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        status,
+        "application/problem+json",
+    ), answer.text
+    problem = answer.json()
+    assert set(problem) == FIELDS
+    assert problem["status"] == status
+    assert problem["code"] == code
+    assert problem["type"] == f"urn:darkroom:problem:{code}"
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["correlation_id"] == answer.headers["x-correlation-id"]
+    if status == 503:
+        assert int(answer.headers["retry-after"]) >= 0
+    return str(problem["detail"])

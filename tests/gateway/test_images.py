@@ -1,0 +1,202 @@
+"""Images that stay: uploaded once, fetched, described, rendered again and again."""
+
+import hashlib
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.gateway.refusals import assert_problem
+from tests.imaging.pictures import decoded, encoded, exif_of, psnr, quadrants, scenery
+from tests.processes import faststream, valkey
+
+PICTURE = scenery(120, 80)
+PNG = encoded(PICTURE, "PNG")
+
+
+@pytest.fixture(scope="module")
+def image(client: httpx.Client) -> str:
+    """The address of an uploaded image."""
+    return str(client.post("/v1/images", content=PNG).headers["location"])
+
+
+def test_an_image_is_created_once(client: httpx.Client) -> None:
+    picture = encoded(scenery(33, 44), "JPEG", exif=exif_of(6))
+    digest = hashlib.sha256(picture).hexdigest()
+
+    first = client.post("/v1/images", content=picture)
+    again = client.post("/v1/images", files={"file": picture})
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.headers["location"] == again.headers["location"] == f"/v1/images/{digest}"
+    assert first.json() == again.json() == {
+        "id": digest,
+        "media_type": "image/jpeg",
+        "width": 44,
+        "height": 33,
+        "bytes": len(picture),
+    }  # fmt: skip
+
+
+def test_an_image_comes_back_as_it_was_sent(client: httpx.Client, image: str) -> None:
+    answer = client.get(image)
+
+    assert answer.status_code == 200
+    assert answer.content == PNG
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["etag"] == f'"{image.rpartition("/")[2]}"'
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_came_with_a_render_has_its_media_type_too(client: httpx.Client) -> None:
+    webp = encoded(scenery(31, 41), "WEBP")
+    client.post("/v1/render", content=webp)
+
+    answer = client.get(f"/v1/images/{hashlib.sha256(webp).hexdigest()}")
+
+    assert answer.headers["content-type"] == "image/webp"
+    assert answer.content == webp
+
+
+def test_bytes_that_are_no_image_are_not_kept(client: httpx.Client) -> None:
+    refused = client.post("/v1/images", content=b"nothing to see")
+    rendered = client.post("/v1/render", content=b"nothing to render")
+
+    assert_problem(refused, 422, "image_unreadable")
+    assert_problem(rendered, 422, "image_unreadable")
+    key = hashlib.sha256(b"nothing to see").hexdigest()
+    assert_problem(client.get(f"/v1/images/{key}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["", "/render?op=grayscale"])
+def test_a_copy_that_is_still_right_is_not_sent_again(
+    client: httpx.Client, image: str, path: str
+) -> None:
+    address = image + path
+    whole = client.get(address)
+    tag = whole.headers["etag"]
+
+    for listed in (tag, f"W/{tag}", f'"other", {tag}', f'W/"other",W/{tag}', "*"):
+        answer = client.get(address, headers={"If-None-Match": listed})
+        assert (answer.status_code, answer.content) == (304, b""), listed
+        assert answer.headers["etag"] == tag
+        assert answer.headers["cache-control"] == whole.headers["cache-control"]
+    lines = [("If-None-Match", '"other"'), ("If-None-Match", tag)]
+    assert client.get(address, headers=lines).status_code == 304
+    for listed in ('"other"', tag.strip('"'), tag[:-2] + '"', "", "W/*"):
+        answer = client.get(address, headers={"If-None-Match": listed})
+        assert answer.status_code == 200, listed
+        assert answer.content == whole.content
+
+
+def test_any_version_will_do_only_where_there_is_one(client: httpx.Client, image: str) -> None:
+    """A `*` may not hide that the pipeline doesn't fit."""
+    query = "/render?op=crop:left=100,top=0,width=100,height=10"
+
+    answer = client.get(image + query, headers={"If-None-Match": "*"})
+
+    assert_problem(answer, 422, "invalid_operation")
+
+
+def test_info_says_what_the_decoder_sees(client: httpx.Client) -> None:
+    lying = encoded(quadrants(80, 60, "L"), "JPEG", exif=exif_of(8))
+    address = client.post("/v1/images", content=lying).headers["location"]
+
+    assert client.get(f"{address}/info").json() == {
+        "format": "jpeg",
+        "media_type": "image/jpeg",
+        "mode": "L",
+        "width": 60,
+        "height": 80,
+        "frames": 1,
+        "orientation": 8,
+    }
+
+
+def test_the_first_render_is_a_miss_and_the_second_a_hit(client: httpx.Client) -> None:
+    picture = scenery(51, 61)
+    address = client.post("/v1/images", content=encoded(picture, "PNG")).headers["location"]
+
+    miss = client.get(f"{address}/render?op=rotate:180&format=png")
+    hit = client.get(f"{address}/render?op=rotate:180&format=png")
+
+    assert miss.headers["cache-status"] == "darkroom; fwd=miss"
+    assert "decode" in miss.headers["server-timing"]
+    assert miss.headers["x-worker"]
+    assert hit.headers["cache-status"] == "darkroom; hit"
+    assert hit.content == miss.content
+    assert hit.headers["etag"] == miss.headers["etag"]
+    assert psnr(decoded(hit.content), picture.transpose(Image.Transpose.ROTATE_180)) > 60
+
+
+@pytest.mark.parametrize(
+    "header", [{"Cache-Control": "no-cache"}, {"Cache-Control": "max-age=0, No-Cache"}]
+)
+def test_no_cache_renders_afresh(client: httpx.Client, image: str, header: dict[str, str]) -> None:
+    kept = client.get(f"{image}/render?op=flip")
+
+    afresh = client.get(f"{image}/render?op=flip", headers=header)
+
+    assert afresh.headers["cache-status"] == "darkroom; fwd=request"
+    assert "decode" in afresh.headers["server-timing"]
+    assert afresh.content == kept.content
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "format=webp&op=resize:height=20,width=30&op=rotate:90&quality=80",
+        "op=resize:width=30,height=20,fit=cover,enlarge=false&op=rotate:90.0&format=webp",
+        "op=resize:width=30,height=20&timeout=5&op=rotate:degrees=90&format=webp&ignored=1",
+        "op=resize%3Awidth%3D30%2Cheight%3D20&op=rotate:%2B90&quality=080&format=webp",
+    ],
+)
+def test_the_same_pipeline_in_other_words_has_the_same_tag(
+    client: httpx.Client, image: str, other: str
+) -> None:
+    plain = client.get(f"{image}/render?op=resize:width=30,height=20&op=rotate:90&format=webp")
+
+    answer = client.get(f"{image}/render?{other}")
+
+    assert answer.headers["etag"] == plain.headers["etag"]
+    assert answer.headers["cache-status"] == "darkroom; hit"
+
+
+def test_another_pipeline_has_another_tag(client: httpx.Client, image: str) -> None:
+    queries = ("", "op=flip", "op=flip&op=flip", "op=flip&quality=79", "op=flip&format=webp")
+
+    tags = {client.get(f"{image}/render?{query}").headers["etag"] for query in queries}
+
+    assert len(tags) == len(queries)
+
+
+def test_what_is_kept_is_served_without_any_worker() -> None:
+    with valkey() as server:
+        url = str(server.connection_url)
+        with (
+            faststream("gateway", url) as gateway,
+            httpx.Client(base_url=gateway.url, timeout=10) as client,
+        ):
+            with faststream("imaging", url, env={"DARKROOM_SLOTS": "1"}):
+                image = client.post("/v1/images", content=PNG).headers["location"]
+                rendered = client.get(f"{image}/render?op=flip")
+                assert rendered.status_code == 200
+            tag = rendered.headers["etag"]
+
+            assert_problem(client.get(f"{image}/render?op=blur:2"), 503, "no_workers")
+            assert client.get(image).content == PNG
+            assert client.get(f"{image}/info").json()["width"] == 120
+            assert client.post("/v1/images", content=PNG).status_code == 200
+            hit = client.get(f"{image}/render?op=flip")
+            assert hit.content == rendered.content
+            assert hit.headers["cache-status"] == "darkroom; hit"
+            unchanged = client.get(f"{image}/render?op=flip", headers={"If-None-Match": tag})
+            assert unchanged.status_code == 304
+
+
+def test_an_upload_without_a_worker_is_refused_at_once(nobody: httpx.Client) -> None:
+    answer = nobody.post("/v1/images", content=PNG)
+
+    assert_problem(answer, 503, "no_workers")
+    assert answer.elapsed.total_seconds() < 0.5

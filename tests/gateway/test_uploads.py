@@ -1,0 +1,226 @@
+"""Bodies on their way in: too large, too slow, broken off, or no image at all."""
+
+import itertools
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.gateway.raw import answer_on, connected
+from tests.gateway.refusals import assert_problem
+from tests.imaging.pictures import encoded, png_claiming, scenery
+from tests.processes import Service, wait_until
+
+PNG = encoded(scenery(60, 40), "PNG")
+LIMIT = 1_000_000  # what the lonely gateway accepts
+TAKEN_IN = ["/v1/render", "/v1/images", "/v1/jobs"]
+
+
+def endless() -> Iterator[bytes]:
+    return itertools.repeat(b"x" * 65_536)
+
+
+@pytest.mark.parametrize("path", TAKEN_IN)
+@pytest.mark.parametrize("size", [LIMIT + 1, LIMIT + 100_000, 20 * LIMIT])
+def test_a_body_over_the_limit_is_refused(nobody: httpx.Client, path: str, size: int) -> None:
+    answer = nobody.post(path, content=bytes(size))
+
+    assert_problem(answer, 413, "too_large")
+
+
+@pytest.mark.parametrize("path", TAKEN_IN)
+def test_a_body_of_unknown_length_is_refused_while_it_streams(lonely: Service, path: str) -> None:
+    with connected(lonely.url) as sock:
+        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: here\r\n".encode())
+        sock.sendall(b"Transfer-Encoding: chunked\r\n\r\n")
+        sent = 0
+        for chunk in itertools.islice(endless(), 2 + LIMIT // 65_536):
+            sock.sendall(b"10000\r\n" + chunk + b"\r\n")
+            sent += len(chunk)
+
+        # It says so although the body goes on.
+        answer = answer_on(sock)
+
+    assert_problem(answer, 413, "too_large")
+    assert sent > LIMIT
+
+
+def test_an_announced_size_is_refused_before_any_of_it_is_sent(lonely: Service) -> None:
+    with connected(lonely.url) as sock:
+        sock.sendall(b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 9999999999\r\n\r\n")
+
+        assert_problem(answer_on(sock), 413, "too_large")
+
+
+def test_who_asks_first_sends_nothing_in_vain(lonely: Service) -> None:
+    with connected(lonely.url) as sock:
+        sock.sendall(
+            b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 9999999\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
+
+        assert_problem(answer_on(sock), 413, "too_large")
+
+
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+def test_a_refusal_reaches_a_client_that_sends_everything_first(
+    lonely: Service, connection: str
+) -> None:
+    """As browsers and proxies do; a connection that was reset would lose the answer."""
+    body = bytes(8 * LIMIT)
+    with connected(lonely.url) as sock:
+        head = f"POST /v1/images HTTP/1.1\r\nHost: here\r\nConnection: {connection}\r\n"
+        sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+        answer = answer_on(sock)
+
+    assert_problem(answer, 413, "too_large")
+    assert answer.headers["connection"] == "close"
+
+
+def test_a_client_that_never_stops_is_cut_off(lonely: Service) -> None:
+    with connected(lonely.url) as sock:
+        sock.sendall(b"POST /nowhere HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+        with pytest.raises(ConnectionError):
+            for chunk in endless():
+                sock.sendall(b"10000\r\n" + chunk + b"\r\n")
+
+
+def test_a_body_that_stops_in_the_middle_is_given_up(lonely: Service) -> None:
+    with connected(lonely.url) as sock:
+        sock.sendall(b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\nhalf")
+
+        assert_problem(answer_on(sock), 504, "deadline_exceeded")
+
+
+def test_a_client_that_leaves_in_the_middle_is_no_error(lonely: Service) -> None:
+    lonely.output()
+    with connected(lonely.url) as sock:
+        sock.sendall(
+            b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n"
+            b"X-Correlation-ID: leaver\r\n\r\nhalf"
+        )
+
+    wait_until(lambda: '"leaver"' in lonely.output())
+
+    [line] = [line for line in lonely.output().splitlines() if '"leaver"' in line]
+    assert "client left" in line
+    assert "Traceback" not in line
+
+
+def test_refused_bodies_take_up_no_room(lonely: Service) -> None:
+    """The bytes being received at once are bounded, and every one is given back."""
+    with httpx.Client(base_url=lonely.url) as client:
+        for _ in range(10):
+            assert client.post("/v1/render", content=bytes(LIMIT + 1)).status_code == 413
+
+        assert_problem(client.post("/v1/render", content=bytes(LIMIT)), 503, "no_workers")
+
+
+def test_more_uploads_at_once_than_there_is_room_for_are_refused(lonely: Service) -> None:
+    body = bytes(LIMIT)
+    head = f"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: {LIMIT}\r\n\r\n".encode()
+    with (
+        connected(lonely.url) as one,
+        connected(lonely.url) as two,
+        connected(lonely.url) as three,
+        connected(lonely.url) as four,
+        connected(lonely.url) as five,
+    ):
+        everybody = (one, two, three, four, five)
+        for sock in everybody:
+            sock.sendall(head + body[:-100_000])
+
+        codes = {answer_on(sock).json()["code"] for sock in everybody}
+
+    # The rest never came: who had room was given up.
+    assert codes == {"overloaded", "deadline_exceeded"}
+
+
+@pytest.mark.parametrize("path", TAKEN_IN)
+def test_an_empty_body_is_refused(nobody: httpx.Client, path: str) -> None:
+    assert "empty" in assert_problem(nobody.post(path), 422, "invalid_request")
+    assert_problem(nobody.post(path, files={"file": ("a.png", b"")}), 422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (b"", "multipart/form-data"),
+        (b"--b\r\n\r\n", "multipart/form-data; boundary=b"),
+        (b"no part of anything", "multipart/form-data; boundary=b"),
+        (b"--b\r\nnonsense\r\n\r\n--b--\r\n", "multipart/form-data; boundary=b"),
+        (b"x", "multipart/form-data; boundary="),
+        (b"x", "multipart/form-data; boundary=" + "b" * 5000),
+        (b"x", "Multipart/Form-Data"),
+    ],
+)
+def test_a_broken_form_is_refused(
+    nobody: httpx.Client, content: bytes, content_type: str
+) -> None:
+    answer = nobody.post("/v1/images", content=content, headers={"Content-Type": content_type})
+
+    assert_problem(answer, 422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [("image", ("a.png", PNG))],
+        [("file", (None, "only text"))],
+        [("file", ("a.png", PNG)), ("file", ("b.png", PNG))],
+        [("file", ("a.png", PNG)), *((f"field{i}", (None, "x")) for i in range(10_000))],
+        [*((f"field{i}", (None, "x")) for i in range(10_000))],
+        [("note", (None, "x" * 900_000)), ("note2", (None, "x" * 90_000))],
+    ],
+    ids=["another field", "text", "two files", "a file and 10,000 fields", "10,000", "long text"],
+)
+def test_a_form_without_one_file_is_refused(
+    nobody: httpx.Client, files: list[tuple[str, tuple[str | None, bytes]]]
+) -> None:
+    answer = nobody.post("/v1/images", files=files)
+
+    assert answer.status_code in (413, 422)
+    assert_problem(answer, answer.status_code, answer.json()["code"])
+
+
+def test_a_form_s_type_is_told_by_any_case(client: httpx.Client) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+
+    answer = client.post(
+        "/v1/images",
+        content=form + PNG + b"\r\n--b--\r\n",
+        headers={"Content-Type": "Multipart/FORM-DATA; Boundary=b"},
+    )
+
+    assert answer.json()["bytes"] == len(PNG)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "image/jpeg", "nonsense", "", "a/b;c=d"])
+def test_bytes_are_judged_by_what_they_are_and_not_by_their_name(
+    client: httpx.Client, content_type: str
+) -> None:
+    answer = client.post("/v1/images", content=PNG, headers={"Content-Type": content_type})
+
+    assert answer.json()["media_type"] == "image/png"
+
+
+@pytest.mark.parametrize("path", ["/v1/render", "/v1/images"])
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"no image", 422, "image_unreadable"),
+        (b"\0" * 1000, 422, "image_unreadable"),
+        (PNG[:40], 422, "image_unreadable"),
+        (encoded(scenery(20, 20), "BMP"), 415, "unsupported_format"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "unsupported_format"),
+        (png_claiming(30_000, 30_000), 422, "image_too_big"),
+        (png_claiming(2**31 - 1, 2**31 - 1), 422, "image_too_big"),
+    ],
+    ids=["text", "zeros", "cut", "bmp", "svg", "bomb", "huge bomb"],
+)
+def test_what_can_t_be_served_is_said_by_name(
+    client: httpx.Client, path: str, body: bytes, status: int, code: str
+) -> None:
+    assert_problem(client.post(path, content=body), status, code)
