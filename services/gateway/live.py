@@ -2,7 +2,12 @@
 
 One reader per process follows the events' stream and tells the connections that watch a job. A
 connection subscribes first and looks at the record then, so that a job which ended a moment before
-is still told. One that does not keep up is dropped with a reason, never buffered without bound.
+is still told. What was read a moment too late is told apart by how far the job had come, so no
+connection hears of a job going backwards. One that does not keep up is dropped with a reason, never
+buffered without bound.
+
+The reader goes on after a lost connection from the last event it had. What the stream no longer
+held by then is heard by watching again, which is always answered with the present state.
 """
 
 import asyncio
@@ -13,9 +18,10 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import Field, ValidationError
+from redis.exceptions import RedisError
 
 from contracts.errors import NotFound
-from contracts.jobs import JobEvent, JobId, JobState
+from contracts.jobs import OPEN_STATES, JobEvent, JobId, JobState
 from contracts.message import Message
 from services.gateway.settings import GatewaySettings
 from services.runtime.jobs import Jobs, event_of
@@ -38,15 +44,39 @@ class Watcher:
 
     def __init__(self, backlog: int) -> None:
         self.jobs: set[str] = set()
-        self.events: asyncio.Queue[JobEvent] = asyncio.Queue(backlog)
         self.too_slow = asyncio.Event()
+        self._events: asyncio.Queue[JobEvent] = asyncio.Queue(backlog)
+        self._room = asyncio.Event()
+        self._latest: dict[str, JobEvent] = {}
 
     def tell(self, event: JobEvent) -> None:
-        """Queue an event, or give the reader up."""
+        """Queue an event if it is news, or give the reader up."""
+        known = self._latest.get(event.job)
+        if known is not None and _progress(event) <= _progress(known):
+            return
+        self._latest[event.job] = event
         try:
-            self.events.put_nowait(event)
+            self._events.put_nowait(event)
         except asyncio.QueueFull:
             self.too_slow.set()
+
+    async def answer(self, present: JobEvent) -> None:
+        """Queue how a job stands, news or not, once there is room.
+
+        An event may have come since the record was read; then it is the answer.
+        """
+        while self._events.full():
+            self._room.clear()
+            await self._room.wait()
+        known = self._latest.get(present.job, present)
+        self._latest[present.job] = max(present, known, key=_progress)
+        self._events.put_nowait(self._latest[present.job])
+
+    async def next(self) -> JobEvent:
+        """What is to be sent next."""
+        event = await self._events.get()
+        self._room.set()
+        return event
 
 
 class Live:
@@ -78,8 +108,11 @@ class Live:
                 await socket.close(TRY_AGAIN_LATER, "You read too slowly; connect again.")
         except WebSocketDisconnect:
             pass
-        except (ValidationError, KeyError):
+        except ValidationError:
             await socket.close(POLICY_VIOLATION, 'Send {"watch": [job ids]}, 1000 at a time.')
+        except RedisError as exc:
+            log.warning("redis failed", path=socket.url.path, reason=str(exc))
+            await socket.close(TRY_AGAIN_LATER, "The store does not answer; connect again.")
         finally:
             for task in tasks:
                 task.cancel()
@@ -88,15 +121,14 @@ class Live:
 
     async def _receive(self, socket: WebSocket, watcher: Watcher) -> None:
         while True:
-            # A KeyError means that the client sent bytes.
-            asked = Watch.model_validate_json(await socket.receive_text())
-            if len(watcher.jobs) + len(asked.watch) > self._settings.max_watched:
+            asked = Watch.model_validate_json(await _text_from(socket))
+            if len(watcher.jobs.union(asked.watch)) > self._settings.max_watched:
                 await socket.close(POLICY_VIOLATION, "Too many jobs for one connection.")
                 return
             for job in asked.watch:
                 watcher.jobs.add(job)
                 self._watchers[job].add(watcher)
-                watcher.tell(await self._present(job))
+                await watcher.answer(await self._present(job))
 
     async def _present(self, job_id: str) -> JobEvent:
         job = await self._jobs.get(job_id)
@@ -115,7 +147,7 @@ class Live:
     @staticmethod
     async def _send(socket: WebSocket, watcher: Watcher) -> None:
         while True:
-            event = await watcher.events.get()
+            event = await watcher.next()
             await socket.send_text(event.model_dump_json())
 
     def _forget(self, watcher: Watcher) -> None:
@@ -123,6 +155,19 @@ class Live:
             self._watchers[job].discard(watcher)
             if not self._watchers[job]:
                 del self._watchers[job]
+
+
+def _progress(event: JobEvent) -> tuple[bool, bool, int]:
+    """How far a job had come: it goes from queued over running to its end, and never back."""
+    return event.state not in OPEN_STATES, event.state is not JobState.QUEUED, event.done
+
+
+async def _text_from(socket: WebSocket) -> str:
+    """The next message; one of bytes is empty text, which means nothing to anybody."""
+    try:
+        return await socket.receive_text()
+    except KeyError:
+        return ""
 
 
 @router.websocket("/v1/live")
