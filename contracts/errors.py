@@ -63,6 +63,8 @@ class ServiceError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+        self.worker: str | None = None
+        """Whose answer this was, once it has come from a worker."""
 
     def failure(self) -> Failure:
         """This error as it travels."""

@@ -13,3 +13,4 @@ PIPELINE: JsonDict = {
 }
 JOB_ID = "0196f7a3c5d87b1e9a4c2f60d1e8b357"
 TIME = "2026-01-31T12:00:00Z"
+REPLY_TO = "darkroom.replies.5f3c9a1e77d24b6c8f0e1d2c3b4a5968.2a"

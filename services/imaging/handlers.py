@@ -1,6 +1,5 @@
 """One function per method: fetch, run, store, answer; the table of routes at the foot."""
 
-import time
 from typing import Annotated
 
 from faststream import Context
@@ -12,7 +11,7 @@ from services.imaging import worker
 from services.imaging.executor import Done, Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.broker import Broker
-from services.runtime.deadlines import deadline_of
+from services.runtime.deadlines import remaining
 
 ExecutorHere = Annotated[Executor, Context("executor")]
 SettingsHere = Annotated[ImagingSettings, Context("settings")]
@@ -27,7 +26,7 @@ async def render(
         request,
         settings,
         settings.rendition_ttl,
-        timeout=_time_left(message, settings),
+        timeout=_time_left(settings),
     )
     return _answer(rendered, done, message)
 
@@ -37,16 +36,14 @@ async def inspect(
 ) -> RedisResponse:
     """Say what an image is."""
     inspected, done = await executor.run(
-        worker.inspect, request, settings, timeout=_time_left(message, settings)
+        worker.inspect, request, settings, timeout=_time_left(settings)
     )
     return _answer(inspected, done, message)
 
 
-def _time_left(message: RedisMessage, settings: ImagingSettings) -> float:
-    deadline = deadline_of(message)
-    if deadline is None:
-        return settings.render_timeout
-    return min(settings.render_timeout, max(0.0, deadline - time.time()))
+def _time_left(settings: ImagingSettings) -> float:
+    left = remaining()
+    return settings.render_timeout if left is None else min(left, settings.render_timeout)
 
 
 def _answer(reply: Message, done: Done, message: RedisMessage) -> RedisResponse:

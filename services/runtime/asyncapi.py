@@ -15,11 +15,13 @@ from faststream.asgi.handlers import HttpHandler
 from faststream.specification.base import Specification, SpecificationFactory
 from pydantic.json_schema import models_json_schema
 
+from contracts.control import CONTROL, Cancel
 from contracts.errors import Failure
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent, JobRequest
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
+from contracts.usage import USAGE, Usage
 
 Document = dict[str, Any]
 
@@ -36,7 +38,8 @@ _REQUEST_HEADERS = {
     "correlation_id": "The caller's correlation id; in every log line on both sides.",
     "reply_to": "The channel that the reply goes to.",
     "content-type": "application/json",
-    "x-deadline": "Unix time in milliseconds after which nobody waits for the answer.",
+    "x-deadline": "Unix time in milliseconds, by Redis's clock, after which nobody waits.",
+    "traceparent": "W3C trace context of the call, where there is one.",
 }
 _REPLY_HEADERS = {
     "correlation_id": "The request's correlation id.",
@@ -46,15 +49,16 @@ _REPLY_HEADERS = {
     "x-queue-ms": "Milliseconds that the request waited for a slot.",
     "x-work-ms": "Milliseconds that it had one.",
 }
-_EVENT_HEADERS = {"correlation_id": "The job's id.", "content-type": "application/json"}
+_EVENT_HEADERS = {"correlation_id": "The job's id, or any.", "content-type": "application/json"}
 
 
 @dataclass(frozen=True)
-class _Stream:
-    """A stream beside the methods: what it carries, and who writes and reads it."""
+class _Beside:
+    """An address beside the methods: what it carries, and who writes and reads it."""
 
     name: str
     address: str
+    transport: Transport
     message: type[Message]
     senders: Sequence[str]
     receivers: Sequence[str]
@@ -62,14 +66,23 @@ class _Stream:
     summary: str
 
 
-_STREAMS = (
-    _Stream(
-        "jobs", JOBS, JobRequest, ["gateway"], ["imaging"], GROUP,
+_BESIDE = (
+    _Beside(
+        "jobs", JOBS, Transport.STREAM, JobRequest, ["gateway"], ["imaging"], GROUP,
         "Accepted jobs, each done by one worker of the group and deleted when it has ended.",
     ),
-    _Stream(
-        "events", EVENTS, JobEvent, ["gateway", "imaging"], ["gateway"], None,
+    _Beside(
+        "events", EVENTS, Transport.STREAM, JobEvent, ["gateway", "imaging"], ["gateway"], None,
         "Every change of every job, for every gateway process; trimmed.",
+    ),
+    _Beside(
+        "control", CONTROL, Transport.CHANNEL, Cancel, ["gateway"], ["imaging"], None,
+        "What every worker is told at once: requests whose caller has left.",
+    ),
+    _Beside(
+        "usage", USAGE, Transport.STREAM, Usage, ["imaging"], [], None,
+        "One record for each answered request, published out of band: it never delays or fails "
+        "an answer. For whoever wants to read it; trimmed.",
     ),
 )  # fmt: skip
 
@@ -88,18 +101,18 @@ def suite_document() -> Document:
             reply = _reply(method)
             operations[f"imaging.{name}.receive"] = _operation("receive", name, method, reply)
             operations[f"gateway.{name}.send"] = _operation("send", name, method, reply)
-    for stream in _STREAMS:
-        channels[stream.name] = _channel(
-            stream.address, Transport.STREAM, stream.message, stream.summary, stream.group
+    for beside in _BESIDE:
+        channels[beside.name] = _channel(
+            beside.address, beside.transport, beside.message, beside.summary, beside.group
         )
-        for action, services in (("send", stream.senders), ("receive", stream.receivers)):
+        for action, services in (("send", beside.senders), ("receive", beside.receivers)):
             for service in services:
-                operations[f"{service}.{stream.name}.{action}"] = {
+                operations[f"{service}.{beside.name}.{action}"] = {
                     "action": action,
-                    "summary": f"The {service} service: {action} {stream.message.__name__}.",
-                    "channel": _ref("channels", stream.name),
+                    "summary": f"The {service} service: {action} {beside.message.__name__}.",
+                    "channel": _ref("channels", beside.name),
                     "messages": [
-                        _ref("channels", stream.name, "messages", stream.message.__name__)
+                        _ref("channels", beside.name, "messages", beside.message.__name__)
                     ],
                 }
     return {
@@ -122,7 +135,7 @@ def suite_document() -> Document:
 def _components() -> Document:
     requests = [method.request for method in METHODS]
     replies = [*(method.reply for method in METHODS), Failure]
-    events = [stream.message for stream in _STREAMS]
+    events = [beside.message for beside in _BESIDE]
     everything = [*requests, *replies, *events]
     _, schemas = models_json_schema(
         [(model, "serialization") for model in everything],

@@ -9,6 +9,7 @@ from faststream._internal.endpoint.subscriber.call_item import CallsCollection
 from faststream.middlewares import AckPolicy
 from faststream.redis import ListSub, PubSub, RedisBroker, StreamSub
 from faststream.redis.configs import ConnectionState, RedisBrokerConfig, RedisConnectionState
+from faststream.redis.message import RedisChannelMessage
 from faststream.redis.subscriber.config import (
     RedisSubscriberConfig,
     RedisSubscriberSpecificationConfig,
@@ -21,12 +22,19 @@ from faststream.redis.subscriber.specification import (
 )
 from redis.asyncio import Redis
 
+from contracts.control import CONTROL
+from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
+from services.runtime.calls import CallMiddleware, Calls
+from services.runtime.cancellation import Cancellations, CancelMiddleware
 from services.runtime.claims import ClaimMiddleware
+from services.runtime.clock import Clock
 from services.runtime.connection import LOST, address_of, wait_for_redis
 from services.runtime.deadlines import DeadlineMiddleware
 from services.runtime.failures import FailureMiddleware
 from services.runtime.inbox import Inbox
+from services.runtime.metrics import Metrics
+from services.runtime.outbox import OnDelivery, Outbox
 from services.runtime.presence import Presence, Report, new_worker_name
 from services.runtime.producer import InboxProducer
 from services.runtime.room import Room
@@ -77,21 +85,31 @@ class Broker(RedisBroker):
         self.redis = redis
         self.settings = settings
         self.worker = new_worker_name()
-        self.inbox = Inbox(redis)
         self.room = Room(room)
-        self._presence = Presence(redis, self.worker, settings, report=report)
+        self.metrics = Metrics()
+        self.inbox = Inbox(redis)
+        self.outbox = Outbox(redis)
+        self._clock = Clock()
+        self._calls = Calls(self.worker, self.metrics, self.outbox)
+        self._cancellations = Cancellations()
+        self._presence = Presence(
+            redis, self.worker, settings, self._clock, room=room, report=report
+        )
         self._served: list[str] = []
         super().__init__(
             specification_url=f"redis://{address_of(settings)}",
             graceful_timeout=settings.graceful_timeout,
             middlewares=(
+                CallMiddleware.of(self._calls),
                 FailureMiddleware.of(self.worker),
-                DeadlineMiddleware,
+                CancelMiddleware.of(self._cancellations),
+                DeadlineMiddleware.of(self._clock),
                 ClaimMiddleware.of(redis, self.worker),
             ),
             # Our middlewares and subscribers say what there is to say.
             logger=None,  # type: ignore[arg-type]
         )
+        self._show_metrics()
 
     def _make_connection_state(
         self, connection_options: dict[str, Any], kwargs: dict[str, Any]
@@ -104,6 +122,8 @@ class Broker(RedisBroker):
         return InboxProducer(
             self.redis,
             self.inbox,
+            self.outbox,
+            self._clock,
             connection=connection_state,
             parser=None,
             decoder=None,
@@ -117,6 +137,7 @@ class Broker(RedisBroker):
             await wait_for_redis(self.redis, self.settings)
             try:
                 await self.inbox.start()
+                await self.outbox.start()
                 await super().start()
                 await self._presence.start(self._served)
             except LOST:
@@ -128,11 +149,60 @@ class Broker(RedisBroker):
         """Take nothing new, finish what is in hand, and go."""
         await self._presence.stop()
         await super().stop(*exc_info)
+        await self.outbox.stop()
         await self.inbox.stop()
         await self.redis.connection_pool.disconnect()
 
+    async def request(  # type: ignore[override]  # as FastStream's own RedisBroker does
+        self,
+        message: Any,
+        channel: str | None = None,
+        *,
+        list: str | None = None,
+        stream: str | None = None,
+        maxlen: int | None = None,
+        correlation_id: str | None = None,
+        headers: dict[str, Any] | None = None,
+        timeout: float | None = 30.0,
+    ) -> RedisChannelMessage:
+        """Ask, and wait for the answer at most `timeout` seconds.
+
+        Raises the ServiceError that the worker raised, or NoWorkers, Overloaded, Unavailable,
+        DeadlineExceeded.
+        """
+        correlation_id = correlation_id or self.config.id_generator()
+        with self._calls.made(str(channel or list or stream), correlation_id):
+            return await super().request(
+                message,
+                channel,
+                list=list,
+                stream=stream,
+                maxlen=maxlen,
+                correlation_id=correlation_id,
+                headers=headers,
+                timeout=timeout,
+            )
+
+    def publish_soon(
+        self,
+        record: Message,
+        *,
+        stream: str | None = None,
+        channel: str | None = None,
+        maxlen: int | None = None,
+        on_delivery: OnDelivery | None = None,
+    ) -> None:
+        """Publish out of band: see Outbox.publish_soon."""
+        self.outbox.publish_soon(
+            record, stream=stream, channel=channel, maxlen=maxlen, on_delivery=on_delivery
+        )
+
     def serve(self, method: Method[Any, Any], handler: Handler) -> None:
         """Answer `method` with `handler`, on every transport."""
+        if CONTROL not in self._served:
+            self._served.append(CONTROL)
+            control = PubSub(CONTROL, polling_interval=POLL)
+            self._subscribe(LastingChannelSubscriber, self._cancellations.hear, channel=control)
         self._served += [method.address(transport) for transport in Transport]
         self._subscribe(
             LastingChannelSubscriber,
@@ -161,6 +231,13 @@ class Broker(RedisBroker):
     def follow(self, stream: str, handler: Handler) -> None:
         """Tell `handler` every entry that `stream` gets from now on, in order."""
         self._subscribe(LastingStreamReader, handler, stream=StreamSub(stream, last_id="$"))
+
+    def _show_metrics(self) -> None:
+        watch = self.metrics.watch
+        watch("darkroom_calls_waiting", "Calls unanswered.", lambda: self.inbox.outstanding)
+        watch("darkroom_inbox_listening", "Replies are heard.", lambda: self.inbox.listening)
+        watch("darkroom_room_taken", "Messages in hand.", lambda: self.room.taken)
+        watch("darkroom_outbox_failures", "Not delivered, ever.", lambda: self.outbox.failures)
 
     def _subscribe(
         self,

@@ -1,18 +1,17 @@
 """On a channel every worker hears a request; the first to claim it does the work."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from faststream import BaseMiddleware
-from faststream.exceptions import AckMessage
 from faststream.message import StreamMessage
 from faststream.message.source_type import SourceType
 from faststream.redis.message import RedisChannelMessage
 from faststream.types import AsyncFuncAny
 from redis.asyncio import Redis
 
-from services.runtime.deadlines import deadline_of
+from services.runtime.deadlines import remaining
+from services.runtime.dropping import ClaimedByAnother
 
 
 class ClaimMiddleware(BaseMiddleware[Any, Any]):
@@ -31,16 +30,16 @@ class ClaimMiddleware(BaseMiddleware[Any, Any]):
     async def consume_scope(self, call_next: AsyncFuncAny, msg: StreamMessage[Any]) -> Any:
         """Handle `msg` if it is nobody else's."""
         shared = isinstance(msg, RedisChannelMessage) and msg.source_type is SourceType.CONSUME
-        if shared and msg.reply_to and not await self._claim(msg):
-            raise AckMessage
+        if shared and msg.reply_to and not await self._claim(msg.reply_to):
+            raise ClaimedByAnother
         return await call_next(msg)
 
-    async def _claim(self, msg: StreamMessage[Any]) -> bool:
-        deadline = deadline_of(msg)
+    async def _claim(self, reply_to: str) -> bool:
+        left = remaining()
         # Only as long as another worker could still hear it late.
-        life = max(1.0, deadline - time.time()) if deadline else 60.0
+        life = 60.0 if left is None else max(1.0, left)
         return bool(
             await self._redis.set(
-                f"darkroom:claim:{msg.reply_to}", self._worker, nx=True, px=int(life * 1000)
+                f"darkroom:claim:{reply_to}", self._worker, nx=True, px=int(life * 1000)
             )
         )

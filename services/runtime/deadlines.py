@@ -1,37 +1,71 @@
-"""Deadlines travel with a request: what is late is dropped before it is started."""
+"""Deadlines travel with a request: what is late is dropped before it is started.
+
+On the wire a deadline is a moment by Redis's clock, so that the hosts' own clocks don't matter.
+While a request is handled its remainder is at hand, and calls made meanwhile inherit it.
+"""
 
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
-import structlog
 from faststream import BaseMiddleware
-from faststream.exceptions import AckMessage
 from faststream.message import StreamMessage
 from faststream.message.source_type import SourceType
 from faststream.types import AsyncFuncAny
 
-log = structlog.get_logger(__name__)
+from services.runtime.clock import Clock
+from services.runtime.dropping import Late
 
 DEADLINE = "x-deadline"
 
+_ends: ContextVar[float | None] = ContextVar("darkroom_deadline", default=None)
 
-def deadline_of(message: StreamMessage[Any]) -> float | None:
-    """When the caller stops waiting, in Unix seconds; None if it did not say."""
+
+def remaining() -> float | None:
+    """Seconds until the caller of the request that is handled here stops waiting.
+
+    None where no request is handled, or where its caller set no deadline.
+    """
+    ends = _ends.get()
+    return None if ends is None else max(0.0, ends - time.monotonic())
+
+
+def deadline_header(seconds: float, clock: Clock) -> dict[str, str]:
+    """The header that says that nobody waits in `seconds` any more."""
+    return {DEADLINE: str(int((clock.now() + seconds) * 1000))}
+
+
+def seconds_left(message: StreamMessage[Any], clock: Clock) -> float | None:
+    """Until the message's deadline, negative when it has passed; None if it has none."""
     value = str(message.headers.get(DEADLINE, ""))
-    return int(value) / 1000 if value.isdecimal() and len(value) < 16 else None
+    # Longer than any moment is: not a deadline, and not worth reading.
+    if not value.isdecimal() or len(value) > 15:
+        return None
+    return int(value) / 1000 - clock.now()
 
 
 class DeadlineMiddleware(BaseMiddleware[Any, Any]):
-    """Lets go of what nobody waits for any more."""
+    """Lets go of what nobody waits for any more, and keeps the remainder for the rest."""
+
+    def __init__(self, msg: Any, /, *, context: Any, clock: Clock) -> None:
+        super().__init__(msg, context=context)
+        self._clock = clock
+
+    @classmethod
+    def of(cls, clock: Clock) -> Callable[..., "DeadlineMiddleware"]:
+        """The middleware of one process."""
+        return lambda msg, /, *, context: cls(msg, context=context, clock=clock)
 
     async def consume_scope(self, call_next: AsyncFuncAny, msg: StreamMessage[Any]) -> Any:
         """Handle `msg` unless it is late."""
-        deadline = deadline_of(msg)
-        if msg.source_type is SourceType.CONSUME and deadline and deadline <= time.time():
-            log.info("late", correlation_id=msg.correlation_id, ms=_ms_since(deadline))
-            raise AckMessage
-        return await call_next(msg)
-
-
-def _ms_since(moment: float) -> int:
-    return int((time.time() - moment) * 1000)
+        if msg.source_type is SourceType.RESPONSE:
+            return await call_next(msg)
+        left = seconds_left(msg, self._clock)
+        if left is not None and left <= 0:
+            raise Late
+        token = _ends.set(None if left is None else time.monotonic() + left)
+        try:
+            return await call_next(msg)
+        finally:
+            _ends.reset(token)

@@ -38,7 +38,9 @@ class FailureMiddleware(BaseMiddleware[Any, Any]):
         """Handle a request, or take in a reply."""
         if msg.source_type is SourceType.RESPONSE:
             if msg.headers.get(OUTCOME) == "failed":
-                raise Failure.model_validate_json(msg.body).error()
+                error = Failure.model_validate_json(msg.body).error()
+                error.worker = msg.headers.get(WORKER)
+                raise error
             return await call_next(msg)
         try:
             return await call_next(msg)

@@ -10,13 +10,13 @@ from typing import cast
 from uuid import uuid4
 
 from faststream.redis.message import DATA_KEY
-from faststream.redis.parser import BinaryMessageFormatV1
 from redis.asyncio import Redis
 
 from contracts.errors import Failure
 from contracts.imaging import Blob
 from contracts.jobs import EVENTS, JOBS, Job, JobEvent, JobRequest, JobResult, JobState
 from contracts.operations import Pipeline
+from services.runtime.envelope import envelope
 from services.runtime.settings import RuntimeSettings
 
 _EVENTS_KEPT = 10_000
@@ -60,8 +60,8 @@ class Jobs:
             keys=[_name(job.id), JOBS, EVENTS],
             args=[
                 self._settings.job_ttl,
-                await _encoded(event_of(job), job.id),
-                await _encoded(request, job.id),
+                await envelope(event_of(job), job.id),
+                await envelope(request, job.id),
                 _EVENTS_KEPT,
                 DATA_KEY,
                 *_flat({**fields, **_changing(job)}),
@@ -115,7 +115,7 @@ class Jobs:
                 job.state.value,
                 str(job.attempts),
                 self._settings.job_ttl,
-                await _encoded(event_of(changed), job.id),
+                await envelope(event_of(changed), job.id),
                 _EVENTS_KEPT,
                 DATA_KEY,
                 *_flat(fields),
@@ -133,16 +133,6 @@ def event_of(job: Job) -> JobEvent:
         total=len(job.variants),
         at=job.updated_at,
         problem=job.problem,
-    )
-
-
-async def _encoded(message: JobRequest | JobEvent, correlation_id: str) -> bytes:
-    """The message as a FastStream subscriber reads it."""
-    return await BinaryMessageFormatV1.encode(
-        message=message.model_dump_json().encode(),
-        reply_to=None,
-        headers={"content-type": "application/json"},
-        correlation_id=correlation_id,
     )
 
 

@@ -5,9 +5,13 @@ Times are Redis's own, so the clocks of the hosts don't matter.
 
 import asyncio
 import os
+import platform
 import socket
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +20,7 @@ from pydantic import TypeAdapter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.runtime.connection import LOST
+from services.runtime.clock import Clock
 from services.runtime.settings import RuntimeSettings
 
 log = structlog.get_logger(__name__)
@@ -26,20 +30,22 @@ WORKERS_KEY = "darkroom:workers"
 Report = dict[str, str | int | float]
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 
-# KEYS: the workers' hash, then the responders of each address. ARGV: name, life in ms, report.
+# KEYS: the workers' hash, then for each address its responders and their rooms.
+# ARGV: name, life in ms, report, room.
 _BEAT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-for i = 2, #KEYS do
+for i = 2, #KEYS, 2 do
   redis.call('ZADD', KEYS[i], now + ARGV[2], ARGV[1])
-  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - 60000)
-end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-for i, name in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if not redis.call('ZSCORE', KEYS[2], name) then
-    redis.call('HDEL', KEYS[1], name)
+  redis.call('HSET', KEYS[i + 1], ARGV[1], ARGV[4])
+  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', now - 60000)) do
+    redis.call('ZREM', KEYS[i], dead)
+    redis.call('HDEL', KEYS[i + 1], dead)
+    redis.call('HDEL', KEYS[1], dead)
   end
 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return time
 """
 
 _ALIVE = """
@@ -51,6 +57,11 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], time[1] * 1000 + math.floor(time[2] 
 def responders_key(address: str) -> str:
     """The sorted set of the workers that serve `address`, by the moment they count as dead."""
     return f"darkroom:responders:{address}"
+
+
+def rooms_key(address: str) -> str:
+    """The hash of how much each worker that serves `address` takes in at once."""
+    return f"darkroom:rooms:{address}"
 
 
 def new_worker_name() -> str:
@@ -81,27 +92,32 @@ class Workers:
 
 
 class Presence:
-    """One worker's heartbeat, for as long as it is started."""
+    """One process's heartbeat: it keeps the clock, and says that a worker lives."""
 
     def __init__(
         self,
         redis: Redis,
         name: str,
         settings: RuntimeSettings,
+        clock: Clock,
         *,
+        room: int,
         report: Callable[[], Report],
     ) -> None:
         self._redis = redis
         self._name = name
         self._settings = settings
+        self._clock = clock
+        self._room = room
         self._report = report
+        self._beat_script = redis.register_script(_BEAT)
         self._addresses: Sequence[str] = ()
         self._heart: asyncio.Task[None] | None = None
 
     async def start(self, addresses: Sequence[str]) -> None:
-        """Say that this worker serves `addresses`, and go on saying so."""
-        self._addresses = addresses
-        if addresses and self._heart is None:
+        """Say that this process serves `addresses`, which may be none, and go on saying so."""
+        if self._heart is None:
+            self._addresses = addresses
             await self._beat()
             self._heart = asyncio.create_task(self._beat_on(), name="heartbeat")
 
@@ -113,10 +129,11 @@ class Presence:
         with suppress(asyncio.CancelledError):
             await self._heart
         self._heart = None
-        with suppress(*LOST):
+        with suppress(RedisError, OSError):
             async with self._redis.pipeline(transaction=True) as pipe:
                 for address in self._addresses:
                     pipe.zrem(responders_key(address), self._name)
+                    pipe.hdel(rooms_key(address), self._name)
                 pipe.hdel(WORKERS_KEY, self._name)
                 await pipe.execute()
 
@@ -128,8 +145,31 @@ class Presence:
                 await self._beat()
 
     async def _beat(self) -> None:
-        beat = self._redis.register_script(_BEAT)
-        keys = [WORKERS_KEY, *map(responders_key, self._addresses)]
+        asked = time.time()
+        said = await (self._say_alive() if self._addresses else self._redis.time())
+        seconds, microseconds = map(int, said)
+        server = seconds + microseconds / 1_000_000
+        self._clock.set(asked=asked, answered=time.time(), server=server)
+
+    async def _say_alive(self) -> tuple[bytes, bytes]:
+        keys = [WORKERS_KEY]
+        for address in self._addresses:
+            keys += [responders_key(address), rooms_key(address)]
         life = int(self._settings.heartbeat_ttl * 1000)
-        args: list[Any] = [self._name, life, _REPORT.dump_json(self._report())]
-        await beat(keys=keys, args=args)
+        report = _REPORT.dump_json({**_about_this_process(), **self._report()})
+        args: list[Any] = [self._name, life, report, self._room]
+        answer: tuple[bytes, bytes] = await self._beat_script(keys=keys, args=args)
+        return answer
+
+
+_STARTED = datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _about_this_process() -> Report:
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started": _STARTED,
+        "python": platform.python_version(),
+        "faststream": version("faststream"),
+    }

@@ -9,22 +9,39 @@ from faststream.redis.publisher.producer import RedisFastProducer
 from faststream.redis.response import DestinationType, RedisPublishCommand
 from redis.asyncio import Redis
 
-from contracts.errors import DeadlineExceeded, NoWorkers
+from contracts.control import CONTROL, Cancel
+from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
+from services.runtime.clock import Clock
 from services.runtime.connection import redis_errors
+from services.runtime.deadlines import deadline_header, remaining
 from services.runtime.inbox import Inbox
-from services.runtime.presence import responders_key
+from services.runtime.outbox import Outbox
+from services.runtime.pace import Pace
+from services.runtime.presence import responders_key, rooms_key
+from services.runtime.tracing import trace_headers
 
-# One round trip: nobody alive to take it, and nothing is left behind.
+# One round trip. Nobody alive to take it: 0. More waiting than those who live have room for: how
+# much that is, negative. Either way nothing is left behind.
 _PUSH_IF_SERVED = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if redis.call('ZCOUNT', KEYS[1], now, '+inf') == 0 then
+local names = redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')
+if #names == 0 then
   return 0
 end
+local room = 0
+for _, has in ipairs(redis.call('HMGET', KEYS[2], unpack(names))) do
+  room = room + (has or 0)
+end
+local length = ARGV[1] == 'list' and 'LLEN' or 'XLEN'
+local waiting = redis.call(length, KEYS[3])
+if waiting >= 2 * room then
+  return -waiting
+end
 if ARGV[1] == 'list' then
-  redis.call('RPUSH', KEYS[2], ARGV[2])
+  redis.call('RPUSH', KEYS[3], ARGV[2])
 else
-  redis.call('XADD', KEYS[2], '*', ARGV[3], ARGV[2])
+  redis.call('XADD', KEYS[3], '*', ARGV[3], ARGV[2])
 end
 return 1
 """
@@ -33,44 +50,68 @@ return 1
 class InboxProducer(RedisFastProducer):
     """FastStream's producer with requests answered through the process's one inbox."""
 
-    def __init__(self, redis: Redis, inbox: Inbox, **faststream: Any) -> None:
+    def __init__(
+        self, redis: Redis, inbox: Inbox, outbox: Outbox, clock: Clock, **faststream: Any
+    ) -> None:
         super().__init__(**faststream)
         self._redis = redis
         self._inbox = inbox
+        self._outbox = outbox
+        self._clock = clock
+        self._pace = Pace()
         self._push_if_served = redis.register_script(_PUSH_IF_SERVED)
 
     async def request(self, cmd: RedisPublishCommand) -> Any:
         """Publish, and wait for the reply at most `cmd.timeout` seconds.
 
-        Raises NoWorkers, Unavailable, DeadlineExceeded.
+        A call made while a request is handled gets no more time than that request has left.
+        Raises NoWorkers, Overloaded, Unavailable, DeadlineExceeded.
         """
-        timeout = cmd.timeout if cmd.timeout is not None else 30.0
-        deadline = time.time() + timeout
+        timeout = 30.0 if cmd.timeout is None else cmd.timeout
+        left = remaining()
+        if left is not None:
+            timeout = min(timeout, left)
+        started = time.monotonic()
         try:
             async with asyncio.timeout(timeout):
                 with self._inbox.expect() as (reply_to, reply):
-                    message = await cmd.message_format.encode(
-                        message=cmd.body,
-                        reply_to=reply_to,
-                        headers={**cmd.headers, "x-deadline": str(int(deadline * 1000))},
-                        correlation_id=cmd.correlation_id or "",
-                        serializer=self.serializer,
-                        codec=self.codec,
-                    )
-                    async with redis_errors():
-                        served = await self._send(cmd, message)
-                    if not served:
-                        raise NoWorkers("No worker is running; try again soon.", retry_after=5)
-                    data = await reply
+                    data = await self._ask(cmd, reply_to, timeout, reply)
         except DeadlineExceeded:
             raise
         except TimeoutError as exc:
             raise DeadlineExceeded(f"No answer within {timeout:g} s.") from exc
+        self._pace.observe((time.monotonic() - started) / (1 + self._inbox.outstanding))
         return PubSubMessage(type="message", channel=reply_to, data=data, pattern=None)
+
+    async def _ask(
+        self, cmd: RedisPublishCommand, reply_to: str, timeout: float, reply: asyncio.Future[bytes]
+    ) -> bytes:
+        message = await cmd.message_format.encode(
+            message=cmd.body,
+            reply_to=reply_to,
+            headers={**cmd.headers, **trace_headers(), **deadline_header(timeout, self._clock)},
+            correlation_id=cmd.correlation_id or "",
+            serializer=self.serializer,
+            codec=self.codec,
+        )
+        try:
+            async with redis_errors():
+                taken = await self._send(cmd, message)
+            if taken < 0:
+                wait = self._pace.wait(-taken)
+                raise Overloaded("More waits already than can be served.", retry_after=wait)
+            if taken == 0:
+                raise NoWorkers("No worker is running; try again soon.", retry_after=5)
+            return await reply
+        except asyncio.CancelledError:
+            # At its own deadline a worker stops by itself, but nobody can know whose this was.
+            self._outbox.publish_soon(Cancel(reply_to=reply_to), channel=CONTROL)
+            raise
 
     async def _send(self, cmd: RedisPublishCommand, message: bytes) -> int:
         if cmd.destination_type is DestinationType.Channel:
             return int(await self._redis.publish(cmd.destination, message))
         kind = "list" if cmd.destination_type is DestinationType.List else "stream"
-        keys = [responders_key(cmd.destination), cmd.destination]
+        address = cmd.destination
+        keys = [responders_key(address), rooms_key(address), address]
         return int(await self._push_if_served(keys=keys, args=[kind, message, DATA_KEY]))

@@ -10,6 +10,7 @@ import pytest
 from contracts.errors import NoWorkers, Unavailable
 from contracts.methods import GROUP, Transport
 from services.runtime.broker import Broker
+from services.runtime.presence import responders_key, rooms_key
 from tests.processes import MortalValkey, mortal_valkey
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
 
@@ -109,7 +110,8 @@ async def test_a_request_whose_worker_died_is_taken_over_before_its_deadline(
     heir = broker_on(mortal.url, heartbeat_interval=0.2, heartbeat_ttl=1)
     echo = Echo()
     # The dead one is made by hand: it has said that it lives, and has taken the request.
-    await caller.redis.zadd(f"darkroom:responders:{stream}", {dead: 2**52})
+    await caller.redis.zadd(responders_key(stream), {dead: 2**52})
+    await caller.redis.hset(rooms_key(stream), dead, 8)
     waiting = asyncio.create_task(call(caller, Ping(text="orphan"), Transport.STREAM, timeout=10))
     assert await caller.redis.xreadgroup(GROUP, dead, {stream: ">"}, block=5000)
     heir.serve(ECHO, echo.__call__)
@@ -117,7 +119,7 @@ async def test_a_request_whose_worker_died_is_taken_over_before_its_deadline(
     try:
         await asyncio.sleep(1.5)
         assert echo.heard == [], "while it lives, nobody takes anything from it"
-        await caller.redis.zrem(f"darkroom:responders:{stream}", dead)
+        await caller.redis.zrem(responders_key(stream), dead)
         assert (await waiting).text == "orphan"
         assert echo.heard == ["orphan"]
         # What it leaves is forgotten with it: the group has one member again.

@@ -1,0 +1,21 @@
+"""What is told to every worker at once, beside the work."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from contracts import examples
+from contracts.message import Message
+
+CONTROL = "imaging.control"
+"""The channel that every worker hears."""
+
+
+class Cancel(Message):
+    """Nobody waits for this request's answer any more: don't start it, or stop."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reply_to": examples.REPLY_TO}]})
+
+    reply_to: Annotated[
+        str, Field(max_length=200, description="The reply channel that the request named.")
+    ]

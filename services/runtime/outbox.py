@@ -1,0 +1,142 @@
+"""Publishing out of band: the caller goes on, and hears of the delivery only if it asks.
+
+The pattern is that of a Kafka producer with delivery callbacks: a bounded buffer, one task that
+sends what has gathered in one pipeline, failures counted and logged at a limited rate, and a flush
+at the stop.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+import structlog
+from faststream.redis.message import DATA_KEY
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from contracts.errors import Overloaded
+from contracts.message import Message
+from services.runtime.envelope import envelope
+
+log = structlog.get_logger(__name__)
+
+OnDelivery = Callable[[Exception | None], None]
+
+_BATCH = 500
+_SECONDS_BETWEEN_COMPLAINTS = 10.0
+
+
+@dataclass(frozen=True)
+class _Letter:
+    message: Message
+    stream: str | None
+    channel: str | None
+    maxlen: int | None
+    on_delivery: OnDelivery | None
+
+
+class Outbox:
+    """What this process wants published and doesn't wait for."""
+
+    def __init__(self, redis: Redis, *, capacity: int = 10_000) -> None:
+        self._redis = redis
+        self._capacity = capacity
+        self._letters: deque[_Letter] = deque()
+        self._filled = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+        self._closing = False
+        self._complained = -_SECONDS_BETWEEN_COMPLAINTS
+        self.failures = 0
+        """How many messages were not delivered, ever."""
+
+    def publish_soon(
+        self,
+        message: Message,
+        *,
+        stream: str | None = None,
+        channel: str | None = None,
+        maxlen: int | None = None,
+        on_delivery: OnDelivery | None = None,
+    ) -> None:
+        """Publish `message` in a moment, to a stream (trimmed to about `maxlen`) or a channel.
+
+        Returns at once and never raises; `on_delivery` is told None, or what went wrong.
+        """
+        letter = _Letter(message, stream, channel, maxlen, on_delivery)
+        if len(self._letters) >= self._capacity:
+            self._fail([letter], Overloaded("The outbox is full."))
+            return
+        self._letters.append(letter)
+        self._filled.set()
+
+    async def start(self) -> None:
+        """Begin to send."""
+        if self._sender is None:
+            self._closing = False
+            self._sender = asyncio.create_task(self._send_on(), name="outbox")
+
+    async def stop(self, timeout: float = 5.0) -> None:
+        """Send what is left, for `timeout` seconds at most."""
+        if self._sender is None:
+            return
+        self._closing = True
+        self._filled.set()
+        _, late = await asyncio.wait([self._sender], timeout=timeout)
+        for sender in late:
+            sender.cancel()
+        await asyncio.gather(self._sender, return_exceptions=True)
+        self._sender = None
+        left, self._letters = list(self._letters), deque()
+        if left:
+            self._fail(left, TimeoutError("stopped before it could be sent"))
+
+    async def _send_on(self) -> None:
+        while not self._closing or self._letters:
+            await self._filled.wait()
+            letters = [self._letters.popleft() for _ in range(min(_BATCH, len(self._letters)))]
+            if letters:
+                await self._send(letters)
+            if not self._letters and not self._closing:
+                self._filled.clear()
+
+    async def _send(self, letters: list[_Letter]) -> None:
+        try:
+            outcomes = await self._deliver(letters)
+        except (RedisError, OSError) as exc:
+            self._fail(letters, exc)
+            return
+        for letter, outcome in zip(letters, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                self._fail([letter], outcome)
+            elif letter.on_delivery is not None:
+                _tell(letter.on_delivery, None)
+
+    async def _deliver(self, letters: list[_Letter]) -> list[object]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for letter in letters:
+                data = await envelope(letter.message, uuid4().hex)
+                if letter.channel is not None:
+                    pipe.publish(letter.channel, data)
+                if letter.stream is not None:
+                    pipe.xadd(letter.stream, {DATA_KEY: data}, maxlen=letter.maxlen)
+            return await pipe.execute(raise_on_error=False)
+
+    def _fail(self, letters: list[_Letter], exc: Exception) -> None:
+        self.failures += len(letters)
+        if time.monotonic() - self._complained >= _SECONDS_BETWEEN_COMPLAINTS:
+            self._complained = time.monotonic()
+            log.warning("not delivered", messages=self.failures, reason=str(exc))
+        for letter in letters:
+            if letter.on_delivery is not None:
+                _tell(letter.on_delivery, exc)
+
+
+def _tell(on_delivery: OnDelivery, outcome: Exception | None) -> None:
+    try:
+        on_delivery(outcome)
+    except Exception as exc:
+        # A callback's own bug must not keep the others from being told.
+        log.error("delivery callback failed", exc_info=exc)
