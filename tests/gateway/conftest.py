@@ -15,7 +15,13 @@ def client(gateway_url: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def lonely() -> Iterator[Service]:
+def lonely_redis() -> Iterator[str]:
+    with valkey() as server:
+        yield str(server.connection_url)
+
+
+@pytest.fixture(scope="session")
+def lonely(lonely_redis: str) -> Iterator[Service]:
     """A gateway without a worker, strict and impatient."""
     env = {
         "DARKROOM_MAX_BODY": "1000000",
@@ -23,7 +29,7 @@ def lonely() -> Iterator[Service]:
         "DARKROOM_BODY_PATIENCE": "0.5",
         "DARKROOM_LINGER": "1",
     }
-    with valkey() as server, faststream("gateway", str(server.connection_url), env=env) as service:
+    with faststream("gateway", lonely_redis, env=env) as service:
         yield service
 
 
