@@ -81,6 +81,7 @@ class Broker(RedisBroker):
         *,
         room: int = 1,
         report: Callable[[], Report] = dict,
+        clock: Clock | None = None,
     ) -> None:
         self.redis = redis
         self.settings = settings
@@ -89,7 +90,7 @@ class Broker(RedisBroker):
         self.metrics = Metrics()
         self.inbox = Inbox(redis)
         self.outbox = Outbox(redis)
-        self._clock = Clock()
+        self._clock = clock or Clock()
         self._calls = Calls(self.worker, self.metrics, self.outbox)
         self._cancellations = Cancellations()
         self._presence = Presence(

@@ -1,6 +1,7 @@
 """One clock for all hosts: Redis's, as near as a round trip tells."""
 
 import time
+from collections.abc import Callable
 
 
 class Clock:
@@ -10,12 +11,14 @@ class Clock:
     time is taken to be that of the middle of the round trip, so it is off by half of it at most.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: Callable[[], float] = time.time) -> None:
+        self.host = host
+        """The time by this host's own clock."""
         self._offset = 0.0
 
     def now(self) -> float:
         """Seconds since the epoch, by Redis."""
-        return time.time() + self._offset
+        return self.host() + self._offset
 
     def set(self, *, asked: float, answered: float, server: float) -> None:
         """Take in one measurement; `asked` and `answered` are by this host's own clock."""

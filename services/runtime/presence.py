@@ -7,7 +7,6 @@ import asyncio
 import os
 import platform
 import socket
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -145,11 +144,11 @@ class Presence:
                 await self._beat()
 
     async def _beat(self) -> None:
-        asked = time.time()
+        asked = self._clock.host()
         said = await (self._say_alive() if self._addresses else self._redis.time())
         seconds, microseconds = map(int, said)
         server = seconds + microseconds / 1_000_000
-        self._clock.set(asked=asked, answered=time.time(), server=server)
+        self._clock.set(asked=asked, answered=self._clock.host(), server=server)
 
     async def _say_alive(self) -> tuple[bytes, bytes]:
         keys = [WORKERS_KEY]

@@ -1,13 +1,38 @@
-"""The runtime's tests have a server of their own: they empty it."""
+"""The runtime's tests have a server of their own, which they empty, a caller and a worker."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from services.runtime.broker import Broker
 from tests.processes import valkey
+from tests.runtime.echo import ECHO, Echo, broker_on
 
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     with valkey() as running:
         yield str(running.connection_url)
+
+
+@pytest.fixture
+async def caller(redis_url: str) -> AsyncIterator[Broker]:
+    broker = broker_on(redis_url)
+    await broker.redis.flushall()
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture
+def echo() -> Echo:
+    return Echo()
+
+
+@pytest.fixture
+async def worker(redis_url: str, caller: Broker, echo: Echo) -> AsyncIterator[Broker]:
+    broker = broker_on(redis_url, room=2000)
+    broker.serve(ECHO, echo.__call__)
+    await broker.start()
+    yield broker
+    await broker.stop()

@@ -9,6 +9,7 @@ from contracts.errors import ImageUnreadable
 from contracts.message import Message
 from contracts.methods import Method, Transport
 from services.runtime.broker import Broker
+from services.runtime.clock import Clock
 from services.runtime.connection import make_redis
 from services.runtime.settings import RuntimeSettings
 
@@ -27,9 +28,12 @@ class Echo:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self.started = asyncio.Event()
+        self.stopped = asyncio.Event()
 
     async def __call__(self, request: Ping, message: RedisMessage) -> RedisResponse:
         self.heard.append(request.text)
+        self.started.set()
         body: object = request
         match request.then:
             case "raise":
@@ -37,7 +41,10 @@ class Echo:
             case "break":
                 raise ZeroDivisionError
             case "sleep":
-                await asyncio.sleep(request.seconds)
+                try:
+                    await asyncio.sleep(request.seconds)
+                finally:
+                    self.stopped.set()
             case "unencodable":
                 body = object()
         return RedisResponse(body, correlation_id=message.correlation_id)
@@ -47,9 +54,11 @@ def settings_for(redis_url: str, **changes: float) -> RuntimeSettings:
     return RuntimeSettings(redis_url=redis_url, **changes)  # type: ignore[arg-type]
 
 
-def broker_on(redis_url: str, *, room: int = 8, **changes: float) -> Broker:
+def broker_on(
+    redis_url: str, *, room: int = 8, clock: Clock | None = None, **changes: float
+) -> Broker:
     settings = settings_for(redis_url, **changes)
-    return Broker(make_redis(settings), settings, room=room)
+    return Broker(make_redis(settings), settings, room=room, clock=clock)
 
 
 async def call(broker: Broker, ping: object, transport: Transport, timeout: float = 5.0) -> Ping:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -20,29 +19,6 @@ from services.runtime.broker import Broker
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
 
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
-
-
-@pytest.fixture
-async def caller(redis_url: str) -> AsyncIterator[Broker]:
-    broker = broker_on(redis_url)
-    await broker.redis.flushall()
-    await broker.start()
-    yield broker
-    await broker.stop()
-
-
-@pytest.fixture
-def echo() -> Echo:
-    return Echo()
-
-
-@pytest.fixture
-async def worker(redis_url: str, caller: Broker, echo: Echo) -> AsyncIterator[Broker]:
-    broker = broker_on(redis_url, room=2000)
-    broker.serve(ECHO, echo.__call__)
-    await broker.start()
-    yield broker
-    await broker.stop()
 
 
 @EVERY_TRANSPORT
