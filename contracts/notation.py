@@ -30,9 +30,12 @@ def parse_operation(text: str) -> Operation:
         known = ", ".join(_MODELS)
         raise InvalidOperation(f"{name[:40]!r} is not an operation; there are: {known}.")
     fields: dict[str, Any] = {"op": name}
-    for part in rest.split(",") if colon else []:
+    parts = rest.split(",") if colon else []
+    for part in parts:
         field, equals, value = part.partition("=")
         if not equals:
+            if len(parts) > 1:
+                raise InvalidOperation(f"{name}: name the fields when there are several.")
             field, value = _first_field(name), part
         if field in fields:
             raise InvalidOperation(f"{name}: {field[:40]!r} is given twice.")

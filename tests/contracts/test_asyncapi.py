@@ -1,0 +1,121 @@
+"""asyncapi.yaml: fresh, true of the running services, and with examples that hold."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from faststream.redis.subscriber.usecases import (
+    ChannelSubscriber,
+    ListSubscriber,
+    LogicSubscriber,
+    StreamSubscriber,
+)
+
+import contracts
+from contracts.message import Message
+from services.gateway.app import create_app as create_gateway
+from services.gateway.settings import GatewaySettings
+from services.imaging.app import create_app as create_imaging
+from services.imaging.settings import ImagingSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "asyncapi.yaml").read_text(encoding="utf-8")
+DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
+
+Place = tuple[str, str]  # a kind and an address
+
+
+def test_the_document_is_what_the_contracts_say_now() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "deploy.asyncapi"], cwd=ROOT, capture_output=True, check=True
+    )
+
+    assert printed.stdout.decode() == TEXT, "run make asyncapi"
+
+
+def test_imaging_hears_what_the_document_says_that_it_receives() -> None:
+    [broker] = create_imaging(ImagingSettings()).brokers
+
+    assert subscribed(broker) == received_by("imaging")
+
+
+def test_the_gateway_hears_what_the_document_says_that_it_receives() -> None:
+    [broker] = create_gateway(GatewaySettings()).brokers
+
+    assert subscribed(broker) == received_by("gateway")
+
+
+def test_nobody_waits_for_what_nobody_sends() -> None:
+    ways: dict[str, set[str]] = {"send": set(), "receive": set()}
+    for operation in DOCUMENT["operations"].values():
+        ways[operation["action"]].add(operation["channel"]["$ref"])
+
+    assert ways["receive"] <= ways["send"]
+
+
+@pytest.mark.parametrize("name", DOCUMENT["components"]["messages"])
+def test_every_example_in_it_is_a_message(name: str) -> None:
+    examples = DOCUMENT["components"]["messages"][name]["examples"]
+
+    assert examples
+    for example in examples:
+        contract(name).model_validate(example["payload"])
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in references(DOCUMENT):
+        place: Any = DOCUMENT
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in place, reference
+            place = place[part]
+
+
+def subscribed(broker: Any) -> set[Place]:
+    """Where a broker really listens."""
+    return {place(subscriber) for subscriber in broker.subscribers}
+
+
+def place(subscriber: LogicSubscriber) -> Place:
+    match subscriber:
+        case StreamSubscriber():
+            return "stream", subscriber.stream_sub.name
+        case ListSubscriber():
+            return "list", subscriber.list_sub.name
+        case ChannelSubscriber():
+            return "channel", subscriber.channel.name
+        case _:
+            raise AssertionError(subscriber)
+
+
+def received_by(service: str) -> set[Place]:
+    """Where the document says that a service listens."""
+    channels = DOCUMENT["channels"]
+    named = [
+        operation["channel"]["$ref"].rpartition("/")[2]
+        for name, operation in DOCUMENT["operations"].items()
+        if operation["action"] == "receive" and name.startswith(f"{service}.")
+    ]
+    return {(channels[name]["x-redis"]["type"], channels[name]["address"]) for name in named}
+
+
+def contract(name: str) -> type[Message]:
+    """The model of a message, wherever in the contracts it is."""
+    for module in pkgutil.iter_modules(contracts.__path__):
+        found = getattr(importlib.import_module(f"contracts.{module.name}"), name, None)
+        if isinstance(found, type) and issubclass(found, Message):
+            return found
+    raise AssertionError(name)
+
+
+def references(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return set().union(*map(references, node))
+    if not isinstance(node, dict):
+        return set()
+    own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+    return own.union(*map(references, node.values()))

@@ -1,0 +1,65 @@
+"""Every message: it never changes, holds nothing unknown, and says of itself what it is."""
+
+import importlib
+import pkgutil
+
+import pytest
+from pydantic import ValidationError
+
+import contracts
+from contracts.message import Message
+
+
+def messages(of: type[Message] = Message) -> list[type[Message]]:
+    """Every message of the contracts, found and not listed."""
+    found = [kind for child in of.__subclasses__() for kind in (child, *messages(child))]
+    return [kind for kind in found if kind.__module__.startswith("contracts.")]
+
+
+for module in pkgutil.iter_modules(contracts.__path__):
+    importlib.import_module(f"contracts.{module.name}")
+
+MESSAGES = pytest.mark.parametrize("model", messages(), ids=lambda model: model.__name__)
+
+
+def example_of(model: type[Message]) -> dict[str, object]:
+    example: dict[str, object] = model.model_json_schema()["examples"][0]
+    return example
+
+
+@MESSAGES
+def test_a_message_says_what_it_is(model: type[Message]) -> None:
+    assert (model.__doc__ or "").strip().endswith(".")
+
+
+@MESSAGES
+def test_every_field_has_a_sentence(model: type[Message]) -> None:
+    for name, field in model.model_fields.items():
+        if name != "op":  # the name of an operation, which its model describes
+            assert (field.description or "").endswith((".", "...")), name
+
+
+@MESSAGES
+def test_every_example_is_a_message(model: type[Message]) -> None:
+    examples = model.model_json_schema()["examples"]
+
+    assert examples
+    for example in examples:
+        read = model.model_validate(example)
+        assert model.model_validate_json(read.model_dump_json()) == read
+
+
+@MESSAGES
+def test_a_message_never_changes(model: type[Message]) -> None:
+    message = model.model_validate(example_of(model))
+
+    for name in model.model_fields:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(message, name, None)
+    assert hash(message) == hash(message.model_copy())
+
+
+@MESSAGES
+def test_a_field_that_it_does_not_know_is_an_error(model: type[Message]) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        model.model_validate({**example_of(model), "unknown": 1})

@@ -1,0 +1,127 @@
+"""Operations as a person writes them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.errors import InvalidOperation
+from contracts.notation import parse_operation, parse_pipeline
+from contracts.operations import (
+    MAX_OPERATIONS,
+    Adjust,
+    Axis,
+    Blur,
+    Crop,
+    Fit,
+    Flip,
+    Format,
+    Grayscale,
+    Operation,
+    Output,
+    Resize,
+    Rotate,
+    Sharpen,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "operation"),
+    [
+        ("resize:width=720,height=588", Resize(width=720, height=588)),
+        ("resize:height=5,fit=inside,enlarge=true", Resize(height=5, fit=Fit.INSIDE, enlarge=True)),
+        ("resize:720", Resize(width=720)),
+        ("crop:left=1,top=2,width=3,height=4", Crop(left=1, top=2, width=3, height=4)),
+        ("rotate:degrees=-90", Rotate(degrees=-90)),
+        ("rotate:90", Rotate(degrees=90)),
+        ("flip", Flip()),
+        ("flip:vertical", Flip(axis=Axis.VERTICAL)),
+        ("grayscale", Grayscale()),
+        ("blur:4", Blur(radius=4)),
+        ("blur:radius=0.5", Blur(radius=0.5)),
+        ("sharpen", Sharpen()),
+        ("sharpen:1.5", Sharpen(amount=1.5)),
+        ("adjust:contrast=2,brightness=0.5", Adjust(brightness=0.5, contrast=2)),
+        ("adjust:1.2", Adjust(brightness=1.2)),
+    ],
+)
+def test_a_text_is_its_operation(text: str, operation: Operation) -> None:
+    assert parse_operation(text) == operation
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("melt", "'melt' is not an operation; there are: resize, crop"),
+        ("", "'' is not an operation"),
+        ("Flip", "'Flip' is not an operation"),
+        ("flip ", "'flip ' is not an operation"),
+        ("resize", "resize: "),
+        ("resize:width=x", "resize: width: "),
+        ("resize:depth=1", "resize: depth: "),
+        ("resize:width=1,width=2", "resize: 'width' is given twice"),
+        ("resize:1,2", "resize: name the fields"),
+        ("resize:720,height=588", "resize: name the fields"),
+        ("resize:width=1,", "resize: name the fields"),
+        ("rotate:op=blur", "rotate: 'op' is given twice"),
+        ("rotate:", "rotate: degrees: "),
+        ("grayscale:1", "grayscale: "),
+        ("blur:nan", "blur: radius: "),
+        ("flip:axis=vertical=horizontal", "flip: axis: "),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_operation_and_field(text: str, complaint: str) -> None:
+    with pytest.raises(InvalidOperation) as refused:
+        parse_operation(text)
+
+    assert complaint in refused.value.detail
+
+
+@given(st.text(max_size=60) | st.from_regex(r"(resize|rotate|flip|blur):[\w=,.]*"))
+def test_any_text_is_an_operation_or_refused_in_a_sentence(text: str) -> None:
+    said = "Fine."
+    try:
+        parse_operation(text)
+    except InvalidOperation as exc:
+        said = exc.detail
+
+    assert len(said) < 1000
+    assert said.endswith(".")
+
+
+def test_a_hostile_text_is_not_repeated_at_length() -> None:
+    for text in ("x" * 10_000, "flip:" + "x" * 10_000, "flip:" + "x" * 10_000 + "=1"):
+        with pytest.raises(InvalidOperation) as refused:
+            parse_operation(text)
+        assert len(refused.value.detail) < 1000
+
+
+def test_a_pipeline_is_its_operations_in_order_and_its_output() -> None:
+    pipeline = parse_pipeline(["flip", "rotate:90"], "webp", "70")
+
+    assert pipeline.operations == (Flip(), Rotate(degrees=90))
+    assert pipeline.output == Output(format=Format.WEBP, quality=70)
+
+
+def test_an_empty_query_changes_nothing() -> None:
+    pipeline = parse_pipeline([])
+
+    assert pipeline.operations == ()
+    assert pipeline.output.format is None
+
+
+@pytest.mark.parametrize(
+    ("operations", "format", "quality", "complaint"),
+    [
+        ([], "bmp", None, "output: format: "),
+        ([], None, "0", "output: quality: "),
+        ([], None, "best", "output: quality: "),
+        (["flip"] * (MAX_OPERATIONS + 1), None, None, "operations: "),
+    ],
+)
+def test_what_is_wrong_with_a_pipeline_is_named(
+    operations: list[str], format: str | None, quality: str | None, complaint: str
+) -> None:
+    with pytest.raises(InvalidOperation) as refused:
+        parse_pipeline(operations, format, quality)
+
+    assert complaint in refused.value.detail
