@@ -60,17 +60,24 @@ class Watcher:
         except asyncio.QueueFull:
             self.too_slow.set()
 
-    async def answer(self, present: JobEvent) -> None:
+    def latest(self, job: str) -> JobEvent | None:
+        """What was queued last about a job."""
+        return self._latest.get(job)
+
+    async def answer(self, present: JobEvent, before: JobEvent | None) -> None:
         """Queue how a job stands, news or not, once there is room.
 
-        An event may have come since the record was read; then it is the answer.
+        What came after `before`, while the record was read, has answered already.
         """
         while self._events.full():
             self._room.clear()
             await self._room.wait()
-        known = self._latest.get(present.job, present)
-        self._latest[present.job] = max(present, known, key=_progress)
-        self._events.put_nowait(self._latest[present.job])
+        known = self._latest.get(present.job)
+        if known is not before:
+            return
+        newest = present if known is None else max(present, known, key=_progress)
+        self._latest[present.job] = newest
+        self._events.put_nowait(newest)
 
     async def next(self) -> JobEvent:
         """What is to be sent next."""
@@ -128,7 +135,8 @@ class Live:
             for job in asked.watch:
                 watcher.jobs.add(job)
                 self._watchers[job].add(watcher)
-                await watcher.answer(await self._present(job))
+                before = watcher.latest(job)
+                await watcher.answer(await self._present(job), before)
 
     async def _present(self, job_id: str) -> JobEvent:
         job = await self._jobs.get(job_id)

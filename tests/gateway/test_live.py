@@ -284,11 +284,11 @@ async def test_a_record_read_too_late_does_not_turn_a_job_back() -> None:
                 raise WebSocketDisconnect
 
     pushes = Live(Late(), GatewaySettings())  # type: ignore[arg-type]
-    reader = Reader(json.dumps({"watch": [UNKNOWN]}))
+    reader = Reader(json.dumps({"watch": [UNKNOWN]}), json.dumps({"watch": [UNKNOWN]}))
 
     await asyncio.wait_for(pushes.serve(reader), 5)  # type: ignore[arg-type]
 
-    assert sent == ["succeeded", "succeeded"]
+    assert sent == ["succeeded", "succeeded"]  # one for each time it asked
 
 
 async def test_repeats_do_not_count_as_more_jobs() -> None:
