@@ -1,0 +1,58 @@
+"""This suite's runtime, used as its services use it, with a log of what goes wrong only."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from faststream.redis import RedisMessage, RedisResponse
+
+from bench.rpc.load import TIMEOUT, Call
+from contracts.message import Message
+from contracts.methods import Method, Transport
+from services.runtime.broker import Broker
+from services.runtime.connection import make_redis
+from services.runtime.observability import configure_logging
+from services.runtime.settings import RuntimeSettings
+
+# Messages in hand. Twice as many may wait; of more than that callers are refused, as they should
+# be, but that is not what is measured here.
+ROOM = 1024
+
+
+class Echo(Message):
+    text: str
+
+
+ECHO: Method[Echo, Echo] = Method("bench.echo", Echo, Echo)
+
+
+async def echo(request: Echo, message: RedisMessage) -> RedisResponse:
+    return RedisResponse(request, correlation_id=message.correlation_id)
+
+
+async def serve(url: str, transport: str) -> None:
+    broker = _broker(url)
+    broker.serve(ECHO, echo)
+    await broker.start()
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def calling(url: str, transport: str) -> AsyncIterator[Call]:
+    broker = _broker(url)
+    destination: dict[str, Any] = {transport: ECHO.address(Transport(transport))}
+
+    async def call(text: str) -> str:
+        message = await broker.request(Echo(text=text), **destination, timeout=TIMEOUT)
+        return ECHO.reply.model_validate_json(message.body).text
+
+    await broker.start()
+    yield call
+    await broker.stop()
+
+
+def _broker(url: str) -> Broker:
+    configure_logging("WARNING")
+    settings = RuntimeSettings(redis_url=url)
+    return Broker(make_redis(settings), settings, room=ROOM)
