@@ -5,6 +5,8 @@ from importlib.metadata import version
 from faststream import ContextRepo
 from faststream.asgi import AsgiFastStream
 
+from contracts.imaging import METHODS
+from contracts.jobs import JOBS
 from services.imaging import handlers, jobs, worker
 from services.imaging.executor import Executor
 from services.imaging.settings import ImagingSettings
@@ -12,7 +14,7 @@ from services.runtime.asyncapi import SuiteSpecification
 from services.runtime.broker import Broker
 from services.runtime.connection import make_redis
 from services.runtime.documentation import documentation_routes
-from services.runtime.health import health_routes
+from services.runtime.health import health_routes, metrics_route
 from services.runtime.jobs import Jobs
 from services.runtime.observability import configure_logging
 
@@ -36,6 +38,8 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
     )
     handlers.register(broker)
     jobs.register(broker, executor)
+    broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
+    broker.metrics.watch("darkroom_slots_busy", "Those that work.", lambda: executor.busy)
 
     async def prepare() -> None:
         configure_logging(settings.log_level)
@@ -50,5 +54,9 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],
-        asgi_routes=[*health_routes(broker), *documentation_routes()],
+        asgi_routes=[
+            *health_routes(broker),
+            metrics_route(broker, broker.queues(METHODS, JOBS)),
+            *documentation_routes(),
+        ],
     )

@@ -15,6 +15,7 @@ import structlog
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from contracts.errors import DeadlineExceeded, Overloaded, WorkerCrashed
+from services.runtime.pace import Pace
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,7 @@ class Executor:
         self._waiting = waiting
         self._limiter = CapacityLimiter(slots)
         self._accepted = 0
+        self._pace = Pace()
 
     @property
     def busy(self) -> int:
@@ -57,7 +59,8 @@ class Executor:
         Raises Overloaded, DeadlineExceeded, WorkerCrashed, and what `work` raises.
         """
         if self._accepted >= self.slots + self._waiting:
-            raise Overloaded("Every worker slot is taken; try again soon.", retry_after=1)
+            wait = self._pace.wait(self._accepted, abreast=self.slots)
+            raise Overloaded("Every slot is taken, and every place to wait.", retry_after=wait)
         loop = asyncio.get_running_loop()
         arrived = loop.time()
         self._accepted += 1
@@ -75,7 +78,9 @@ class Executor:
             raise WorkerCrashed("The process that worked on this image died of it.") from exc
         finally:
             self._accepted -= 1
-        return result, Done((started - arrived) * 1000, (loop.time() - started) * 1000)
+        ended = loop.time()
+        self._pace.observe(ended - started)
+        return result, Done((started - arrived) * 1000, (ended - started) * 1000)
 
 
 def prepare_process(memory: int) -> None:

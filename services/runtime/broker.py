@@ -1,6 +1,6 @@
 """The broker of a process: FastStream's, with one inbox, one pool and subscribers that last."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import structlog
@@ -37,6 +37,7 @@ from services.runtime.metrics import Metrics
 from services.runtime.outbox import OnDelivery, Outbox
 from services.runtime.presence import Presence, Report, new_worker_name
 from services.runtime.producer import InboxProducer
+from services.runtime.queues import Queues
 from services.runtime.room import Room
 from services.runtime.settings import RuntimeSettings
 from services.runtime.streams import LastingStreamReader, LastingStreamSubscriber
@@ -183,6 +184,15 @@ class Broker(RedisBroker):
                 headers=headers,
                 timeout=timeout,
             )
+
+    def queues(self, methods: Sequence[Method[Any, Any]], *streams: str) -> Queues:
+        """A look at what waits for `methods`, and in some streams beside."""
+        return Queues(
+            self.redis,
+            self._clock,
+            lists=[method.address(Transport.LIST) for method in methods],
+            streams=[*(method.address(Transport.STREAM) for method in methods), *streams],
+        )
 
     def publish_soon(
         self,

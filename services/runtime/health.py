@@ -1,13 +1,16 @@
-"""Whether a process lives, and whether it is of use."""
+"""Whether a process lives, whether it is of use, and what it has counted."""
 
 import json
+from contextlib import suppress
 
 from faststream.asgi import AsgiResponse, get
 from faststream.asgi.types import ASGIApp, Scope
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from contracts.errors import Unavailable
 from services.runtime.broker import Broker
 from services.runtime.connection import redis_errors
+from services.runtime.queues import Queues
 
 
 def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
@@ -29,6 +32,19 @@ def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
         return _json(200 if well else 503, {"status": "ready" if well else "not ready", **said})
 
     return [("/health/live", live), ("/health/ready", ready)]
+
+
+def metrics_route(broker: Broker, queues: Queues) -> tuple[str, ASGIApp]:
+    """`/metrics`, for Prometheus."""
+
+    @get(include_in_schema=False)
+    async def metrics(scope: Scope) -> AsgiResponse:
+        with suppress(Unavailable):
+            async with redis_errors():
+                broker.metrics.show_queues(await queues.look())
+        return AsgiResponse(broker.metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
+
+    return "/metrics", metrics
 
 
 async def _redis_answers(broker: Broker) -> bool:

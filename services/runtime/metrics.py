@@ -1,6 +1,6 @@
 """A process's metrics, for Prometheus. Label values come from code, never from a client."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -10,6 +10,8 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+
+from services.runtime.queues import Queue
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -33,6 +35,25 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+
+        self._waiting = Gauge(
+            "darkroom_queue_waiting",
+            "Requests or jobs that wait or are in hand.",
+            ["address"],
+            registry=self.registry,
+        )
+        self._age = Gauge(
+            "darkroom_queue_age_seconds",
+            "How long the first of them has been there.",
+            ["address"],
+            registry=self.registry,
+        )
+
+    def show_queues(self, queues: Mapping[str, Queue]) -> None:
+        """Take in how the queues are."""
+        for address, queue in queues.items():
+            self._waiting.labels(address).set(queue.waiting)
+            self._age.labels(address).set(queue.age)
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Show what `value()` is at the moment when somebody looks."""
