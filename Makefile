@@ -8,7 +8,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: help run test check asyncapi asyncapi-validate lock clean
+.PHONY: help run test check asyncapi asyncapi-validate bench-rpc bench-gateway lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ asyncapi: $(INSTALLED) ## Write asyncapi.yaml anew
 
 asyncapi-validate: tests/asyncapi/node_modules/.package-lock.json ## Ask the official AsyncAPI parser (needs Node.js)
 	@node tests/asyncapi/validate.mjs asyncapi.yaml
+
+bench-rpc: $(INSTALLED) ## Measure round trips beside other systems (8 minutes; bench/results)
+	@$(BIN)/python -m bench.rpc
+
+bench-gateway: $(INSTALLED) ## Measure what publishing costs an HTTP request (6 minutes; needs wrk)
+	@$(BIN)/python -m bench.gateway
 
 lock: ## Pin the packages of pyproject.toml anew
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT \

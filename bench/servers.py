@@ -58,7 +58,7 @@ class Nats:
         return shutil.which("nats-server") is not None
 
     def __enter__(self) -> Self:
-        port, monitor = _free_port(), _free_port()
+        port, monitor = free_port(), free_port()
         command = ["nats-server", "--addr", "127.0.0.1", "--port", str(port)]
         self._process = subprocess.Popen(
             [*command, "--http_port", str(monitor)],
@@ -94,7 +94,8 @@ class Nats:
                 return
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

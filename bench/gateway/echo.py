@@ -1,0 +1,48 @@
+"""The other end of the full round trip: `python -m bench.gateway.echo`, until its input ends."""
+
+import asyncio
+import os
+import sys
+
+import uvloop
+from faststream.redis import RedisMessage, RedisResponse
+
+from contracts.message import Message
+from contracts.methods import Method
+from services.runtime.broker import Broker
+from services.runtime.connection import make_redis
+from services.runtime.observability import configure_logging
+from services.runtime.settings import RuntimeSettings
+
+ROOM = 400  # messages in hand: as many as there are users
+
+
+class Echo(Message):
+    text: str
+
+
+ECHO: Method[Echo, Echo] = Method("bench.echo", Echo, Echo)
+
+
+def make_broker(url: str) -> Broker:
+    """A broker that logs what goes wrong only."""
+    configure_logging("WARNING")
+    settings = RuntimeSettings(redis_url=url)
+    return Broker(make_redis(settings), settings, room=ROOM)
+
+
+async def echo(request: Echo, message: RedisMessage) -> RedisResponse:
+    return RedisResponse(request, correlation_id=message.correlation_id)
+
+
+async def main() -> None:
+    """Echo until the one who started this closes its input."""
+    broker = make_broker(os.environ["REDIS_URL"])
+    broker.serve(ECHO, echo)
+    await broker.start()
+    await asyncio.to_thread(sys.stdin.read)
+    await broker.stop()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,13 @@
+-- What each user sends: the article's item, with 100 bytes of text.
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = '{"text": "' .. string.rep("0123456789", 10) .. '"}'
+
+-- Figures that need no reading of wrk's prose.
+done = function(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format(
+    "\nRESULT %d %d %d %d %d\n",
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
