@@ -9,6 +9,7 @@ from contracts.errors import ImageTooBig, ImageUnreadable, NotFound, Unsupported
 from contracts.imaging import BlobKey, Inspect, Inspected, MediaType, Render
 from contracts.message import Message
 from services.gateway.dependencies import Afresh, AskedPipeline, AskedTimeout, Collaborators, Here
+from services.gateway.leaving import unless_left
 from services.gateway.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
 from services.gateway.renditions import (
     IMMUTABLE,
@@ -90,7 +91,7 @@ async def render(
         if kept is not None:
             hit = {"Cache-Status": "darkroom; hit", **IMMUTABLE}
             return await resource_response(request, here.renditions, kept.blob, hit)
-    answer = await here.imaging.render(question, timeout=timeout)
+    answer = await unless_left(request, here.imaging.render(question, timeout=timeout))
     status = f"darkroom; fwd={'request' if afresh else 'miss'}"
     miss = {"Cache-Status": status, **IMMUTABLE, **timing(answer)}
     return await resource_response(request, here.renditions, answer.reply.blob, miss)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from contracts.imaging import Render
 from contracts.methods import Transport
 from services.gateway.dependencies import Afresh, AskedPipeline, AskedTimeout, Here
+from services.gateway.leaving import unless_left
 from services.gateway.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
 from services.gateway.renditions import image_response, timing
 
@@ -26,9 +27,8 @@ async def render(
 ) -> Response:
     """Send an image and get the result."""
     stored = await here.uploads.keep(request, ttl=here.settings.rendition_ttl)
-    answer = await here.imaging.render(
-        Render(source=stored.blob, pipeline=pipeline, reuse=not afresh),
-        timeout=timeout,
-        transport=transport,
+    question = Render(source=stored.blob, pipeline=pipeline, reuse=not afresh)
+    answer = await unless_left(
+        request, here.imaging.render(question, timeout=timeout, transport=transport)
     )
     return await image_response(here.renditions, answer.reply.blob, timing(answer))
