@@ -3,6 +3,7 @@
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from faststream.asgi import AsgiFastStream
+from redis.exceptions import RedisError
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -91,6 +92,7 @@ def create_http(collaborators: Collaborators) -> FastAPI:
     )
     http.state.collaborators = collaborators
     problems.install(http)
+    http.add_exception_handler(RedisError, problems.store_away)
     for part in (render, images, jobs, live, system):
         http.include_router(part.router)
     system.mount_page_files(http)

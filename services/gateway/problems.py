@@ -6,7 +6,6 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -62,7 +61,7 @@ TITLES = {
 }
 
 
-STORE_AWAY = Unavailable("The store behind this service does not answer.", retry_after=2)
+_STORE_AWAY = Unavailable("The store behind this service does not answer.", retry_after=2)
 _NOTHING_HERE = NotFound("There is nothing at this address.")
 
 
@@ -83,6 +82,12 @@ def problem(
     if status is HTTPStatus.SERVICE_UNAVAILABLE or failure.retry_after is not None:
         extra["Retry-After"] = str(1 if failure.retry_after is None else failure.retry_after)
     return JSONResponse(content, status, headers=extra, media_type="application/problem+json")
+
+
+async def store_away(request: Request, exc: Exception) -> JSONResponse:
+    """The answer where the store's own exception comes through."""
+    log.warning("redis failed", path=request.url.path, reason=str(exc))
+    return problem(_STORE_AWAY.failure())
 
 
 def install(app: FastAPI) -> None:
@@ -118,11 +123,6 @@ def install(app: FastAPI) -> None:
                 return problem(failure, headers, status=HTTPStatus(exc.status_code))
             case _:
                 return problem(InvalidRequest(str(exc.detail)).failure(), headers)
-
-    @app.exception_handler(RedisError)
-    async def unavailable(request: Request, exc: RedisError) -> JSONResponse:
-        log.warning("redis failed", path=request.url.path, reason=str(exc))
-        return problem(STORE_AWAY.failure())
 
     @app.exception_handler(ClientDisconnect)
     async def left(request: Request, exc: ClientDisconnect) -> Response:
