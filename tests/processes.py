@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import httpx
 from redis import Redis
@@ -51,16 +52,16 @@ class Service:
         self, command: list[str], *, port: int, redis_url: str, env: Mapping[str, str] | None = None
     ) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        # A file and not a pipe, which would stop the service once nobody had read 64 KiB of it.
+        self._log = NamedTemporaryFile(prefix="darkroom-", suffix=".log")  # noqa: SIM115
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
             env={**os.environ, "REDIS_URL": redis_url, **(env or {})},
-            stdout=subprocess.PIPE,
+            stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        os.set_blocking(self.process.stdout.fileno(), False)  # type: ignore[union-attr]
-        self._output = b""
 
     def ready(self) -> bool:
         """Whether it says that it could work now."""
@@ -79,10 +80,7 @@ class Service:
 
     def output(self) -> str:
         """What it has printed so far."""
-        assert self.process.stdout is not None
-        if not self.process.stdout.closed:
-            self._output += self.process.stdout.read() or b""
-        return self._output.decode(errors="replace")
+        return Path(self._log.name).read_text(errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the service alone."""
@@ -97,10 +95,13 @@ class Service:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise
+
+    def close(self) -> None:
+        """Stop it if it still runs, and forget its output."""
+        try:
+            self.stop()
         finally:
-            if self.process.stdout is not None:
-                self.output()
-                self.process.stdout.close()
+            self._log.close()
 
 
 @contextmanager
@@ -121,7 +122,7 @@ def faststream(
             service.wait_ready()
         yield service
     finally:
-        service.stop()
+        service.close()
 
 
 class MortalValkey:

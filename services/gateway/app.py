@@ -7,7 +7,8 @@ from redis.exceptions import RedisError
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from contracts.jobs import EVENTS, JobEvent
+from contracts.imaging import METHODS
+from contracts.jobs import EVENTS, JOBS, JobEvent
 from services.gateway import images, jobs, live, openapi, problems, render, system
 from services.gateway.correlation import CorrelationMiddleware
 from services.gateway.dependencies import Collaborators, refuse_long_queries
@@ -16,13 +17,14 @@ from services.gateway.lingering import LingeringMiddleware
 from services.gateway.live import Live
 from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
+from services.gateway.traces import TraceMiddleware
 from services.gateway.uploads import Uploads
 from services.runtime.asyncapi import SuiteSpecification
 from services.runtime.blobs import Blobs, Kind
 from services.runtime.broker import Broker
 from services.runtime.connection import make_redis
 from services.runtime.documentation import documentation_routes
-from services.runtime.health import health_routes
+from services.runtime.health import health_routes, metrics_route
 from services.runtime.jobs import Jobs
 from services.runtime.observability import configure_logging
 from services.runtime.presence import Workers
@@ -60,6 +62,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         on_startup=[prepare],
     )
     images_kept = Blobs(redis, Kind.IMAGE)
+    queues = broker.queues(METHODS, JOBS)
     collaborators = Collaborators(
         settings=settings,
         imaging=Imaging(broker, max_calls=settings.max_calls),
@@ -68,15 +71,19 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         jobs=records,
         live=pushes,
         workers=Workers(redis),
+        queues=queues,
         uploads=Uploads(images_kept, settings),
     )
     http = create_http(collaborators)
     # Here and not with FastStream, whose refusals are no problem documents.
-    for path, route in (*health_routes(broker), *documentation_routes()):
+    for path, route in (
+        *health_routes(broker),
+        metrics_route(broker, queues),
+        *documentation_routes(),
+    ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
-    app.http = CorrelationMiddleware(
-        LingeringMiddleware(HeadMiddleware(http), seconds=settings.linger)
-    )
+    lingering = LingeringMiddleware(HeadMiddleware(http), seconds=settings.linger)
+    app.http = CorrelationMiddleware(TraceMiddleware(lingering))
     return app
 
 

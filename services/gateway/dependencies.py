@@ -16,6 +16,7 @@ from services.gateway.uploads import Uploads
 from services.runtime.blobs import Blobs
 from services.runtime.jobs import Jobs
 from services.runtime.presence import Workers
+from services.runtime.queues import Queues
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Collaborators:
     jobs: Jobs
     live: Live
     workers: Workers
+    queues: Queues
     uploads: Uploads
 
 

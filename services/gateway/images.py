@@ -115,5 +115,7 @@ async def _inspected(stored: StoredBlob, here: Collaborators) -> Inspected:
     except NOT_AN_IMAGE:
         await here.images.delete(stored.blob.key)
         raise
-    await here.images.describe(stored.blob, answer.reply.media_type, answer.reply)
-    return answer.reply
+    found = answer.reply
+    ttl = here.settings.image_ttl
+    await here.images.describe(stored.blob, found.media_type, found, ttl=ttl)
+    return found

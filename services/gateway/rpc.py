@@ -47,8 +47,10 @@ class Imaging:
         transport: Transport,
         timeout: float,
     ) -> Answer[ReplyT]:
-        if self._broker.inbox.outstanding >= self._max_calls:
-            raise Overloaded("Too many requests wait for an answer.", retry_after=1)
+        waiting = self._broker.inbox.outstanding
+        if waiting >= self._max_calls:
+            wait = self._broker.pace.wait(waiting)
+            raise Overloaded("Too many requests wait for an answer.", retry_after=wait)
         destination: dict[str, Any] = {transport.value: method.address(transport)}
         message = await self._broker.request(
             request, **destination, timeout=timeout, correlation_id=correlation_id() or None

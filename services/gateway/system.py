@@ -5,12 +5,14 @@ from importlib.resources import files
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
 
 from contracts.imaging import RENDER
 from contracts.methods import Transport
 from services.gateway.dependencies import Here
 from services.gateway.openapi import PROBLEMS
 from services.runtime.presence import Report
+from services.runtime.queues import Queue
 
 router = APIRouter()
 
@@ -28,11 +30,18 @@ async def page() -> HTMLResponse:
     return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY})
 
 
+class System(BaseModel):
+    """The suite as it is now."""
+
+    workers: dict[str, Report]
+    queues: dict[str, Queue]
+
+
 @router.get("/v1/system", tags=["around"], responses=PROBLEMS)
-async def system(here: Here) -> dict[str, dict[str, Report]]:
-    """The workers that are alive, and what they last said of themselves."""
+async def system(here: Here) -> System:
+    """The workers that are alive, what they last said of themselves, and what waits for them."""
     address = RENDER.address(Transport.STREAM)
-    return {"workers": await here.workers.reports(address)}
+    return System(workers=await here.workers.reports(address), queues=await here.queues.look())
 
 
 def mount_page_files(app: FastAPI) -> None:

@@ -54,6 +54,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],
+        after_shutdown=[executor.stop],
         asgi_routes=[
             *health_routes(broker),
             metrics_route(broker, broker.queues(METHODS, JOBS)),

@@ -7,8 +7,10 @@ one. Nothing that a decoder does can hold up the event loop.
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -39,6 +41,8 @@ class Executor:
         self._limiter = CapacityLimiter(slots)
         self._accepted = 0
         self._pace = Pace()
+        self._warm: Callable[[], Awaitable[object]] = _nothing
+        self._replacing: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> int:
@@ -47,9 +51,17 @@ class Executor:
 
     async def start(self, warm: Callable[..., object], *args: object) -> None:
         """Start every process by running `warm(*args)` in all of them at once."""
-        await asyncio.gather(
-            *(to_process.run_sync(warm, *args, limiter=self._limiter) for _ in range(self.slots))
-        )
+        # anyio ends what has been idle for five minutes; the next picture would wait for a new one.
+        to_process.WORKER_MAX_IDLE_TIME = sys.maxsize
+        self._warm = partial(to_process.run_sync, warm, *args, limiter=self._limiter)
+        await asyncio.gather(*(self._warm() for _ in range(self.slots)))
+
+    async def stop(self) -> None:
+        """Replace no more processes; those that there are end with the event loop."""
+        self._warm = _nothing
+        for task in self._replacing:
+            task.cancel()
+        await asyncio.gather(*self._replacing, return_exceptions=True)
 
     async def run(
         self, work: Callable[..., ResultT], *args: object, timeout: float
@@ -71,9 +83,14 @@ class Executor:
                     result = await to_process.run_sync(
                         work, *args, cancellable=True, limiter=CapacityLimiter(1)
                     )
+        except asyncio.CancelledError:
+            self._replace()
+            raise
         except TimeoutError as exc:
+            self._replace()
             raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
         except BrokenWorkerProcess as exc:
+            self._replace()
             log.warning("pool process died", work=work.__name__)
             raise WorkerCrashed("The process that worked on this image died of it.") from exc
         finally:
@@ -81,6 +98,23 @@ class Executor:
         ended = loop.time()
         self._pace.observe(ended - started)
         return result, Done((started - arrived) * 1000, (ended - started) * 1000)
+
+    def _replace(self) -> None:
+        """Have a new process ready before the next call needs one, if one was lost."""
+        task = asyncio.create_task(self._replace_one(), name="pool-replacement")
+        self._replacing.add(task)
+        task.add_done_callback(self._replacing.discard)
+
+    async def _replace_one(self) -> None:
+        try:
+            await self._warm()
+        except BrokenWorkerProcess as exc:
+            # The next call tries again, and tells its caller.
+            log.error("pool process could not be replaced", exc_info=exc)
+
+
+async def _nothing() -> None:
+    pass
 
 
 def prepare_process(memory: int) -> None:

@@ -125,7 +125,7 @@ def suite_document() -> Document:
             "entry it is the field `__data__`.",
         },
         "defaultContentType": "application/json",
-        "servers": {"redis": {"host": "localhost:6379", "protocol": "redis"}},
+        "servers": {"redis": {"host": "localhost:6379", "pathname": "/", "protocol": "redis"}},
         "channels": channels,
         "operations": operations,
         "components": _components(),

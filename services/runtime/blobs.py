@@ -98,10 +98,13 @@ class Blobs:
         stored = await self.find(key, ttl=ttl)
         return stored or StoredBlob(await self.put(data, _UNKNOWN, key=key, ttl=ttl))
 
-    async def describe(self, blob: Blob, media_type: str, note: Message) -> Blob:
-        """Say what has been found out about a blob."""
+    async def describe(self, blob: Blob, media_type: str, note: Message, *, ttl: int) -> Blob:
+        """Say what has been found out about a blob; what had gone meanwhile goes in `ttl`."""
         fields: dict[Any, Any] = {_MEDIA_TYPE: media_type, _NOTE: note.model_dump_json()}
-        await self._redis.hset(_name(self._kind, blob.key), mapping=fields)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(_name(self._kind, blob.key), mapping=fields)
+            pipe.expire(_name(self._kind, blob.key), ttl, nx=True)
+            await pipe.execute()
         return blob.model_copy(update={"media_type": media_type})
 
     async def delete(self, key: str) -> bool:

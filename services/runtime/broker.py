@@ -35,6 +35,7 @@ from services.runtime.failures import FailureMiddleware
 from services.runtime.inbox import Inbox
 from services.runtime.metrics import Metrics
 from services.runtime.outbox import OnDelivery, Outbox
+from services.runtime.pace import Pace
 from services.runtime.presence import Presence, Report, new_worker_name
 from services.runtime.producer import InboxProducer
 from services.runtime.queues import Queues
@@ -91,6 +92,7 @@ class Broker(RedisBroker):
         self.metrics = Metrics()
         self.inbox = Inbox(redis)
         self.outbox = Outbox(redis)
+        self.pace = Pace()
         self._clock = clock or Clock()
         self._calls = Calls(self.worker, self.metrics, self.outbox)
         self._cancellations = Cancellations()
@@ -126,6 +128,7 @@ class Broker(RedisBroker):
             self.inbox,
             self.outbox,
             self._clock,
+            self.pace,
             connection=connection_state,
             parser=None,
             decoder=None,

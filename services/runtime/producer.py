@@ -51,14 +51,20 @@ class InboxProducer(RedisFastProducer):
     """FastStream's producer with requests answered through the process's one inbox."""
 
     def __init__(
-        self, redis: Redis, inbox: Inbox, outbox: Outbox, clock: Clock, **faststream: Any
+        self,
+        redis: Redis,
+        inbox: Inbox,
+        outbox: Outbox,
+        clock: Clock,
+        pace: Pace,
+        **faststream: Any,
     ) -> None:
         super().__init__(**faststream)
         self._redis = redis
         self._inbox = inbox
         self._outbox = outbox
         self._clock = clock
-        self._pace = Pace()
+        self._pace = pace
         self._push_if_served = redis.register_script(_PUSH_IF_SERVED)
 
     async def request(self, cmd: RedisPublishCommand) -> Any:

@@ -214,7 +214,7 @@ def test_uvicorn_runs_the_gateway_too(imaging: Service, redis_url: str) -> None:
         answer = render(service, photograph())
         assert Image.open(io.BytesIO(answer.content)).mode == "L"
     finally:
-        service.stop()
+        service.close()
 
 
 @pytest.mark.parametrize("service", ["gateway", "imaging"])
