@@ -31,26 +31,27 @@ class Line:
 
 
 def line_chart(title: str, ticks: Sequence[str], lines: Sequence[Line]) -> str:
-    """Values upwards on a logarithmic scale, ticks evenly to the right."""
+    """Values upwards on a logarithmic scale, nothing at all below it, ticks evenly to the right."""
     positive = [value for line in lines for value in line.values if value > 0]
     low, high = floor(log10(min(positive))), ceil(log10(max(positive)))
+    nothing = HEIGHT - BOTTOM
+    foot = nothing - 30 if any(0 in line.values for line in lines) else nothing
 
     def x(index: int) -> float:
         return LEFT + index * (WIDTH - LEFT - RIGHT) / max(1, len(ticks) - 1)
 
     def y(value: float) -> float:
-        share = (log10(max(value, 10**low)) - low) / max(1, high - low)
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+        if value == 0:
+            return nothing
+        return foot - (log10(value) - low) / max(1, high - low) * (foot - TOP)
 
+    steps = [step * 10**power for power in range(low, high) for step in (1, 2, 5)] + [10**high]
     parts = [f'<text class="title" x="{LEFT}" y="28">{escape(title)}</text>']
-    for power in range(low, high + 1):
-        for step in (1, 2, 5) if power < high else (1,):
-            level = y(step * 10**power)
-            parts.append(
-                f'<path class="grid" d="M{LEFT} {level:.1f}H{WIDTH - RIGHT}"/>'
-                f'<text x="{LEFT - 8}" y="{level + 4:.1f}" text-anchor="end">'
-                f"{step * 10**power:,.0f}</text>"
-            )
+    for step in steps if foot == nothing else [0, *steps]:
+        parts.append(
+            f'<path class="grid" d="M{LEFT} {y(step):.1f}H{WIDTH - RIGHT}"/>'
+            f'<text x="{LEFT - 8}" y="{y(step) + 4:.1f}" text-anchor="end">{step:,.0f}</text>'
+        )
     for index, tick in enumerate(ticks):
         parts.append(
             f'<text x="{x(index):.1f}" y="{HEIGHT - 26}" text-anchor="middle">{escape(tick)}</text>'

@@ -17,7 +17,7 @@ from services.runtime.settings import RuntimeSettings
 
 # Messages in hand. Twice as many may wait; of more than that callers are refused, as they should
 # be, but that is not what is measured here.
-ROOM = 1024
+ROOM = 4000
 
 
 class Echo(Message):
