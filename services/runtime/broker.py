@@ -25,6 +25,7 @@ from redis.asyncio import Redis
 from contracts.control import CONTROL
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
+from services.runtime.batching import Batch
 from services.runtime.calls import CallMiddleware, Calls
 from services.runtime.cancellation import Cancellations, CancelMiddleware
 from services.runtime.claims import ClaimMiddleware
@@ -90,6 +91,7 @@ class Broker(RedisBroker):
         self.worker = new_worker_name()
         self.room = Room(room)
         self.metrics = Metrics()
+        self._batch = Batch(redis)
         self.inbox = Inbox(redis)
         self.outbox = Outbox(redis)
         self.pace = Pace()
@@ -108,7 +110,7 @@ class Broker(RedisBroker):
                 FailureMiddleware.of(self.worker),
                 CancelMiddleware.of(self._cancellations),
                 DeadlineMiddleware.of(self._clock),
-                ClaimMiddleware.of(redis, self.worker),
+                ClaimMiddleware.of(self._batch, self.worker),
             ),
             # Our middlewares and subscribers say what there is to say.
             logger=None,  # type: ignore[arg-type]
@@ -124,7 +126,7 @@ class Broker(RedisBroker):
         self, connection_state: ConnectionState[Any], kwargs: dict[str, Any]
     ) -> InboxProducer:
         return InboxProducer(
-            self.redis,
+            self._batch,
             self.inbox,
             self.outbox,
             self._clock,
@@ -284,6 +286,7 @@ class Broker(RedisBroker):
             specification = StreamSubscriberSpecification(outer, described, calls, stream)
         subscriber = kind(config, specification, calls)
         subscriber.redis = self.redis
+        subscriber.batch = self._batch
         subscriber.room = self.room
         Registrator.subscriber(self, subscriber)
         subscriber(handler)

@@ -8,8 +8,8 @@ from faststream.message import StreamMessage
 from faststream.message.source_type import SourceType
 from faststream.redis.message import RedisChannelMessage
 from faststream.types import AsyncFuncAny
-from redis.asyncio import Redis
 
+from services.runtime.batching import Batch
 from services.runtime.deadlines import remaining
 from services.runtime.dropping import ClaimedByAnother
 
@@ -17,15 +17,15 @@ from services.runtime.dropping import ClaimedByAnother
 class ClaimMiddleware(BaseMiddleware[Any, Any]):
     """Lets go of a channel's request that another worker has claimed."""
 
-    def __init__(self, msg: Any, /, *, context: Any, redis: Redis, worker: str) -> None:
+    def __init__(self, msg: Any, /, *, context: Any, batch: Batch, worker: str) -> None:
         super().__init__(msg, context=context)
-        self._redis = redis
+        self._batch = batch
         self._worker = worker
 
     @classmethod
-    def of(cls, redis: Redis, worker: str) -> Callable[..., "ClaimMiddleware"]:
+    def of(cls, batch: Batch, worker: str) -> Callable[..., "ClaimMiddleware"]:
         """The middleware of one worker."""
-        return lambda msg, /, *, context: cls(msg, context=context, redis=redis, worker=worker)
+        return lambda msg, /, *, context: cls(msg, context=context, batch=batch, worker=worker)
 
     async def consume_scope(self, call_next: AsyncFuncAny, msg: StreamMessage[Any]) -> Any:
         """Handle `msg` if it is nobody else's."""
@@ -38,8 +38,6 @@ class ClaimMiddleware(BaseMiddleware[Any, Any]):
         left = remaining()
         # Only as long as another worker could still hear it late.
         life = 60.0 if left is None else max(1.0, left)
-        return bool(
-            await self._redis.set(
-                f"darkroom:claim:{reply_to}", self._worker, nx=True, px=int(life * 1000)
-            )
-        )
+        key, milliseconds = f"darkroom:claim:{reply_to}", int(life * 1000)
+        claimed = await self._batch.execute("SET", key, self._worker, "NX", "PX", milliseconds)
+        return claimed is not None

@@ -7,10 +7,10 @@ from typing import Any
 from faststream.redis.message import DATA_KEY, PubSubMessage
 from faststream.redis.publisher.producer import RedisFastProducer
 from faststream.redis.response import DestinationType, RedisPublishCommand
-from redis.asyncio import Redis
 
 from contracts.control import CONTROL, Cancel
 from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
+from services.runtime.batching import Batch, Script
 from services.runtime.clock import Clock
 from services.runtime.connection import redis_errors
 from services.runtime.deadlines import deadline_header, remaining
@@ -22,7 +22,7 @@ from services.runtime.tracing import trace_headers
 
 # One round trip. Nobody alive to take it: 0. More waiting than those who live have room for: how
 # much that is, negative. Either way nothing is left behind.
-_PUSH_IF_SERVED = """
+_PUSH_IF_SERVED = Script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local names = redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')
@@ -44,7 +44,7 @@ else
   redis.call('XADD', KEYS[3], '*', ARGV[3], ARGV[2])
 end
 return 1
-"""
+""")
 
 
 class InboxProducer(RedisFastProducer):
@@ -52,7 +52,7 @@ class InboxProducer(RedisFastProducer):
 
     def __init__(
         self,
-        redis: Redis,
+        batch: Batch,
         inbox: Inbox,
         outbox: Outbox,
         clock: Clock,
@@ -60,12 +60,11 @@ class InboxProducer(RedisFastProducer):
         **faststream: Any,
     ) -> None:
         super().__init__(**faststream)
-        self._redis = redis
+        self._batch = batch
         self._inbox = inbox
         self._outbox = outbox
         self._clock = clock
         self._pace = pace
-        self._push_if_served = redis.register_script(_PUSH_IF_SERVED)
 
     async def request(self, cmd: RedisPublishCommand) -> Any:
         """Publish, and wait for the reply at most `cmd.timeout` seconds.
@@ -114,10 +113,24 @@ class InboxProducer(RedisFastProducer):
             self._outbox.publish_soon(Cancel(reply_to=reply_to), channel=CONTROL)
             raise
 
+    async def publish(self, cmd: RedisPublishCommand) -> Any:
+        """Publish, together with what else is published at this moment."""
+        if cmd.destination_type is not DestinationType.Channel:
+            return await super().publish(cmd)
+        message = await cmd.message_format.encode(
+            message=cmd.body,
+            reply_to=cmd.reply_to,
+            headers=cmd.headers,
+            correlation_id=cmd.correlation_id or "",
+            serializer=self.serializer,
+            codec=self.codec,
+        )
+        return await self._batch.execute("PUBLISH", cmd.destination, message)
+
     async def _send(self, cmd: RedisPublishCommand, message: bytes) -> int:
         if cmd.destination_type is DestinationType.Channel:
-            return int(await self._redis.publish(cmd.destination, message))
+            return int(await self._batch.execute("PUBLISH", cmd.destination, message))
         kind = "list" if cmd.destination_type is DestinationType.List else "stream"
         address = cmd.destination
         keys = [responders_key(address), rooms_key(address), address]
-        return int(await self._push_if_served(keys=keys, args=[kind, message, DATA_KEY]))
+        return int(await self._batch.run(_PUSH_IF_SERVED, keys, [kind, message, DATA_KEY]))

@@ -12,10 +12,17 @@ from faststream.redis.message import DefaultStreamMessage
 from faststream.redis.subscriber.usecases import LogicSubscriber, StreamSubscriber
 from redis.exceptions import RedisError, ResponseError
 
+from services.runtime.batching import Script
 from services.runtime.presence import alive
 from services.runtime.subscribers import POLL, Lasting
 
 log = structlog.get_logger(__name__)
+
+# Together, so that an entry is never the one without the other.
+_DONE_WITH = Script("""
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('XDEL', KEYS[1], ARGV[2])
+""")
 
 # A consumer with nothing pending is removed; one that has just been given something is not.
 _FORGET_IDLE = """
@@ -111,10 +118,7 @@ class LastingStreamSubscriber(Lasting, StreamSubscriber):
         try:
             done = await super().handle(msg)
             if done:
-                async with self.redis.pipeline(transaction=True) as pipe:
-                    pipe.xack(self._stream, self._group, entry)
-                    pipe.xdel(self._stream, entry)
-                    await pipe.execute()
+                await self.batch.run(_DONE_WITH, [self._stream], [self._group, entry])
             return done
         except (RedisError, OSError) as exc:
             # It stays pending, and comes up again below.

@@ -17,6 +17,7 @@ from faststream.redis.subscriber.usecases import (
 )
 from redis.exceptions import RedisError
 
+from services.runtime.batching import Batch
 from services.runtime.connection import RECONNECT_DELAY
 from services.runtime.room import Room
 
@@ -30,6 +31,7 @@ class Lasting(LogicSubscriber):
     """Reads as long as it runs and handles each message in a task of its own."""
 
     room: Room
+    batch: Batch
     redis: Any  # a Redis; the types of its answers are unions over every protocol
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -71,9 +71,10 @@ async def test_twice_the_capacity_leaves_the_accepted_their_latency(
         await small.stop()
     assert len(latencies) > 100
     assert refusals
-    # Room for four, and as many again waiting in Redis: two or three turns of 50 ms.
-    assert sorted(latencies)[int(len(latencies) * 0.95)] < 0.4
-    assert sorted(refusals)[len(refusals) // 2] < 0.1
+    # Four in hand and eight waiting: three turns of 50 ms. Without a bound it would be three
+    # seconds by the end; a second leaves room for a machine that is busy with other things.
+    assert sorted(latencies)[int(len(latencies) * 0.95)] < 1
+    assert sorted(refusals)[len(refusals) // 2] < 0.2
 
 
 def test_the_wait_is_computed_from_what_is_being_served() -> None:
