@@ -3,6 +3,7 @@
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from faststream.asgi import AsgiFastStream
+from faststream.redis import RedisMessage
 from redis.exceptions import RedisError
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -47,10 +48,10 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     records = Jobs(redis, settings)
     pushes = Live(records, settings)
 
-    async def tell(event: JobEvent) -> None:
+    async def tell(event: JobEvent, message: RedisMessage) -> None:
         pushes.tell(event)
 
-    broker.follow(EVENTS, tell)
+    broker.follow(EVENTS, JobEvent, tell)
 
     async def prepare() -> None:
         configure_logging(settings.log_level)

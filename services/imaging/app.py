@@ -2,7 +2,6 @@
 
 from importlib.metadata import version
 
-from faststream import ContextRepo
 from faststream.asgi import AsgiFastStream
 
 from contracts.imaging import METHODS
@@ -36,8 +35,8 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
             "pillow": version("pillow"),
         },
     )
-    handlers.register(broker)
-    jobs.register(broker, executor)
+    handlers.register(broker, executor, settings)
+    jobs.register(broker, Jobs(redis, settings), executor, settings)
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
     broker.metrics.watch("darkroom_slots_busy", "Those that work.", lambda: executor.busy)
 
@@ -45,12 +44,8 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         configure_logging(settings.log_level)
         await executor.start(worker.warm, settings)
 
-    context = ContextRepo(
-        {"executor": executor, "settings": settings, "jobs": Jobs(redis, settings)}
-    )
     return AsgiFastStream(
         broker,
-        context=context,
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],

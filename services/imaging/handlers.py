@@ -1,8 +1,7 @@
 """One function per method: fetch, run, store, answer; the table of routes at the foot."""
 
-from typing import Annotated
+from functools import partial
 
-from faststream import Context
 from faststream.redis import RedisMessage, RedisResponse
 
 from contracts.imaging import INSPECT, RENDER, Inspect, Render
@@ -13,26 +12,19 @@ from services.imaging.settings import ImagingSettings
 from services.runtime.broker import Broker
 from services.runtime.deadlines import remaining
 
-ExecutorHere = Annotated[Executor, Context("executor")]
-SettingsHere = Annotated[ImagingSettings, Context("settings")]
-
 
 async def render(
-    request: Render, message: RedisMessage, executor: ExecutorHere, settings: SettingsHere
+    request: Render, message: RedisMessage, *, executor: Executor, settings: ImagingSettings
 ) -> RedisResponse:
     """Take an image through a pipeline."""
     rendered, done = await executor.run(
-        worker.render,
-        request,
-        settings,
-        settings.rendition_ttl,
-        timeout=_time_left(settings),
+        worker.render, request, settings, settings.rendition_ttl, timeout=_time_left(settings)
     )
     return _answer(rendered, done, message)
 
 
 async def inspect(
-    request: Inspect, message: RedisMessage, executor: ExecutorHere, settings: SettingsHere
+    request: Inspect, message: RedisMessage, *, executor: Executor, settings: ImagingSettings
 ) -> RedisResponse:
     """Say what an image is."""
     inspected, done = await executor.run(
@@ -57,7 +49,7 @@ def _answer(reply: Message, done: Done, message: RedisMessage) -> RedisResponse:
 ROUTES = ((RENDER, render), (INSPECT, inspect))
 
 
-def register(broker: Broker) -> None:
+def register(broker: Broker, executor: Executor, settings: ImagingSettings) -> None:
     """Answer every method on `broker`."""
     for method, handler in ROUTES:
-        broker.serve(method, handler)
+        broker.serve(method, partial(handler, executor=executor, settings=settings))

@@ -1,16 +1,15 @@
 """The durable job consumer: every variant of a job, its record kept up with each."""
 
-from typing import Annotated
+from functools import partial
 
 import structlog
-from faststream import Context
+from faststream.redis import RedisMessage
 
 from contracts.errors import ServiceError, WorkerCrashed
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult
 from services.imaging import worker
 from services.imaging.executor import Executor
-from services.imaging.handlers import ExecutorHere, SettingsHere
 from services.imaging.settings import ImagingSettings
 from services.runtime.broker import Broker
 from services.runtime.jobs import Jobs
@@ -18,11 +17,14 @@ from services.runtime.room import Room
 
 log = structlog.get_logger(__name__)
 
-JobsHere = Annotated[Jobs, Context("jobs")]
-
 
 async def work(
-    request: JobRequest, jobs: JobsHere, executor: ExecutorHere, settings: SettingsHere
+    request: JobRequest,
+    message: RedisMessage,
+    *,
+    jobs: Jobs,
+    executor: Executor,
+    settings: ImagingSettings,
 ) -> None:
     """Do what is left of a job. It stays in the stream until this has returned."""
     job = await jobs.get(request.id)
@@ -67,6 +69,7 @@ async def _render(request: Render, executor: Executor, settings: ImagingSettings
     return JobResult(blob=rendered.blob, width=rendered.width, height=rendered.height)
 
 
-def register(broker: Broker, executor: Executor) -> None:
+def register(broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings) -> None:
     """Work off the jobs stream on `broker`, a job a slot, so that the rest waits in Redis."""
-    broker.work_off(JOBS, work, room=Room(executor.slots))
+    handler = partial(work, jobs=jobs, executor=executor, settings=settings)
+    broker.work_off(JOBS, JobRequest, handler, Room(executor.slots))

@@ -7,7 +7,7 @@ import structlog
 from faststream._internal.broker.registrator import Registrator
 from faststream._internal.endpoint.subscriber.call_item import CallsCollection
 from faststream.middlewares import AckPolicy
-from faststream.redis import ListSub, PubSub, RedisBroker, StreamSub
+from faststream.redis import ListSub, PubSub, RedisBroker, RedisMessage, StreamSub
 from faststream.redis.configs import ConnectionState, RedisBrokerConfig, RedisConnectionState
 from faststream.redis.message import RedisChannelMessage
 from faststream.redis.subscriber.config import (
@@ -22,17 +22,15 @@ from faststream.redis.subscriber.specification import (
 )
 from redis.asyncio import Redis
 
-from contracts.control import CONTROL
+from contracts.control import CONTROL, Cancel
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
 from services.runtime.batching import Batch
-from services.runtime.calls import CallMiddleware, Calls
-from services.runtime.cancellation import Cancellations, CancelMiddleware
-from services.runtime.claims import ClaimMiddleware
+from services.runtime.calls import Calls
+from services.runtime.cancellation import Cancellations
+from services.runtime.claims import Claims
 from services.runtime.clock import Clock
 from services.runtime.connection import LOST, address_of, wait_for_redis
-from services.runtime.deadlines import DeadlineMiddleware
-from services.runtime.failures import FailureMiddleware
 from services.runtime.inbox import Inbox
 from services.runtime.metrics import Metrics
 from services.runtime.outbox import OnDelivery, Outbox
@@ -41,6 +39,7 @@ from services.runtime.presence import Presence, Report, new_worker_name
 from services.runtime.producer import InboxProducer
 from services.runtime.queues import Queues
 from services.runtime.room import Room
+from services.runtime.serving import Handler, Rules, ServingMiddleware, taking
 from services.runtime.settings import RuntimeSettings
 from services.runtime.streams import LastingStreamReader, LastingStreamSubscriber
 from services.runtime.subscribers import (
@@ -51,7 +50,6 @@ from services.runtime.subscribers import (
 
 log = structlog.get_logger(__name__)
 
-Handler = Callable[..., Any]
 SubscriberT = TypeVar(
     "SubscriberT",
     LastingChannelSubscriber,
@@ -72,6 +70,10 @@ class _GivenConnection(RedisConnectionState):
         self._client = self._given
         self._connected = True
         return self._given
+
+
+async def _itself(message: Any) -> Any:
+    return message
 
 
 class Broker(RedisBroker):
@@ -98,6 +100,13 @@ class Broker(RedisBroker):
         self._clock = clock or Clock()
         self._calls = Calls(self.worker, self.metrics, self.outbox)
         self._cancellations = Cancellations()
+        rules = Rules(
+            worker=self.worker,
+            calls=self._calls,
+            cancellations=self._cancellations,
+            clock=self._clock,
+            claims=Claims(self._batch, self.worker),
+        )
         self._presence = Presence(
             redis, self.worker, settings, self._clock, room=room, report=report
         )
@@ -105,13 +114,9 @@ class Broker(RedisBroker):
         super().__init__(
             specification_url=f"redis://{address_of(settings)}",
             graceful_timeout=settings.graceful_timeout,
-            middlewares=(
-                CallMiddleware.of(self._calls),
-                FailureMiddleware.of(self.worker),
-                CancelMiddleware.of(self._cancellations),
-                DeadlineMiddleware.of(self._clock),
-                ClaimMiddleware.of(self._batch, self.worker),
-            ),
+            middlewares=(ServingMiddleware.of(rules),),
+            # Handlers are called past FastStream's dependency injection: see serving.taking.
+            apply_types=False,
             # Our middlewares and subscribers say what there is to say.
             logger=None,  # type: ignore[arg-type]
         )
@@ -215,38 +220,47 @@ class Broker(RedisBroker):
 
     def serve(self, method: Method[Any, Any], handler: Handler) -> None:
         """Answer `method` with `handler`, on every transport."""
-        if CONTROL not in self._served:
-            self._served.append(CONTROL)
-            control = PubSub(CONTROL, polling_interval=POLL)
-            self._subscribe(LastingChannelSubscriber, self._cancellations.hear, channel=control)
+        self._hear_control()
         self._served += [method.address(transport) for transport in Transport]
+        handle = taking(method.request, handler)
         self._subscribe(
             LastingChannelSubscriber,
-            handler,
+            handle,
             channel=PubSub(method.address(Transport.CHANNEL), polling_interval=POLL),
         )
         self._subscribe(
             LastingListSubscriber,
-            handler,
+            handle,
             list=ListSub(method.address(Transport.LIST), polling_interval=POLL),
         )
-        self.work_off(method.address(Transport.STREAM), handler)
+        self._join(method.address(Transport.STREAM), handle, self.room)
 
-    def work_off(self, stream: str, handler: Handler, *, room: Room | None = None) -> None:
-        """Handle each entry of `stream` on one member of the consumer group."""
-        if stream not in self._served:
-            self._served.append(stream)
-        subscriber = self._subscribe(
-            LastingStreamSubscriber,
-            handler,
-            stream=StreamSub(stream, group=GROUP, consumer=self.worker),
-        )
-        subscriber.room = room or self.room
-        subscriber.heartbeat_ttl = self.settings.heartbeat_ttl
+    def work_off(self, stream: str, model: type[Message], handler: Handler, room: Room) -> None:
+        """Handle each entry of `stream` on one worker, as many at once as `room` has places."""
+        self._served.append(stream)
+        self._join(stream, taking(model, handler), room)
 
-    def follow(self, stream: str, handler: Handler) -> None:
+    def follow(self, stream: str, model: type[Message], handler: Handler) -> None:
         """Tell `handler` every entry that `stream` gets from now on, in order."""
-        self._subscribe(LastingStreamReader, handler, stream=StreamSub(stream, last_id="$"))
+        reads = StreamSub(stream, last_id="$")
+        self._subscribe(LastingStreamReader, taking(model, handler), stream=reads)
+
+    def _hear_control(self) -> None:
+        if CONTROL in self._served:
+            return
+        self._served.append(CONTROL)
+
+        async def hear(cancel: Cancel, message: RedisMessage) -> None:
+            self._cancellations.hear(cancel)
+
+        control = PubSub(CONTROL, polling_interval=POLL)
+        self._subscribe(LastingChannelSubscriber, taking(Cancel, hear), channel=control)
+
+    def _join(self, stream: str, handle: Callable[..., Any], room: Room) -> None:
+        member = StreamSub(stream, group=GROUP, consumer=self.worker)
+        subscriber = self._subscribe(LastingStreamSubscriber, handle, stream=member)
+        subscriber.room = room
+        subscriber.heartbeat_ttl = self.settings.heartbeat_ttl
 
     def _show_metrics(self) -> None:
         watch = self.metrics.watch
@@ -258,7 +272,7 @@ class Broker(RedisBroker):
     def _subscribe(
         self,
         kind: type[SubscriberT],
-        handler: Handler,
+        handle: Callable[..., Any],
         *,
         channel: PubSub | None = None,
         list: ListSub | None = None,
@@ -285,9 +299,11 @@ class Broker(RedisBroker):
             assert stream is not None
             specification = StreamSubscriberSpecification(outer, described, calls, stream)
         subscriber = kind(config, specification, calls)
+        # A handler is given the message itself, and reads the body by its contract.
+        subscriber._decoder = _itself
         subscriber.redis = self.redis
         subscriber.batch = self._batch
         subscriber.room = self.room
         Registrator.subscriber(self, subscriber)
-        subscriber(handler)
+        subscriber(handle)
         return subscriber

@@ -35,7 +35,7 @@ def make_redis(settings: RuntimeSettings) -> Redis:
     pool = BlockingConnectionPool.from_url(
         settings.redis_url,
         max_connections=settings.redis_connections,
-        timeout=None,
+        timeout=10,  # seconds to wait for a free connection: longer than any command takes
         retry=Retry(NoBackoff(), 0),
         socket_connect_timeout=2.0,
         socket_keepalive=True,

@@ -5,14 +5,12 @@ While a request is handled its remainder is at hand, and calls made meanwhile in
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from faststream import BaseMiddleware
 from faststream.message import StreamMessage
-from faststream.message.source_type import SourceType
-from faststream.types import AsyncFuncAny
 
 from services.runtime.clock import Clock
 from services.runtime.dropping import Late
@@ -45,27 +43,14 @@ def seconds_left(message: StreamMessage[Any], clock: Clock) -> float | None:
     return int(value) / 1000 - clock.now()
 
 
-class DeadlineMiddleware(BaseMiddleware[Any, Any]):
-    """Lets go of what nobody waits for any more, and keeps the remainder for the rest."""
-
-    def __init__(self, msg: Any, /, *, context: Any, clock: Clock) -> None:
-        super().__init__(msg, context=context)
-        self._clock = clock
-
-    @classmethod
-    def of(cls, clock: Clock) -> Callable[..., "DeadlineMiddleware"]:
-        """The middleware of one process."""
-        return lambda msg, /, *, context: cls(msg, context=context, clock=clock)
-
-    async def consume_scope(self, call_next: AsyncFuncAny, msg: StreamMessage[Any]) -> Any:
-        """Handle `msg` unless it is late."""
-        if msg.source_type is SourceType.RESPONSE:
-            return await call_next(msg)
-        left = seconds_left(msg, self._clock)
-        if left is not None and left <= 0:
-            raise Late
-        token = _ends.set(None if left is None else time.monotonic() + left)
-        try:
-            return await call_next(msg)
-        finally:
-            _ends.reset(token)
+@contextmanager
+def keeping_deadline(message: StreamMessage[Any], clock: Clock) -> Iterator[None]:
+    """Within it `remaining()` is what the message's caller has left. Raises Late if that's none."""
+    left = seconds_left(message, clock)
+    if left is not None and left <= 0:
+        raise Late
+    token = _ends.set(None if left is None else time.monotonic() + left)
+    try:
+        yield
+    finally:
+        _ends.reset(token)

@@ -6,7 +6,7 @@ that channel and not by correlation id, because a handler may set another correl
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -17,6 +17,7 @@ from redis.asyncio.client import PubSub
 
 from contracts.errors import Unavailable
 from services.runtime.connection import LOST, RECONNECT_DELAY
+from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -51,11 +52,8 @@ class Inbox:
 
     async def stop(self) -> None:
         """Unsubscribe. Calls that still wait fail at once."""
-        if self._listener is not None:
-            self._listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listener
-            self._listener = None
+        await end(self._listener)
+        self._listener = None
 
     @contextmanager
     def expect(self) -> Iterator[tuple[str, asyncio.Future[bytes]]]:

@@ -20,12 +20,13 @@ from redis.exceptions import RedisError
 from contracts.errors import Overloaded
 from contracts.message import Message
 from services.runtime.envelope import envelope
+from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
 OnDelivery = Callable[[Exception | None], None]
 
-_BATCH = 500
+_BATCH = 2000
 _SECONDS_BETWEEN_COMPLAINTS = 10.0
 
 
@@ -84,10 +85,8 @@ class Outbox:
             return
         self._closing = True
         self._filled.set()
-        _, late = await asyncio.wait([self._sender], timeout=timeout)
-        for sender in late:
-            sender.cancel()
-        await asyncio.gather(self._sender, return_exceptions=True)
+        await asyncio.wait([self._sender], timeout=timeout)
+        await end(self._sender)
         self._sender = None
         left, self._letters = list(self._letters), deque()
         if left:

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from services.runtime.clock import Clock
 from services.runtime.settings import RuntimeSettings
+from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -124,9 +125,7 @@ class Presence:
         """Say that this worker takes nothing more, so that nobody sends to it or waits for it."""
         if self._heart is None:
             return
-        self._heart.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._heart
+        await end(self._heart)
         self._heart = None
         with suppress(RedisError, OSError):
             async with self._redis.pipeline(transaction=True) as pipe:

@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 import structlog
+from faststream.redis import StreamSub
 from faststream.redis.message import DefaultStreamMessage
 from faststream.redis.subscriber.usecases import LogicSubscriber, StreamSubscriber
 from redis.exceptions import RedisError, ResponseError
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError, ResponseError
 from services.runtime.batching import Script
 from services.runtime.presence import alive
 from services.runtime.subscribers import POLL, Lasting
+from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +36,14 @@ end
 """
 
 
-class LastingStreamSubscriber(Lasting, StreamSubscriber):
+class _Stream(Lasting, StreamSubscriber):
+    @property
+    def stream_sub(self) -> StreamSub:
+        """Where it reads. FastStream copies this anew at each look, which is many a message."""
+        return self._stream_sub
+
+
+class LastingStreamSubscriber(_Stream):
     """A member of a consumer group that acknowledges and deletes what is done with.
 
     What dead members left behind is taken over; they are known by their missing heartbeat, so a
@@ -58,24 +67,21 @@ class LastingStreamSubscriber(Lasting, StreamSubscriber):
 
     async def stop(self) -> None:
         """Leave the group, unless something is left for others to take over."""
-        if self._undertaker is not None:
-            self._undertaker.cancel()
-            await asyncio.gather(self._undertaker, return_exceptions=True)
-            self._undertaker = None
+        await end(self._undertaker)
         await super().stop()
         await self._forget(self._consumer)
 
     @property
     def _stream(self) -> str:
-        return self.stream_sub.name
+        return self._stream_sub.name
 
     @property
     def _group(self) -> str:
-        return str(self.stream_sub.group)
+        return str(self._stream_sub.group)
 
     @property
     def _consumer(self) -> str:
-        return str(self.stream_sub.consumer)
+        return str(self._stream_sub.consumer)
 
     async def _create_group(self) -> None:
         try:
@@ -171,7 +177,7 @@ class LastingStreamSubscriber(Lasting, StreamSubscriber):
             log.debug("could not leave the group", reason=str(exc), **self.place())
 
 
-class LastingStreamReader(Lasting, StreamSubscriber):
+class LastingStreamReader(_Stream):
     """Reads a stream that everybody reads, from the moment it starts, and misses nothing."""
 
     async def start(self) -> None:
@@ -182,7 +188,7 @@ class LastingStreamReader(Lasting, StreamSubscriber):
         await LogicSubscriber.start(self)
 
     async def _get_msgs(self, *_: Any) -> None:
-        name = self.stream_sub.name
+        name = self._stream_sub.name
         streams = await self.redis.xread({name: self.last_id}, count=100, block=int(POLL * 1000))
         for _, entries in streams or ():
             for entry, fields in entries:

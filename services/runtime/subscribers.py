@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from services.runtime.batching import Batch
 from services.runtime.connection import RECONNECT_DELAY
 from services.runtime.room import Room
+from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -85,9 +86,7 @@ class Lasting(LogicSubscriber):
             await asyncio.wait(self.tasks, timeout=2 * POLL)
         if self._in_hand:
             _, late = await asyncio.wait(self._in_hand, timeout=limit)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.gather(*(end(task) for task in late))
         await super().stop()
 
     def place(self) -> dict[str, str]:

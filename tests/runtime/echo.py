@@ -1,13 +1,14 @@
 """A method to call: it echoes, and fails in every way that a handler can."""
 
 import asyncio
+import time
 from typing import Any, Literal
 
 from faststream.redis import RedisMessage, RedisResponse
 
 from contracts.errors import ImageUnreadable
 from contracts.message import Message
-from contracts.methods import Method, Transport
+from contracts.methods import GROUP, Method, Transport
 from services.runtime.broker import Broker
 from services.runtime.clock import Clock
 from services.runtime.connection import make_redis
@@ -65,3 +66,14 @@ async def call(broker: Broker, ping: object, transport: Transport, timeout: floa
     destination: dict[str, Any] = {transport.value: ECHO.address(transport)}
     message = await broker.request(ping, **destination, timeout=timeout)
     return Ping.model_validate_json(message.body)
+
+
+async def emptied(caller: Broker, transport: Transport) -> None:
+    """Return once nothing waits or is in hand: an entry goes a moment after its answer."""
+    deadline = time.monotonic() + 2
+    while any(queue.waiting for queue in (await caller.queues([ECHO]).look()).values()):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    if transport is Transport.STREAM:
+        pending = await caller.redis.xpending(ECHO.address(transport), GROUP)
+        assert pending["pending"] == 0

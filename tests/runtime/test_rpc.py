@@ -16,7 +16,7 @@ from contracts.errors import (
 )
 from contracts.methods import GROUP, Transport
 from services.runtime.broker import Broker
-from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
 
@@ -129,6 +129,7 @@ async def test_what_is_late_is_never_started(
         with pytest.raises(DeadlineExceeded):
             await call(caller, Ping(text="late"), transport, timeout=0.3)
         assert (await first).text == "first"
+        await emptied(caller, transport)
         assert (await call(caller, Ping(text="next"), transport)).text == "next"
         assert echo.heard == ["first", "next"]
     finally:
