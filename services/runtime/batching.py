@@ -13,16 +13,17 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-_MOST = 500
+from services.runtime.tasks import end
+from services.runtime.wire import Command, Wire
 
-Command = tuple[Any, ...]
+_MOST = 500
 
 
 class Batch:
     """Sends commands for many tasks of a process; each waits for its own answer only."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._wire = Wire(redis)
         self._waiting: deque[tuple[Command, asyncio.Future[Any]]] = deque()
         self._sender: asyncio.Task[None] | None = None
 
@@ -40,7 +41,7 @@ class Batch:
         try:
             return await self.execute(*call)
         except NoScriptError:
-            await self.execute("SCRIPT LOAD", script.text)
+            await self.execute("SCRIPT", "LOAD", script.text)
             return await self.execute(*call)
 
     async def _send(self) -> None:
@@ -54,10 +55,7 @@ class Batch:
     async def _send_together(self, some: list[tuple[Command, asyncio.Future[Any]]]) -> None:
         answers: list[Any]
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for command, _ in some:
-                    pipe.execute_command(*command)
-                answers = await pipe.execute(raise_on_error=False)
+            answers = await self._wire.ask(*(command for command, _ in some))
         except Exception as exc:
             # Whatever it is, it is everybody's: each of them was promised an answer.
             answers = [exc] * len(some)
@@ -68,6 +66,11 @@ class Batch:
                 waiting.set_exception(answer)
             else:
                 waiting.set_result(answer)
+
+    async def stop(self) -> None:
+        """Hang up."""
+        await end(self._sender)
+        await self._wire.close()
 
 
 class Script:

@@ -47,6 +47,7 @@ from services.runtime.subscribers import (
     LastingChannelSubscriber,
     LastingListSubscriber,
 )
+from services.runtime.wire import Wire
 
 log = structlog.get_logger(__name__)
 
@@ -163,6 +164,7 @@ class Broker(RedisBroker):
         await super().stop(*exc_info)
         await self.outbox.stop()
         await self.inbox.stop()
+        await self._batch.stop()
         await self.redis.connection_pool.disconnect()
 
     async def request(  # type: ignore[override]  # as FastStream's own RedisBroker does
@@ -303,6 +305,7 @@ class Broker(RedisBroker):
         subscriber._decoder = _itself
         subscriber.redis = self.redis
         subscriber.batch = self._batch
+        subscriber.wire = Wire(self.redis)
         subscriber.room = self.room
         Registrator.subscriber(self, subscriber)
         subscriber(handle)

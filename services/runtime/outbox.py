@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 OnDelivery = Callable[[Exception | None], None]
 
 _BATCH = 2000
+_GATHERING = 0.01  # seconds: a crowd shares a pipeline, and nobody waits for any of it
 _SECONDS_BETWEEN_COMPLAINTS = 10.0
 
 
@@ -95,6 +96,8 @@ class Outbox:
     async def _send_on(self) -> None:
         while not self._closing or self._letters:
             await self._filled.wait()
+            if not self._closing:
+                await asyncio.sleep(_GATHERING)
             letters = [self._letters.popleft() for _ in range(min(_BATCH, len(self._letters)))]
             if letters:
                 await self._send(letters)

@@ -5,6 +5,7 @@ what failed, and leaves what a dead member had where it is.
 """
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -93,12 +94,10 @@ class LastingStreamSubscriber(_Stream):
     async def _get_msgs(self, *_: Any) -> None:
         await self.room.wait()
         try:
-            streams = await self.redis.xreadgroup(
-                self._group,
-                self._consumer,
-                {self._stream: ">"},
-                count=max(1, self.room.free),
-                block=int(POLL * 1000),
+            read = await self.wire.one(
+                *("XREADGROUP", "GROUP", self._group, self._consumer),
+                *("COUNT", max(1, self.room.free), "BLOCK", int(POLL * 1000)),
+                *("STREAMS", self._stream, ">"),
             )
         except ResponseError as exc:
             if "NOGROUP" not in str(exc):
@@ -106,9 +105,8 @@ class LastingStreamSubscriber(_Stream):
             log.warning("consumer group vanished, making it again", **self.place())
             await self._create_group()
             return
-        for _, entries in streams or ():
-            for entry, fields in entries:
-                await self._take(entry, fields)
+        for entry, fields in _entries(read):
+            await self._take(entry, fields)
 
     async def _take(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
         if entry in self._ids:
@@ -202,3 +200,11 @@ class LastingStreamReader(_Stream):
     async def process_in_order(self, msg: Any) -> None:
         """Events are told one after the other, as they happened."""
         await self.handle(msg)
+
+
+def _entries(read: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+    """What was read of one stream: a mapping in RESP 3, pairs in RESP 2, nothing as None."""
+    streams = read.items() if isinstance(read, dict) else read or ()
+    for _, entries in streams:
+        for entry, fields in entries:
+            yield entry, dict(zip(fields[::2], fields[1::2], strict=True))

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from anyio import Event
 from faststream.exceptions import IgnoredException
+from faststream.redis.message import DefaultListMessage
 from faststream.redis.subscriber.usecases import (
     ChannelSubscriber,
     ListSubscriber,
@@ -21,6 +22,7 @@ from services.runtime.batching import Batch
 from services.runtime.connection import RECONNECT_DELAY
 from services.runtime.room import Room
 from services.runtime.tasks import end
+from services.runtime.wire import Wire
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,7 @@ class Lasting(LogicSubscriber):
 
     room: Room
     batch: Batch
+    wire: Wire
     redis: Any  # a Redis; the types of its answers are unions over every protocol
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,6 +91,7 @@ class Lasting(LogicSubscriber):
             _, late = await asyncio.wait(self._in_hand, timeout=limit)
             await asyncio.gather(*(end(task) for task in late))
         await super().stop()
+        await self.wire.close()
 
     def place(self) -> dict[str, str]:
         return {"address": self.get_log_context(None)["channel"]}
@@ -105,8 +109,13 @@ class LastingChannelSubscriber(Lasting, ChannelSubscriber):
 
 
 class LastingListSubscriber(Lasting, ListSubscriber):
-    """Takes from a list only what it has room for."""
+    """Takes from a list what it has room for, all at once (BLMPOP, Redis 7)."""
 
     async def _get_msgs(self, client: Any) -> None:
         await self.room.wait()
-        await super()._get_msgs(client)
+        name = self._list_sub.name
+        popped = await self.wire.one(
+            "BLMPOP", POLL, 1, name, "LEFT", "COUNT", max(1, self.room.free)
+        )
+        for data in popped[1] if popped else ():
+            await self.consume_one(DefaultListMessage(type="list", channel=name, data=data))

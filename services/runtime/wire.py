@@ -1,0 +1,65 @@
+"""One connection of one's own, for whoever talks to Redis all the time.
+
+Taking a connection out of redis-py's pool for each command and putting it back costs more than a
+small command itself.
+"""
+
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+Command = tuple[Any, ...]
+
+
+class Wire:
+    """Sends commands together and reads their answers; one user at a time."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._pool = redis.connection_pool
+        self._connection: Any = None
+
+    async def ask(self, *commands: Command) -> list[Any]:
+        """The answers, in order; a command that Redis refuses has its ResponseError as answer.
+
+        Raises what a lost connection raises; the next call has a new one.
+        """
+        connection = await self._connected()
+        try:
+            await connection.send_packed_command(
+                connection.pack_commands(commands), check_health=False
+            )
+            return [await _answer(connection) for _ in commands]
+        except BaseException:
+            # Answers may be under way that nobody will take.
+            await connection.disconnect(nowait=True)
+            raise
+
+    async def one(self, *command: Any) -> Any:
+        """The answer to one command. Raises its ResponseError, too."""
+        (answer,) = await self.ask(command)
+        if isinstance(answer, ResponseError):
+            raise answer
+        return answer
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._pool.release(connection)
+
+    async def _connected(self) -> Any:
+        if self._connection is None:
+            self._connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        # What can be read before anything was asked is the end of the connection.
+        elif not self._connection.is_connected or await self._connection.can_read():
+            await self._connection.disconnect(nowait=True)
+            await self._connection.connect()
+        return self._connection
+
+
+async def _answer(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as exc:
+        return exc
