@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -21,6 +22,7 @@ from contracts.errors import Overloaded
 from contracts.message import Message
 from services.runtime.envelope import envelope
 from services.runtime.tasks import end
+from services.runtime.wire import Command, Wire
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +46,7 @@ class Outbox:
     """What this process wants published and doesn't wait for."""
 
     def __init__(self, redis: Redis, *, capacity: int = 10_000) -> None:
-        self._redis = redis
+        self._wire = Wire(redis)
         self._capacity = capacity
         self._letters: deque[_Letter] = deque()
         self._filled = asyncio.Event()
@@ -89,6 +91,7 @@ class Outbox:
         await asyncio.wait([self._sender], timeout=timeout)
         await end(self._sender)
         self._sender = None
+        await self._wire.close()
         left, self._letters = list(self._letters), deque()
         if left:
             self._fail(left, TimeoutError("stopped before it could be sent"))
@@ -116,15 +119,17 @@ class Outbox:
             elif letter.on_delivery is not None:
                 _tell(letter.on_delivery, None)
 
-    async def _deliver(self, letters: list[_Letter]) -> list[object]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for letter in letters:
-                data = await envelope(letter.message, uuid4().hex)
-                if letter.channel is not None:
-                    pipe.publish(letter.channel, data)
-                if letter.stream is not None:
-                    pipe.xadd(letter.stream, {DATA_KEY: data}, maxlen=letter.maxlen)
-            return await pipe.execute(raise_on_error=False)
+    async def _deliver(self, letters: list[_Letter]) -> list[Any]:
+        correlation_id = uuid4().hex
+        commands: list[Command] = []
+        for letter in letters:
+            data = await envelope(letter.message, correlation_id)
+            if letter.channel is not None:
+                commands.append(("PUBLISH", letter.channel, data))
+            else:
+                trim = () if letter.maxlen is None else ("MAXLEN", "~", letter.maxlen)
+                commands.append(("XADD", letter.stream, *trim, "*", DATA_KEY, data))
+        return await self._wire.ask(*commands)
 
     def _fail(self, letters: list[_Letter], exc: Exception) -> None:
         self.failures += len(letters)
