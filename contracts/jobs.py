@@ -83,6 +83,7 @@ class Job(Message):
                     "variants": [examples.PIPELINE],
                     "results": [],
                     "attempts": 1,
+                    "worker": "studio-4711-9f86d081",
                     "created_at": examples.TIME,
                     "updated_at": examples.TIME,
                     "problem": None,
@@ -98,7 +99,11 @@ class Job(Message):
     results: Annotated[
         tuple[JobResult, ...], Field(description="The variants done so far, in order.")
     ] = ()
-    attempts: Annotated[int, Field(ge=0, description="How often a worker has taken it up.")] = 0
+    attempts: Annotated[
+        int,
+        Field(ge=0, description="Workers that took it up since it last got on: all but one died."),
+    ] = 0
+    worker: Annotated[str | None, Field(description="Who has it, or had it last.")] = None
     created_at: Annotated[datetime, Field(description="When it was accepted.")]
     updated_at: Annotated[datetime, Field(description="When it last changed.")]
     problem: Annotated[Failure | None, Field(description="Why it failed.")] = None

@@ -18,7 +18,7 @@ class LocalSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     port: Port = 8000  # the gateway's: the page and the HTTP API
-    imaging_port: Port = 8001  # the imaging service's, for its health only
+    imaging_port: Port = 8001  # the imaging service's: health, metrics and documents
     redis_url: RedisDsn | None = None  # without one, a Valkey of our own
     data_dir: Path = Path(".data")  # where that Valkey keeps what it holds
 

@@ -76,6 +76,8 @@ class Valkey:
         return [
             *("--bind", HOST, "--port", str(self._port)),
             *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            # Full, it refuses what is new and keeps what was accepted.
+            *("--maxmemory", "2gb", "--maxmemory-policy", "noeviction"),
         ]
 
     def _await_answer(self) -> None:

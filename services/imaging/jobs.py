@@ -1,11 +1,12 @@
 """The durable job consumer: every variant of a job, its record kept up with each."""
 
+import asyncio
 from functools import partial
 
 import structlog
 from faststream.redis import RedisMessage
 
-from contracts.errors import ServiceError, WorkerCrashed
+from contracts.errors import Code, ServiceError, WorkerCrashed
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult
 from services.imaging import worker
@@ -15,6 +16,9 @@ from services.runtime.broker import Broker
 from services.runtime.jobs import Jobs
 from services.runtime.room import Room
 
+# What is wrong with the image itself, and so with every variant of it.
+BAD_SOURCE = frozenset({Code.IMAGE_UNREADABLE, Code.UNSUPPORTED_FORMAT})
+
 log = structlog.get_logger(__name__)
 
 
@@ -22,6 +26,7 @@ async def work(
     request: JobRequest,
     message: RedisMessage,
     *,
+    worker_name: str,
     jobs: Jobs,
     executor: Executor,
     settings: ImagingSettings,
@@ -30,11 +35,11 @@ async def work(
     job = await jobs.get(request.id)
     if job is None or job.state not in OPEN_STATES:
         return
-    if job.attempts >= settings.job_attempts:
+    if job.attempts >= settings.job_attempts and job.worker != worker_name:
         crashed = WorkerCrashed(f"Given up: {job.attempts} workers died of it.")
         await jobs.fail(job, crashed.failure())
         return
-    started = await jobs.start(job)
+    started = await jobs.start(job, worker_name)
     if started is not None:
         ended = await _finish(started, jobs, executor, settings)
         if ended is not None:
@@ -49,14 +54,29 @@ async def _finish(
     for pipeline in job.variants[len(job.results) :]:
         if current is None:
             return None
-        result = await _render(Render(source=job.source, pipeline=pipeline), executor, settings)
-        current = await jobs.add_result(current, result)
+        request = Render(source=job.source, pipeline=pipeline)
+        current = await _next(current, request, jobs, executor, settings)
     if current is None:
         return None
     problems = [result.problem for result in current.results if result.problem is not None]
     if len(problems) == len(current.results):
         return await jobs.fail(current, problems[0])
     return await jobs.succeed(current)
+
+
+async def _next(
+    job: Job, request: Render, jobs: Jobs, executor: Executor, settings: ImagingSettings
+) -> Job | None:
+    known = job.results[0].problem if job.results else None
+    if known is not None and known.code in BAD_SOURCE:
+        return await jobs.add_result(job, JobResult(problem=known))
+    try:
+        result = await _render(request, executor, settings)
+    except asyncio.CancelledError:
+        # This worker stops, and the job is none the worse for it.
+        await jobs.give_back(job)
+        raise
+    return await jobs.add_result(job, result)
 
 
 async def _render(request: Render, executor: Executor, settings: ImagingSettings) -> JobResult:
@@ -71,5 +91,7 @@ async def _render(request: Render, executor: Executor, settings: ImagingSettings
 
 def register(broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings) -> None:
     """Work off the jobs stream on `broker`, a job a slot, so that the rest waits in Redis."""
-    handler = partial(work, jobs=jobs, executor=executor, settings=settings)
+    handler = partial(
+        work, worker_name=broker.worker, jobs=jobs, executor=executor, settings=settings
+    )
     broker.work_off(JOBS, JobRequest, handler, Room(executor.slots))

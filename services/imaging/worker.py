@@ -4,12 +4,14 @@ One image at a time, in plain code; its Redis connection is the process's own, s
 bytes pass through the service's event loop.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
 from redis import Redis
 
-from contracts.errors import Gone
+from contracts.errors import Gone, ImageUnreadable, UnsupportedFormat
 from contracts.imaging import Blob, Inspect, Inspected, Render, Rendered
 from services.imaging import codecs, pipeline
 from services.imaging.executor import prepare_process
@@ -33,7 +35,9 @@ def render(request: Render, settings: ImagingSettings, ttl: int) -> Rendered:
     key = request.result_key()
     if request.reuse and (kept := renditions.find(key, ttl=ttl)) is not None:
         return Rendered.model_validate_json(kept.note).model_copy(update={"reused": True})
-    picture = pipeline.run(_fetch(request.source, settings), request.pipeline, _limits(settings))
+    with _forgetting_what_is_no_image(request.source, settings):
+        data = _fetch(request.source, settings)
+        picture = pipeline.run(data, request.pipeline, _limits(settings))
     rendered = Rendered(
         blob=Blob(key=key, media_type=picture.media_type, bytes=len(picture.data)),
         width=picture.width,
@@ -48,13 +52,24 @@ def render(request: Render, settings: ImagingSettings, ttl: int) -> Rendered:
 
 def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
     """Answer an Inspect."""
-    return codecs.inspect(_fetch(request.source, settings), _limits(settings))
+    with _forgetting_what_is_no_image(request.source, settings):
+        return codecs.inspect(_fetch(request.source, settings), _limits(settings))
 
 
 @dataclass(frozen=True)
 class _Stores:
     images: BlockingBlobs
     renditions: BlockingBlobs
+
+
+@contextmanager
+def _forgetting_what_is_no_image(source: Blob, settings: ImagingSettings) -> Iterator[None]:
+    """Bytes that can't be read will not be read tomorrow; they would only fill the store."""
+    try:
+        yield
+    except (ImageUnreadable, UnsupportedFormat):
+        _stores(settings).images.delete(source.key)
+        raise
 
 
 def _fetch(source: Blob, settings: ImagingSettings) -> bytes:

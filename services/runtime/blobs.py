@@ -140,3 +140,7 @@ class BlockingBlobs:
             pipe.expire(_name(self._kind, key), ttl, gt=True)
             row, _ = pipe.execute()
         return _stored(key, dict(zip(_ABOUT, row, strict=True)))
+
+    def delete(self, key: str) -> None:
+        """Drop a blob, if there is one."""
+        self._redis.unlink(_name(self._kind, key))

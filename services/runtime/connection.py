@@ -38,6 +38,7 @@ def make_redis(settings: RuntimeSettings) -> Redis:
         timeout=10,  # seconds to wait for a free connection: longer than any command takes
         retry=Retry(NoBackoff(), 0),
         socket_connect_timeout=2.0,
+        socket_timeout=5.0,  # seconds without an answer until a connection counts as lost
         socket_keepalive=True,
         # While it listens for notices of a managed Redis's upgrades, the pool hands out dead
         # connections without looking at them.

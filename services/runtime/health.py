@@ -1,5 +1,6 @@
 """Whether a process lives, whether it is of use, and what it has counted."""
 
+import asyncio
 import json
 from contextlib import suppress
 
@@ -49,9 +50,9 @@ def metrics_route(broker: Broker, queues: Queues) -> tuple[str, ASGIApp]:
 
 async def _redis_answers(broker: Broker) -> bool:
     try:
-        async with redis_errors():
+        async with asyncio.timeout(1), redis_errors():
             return bool(await broker.redis.ping())
-    except Unavailable:
+    except (Unavailable, TimeoutError):
         return False
 
 

@@ -29,10 +29,10 @@ redis.call('XADD', KEYS[2], '*', ARGV[5], ARGV[3])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', ARGV[5], ARGV[2])
 """
 
-# KEYS: record, events. ARGV: state and attempt that the writer believes in, life, event,
-# events kept, data key, field, value, ...
+# KEYS: record, events. ARGV: state and last change that the writer believes in, life, event,
+# events kept, data key, field, value, ... Whoever has seen an older record can't write.
 _CHANGE = """
-local was = redis.call('HMGET', KEYS[1], 'state', 'attempts')
+local was = redis.call('HMGET', KEYS[1], 'state', 'updated_at')
 if was[1] ~= ARGV[1] or was[2] ~= ARGV[2] then
   return 0
 end
@@ -81,19 +81,30 @@ class Jobs:
             **dict(request),
             state=JobState(row["state"]),
             attempts=int(row["attempts"]),
+            worker=row.get("worker") or None,
             results=tuple(map(JobResult.model_validate_json, results)),
             created_at=datetime.fromisoformat(row["created_at"]),
             updated_at=datetime.fromisoformat(row["updated_at"]),
             problem=Failure.model_validate_json(row["problem"]) if "problem" in row else None,
         )
 
-    async def start(self, job: Job) -> Job | None:
-        """Take the job up, once more if need be; None when another has written meanwhile."""
-        return await self._change(job, state=JobState.RUNNING, attempts=job.attempts + 1)
+    async def start(self, job: Job, worker: str) -> Job | None:
+        """Take the job up; None when another has written meanwhile.
+
+        What `worker` had already, and takes up again after Redis was away, is no new attempt.
+        """
+        attempts = job.attempts + (job.worker != worker)
+        return await self._change(job, state=JobState.RUNNING, attempts=attempts, worker=worker)
+
+    async def give_back(self, job: Job) -> Job | None:
+        """Let another worker have the job, as if this one had not tried."""
+        return await self._change(
+            job, state=JobState.QUEUED, attempts=max(0, job.attempts - 1), worker=None
+        )
 
     async def add_result(self, job: Job, result: JobResult) -> Job | None:
-        """Note that one more variant is done."""
-        return await self._change(job, results=(*job.results, result))
+        """Note that one more variant is done; the job gets on, so its attempts count anew."""
+        return await self._change(job, results=(*job.results, result), attempts=1)
 
     async def succeed(self, job: Job) -> Job | None:
         """End the job; it has at least one result."""
@@ -113,7 +124,7 @@ class Jobs:
             keys=[_name(job.id), EVENTS],
             args=[
                 job.state.value,
-                str(job.attempts),
+                job.updated_at.isoformat(),
                 self._settings.job_ttl,
                 await envelope(event_of(changed), job.id),
                 _EVENTS_KEPT,
@@ -149,6 +160,7 @@ def _changing(job: Job) -> dict[str, str]:
     fields = {
         "state": job.state.value,
         "attempts": str(job.attempts),
+        "worker": job.worker or "",
         "updated_at": job.updated_at.isoformat(),
     }
     if job.problem is not None:

@@ -77,20 +77,15 @@ class InboxProducer(RedisFastProducer):
         if left is not None:
             timeout = min(timeout, left)
         started = time.monotonic()
-        try:
-            async with asyncio.timeout(timeout):
-                with self._inbox.expect() as (reply_to, reply):
-                    data = await self._ask(cmd, reply_to, timeout, reply)
-        except DeadlineExceeded:
-            raise
-        except TimeoutError as exc:
-            raise DeadlineExceeded(f"No answer within {timeout:g} s.") from exc
+        with self._inbox.expect() as (reply_to, reply):
+            data = await self._ask(cmd, reply_to, reply, timeout)
         self._pace.observe((time.monotonic() - started) / (1 + self._inbox.outstanding))
         return PubSubMessage(type="message", channel=reply_to, data=data, pattern=None)
 
     async def _ask(
-        self, cmd: RedisPublishCommand, reply_to: str, timeout: float, reply: asyncio.Future[bytes]
+        self, cmd: RedisPublishCommand, reply_to: str, reply: asyncio.Future[bytes], timeout: float
     ) -> bytes:
+        deadline = time.monotonic() + timeout
         message = await cmd.message_format.encode(
             message=cmd.body,
             reply_to=reply_to,
@@ -100,18 +95,33 @@ class InboxProducer(RedisFastProducer):
             codec=self.codec,
         )
         try:
-            async with redis_errors():
-                taken = await self._send(cmd, message)
+            taken = await self._send(cmd, message, timeout)
             if taken < 0:
                 wait = self._pace.wait(-taken)
                 raise Overloaded("More waits already than can be served.", retry_after=wait)
             if taken == 0:
                 raise NoWorkers("No worker is running; try again soon.", retry_after=5)
-            return await reply
+            # And not asyncio.timeout, whose one cancellation can get lost on its way.
+            await asyncio.wait([reply], timeout=max(0.0, deadline - time.monotonic()))
         except asyncio.CancelledError:
             # At its own deadline a worker stops by itself, but nobody can know whose this was.
             self._outbox.publish_soon(Cancel(reply_to=reply_to), channel=CONTROL)
             raise
+        if not reply.done():
+            raise DeadlineExceeded(f"No answer within {timeout:g} s.")
+        return reply.result()
+
+    async def _send(self, cmd: RedisPublishCommand, message: bytes, timeout: float) -> int:
+        sending = asyncio.ensure_future(self._push(cmd, message))
+        try:
+            await asyncio.wait([sending], timeout=timeout)
+        finally:
+            if not sending.done():
+                sending.cancel()
+        if not sending.done():
+            raise DeadlineExceeded(f"Redis did not take the request within {timeout:g} s.")
+        async with redis_errors():
+            return sending.result()
 
     async def publish(self, cmd: RedisPublishCommand) -> Any:
         """Publish, together with what else is published at this moment."""
@@ -127,7 +137,7 @@ class InboxProducer(RedisFastProducer):
         )
         return await self._batch.execute("PUBLISH", cmd.destination, message)
 
-    async def _send(self, cmd: RedisPublishCommand, message: bytes) -> int:
+    async def _push(self, cmd: RedisPublishCommand, message: bytes) -> int:
         if cmd.destination_type is DestinationType.Channel:
             return int(await self._batch.execute("PUBLISH", cmd.destination, message))
         kind = "list" if cmd.destination_type is DestinationType.List else "stream"

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
+from redis import Redis
 
 from tests.e2e.pictures import photograph
 from tests.processes import (
@@ -70,6 +71,11 @@ def pool_processes(service: Service) -> list[int]:
         check=False,
     ).stdout.splitlines()
     return [int(line.split()[0]) for line in listed if "anyio.to_process" in line]
+
+
+def has_attempts(gateway: Service, job: str, attempts: int) -> bool:
+    found = httpx.get(f"{gateway.url}/v1/jobs/{job}").json()
+    return bool(found["state"] == "running" and found["attempts"] == attempts)
 
 
 def is_served(gateway: Service, transport: str) -> bool:
@@ -153,6 +159,42 @@ def test_a_killed_workers_job_is_done_by_another_within_ten_seconds(mortal: Mort
                 seconds=10 - (time.monotonic() - killed),
             )
             wait_until(lambda: state(gateway, job) == "succeeded", seconds=40)
+
+
+def test_a_long_job_outlives_any_number_of_graceful_stops(mortal: MortalValkey) -> None:
+    brisk = {"DARKROOM_SLOTS": "1", "DARKROOM_GRACEFUL_TIMEOUT": "0.5"}
+    with faststream("gateway", mortal.url) as gateway:
+        job = submit(gateway, photograph(4000, 3000), **SLOW)
+        for _ in range(4):
+            with faststream("imaging", mortal.url, env=brisk):
+                wait_until(lambda: state(gateway, job) == "running")
+            assert state(gateway, job) == "queued", "it was given back"
+        with faststream("imaging", mortal.url):
+            wait_until(lambda: state(gateway, job) == "succeeded", seconds=40)
+
+
+def test_a_job_that_kills_its_workers_is_given_up(mortal: MortalValkey) -> None:
+    with faststream("gateway", mortal.url) as gateway:
+        job = submit(gateway, photograph(4000, 3000), **SLOW)
+        for attempt in (1, 2):
+            with faststream("imaging", mortal.url, env={"DARKROOM_JOB_ATTEMPTS": "2"}) as imaging:
+                wait_until(partial(has_attempts, gateway, job, attempt))
+                imaging.signal(signal.SIGKILL)
+                imaging.process.wait()
+        with faststream("imaging", mortal.url, env={"DARKROOM_JOB_ATTEMPTS": "2"}):
+            wait_until(lambda: state(gateway, job) == "failed")
+        problem = httpx.get(f"{gateway.url}/v1/jobs/{job}").json()["problem"]
+        assert problem["code"] == "worker_crashed"
+
+
+def test_bytes_that_are_no_image_are_not_kept(mortal: MortalValkey) -> None:
+    junk = b"no image" * 1000
+    with faststream("imaging", mortal.url), faststream("gateway", mortal.url) as gateway:
+        assert render(gateway, junk).json()["code"] == "image_unreadable"
+        job = submit(gateway, junk, op="grayscale")
+        wait_until(lambda: state(gateway, job) == "failed")
+        with Redis.from_url(mortal.url) as redis:
+            assert redis.keys("darkroom:image:*") == []
 
 
 def test_accepted_jobs_survive_a_redis_that_is_killed(mortal: MortalValkey) -> None:

@@ -92,7 +92,7 @@ async def test_every_state_is_pushed_in_order(lonely: Service, jobs: Jobs) -> No
         await watch(socket, job.id)
         assert told(await next_event(socket)) == ("queued", 0)
 
-        running = written(await jobs.start(job))
+        running = written(await jobs.start(job, "a-worker"))
         one = written(await jobs.add_result(running, JobResult(blob=BLOB)))
         both = written(await jobs.add_result(one, JobResult(blob=BLOB)))
         await jobs.succeed(both)
@@ -146,7 +146,7 @@ async def test_watching_again_is_answered_again_and_tells_nothing_twice(
             assert told(await next_event(socket)) == ("queued", 0)
             assert told(await next_event(socket)) == ("queued", 0)
 
-        await jobs.start(job)
+        await jobs.start(job, "a-worker")
 
         assert told(await next_event(socket)) == ("running", 0)
         await watch(socket, UNKNOWN)
@@ -196,7 +196,7 @@ async def test_events_missed_while_the_reader_was_cut_off_are_told() -> None:
                 async with redis.pipeline(transaction=False) as pipe:
                     pipe.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
                     await pipe.execute()
-                running = written(await jobs.start(job))
+                running = written(await jobs.start(job, "a-worker"))
                 await jobs.fail(running, NotFound("gone").failure())
 
                 assert told(await next_event(socket)) == ("running", 0)

@@ -114,6 +114,22 @@ async def test_a_call_ends_at_its_timeout(
     assert caller.inbox.outstanding == 0
 
 
+@EVERY_TRANSPORT
+@pytest.mark.parametrize("timeout", [0.0, 0.0001, 0.0005, 0.002])
+async def test_a_timeout_shorter_than_the_way_there_ends_too(
+    transport: Transport, timeout: float, caller: Broker, worker: Broker
+) -> None:
+    """A timeout in the very moment in which a send ends must not be lost with it."""
+    calls = [
+        asyncio.create_task(call(caller, Ping(then="sleep", seconds=0.5), transport, timeout))
+        for _ in range(100)
+    ]
+    _, hanging = await asyncio.wait(calls, timeout=5)
+    assert not hanging
+    assert {type(task.exception()) for task in calls} == {DeadlineExceeded}
+    assert caller.inbox.outstanding == 0
+
+
 @pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM])
 async def test_what_is_late_is_never_started(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
