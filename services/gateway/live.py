@@ -166,7 +166,7 @@ class Live:
 
 
 def _progress(event: JobEvent) -> tuple[bool, bool, int]:
-    """How far a job had come: it goes from queued over running to its end, and never back."""
+    """How far a job had come. One that a stopping worker gives back is heard of when it gets on."""
     return event.state not in OPEN_STATES, event.state is not JobState.QUEUED, event.done
 
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 from PIL import Image, ImageDraw
 from playwright.async_api import (
     Browser,
+    FileChooser,
     FilePayload,
     Locator,
     Page,
@@ -327,15 +328,19 @@ async def test_removed_and_cleared_photographs_leave_the_page(page: Page) -> Non
 
 
 async def test_the_keyboard_alone_is_enough(page: Page) -> None:
+    # Listened for from the start: the browser is told so in its own time, and a chooser that
+    # opens before that is never heard of.
+    choosers: asyncio.Queue[FileChooser] = asyncio.Queue()
+    page.on("filechooser", choosers.put_nowait)
     await tab_to(page, page.get_by_role("button", name="For the web"))
     await page.keyboard.press("Space")
     await expect(page.get_by_role("button", name="For the web")).to_have_attribute(
         "aria-pressed", "true"
     )
     await tab_to(page, page.locator("input[type=file]"))
-    async with page.expect_file_chooser() as waiting:
-        await page.keyboard.press("Enter")
-    await (await waiting.value).set_files([photograph("house.jpg")])
+    await page.keyboard.press("Enter")
+    chooser = await asyncio.wait_for(choosers.get(), HEARD_WITHIN)
+    await chooser.set_files([photograph("house.jpg")])
     card = card_of(page, "house.jpg")
     await finished(card)
 
