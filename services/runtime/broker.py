@@ -1,25 +1,13 @@
 """The broker of a process: FastStream's, with one inbox, one pool and subscribers that last."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import structlog
 from faststream._internal.broker.registrator import Registrator
-from faststream._internal.endpoint.subscriber.call_item import CallsCollection
-from faststream.middlewares import AckPolicy
-from faststream.redis import ListSub, PubSub, RedisBroker, RedisMessage, StreamSub
-from faststream.redis.configs import ConnectionState, RedisBrokerConfig, RedisConnectionState
+from faststream.redis import RedisBroker, RedisMessage
+from faststream.redis.configs import ConnectionState, RedisConnectionState
 from faststream.redis.message import RedisChannelMessage
-from faststream.redis.subscriber.config import (
-    RedisSubscriberConfig,
-    RedisSubscriberSpecificationConfig,
-)
-from faststream.redis.subscriber.specification import (
-    ChannelSubscriberSpecification,
-    ListSubscriberSpecification,
-    RedisSubscriberSpecification,
-    StreamSubscriberSpecification,
-)
 from redis.asyncio import Redis
 
 from contracts.control import CONTROL, Cancel
@@ -41,23 +29,16 @@ from services.runtime.queues import Queues
 from services.runtime.room import Room
 from services.runtime.serving import Handler, Rules, ServingMiddleware, taking
 from services.runtime.settings import RuntimeSettings
-from services.runtime.streams import LastingStreamReader, LastingStreamSubscriber
-from services.runtime.subscribers import (
-    POLL,
-    LastingChannelSubscriber,
-    LastingListSubscriber,
+from services.runtime.subscribers import Lasting
+from services.runtime.subscribing import (
+    channel_subscriber,
+    list_subscriber,
+    stream_member,
+    stream_reader,
 )
 from services.runtime.wire import Wire
 
 log = structlog.get_logger(__name__)
-
-SubscriberT = TypeVar(
-    "SubscriberT",
-    LastingChannelSubscriber,
-    LastingListSubscriber,
-    LastingStreamSubscriber,
-    LastingStreamReader,
-)
 
 
 class _GivenConnection(RedisConnectionState):
@@ -71,10 +52,6 @@ class _GivenConnection(RedisConnectionState):
         self._client = self._given
         self._connected = True
         return self._given
-
-
-async def _itself(message: Any) -> Any:
-    return message
 
 
 class Broker(RedisBroker):
@@ -225,16 +202,8 @@ class Broker(RedisBroker):
         self._hear_control()
         self._served += [method.address(transport) for transport in Transport]
         handle = taking(method.request, handler)
-        self._subscribe(
-            LastingChannelSubscriber,
-            handle,
-            channel=PubSub(method.address(Transport.CHANNEL), polling_interval=POLL),
-        )
-        self._subscribe(
-            LastingListSubscriber,
-            handle,
-            list=ListSub(method.address(Transport.LIST), polling_interval=POLL),
-        )
+        self._add(channel_subscriber(self, method.address(Transport.CHANNEL)), handle)
+        self._add(list_subscriber(self, method.address(Transport.LIST)), handle)
         self._join(method.address(Transport.STREAM), handle, self.room)
 
     def work_off(self, stream: str, model: type[Message], handler: Handler, room: Room) -> None:
@@ -244,8 +213,7 @@ class Broker(RedisBroker):
 
     def follow(self, stream: str, model: type[Message], handler: Handler) -> None:
         """Tell `handler` every entry that `stream` gets from now on, in order."""
-        reads = StreamSub(stream, last_id="$")
-        self._subscribe(LastingStreamReader, taking(model, handler), stream=reads)
+        self._add(stream_reader(self, stream), taking(model, handler))
 
     def _hear_control(self) -> None:
         if CONTROL in self._served:
@@ -255,14 +223,12 @@ class Broker(RedisBroker):
         async def hear(cancel: Cancel, message: RedisMessage) -> None:
             self._cancellations.hear(cancel)
 
-        control = PubSub(CONTROL, polling_interval=POLL)
-        self._subscribe(LastingChannelSubscriber, taking(Cancel, hear), channel=control)
+        self._add(channel_subscriber(self, CONTROL), taking(Cancel, hear))
 
     def _join(self, stream: str, handle: Callable[..., Any], room: Room) -> None:
-        member = StreamSub(stream, group=GROUP, consumer=self.worker)
-        subscriber = self._subscribe(LastingStreamSubscriber, handle, stream=member)
-        subscriber.room = room
+        subscriber = stream_member(self, stream, group=GROUP, consumer=self.worker)
         subscriber.heartbeat_ttl = self.settings.heartbeat_ttl
+        self._add(subscriber, handle, room=room)
 
     def _show_metrics(self) -> None:
         watch = self.metrics.watch
@@ -271,42 +237,13 @@ class Broker(RedisBroker):
         watch("darkroom_room_taken", "Messages in hand.", lambda: self.room.taken)
         watch("darkroom_outbox_failures", "Not delivered, ever.", lambda: self.outbox.failures)
 
-    def _subscribe(
-        self,
-        kind: type[SubscriberT],
-        handle: Callable[..., Any],
-        *,
-        channel: PubSub | None = None,
-        list: ListSub | None = None,
-        stream: StreamSub | None = None,
-    ) -> SubscriberT:
-        """What FastStream's `broker.subscriber` does, with a class of ours."""
-        # FastStream passes this composition wherever it says RedisBrokerConfig.
-        outer = cast(RedisBrokerConfig, self.config)
-        config = RedisSubscriberConfig(
-            channel_sub=channel,
-            list_sub=list,
-            stream_sub=stream,
-            _outer_config=outer,
-            _ack_policy=AckPolicy.MANUAL,
-        )
-        described = RedisSubscriberSpecificationConfig(title_=None, description_=None)
-        calls: CallsCollection[Any] = CallsCollection()
-        specification: RedisSubscriberSpecification
-        if channel is not None:
-            specification = ChannelSubscriberSpecification(outer, described, calls, channel)
-        elif list is not None:
-            specification = ListSubscriberSpecification(outer, described, calls, list)
-        else:
-            assert stream is not None
-            specification = StreamSubscriberSpecification(outer, described, calls, stream)
-        subscriber = kind(config, specification, calls)
-        # A handler is given the message itself, and reads the body by its contract.
-        subscriber._decoder = _itself
+    def _add(
+        self, subscriber: Lasting, handle: Callable[..., Any], *, room: Room | None = None
+    ) -> None:
         subscriber.redis = self.redis
         subscriber.batch = self._batch
         subscriber.wire = Wire(self.redis)
-        subscriber.room = self.room
+        subscriber.room = room or self.room
+        # What FastStream's own broker.subscriber does with the subscriber that it makes.
         Registrator.subscriber(self, subscriber)
         subscriber(handle)
-        return subscriber
