@@ -125,7 +125,7 @@ class InboxProducer(RedisFastProducer):
 
     async def publish(self, cmd: RedisPublishCommand) -> Any:
         """Publish, together with what else is published at this moment."""
-        if cmd.destination_type is not DestinationType.Channel:
+        if cmd.pipeline is not None:
             return await super().publish(cmd)
         message = await cmd.message_format.encode(
             message=cmd.body,
@@ -135,7 +135,16 @@ class InboxProducer(RedisFastProducer):
             serializer=self.serializer,
             codec=self.codec,
         )
-        return await self._batch.execute("PUBLISH", cmd.destination, message)
+        match cmd.destination_type:
+            case DestinationType.Channel:
+                return await self._batch.execute("PUBLISH", cmd.destination, message)
+            case DestinationType.List:
+                return await self._batch.execute("RPUSH", cmd.destination, message)
+            case DestinationType.Stream:
+                trim = () if cmd.maxlen is None else ("MAXLEN", "~", cmd.maxlen)
+                return await self._batch.execute(
+                    "XADD", cmd.destination, *trim, "*", DATA_KEY, message
+                )
 
     async def _push(self, cmd: RedisPublishCommand, message: bytes) -> int:
         if cmd.destination_type is DestinationType.Channel:

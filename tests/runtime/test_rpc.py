@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -190,3 +191,16 @@ async def test_a_graceful_stop_answers_what_is_in_hand(
     await asyncio.sleep(0.2)
     await worker.stop()
     assert [(await waiting).text for waiting in calls] == list("01234")
+
+
+async def test_publishing_reaches_every_kind_of_place(caller: Broker) -> None:
+    redis: Redis = caller.redis
+    async with aclosing(redis.pubsub()) as subscription:
+        await subscription.subscribe("test.channel")
+        assert await subscription.get_message(timeout=2)
+        assert await caller.publish(Ping(text="a"), channel="test.channel") == 1
+    assert await caller.publish(Ping(text="b"), list="test.list") == 1
+    for _ in range(3):
+        assert await caller.publish(Ping(text="c"), stream="test.stream", maxlen=1000)
+    assert await redis.llen("test.list") == 1
+    assert await redis.xlen("test.stream") == 3
