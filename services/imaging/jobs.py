@@ -5,8 +5,9 @@ from functools import partial
 
 import structlog
 from faststream.redis import RedisMessage
+from redis.exceptions import RedisError
 
-from contracts.errors import Code, ServiceError, WorkerCrashed
+from contracts.errors import Code, Internal, ServiceError, WorkerCrashed
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult
 from services.imaging import worker
@@ -86,6 +87,14 @@ async def _render(request: Render, executor: Executor, settings: ImagingSettings
         )
     except ServiceError as exc:
         return JobResult(problem=exc.failure())
+    except RedisError:
+        # It passes: the job stays where it is, and is taken up again.
+        raise
+    except Exception as exc:
+        # It would not pass, and trying for ever helps nobody.
+        log.error("variant failed", source=request.source.key, exc_info=exc)
+        broken = Internal("Something broke in the worker; its log has the details.")
+        return JobResult(problem=broken.failure())
     return JobResult(blob=rendered.blob, width=rendered.width, height=rendered.height)
 
 

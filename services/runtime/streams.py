@@ -191,15 +191,12 @@ class LastingStreamReader(_Stream):
         for _, entries in streams or ():
             for entry, fields in entries:
                 self.last_id = entry.decode()
-                await self.process_in_order(
+                # One after the other, as they happened.
+                await self.handle(
                     DefaultStreamMessage(
                         type="stream", channel=name, message_ids=[entry], data=fields
                     )
                 )
-
-    async def process_in_order(self, msg: Any) -> None:
-        """Events are told one after the other, as they happened."""
-        await self.handle(msg)
 
 
 def _entries(read: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:

@@ -71,8 +71,9 @@ class Lasting(LogicSubscriber):
             await self.process_message(msg)
         except IgnoredException:
             return True
-        except Exception:
-            # FastStream's own middleware, the outermost, has logged it.
+        except Exception as exc:
+            # Nobody waits for an answer that could tell of it.
+            log.error("message failed", exc_info=exc, **self.place())
             return False
         return True
 
