@@ -25,6 +25,7 @@ from services.runtime.blobs import Blobs, Kind
 from services.runtime.broker import Broker
 from services.runtime.connection import make_redis
 from services.runtime.documentation import documentation_routes
+from services.runtime.garbage import settle
 from services.runtime.health import health_routes, metrics_route
 from services.runtime.jobs import Jobs
 from services.runtime.observability import configure_logging
@@ -61,6 +62,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],
+        after_startup=[settle],
     )
     images_kept = Blobs(redis, Kind.IMAGE)
     queues = broker.queues(METHODS, JOBS)

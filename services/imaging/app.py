@@ -13,6 +13,7 @@ from services.runtime.asyncapi import SuiteSpecification
 from services.runtime.broker import Broker
 from services.runtime.connection import make_redis
 from services.runtime.documentation import documentation_routes
+from services.runtime.garbage import settle
 from services.runtime.health import health_routes, metrics_route
 from services.runtime.jobs import Jobs
 from services.runtime.observability import configure_logging
@@ -49,6 +50,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],
+        after_startup=[settle],
         after_shutdown=[executor.stop],
         asgi_routes=[
             *health_routes(broker),

@@ -13,12 +13,15 @@ from redis.asyncio import Redis
 from contracts.control import CONTROL, Cancel
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
+from services.runtime.addresses import own_channel
 from services.runtime.batching import Batch
 from services.runtime.calls import Calls
 from services.runtime.cancellation import Cancellations
 from services.runtime.claims import Claims
 from services.runtime.clock import Clock
 from services.runtime.connection import LOST, address_of, wait_for_redis
+from services.runtime.ear import Ear
+from services.runtime.envelope import Envelope
 from services.runtime.inbox import Inbox
 from services.runtime.metrics import Metrics
 from services.runtime.outbox import OnDelivery, Outbox
@@ -95,6 +98,7 @@ class Broker(RedisBroker):
             middlewares=(ServingMiddleware.of(rules),),
             # Handlers are called past FastStream's dependency injection: see serving.taking.
             apply_types=False,
+            message_format=Envelope,
             # Our middlewares and subscribers say what there is to say.
             logger=None,  # type: ignore[arg-type]
         )
@@ -202,7 +206,7 @@ class Broker(RedisBroker):
         self._hear_control()
         self._served += [method.address(transport) for transport in Transport]
         handle = taking(method.request, handler)
-        self._add(channel_subscriber(self, method.address(Transport.CHANNEL)), handle)
+        self._hear(method.address(Transport.CHANNEL), handle)
         self._add(list_subscriber(self, method.address(Transport.LIST)), handle)
         self._join(method.address(Transport.STREAM), handle, self.room)
 
@@ -223,7 +227,12 @@ class Broker(RedisBroker):
         async def hear(cancel: Cancel, message: RedisMessage) -> None:
             self._cancellations.hear(cancel)
 
-        self._add(channel_subscriber(self, CONTROL), taking(Cancel, hear))
+        self._hear(CONTROL, taking(Cancel, hear))
+
+    def _hear(self, channel: str, handle: Callable[..., Any]) -> None:
+        subscriber = channel_subscriber(self, channel)
+        subscriber.ear = Ear(self.redis, channel, own_channel(channel, self.worker))
+        self._add(subscriber, handle)
 
     def _join(self, stream: str, handle: Callable[..., Any], room: Room) -> None:
         subscriber = stream_member(self, stream, group=GROUP, consumer=self.worker)

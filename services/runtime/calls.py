@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import structlog
 
 from contracts.errors import Code, ServiceError
-from contracts.methods import Transport
 from contracts.usage import USAGE, Usage
+from services.runtime.addresses import method_of, transport_of
 from services.runtime.metrics import Metrics
 from services.runtime.outbox import Outbox
 from services.runtime.tracing import client_span
@@ -52,7 +52,7 @@ class Calls:
         # Made of what this process knows itself: there is nothing to validate.
         record = Usage.model_construct(
             method=method_of(address),
-            transport=_transport(address),
+            transport=transport_of(address),
             outcome=outcome,
             worker=self._worker,
             seconds=seconds,
@@ -74,7 +74,7 @@ class Calls:
         seconds: float,
         correlation_id: str,
     ) -> None:
-        method, transport = method_of(address), _transport(address)
+        method, transport = method_of(address), transport_of(address)
         self._metrics.observe_call(side, method, transport.value, outcome, seconds)
         log.info(
             event,
@@ -84,12 +84,3 @@ class Calls:
             ms=round(seconds * 1000, 2),
             correlation_id=correlation_id,
         )
-
-
-def method_of(address: str) -> str:
-    """The method that an address belongs to, whatever its transport."""
-    return address.partition(":")[0]
-
-
-def _transport(address: str) -> Transport:
-    return Transport(address.partition(":")[2] or Transport.CHANNEL)

@@ -8,15 +8,14 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from itertools import count
-from typing import Any
 from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 
 from contracts.errors import Unavailable
 from services.runtime.connection import LOST, RECONNECT_DELAY
+from services.runtime.ear import Ear
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -72,12 +71,17 @@ class Inbox:
             del self._waiting[channel]
 
     async def _listen(self) -> None:
+        async with aclosing(Ear(self._redis, pattern=self._prefix + "*")) as ear:
+            await self._listen_with(ear)
+
+    async def _listen_with(self, ear: Ear) -> None:
         lost = False
         while True:
             try:
-                async with aclosing(self._redis.pubsub()) as subscription:
-                    await subscription.psubscribe(self._prefix + "*")
-                    await self._deliver(subscription)
+                await ear.listen()
+                self._listening.set()
+                while heard := await ear.hear():
+                    self._deliver(*heard)
             except LOST as exc:
                 if self.listening or not lost:
                     log.warning("reply inbox lost its connection", reason=str(exc))
@@ -86,18 +90,11 @@ class Inbox:
                 self._lose_connection()
             await asyncio.sleep(RECONNECT_DELAY)
 
-    async def _deliver(self, subscription: PubSub) -> None:
-        while True:
-            message: dict[str, Any] | None = await subscription.get_message(timeout=None)
-            if message is None:
-                continue
-            if message["type"] == "psubscribe":
-                self._listening.set()
-            elif message["type"] == "pmessage":
-                reply = self._waiting.get(message["channel"].decode())
-                # The first reply counts; a second one, or one that comes late, is dropped.
-                if reply is not None and not reply.done():
-                    reply.set_result(message["data"])
+    def _deliver(self, channel: str, data: bytes) -> None:
+        reply = self._waiting.get(channel)
+        # The first reply counts; a second one, or one that comes late, is dropped.
+        if reply is not None and not reply.done():
+            reply.set_result(data)
 
     def _lose_connection(self) -> None:
         self._listening.clear()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from itertools import count
 from typing import Any
 
 from faststream.redis.message import DATA_KEY, PubSubMessage
@@ -10,28 +11,39 @@ from faststream.redis.response import DestinationType, RedisPublishCommand
 
 from contracts.control import CONTROL, Cancel
 from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
+from services.runtime.addresses import own_channel
 from services.runtime.batching import Batch, Script
 from services.runtime.clock import Clock
 from services.runtime.connection import redis_errors
 from services.runtime.deadlines import deadline_header, remaining
+from services.runtime.envelope import Envelope
 from services.runtime.inbox import Inbox
 from services.runtime.outbox import Outbox
 from services.runtime.pace import Pace
 from services.runtime.presence import responders_key, rooms_key
 from services.runtime.tracing import trace_headers
 
-# One round trip. Nobody alive to take it: 0. More waiting than those who live have room for: how
-# much that is, negative. Either way nothing is left behind.
-_PUSH_IF_SERVED = Script("""
+_RESPONDERS = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local names = redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')
+local rooms, room = {}, 0
+if #names > 0 then
+  rooms = redis.call('HMGET', KEYS[2], unpack(names))
+end
+for i, has in ipairs(rooms) do
+  rooms[i] = tonumber(has) or 0
+  room = room + rooms[i]
+end
+"""
+
+# One round trip. Nobody alive to take it: 0. More waiting than those who live have room for: how
+# much that is, negative. Either way nothing is left behind.
+_PUSH_IF_SERVED = Script(
+    _RESPONDERS
+    + """
 if #names == 0 then
   return 0
-end
-local room = 0
-for _, has in ipairs(redis.call('HMGET', KEYS[2], unpack(names))) do
-  room = room + (has or 0)
 end
 local length = ARGV[1] == 'list' and 'LLEN' or 'XLEN'
 local waiting = redis.call(length, KEYS[3])
@@ -44,7 +56,30 @@ else
   redis.call('XADD', KEYS[3], '*', ARGV[3], ARGV[2])
 end
 return 1
-""")
+"""
+)
+
+# To one worker alone, so that nobody has to claim it: to each as often as it has room, and to the
+# next where that one has just gone. Without a heartbeat known, to whoever hears the channel.
+_PUBLISH_TO_ONE = Script(
+    _RESPONDERS
+    + """
+local place, chosen = ARGV[2] * room, 1
+while chosen < #names and place >= rooms[chosen] do
+  place = place - rooms[chosen]
+  chosen = chosen + 1
+end
+for i = 0, #names - 1 do
+  local name = names[(chosen - 1 + i) % #names + 1]
+  if redis.call('PUBLISH', KEYS[3] .. ARGV[3] .. name, ARGV[1]) > 0 then
+    return 1
+  end
+end
+return redis.call('PUBLISH', KEYS[3], ARGV[1])
+"""
+)
+
+_GOLDEN = 0.618033988749895
 
 
 class InboxProducer(RedisFastProducer):
@@ -65,6 +100,8 @@ class InboxProducer(RedisFastProducer):
         self._outbox = outbox
         self._clock = clock
         self._pace = pace
+        # Steps of the golden ratio visit every worker evenly, whatever room each has.
+        self._turns = (number * _GOLDEN % 1 for number in count())
 
     async def request(self, cmd: RedisPublishCommand) -> Any:
         """Publish, and wait for the reply at most `cmd.timeout` seconds.
@@ -86,13 +123,8 @@ class InboxProducer(RedisFastProducer):
         self, cmd: RedisPublishCommand, reply_to: str, reply: asyncio.Future[bytes], timeout: float
     ) -> bytes:
         deadline = time.monotonic() + timeout
-        message = await cmd.message_format.encode(
-            message=cmd.body,
-            reply_to=reply_to,
-            headers={**cmd.headers, **trace_headers(), **deadline_header(timeout, self._clock)},
-            correlation_id=cmd.correlation_id or "",
-            serializer=self.serializer,
-            codec=self.codec,
+        message = await self._enveloped(
+            cmd, reply_to, {**trace_headers(), **deadline_header(timeout, self._clock)}
         )
         try:
             taken = await self._send(cmd, message, timeout)
@@ -127,14 +159,7 @@ class InboxProducer(RedisFastProducer):
         """Publish, together with what else is published at this moment."""
         if cmd.pipeline is not None:
             return await super().publish(cmd)
-        message = await cmd.message_format.encode(
-            message=cmd.body,
-            reply_to=cmd.reply_to,
-            headers=cmd.headers,
-            correlation_id=cmd.correlation_id or "",
-            serializer=self.serializer,
-            codec=self.codec,
-        )
+        message = await self._enveloped(cmd, cmd.reply_to, {})
         match cmd.destination_type:
             case DestinationType.Channel:
                 return await self._batch.execute("PUBLISH", cmd.destination, message)
@@ -146,10 +171,24 @@ class InboxProducer(RedisFastProducer):
                     "XADD", cmd.destination, *trim, "*", DATA_KEY, message
                 )
 
+    async def _enveloped(
+        self, cmd: RedisPublishCommand, reply_to: str, headers: dict[str, str]
+    ) -> bytes:
+        # Not by cmd.message_format: a RedisResponse brings FastStream's own, which is slower.
+        return await Envelope.encode(
+            message=cmd.body,
+            reply_to=reply_to,
+            headers={**cmd.headers, **headers},
+            correlation_id=cmd.correlation_id or "",
+            serializer=self.serializer,
+            codec=self.codec,
+        )
+
     async def _push(self, cmd: RedisPublishCommand, message: bytes) -> int:
-        if cmd.destination_type is DestinationType.Channel:
-            return int(await self._batch.execute("PUBLISH", cmd.destination, message))
-        kind = "list" if cmd.destination_type is DestinationType.List else "stream"
         address = cmd.destination
         keys = [responders_key(address), rooms_key(address), address]
+        if cmd.destination_type is DestinationType.Channel:
+            args = [message, next(self._turns), own_channel("", "")]
+            return int(await self._batch.run(_PUBLISH_TO_ONE, keys, args))
+        kind = "list" if cmd.destination_type is DestinationType.List else "stream"
         return int(await self._batch.run(_PUSH_IF_SERVED, keys, [kind, message, DATA_KEY]))

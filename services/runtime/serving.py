@@ -20,7 +20,8 @@ from pydantic import ValidationError
 
 from contracts.errors import Failure, InvalidRequest
 from contracts.message import Message
-from services.runtime.calls import Calls, method_of
+from services.runtime.addresses import is_own_channel, method_of
+from services.runtime.calls import Calls
 from services.runtime.cancellation import Cancellations
 from services.runtime.claims import Claims
 from services.runtime.clock import Clock
@@ -87,13 +88,14 @@ class ServingMiddleware(BaseMiddleware[Any, Any]):
             return await call_next(msg)
         self._request = msg
         rules = self._rules
+        address = msg.raw_message["channel"]
         try:
             rules.cancellations.check(msg.reply_to)
             with (
-                server_span(method_of(msg.raw_message["channel"]), msg.headers),
+                server_span(method_of(address), msg.headers),
                 keeping_deadline(msg, rules.clock),
             ):
-                if isinstance(msg, RedisChannelMessage):
+                if isinstance(msg, RedisChannelMessage) and not is_own_channel(address):
                     await rules.claims.claim(msg.reply_to)
                 return await rules.cancellations.keep(msg.reply_to, call_next(msg))
         except IgnoredException:

@@ -5,12 +5,14 @@ a graceful stop when they work concurrently.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from anyio import Event
 from faststream.exceptions import IgnoredException
-from faststream.redis.message import DefaultListMessage
+from faststream.redis import ListSub, PubSub
+from faststream.redis.message import DefaultListMessage, PubSubMessage
 from faststream.redis.subscriber.usecases import (
     ChannelSubscriber,
     ListSubscriber,
@@ -19,7 +21,8 @@ from faststream.redis.subscriber.usecases import (
 from redis.exceptions import RedisError
 
 from services.runtime.batching import Batch
-from services.runtime.connection import RECONNECT_DELAY
+from services.runtime.connection import LOST, RECONNECT_DELAY
+from services.runtime.ear import Ear
 from services.runtime.room import Room
 from services.runtime.tasks import end
 from services.runtime.wire import Wire
@@ -83,16 +86,21 @@ class Lasting(LogicSubscriber):
 
     async def stop(self) -> None:
         """Take nothing more, finish what is in hand, and leave the rest to others."""
-        self.running = False
+        await self._take_no_more()
         limit = self._outer_config.graceful_timeout or 0
         # A read that is cut off may have taken a message out of Redis already.
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=2 * POLL)
+        self.running = False
         if self._in_hand:
             _, late = await asyncio.wait(self._in_hand, timeout=limit)
             await asyncio.gather(*(end(task) for task in late))
         await super().stop()
         await self.wire.close()
+
+    async def _take_no_more(self) -> None:
+        """Let the read that is under way be the last."""
+        self.running = False
 
     def place(self) -> dict[str, str]:
         return {"address": self.get_log_context(None)["channel"]}
@@ -101,16 +109,46 @@ class Lasting(LogicSubscriber):
 class LastingChannelSubscriber(Lasting, ChannelSubscriber):
     """Hears everything, room or not: a channel keeps nothing for later."""
 
+    ear: Ear
+
+    @property
+    def channel(self) -> PubSub:
+        """What it hears. FastStream copies this anew at each look, which is one a message."""
+        return self._channel
+
+    async def start(self) -> None:
+        """Subscribe; returns once nothing that is published is missed."""
+        await self.ear.listen()
+        # Past ChannelSubscriber.start, which would subscribe by redis-py's PubSub.
+        await LogicSubscriber.start(self, self.ear)
+
     async def stop(self) -> None:
-        """Unsubscribe by hanging up, which needs no Redis that answers."""
-        subscription, self.subscription = self.subscription, None
+        """Hear what was published until now, and hang up, which needs no Redis that answers."""
         await super().stop()
-        if subscription is not None:
-            await subscription.aclose()  # type: ignore[no-untyped-call]
+        await self.ear.aclose()
+
+    async def _take_no_more(self) -> None:
+        with suppress(*LOST):
+            await self.ear.leave()
+
+    async def _get_msgs(self, ear: Any) -> None:
+        heard = await ear.hear()
+        if heard is None:
+            self.running = False
+            return
+        channel, data = heard
+        await self.consume_one(
+            PubSubMessage(type="message", channel=channel, data=data, pattern=None)
+        )
 
 
 class LastingListSubscriber(Lasting, ListSubscriber):
     """Takes from a list what it has room for, all at once (BLMPOP, Redis 7)."""
+
+    @property
+    def list_sub(self) -> ListSub:
+        """Where it takes from. FastStream copies this anew at each look, which is one a message."""
+        return self._list_sub
 
     async def _get_msgs(self, client: Any) -> None:
         await self.room.wait()

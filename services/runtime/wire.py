@@ -4,8 +4,10 @@ Taking a connection out of redis-py's pool for each command and putting it back 
 small command itself.
 """
 
+import asyncio
 from typing import Any
 
+from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
@@ -25,15 +27,20 @@ class Wire:
         Raises what a lost connection raises; the next call has a new one.
         """
         connection = await self._connected()
+        limit, connection.socket_timeout = connection.socket_timeout, None
         try:
-            await connection.send_packed_command(
-                connection.pack_commands(commands), check_health=False
-            )
-            return [await _answer(connection) for _ in commands]
+            # redis-py's own limit takes a timer for each answer, and a task for what is sent.
+            async with asyncio.timeout(limit):
+                await connection.send_packed_command(
+                    [pack_command(command) for command in commands], check_health=False
+                )
+                return [await _answer(connection) for _ in commands]
         except BaseException:
             # Answers may be under way that nobody will take.
             await connection.disconnect(nowait=True)
             raise
+        finally:
+            connection.socket_timeout = limit
 
     async def one(self, *command: Any) -> Any:
         """The answer to one command. Raises its ResponseError, too."""

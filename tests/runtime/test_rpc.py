@@ -153,20 +153,6 @@ async def test_what_is_late_is_never_started(
         await busy.stop()
 
 
-async def test_two_workers_on_a_channel_do_the_work_once(
-    redis_url: str, caller: Broker, worker: Broker, echo: Echo
-) -> None:
-    other = broker_on(redis_url)
-    other.serve(ECHO, echo.__call__)
-    await other.start()
-    try:
-        for number in range(50):
-            await call(caller, Ping(text=str(number)), Transport.CHANNEL)
-    finally:
-        await other.stop()
-    assert echo.heard == [str(number) for number in range(50)]
-
-
 async def test_an_answered_stream_request_leaves_nothing_behind(
     caller: Broker, worker: Broker
 ) -> None:

@@ -12,6 +12,7 @@ from contracts.message import Message
 from contracts.methods import Method, Transport
 from services.runtime.broker import Broker
 from services.runtime.connection import make_redis
+from services.runtime.garbage import settle
 from services.runtime.observability import configure_logging
 from services.runtime.settings import RuntimeSettings
 
@@ -35,6 +36,7 @@ async def serve(url: str, transport: str) -> None:
     broker = _broker(url)
     broker.serve(ECHO, echo)
     await broker.start()
+    settle()
     await asyncio.Event().wait()
 
 
@@ -48,6 +50,7 @@ async def calling(url: str, transport: str) -> AsyncIterator[Call]:
         return ECHO.reply.model_validate_json(message.body).text
 
     await broker.start()
+    settle()
     yield call
     await broker.stop()
 
