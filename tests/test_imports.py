@@ -34,10 +34,13 @@ def test_everybody_imports_only_what_they_may() -> None:
         ("services/imaging/pipeline.py", "import asyncio"),
         ("services/imaging/geometry.py", "from services.imaging import worker"),
         ("deploy/local.py", "from services.gateway import settings"),
+        ("services/gateway/jobs.py", "import darkroom"),
+        ("darkroom/__init__.py", "from services.runtime import jobs"),
+        ("darkroom/__init__.py", "import redis"),
     ],
 )
 def test_a_forbidden_import_is_found(module: str, forbidden: str, tmp_path: Path) -> None:
-    for package in ("contracts", "services", "deploy"):
+    for package in ("contracts", "services", "darkroom", "deploy"):
         ignored = shutil.ignore_patterns("__pycache__", "web")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
