@@ -12,10 +12,14 @@ CONTROL = "imaging.control"
 
 
 class Cancel(Message):
-    """Nobody waits for this request's answer any more: don't start it, or stop."""
+    """Nobody waits for this any more: don't start it, or stop."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"reply_to": examples.REPLY_TO}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"subject": examples.REPLY_TO}]})
 
-    reply_to: Annotated[
-        str, Field(max_length=200, description="The reply channel that the request named.")
+    subject: Annotated[
+        str,
+        Field(
+            max_length=200,
+            description="The reply channel that a request named, or the id of a job.",
+        ),
     ]

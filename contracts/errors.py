@@ -20,6 +20,8 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     GONE = "gone"
+    CONFLICT = "conflict"
+    KEY_REUSED = "key_reused"
     NO_WORKERS = "no_workers"
     OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
@@ -125,6 +127,18 @@ class Gone(ServiceError):
     code = Code.GONE
 
 
+class Conflict(ServiceError):
+    """The resource is in no state for that."""
+
+    code = Code.CONFLICT
+
+
+class KeyReused(ServiceError):
+    """An idempotency key that stands for another request already."""
+
+    code = Code.KEY_REUSED
+
+
 class NoWorkers(ServiceError):
     """No live worker listens where the request would go."""
 
@@ -165,3 +179,8 @@ class Internal(ServiceError):
 
 
 _KINDS: dict[Code, type[ServiceError]] = {kind.code: kind for kind in ServiceError.__subclasses__()}
+
+PASSING = frozenset(
+    {Code.WORKER_CRASHED, Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.OVERLOADED}
+)
+"""What may pass by itself, so that trying again makes sense."""

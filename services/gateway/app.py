@@ -10,7 +10,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
-from services.gateway import images, jobs, live, openapi, problems, render, system
+from services.gateway import (
+    dead_letters,
+    events,
+    images,
+    jobs,
+    live,
+    openapi,
+    problems,
+    render,
+    results,
+    system,
+)
 from services.gateway.correlation import CorrelationMiddleware
 from services.gateway.dependencies import Collaborators, refuse_long_queries
 from services.gateway.head import HeadMiddleware
@@ -30,6 +41,7 @@ from services.runtime.health import health_routes, metrics_route
 from services.runtime.jobs import Jobs
 from services.runtime.observability import configure_logging
 from services.runtime.presence import Workers
+from services.runtime.streams import entry_of
 
 
 class GatewayApp(AsgiFastStream):
@@ -50,7 +62,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     pushes = Live(records, settings)
 
     async def tell(event: JobEvent, message: RedisMessage) -> None:
-        pushes.tell(event)
+        pushes.tell(event.model_copy(update={"id": entry_of(message)}))
 
     broker.follow(EVENTS, JobEvent, tell)
 
@@ -81,7 +93,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     # Here and not with FastStream, whose refusals are no problem documents.
     for path, route in (
         *health_routes(broker),
-        metrics_route(broker, queues),
+        metrics_route(broker, queues, records),
         *documentation_routes(),
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
@@ -103,7 +115,7 @@ def create_http(collaborators: Collaborators) -> FastAPI:
     http.state.collaborators = collaborators
     problems.install(http)
     http.add_exception_handler(RedisError, problems.store_away)
-    for part in (render, images, jobs, live, system):
+    for part in (render, images, jobs, results, events, dead_letters, live, system):
         http.include_router(part.router)
     system.mount_page_files(http)
     openapi.describe_bodies(http, jobs.NewJob)

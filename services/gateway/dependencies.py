@@ -10,6 +10,7 @@ from contracts.errors import InvalidRequest
 from contracts.notation import parse_pipeline
 from contracts.operations import Format, Pipeline
 from services.gateway.live import Live
+from services.gateway.prefer import Preference, parse_prefer
 from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import Uploads
@@ -62,15 +63,23 @@ def _pipeline(
 AskedPipeline = Annotated[Pipeline, Depends(_pipeline)]
 
 
+def _preference(request: Request, here: Here) -> Preference:
+    return parse_prefer(request.headers.getlist("prefer"), most=here.settings.max_timeout)
+
+
+Preferred = Annotated[Preference, Depends(_preference)]
+
+
 def _timeout(
     request: Request,
     here: Here,
+    preference: Preferred,
     timeout: Annotated[
         float | None, Query(gt=0, allow_inf_nan=False, description="Seconds to wait at most.")
     ] = None,
 ) -> float:
     settings = here.settings
-    return min(timeout or settings.default_timeout, settings.max_timeout)
+    return min(timeout or preference.wait or settings.default_timeout, settings.max_timeout)
 
 
 AskedTimeout = Annotated[float, Depends(_timeout)]

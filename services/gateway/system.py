@@ -11,6 +11,7 @@ from contracts.imaging import RENDER
 from contracts.methods import Transport
 from services.gateway.dependencies import Here
 from services.gateway.openapi import PROBLEMS
+from services.runtime.outlook import Outlook
 from services.runtime.presence import Report
 from services.runtime.queues import Queue
 
@@ -35,13 +36,18 @@ class System(BaseModel):
 
     workers: dict[str, Report]
     queues: dict[str, Queue]
+    jobs: Outlook
 
 
 @router.get("/v1/system", tags=["around"], responses=PROBLEMS)
 async def system(here: Here) -> System:
     """The workers that are alive, what they last said of themselves, and what waits for them."""
     address = RENDER.address(Transport.STREAM)
-    return System(workers=await here.workers.reports(address), queues=await here.queues.look())
+    return System(
+        workers=await here.workers.reports(address),
+        queues=await here.queues.look(),
+        jobs=await here.jobs.outlook(),
+    )
 
 
 def mount_page_files(app: FastAPI) -> None:

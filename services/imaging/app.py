@@ -15,6 +15,7 @@ from services.runtime.connection import make_redis
 from services.runtime.documentation import documentation_routes
 from services.runtime.garbage import settle
 from services.runtime.health import health_routes, metrics_route
+from services.runtime.housekeeping import Housekeeper
 from services.runtime.jobs import Jobs
 from services.runtime.observability import configure_logging
 
@@ -37,7 +38,9 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         },
     )
     handlers.register(broker, executor, settings)
-    jobs.register(broker, Jobs(redis, settings), executor, settings)
+    records = Jobs(redis, settings)
+    jobs.register(broker, records, executor, settings)
+    housekeeper = Housekeeper(broker.worker, records)
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
     broker.metrics.watch("darkroom_slots_busy", "Those that work.", lambda: executor.busy)
 
@@ -50,11 +53,12 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],
-        after_startup=[settle],
+        after_startup=[housekeeper.start, settle],
+        on_shutdown=[housekeeper.stop],
         after_shutdown=[executor.stop],
         asgi_routes=[
             *health_routes(broker),
-            metrics_route(broker, broker.queues(METHODS, JOBS)),
+            metrics_route(broker, broker.queues(METHODS, JOBS), records),
             *documentation_routes(),
         ],
     )

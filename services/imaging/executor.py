@@ -17,6 +17,7 @@ import structlog
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from contracts.errors import DeadlineExceeded, Overloaded, WorkerCrashed
+from services.imaging.slots import Slots
 from services.runtime.pace import Pace
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ class Executor:
     def __init__(self, slots: int, *, waiting: int) -> None:
         self.slots = slots
         self._waiting = waiting
-        self._limiter = CapacityLimiter(slots)
+        self._places = Slots(slots)
         self._accepted = 0
         self._pace = Pace()
         self._warm: Callable[[], Awaitable[object]] = _nothing
@@ -47,13 +48,13 @@ class Executor:
     @property
     def busy(self) -> int:
         """How many slots are taken."""
-        return self._limiter.borrowed_tokens
+        return self._places.taken
 
     async def start(self, warm: Callable[..., object], *args: object) -> None:
         """Start every process by running `warm(*args)` in all of them at once."""
         # anyio ends what has been idle for five minutes; the next picture would wait for a new one.
         to_process.WORKER_MAX_IDLE_TIME = sys.maxsize
-        self._warm = partial(to_process.run_sync, warm, *args, limiter=self._limiter)
+        self._warm = partial(self._in_a_process, warm, *args)
         await asyncio.gather(*(self._warm() for _ in range(self.slots)))
 
     async def stop(self) -> None:
@@ -73,13 +74,36 @@ class Executor:
         if self._accepted >= self.slots + self._waiting:
             wait = self._pace.wait(self._accepted, abreast=self.slots)
             raise Overloaded("Every slot is taken, and every place to wait.", retry_after=wait)
-        loop = asyncio.get_running_loop()
-        arrived = loop.time()
         self._accepted += 1
         try:
-            async with asyncio.timeout(timeout):
-                async with self._limiter:
+            return await self._run(work, args, timeout, urgent=True)
+        finally:
+            self._accepted -= 1
+
+    async def run_later(
+        self, work: Callable[..., ResultT], *args: object, timeout: float
+    ) -> tuple[ResultT, Done]:
+        """As `run`, for work that nobody waits for: it is never refused, and what is waited for
+        comes first. `timeout` counts from when it has a process.
+        """
+        return await self._run(work, args, timeout, urgent=False)
+
+    async def _run(
+        self,
+        work: Callable[..., ResultT],
+        args: tuple[object, ...],
+        timeout: float,
+        *,
+        urgent: bool,
+    ) -> tuple[ResultT, Done]:
+        loop = asyncio.get_running_loop()
+        arrived = loop.time()
+        try:
+            async with asyncio.timeout(timeout if urgent else None) as limit:
+                async with self._places.take(urgent=urgent):
                     started = loop.time()
+                    if not urgent:
+                        limit.reschedule(started + timeout)
                     result = await to_process.run_sync(
                         work, *args, cancellable=True, limiter=CapacityLimiter(1)
                     )
@@ -93,11 +117,13 @@ class Executor:
             self._replace()
             log.warning("pool process died", work=work.__name__)
             raise WorkerCrashed("The process that worked on this image died of it.") from exc
-        finally:
-            self._accepted -= 1
         ended = loop.time()
         self._pace.observe(ended - started)
         return result, Done((started - arrived) * 1000, (ended - started) * 1000)
+
+    async def _in_a_process(self, work: Callable[..., object], *args: object) -> None:
+        async with self._places.take(urgent=True):
+            await to_process.run_sync(work, *args, limiter=CapacityLimiter(1))
 
     def _replace(self) -> None:
         """Have a new process ready before the next call needs one, if one was lost."""

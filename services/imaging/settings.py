@@ -12,7 +12,9 @@ class ImagingSettings(RuntimeSettings):
 
     slots: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)  # pool processes
     render_timeout: PositiveFloat = 60.0  # seconds a variant of a job may take
-    job_attempts: PositiveInt = 3  # after so many workers died of it, a job is given up
+    job_attempts: PositiveInt = 3  # times a variant is tried until it is given up
+    retry_base: PositiveFloat = 1.0  # seconds; the first retry comes after less than this
+    retry_cap: PositiveFloat = 60.0  # seconds; no retry comes later than this
     process_memory: PositiveInt = 4096  # MiB of address space a pool process may have
     max_megapixels: PositiveInt = 100  # a frame
     max_total_megapixels: PositiveInt = 200  # all frames

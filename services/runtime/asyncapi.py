@@ -18,7 +18,7 @@ from pydantic.json_schema import models_json_schema
 from contracts.control import CONTROL, Cancel
 from contracts.errors import Failure
 from contracts.imaging import METHODS
-from contracts.jobs import EVENTS, JOBS, JobEvent, JobRequest
+from contracts.jobs import DEAD, EVENTS, JOBS, DeadLetter, JobEvent, JobRequest
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
 from contracts.usage import USAGE, Usage
@@ -26,8 +26,9 @@ from contracts.usage import USAGE, Usage
 Document = dict[str, Any]
 
 _TRANSPORTS = {
-    Transport.CHANNEL: "Every worker hears it and the first to claim it does it. Nobody there: "
-    "refused at once. A worker that dies loses it.",
+    Transport.CHANNEL: "The gateway sends it to one worker alone, on a channel of its own: this "
+    "name, `@` and the worker's. What is published here every worker hears, and the first to claim "
+    "it does it. Nobody there: refused at once. A worker that dies loses it.",
     Transport.LIST: "One worker takes it. No live worker: refused at once. A worker that dies "
     "loses it.",
     Transport.STREAM: "One worker of the group takes it, and another takes it over if that one "
@@ -76,8 +77,13 @@ _BESIDE = (
         "Every change of every job, for every gateway process; trimmed.",
     ),
     _Beside(
+        "dead", DEAD, Transport.STREAM, DeadLetter, ["imaging"], ["gateway"], None,
+        "Jobs that were given up, and why. `POST /v1/dead-letters/{id}/requeue` brings one back; "
+        "trimmed.",
+    ),
+    _Beside(
         "control", CONTROL, Transport.CHANNEL, Cancel, ["gateway"], ["imaging"], None,
-        "What every worker is told at once: requests whose caller has left.",
+        "What every worker is told at once: requests whose caller has left, cancelled jobs.",
     ),
     _Beside(
         "usage", USAGE, Transport.STREAM, Usage, ["imaging"], [], None,

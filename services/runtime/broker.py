@@ -80,11 +80,11 @@ class Broker(RedisBroker):
         self.pace = Pace()
         self._clock = clock or Clock()
         self._calls = Calls(self.worker, self.metrics, self.outbox)
-        self._cancellations = Cancellations()
+        self.cancellations = Cancellations()
         rules = Rules(
             worker=self.worker,
             calls=self._calls,
-            cancellations=self._cancellations,
+            cancellations=self.cancellations,
             clock=self._clock,
             claims=Claims(self._batch, self.worker),
         )
@@ -212,6 +212,7 @@ class Broker(RedisBroker):
 
     def work_off(self, stream: str, model: type[Message], handler: Handler, room: Room) -> None:
         """Handle each entry of `stream` on one worker, as many at once as `room` has places."""
+        self._hear_control()
         self._served.append(stream)
         self._join(stream, taking(model, handler), room)
 
@@ -225,7 +226,7 @@ class Broker(RedisBroker):
         self._served.append(CONTROL)
 
         async def hear(cancel: Cancel, message: RedisMessage) -> None:
-            self._cancellations.hear(cancel)
+            self.cancellations.hear(cancel)
 
         self._hear(CONTROL, taking(Cancel, hear))
 

@@ -24,10 +24,10 @@ class Cancellations:
 
     def hear(self, cancel: Cancel) -> None:
         """Stop the request, or leave it be when it comes."""
-        self._left[cancel.reply_to] = None
+        self._left[cancel.subject] = None
         if len(self._left) > _REMEMBERED:
             self._left.popitem(last=False)
-        task = self._running.get(cancel.reply_to)
+        task = self._running.get(cancel.subject)
         if task is not None:
             task.cancel()
 
@@ -35,6 +35,10 @@ class Cancellations:
         """Raise Cancelled if nobody waits there any more."""
         if reply_to in self._left:
             raise Cancelled
+
+    def keeps(self, subject: str) -> bool:
+        """Whether it is worked on here."""
+        return subject in self._running
 
     async def keep(self, reply_to: str, work: Awaitable[ResultT]) -> ResultT:
         """What `work` gives, for as long as its caller waits. Raises Cancelled when it doesn't."""

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from contracts.errors import Unavailable
 from services.runtime.broker import Broker
 from services.runtime.connection import redis_errors
+from services.runtime.jobs import Jobs
 from services.runtime.queues import Queues
 
 
@@ -35,7 +36,7 @@ def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
     return [("/health/live", live), ("/health/ready", ready)]
 
 
-def metrics_route(broker: Broker, queues: Queues) -> tuple[str, ASGIApp]:
+def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGIApp]:
     """`/metrics`, for Prometheus."""
 
     @get(include_in_schema=False)
@@ -43,6 +44,7 @@ def metrics_route(broker: Broker, queues: Queues) -> tuple[str, ASGIApp]:
         with suppress(Unavailable):
             async with redis_errors():
                 broker.metrics.show_queues(await queues.look())
+                broker.metrics.show_jobs(await jobs.outlook())
         return AsgiResponse(broker.metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
 
     return "/metrics", metrics

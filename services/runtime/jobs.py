@@ -1,172 +1,276 @@
-"""Job records and their allowed transitions. Owns the records' keys and the Lua that writes them.
+"""Job records and their allowed transitions. Owns the jobs' keys; jobs.lua is what writes them.
 
-A record and the event that tells of it change together, in one script, so that nobody hears of a
-state that is not written or misses one that is.
+A record, the event that tells of it, and its place in a line change together, in one script, so
+that nobody hears of a state that is not written, misses one that is, or loses a job between two.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import cast
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any
 from uuid import uuid4
 
-from faststream.redis.message import DATA_KEY
+from faststream.redis.message import bDATA_KEY
 from redis.asyncio import Redis
 
-from contracts.errors import Failure
+from contracts.control import CONTROL, Cancel
+from contracts.errors import PASSING, Conflict, Failure, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob
-from contracts.jobs import EVENTS, JOBS, Job, JobEvent, JobRequest, JobResult, JobState
+from contracts.jobs import (
+    DEAD,
+    EVENTS,
+    JOBS,
+    OPEN_STATES,
+    DeadLetter,
+    Job,
+    JobEvent,
+    JobRequest,
+    JobResult,
+    JobState,
+    Webhook,
+)
 from contracts.operations import Pipeline
-from services.runtime.envelope import envelope
+from services.runtime.envelope import Envelope, envelope
+from services.runtime.outlook import Outlook
+from services.runtime.presence import responders_key, rooms_key
+from services.runtime.records import (
+    changing,
+    event_from,
+    event_of,
+    events_of,
+    flat,
+    job_from,
+    lasting,
+    name_of,
+)
 from services.runtime.settings import RuntimeSettings
 
-_EVENTS_KEPT = 10_000
+_SCRIPT = files("services.runtime").joinpath("jobs.lua").read_text()
+_KEYS = [JOBS, EVENTS, DEAD, responders_key(JOBS), rooms_key(JOBS)]
 
-# KEYS: record, jobs, events. ARGV: life, event, request, events kept, data key, field, value, ...
-_SUBMIT = """
-redis.call('HSET', KEYS[1], unpack(ARGV, 6))
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-redis.call('XADD', KEYS[2], '*', ARGV[5], ARGV[3])
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', ARGV[5], ARGV[2])
-"""
 
-# KEYS: record, events. ARGV: state and last change that the writer believes in, life, event,
-# events kept, data key, field, value, ... Whoever has seen an older record can't write.
-_CHANGE = """
-local was = redis.call('HMGET', KEYS[1], 'state', 'updated_at')
-if was[1] ~= ARGV[1] or was[2] ~= ARGV[2] then
-  return 0
-end
-redis.call('HSET', KEYS[1], unpack(ARGV, 7))
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', ARGV[6], ARGV[4])
-return 1
-"""
+@dataclass(frozen=True)
+class Key:
+    """An idempotency key: its name in its scope, and what the request was that it stands for."""
+
+    name: str
+    fingerprint: str
 
 
 class Jobs:
     """The jobs of the suite."""
 
     def __init__(self, redis: Redis, settings: RuntimeSettings) -> None:
-        self._redis = redis
+        self._redis: Any = redis  # the types of its answers are unions over every protocol
         self._settings = settings
+        self._script = redis.register_script(_SCRIPT)
 
-    async def submit(self, source: Blob, variants: tuple[Pipeline, ...]) -> Job:
-        """Accept a job: from here on it is in Redis, and some worker will do it."""
+    async def submit(
+        self,
+        source: Blob,
+        variants: tuple[Pipeline, ...],
+        *,
+        submitter: str,
+        webhook: Webhook | None = None,
+        key: Key | None = None,
+    ) -> Job:
+        """Accept a job: from here on it is in Redis, and some worker will do it.
+
+        With a key that was used for the same request before: the job that this made. Raises
+        KeyReused if it was another request, Overloaded past the limits of count and age.
+        """
         now = datetime.now(UTC)
         request = JobRequest(id=uuid4().hex, source=source, variants=variants)
-        job = Job(**dict(request), state=JobState.QUEUED, created_at=now, updated_at=now)
-        fields = {"request": request.model_dump_json(), "created_at": now.isoformat()}
-        await self._redis.register_script(_SUBMIT)(
-            keys=[_name(job.id), JOBS, EVENTS],
-            args=[
-                self._settings.job_ttl,
-                await envelope(event_of(job), job.id),
-                await envelope(request, job.id),
-                _EVENTS_KEPT,
-                DATA_KEY,
-                *_flat({**fields, **_changing(job)}),
-            ],
+        job = Job(
+            **dict(request),
+            state=JobState.QUEUED,
+            submitter=submitter,
+            created_at=now,
+            updated_at=now,
+            webhook=webhook,
         )
-        return job
+        fields = {**lasting(job), "request": await envelope(request, job.id)}
+        what, said = await self._run(
+            "submit",
+            *(job.id, submitter),
+            *(self._settings.max_queue, int(self._settings.max_queue_age * 1000)),
+            f"darkroom:idempotency:{key.name}" if key else "",
+            *(key.fingerprint if key else "", self._settings.idempotency_ttl),
+            await envelope(event_of(job), job.id),
+            *flat({**fields, **changing(job)}),
+        )
+        match what:
+            case b"new":
+                return job.model_copy(update={"event": said.decode()})
+            case b"known":
+                return await self.find(said.decode())
+            case b"reused":
+                raise KeyReused("This idempotency key was used for another request.")
+        wait = (await self.outlook()).wait
+        raise Overloaded("Too many jobs wait already, or for too long.", retry_after=wait)
+
+    async def events(self, job_id: str, after: str) -> list[JobEvent]:
+        """What was told of a job after an event, in order."""
+        entries = await self._redis.xrange(events_of(job_id), min=f"({after}")
+        return [event_from(entry, fields) for entry, fields in entries]
 
     async def get(self, job_id: str) -> Job | None:
         """The job as it stands, or None when there is none (any more)."""
-        found = cast(dict[bytes, bytes], await self._redis.hgetall(_name(job_id)))
-        row = {name.decode(): value.decode() for name, value in found.items()}
-        if not row:
-            return None
-        request = JobRequest.model_validate_json(row["request"])
-        results = [row[name] for i in range(len(request.variants)) if (name := _result(i)) in row]
-        return Job(
-            **dict(request),
-            state=JobState(row["state"]),
-            attempts=int(row["attempts"]),
-            worker=row.get("worker") or None,
-            results=tuple(map(JobResult.model_validate_json, results)),
-            created_at=datetime.fromisoformat(row["created_at"]),
-            updated_at=datetime.fromisoformat(row["updated_at"]),
-            problem=Failure.model_validate_json(row["problem"]) if "problem" in row else None,
-        )
+        found = await self._redis.hgetall(name_of(job_id))
+        return job_from(found) if found else None
+
+    async def find(self, job_id: str) -> Job:
+        """The job as it stands. Raises NotFound."""
+        job = await self.get(job_id)
+        if job is None:
+            raise NotFound("There is no job with this id; its record may have expired.")
+        return job
+
+    async def open(self, most: int) -> list[Job]:
+        """The jobs that have not ended, those that run first, `most` at most."""
+        ids: list[bytes] = []
+        for index in ("running", "queued", "later"):
+            ids += await self._redis.zrange(f"darkroom:jobs:{index}", 0, most - 1)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in dict.fromkeys(ids[:most]):
+                pipe.hgetall(name_of(job_id.decode()))
+            return [job_from(found) for found in await pipe.execute() if found]
 
     async def start(self, job: Job, worker: str) -> Job | None:
-        """Take the job up; None when another has written meanwhile.
+        """Take the job up; None when it has changed meanwhile.
 
         What `worker` had already, and takes up again after Redis was away, is no new attempt.
         """
         attempts = job.attempts + (job.worker != worker)
-        return await self._change(job, state=JobState.RUNNING, attempts=attempts, worker=worker)
+        return await self._change(
+            job, state=JobState.RUNNING, attempts=attempts, worker=worker, token=job.token + 1
+        )
 
     async def give_back(self, job: Job) -> Job | None:
-        """Let another worker have the job, as if this one had not tried."""
-        return await self._change(
-            job, state=JobState.QUEUED, attempts=max(0, job.attempts - 1), worker=None
-        )
+        """Let another worker have the job at once, as if this one had not tried."""
+        return await self._requeue(job, "first", attempts=max(0, job.attempts - 1))
+
+    async def let_others(self, job: Job) -> Job | None:
+        """Go to the end of the line, as a job that got on; None if nobody waits there."""
+        return await self._requeue(job, "fair", attempts=0)
+
+    async def retry(self, job: Job, problem: Failure, *, delay: float) -> Job | None:
+        """Have the job tried again in `delay` seconds."""
+        due = datetime.now(UTC) + timedelta(seconds=delay)
+        where = str(int(delay * 1000))
+        return await self._requeue(job, where, problem=problem, not_before=due)
 
     async def add_result(self, job: Job, result: JobResult) -> Job | None:
-        """Note that one more variant is done; the job gets on, so its attempts count anew."""
-        return await self._change(job, results=(*job.results, result), attempts=1)
+        """Note that one more variant is done; with the last one the job ends.
 
-    async def succeed(self, job: Job) -> Job | None:
-        """End the job; it has at least one result."""
-        return await self._change(job, state=JobState.SUCCEEDED)
+        It gets on, so its attempts count anew. One without any result has failed, and is a dead
+        letter if what it failed of might pass.
+        """
+        results = (*job.results, result)
+        got_on: dict[str, Any] = {"results": results, "problem": None}
+        if len(results) < len(job.variants):
+            return await self._change(job, **got_on, attempts=1)
+        problems = [result.problem for result in results if result.problem is not None]
+        if len(problems) < len(results):
+            return await self._change(job, **got_on, state=JobState.SUCCEEDED)
+        got_on["problem"] = next((one for one in problems if one.code in PASSING), problems[0])
+        return await self._change(job, **got_on, state=JobState.FAILED)
 
-    async def fail(self, job: Job, problem: Failure) -> Job | None:
-        """End the job without a result."""
-        return await self._change(job, state=JobState.FAILED, problem=problem)
+    async def cancel(self, job_id: str) -> Job:
+        """End a job that is open. Raises NotFound, and Conflict for one that has ended."""
+        while True:
+            job = await self.find(job_id)
+            if job.state is JobState.CANCELLED:
+                return job
+            if job.state not in OPEN_STATES:
+                raise Conflict(f"The job has {job.state} already.")
+            if cancelled := await self._change(job, state=JobState.CANCELLED):
+                # A worker that misses this finishes for nothing: it can't write any more.
+                stop = await envelope(Cancel(subject=job_id), job_id)
+                await self._redis.publish(CONTROL, stop)
+                return cancelled
 
-    async def _change(self, job: Job, **update: object) -> Job | None:
-        changed = job.model_copy(update={**update, "updated_at": datetime.now(UTC)})
-        fields = _changing(changed)
-        if len(changed.results) > len(job.results):
-            last = len(changed.results) - 1
-            fields[_result(last)] = changed.results[last].model_dump_json()
-        written = await self._redis.register_script(_CHANGE)(
-            keys=[_name(job.id), EVENTS],
-            args=[
-                job.state.value,
-                job.updated_at.isoformat(),
-                self._settings.job_ttl,
-                await envelope(event_of(changed), job.id),
-                _EVENTS_KEPT,
-                DATA_KEY,
-                *_flat(fields),
-            ],
+    async def dead_letters(self, most: int) -> list[DeadLetter]:
+        """The jobs that were given up, the latest first."""
+        entries = await self._redis.xrevrange(DEAD, count=most)
+        bodies = [Envelope.parse(fields[bDATA_KEY])[0] for _, fields in entries]
+        return [DeadLetter.model_validate_json(body) for body in bodies]
+
+    async def requeue(self, job_id: str) -> Job:
+        """Bring a dead letter back, as if it had never been tried.
+
+        Raises NotFound where there is none, or no record of its job any more.
+        """
+        job = await self.find(job_id)
+        anew = job.model_copy(
+            update={
+                **{"state": JobState.QUEUED, "results": (), "attempts": 0, "worker": None},
+                **{"problem": None, "updated_at": datetime.now(UTC)},
+            }
         )
-        return changed if written else None
+        event = await envelope(event_of(anew), job.id)
+        entry = await self._run("requeue", job.id, event, *flat(changing(anew)))
+        if not entry:
+            raise NotFound("No dead letter has this id; it may have been brought back already.")
+        return anew.model_copy(update={"event": entry.decode()})
 
+    async def outlook(self) -> Outlook:
+        """What is before a job that is accepted now."""
+        queued, running, later, age, ended = await self._run("outlook")
+        return Outlook(queued, running, later, age / 1000, ended / 60)
 
-def event_of(job: Job) -> JobEvent:
-    """What there is to tell of a job as it stands."""
-    return JobEvent(
-        job=job.id,
-        state=job.state,
-        done=len(job.results),
-        total=len(job.variants),
-        at=job.updated_at,
-        problem=job.problem,
-    )
+    async def keep_house(self, process: str, *, life: float) -> bool:
+        """Line up the retries that are due; False if another process keeps house.
 
+        Who does it keeps it for `life` seconds after the last time.
+        """
+        return bool(await self._run("keep_house", process, int(life * 1000)))
 
-def _name(job_id: str) -> str:
-    return f"darkroom:job:{job_id}"
+    async def adopt_orphans(self, *, age: float) -> list[Job]:
+        """Line up again the open jobs that had lost their place `age` seconds ago."""
+        adopted = []
+        for job_id in await self._run("orphans", int(age * 1000), 100):
+            job = await self.get(job_id.decode())
+            if job is not None and (queued := await self._requeue(job, "first")):
+                adopted.append(queued)
+        return adopted
 
+    async def trim(self) -> None:
+        """Forget the events and dead letters that are older than a job's record can be."""
+        seconds, _ = await self._redis.time()
+        oldest = f"{(seconds - 2 * self._settings.job_ttl) * 1000}-0"
+        for stream in (EVENTS, DEAD):
+            await self._redis.xtrim(stream, minid=oldest, approximate=True)
 
-def _result(index: int) -> str:
-    return f"result:{index}"
+    async def _requeue(self, job: Job, where: str, **update: object) -> Job | None:
+        return await self._change(job, where, state=JobState.QUEUED, worker=None, **update)
 
+    async def _change(self, job: Job, where: str = "last", **update: object) -> Job | None:
+        """The job as it stands then; None for who has lost it."""
+        update = {"not_before": None, **update, "updated_at": datetime.now(UTC)}
+        changed = job.model_copy(update=update)
+        fields = changing(changed, since=job)
+        done = await self._run(
+            "change",
+            *(job.id, job.state, job.token, changed.state, where, self._settings.job_ttl),
+            await envelope(event_of(changed), job.id),
+            await self._dead_letter(changed),
+            *flat(fields),
+        )
+        return changed.model_copy(update={"event": done.decode()}) if done else None
 
-def _changing(job: Job) -> dict[str, str]:
-    """The fields of a record that change with its state."""
-    fields = {
-        "state": job.state.value,
-        "attempts": str(job.attempts),
-        "worker": job.worker or "",
-        "updated_at": job.updated_at.isoformat(),
-    }
-    if job.problem is not None:
-        fields["problem"] = job.problem.model_dump_json()
-    return fields
+    async def _dead_letter(self, job: Job) -> bytes:
+        problem = job.problem
+        if job.state is not JobState.FAILED or problem is None or problem.code not in PASSING:
+            return b""
+        letter = DeadLetter(
+            job=job.id,
+            problem=problem,
+            attempts=job.attempts,
+            at=job.updated_at,
+            request=JobRequest(id=job.id, source=job.source, variants=job.variants),
+        )
+        return await envelope(letter, job.id)
 
-
-def _flat(fields: Mapping[str, str]) -> list[str]:
-    return [part for pair in fields.items() for part in pair]
+    async def _run(self, *args: Any) -> Any:
+        return await self._script(keys=_KEYS, args=args)

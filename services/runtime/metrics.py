@@ -11,6 +11,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from services.runtime.outlook import Outlook
 from services.runtime.queues import Queue
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -37,6 +38,12 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.webhooks = Counter(
+            "darkroom_webhooks",
+            "Tries to tell of a job's end, by outcome.",
+            ["outcome"],
+            registry=self.registry,
+        )
 
         self._waiting = Gauge(
             "darkroom_queue_waiting",
@@ -49,6 +56,21 @@ class Metrics:
             "How long the first of them has been there.",
             ["address"],
             registry=self.registry,
+        )
+
+        self._jobs = Gauge(
+            "darkroom_jobs",
+            "Jobs that are queued, that run, that wait to be tried again (later).",
+            ["state"],
+            registry=self.registry,
+        )
+        self._jobs_age = Gauge(
+            "darkroom_jobs_age_seconds",
+            "How long the first job in line has waited.",
+            registry=self.registry,
+        )
+        self._jobs_rate = Gauge(
+            "darkroom_jobs_rate", "Jobs a second that ended.", registry=self.registry
         )
 
     def observe_call(
@@ -66,6 +88,13 @@ class Metrics:
         for address, queue in queues.items():
             self._waiting.labels(address).set(queue.waiting)
             self._age.labels(address).set(queue.age)
+
+    def show_jobs(self, jobs: Outlook) -> None:
+        """Take in how the jobs are."""
+        for state in ("queued", "running", "later"):
+            self._jobs.labels(state).set(getattr(jobs, state))
+        self._jobs_age.set(jobs.age)
+        self._jobs_rate.set(jobs.rate)
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Show what `value()` is at the moment when somebody looks."""

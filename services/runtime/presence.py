@@ -81,6 +81,10 @@ class Workers:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
+    async def alive(self, address: str) -> set[str]:
+        """The names of those that serve `address` now."""
+        return await alive(self._redis, address)
+
     async def reports(self, address: str) -> dict[str, Report]:
         """What each living worker that serves `address` last said of itself, by name."""
         names = sorted(await alive(self._redis, address))

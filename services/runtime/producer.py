@@ -137,7 +137,7 @@ class InboxProducer(RedisFastProducer):
             await asyncio.wait([reply], timeout=max(0.0, deadline - time.monotonic()))
         except asyncio.CancelledError:
             # At its own deadline a worker stops by itself, but nobody can know whose this was.
-            self._outbox.publish_soon(Cancel(reply_to=reply_to), channel=CONTROL)
+            self._outbox.publish_soon(Cancel(subject=reply_to), channel=CONTROL)
             raise
         if not reply.done():
             raise DeadlineExceeded(f"No answer within {timeout:g} s.")

@@ -20,4 +20,7 @@ class RuntimeSettings(BaseSettings):
     image_ttl: PositiveInt = 24 * 3600  # seconds an uploaded image lives
     rendition_ttl: PositiveInt = 3600  # seconds a result lives after its last use
     job_ttl: PositiveInt = 24 * 3600  # seconds a job's record and results live after its end
+    max_queue: PositiveInt = 10_000  # jobs that may wait; past it they are refused
+    max_queue_age: PositiveFloat = 3600.0  # seconds the first may have waited; past it, too
+    idempotency_ttl: PositiveInt = 24 * 3600  # seconds an idempotency key is kept
     log_level: str = "INFO"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import structlog
-from faststream.redis import StreamSub
+from faststream.redis import RedisMessage, StreamSub
 from faststream.redis.message import DefaultStreamMessage
 from faststream.redis.subscriber.usecases import LogicSubscriber, StreamSubscriber
 from redis.exceptions import RedisError, ResponseError
@@ -197,6 +197,12 @@ class LastingStreamReader(_Stream):
                         type="stream", channel=name, message_ids=[entry], data=fields
                     )
                 )
+
+
+def entry_of(message: RedisMessage) -> str:
+    """The id of the stream's entry that a message came in."""
+    raw: Any = message.raw_message
+    return str(raw["message_ids"][0].decode())
 
 
 def _entries(read: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:

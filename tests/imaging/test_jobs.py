@@ -1,33 +1,46 @@
-"""The job consumer: what passes is tried again, what doesn't ends the variant with a name."""
+"""The job consumer: what may pass is tried again, what can't ends the variant by its name."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
-from contracts.errors import Code
-from contracts.imaging import Blob
-from contracts.jobs import Job, JobRequest, JobState
+from contracts.control import Cancel
+from contracts.errors import Code, DeadlineExceeded, ImageUnreadable, WorkerCrashed
+from contracts.imaging import Blob, Rendered
+from contracts.jobs import JOBS, Job, JobRequest, JobState
 from contracts.operations import Pipeline
-from services.imaging.jobs import work
+from services.imaging.jobs import JobRunner
 from services.imaging.settings import ImagingSettings
+from services.runtime.cancellation import Cancellations
 from services.runtime.connection import make_redis
+from services.runtime.dropping import Cancelled
 from services.runtime.jobs import Jobs
+from services.runtime.presence import Workers, responders_key
 from tests.processes import valkey
 
 BLOB = Blob(key="0" * 64, media_type="image/jpeg", bytes=1)
+DONE = Rendered(blob=BLOB, width=1, height=1, decode_ms=0, operations_ms=0, encode_ms=0)
 
 
-class Breaking:
-    """An executor in which everything raises the same."""
+class Script:
+    """An executor in which each render comes out as it is told here."""
 
-    def __init__(self, exc: Exception) -> None:
-        self._exc = exc
+    def __init__(self, *outcomes: Exception | Callable[[], Any] | None) -> None:
+        self._outcomes = list(outcomes)
+        self.runs = 0
 
-    async def run(self, *args: object, timeout: float) -> None:
-        raise self._exc
+    async def run_later(self, *args: object, timeout: float) -> tuple[Rendered, None]:
+        self.runs += 1
+        outcome = self._outcomes.pop(0) if self._outcomes else None
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is not None:
+            await outcome()
+        return DONE, None
 
 
 @pytest.fixture(scope="module")
@@ -37,36 +50,160 @@ def redis_url() -> Iterator[str]:
         yield str(running.connection_url)
 
 
+class Bench:
+    """A worker, by its parts."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.settings = ImagingSettings(redis_url=redis_url, retry_base=0.01)
+        self.redis = make_redis(self.settings)
+        self.jobs = Jobs(self.redis, self.settings)
+        self.cancellations = Cancellations()
+
+    def runner(self, executor: Script, name: str = "a-worker") -> JobRunner:
+        workers = Workers(self.redis)
+        parts: Any = (self.cancellations, executor, self.settings)
+        return JobRunner(name, self.jobs, workers, *parts)
+
+    async def submitted(self, variants: int = 1) -> Job:
+        return await self.jobs.submit(BLOB, (Pipeline(),) * variants, submitter="me")
+
+    async def run(self, job: Job, executor: Script, name: str = "a-worker") -> Job:
+        """The job after one go at it."""
+        message: Any = None
+        await self.runner(executor, name).run(request_of(job), message)
+        return await self.jobs.find(job.id)
+
+
+def request_of(job: Job) -> JobRequest:
+    return JobRequest(id=job.id, source=job.source, variants=job.variants)
+
+
 @pytest.fixture
-async def jobs(redis_url: str) -> AsyncIterator[Jobs]:
-    redis = make_redis(settings := ImagingSettings(redis_url=redis_url))
-    yield Jobs(redis, settings)
-    await redis.connection_pool.disconnect()
+async def bench(redis_url: str) -> AsyncIterator[Bench]:
+    bench = Bench(redis_url)
+    await bench.redis.flushall()
+    yield bench
+    await bench.redis.connection_pool.disconnect()
 
 
-async def worked_off(jobs: Jobs, exc: Exception) -> Job:
-    job = await jobs.submit(BLOB, (Pipeline(),))
-    request = JobRequest(id=job.id, source=BLOB, variants=job.variants)
-    parts: Any = {"executor": Breaking(exc), "settings": ImagingSettings()}
-    message: Any = None
-    try:
-        await work(request, message, worker_name="a-worker", jobs=jobs, **parts)
-    finally:
-        found = await jobs.get(job.id)
-    assert found is not None
-    return found
-
-
-async def test_a_bug_ends_the_job_by_its_name_and_is_logged_once(jobs: Jobs) -> None:
+async def test_a_bug_ends_the_job_by_its_name_and_is_logged_once(bench: Bench) -> None:
     with capture_logs() as logs:
-        job = await worked_off(jobs, ZeroDivisionError())
+        job = await bench.run(await bench.submitted(), Script(ZeroDivisionError()))
     assert job.state is JobState.FAILED
     assert job.problem is not None
     assert job.problem.code is Code.INTERNAL
     (line,) = [line for line in logs if "exc_info" in line]
     assert isinstance(line["exc_info"], ZeroDivisionError)
+    assert await bench.jobs.dead_letters(10) == []
 
 
-async def test_a_redis_that_is_away_leaves_the_job_to_be_taken_up_again(jobs: Jobs) -> None:
+async def test_a_redis_that_is_away_leaves_the_job_to_be_taken_up_again(bench: Bench) -> None:
+    job = await bench.submitted()
     with pytest.raises(RedisConnectionError):
-        await worked_off(jobs, RedisConnectionError("away"))
+        await bench.run(job, Script(RedisConnectionError("away")))
+    again = await bench.run(job, Script())
+    assert (again.state, again.attempts) == (JobState.SUCCEEDED, 1), "which is no new attempt"
+
+
+@pytest.mark.parametrize("passing", [WorkerCrashed("died"), DeadlineExceeded("late")])
+async def test_what_may_pass_is_tried_again_until_the_limit(
+    bench: Bench, passing: Exception
+) -> None:
+    job = await bench.submitted()
+    for attempt in (1, 2):
+        job = await bench.run(job, Script(passing))
+        assert (job.state, job.attempts) == (JobState.QUEUED, attempt)
+        assert job.problem is not None
+        assert job.not_before is not None
+    job = await bench.run(job, Script(passing))
+    assert job.state is JobState.FAILED
+    (letter,) = await bench.jobs.dead_letters(10)
+    assert (letter.job, letter.attempts) == (job.id, 3)
+
+
+async def test_a_bad_image_is_not_tried_again(bench: Bench) -> None:
+    script = Script(ImageUnreadable("torn"))
+    job = await bench.run(await bench.submitted(variants=5), script)
+    assert job.state is JobState.FAILED
+    assert len(job.results) == 5
+    assert script.runs == 1, "it is as bad for every variant"
+
+
+async def test_the_others_are_done_beside_a_variant_that_is_given_up(bench: Bench) -> None:
+    job = await bench.submitted(variants=3)
+    died = WorkerCrashed("died")
+    job = await bench.run(job, Script(None, died))
+    assert (len(job.results), job.attempts) == (1, 1)
+    job = await bench.run(job, Script(died))
+    script = Script(died)
+    job = await bench.run(job, script)
+    assert job.state is JobState.SUCCEEDED
+    assert [result.problem is None for result in job.results] == [True, False, True]
+    assert script.runs == 2, "what was done before is not done again"
+
+
+async def test_a_job_whose_workers_die_is_given_up(bench: Bench) -> None:
+    job = await bench.submitted()
+    for number in range(3):
+        taken = await bench.jobs.start(await bench.jobs.find(job.id), f"dead-{number}")
+        assert taken is not None
+    job = await bench.run(job, script := Script())
+    assert (job.state, script.runs) == (JobState.FAILED, 0)
+    (letter,) = await bench.jobs.dead_letters(10)
+    assert letter.problem.detail == "Given up: 3 workers died of it."
+
+
+async def test_an_entry_too_many_leaves_the_job_to_the_worker_that_has_it(bench: Bench) -> None:
+    job = await bench.submitted()
+    running = await bench.jobs.start(job, "living")
+    await bench.redis.zadd(responders_key(JOBS), {"living": 10**15})
+    assert await bench.run(job, script := Script()) == running
+    assert script.runs == 0
+
+
+async def test_a_long_job_lets_the_next_in_line_have_its_turn(bench: Bench) -> None:
+    long = await bench.submitted(variants=20)
+    for _ in range(10):
+        await bench.jobs.submit(BLOB, (Pipeline(),), submitter="other")
+    job = await bench.run(long, script := Script())
+    assert (job.state, len(job.results), script.runs) == (JobState.QUEUED, 8, 8)
+
+
+async def test_a_running_job_that_is_cancelled_is_stopped(bench: Bench) -> None:
+    begun, stopped = asyncio.Event(), asyncio.Event()
+
+    async def forever() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    job = await bench.submitted()
+    message: Any = None
+    runner = bench.runner(Script(forever))
+    running = asyncio.create_task(runner.run(request_of(job), message))
+    await asyncio.wait_for(begun.wait(), 5)
+    await bench.jobs.cancel(job.id)
+    bench.cancellations.hear(Cancel(subject=job.id))
+    with pytest.raises(Cancelled):
+        await asyncio.wait_for(running, 5)
+    assert stopped.is_set()
+    assert (await bench.jobs.find(job.id)).state is JobState.CANCELLED
+
+
+async def test_a_worker_that_stops_gives_its_job_back(bench: Bench) -> None:
+    begun = asyncio.Event()
+
+    async def forever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    job = await bench.submitted()
+    message: Any = None
+    running = asyncio.create_task(bench.runner(Script(forever)).run(request_of(job), message))
+    await asyncio.wait_for(begun.wait(), 5)
+    running.cancel()
+    await asyncio.wait([running], timeout=5)
+    back = await bench.jobs.find(job.id)
+    assert (back.state, back.attempts, back.worker) == (JobState.QUEUED, 0, None)

@@ -1,0 +1,69 @@
+"""One reader of job events: what it watches, and what it has not been sent yet."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Sequence
+
+from contracts.jobs import JobEvent
+
+Place = tuple[int, int]
+
+START: Place = (0, 0)
+
+
+class Watcher:
+    """Gets each event of each job that it watches once, in order, or is told that it is too slow.
+
+    Events are told apart by their ids, which are their places in Redis's stream.
+    """
+
+    def __init__(self, backlog: int) -> None:
+        self.too_slow = asyncio.Event()
+        self._backlog = backlog
+        self._events: asyncio.Queue[JobEvent] = asyncio.Queue(backlog)
+        self._room = asyncio.Event()
+        self._told: defaultdict[str, Place] = defaultdict(lambda: START)
+        self._held: dict[str, list[JobEvent]] = {}
+
+    def tell(self, event: JobEvent) -> None:
+        """Queue an event if it is news, or give the reader up."""
+        held = self._held.get(event.job)
+        if held is not None:
+            held.append(event)
+        elif place_of(event.id) > self._told[event.job]:
+            self._told[event.job] = place_of(event.id)
+            if self._events.full():
+                self.too_slow.set()
+            else:
+                self._events.put_nowait(event)
+        if held is not None and len(held) > self._backlog:
+            self.too_slow.set()
+
+    async def catch_up(self, job: str, events: Awaitable[Sequence[JobEvent]]) -> None:
+        """Queue what has been told of a job before, and then what is told while that is read."""
+        held = self._held.setdefault(job, [])
+        try:
+            for event in await events:
+                while self._events.full():
+                    self._room.clear()
+                    await self._room.wait()
+                self._told[job] = max(self._told[job], place_of(event.id))
+                self._events.put_nowait(event)
+        finally:
+            del self._held[job]
+        for event in held:
+            self.tell(event)
+
+    async def next(self) -> JobEvent:
+        """What is to be sent next."""
+        event = await self._events.get()
+        self._room.set()
+        return event
+
+
+def place_of(event_id: str | None) -> Place:
+    """Where an event is among all; before every other for one that nobody published."""
+    if event_id is None:
+        return START
+    milliseconds, number = event_id.split("-")
+    return int(milliseconds), int(number)
