@@ -1,29 +1,19 @@
 """What a job gave: where each variant's image is, or why there is none."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
 from contracts.errors import NotFound
-from contracts.jobs import MAX_VARIANTS, OPEN_STATES, Job
+from contracts.jobs import MAX_VARIANTS, OPEN_STATES
 from contracts.message import Message
 from services.gateway.acceptance import JobIdHere, json_response, pending
 from services.gateway.dependencies import Here
+from services.gateway.links import ResultLink, links
 from services.gateway.openapi import IMAGE_ANSWER, PROBLEMS
 from services.gateway.renditions import IMMUTABLE, resource_response
 
 router = APIRouter(tags=["later"], responses=PROBLEMS)
-
-
-class ResultLink(Message):
-    """One variant's outcome: where the image is, or why there is none."""
-
-    href: str | None = None
-    media_type: str | None = None
-    bytes: int | None = None
-    width: int | None = None
-    height: int | None = None
-    problem: dict[Literal["code", "detail"], str] | None = None
 
 
 class Results(Message):
@@ -62,24 +52,3 @@ async def result(
         raise outcome.problem.error()
     assert outcome.blob is not None
     return await resource_response(request, here.renditions, outcome.blob, IMMUTABLE)
-
-
-def links(job: Job) -> tuple[ResultLink, ...]:
-    """The outcomes so far, in the order of the variants."""
-    links = []
-    for index, outcome in enumerate(job.results):
-        if outcome.blob is None:
-            failure = outcome.problem
-            assert failure is not None
-            links.append(ResultLink(problem={"code": failure.code, "detail": failure.detail}))
-        else:
-            links.append(
-                ResultLink(
-                    href=f"/v1/jobs/{job.id}/results/{index}",
-                    media_type=outcome.blob.media_type,
-                    bytes=outcome.blob.bytes,
-                    width=outcome.width,
-                    height=outcome.height,
-                )
-            )
-    return tuple(links)

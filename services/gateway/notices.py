@@ -1,0 +1,48 @@
+"""What a receiver is told of a job's end, and how it knows who told it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+from standardwebhooks import Webhook as Signer
+
+from contracts.jobs import Job
+from contracts.message import Message
+from services.gateway.links import ResultLink, links
+
+
+class EndedJob(Job):
+    """A job as `GET /v1/jobs/{id}` gives it, with links to its results."""
+
+    results: tuple[ResultLink, ...]  # type: ignore[assignment]
+
+
+class Notice(Message):
+    """The body of a webhook."""
+
+    type: Literal["job.succeeded", "job.failed", "job.cancelled"]
+    timestamp: Annotated[datetime, Field(description="When the job ended.")]
+    data: EndedJob
+
+
+def notice_of(job: Job) -> str:
+    """The body that tells of a job's end, the same each time."""
+    ended = EndedJob(**{**dict(job), "results": links(job)})
+    kind = f"job.{job.state}"
+    notice = Notice.model_validate({"type": kind, "timestamp": job.updated_at, "data": ended})
+    return notice.model_dump_json()
+
+
+def signed(signer: Signer, job: Job, body: str) -> dict[str, str]:
+    """The headers of a try that is made now, by Standard Webhooks.
+
+    The id is the same for each try, and another one if a job that was brought back ends again.
+    """
+    now = datetime.now(UTC)
+    id = f"job_{job.id}_{int(job.updated_at.timestamp() * 1000)}"
+    return {
+        "content-type": "application/json",
+        "webhook-id": id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signer.sign(id, now, body),
+    }
