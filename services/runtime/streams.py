@@ -92,7 +92,8 @@ class LastingStreamSubscriber(_Stream):
                 raise
 
     async def _get_msgs(self, *_: Any) -> None:
-        await self.room.wait()
+        if not await self._has_room():
+            return
         try:
             read = await self.wire.one(
                 *("XREADGROUP", "GROUP", self._group, self._consumer),

@@ -61,6 +61,11 @@ class Lasting(LogicSubscriber):
                     log.info("subscriber is back", **self.place())
                 lost = False
 
+    async def _has_room(self) -> bool:
+        """Whether there is room, once there is; by then this may have been stopped."""
+        await self.room.wait()
+        return self.running
+
     async def consume_one(self, msg: Any) -> None:
         """Handle a message in a task of its own."""
         task = asyncio.create_task(self.handle(msg))
@@ -92,6 +97,9 @@ class Lasting(LogicSubscriber):
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=2 * POLL)
         self.running = False
+        # What still reads or waits for room ends before its wire goes back, as nobody else may use
+        # a connection that it still has.
+        await asyncio.gather(*(end(task) for task in self.tasks))
         if self._in_hand:
             _, late = await asyncio.wait(self._in_hand, timeout=limit)
             await asyncio.gather(*(end(task) for task in late))
@@ -151,7 +159,8 @@ class LastingListSubscriber(Lasting, ListSubscriber):
         return self._list_sub
 
     async def _get_msgs(self, client: Any) -> None:
-        await self.room.wait()
+        if not await self._has_room():
+            return
         name = self._list_sub.name
         popped = await self.wire.one(
             "BLMPOP", POLL, 1, name, "LEFT", "COUNT", max(1, self.room.free)

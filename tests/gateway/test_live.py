@@ -100,6 +100,23 @@ async def test_every_state_is_pushed_in_order(lonely: Service, jobs: Jobs) -> No
         assert seen == [("running", 0), ("running", 1), ("succeeded", 2)]
 
 
+async def test_a_resume_tells_what_came_after_an_event_and_nothing_twice(
+    lonely: Service, jobs: Jobs
+) -> None:
+    job = await jobs.submit(BLOB, (Pipeline(), Pipeline()), submitter="me")
+    running = written(await jobs.start(job, "a-worker"))
+    one = written(await jobs.add_result(running, JobResult(blob=BLOB)))
+    async with live_of(lonely.url) as socket:
+        await socket.send(json.dumps({"watch": [job.id], "after": job.event}))
+        assert [(await next_event(socket))["id"] for _ in range(2)] == [running.event, one.event]
+        end = written(await jobs.add_result(one, JobResult(blob=BLOB)))
+        assert (await next_event(socket))["id"] == end.event
+    async with live_of(lonely.url) as socket:
+        await socket.send(json.dumps({"watch": [job.id], "after": end.event}))
+        await watch(socket, UNKNOWN)
+        assert (await next_event(socket))["job"] == UNKNOWN, "there is nothing more to tell"
+
+
 async def test_a_real_job_is_told_until_its_end(gateway_url: str) -> None:
     async with live_of(gateway_url) as socket:
         job = await submitted(gateway_url, PNG)

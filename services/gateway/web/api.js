@@ -33,8 +33,7 @@ function connectionLost() {
 
 /**
  * Post a photograph and give its job. XMLHttpRequest, because fetch does not tell how far an
- * upload has come. The key is the same in every try, so that
- * a gateway that keeps such keys can give the same job again; ours does not yet.
+ * upload has come. The key is the same in every try, so the gateway gives the same job again.
  */
 export function submit(file, query, { key, signal, onprogress }) {
   return new Promise((resolve, reject) => {
