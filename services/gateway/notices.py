@@ -3,12 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
+from fastapi import APIRouter, Header
 from pydantic import Field
 from standardwebhooks import Webhook as Signer
 
 from contracts.jobs import Job
 from contracts.message import Message
 from services.gateway.links import ResultLink, links
+
+documented = APIRouter(tags=["later"])
+"""What the OpenAPI document says under `webhooks`; nothing is served by it."""
 
 
 class EndedJob(Job):
@@ -46,3 +50,23 @@ def signed(signer: Signer, job: Job, body: str) -> dict[str, str]:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signer.sign(id, now, body),
     }
+
+
+@documented.post(
+    "job-ended",
+    status_code=204,
+    responses={
+        "2XX": {"description": "Heard."},
+        "410": {"description": "Nothing more is wanted at this URL."},
+        "default": {"description": "Not heard: it is told again."},
+    },
+)
+def job_ended(
+    notice: Notice,
+    webhook_id: Annotated[str, Header(description="The same for each try.")],
+    webhook_timestamp: Annotated[int, Header(description="When this try was made: Unix time.")],
+    webhook_signature: Annotated[
+        str, Header(description="`v1,` and the HMAC-SHA256 of `id.timestamp.body`, in base64.")
+    ],
+) -> None:
+    """Sent to a job's `webhook` once it has ended (https://www.standardwebhooks.com)."""

@@ -126,6 +126,7 @@ class Webhooks:
         # Its record has expired, or it was brought back and its next end will be told.
         if job is None or job.webhook is None or job.state in OPEN_STATES:
             await self._deliveries.done(delivery)
+            log.info("webhook dropped", job=delivery.job, expired=job is None)
             return
         url = job.webhook.url
         if await self._deliveries.is_disabled(url):

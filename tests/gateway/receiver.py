@@ -46,7 +46,8 @@ class Receiver:
         task.add_done_callback(self._serving.discard)
         try:
             await self._serve(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        # A task that is cancelled makes asyncio's own callback fail (CPython 3.11).
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()

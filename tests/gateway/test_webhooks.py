@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -22,6 +23,7 @@ from contracts.imaging import Blob
 from contracts.jobs import Job, JobResult, JobState, Webhook
 from contracts.operations import Pipeline
 from services.gateway.courier import Courier, Unheard
+from services.gateway.notices import documented
 from services.gateway.settings import GatewaySettings
 from services.gateway.webhooks import Webhooks
 from services.runtime.connection import make_redis
@@ -439,3 +441,16 @@ def test_the_secret_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_lease_outlasts_a_try() -> None:
     with pytest.raises(ValidationError, match="webhook_lease"):
         GatewaySettings(webhook_lease=5, webhook_timeout=5)
+
+
+def test_the_document_says_what_is_sent() -> None:
+    http = FastAPI()
+    http.webhooks.include_router(documented)
+
+    document = http.openapi()
+
+    told = document["webhooks"]["job-ended"]["post"]
+    headers = {each["name"] for each in told["parameters"] if each["required"]}
+    assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    assert "Notice" in str(told["requestBody"])
+    assert not any("422" in each or "Validation" in each for each in told["responses"])
