@@ -184,3 +184,6 @@ PASSING = frozenset(
     {Code.WORKER_CRASHED, Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.OVERLOADED}
 )
 """What may pass by itself, so that trying again makes sense."""
+
+MENDABLE = PASSING | {Code.INTERNAL}
+"""What is not the request's own fault: once it is mended, the same request does well."""

@@ -115,8 +115,10 @@ class Executor:
             raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
         except BrokenWorkerProcess as exc:
             self._replace()
-            log.warning("pool process died", work=work.__name__)
+            log.warning("pool process died")
             raise WorkerCrashed("The process that worked on this image died of it.") from exc
+        except MemoryError as exc:
+            raise WorkerCrashed("The work took more memory than its process may have.") from exc
         ended = loop.time()
         self._pace.observe(ended - started)
         return result, Done((started - arrived) * 1000, (ended - started) * 1000)

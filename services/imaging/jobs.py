@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from functools import partial
 from itertools import count
 
 import structlog
@@ -105,18 +106,19 @@ class JobRunner:
         if known is not None and known.code in BAD_SOURCE:
             return JobResult(problem=known)
         request = Render(source=job.source, pipeline=job.variants[len(job.results)])
+        more = len(job.variants) > len(job.results) + 1
         try:
-            return await self._render(request)
+            return await self._render(request, keep_source=more)
         except asyncio.CancelledError:
             # If this worker stops, the job is none the worse for it; if the job was cancelled, this
             # changes nothing.
             await self._jobs.give_back(job)
             raise
 
-    async def _render(self, request: Render) -> JobResult:
+    async def _render(self, request: Render, *, keep_source: bool) -> JobResult:
         try:
             rendered, _ = await self._executor.run_later(
-                worker.render,
+                partial(worker.render, keep_source=keep_source),
                 request,
                 self._settings,
                 self._settings.job_ttl,

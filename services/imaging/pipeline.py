@@ -20,7 +20,7 @@ from contracts.operations import (
     Rotate,
 )
 from services.imaging import codecs, operations
-from services.imaging.codecs import Draft
+from services.imaging.codecs import Decoded, Draft
 from services.imaging.geometry import Size, place
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.source import open_source
@@ -46,13 +46,27 @@ class Picture:
     encode_ms: float
 
 
-def run(data: bytes, pipeline: Pipeline, limits: Limits = DEFAULT_LIMITS) -> Picture:
+Negatives = dict[Draft, Decoded]
+"""What has been decoded of one source; pipelines that need the same of it can share it."""
+
+# As many pixels of a source are kept, all its drafts together: 64 MB in colour.
+_KEPT_PIXELS = 20_000_000
+
+
+def run(
+    data: bytes,
+    pipeline: Pipeline,
+    limits: Limits = DEFAULT_LIMITS,
+    negatives: Negatives | None = None,
+) -> Picture:
     """Render: the same bytes and pipeline give the same bytes.
 
-    Raises ImageUnreadable, ImageTooBig, UnsupportedFormat and InvalidOperation.
+    With `negatives` of the same bytes, what was decoded before is not decoded again, and what is
+    decoded now is put there. Raises ImageUnreadable, ImageTooBig, UnsupportedFormat and
+    InvalidOperation.
     """
     try:
-        return _render(data, pipeline, limits)
+        return _render(data, pipeline, limits, {} if negatives is None else negatives)
     except MemoryError as exc:
         raise ImageTooBig("The pipeline takes more memory than it may.") from exc
 
@@ -64,17 +78,16 @@ def rehearse() -> None:
         run(tiny, Pipeline(operations=(Resize(width=4),)))
 
 
-def _render(data: bytes, pipeline: Pipeline, limits: Limits) -> Picture:
+def _render(data: bytes, pipeline: Pipeline, limits: Limits, negatives: Negatives) -> Picture:
     started = time.perf_counter()
     source = open_source(data, limits)
     before, resize, after = _split(pipeline.operations)
-    decoded = codecs.decode(
-        source,
-        Draft(
-            size=_draft_size(source.size, resize) if resize else None,
-            mode="L" if _ends_gray(pipeline.operations) else None,
-        ),
+    draft = Draft(
+        size=_draft_size(source.size, resize) if resize else None,
+        mode="L" if _ends_gray(pipeline.operations) else None,
     )
+    decoded = negatives.get(draft) or codecs.decode(source, draft)
+    _keep(decoded, draft, negatives)
     image = decoded.image
     decoded_at = time.perf_counter()
 
@@ -100,6 +113,12 @@ def _render(data: bytes, pipeline: Pipeline, limits: Limits) -> Picture:
         operations_ms=(operated_at - decoded_at) * 1000,
         encode_ms=(encoded_at - operated_at) * 1000,
     )
+
+
+def _keep(decoded: Decoded, draft: Draft, negatives: Negatives) -> None:
+    kept = sum(math.prod(one.image.size) for one in negatives.values())
+    if kept + math.prod(decoded.image.size) <= _KEPT_PIXELS:
+        negatives[draft] = decoded
 
 
 def _split(

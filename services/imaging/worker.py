@@ -4,6 +4,7 @@ One image at a time, in plain code; its Redis connection is the process's own, s
 bytes pass through the service's event loop.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,18 +27,23 @@ def warm(settings: ImagingSettings) -> None:
     pipeline.rehearse()
 
 
-def render(request: Render, settings: ImagingSettings, ttl: int) -> Rendered:
+def render(
+    request: Render, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
+) -> Rendered:
     """Answer a Render with a result that lives `ttl` seconds.
 
-    One that is still there is the answer, if the request allows it.
+    One that is still there is the answer, if the request allows it. A source that is kept needs
+    neither be fetched nor decoded for the next render of it in this process.
     """
     renditions = _stores(settings).renditions
     key = request.result_key()
     if request.reuse and (kept := renditions.find(key, ttl=ttl)) is not None:
         return Rendered.model_validate_json(kept.note).model_copy(update={"reused": True})
     with _forgetting_what_is_no_image(request.source, settings):
-        data = _fetch(request.source, settings)
-        picture = pipeline.run(data, request.pipeline, _limits(settings))
+        source = _source(request.source, settings)
+        picture = pipeline.run(source.data, request.pipeline, _limits(settings), source.negatives)
+        if keep_source:
+            _kept.append(source)
     rendered = Rendered(
         blob=Blob(key=key, media_type=picture.media_type, bytes=len(picture.data)),
         width=picture.width,
@@ -70,6 +76,23 @@ def _forgetting_what_is_no_image(source: Blob, settings: ImagingSettings) -> Ite
     except (ImageUnreadable, UnsupportedFormat):
         _stores(settings).images.delete(source.key)
         raise
+
+
+@dataclass(frozen=True)
+class _Source:
+    key: str
+    data: bytes
+    negatives: pipeline.Negatives
+
+
+_kept: deque[_Source] = deque(maxlen=1)
+
+
+def _source(blob: Blob, settings: ImagingSettings) -> _Source:
+    if _kept and _kept[0].key == blob.key:
+        return _kept[0]
+    _kept.clear()
+    return _Source(blob.key, _fetch(blob, settings), {})
 
 
 def _fetch(source: Blob, settings: ImagingSettings) -> bytes:

@@ -14,7 +14,7 @@ from faststream.redis.message import bDATA_KEY
 from redis.asyncio import Redis
 
 from contracts.control import CONTROL, Cancel
-from contracts.errors import PASSING, Conflict, Failure, KeyReused, NotFound, Overloaded
+from contracts.errors import MENDABLE, Conflict, Failure, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob
 from contracts.jobs import (
     DEAD,
@@ -164,7 +164,7 @@ class Jobs:
         """Note that one more variant is done; with the last one the job ends.
 
         It gets on, so its attempts count anew. One without any result has failed, and is a dead
-        letter if what it failed of might pass.
+        letter if that was not its own fault.
         """
         results = (*job.results, result)
         got_on: dict[str, Any] = {"results": results, "problem": None}
@@ -173,7 +173,7 @@ class Jobs:
         problems = [result.problem for result in results if result.problem is not None]
         if len(problems) < len(results):
             return await self._change(job, **got_on, state=JobState.SUCCEEDED)
-        got_on["problem"] = next((one for one in problems if one.code in PASSING), problems[0])
+        got_on["problem"] = next((one for one in problems if one.code in MENDABLE), problems[0])
         return await self._change(job, **got_on, state=JobState.FAILED)
 
     async def cancel(self, job_id: str) -> Job:
@@ -261,7 +261,7 @@ class Jobs:
 
     async def _dead_letter(self, job: Job) -> bytes:
         problem = job.problem
-        if job.state is not JobState.FAILED or problem is None or problem.code not in PASSING:
+        if job.state is not JobState.FAILED or problem is None or problem.code not in MENDABLE:
             return b""
         letter = DeadLetter(
             job=job.id,

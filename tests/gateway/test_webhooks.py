@@ -288,10 +288,11 @@ async def test_a_graceful_stop_lets_what_is_in_hand_end(redis: Redis, redis_url:
 
 
 async def test_two_gateways_tell_each_end_once(redis: Redis, redis_url: str) -> None:
-    async with receiver() as hearing, telling(redis_url) as one, telling(redis_url) as other:
+    async with receiver() as hearing:
         jobs = [await ended(redis, hearing.url) for _ in range(60)]
-        await hearing.hears(60)
-        await over(redis)
+        async with telling(redis_url) as one, telling(redis_url) as other:
+            await hearing.hears(60)
+            await over(redis)
 
     told = sorted(verified(heard)["data"]["id"] for heard in hearing.heard)
     assert told == sorted(job.id for job in jobs)

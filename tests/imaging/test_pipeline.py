@@ -1,13 +1,14 @@
 """Whole pipelines: what comes out has the size, the format and the pixels that were asked for."""
 
 import io
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from contracts.errors import ImageTooBig, InvalidOperation
+from contracts.errors import ImageTooBig, InvalidOperation, ServiceError
 from contracts.operations import (
     Adjust,
     Axis,
@@ -244,3 +245,36 @@ def promised(size: Size, asked: tuple[Operation, ...]) -> Size:
             case _:
                 pass
     return size
+
+
+@given(data=st.sampled_from(SOURCES), asked=st.lists(pipelines, min_size=2, max_size=5))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_pipelines_that_share_what_is_decoded_give_the_bytes_that_they_give_alone(
+    data: bytes, asked: list[Pipeline]
+) -> None:
+    negatives: pipeline.Negatives = {}
+    for one in asked:
+        try:
+            alone = pipeline.run(data, one, SMALL).data
+        except ServiceError:
+            continue
+        assert pipeline.run(data, one, SMALL, negatives).data == alone
+
+
+def test_what_pipelines_have_in_common_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decodes = []
+    decode = codecs.decode
+
+    def counted(*args: Any) -> Any:
+        decodes.append(args)
+        return decode(*args)
+
+    monkeypatch.setattr(codecs, "decode", counted)
+    data = encoded(scenery(1200, 800), "JPEG")
+    negatives: pipeline.Negatives = {}
+    for format in Format:
+        small = Pipeline(operations=(Resize(width=100),), output=Output(format=format))
+        pipeline.run(data, small, negatives=negatives)
+    assert len(decodes) == 1
+    pipeline.run(data, Pipeline(operations=(Grayscale(),)), negatives=negatives)
+    assert len(decodes) == 2, "luma alone is another decode"
