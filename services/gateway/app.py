@@ -16,6 +16,7 @@ from services.gateway import (
     images,
     jobs,
     live,
+    notices,
     openapi,
     problems,
     render,
@@ -31,10 +32,12 @@ from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
 from services.gateway.traces import TraceMiddleware
 from services.gateway.uploads import Uploads
+from services.gateway.webhooks import Webhooks
 from services.runtime.asyncapi import SuiteSpecification
 from services.runtime.blobs import Blobs, Kind
 from services.runtime.broker import Broker
 from services.runtime.connection import make_redis
+from services.runtime.deliveries import Deliveries
 from services.runtime.documentation import documentation_routes
 from services.runtime.garbage import settle
 from services.runtime.health import health_routes, metrics_route
@@ -66,6 +69,9 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
 
     broker.follow(EVENTS, JobEvent, tell)
 
+    deliveries = Deliveries(redis, lease=settings.webhook_lease)
+    webhooks = Webhooks(records, deliveries, settings, broker.metrics)
+
     async def prepare() -> None:
         configure_logging(settings.log_level)
 
@@ -74,7 +80,8 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],
-        after_startup=[settle],
+        after_startup=[webhooks.start, settle],
+        on_shutdown=[webhooks.stop],
     )
     images_kept = Blobs(redis, Kind.IMAGE)
     queues = broker.queues(METHODS, JOBS)
@@ -85,6 +92,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         renditions=Blobs(redis, Kind.RENDITION),
         jobs=records,
         live=pushes,
+        webhooks=webhooks,
         workers=Workers(redis),
         queues=queues,
         uploads=Uploads(images_kept, settings),
@@ -118,5 +126,6 @@ def create_http(collaborators: Collaborators) -> FastAPI:
     for part in (render, images, jobs, results, events, dead_letters, live, system):
         http.include_router(part.router)
     system.mount_page_files(http)
+    http.webhooks.include_router(notices.documented)
     openapi.describe_bodies(http, jobs.NewJob)
     return http

@@ -14,6 +14,7 @@ from services.gateway.prefer import Preference, parse_prefer
 from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads import Uploads
+from services.gateway.webhooks import Webhooks
 from services.runtime.blobs import Blobs
 from services.runtime.jobs import Jobs
 from services.runtime.presence import Workers
@@ -30,6 +31,7 @@ class Collaborators:
     renditions: Blobs
     jobs: Jobs
     live: Live
+    webhooks: Webhooks
     workers: Workers
     queues: Queues
     uploads: Uploads

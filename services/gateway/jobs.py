@@ -108,6 +108,8 @@ async def _asked(
     found = await here.images.find(asked.source.image, ttl=here.settings.image_ttl)
     if found is None:
         raise NotFound("There is no image with this id; it may have expired.")
+    if asked.webhook is not None:
+        here.webhooks.check(asked.webhook)
     return found.blob, asked.variants, asked.webhook
 
 

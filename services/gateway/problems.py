@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import (
@@ -121,7 +122,7 @@ def install(app: FastAPI) -> None:
                 return problem(_NOTHING_HERE.failure(), headers)
             case HTTPStatus.METHOD_NOT_ALLOWED:
                 error = MethodNotAllowed(f"{request.method} is not allowed at this address.")
-                return problem(error.failure(), {**headers, "Allow": _with_head(headers)})
+                return problem(error.failure(), {**headers, "Allow": _allowed(request)})
             case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 failure = InvalidRequest(exc.detail).failure()
                 return problem(failure, headers, status=HTTPStatus(exc.status_code))
@@ -164,7 +165,15 @@ class BugMiddleware:
             await problem(internal.failure())(scope, receive, send)
 
 
-def _with_head(headers: dict[str, str]) -> str:
-    """The methods that a route named, and HEAD where GET is."""
-    named = {method.strip() for method in headers.get("Allow", "").split(",") if method.strip()}
-    return ", ".join(sorted(named | ({"HEAD"} if "GET" in named else set())))
+def _allowed(request: Request) -> str:
+    """The methods that some route takes at the request's address, and HEAD where GET is."""
+    methods = {
+        method
+        for method in ("GET", "POST", "DELETE")
+        for route in request.app.routes
+        if not isinstance(route, Mount)
+        and route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    # What is mounted are files.
+    methods = methods or {"GET"}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
