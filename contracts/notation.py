@@ -14,7 +14,8 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.errors import InvalidOperation
-from contracts.operations import Operation, Output, Pipeline
+from contracts.operations import Operation, Pipeline
+from contracts.outputs import Output
 
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
 _MODELS = {model.model_fields["op"].default: model for model in get_args(get_args(Operation)[0])}

@@ -8,7 +8,8 @@ from starlette.requests import HTTPConnection
 
 from contracts.errors import InvalidRequest
 from contracts.notation import parse_pipeline
-from contracts.operations import Format, Pipeline
+from contracts.operations import Pipeline
+from contracts.outputs import Format
 from services.gateway.live import Live
 from services.gateway.prefer import Preference, parse_prefer
 from services.gateway.rpc import Imaging

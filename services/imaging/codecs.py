@@ -8,7 +8,7 @@ from PIL import Image
 
 from contracts.errors import ImageTooBig
 from contracts.imaging import Inspected
-from contracts.operations import Format
+from contracts.outputs import Format
 from services.imaging.colours import on_white, to_srgb
 from services.imaging.geometry import Box, Extent, Size
 from services.imaging.limits import DEFAULT_LIMITS, Limits

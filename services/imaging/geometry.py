@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self, assert_never
 
-from contracts.operations import Fit, Resize
+from contracts.shapes import Fit, Resize
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]  # left, upper, right, lower

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from contracts.errors import ImageTooBig
-from contracts.operations import MAX_SIDE
+from contracts.fields import MAX_SIDE
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,11 @@ from dataclasses import dataclass
 from PIL import Image
 
 from contracts.errors import ImageTooBig
-from contracts.operations import (
-    Blur,
-    Crop,
-    Flip,
-    Format,
-    Grayscale,
-    Operation,
-    Pipeline,
-    Resize,
-    Rotate,
-)
-from services.imaging import codecs, operations
+from contracts.looks import Blur, Grayscale
+from contracts.operations import Operation, Pipeline
+from contracts.outputs import Format
+from contracts.shapes import Crop, Flip, Resize, Rotate
+from services.imaging import codecs, operations, shapes
 from services.imaging.codecs import Decoded, Draft
 from services.imaging.geometry import Size, place
 from services.imaging.limits import DEFAULT_LIMITS, Limits
@@ -94,7 +87,7 @@ def _render(data: bytes, pipeline: Pipeline, limits: Limits, negatives: Negative
     for operation in before:
         image = operations.apply(image, operation, limits)
     if resize:
-        image = operations.resize(image, resize, decoded.extent, limits)
+        image = shapes.resize(image, resize, decoded.extent, limits)
     for operation in after:
         image = operations.apply(image, operation, limits)
     limits.check_result(*image.size)

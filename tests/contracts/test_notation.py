@@ -5,23 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import InvalidOperation
+from contracts.looks import Adjust, Blur, Grayscale, Sharpen
 from contracts.notation import parse_operation, parse_pipeline
-from contracts.operations import (
-    MAX_OPERATIONS,
-    Adjust,
-    Axis,
-    Blur,
-    Crop,
-    Fit,
-    Flip,
-    Format,
-    Grayscale,
-    Operation,
-    Output,
-    Resize,
-    Rotate,
-    Sharpen,
-)
+from contracts.operations import MAX_OPERATIONS, Operation
+from contracts.outputs import Format, Output
+from contracts.shapes import Axis, Crop, Fit, Flip, Resize, Rotate
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
-from contracts.operations import Format
+from contracts.outputs import Format
 from services.imaging import codecs
 from services.imaging.limits import Limits
 from services.imaging.source import open_source

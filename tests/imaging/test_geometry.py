@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.operations import Fit, Resize
+from contracts.shapes import Fit, Resize
 from services.imaging.geometry import Size, place
 from services.imaging.operations import apply
 from tests.imaging.pictures import UPRIGHT, corners, quadrants

@@ -4,19 +4,9 @@ import pytest
 from PIL import Image, ImageChops
 
 from contracts.errors import ImageTooBig, InvalidOperation
-from contracts.operations import (
-    Adjust,
-    Axis,
-    Blur,
-    Crop,
-    Fit,
-    Flip,
-    Grayscale,
-    Operation,
-    Resize,
-    Rotate,
-    Sharpen,
-)
+from contracts.looks import Adjust, Blur, Grayscale, Sharpen
+from contracts.operations import Operation
+from contracts.shapes import Axis, Crop, Fit, Flip, Resize, Rotate
 from services.imaging.limits import Limits
 from services.imaging.operations import apply
 from services.imaging.resample import resample

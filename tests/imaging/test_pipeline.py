@@ -9,22 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from contracts.errors import ImageTooBig, InvalidOperation, ServiceError
-from contracts.operations import (
-    Adjust,
-    Axis,
-    Blur,
-    Crop,
-    Fit,
-    Flip,
-    Format,
-    Grayscale,
-    Operation,
-    Output,
-    Pipeline,
-    Resize,
-    Rotate,
-    Sharpen,
-)
+from contracts.looks import Adjust, Blur, Grayscale, Sharpen
+from contracts.operations import Operation, Pipeline
+from contracts.outputs import Format, Output
+from contracts.shapes import Axis, Crop, Fit, Flip, Resize, Rotate
 from services.imaging import codecs, operations, pipeline
 from services.imaging.geometry import Size, place
 from services.imaging.limits import Limits
