@@ -77,7 +77,7 @@ _BESIDE = (
         "Every change of every job, for every gateway process; trimmed.",
     ),
     _Beside(
-        "dead", DEAD, Transport.STREAM, DeadLetter, ["imaging"], ["gateway"], None,
+        "dead", DEAD, Transport.STREAM, DeadLetter, ["imaging"], [], None,
         "Jobs that were given up, and why. `POST /v1/dead-letters/{id}/requeue` brings one back; "
         "trimmed.",
     ),

@@ -13,7 +13,8 @@ from contracts.message import Message
 def messages(of: type[Message] = Message) -> list[type[Message]]:
     """Every message of the contracts, found and not listed."""
     found = [kind for child in of.__subclasses__() for kind in (child, *messages(child))]
-    return [kind for kind in found if kind.__module__.startswith("contracts.")]
+    # One without a field is a family of others.
+    return [one for one in found if one.__module__.startswith("contracts.") and one.model_fields]
 
 
 for module in pkgutil.iter_modules(contracts.__path__):
