@@ -6,14 +6,11 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from contracts import examples
+from contracts.fields import BlobKey as BlobKey
 from contracts.message import Message
 from contracts.methods import Method
 from contracts.operations import Pipeline
 
-BlobKey = Annotated[
-    str,
-    Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, in hex, of what the blob stands for."),
-]
 MediaType = Annotated[
     str, Field(max_length=100, pattern=r"^[\w.+-]+/[\w.+-]+$", description="As in Content-Type.")
 ]
