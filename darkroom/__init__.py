@@ -1,1 +1,1 @@
-"""The client: a library and the command `darkroom`, which talk HTTP to a gateway and nothing else."""
+"""The client: a library and the command `darkroom`. Both talk HTTP to a gateway, nothing else."""
