@@ -327,6 +327,18 @@ async def test_removed_and_cleared_photographs_leave_the_page(page: Page) -> Non
     await expect(page.get_by_role("list", name="Your photographs").locator("li")).to_have_count(0)
 
 
+async def test_removing_a_photograph_cancels_its_job(page: Page) -> None:
+    """Nothing is heard of the job here, so it is still queued for the page."""
+    await page.route_web_socket("**/v1/live", lambda socket: None)
+    await choose(page, [photograph("house.jpg")])
+    await expect(card_of(page, "house.jpg")).to_have_attribute("data-state", "queued")
+    async with page.expect_request(
+        lambda request: request.method == "DELETE" and "/v1/jobs/" in request.url
+    ):
+        await page.get_by_role("button", name="Remove house.jpg").click()
+    await expect(card_of(page, "house.jpg")).to_have_count(0)
+
+
 async def test_the_keyboard_alone_is_enough(page: Page) -> None:
     # Listened for from the start: the browser is told so in its own time, and a chooser that
     # opens before that is never heard of.

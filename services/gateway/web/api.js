@@ -95,6 +95,11 @@ export async function fetchState(job) {
   }
 }
 
+/** Nobody wants what a job would give; if the word gets lost, it is done for nothing. */
+export function cancel(job) {
+  fetch(`/v1/jobs/${job}`, { method: "DELETE", keepalive: true }).catch(() => {});
+}
+
 export async function fetchBytes(href) {
   const response = await get(href, {});
   return new Uint8Array(await response.arrayBuffer());

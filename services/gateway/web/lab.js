@@ -1,6 +1,6 @@
 // The lab takes photographs in, sends a few at a time, and follows their jobs to the end.
 
-import { Problem, fetchResult, patiently, submit } from "/web/api.js";
+import { Problem, cancel, fetchResult, patiently, submit } from "/web/api.js";
 import { queryOf } from "/web/operations.js";
 import { State } from "/web/photograph.js";
 
@@ -30,6 +30,7 @@ export class Lab {
 
   letGo(photograph) {
     this.#waiting = this.#waiting.filter((other) => other !== photograph);
+    if (this.#byJob.has(photograph.job)) cancel(photograph.job);
     this.#forgetJob(photograph.job);
   }
 
@@ -76,9 +77,10 @@ export class Lab {
     if (state === "queued") photograph.become(State.QUEUED);
     if (state === "running") photograph.become(State.RUNNING);
     if (state === "succeeded") this.#collect(photograph);
-    if (state === "failed") {
+    if (state === "failed" || state === "cancelled") {
       this.#forgetJob(job);
-      photograph.fail(problem?.detail || "The server gave no reason.");
+      const cancelled = state === "cancelled" ? "Somebody cancelled it." : "";
+      photograph.fail(problem?.detail || cancelled || "The server gave no reason.");
     }
   }
 
