@@ -1,0 +1,65 @@
+"""Who is compared: the processes that each system is made of, and where its packages are."""
+
+from dataclasses import dataclass
+
+SLOTS = 2  # renders at once, in as many processes
+
+Command = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A system and a way in. Without `packages` it runs on those of Darkroom itself.
+
+    Commands are modules for its Python to run; they find their Valkey in REDIS_URL.
+    """
+
+    name: str
+    client: str  # a module of bench.jobs.systems
+    workers: tuple[Command, ...]
+    gateway: Command | None = None
+    packages: str | None = None
+
+
+_IMAGING = ("faststream", "run", "services.imaging.main:app", "--port", "{imaging_port}")
+_QUIET = ("--log-level", "warning", "--no-access-log")
+
+CONTENDERS = (
+    Contender("darkroom runtime", "darkroom", workers=(_IMAGING,)),
+    Contender(
+        "darkroom HTTP",
+        "gateway",
+        workers=(_IMAGING,),
+        gateway=("uvicorn", "services.gateway.main:app", "--port", "{gateway_port}", *_QUIET),
+    ),
+    Contender(
+        "taskiq",
+        "taskiq",
+        workers=(
+            (
+                *("taskiq", "worker", "bench.jobs.systems.taskiq:broker"),
+                *("--workers", str(SLOTS), "--ack-type", "when_saved"),
+                *("--max-async-tasks", "10", "--log-level", "WARNING"),
+            ),
+        ),
+        packages="jobs-taskiq",
+    ),
+    Contender(
+        "arq",
+        "arq",
+        workers=(("arq", "bench.jobs.systems.arq.WorkerSettings"),) * SLOTS,
+        packages="jobs-arq",
+    ),
+    Contender(
+        "celery",
+        "celery",
+        workers=(
+            (
+                *("celery", "-A", "bench.jobs.systems.celery", "worker", "--pool", "prefork"),
+                *("--concurrency", str(SLOTS), "--loglevel", "WARNING"),
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            ),
+        ),
+        packages="jobs-celery",
+    ),
+)

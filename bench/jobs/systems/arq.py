@@ -1,0 +1,59 @@
+"""arq: a sorted set that its workers poll; a job leaves it when its result has been written."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvloop
+from arq import create_pool  # type: ignore[import-not-found]
+from arq.connections import RedisSettings  # type: ignore[import-not-found]
+
+from bench.jobs import picture
+from bench.jobs.systems.interface import IMAGE, KEPT, POLL, RESULT
+from bench.jobs.systems.plain import Bytes
+
+SETTINGS = RedisSettings.from_dsn(os.environ["REDIS_URL"])
+
+# Its command line takes the loop that it finds.
+asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+async def render(context: Any, image: str) -> str:
+    data = await context["redis"].get(IMAGE + image)
+    await context["redis"].set(RESULT + image, picture.render(data), ex=KEPT)
+    return image
+
+
+class WorkerSettings:
+    functions = (render,)
+    redis_settings = SETTINGS
+    poll_delay = POLL  # 0.5 by default
+    keep_result = KEPT
+    log_results = False
+
+
+class Client:
+    watchers = 4
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._bytes = Bytes(pool)
+        self.store = self._bytes.store
+
+    async def submit(self, image: str) -> Any:
+        return await self._pool.enqueue_job("render", image)
+
+    async def ended(self, job: Any) -> None:
+        await job.result(poll_delay=POLL)
+
+    async def result(self, job: Any) -> bytes:
+        return await self._bytes.result(await job.result(poll_delay=POLL))
+
+
+@asynccontextmanager
+async def calling(url: str) -> AsyncIterator[Client]:
+    pool = await create_pool(SETTINGS)
+    yield Client(pool)
+    await pool.aclose()

@@ -1,0 +1,65 @@
+"""Darkroom's jobs without its gateway: submitted as it submits them, heard of as it hears."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from faststream.redis import RedisMessage
+from redis.asyncio import Redis
+
+from bench.jobs.picture import PIPELINE
+from bench.jobs.systems.ends import Ends
+from bench.jobs.systems.interface import KEPT
+from contracts.imaging import Blob
+from contracts.jobs import EVENTS, JobEvent
+from services.runtime.blobs import Blobs, Kind
+from services.runtime.broker import Broker
+from services.runtime.connection import make_redis
+from services.runtime.garbage import settle
+from services.runtime.jobs import Jobs
+from services.runtime.observability import configure_logging
+from services.runtime.settings import RuntimeSettings
+
+
+class Client:
+    watchers = 64
+
+    def __init__(self, redis: Redis, settings: RuntimeSettings, ends: Ends) -> None:
+        self._images = Blobs(redis, Kind.IMAGE)
+        self._renditions = Blobs(redis, Kind.RENDITION)
+        self._jobs = Jobs(redis, settings)
+        self._ends = ends
+
+    async def store(self, data: bytes) -> str:
+        return (await self._images.keep(data, ttl=KEPT)).blob.key
+
+    async def submit(self, image: str) -> str:
+        source = Blob(key=image, media_type="image/jpeg", bytes=0)
+        return (await self._jobs.submit(source, (PIPELINE,), submitter="bench")).id
+
+    async def ended(self, job: str) -> None:
+        await self._ends.wait(job)
+
+    async def result(self, job: str) -> bytes:
+        (result,) = (await self._jobs.find(job)).results
+        assert result.blob is not None
+        data = await self._renditions.get(result.blob.key)
+        assert data is not None
+        return data
+
+
+@asynccontextmanager
+async def calling(url: str) -> AsyncIterator[Client]:
+    settings = RuntimeSettings(redis_url=os.environ["REDIS_URL"], log_level="WARNING")
+    configure_logging(settings.log_level)
+    redis, ends = make_redis(settings), Ends()
+
+    async def hear(event: JobEvent, message: RedisMessage) -> None:
+        ends.hear(event)
+
+    broker = Broker(redis, settings)
+    broker.follow(EVENTS, JobEvent, hear)
+    await broker.start()
+    settle()
+    yield Client(redis, settings, ends)
+    await broker.stop()

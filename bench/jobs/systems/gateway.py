@@ -1,0 +1,76 @@
+"""Darkroom as its clients see it: jobs are posted, and their ends pushed over a WebSocket."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from bench.jobs.picture import PIPELINE
+from bench.jobs.systems.ends import Ends
+from bench.jobs.systems.http import Http
+from contracts.jobs import JobEvent
+from services.runtime.blobs import Blobs, Kind
+from services.runtime.connection import make_redis
+from services.runtime.settings import RuntimeSettings
+
+AT_ONCE = 1000  # jobs that one message may ask for
+
+
+class Client:
+    watchers = 64
+
+    def __init__(self, http: Http, images: Blobs, ends: Ends) -> None:
+        self._http = http
+        self._images = images
+        self._ends = ends
+        self._variants = [PIPELINE.model_dump(mode="json")]
+        self.unwatched: asyncio.Queue[str] = asyncio.Queue()
+
+    async def store(self, data: bytes) -> str:
+        # What POST /v1/images does, without its question what the image is.
+        return (await self._images.keep(data, ttl=3600)).blob.key
+
+    async def submit(self, image: str) -> str:
+        body = {"source": {"image": image}, "variants": self._variants}
+        answer = await self._http.ask("POST", "/v1/jobs", json.dumps(body).encode(), hoped=202)
+        job = str(json.loads(answer)["id"])
+        self.unwatched.put_nowait(job)
+        return job
+
+    async def ended(self, job: str) -> None:
+        await self._ends.wait(job)
+
+    async def result(self, job: str) -> bytes:
+        return await self._http.ask("GET", f"/v1/jobs/{job}/results/0", hoped=200)
+
+
+@asynccontextmanager
+async def calling(url: str) -> AsyncIterator[Client]:
+    place = urlsplit(url)
+    http, ends = Http(place.hostname or "", place.port or 0), Ends()
+    client = Client(http, Blobs(make_redis(RuntimeSettings()), Kind.IMAGE), ends)
+    async with connect(f"ws://{place.netloc}/v1/live") as socket:
+        tasks = (
+            asyncio.create_task(_watch(socket, client.unwatched)),
+            asyncio.create_task(_hear(socket, ends)),
+        )
+        yield client
+        for task in tasks:
+            task.cancel()
+
+
+async def _watch(socket: ClientConnection, jobs: asyncio.Queue[str]) -> None:
+    while True:
+        # All that have been posted meanwhile, in one message.
+        watch = [await jobs.get()]
+        while not jobs.empty() and len(watch) < AT_ONCE:
+            watch.append(jobs.get_nowait())
+        await socket.send(json.dumps({"watch": watch}))
+
+
+async def _hear(socket: ClientConnection, ends: Ends) -> None:
+    async for text in socket:
+        ends.hear(JobEvent.model_validate_json(text))

@@ -1,0 +1,61 @@
+"""taskiq over taskiq-redis: a stream, acknowledged when the result is saved."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from redis.asyncio import Redis
+from taskiq_redis import (  # type: ignore[import-not-found]
+    RedisAsyncResultBackend,
+    RedisStreamBroker,
+)
+
+from bench.jobs import picture
+from bench.jobs.systems.interface import IMAGE, KEPT, POLL, RESULT, JobFailed
+from bench.jobs.systems.plain import Bytes
+
+URL = os.environ["REDIS_URL"]
+AT_ONCE = 10  # entries read at once; 100 by default, which would leave one worker with all of them
+
+redis: Any = Redis.from_url(URL)
+# From the stream's beginning, for what was sent before a worker was there.
+broker: Any = RedisStreamBroker(
+    URL, consumer_id="0", xread_count=AT_ONCE, unacknowledged_lock_timeout=60
+).with_result_backend(RedisAsyncResultBackend(URL, result_ex_time=KEPT))
+
+
+async def render(image: str) -> str:
+    data = await redis.get(IMAGE + image)
+    await redis.set(RESULT + image, picture.render(data), ex=KEPT)
+    return image
+
+
+task: Any = broker.register_task(render, task_name="render")
+
+
+class Client:
+    watchers = 4
+
+    def __init__(self) -> None:
+        self._bytes = Bytes(redis)
+        self.store = self._bytes.store
+
+    async def submit(self, image: str) -> Any:
+        return await task.kiq(image)
+
+    async def ended(self, job: Any) -> None:
+        result = await job.wait_result(check_interval=POLL)
+        if result.is_err:
+            raise JobFailed
+
+    async def result(self, job: Any) -> bytes:
+        found = await job.get_result()
+        return await self._bytes.result(found.return_value)
+
+
+@asynccontextmanager
+async def calling(url: str) -> AsyncIterator[Client]:
+    await broker.startup()
+    yield Client()
+    await broker.shutdown()
