@@ -11,6 +11,8 @@ MAX_SIDE = 16_384
 Pixels = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Offset = Annotated[int, Field(ge=0, le=1_000_000)]
 Factor = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Percent = Annotated[str, Field(pattern=r"^(100|\d{1,2}(\.\d{1,3})?)%$")]
 
 BlobKey = Annotated[
     str,

@@ -4,14 +4,19 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from contracts.fields import BlobKey
+from contracts.finishes import FinishOperation
 from contracts.looks import LookOperation
 from contracts.message import Message
 from contracts.outputs import Output
+from contracts.overlays import OverlayOperation, Watermark
 from contracts.shapes import ShapeOperation
 
 MAX_OPERATIONS = 32
 
-Operation = Annotated[ShapeOperation | LookOperation, Field(discriminator="op")]
+Operation = Annotated[
+    ShapeOperation | LookOperation | FinishOperation | OverlayOperation, Field(discriminator="op")
+]
 
 
 class Pipeline(Message):
@@ -36,3 +41,10 @@ class Pipeline(Message):
         Field(max_length=MAX_OPERATIONS, description="What is done, first to last."),
     ] = ()
     output: Annotated[Output, Field(description="How the result is encoded.")] = Output()
+
+    @property
+    def images(self) -> tuple[BlobKey, ...]:
+        """The images besides the source that it needs, in order, each once."""
+        # Not kept: it takes 2 us, and a copy with other operations must not have it.
+        needed = (one.image for one in self.operations if isinstance(one, Watermark))
+        return tuple(dict.fromkeys(needed))

@@ -1,26 +1,88 @@
 """Operations on an image's look, one pure function each, on images in L, LA, RGB or RGBA."""
 
+import math
 from typing import assert_never
 
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
-from contracts.looks import Adjust, Blur, Grayscale, LookOperation, Sharpen
+from contracts.looks import (
+    Adjust,
+    Autocontrast,
+    Blur,
+    Duotone,
+    Equalize,
+    Grayscale,
+    LookOperation,
+    Negate,
+    Pixelate,
+    Posterize,
+    Sepia,
+    Sharpen,
+    Tint,
+)
+from contracts.operations import Operation
 from services.imaging.colours import has_alpha
+from services.imaging.tones import (
+    Curve,
+    Matrix,
+    bent,
+    histogram,
+    mixed,
+    printed,
+    rgb,
+    spread,
+    stretched,
+)
 
-_SHARPEN_RADIUS = 2
+# ITU-R BT.601, as grayscale has it.
+_LUMA = (0.299, 0.587, 0.114)
+
+_NEGATIVE = Curve(tuple(range(255, -1, -1)))
 
 
-def apply(image: Image.Image, operation: LookOperation) -> Image.Image:
+def settle(image: Image.Image, operation: Operation) -> Operation | Curve:
+    """The operation as it is decided on this image, where it goes by the pixels; else itself.
+
+    An animation settles on its first frame, so that a stretch is the same in each.
+    """
+    match operation:
+        case Autocontrast():
+            return stretched(histogram(image), operation.cutoff)
+        case Equalize():
+            return spread(histogram(image))
+        case _:
+            return operation
+
+
+def apply(image: Image.Image, operation: LookOperation | Curve) -> Image.Image:
     """The image after the operation."""
     match operation:
+        case Curve():
+            return bent(image, operation)
         case Grayscale():
             return grayscale(image)
+        case Sepia():
+            return sepia(image, operation.amount)
+        case Duotone():
+            return duotone(image, operation)
+        case Tint():
+            return tint(image, operation)
+        case Negate():
+            return bent(image, _NEGATIVE)
+        case Adjust():
+            return adjust(image, operation)
+        case Autocontrast():
+            return bent(image, stretched(histogram(image), operation.cutoff))
+        case Equalize():
+            return bent(image, spread(histogram(image)))
+        case Posterize():
+            return posterize(image, operation.levels)
         case Blur():
             return blur(image, operation.radius)
         case Sharpen():
             return sharpen(image, operation)
-        case Adjust():
-            return adjust(image, operation)
+        case Pixelate():
+            return pixelate(image, operation.size)
         case _:
             assert_never(operation)
 
@@ -28,6 +90,60 @@ def apply(image: Image.Image, operation: LookOperation) -> Image.Image:
 def grayscale(image: Image.Image) -> Image.Image:
     """Leave the luma, and the transparency."""
     return image.convert("LA" if has_alpha(image) else "L")
+
+
+def sepia(image: Image.Image, amount: float) -> Image.Image:
+    """The matrix of the sepia() of Filter Effects Module Level 1, section 13."""
+    rest = 1 - amount
+    return mixed(
+        image,
+        (
+            (0.393 + 0.607 * rest, 0.769 - 0.769 * rest, 0.189 - 0.189 * rest),
+            (0.349 - 0.349 * rest, 0.686 + 0.314 * rest, 0.168 - 0.168 * rest),
+            (0.272 - 0.272 * rest, 0.534 - 0.534 * rest, 0.131 + 0.869 * rest),
+        ),
+    )
+
+
+def duotone(image: Image.Image, operation: Duotone) -> Image.Image:
+    """Every luma as the colour that lies as far between the two."""
+    ends = list(zip(rgb(operation.shadows), rgb(operation.highlights), strict=True))
+    return printed(
+        image,
+        [[low + (high - low) * tone / 255 for low, high in ends] for tone in range(256)],
+    )
+
+
+def tint(image: Image.Image, operation: Tint) -> Image.Image:
+    """From black over the colour, at its own luma, to white: no luma changes."""
+    colour = rgb(operation.colour)
+    middle = sum(weight * band for weight, band in zip(_LUMA, colour, strict=True))
+
+    def tinted(tone: int, band: int) -> float:
+        if tone <= middle:
+            return tone * band / middle if middle else 0.0
+        return band + (255 - band) * (tone - middle) / (255 - middle)
+
+    tones = [[tinted(tone, band) for band in colour] for tone in range(256)]
+    result = printed(image, tones)
+    if operation.amount == 1:
+        return result
+    return Image.blend(image.convert(result.mode), result, operation.amount)
+
+
+def adjust(image: Image.Image, operation: Adjust) -> Image.Image:
+    """Brightness, contrast, gamma, saturation, hue, in this order; the transparency stays."""
+    curved = bent(image, Curve.of([_tone(value, operation) for value in range(256)]))
+    plain = operation.saturation == 1 and operation.hue % 360 == 0
+    if plain or image.mode in ("L", "LA"):
+        return curved
+    return mixed(curved, _product(_turn(operation.hue), _saturation(operation.saturation)))
+
+
+def posterize(image: Image.Image, levels: int) -> Image.Image:
+    """The nearest of so many evenly spaced tones, black and white among them."""
+    steps = levels - 1
+    return bent(image, Curve.of([round(tone * steps / 255) * 255 / steps for tone in range(256)]))
 
 
 def blur(image: Image.Image, radius: float) -> Image.Image:
@@ -40,26 +156,68 @@ def blur(image: Image.Image, radius: float) -> Image.Image:
 
 
 def sharpen(image: Image.Image, operation: Sharpen) -> Image.Image:
-    """Move away from the blurred image; the transparency stays."""
-    sharp = Image.blend(blur(image, _SHARPEN_RADIUS), image, 1 + operation.amount)
+    """Move away from the blurred image where it differs; the transparency stays."""
+    blurred = blur(image, operation.radius)
+    sharp = Image.blend(blurred, image, 1 + operation.amount)
+    if operation.threshold:
+        differs = [255 * (tone > operation.threshold) for tone in range(256)]
+        edges = ImageChops.difference(blurred, image).convert("L").point(differs)
+        sharp = Image.composite(sharp, image, edges)
     if has_alpha(image):
         sharp.putalpha(image.getchannel("A"))
     return sharp
 
 
-def adjust(image: Image.Image, operation: Adjust) -> Image.Image:
-    """Brightness, contrast, saturation, in this order; the transparency stays."""
-    tones = [_tone(value, operation) for value in range(256)]
-    same = list(range(256))
-    if tones != same:
-        alpha = [same] if has_alpha(image) else []
-        bands = [tones] * (len(image.getbands()) - len(alpha)) + alpha
-        image = image.point([value for band in bands for value in band])
-    if operation.saturation == 1 or image.mode in ("L", "LA"):
-        return image
-    return ImageEnhance.Color(image).enhance(operation.saturation)
+def pixelate(image: Image.Image, size: int) -> Image.Image:
+    """Means of squares, from the upper left on; transparent pixels weigh nothing in them."""
+    squares = image.reduce(size)
+    return squares.resize(
+        image.size,
+        Image.Resampling.NEAREST,
+        (0, 0, image.width / size, image.height / size),
+    )
 
 
-def _tone(value: int, operation: Adjust) -> int:
+def _tone(value: int, operation: Adjust) -> float:
     bright = min(255.0, value * operation.brightness)
-    return round(min(255.0, max(0.0, (bright - 127.5) * operation.contrast + 127.5)))
+    contrasted = min(255.0, max(0.0, (bright - 127.5) * operation.contrast + 127.5))
+    exponent = 1 / operation.gamma
+    return float(contrasted**exponent * 255 ** (1 - exponent))
+
+
+def _saturation(factor: float) -> Matrix:
+    red, green, blue = (weight * (1 - factor) for weight in _LUMA)
+    return (
+        (red + factor, green, blue),
+        (red, green + factor, blue),
+        (red, green, blue + factor),
+    )
+
+
+def _turn(degrees: float) -> Matrix:
+    """The matrix of the hue-rotate() of Filter Effects Module Level 1, section 13."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return (
+        (
+            0.213 + cos * 0.787 - sin * 0.213,
+            0.715 - cos * 0.715 - sin * 0.715,
+            0.072 - cos * 0.072 + sin * 0.928,
+        ),
+        (
+            0.213 - cos * 0.213 + sin * 0.143,
+            0.715 + cos * 0.285 + sin * 0.140,
+            0.072 - cos * 0.072 - sin * 0.283,
+        ),
+        (
+            0.213 - cos * 0.213 - sin * 0.787,
+            0.715 - cos * 0.715 + sin * 0.715,
+            0.072 + cos * 0.928 + sin * 0.072,
+        ),
+    )
+
+
+def _product(one: Matrix, other: Matrix) -> Matrix:
+    columns = list(zip(*other, strict=True))
+    return [
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in one
+    ]

@@ -1,0 +1,148 @@
+"""What is laid over an image: another image, a text; on images in L, LA, RGB or RGBA."""
+
+import math
+from collections.abc import Mapping
+from typing import assert_never
+
+from PIL import Image, ImageDraw
+
+from contracts.errors import ImageTooBig, NotFound
+from contracts.overlays import MAX_FONT, OverlayOperation, Position, Text, Watermark
+from services.imaging.colours import has_alpha
+from services.imaging.fonts import Fonts, check_script
+from services.imaging.geometry import Size
+from services.imaging.lengths import pixels
+from services.imaging.resample import resample
+from services.imaging.tones import is_gray
+
+# What a text may take before it is cut off at the picture's edges: 160 MB in colour.
+_MOST_TEXT = 40_000_000  # pixels
+
+_LEFT = (Position.TOP_LEFT, Position.LEFT, Position.BOTTOM_LEFT)
+_RIGHT = (Position.TOP_RIGHT, Position.RIGHT, Position.BOTTOM_RIGHT)
+_TOP = (Position.TOP_LEFT, Position.TOP, Position.TOP_RIGHT)
+_BOTTOM = (Position.BOTTOM_LEFT, Position.BOTTOM, Position.BOTTOM_RIGHT)
+
+
+def apply(
+    image: Image.Image,
+    operation: OverlayOperation,
+    images: Mapping[str, Image.Image],
+    fonts: Fonts,
+) -> Image.Image:
+    """The image after the operation; raises NotFound, InvalidOperation and ImageTooBig."""
+    match operation:
+        case Watermark():
+            if operation.image not in images:
+                raise NotFound(f"watermark: there is no image {operation.image}.")
+            stamp = scaled(images[operation.image], operation.scale, image.size)
+        case Text():
+            stamp = written(operation, fonts, image.width)
+        case _:
+            assert_never(operation)
+    return laid(image, faded(stamp, operation.opacity), operation)
+
+
+def scaled(stamp: Image.Image, scale: float | None, picture: Size) -> Image.Image:
+    """The stamp at a part of the picture's width, and no higher than the picture."""
+    if scale is None:
+        return stamp
+    factor = min(picture[0] * scale / stamp.width, picture[1] / stamp.height)
+    size = max(1, round(stamp.width * factor)), max(1, round(stamp.height * factor))
+    return resample(stamp, size, (0, 0, *stamp.size))
+
+
+def written(operation: Text, fonts: Fonts, width: int) -> Image.Image:
+    """The text on nothing, as large as it is; raises InvalidOperation and ImageTooBig.
+
+    Lines lie as their position does: at the left, in the middle, at the right.
+    """
+    check_script(operation.text)
+    size = min(MAX_FONT, max(1.0, pixels(operation.size, width)))
+    font = fonts.find(operation.font, size)
+    align = "left" if operation.position in _LEFT else "right"
+    if operation.position not in _LEFT + _RIGHT:
+        align = "center"
+
+    def box(stroke: int) -> tuple[float, float, float, float]:
+        pen = ImageDraw.Draw(Image.new("L", (1, 1)))
+        return pen.textbbox((0, 0), operation.text, font, align=align, stroke_width=stroke)
+
+    left, upper, right, lower = box(operation.stroke)
+    at = -math.floor(left), -math.floor(upper)
+    extent = max(1, math.ceil(right) + at[0]), max(1, math.ceil(lower) + at[1])
+    if math.prod(extent) > _MOST_TEXT:
+        raise ImageTooBig(f"The text would be {extent[0]:,} x {extent[1]:,} pixels.")
+
+    def shape(stroke: int) -> Image.Image:
+        mask = Image.new("L", extent)
+        pen = ImageDraw.Draw(mask)
+        pen.text(at, operation.text, 255, font, align=align, stroke_width=stroke)
+        return mask
+
+    colours = operation.colour, operation.stroke_colour
+    mode = "L" if all(map(is_gray, colours)) else "RGB"
+    letters = shape(0)
+    if not operation.stroke:
+        result = Image.new(mode, extent, operation.colour)
+        result.putalpha(letters)
+        return result
+    result = Image.new(mode, extent, operation.stroke_colour)
+    result.paste(Image.new(mode, extent, operation.colour), mask=letters)
+    result.putalpha(shape(operation.stroke))
+    return result
+
+
+def faded(stamp: Image.Image, opacity: float) -> Image.Image:
+    """The stamp with transparency, and so much of its opacity."""
+    result = stamp if has_alpha(stamp) else stamp.convert(stamp.mode + "A")
+    if opacity == 1:
+        return result
+    alpha = result.getchannel("A").point([round(tone * opacity) for tone in range(256)])
+    result = result.copy()
+    result.putalpha(alpha)
+    return result
+
+
+def laid(image: Image.Image, stamp: Image.Image, operation: OverlayOperation) -> Image.Image:
+    """The stamp over the image, once or as tiles; in colour if either is."""
+    mode = "RGB" if "RGB" in image.mode + stamp.mode else "L"
+    canvas = image.convert(mode + "A" if has_alpha(image) else mode)
+    stamp = stamp.convert(mode + "A")
+    if operation.position is Position.TILE:
+        row = Image.new(stamp.mode, (canvas.width, min(stamp.height, canvas.height)))
+        for left in range(0, canvas.width, stamp.width + operation.x):
+            row.paste(stamp, (left, 0))
+        for upper in range(0, canvas.height, stamp.height + operation.y):
+            _lay(canvas, row, (0, upper))
+    else:
+        _lay(canvas, stamp, _corner(canvas.size, stamp.size, operation))
+    return canvas
+
+
+def _corner(picture: Size, stamp: Size, operation: OverlayOperation) -> tuple[int, int]:
+    room = picture[0] - stamp[0], picture[1] - stamp[1]
+    left, upper = room[0] // 2 + operation.x, room[1] // 2 + operation.y
+    if operation.position in _LEFT:
+        left = operation.x
+    if operation.position in _RIGHT:
+        left = room[0] - operation.x
+    if operation.position in _TOP:
+        upper = operation.y
+    if operation.position in _BOTTOM:
+        upper = room[1] - operation.y
+    return left, upper
+
+
+def _lay(canvas: Image.Image, stamp: Image.Image, at: tuple[int, int]) -> None:
+    left, upper = max(0, at[0]), max(0, at[1])
+    right = min(canvas.width, at[0] + stamp.width)
+    lower = min(canvas.height, at[1] + stamp.height)
+    if left >= right or upper >= lower:
+        return
+    seen = stamp.crop((left - at[0], upper - at[1], right - at[0], lower - at[1]))
+    box = left, upper, right, lower
+    if has_alpha(canvas):
+        canvas.paste(Image.alpha_composite(canvas.crop(box), seen), box)
+    else:
+        canvas.paste(seen.convert(canvas.mode), box, seen.getchannel("A"))
