@@ -5,9 +5,11 @@ The grammar is derived from the models, so a new operation needs nothing here:
     operation = name [ ":" fields ]
     fields    = value | field "=" value *( "," field "=" value )
 
-A lone value stands for the operation's first field.
+A lone value stands for the operation's first field. Within a value, `\\,` is a comma: a text may
+need one. Any other backslash is itself.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -17,6 +19,7 @@ from contracts.errors import InvalidOperation
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Output
 
+_COMMA = re.compile(r"(?<!\\),")
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
 _MODELS = {model.model_fields["op"].default: model for model in get_args(get_args(Operation)[0])}
 
@@ -31,7 +34,7 @@ def parse_operation(text: str) -> Operation:
         known = ", ".join(_MODELS)
         raise InvalidOperation(f"{name[:40]!r} is not an operation; there are: {known}.")
     fields: dict[str, Any] = {"op": name}
-    parts = rest.split(",") if colon else []
+    parts = _COMMA.split(rest) if colon else []
     for part in parts:
         field, equals, value = part.partition("=")
         if not equals:
@@ -40,7 +43,7 @@ def parse_operation(text: str) -> Operation:
             field, value = _first_field(name), part
         if field in fields:
             raise InvalidOperation(f"{name}: {field[:40]!r} is given twice.")
-        fields[field] = value
+        fields[field] = value.replace("\\,", ",")
     try:
         return _OPERATION.validate_python(fields)
     except ValidationError as exc:
@@ -48,23 +51,25 @@ def parse_operation(text: str) -> Operation:
 
 
 def parse_pipeline(
-    operations: Sequence[str], format: str | None = None, quality: str | None = None
+    operations: Sequence[str],
+    format: str | None = None,
+    quality: str | None = None,
+    **fields: str | None,
 ) -> Pipeline:
-    """The pipeline that a query's `op`, `format` and `quality` write down.
+    """The pipeline that a query's `op` and the fields of its output write down.
 
-    Raises InvalidOperation.
+    A field is named as in Output, and None stands for one that is left out. Raises
+    InvalidOperation.
     """
-    output: dict[str, Any] = {}
-    if format is not None:
-        output["format"] = format
-    if quality is not None:
-        output["quality"] = quality
+    written = {"format": format, "quality": quality, **fields}
     try:
-        parsed = Output.model_validate(output)
+        output = Output.model_validate(
+            {field: text for field, text in written.items() if text is not None}
+        )
     except ValidationError as exc:
         raise InvalidOperation(f"output: {explain(exc)}") from exc
     try:
-        return Pipeline(operations=tuple(map(parse_operation, operations)), output=parsed)
+        return Pipeline(operations=tuple(map(parse_operation, operations)), output=output)
     except ValidationError as exc:
         raise InvalidOperation(explain(exc)) from exc
 

@@ -1,9 +1,17 @@
 """What comes out: the formats, and how a result is encoded."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from contracts.message import Message
 
@@ -15,17 +23,156 @@ class Format(StrEnum):
     PNG = "png"
     WEBP = "webp"
     AVIF = "avif"
+    GIF = "gif"
+    TIFF = "tiff"
+    JXL = "jxl"
+    HEIF = "heif"
+
+
+class Chroma(StrEnum):
+    """How many of the colours are kept: all, every second column, or every second row as well."""
+
+    FULL = "444"
+    HALF = "422"
+    QUARTER = "420"
+
+
+class Metadata(StrEnum):
+    """What is kept of what the source says about itself."""
+
+    STRIP = "strip"
+    COPYRIGHT = "copyright"
+    KEEP = "keep"
+
+
+class Profile(StrEnum):
+    """What happens to colours that a profile gives a meaning."""
+
+    SRGB = "srgb"
+    KEEP = "keep"
+
+
+ANIMATED = frozenset({Format.GIF, Format.PNG, Format.WEBP, Format.AVIF})
+"""Formats that hold an animation."""
+
+LOSSY = frozenset({Format.JPEG, Format.WEBP, Format.AVIF, Format.JXL, Format.HEIF})
+"""Formats that have a quality."""
+
+LOSSLESS = frozenset({Format.PNG, Format.WEBP, Format.TIFF, Format.JXL})
+"""Formats that keep every pixel as it is, on request or always."""
+
+AUTO: Literal["auto"] = "auto"
+
+# Which formats know what to do with a field.
+_MEANT_FOR = {
+    "lossless": LOSSLESS,
+    "progressive": frozenset({Format.JPEG}),
+    "chroma": frozenset({Format.JPEG, Format.AVIF, Format.HEIF}),
+    "palette": frozenset({Format.PNG, Format.GIF}),
+}
+
+_NUMBER = TypeAdapter[int](Annotated[int, Field(ge=1, le=100)])
+
+
+def _quality(value: Any) -> int | str:
+    if value == AUTO:
+        return AUTO
+    try:
+        return _NUMBER.validate_python(value)
+    except ValidationError as exc:
+        raise PydanticCustomError("quality", "Input should be 1 to 100, or auto") from exc
+
+
+def _format(value: Any) -> Format | str | None:
+    if value is None or value == AUTO:
+        return value  # type: ignore[no-any-return]
+    try:
+        return Format(value)
+    except ValueError as exc:
+        known = ", ".join(Format)
+        raise PydanticCustomError("format", f"Input should be one of {known}, or auto") from exc
 
 
 class Output(Message):
-    """How the result is encoded."""
+    """How the result is encoded.
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"format": "webp", "quality": 80}]})
+    A field that the format has no use for is refused. Where the format is left open, it is passed
+    over instead, but for `lossless`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"format": "webp", "quality": 80},
+                {"format": "jpeg", "progressive": True, "max_bytes": 50_000},
+            ]
+        }
+    )
 
     format: Annotated[
-        Format | None,
-        Field(description="Left out: as the source came, or png where that is not written."),
+        Format | Literal["auto"] | None,
+        BeforeValidator(_format),
+        Field(
+            description="Left out: as the source came, if it was a jpeg, png, webp or avif or an "
+            "animated gif; of others, jpeg of heif and jxl, else png. auto: the smallest that the "
+            "request's Accept names, avif or webp, else a jpeg, png or gif. jxl and heif need a "
+            "worker that has them."
+        ),
     ] = None
     quality: Annotated[
-        int, Field(ge=1, le=100, description="For lossy formats; png has no use for it.")
+        int | Literal["auto"],
+        BeforeValidator(_quality),
+        Field(
+            description="1 to 100, for lossy formats; the others have no use for it. auto: the "
+            "lowest from 40 to 95 that looks like the original: a structural similarity (SSIM) of 0.96."
+        ),
     ] = 80
+    lossless: Annotated[
+        bool, Field(description="Every pixel as it is: png, webp, tiff and jxl.")
+    ] = False
+    max_bytes: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=1_000_000_000,
+            description="The most that the result may take: the quality is lowered until it fits.",
+        ),
+    ] = None
+    progressive: Annotated[
+        bool, Field(description="A jpeg that is coarse at first, and gets better as it loads.")
+    ] = False
+    chroma: Annotated[
+        Chroma | None,
+        Field(description="Chroma subsampling, for jpeg, avif and heif. Left out: 420."),
+    ] = None
+    palette: Annotated[
+        int | None, Field(ge=2, le=256, description="So many colours at most, for png and gif.")
+    ] = None
+    metadata: Annotated[
+        Metadata,
+        Field(
+            description="keep: EXIF, its place included, and XMP. copyright: the names of artist "
+            "and copyright holder alone. How an image lies and thumbnails are never kept."
+        ),
+    ] = Metadata.STRIP
+    icc: Annotated[
+        Profile,
+        Field(description="srgb: colours become sRGB. keep: they stay, and so does the profile."),
+    ] = Profile.SRGB
+    animated: Annotated[
+        bool,
+        Field(description="Whether an animation stays one, where the format holds it."),
+    ] = True
+
+    @model_validator(mode="after")
+    def _fits_its_format(self) -> Self:
+        if isinstance(self.format, Format):
+            for field, formats in _MEANT_FOR.items():
+                if getattr(self, field) and self.format not in formats:
+                    known = ", ".join(sorted(formats))
+                    raise PydanticCustomError(
+                        "output", f"{field}: {self.format} has none; it is for {known}"
+                    )
+        if self.lossless and self.palette:
+            raise PydanticCustomError("output", "palette: fewer colours are not lossless")
+        return self

@@ -1,20 +1,18 @@
-"""Bytes to upright sRGB pixels and back; metadata ends here."""
+"""Bytes to upright pixels, in sRGB unless they are to stay as they are."""
 
-import io
 from dataclasses import dataclass
-from typing import Any, Literal, assert_never
+from typing import Literal
 
 from PIL import Image
 
-from contracts.errors import ImageTooBig
 from contracts.imaging import Inspected
-from contracts.outputs import Format
-from services.imaging.colours import on_white, to_srgb
+from services.imaging.colours import as_they_are, to_srgb
+from services.imaging.film import Frame
 from services.imaging.geometry import Box, Extent, Size
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.source import Source, hostile_bytes, open_source
 
-_WEBP_SIDE = 16_383
+_LONGEST_FRAME = 24 * 3600 * 1000  # milliseconds
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -29,10 +27,14 @@ _UPRIGHT = {
 
 @dataclass(frozen=True)
 class Draft:
-    """What would do in place of every pixel, where a decoder has a shorter way to it."""
+    """What would do in place of every pixel, where a decoder has a shorter way to it.
+
+    Colours become sRGB, unless they are to keep the profile that they have.
+    """
 
     size: Size | None = None  # upright, at least
     mode: Literal["L"] | None = None
+    keeps_profile: bool = False
 
 
 NO_DRAFT = Draft()
@@ -44,6 +46,7 @@ class Decoded:
 
     image: Image.Image
     extent: Extent
+    profile: bytes = b""  # what the numbers mean, unless that is sRGB
 
 
 def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Inspected:
@@ -62,55 +65,51 @@ def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Inspected:
 
 
 def decode(source: Source, draft: Draft = NO_DRAFT) -> Decoded:
-    """The first frame, upright and in sRGB. Raises ImageUnreadable and ImageTooBig."""
+    """The first frame, upright. Raises ImageUnreadable and ImageTooBig."""
     image = source.image
-    profile = image.info.get("icc_profile")
     with hostile_bytes():
         drafted = image.draft(
             # A profile speaks of colours, and so it has to see them.
-            None if profile else draft.mode,
+            None if image.info.get("icc_profile") else draft.mode,
             _as_stored(draft.size, source.orientation) if draft.size else None,
         )
         image.load()
         stored = image.size
-        plain = to_srgb(image, profile)
-        # Pillow has turned a TIFF already.
-        turn = None if source.format == "tiff" else _UPRIGHT.get(source.orientation)
-        upright = plain if turn is None else plain.transpose(turn)
-        if getattr(upright, "is_animated", False):
-            # An encoder would go through the frames that follow; a copy knows nothing of them.
-            upright = upright.copy()
-    upright.info = {}
+        upright, profile = _upright(source, keeps_profile=draft.keeps_profile)
     if drafted is None:
-        return Decoded(upright, Extent.whole(upright.size))
+        return Decoded(upright, Extent.whole(upright.size), profile)
     box = _upright_box(drafted[1], stored, source.orientation)
-    return Decoded(upright, Extent(source.size, box))
+    return Decoded(upright, Extent(source.size, box), profile)
 
 
-def encode(image: Image.Image, format: Format, quality: int) -> bytes:
-    """The image as a file with no metadata. Raises ImageTooBig where the format can't hold it."""
-    match format:
-        case Format.JPEG:
-            return _saved(on_white(image), format, quality=quality)
-        case Format.PNG:
-            # Level 6, the default, takes three times as long and saves 4 percent.
-            return _saved(image, format, compress_level=3)
-        case Format.WEBP:
-            if max(image.size) > _WEBP_SIDE:
-                raise ImageTooBig(f"A WebP has at most {_WEBP_SIDE:,} pixels a side.")
-            # Method 4 takes twice as long and saves 4 percent.
-            return _saved(image, format, quality=quality, method=2)
-        case Format.AVIF:
-            # The bytes depend on the number of threads, and a process has one core anyway.
-            return _saved(image, format, quality=quality, speed=8, max_threads=1)
-        case _:
-            assert_never(format)
+def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) -> Frame:
+    """A frame of an animation as it is seen, with all that the ones before have left.
+
+    Raises ImageUnreadable and ImageTooBig.
+    """
+    with hostile_bytes():
+        source.image.seek(number)
+        source.image.load()
+        upright, profile = _upright(source, keeps_profile=keeps_profile)
+        duration = source.image.info.get("duration") or 0
+        return Frame(upright, min(max(0, round(duration)), _LONGEST_FRAME), profile)
 
 
-def _saved(image: Image.Image, format: Format, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format.value, **options)
-    return buffer.getvalue()
+def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes]:
+    image = source.image
+    profile = image.info.get("icc_profile") or b""
+    if keeps_profile:
+        plain, profile = as_they_are(image, profile)
+    else:
+        plain, profile = to_srgb(image, profile), b""
+    # Pillow has turned a TIFF already.
+    turn = None if source.format == "tiff" else _UPRIGHT.get(source.orientation)
+    upright = plain if turn is None else plain.transpose(turn)
+    if upright is image and getattr(image, "is_animated", False):
+        # An encoder would go through the frames that follow; a copy knows nothing of them.
+        upright = upright.copy()
+    upright.info = {}
+    return upright, profile
 
 
 def _as_stored(size: Size, orientation: int) -> Size:

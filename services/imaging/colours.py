@@ -7,6 +7,10 @@ from PIL import Image, ImageCms
 
 _WHOLE_16_BITS = 65_535 / 255
 
+# Where a profile says what its numbers are (ICC.1:2022, section 7.2.6), and the modes that have such.
+_SPACE = slice(16, 20)
+_MODES = {b"RGB ": ("RGB", "RGBA"), b"GRAY": ("L", "LA")}
+
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """The same colours in L, LA, RGB or RGBA; `profile` is what the file says its numbers mean.
@@ -24,6 +28,27 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return plain.convert("RGB") if plain.mode == "CMYK" else plain
 
 
+def as_they_are(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
+    """The same numbers in L, LA, RGB or RGBA, and the profile that says what they mean.
+
+    What only a conversion brings into such a mode is converted to sRGB, which needs no profile.
+    """
+    plain = _eight_bits(image)
+    if profile and plain.mode in _MODES.get(profile[_SPACE], ()):
+        return plain, profile
+    return to_srgb(plain, profile), b""
+
+
+def fitting(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
+    """The image in a mode of its profile; none goes with an image that has got colours since."""
+    modes = _MODES.get(profile[_SPACE], ())
+    if not profile or image.mode in modes:
+        return image, profile
+    if "RGB" in modes:
+        return image.convert("RGBA" if has_alpha(image) else "RGB"), profile
+    return image, b""
+
+
 def has_alpha(image: Image.Image) -> bool:
     """Whether the image, in a work mode, has transparency."""
     return image.mode in ("LA", "RGBA")
@@ -33,14 +58,15 @@ def on_white(image: Image.Image) -> Image.Image:
     """The image without transparency, as it looks on white."""
     if not has_alpha(image):
         return image
-    opaque = image.convert(_opaque_mode(image))
-    canvas = Image.new(opaque.mode, image.size, "white")
-    canvas.paste(opaque, mask=image.getchannel("A"))
+    solid = opaque(image)
+    canvas = Image.new(solid.mode, image.size, "white")
+    canvas.paste(solid, mask=image.getchannel("A"))
     return canvas
 
 
-def _opaque_mode(image: Image.Image) -> str:
-    return "L" if image.mode in ("L", "LA") else "RGB"
+def opaque(image: Image.Image) -> Image.Image:
+    """The image's colours, as if nothing were transparent."""
+    return image.convert("L" if image.mode in ("L", "LA") else "RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -59,11 +85,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _through(profile: ImageCms.ImageCmsProfile, image: Image.Image) -> Image.Image:
     alpha = image.getchannel("A") if has_alpha(image) else None
-    opaque = image.convert(_opaque_mode(image)) if alpha else image
-    srgb = ImageCms.profileToProfile(opaque, profile, _srgb(), outputMode="RGB")
+    solid = opaque(image) if alpha else image
+    srgb = ImageCms.profileToProfile(solid, profile, _srgb(), outputMode="RGB")
     if srgb is None:
         raise ValueError("the profile gave no image")
-    result = srgb.convert("L") if opaque.mode == "L" else srgb
+    result = srgb.convert("L") if solid.mode == "L" else srgb
     if alpha:
         result.putalpha(alpha)
     return result

@@ -10,13 +10,16 @@ from PIL import Image
 from contracts.errors import ImageTooBig
 from contracts.looks import Blur, Grayscale
 from contracts.operations import Operation, Pipeline
-from contracts.outputs import Format
+from contracts.outputs import Format, Profile
 from contracts.shapes import Crop, Flip, Resize, Rotate
-from services.imaging import codecs, operations, shapes
+from services.imaging import animation, codecs, operations, plugins, results, shapes
 from services.imaging.codecs import Decoded, Draft
+from services.imaging.colours import fitting
+from services.imaging.encoding import Encoding, encode
 from services.imaging.geometry import Size, place
 from services.imaging.limits import DEFAULT_LIMITS, Limits
-from services.imaging.source import open_source
+from services.imaging.metadata import notes_of
+from services.imaging.source import Source, open_source
 
 # How many times the size wanted a draft has to be: 44 dB and more against a resize of every pixel.
 _DRAFT_MARGIN = 1.75
@@ -66,38 +69,36 @@ def run(
 
 def rehearse() -> None:
     """Load what the first use of a format loads, so that no picture has to wait for it."""
-    for format in Format:
-        tiny = codecs.encode(Image.new("RGB", (8, 8)), format, quality=80)
+    for format in plugins.WRITTEN:
+        tiny = encode(Image.new("RGB", (8, 8)), Encoding(format), quality=80)
         run(tiny, Pipeline(operations=(Resize(width=4),)))
 
 
 def _render(data: bytes, pipeline: Pipeline, limits: Limits, negatives: Negatives) -> Picture:
     started = time.perf_counter()
     source = open_source(data, limits)
-    before, resize, after = _split(pipeline.operations)
-    draft = Draft(
-        size=_draft_size(source.size, resize) if resize else None,
-        mode="L" if _ends_gray(pipeline.operations) else None,
-    )
-    decoded = negatives.get(draft) or codecs.decode(source, draft)
-    _keep(decoded, draft, negatives)
-    image = decoded.image
-    decoded_at = time.perf_counter()
-
-    for operation in before:
-        image = operations.apply(image, operation, limits)
-    if resize:
-        image = shapes.resize(image, resize, decoded.extent, limits)
-    for operation in after:
-        image = operations.apply(image, operation, limits)
+    output = pipeline.output
+    # Decoding forgets them.
+    notes = notes_of(source.image, output.metadata)
+    keeps_profile = output.icc is Profile.KEEP
+    if results.is_moving(source, output):
+        decoded_at = time.perf_counter()
+        image: Image.Image
+        image, profile = animation.film(
+            source, pipeline.operations, limits, keeps_profile=keeps_profile
+        )
+    else:
+        first = _decoded(source, pipeline, negatives, keeps_profile=keeps_profile)
+        decoded_at = time.perf_counter()
+        image, profile = fitting(_operated(first, pipeline.operations, limits), first.profile)
     limits.check_result(*image.size)
     operated_at = time.perf_counter()
 
-    format = pipeline.output.format or _as_it_came(source.format)
-    encoded = codecs.encode(image, format, pipeline.output.quality)
+    format = results.format_of(output, source.format, image)
+    written = results.write(image, format, output, notes, profile)
     encoded_at = time.perf_counter()
     return Picture(
-        data=encoded,
+        data=written,
         format=format,
         media_type=f"image/{format}",
         width=image.width,
@@ -106,6 +107,32 @@ def _render(data: bytes, pipeline: Pipeline, limits: Limits, negatives: Negative
         operations_ms=(operated_at - decoded_at) * 1000,
         encode_ms=(encoded_at - operated_at) * 1000,
     )
+
+
+def _decoded(
+    source: Source, pipeline: Pipeline, negatives: Negatives, *, keeps_profile: bool
+) -> Decoded:
+    _, resize, _ = _split(pipeline.operations)
+    draft = Draft(
+        size=_draft_size(source.size, resize) if resize else None,
+        mode="L" if _ends_gray(pipeline.operations) else None,
+        keeps_profile=keeps_profile,
+    )
+    decoded = negatives.get(draft) or codecs.decode(source, draft)
+    _keep(decoded, draft, negatives)
+    return decoded
+
+
+def _operated(decoded: Decoded, steps: tuple[Operation, ...], limits: Limits) -> Image.Image:
+    before, resize, after = _split(steps)
+    image = decoded.image
+    for operation in before:
+        image = operations.apply(image, operation, limits)
+    if resize:
+        image = shapes.resize(image, resize, decoded.extent, limits)
+    for operation in after:
+        image = operations.apply(image, operation, limits)
+    return image
 
 
 def _keep(decoded: Decoded, draft: Draft, negatives: Negatives) -> None:
@@ -142,10 +169,3 @@ def _ends_gray(steps: tuple[Operation, ...]) -> bool:
         if not isinstance(operation, _LINEAR):
             break
     return False
-
-
-def _as_it_came(source_format: str) -> Format:
-    try:
-        return Format(source_format)
-    except ValueError:
-        return Format.PNG

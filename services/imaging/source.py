@@ -11,16 +11,29 @@ from dataclasses import dataclass
 from PIL import ExifTags, Image, ImageFile
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
-from services.imaging import frames
+from contracts.outputs import Format
+from services.imaging import frames, jxl, plugins
 from services.imaging.geometry import Size
 from services.imaging.limits import Limits
 
-_READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF")
+_READ = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "AVIF",
+    "GIF",
+    "TIFF",
+    *(name.upper() for name in plugins.INSTALLED),
+)
 
+# What is read where its package is installed.
+_PLUGGED = {
+    Format.HEIF: re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|.{0,36}?hei[cx])", re.DOTALL),
+    Format.JXL: re.compile(rb"\0\0\0\x0cJXL |\xff\x0a"),
+}
 _OTHER_IMAGES = re.compile(
     rb"BM.{12}[\x0c-\x7c]\0\0\0"  # BMP, by the size of its second header as well
-    rb"|.{4}ftyp.{0,40}?(?:hei[cxms]|hev[cxms])"  # HEIC
-    rb"|\0\0\0\x0c(?:jP  |JXL )|\xff\x4f\xff\x51|\xff\x0a"  # JPEG 2000, JPEG XL
+    rb"|\0\0\0\x0cjP  |\xff\x4f\xff\x51"  # JPEG 2000
     rb"|\0\0[\1\2]\0[\1-\x20]\0"  # ICO, CUR
     rb"|8BPS|qoif|DDS |icns|%!PS|%PDF-|P[1-7]\s"
     rb"|(?:\xef\xbb\xbf)?\s{0,8}(?:<\?xml.{0,400}?)?<svg",
@@ -28,7 +41,7 @@ _OTHER_IMAGES = re.compile(
 )
 
 # What Pillow raises on bytes that were made to hurt: measured, not documented.
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     EOFError,
     SyntaxError,
@@ -50,6 +63,7 @@ class Source:
     size: Size  # upright
     frames: int
     orientation: int
+    plays: int = 0  # how often an animation is played; 0 is for ever
 
     @property
     def media_type(self) -> str:
@@ -64,6 +78,12 @@ def open_source(data: bytes, limits: Limits) -> Source:
     """
     if _OTHER_IMAGES.match(data):
         raise UnsupportedFormat("Send a JPEG, a PNG, a WebP, an AVIF, a GIF or a TIFF.")
+    for format, pattern in _PLUGGED.items():
+        if pattern.match(data):
+            plugins.require(format)
+    # Before Pillow opens it: pillow-jxl-plugin decodes every pixel to do so.
+    if _PLUGGED[Format.JXL].match(data):
+        limits.check_source(*jxl.size(data), frames=1)
     # Before Pillow opens it: a GIF is walked up to its first frame to do so.
     counted = frames.scan(data, limits.frames)
     with hostile_bytes():
@@ -81,30 +101,43 @@ def hostile_bytes() -> Iterator[None]:
             yield
     except (Image.DecompressionBombError, MemoryError) as exc:
         raise ImageTooBig("The image takes more memory than it may.") from exc
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise ImageUnreadable("The bytes are not an image, or not a whole one.") from exc
 
 
 def _source(image: ImageFile.ImageFile, counted: int | None) -> Source:
     # A JPEG with others behind it, as cameras write them, is still one picture.
     name = "JPEG" if image.format == "MPO" else str(image.format)
-    orientation = _orientation(image)
+    # A JPEG XL says in its own words how it lies, and has been turned.
+    orientation = 1 if name == "JXL" else _orientation(image)
     # Pillow turns a TIFF by itself, its size included.
     lies_down = orientation >= 5 and name != "TIFF"
     return Source(
         image=image,
         format=name.lower(),
         size=(image.height, image.width) if lies_down else image.size,
-        frames=1 if name == "JPEG" else counted or int(getattr(image, "n_frames", 1)),
+        # What is behind a phone's picture in its file is no animation either.
+        frames=1 if name in ("JPEG", "HEIF") else counted or int(getattr(image, "n_frames", 1)),
         orientation=orientation,
+        plays=_plays(image),
     )
+
+
+def _plays(image: ImageFile.ImageFile) -> int:
+    loop = image.info.get("loop")
+    if image.format != "GIF":
+        return loop if isinstance(loop, int) else 0
+    # A GIF says how often it is repeated, and nothing where it is played once.
+    if loop is None:
+        return 1
+    return loop + 1 if loop else 0
 
 
 def _orientation(image: Image.Image) -> int:
     try:
         # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
         tag = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
-    except _UNREADABLE:
+    except UNREADABLE:
         # Broken EXIF is no reason to refuse pixels: browsers show such an image as it is stored.
         return 1
     return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1

@@ -16,7 +16,7 @@ RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)
 CORNERS = {"upper left": RED, "upper right": GREEN, "lower left": BLUE, "lower right": YELLOW}
 UPRIGHT = {corner: corner for corner in CORNERS}
 
-READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF")
+READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "HEIF", "JXL")
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
-from services.imaging import codecs
+from contracts.outputs import Format
+from services.imaging import codecs, plugins
 from services.imaging.limits import Limits
 from tests.imaging.pictures import (
     READ,
@@ -67,11 +68,19 @@ def test_an_image_of_another_format_is_unsupported(format: str) -> None:
         codecs.inspect(encoded(quadrants(), format))
 
 
-@pytest.mark.parametrize(
-    "data", [b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b'<?xml version="1.0"?>\n<svg xmlns="x"/>']
-)
-def test_what_phones_and_designers_send_is_unsupported(data: bytes) -> None:
+def test_what_designers_send_is_unsupported() -> None:
     with pytest.raises(UnsupportedFormat):
+        codecs.inspect(b'<?xml version="1.0"?>\n<svg xmlns="x"/>')
+
+
+@pytest.mark.parametrize("format", ["HEIF", "JXL"])
+def test_what_is_not_installed_is_unsupported_and_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    data = encoded(quadrants(), format)
+    monkeypatch.setattr(plugins, "WRITTEN", (Format.JPEG,))
+
+    with pytest.raises(UnsupportedFormat, match=f"extra {format.lower()}"):
         codecs.inspect(data)
 
 

@@ -1,0 +1,46 @@
+"""Animations: every frame taken through the same operations, one at a time."""
+
+from contracts.errors import ImageTooBig, InvalidOperation
+from contracts.operations import Operation
+from services.imaging import codecs, operations
+from services.imaging.colours import has_alpha, on_white
+from services.imaging.film import Film, Frame
+from services.imaging.limits import Limits
+from services.imaging.source import Source
+
+
+def film(
+    source: Source, steps: tuple[Operation, ...], limits: Limits, *, keeps_profile: bool
+) -> tuple[Film, bytes]:
+    """The source's frames after the operations, drawn when they are asked for, and their profile.
+
+    What an operation makes dependent on pixels is decided by the first frame. Raises ImageTooBig
+    and InvalidOperation, and so does drawing.
+    """
+    first = codecs.decode_frame(source, 0, keeps_profile=keeps_profile)
+    image, settled = first.image, []
+    for operation in steps:
+        image = operations.apply(image, operation, limits)
+        settled.append(operation)
+    limits.check_result(*image.size)
+    if image.width * image.height * source.frames > limits.total_pixels:
+        raise ImageTooBig(
+            f"The result would be {source.frames} frames of {image.width} x {image.height}; "
+            f"{limits.total_pixels:,} pixels are made in all."
+        )
+    # AVIF's writer looks at every frame of a gray film twice.
+    mode = "RGBA" if has_alpha(image) else "RGB"
+    size = image.size
+
+    def draw(number: int) -> Frame:
+        if number == 0:
+            return Frame(image.convert(mode), first.duration)
+        frame = codecs.decode_frame(source, number, keeps_profile=keeps_profile)
+        drawn = frame.image
+        for operation in settled:
+            drawn = operations.apply(drawn, operation, limits)
+        if drawn.size != size:
+            raise InvalidOperation("The operations give frames of different sizes.")
+        return Frame((drawn if mode == "RGBA" else on_white(drawn)).convert(mode), frame.duration)
+
+    return Film(draw, source.frames, source.plays), first.profile

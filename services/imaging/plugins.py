@@ -1,0 +1,40 @@
+"""Formats that Pillow has no codec of its own for, where their packages are installed."""
+
+from importlib.util import find_spec
+
+from contracts.errors import UnsupportedFormat
+from contracts.outputs import Format
+
+_PACKAGES = {Format.HEIF: "pillow_heif", Format.JXL: "pillow_jxl"}
+
+INSTALLED = frozenset(format for format, name in _PACKAGES.items() if find_spec(name))
+"""Those of them that are read and written here."""
+
+WRITTEN = tuple(format for format in Format if format not in _PACKAGES or format in INSTALLED)
+"""Every format that this worker writes."""
+
+
+def _register() -> None:
+    """Have Pillow know them, each on one thread: bytes must not depend on how many there are."""
+    if Format.HEIF in INSTALLED:
+        import pillow_heif
+
+        # An embedded thumbnail is no draft of its picture: it may be another one.
+        pillow_heif.register_heif_opener(
+            thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
+        )
+    if Format.JXL in INSTALLED:
+        import pillow_jxl.JpegXLImagePlugin
+
+        pillow_jxl.JpegXLImagePlugin.DECODE_THREADS = 0
+
+
+def require(format: Format) -> None:
+    """Raise UnsupportedFormat for one that is not installed."""
+    if format not in WRITTEN:
+        raise UnsupportedFormat(
+            f"This worker has no {format}; install the project with its extra {format!s}."
+        )
+
+
+_register()
