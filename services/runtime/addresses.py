@@ -22,4 +22,5 @@ def method_of(address: str) -> str:
 
 def transport_of(address: str) -> Transport:
     """How a message gets to an address."""
-    return Transport(address.partition(_OWN)[0].partition(":")[2] or Transport.CHANNEL)
+    suffix = address.partition(_OWN)[0].rpartition(":")[2]
+    return Transport(suffix) if suffix in set(Transport) else Transport.CHANNEL

@@ -8,13 +8,15 @@ taking a connection out of the pool and putting it back.
 import asyncio
 import hashlib
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from services.runtime.tasks import end
-from services.runtime.wire import Command, Wire
+from services.runtime.wire import Wire, packed
 
 _LEAST = 8
 _MOST = 500
@@ -25,13 +27,15 @@ class Batch:
 
     def __init__(self, redis: Redis) -> None:
         self._wire = Wire(redis)
-        self._waiting: deque[tuple[Command, asyncio.Future[Any]]] = deque()
+        self._waiting: deque[tuple[bytes, asyncio.Future[Any]]] = deque()
         self._sender: asyncio.Task[None] | None = None
 
     async def execute(self, *command: Any) -> Any:
         """The answer to `command`. Raises what redis-py raises for it."""
+        # Packed here, so that what can't be sent is its own caller's error and nobody else's.
+        data = packed(*command)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, answer))
+        self._waiting.append((data, answer))
         if self._sender is None:
             self._sender = asyncio.create_task(self._send(), name="batch")
         return await answer
@@ -56,13 +60,16 @@ class Batch:
         finally:
             self._sender = None
 
-    async def _send_together(self, some: list[tuple[Command, asyncio.Future[Any]]]) -> None:
+    async def _send_together(self, some: list[tuple[bytes, asyncio.Future[Any]]]) -> None:
         answers: list[Any]
         try:
             answers = await self._wire.ask(*(command for command, _ in some))
         except Exception as exc:
             # Whatever it is, it is everybody's: each of them was promised an answer.
             answers = [exc] * len(some)
+        except BaseException:
+            _refuse(some)
+            raise
         for (_, waiting), answer in zip(some, answers, strict=True):
             if waiting.done():
                 continue
@@ -72,9 +79,17 @@ class Batch:
                 waiting.set_result(answer)
 
     async def stop(self) -> None:
-        """Hang up."""
+        """Hang up. Whoever still waits is told."""
         await end(self._sender)
+        _refuse(self._waiting)
+        self._waiting.clear()
         await self._wire.close()
+
+
+def _refuse(some: Iterable[tuple[bytes, asyncio.Future[Any]]]) -> None:
+    for _, waiting in some:
+        if not waiting.done():
+            waiting.set_exception(RedisConnectionError("Stopped before it was answered."))
 
 
 class Script:

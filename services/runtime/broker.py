@@ -43,6 +43,9 @@ from services.runtime.wire import Wire
 
 log = structlog.get_logger(__name__)
 
+_SPARE = 4
+"""Connections that have to be left for everything that is asked now and then."""
+
 
 class _GivenConnection(RedisConnectionState):
     """FastStream's connection state around a client that the process has already."""
@@ -88,7 +91,7 @@ class Broker(RedisBroker):
             clock=self._clock,
             claims=Claims(self._batch, self.worker),
         )
-        self._presence = Presence(
+        self.presence = Presence(
             redis, self.worker, settings, self._clock, room=room, report=report
         )
         self._served: list[str] = []
@@ -126,22 +129,35 @@ class Broker(RedisBroker):
         )
 
     async def start(self) -> None:
-        """Wait for Redis, then listen for replies, serve, and say that this process is alive."""
+        """Wait for Redis, then listen for replies, serve, and say that this process is alive.
+
+        Raises ValueError where the pool is too small for that.
+        """
+        self._count_connections()
         while True:
             await wait_for_redis(self.redis, self.settings)
             try:
                 await self.inbox.start()
                 await self.outbox.start()
                 await super().start()
-                await self._presence.start(self._served)
+                await self.presence.start(self._served)
             except LOST:
                 await super().stop()
             else:
                 return
 
+    def _count_connections(self) -> None:
+        # What is held for good: the inbox, the batch, the outbox, and one for each subscriber.
+        held = 3 + len(self.subscribers)
+        if self.settings.redis_connections < held + _SPARE:
+            raise ValueError(
+                f"DARKROOM_REDIS_CONNECTIONS={self.settings.redis_connections} is too few: "
+                f"this process needs {held + _SPARE}."
+            )
+
     async def stop(self, *exc_info: Any) -> None:
         """Take nothing new, finish what is in hand, and go."""
-        await self._presence.stop()
+        await self.presence.stop()
         await super().stop(*exc_info)
         await self.outbox.stop()
         await self.inbox.stop()
@@ -166,7 +182,9 @@ class Broker(RedisBroker):
         DeadlineExceeded.
         """
         correlation_id = correlation_id or self.config.id_generator()
-        with self._calls.made(str(channel or list or stream), correlation_id):
+        transport = Transport.CHANNEL if channel else Transport.LIST if list else Transport.STREAM
+        address = str(channel or list or stream)
+        with self._calls.made(address, transport, correlation_id):
             return await super().request(
                 message,
                 channel,
@@ -237,7 +255,7 @@ class Broker(RedisBroker):
 
     def _join(self, stream: str, handle: Callable[..., Any], room: Room) -> None:
         subscriber = stream_member(self, stream, group=GROUP, consumer=self.worker)
-        subscriber.heartbeat_ttl = self.settings.heartbeat_ttl
+        subscriber.presence = self.presence
         self._add(subscriber, handle, room=room)
 
     def _show_metrics(self) -> None:

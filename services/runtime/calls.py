@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from contracts.errors import Code, ServiceError
+from contracts.methods import Transport
 from contracts.usage import USAGE, Usage
 from services.runtime.addresses import method_of, transport_of
 from services.runtime.metrics import Metrics
@@ -28,7 +29,7 @@ class Calls:
         self._outbox = outbox
 
     @contextmanager
-    def made(self, address: str, correlation_id: str) -> Iterator[None]:
+    def made(self, address: str, transport: Transport, correlation_id: str) -> Iterator[None]:
         """A call that is made within this; how it went is how this is left."""
         started = time.perf_counter()
         outcome = "cancelled"
@@ -44,15 +45,16 @@ class Calls:
             raise
         finally:
             seconds = time.perf_counter() - started
-            self._tell("called", "client", address, outcome, seconds, correlation_id)
+            self._tell("called", "client", address, transport, outcome, seconds, correlation_id)
 
     def answered(self, address: str, outcome: str, seconds: float, correlation_id: str) -> None:
         """A request was answered, or was lost."""
-        self._tell("answered", "server", address, outcome, seconds, correlation_id)
+        transport = transport_of(address)
+        self._tell("answered", "server", address, transport, outcome, seconds, correlation_id)
         # Made of what this process knows itself: there is nothing to validate.
         record = Usage.model_construct(
             method=method_of(address),
-            transport=transport_of(address),
+            transport=transport,
             outcome=outcome,
             worker=self._worker,
             seconds=seconds,
@@ -70,11 +72,12 @@ class Calls:
         event: str,
         side: str,
         address: str,
+        transport: Transport,
         outcome: str,
         seconds: float,
         correlation_id: str,
     ) -> None:
-        method, transport = method_of(address), transport_of(address)
+        method = method_of(address)
         self._metrics.observe_call(side, method, transport.value, outcome, seconds)
         log.info(
             event,

@@ -53,4 +53,6 @@ class Cancellations:
             task.uncancel()
             raise Cancelled from None
         finally:
-            del self._running[reply_to]
+            # A request that was sent twice has the second task there by now.
+            if self._running.get(reply_to) is task:
+                del self._running[reply_to]

@@ -18,7 +18,7 @@ class Claims:
         One round trip; the claim goes by itself once no other worker could hear of it late.
         """
         left = remaining()
-        life = 60.0 if left is None else max(1.0, left)
+        life = 60.0 if left is None else min(3600.0, max(1.0, left))
         key, milliseconds = f"darkroom:claim:{reply_to}", int(life * 1000)
         claimed = await self._batch.execute("SET", key, self._worker, "NX", "PX", milliseconds)
         if claimed is None:

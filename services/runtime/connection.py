@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -32,8 +34,12 @@ def make_redis(settings: RuntimeSettings) -> Redis:
     A command is never sent twice: the pool finds dead connections when it hands them out, and a
     repeated XADD or RPUSH would be a second request.
     """
-    pool = BlockingConnectionPool.from_url(
-        settings.redis_url,
+    place: dict[str, Any] = dict(parse_url(settings.redis_url))
+    # What the URL says of more than the place has no say: everything here counts on what follows.
+    for option in _OURS & place.keys():
+        del place[option]
+    pool = BlockingConnectionPool(
+        **place,
         max_connections=settings.redis_connections,
         timeout=10,  # seconds to wait for a free connection: longer than any command takes
         retry=Retry(NoBackoff(), 0),
@@ -45,6 +51,15 @@ def make_redis(settings: RuntimeSettings) -> Redis:
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
     return Redis(connection_pool=pool)
+
+
+_OURS = frozenset(
+    {
+        *("decode_responses", "encoding", "encoding_errors", "max_connections", "timeout"),
+        *("retry", "retry_on_timeout", "retry_on_error", "health_check_interval"),
+        *("socket_timeout", "socket_connect_timeout", "socket_keepalive"),
+    }
+)
 
 
 async def wait_for_redis(redis: Redis, settings: RuntimeSettings) -> None:
@@ -66,7 +81,11 @@ async def wait_for_redis(redis: Redis, settings: RuntimeSettings) -> None:
 
 def address_of(settings: RuntimeSettings) -> str:
     """Host and port of Redis, without the password that its URL may hold."""
-    return urlsplit(settings.redis_url).netloc.rpartition("@")[-1]
+    parts = urlsplit(settings.redis_url)
+    try:
+        return f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    except ValueError:
+        return "an address that can't be read"
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from faststream.message import StreamMessage
 from faststream.redis import RedisResponse
+from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from contracts.errors import Failure, Internal, ServiceError, Unavailable
@@ -33,6 +34,10 @@ def failed(exc: Exception, correlation_id: str | None) -> RedisResponse:
 def raise_failure(reply: StreamMessage[Any]) -> None:
     """Raise what a reply tells of, if it tells of a failure."""
     if reply.headers.get(OUTCOME) == "failed":
-        error = Failure.model_validate_json(reply.body).error()
+        try:
+            error = Failure.model_validate_json(reply.body).error()
+        except ValidationError:
+            # A worker of another version may know failures that are unknown here.
+            error = Internal("The worker failed in a way that is unknown here.")
         error.worker = reply.headers.get(WORKER)
         raise error

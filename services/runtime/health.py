@@ -27,6 +27,7 @@ def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
         checks = {
             "redis": await _redis_answers(broker),
             "inbox": broker.inbox.listening,
+            "heartbeat": broker.presence.beating,
             "subscribers": broker.running and all(sub.running for sub in broker.subscribers),
         }
         well = all(checks.values())

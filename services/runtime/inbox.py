@@ -12,9 +12,10 @@ from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from contracts.errors import Unavailable
-from services.runtime.connection import LOST, RECONNECT_DELAY
+from services.runtime.connection import RECONNECT_DELAY
 from services.runtime.ear import Ear
 from services.runtime.tasks import end
 
@@ -82,7 +83,7 @@ class Inbox:
                 self._listening.set()
                 while heard := await ear.hear():
                     self._deliver(*heard)
-            except LOST as exc:
+            except (RedisError, OSError) as exc:
                 if self.listening or not lost:
                     log.warning("reply inbox lost its connection", reason=str(exc))
                 lost = True

@@ -8,7 +8,7 @@ at the stop.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -22,7 +22,7 @@ from contracts.errors import Overloaded
 from contracts.message import Message
 from services.runtime.envelope import envelope
 from services.runtime.tasks import end
-from services.runtime.wire import Command, Wire
+from services.runtime.wire import Wire, packed
 
 log = structlog.get_logger(__name__)
 
@@ -33,13 +33,20 @@ _GATHERING = 0.01  # seconds: a crowd shares a pipeline, and nobody waits for an
 _SECONDS_BETWEEN_COMPLAINTS = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Letter:
     message: Message
     stream: str | None
     channel: str | None
     maxlen: int | None
     on_delivery: OnDelivery | None
+
+    def command(self, data: bytes) -> Sequence[Any]:
+        """What publishes it."""
+        if self.channel is not None:
+            return "PUBLISH", self.channel, data
+        trim = () if self.maxlen is None else ("MAXLEN", "~", self.maxlen)
+        return "XADD", self.stream, *trim, "*", DATA_KEY, data
 
 
 class Outbox:
@@ -70,8 +77,8 @@ class Outbox:
         Returns at once and never raises; `on_delivery` is told None, or what went wrong.
         """
         letter = _Letter(message, stream, channel, maxlen, on_delivery)
-        if len(self._letters) >= self._capacity:
-            self._fail([letter], Overloaded("The outbox is full."))
+        if self._closing or len(self._letters) >= self._capacity:
+            self._fail([letter], Overloaded("The outbox is full, or closed."))
             return
         self._letters.append(letter)
         self._filled.set()
@@ -83,7 +90,7 @@ class Outbox:
             self._sender = asyncio.create_task(self._send_on(), name="outbox")
 
     async def stop(self, timeout: float = 5.0) -> None:
-        """Send what is left, for `timeout` seconds at most."""
+        """Send what is left, for `timeout` seconds at most; what can't be has failed."""
         if self._sender is None:
             return
         self._closing = True
@@ -108,28 +115,33 @@ class Outbox:
                 self._filled.clear()
 
     async def _send(self, letters: list[_Letter]) -> None:
+        outcomes: list[Any]
+        packets = await self._packed(letters)
         try:
-            outcomes = await self._deliver(letters)
+            outcomes = await self._wire.ask(*packets.values())
         except (RedisError, OSError) as exc:
-            self._fail(letters, exc)
+            self._fail(list(packets), exc)
             return
-        for letter, outcome in zip(letters, outcomes, strict=True):
+        except asyncio.CancelledError:
+            self._fail(list(packets), TimeoutError("stopped before it was sent"))
+            raise
+        for letter, outcome in zip(packets, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 self._fail([letter], outcome)
             elif letter.on_delivery is not None:
                 _tell(letter.on_delivery, None)
 
-    async def _deliver(self, letters: list[_Letter]) -> list[Any]:
+    async def _packed(self, letters: list[_Letter]) -> dict[_Letter, bytes]:
+        """Each letter as it travels; one that can't be sent has failed, and harms no other."""
         correlation_id = uuid4().hex
-        commands: list[Command] = []
+        packets: dict[_Letter, bytes] = {}
         for letter in letters:
-            data = await envelope(letter.message, correlation_id)
-            if letter.channel is not None:
-                commands.append(("PUBLISH", letter.channel, data))
-            else:
-                trim = () if letter.maxlen is None else ("MAXLEN", "~", letter.maxlen)
-                commands.append(("XADD", letter.stream, *trim, "*", DATA_KEY, data))
-        return await self._wire.ask(*commands)
+            try:
+                data = await envelope(letter.message, correlation_id)
+                packets[letter] = packed(*letter.command(data))
+            except Exception as exc:
+                self._fail([letter], exc)
+        return packets
 
     def _fail(self, letters: list[_Letter], exc: Exception) -> None:
         self.failures += len(letters)

@@ -4,9 +4,11 @@ Times are Redis's own, so the clocks of the hosts don't matter.
 """
 
 import asyncio
+import math
 import os
 import platform
 import socket
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -117,6 +119,25 @@ class Presence:
         self._beat_script = redis.register_script(_BEAT)
         self._addresses: Sequence[str] = ()
         self._heart: asyncio.Task[None] | None = None
+        self._beaten = self._steady_since = -math.inf
+
+    @property
+    def steady(self) -> bool:
+        """Whether this process has been heard without a gap for as long as others count as alive.
+
+        After a Redis that was away nobody's heartbeat is there, and that says nothing of anybody.
+        """
+        return time.monotonic() - self._steady_since > self._settings.heartbeat_ttl
+
+    @property
+    def heartbeat_ttl(self) -> float:
+        """Seconds without a heartbeat until a worker counts as dead."""
+        return self._settings.heartbeat_ttl
+
+    @property
+    def beating(self) -> bool:
+        """Whether heartbeats are sent."""
+        return self._heart is not None and not self._heart.done()
 
     async def start(self, addresses: Sequence[str]) -> None:
         """Say that this process serves `addresses`, which may be none, and go on saying so."""
@@ -142,9 +163,13 @@ class Presence:
     async def _beat_on(self) -> None:
         while True:
             await asyncio.sleep(self._settings.heartbeat_interval)
-            # A Redis that is away forgets this worker for now, which is right: it can't be reached.
-            with suppress(RedisError, OSError):
+            try:
                 await self._beat()
+            except (RedisError, OSError) as exc:
+                # Redis forgets this worker for now, which is right: it can't be reached.
+                log.debug("no heartbeat", reason=str(exc))
+            except Exception as exc:
+                log.error("heartbeat failed", exc_info=exc)
 
     async def _beat(self) -> None:
         asked = self._clock.host()
@@ -152,6 +177,10 @@ class Presence:
         seconds, microseconds = map(int, said)
         server = seconds + microseconds / 1_000_000
         self._clock.set(asked=asked, answered=self._clock.host(), server=server)
+        now = time.monotonic()
+        if now - self._beaten > self._settings.heartbeat_ttl / 2 and self._beaten > -math.inf:
+            self._steady_since = now
+        self._beaten = now
 
     async def _say_alive(self) -> tuple[bytes, bytes]:
         keys = [WORKERS_KEY]

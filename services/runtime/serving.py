@@ -3,11 +3,12 @@
 One FastStream middleware and not five: each one costs a message some fifty microseconds.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from faststream import BaseMiddleware
 from faststream.exceptions import IgnoredException
@@ -18,7 +19,7 @@ from faststream.redis.message import RedisChannelMessage
 from faststream.types import AsyncFuncAny
 from pydantic import ValidationError
 
-from contracts.errors import Failure, InvalidRequest
+from contracts.errors import DeadlineExceeded, Failure, InvalidRequest
 from contracts.message import Message
 from services.runtime.addresses import is_own_channel, method_of
 from services.runtime.calls import Calls
@@ -26,10 +27,12 @@ from services.runtime.cancellation import Cancellations
 from services.runtime.claims import Claims
 from services.runtime.clock import Clock
 from services.runtime.connection import LOST
-from services.runtime.deadlines import keeping_deadline
+from services.runtime.deadlines import keeping_deadline, remaining
 from services.runtime.dropping import Dropped
 from services.runtime.failures import OUTCOME, WORKER, failed, raise_failure
 from services.runtime.tracing import server_span
+
+ResultT = TypeVar("ResultT")
 
 Handler = Callable[[Any, RedisMessage], Awaitable[Any]]
 """A handler takes a contract and FastStream's message, and gives a RedisResponse or nothing."""
@@ -97,7 +100,7 @@ class ServingMiddleware(BaseMiddleware[Any, Any]):
             ):
                 if isinstance(msg, RedisChannelMessage) and not is_own_channel(address):
                     await rules.claims.claim(msg.reply_to)
-                return await rules.cancellations.keep(msg.reply_to, call_next(msg))
+                return await rules.cancellations.keep(msg.reply_to, _in_time(call_next(msg)))
         except IgnoredException:
             raise
         except Exception as exc:
@@ -111,10 +114,12 @@ class ServingMiddleware(BaseMiddleware[Any, Any]):
         try:
             sent = await call_next(cmd)
         except LOST:
-            raise
+            # Once more: nothing is done twice by it, for its caller takes the first of two.
+            sent = await call_next(cmd)
         except Exception as exc:
-            instead = failed(exc, cmd.correlation_id)
-            cmd.body, cmd.headers = instead.body, {**cmd.headers, **instead.headers}
+            instead = failed(exc, self._request.correlation_id)
+            cmd.body, cmd.correlation_id = instead.body, self._request.correlation_id
+            cmd.headers = {WORKER: self._rules.worker, **instead.headers}
             sent = await call_next(cmd)
         self._outcome = cmd.body.code if isinstance(cmd.body, Failure) else "ok"
         return sent
@@ -139,3 +144,14 @@ class ServingMiddleware(BaseMiddleware[Any, Any]):
                 request.correlation_id,
             )
         return False
+
+
+async def _in_time(work: Awaitable[ResultT]) -> ResultT:
+    """What `work` gives. Raises DeadlineExceeded, and stops it, when nobody waits any more."""
+    try:
+        async with asyncio.timeout(remaining()):
+            return await work
+    except TimeoutError as exc:
+        if isinstance(exc, DeadlineExceeded):
+            raise
+        raise DeadlineExceeded("The work took longer than its deadline allows.") from exc

@@ -15,7 +15,7 @@ from faststream.redis.subscriber.usecases import LogicSubscriber, StreamSubscrib
 from redis.exceptions import RedisError, ResponseError
 
 from services.runtime.batching import Script
-from services.runtime.presence import alive
+from services.runtime.presence import Presence, alive
 from services.runtime.subscribers import POLL, Lasting
 from services.runtime.tasks import end
 
@@ -51,7 +51,7 @@ class LastingStreamSubscriber(_Stream):
     slow one that lives keeps what it has, however long it takes.
     """
 
-    heartbeat_ttl: float
+    presence: Presence
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -142,12 +142,14 @@ class LastingStreamSubscriber(_Stream):
 
     async def _take_over(self) -> None:
         living = await alive(self.redis, self._stream)
+        ttl = self.presence.heartbeat_ttl
         for consumer in await self.redis.xinfo_consumers(self._stream, self._group):
             name = consumer["name"].decode()
             mine = name == self._consumer
-            if mine or name not in living:
+            dead = name not in living and self.presence.steady
+            if mine or dead:
                 await self._adopt(name)
-            if not mine and name not in living and consumer["idle"] > 1000 * self.heartbeat_ttl:
+            if not mine and dead and consumer["idle"] > 1000 * ttl:
                 await self._forget(name)
 
     async def _adopt(self, consumer: str) -> None:
@@ -155,7 +157,7 @@ class LastingStreamSubscriber(_Stream):
 
         Its own leftovers are what it could not acknowledge while Redis was away.
         """
-        idle = int(self.heartbeat_ttl * 1000)
+        idle = int(self.presence.heartbeat_ttl * 1000)
         left = await self.redis.xpending_range(
             self._stream, self._group, "-", "+", max(1, self.room.free), consumer, idle=idle
         )

@@ -20,6 +20,7 @@ from faststream.redis.subscriber.usecases import (
 )
 from redis.exceptions import RedisError
 
+from contracts.errors import InvalidRequest
 from services.runtime.batching import Batch
 from services.runtime.connection import LOST, RECONNECT_DELAY
 from services.runtime.ear import Ear
@@ -78,6 +79,10 @@ class Lasting(LogicSubscriber):
         try:
             await self.process_message(msg)
         except IgnoredException:
+            return True
+        except InvalidRequest as exc:
+            # It can't be read, and will be no better the next time.
+            log.error("message refused", reason=exc.detail, **self.place())
             return True
         except Exception as exc:
             # Nobody waits for an answer that could tell of it.
