@@ -8,7 +8,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: help run test check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs soak lock clean
+.PHONY: help run test check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs chaos soak lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-gateway: $(INSTALLED) ## Measure what publishing costs an HTTP request (6 
 
 bench-jobs: $(INSTALLED) ## Measure jobs beside other systems (8 minutes; bench/results)
 	@$(BIN)/python -m bench.jobs
+
+chaos: $(INSTALLED) ## Kill workers, Redis and the gateway, and see every accepted job done (10 minutes)
+	@$(BIN)/python -m bench.chaos
 
 soak: $(INSTALLED) ## Offer twice what can be served, for a minute over a list and over a stream
 	@SOAK_SECONDS=60 $(BIN)/python -m pytest -q --timeout 180 -k twice_the_capacity tests/runtime

@@ -1,0 +1,55 @@
+"""What runs in a pool process in the place of a render: some sources are deadly here."""
+
+import os
+import signal
+import time
+from enum import StrEnum
+from typing import NoReturn
+
+from pydantic import TypeAdapter
+
+from contracts.imaging import Render, Rendered
+from services.imaging import worker
+from services.imaging.settings import ImagingSettings
+
+VARIABLE = "CHAOS_POISON"
+"""The environment variable with what each poisonous image does, by its key."""
+
+_really_render = worker.render
+
+
+class Poison(StrEnum):
+    """What a render may do to the process that it is in."""
+
+    CRASH = "crash"
+    HANG = "hang"
+    DEVOUR = "devour"
+
+
+KINDS = TypeAdapter(dict[str, Poison])
+
+
+def render(
+    request: Render, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
+) -> Rendered:
+    """As `services.imaging.worker.render`, for what is no poison."""
+    match _POISONS.get(request.source.key):
+        case None:
+            return _really_render(request, settings, ttl, keep_source=keep_source)
+        case Poison.CRASH:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case Poison.HANG:
+            time.sleep(3600)
+        case Poison.DEVOUR:
+            worker.warm(settings)  # So that a new process has its limit, too.
+            _devour()
+    raise AssertionError("it is deadly")
+
+
+def _devour() -> NoReturn:
+    eaten = []
+    while True:
+        eaten.append(bytes(1 << 24))
+
+
+_POISONS = KINDS.validate_json(os.environ.get(VARIABLE, "{}"))
