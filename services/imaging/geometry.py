@@ -1,12 +1,27 @@
-"""Where a resize puts what: arithmetic on sizes and boxes, without a pixel."""
+"""Where a resize or a crop puts what: arithmetic on sizes and boxes, without a pixel."""
 
 from dataclasses import dataclass
 from typing import Self, assert_never
 
-from contracts.shapes import Fit, Resize
+from contracts.shapes import Crop, Fit, Gravity, Resize
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]  # left, upper, right, lower
+
+# How much of what is over comes before: none of it, half of it or all of it.
+_ANCHORS = {
+    Gravity.TOP_LEFT: (0.0, 0.0),
+    Gravity.TOP: (0.5, 0.0),
+    Gravity.TOP_RIGHT: (1.0, 0.0),
+    Gravity.LEFT: (0.0, 0.5),
+    Gravity.CENTER: (0.5, 0.5),
+    Gravity.RIGHT: (1.0, 0.5),
+    Gravity.BOTTOM_LEFT: (0.0, 1.0),
+    Gravity.BOTTOM: (0.5, 1.0),
+    Gravity.BOTTOM_RIGHT: (1.0, 1.0),
+    # Until somebody who sees the pixels has put a focus there.
+    Gravity.SMART: (0.5, 0.5),
+}
 
 
 @dataclass(frozen=True)
@@ -39,21 +54,25 @@ class Extent:
 
 @dataclass(frozen=True)
 class Placement:
-    """`box` of the picture becomes `size`, in the middle of `canvas`."""
+    """`box` of the picture becomes `size`, its upper left pixel at `corner` of `canvas`."""
 
     box: Box
     size: Size
     canvas: Size
+    corner: tuple[int, int] = (0, 0)
 
 
 def place(picture: Size, resize: Resize) -> Placement:
     """What `resize` makes of a picture of this size, as its contract promises."""
     width, height = picture
-    if resize.width is None or resize.height is None:
-        scale = resize.width / width if resize.width else (resize.height or height) / height
+    across, down = (
+        round(side * resize.dpr) if side else 0 for side in (resize.width, resize.height)
+    )
+    if not across or not down:
+        scale = across / width if across else down / height
         return _scaled(picture, _allowed(scale, resize))
 
-    box = resize.width, resize.height
+    box = across, down
     scales = box[0] / width, box[1] / height
     match resize.fit:
         case Fit.INSIDE:
@@ -62,15 +81,49 @@ def place(picture: Size, resize: Resize) -> Placement:
             return _scaled(picture, _allowed(max(scales), resize))
         case Fit.CONTAIN:
             inside = _scaled(picture, _allowed(min(scales), resize))
-            return Placement(inside.box, inside.size, canvas=box)
+            return Placement(inside.box, inside.size, box, _corner(box, inside.size, resize))
         case Fit.FILL:
             size = _times(picture, *(_allowed(scale, resize) for scale in scales))
             return Placement((0, 0, *picture), size, canvas=size)
         case Fit.COVER:
             shrink = 1.0 if resize.enlarge else min(1.0, width / box[0], height / box[1])
-            return _covering(picture, _times(box, shrink, shrink))
+            return _covering(picture, _times(box, shrink, shrink), resize)
         case _:
             assert_never(resize.fit)
+
+
+def cut(picture: Size, crop: Crop) -> tuple[int, int, int, int]:
+    """The box that a crop by gravity keeps of a picture of this size."""
+    width, height = min(picture[0], crop.width), min(picture[1], crop.height)
+    over = picture[0] - width, picture[1] - height
+    left, upper = map(int, _before(picture, over, crop))
+    return left, upper, left + width, upper + height
+
+
+def _before(picture: Size, over: tuple[float, float], aim: Resize | Crop) -> tuple[float, float]:
+    """How much of what is over is cut off before the part that is kept, across and down."""
+    anchors = _ANCHORS[aim.gravity]
+
+    def on(axis: int, focus: float | None) -> float:
+        if focus is None:
+            return anchors[axis] * over[axis]
+        kept = picture[axis] - over[axis]
+        return min(max(0.0, focus * picture[axis] - kept / 2), over[axis])
+
+    return on(0, aim.focus_x), on(1, aim.focus_y)
+
+
+def _corner(canvas: Size, size: Size, aim: Resize) -> tuple[int, int]:
+    """Where in a larger canvas a picture lies."""
+    anchors = _ANCHORS[aim.gravity]
+
+    def on(axis: int, focus: float | None) -> int:
+        over = canvas[axis] - size[axis]
+        if focus is None:
+            return int(anchors[axis] * over)
+        return int(min(max(0.0, canvas[axis] / 2 - focus * size[axis]), over))
+
+    return on(0, aim.focus_x), on(1, aim.focus_y)
 
 
 def _allowed(scale: float, resize: Resize) -> float:
@@ -86,9 +139,12 @@ def _scaled(picture: Size, scale: float) -> Placement:
     return Placement((0, 0, *picture), size, canvas=size)
 
 
-def _covering(picture: Size, size: Size) -> Placement:
+def _covering(picture: Size, size: Size, resize: Resize) -> Placement:
     scale = max(size[0] / picture[0], size[1] / picture[1])
-    left = max(0.0, (picture[0] - size[0] / scale) / 2)
-    upper = max(0.0, (picture[1] - size[1] / scale) / 2)
-    box = left, upper, picture[0] - left, picture[1] - upper
+    over = max(0.0, picture[0] - size[0] / scale), max(0.0, picture[1] - size[1] / scale)
+    left, upper = _before(picture, over, resize)
+    if scale == 1:
+        # Whole pixels, where nothing else would move them.
+        left, upper = int(left), int(upper)
+    box = left, upper, picture[0] - (over[0] - left), picture[1] - (over[1] - upper)
     return Placement(box, size, canvas=size)
