@@ -39,7 +39,9 @@ def parse_operation(text: str) -> Operation:
         field, equals, value = part.partition("=")
         if not equals:
             if len(parts) > 1:
-                raise InvalidOperation(f"{name}: name the fields when there are several.")
+                raise InvalidOperation(
+                    f"{name}: name the fields when there are several; in a value, a comma is \\,."
+                )
             field, value = _first_field(name), part
         if field in fields:
             raise InvalidOperation(f"{name}: {field[:40]!r} is given twice.")

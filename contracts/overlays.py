@@ -142,7 +142,7 @@ class Text(Overlay):
         Field(
             max_length=100,
             description="The name of a font that the service has. Left out: Aileron, which has "
-            "the letters of Western Europe.",
+            "the letters of ASCII and few more. A letter that a font lacks is an error.",
         ),
     ] = None
     size: Annotated[

@@ -11,10 +11,6 @@ from services.imaging.lengths import pixels
 from services.imaging.limits import Limits
 from services.imaging.tones import holding
 
-# Within this box of Pillow's radial gradient it goes from 0 in the middle to 255 in the corners.
-_HALF = 127.5 / math.sqrt(2)
-_GRADIENT = (128 - _HALF, 128 - _HALF, 128 + _HALF, 128 + _HALF)
-
 # A round corner is drawn at so many times its size, in strips of so many pixels of that.
 _FINER = 4
 _STRIP = 4_000_000
@@ -43,8 +39,9 @@ def vignette(image: Image.Image, operation: Vignette) -> Image.Image:
         way = max(0.0, (tone / 255 - begin) / (1 - begin))
         return round(255 * operation.amount * way * way * (3 - 2 * way))
 
+    # Pillow's goes from 0 in the middle to 255 in the corners.
     gradient = Image.radial_gradient("L").point([faded(tone) for tone in range(256)])
-    mask = gradient.resize(image.size, Image.Resampling.BILINEAR, _GRADIENT)
+    mask = gradient.resize(image.size, Image.Resampling.BILINEAR)
     image = holding(image, operation.colour)
     result = Image.composite(Image.new(image.mode, image.size, operation.colour), image, mask)
     if has_alpha(image):

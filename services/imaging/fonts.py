@@ -8,6 +8,9 @@ from PIL import ImageFont, features
 
 from contracts.errors import InvalidOperation
 
+# The last code point, which never is a character: it is drawn as a font draws what it lacks.
+_NO_LETTER = "\U0010ffff"
+
 _SUFFIXES = (".ttf", ".otf", ".ttc")
 
 
@@ -19,8 +22,8 @@ class Fonts:
 
     @classmethod
     def of(cls, directory: Path) -> Self:
-        """The fonts that lie in the directory now, by their files' names without the suffix."""
-        files = sorted(directory.iterdir())
+        """Those in the directory now, at any depth, by their files' names without the suffix."""
+        files = sorted(directory.rglob("*"))
         return cls({file.stem: file for file in files if file.suffix.lower() in _SUFFIXES})
 
     def find(self, name: str | None, size: float) -> ImageFont.FreeTypeFont:
@@ -28,7 +31,8 @@ class Fonts:
         if name is None:
             bundled = ImageFont.load_default(size)
             assert isinstance(bundled, ImageFont.FreeTypeFont)
-            return bundled
+            # It comes with whole pixels between its letters; Raqm, where it is, does better.
+            return bundled.font_variant(layout_engine=ImageFont.Layout.RAQM)
         if name not in self._files:
             there_are = ", ".join(self._files) or "none but the default"
             raise InvalidOperation(f"text: font: {name!r} is not here; there are: {there_are}.")
@@ -38,8 +42,22 @@ class Fonts:
 BUNDLED = Fonts()
 
 
-def check_script(text: str) -> None:
-    """Refuse what would be drawn wrong: without Raqm, letters neither join nor go leftwards."""
-    leftwards = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+def check_letters(text: str, font: ImageFont.FreeTypeFont) -> None:
+    """Refuse what would be drawn as boxes, unjoined or in the wrong order.
+
+    Without Raqm, Pillow neither joins letters nor writes from right to left. Raises
+    InvalidOperation.
+    """
+    letters = sorted(set("".join(text.split())))
+    leftwards = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
     if leftwards and not features.check("raqm"):
-        raise InvalidOperation("text: Pillow lacks Raqm here, which writes from right to left.")
+        raise InvalidOperation("text: there is no Raqm here, which writes from right to left.")
+    small = font.font_variant(size=20)
+    box = _drawn(small, _NO_LETTER)
+    missing = [letter for letter in letters if _drawn(small, letter) == box]
+    if missing:
+        raise InvalidOperation(f"text: the font does not have {' '.join(missing[:20])}.")
+
+
+def _drawn(font: ImageFont.FreeTypeFont, letter: str) -> tuple[float, bytes]:
+    return font.getlength(letter), bytes(font.getmask(letter))

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from contracts.errors import ImageTooBig, NotFound
 from contracts.overlays import MAX_FONT, OverlayOperation, Position, Text, Watermark
 from services.imaging.colours import has_alpha
-from services.imaging.fonts import Fonts, check_script
+from services.imaging.fonts import Fonts, check_letters
 from services.imaging.geometry import Size
 from services.imaging.lengths import pixels
 from services.imaging.resample import resample
@@ -57,9 +57,9 @@ def written(operation: Text, fonts: Fonts, width: int) -> Image.Image:
 
     Lines lie as their position does: at the left, in the middle, at the right.
     """
-    check_script(operation.text)
     size = min(MAX_FONT, max(1.0, pixels(operation.size, width)))
     font = fonts.find(operation.font, size)
+    check_letters(operation.text, font)
     align = "left" if operation.position in _LEFT else "right"
     if operation.position not in _LEFT + _RIGHT:
         align = "center"

@@ -5,11 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import InvalidOperation
-from contracts.looks import Adjust, Blur, Grayscale, Sharpen
+from contracts.finishes import Round
+from contracts.looks import Adjust, Blur, Duotone, Grayscale, Sharpen
 from contracts.notation import parse_operation, parse_pipeline
 from contracts.operations import MAX_OPERATIONS, Operation
 from contracts.outputs import Format, Output
+from contracts.overlays import Position, Text, Watermark
 from contracts.shapes import Axis, Crop, Fit, Flip, Resize, Rotate
+
+KEY = "0123456789abcdef" * 4
 
 
 @pytest.mark.parametrize(
@@ -30,6 +34,20 @@ from contracts.shapes import Axis, Crop, Fit, Flip, Resize, Rotate
         ("sharpen:1.5", Sharpen(amount=1.5)),
         ("adjust:contrast=2,brightness=0.5", Adjust(brightness=0.5, contrast=2)),
         ("adjust:1.2", Adjust(brightness=1.2)),
+        (
+            "duotone:shadows=navy,highlights=ffd700",
+            Duotone(shadows="#000080", highlights="#ffd700"),
+        ),
+        ("round:20", Round(radius=20)),
+        ("round:10%", Round(radius="10%")),
+        ("round:circle", Round(radius="circle")),
+        (f"watermark:{KEY}", Watermark(image=KEY)),
+        (f"watermark:image={KEY},position=tile", Watermark(image=KEY, position=Position.TILE)),
+        ("text:12 Rose Lane", Text(text="12 Rose Lane")),
+        ("text:text=Hello\\, you,size=4%", Text(text="Hello, you", size="4%")),
+        ("text:text=1+1=2,size=40", Text(text="1+1=2", size=40)),
+        ("text:Hello\\, you", Text(text="Hello, you")),
+        ("text:back\\slash\\", Text(text="back\\slash\\")),
     ],
 )
 def test_a_text_is_its_operation(text: str, operation: Operation) -> None:
@@ -55,6 +73,12 @@ def test_a_text_is_its_operation(text: str, operation: Operation) -> None:
         ("grayscale:1", "grayscale: "),
         ("blur:nan", "blur: radius: "),
         ("flip:axis=vertical=horizontal", "flip: axis: "),
+        ("text:Hello, you", "text: name the fields when there are several; in a value"),
+        ("text:one\ttwo", "text: text: Value error, a line feed is the only control character"),
+        ("duotone:mud", "duotone: shadows: Value error, write #rrggbb"),
+        ("round:square", "round: radius"),
+        ("watermark:logo", "watermark: image: "),
+        ("watermark:image=" + "0" * 64 + ",position=tile,x=-1", "can't be below 0 for a tile"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_operation_and_field(text: str, complaint: str) -> None:
@@ -64,7 +88,7 @@ def test_what_is_wrong_is_named_with_its_operation_and_field(text: str, complain
     assert complaint in refused.value.detail
 
 
-@given(st.text(max_size=60) | st.from_regex(r"(resize|rotate|flip|blur):[\w=,.]*"))
+@given(st.text(max_size=60) | st.from_regex(r"(resize|rotate|flip|blur|text):[\w=,.\\]*"))
 def test_any_text_is_an_operation_or_refused_in_a_sentence(text: str) -> None:
     said = "Fine."
     try:
