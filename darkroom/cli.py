@@ -9,15 +9,11 @@ import typer
 from pydantic import TypeAdapter
 from rich.console import Console, RenderableType
 
-from contracts.errors import InvalidOperation
-from contracts.notation import parse_pipeline
-from contracts.operations import Pipeline
-from contracts.outputs import Format
 from darkroom import tables
 from darkroom.album import Album
 from darkroom.client import Client
 from darkroom.errors import GatewayError
-from darkroom.options import LOCAL, AsJson, Gateway, Id, OnBehalf
+from darkroom.options import LOCAL, AsJson, Gateway, Id, MoreOfIt, OnBehalf, pipeline_of
 from darkroom.photos import find
 from darkroom.progress import Tally, line
 from darkroom.rendering import Rendering
@@ -43,9 +39,10 @@ def render(
     op: Annotated[
         list[str],
         typer.Option(help="An operation, such as resize:width=720; repeat it, in order."),
-    ] = [],  # noqa: B006  Typer copies it
-    format: Annotated[Format | None, typer.Option(help="Left out: as it came.")] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="For lossy formats.")] = 80,
+    ] = [],  # noqa: B006
+    format: Annotated[str | None, typer.Option(help="Such as webp; left out: as it came.")] = None,
+    quality: Annotated[str | None, typer.Option(help="1 to 100, for lossy formats.")] = None,
+    output: MoreOfIt = [],  # noqa: B006  Typer copies it
     recursive: Annotated[bool, typer.Option(help="Folders in folders as well.")] = False,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Photographs in hand at once.")] = 16,
     patience: Annotated[float, typer.Option(min=1, help="Seconds a job is waited for.")] = 3600,
@@ -53,7 +50,7 @@ def render(
     gateway: Gateway = LOCAL,
 ) -> None:
     """Render photographs into a folder. The same command again does what is not there yet."""
-    pipeline = _pipeline(op, format, quality)
+    pipeline = pipeline_of(op, format, quality, output)
     album = Album(folder)
     found = find(photos, recursive=recursive, is_result=album.is_result)
     if not found:
@@ -118,13 +115,6 @@ def workers(gateway: Gateway = LOCAL, as_json: AsJson = False) -> None:
 def main() -> None:
     """The console script."""
     app()
-
-
-def _pipeline(operations: list[str], format: Format | None, quality: int) -> Pipeline:
-    try:
-        return parse_pipeline(operations, format, str(quality))
-    except InvalidOperation as exc:
-        raise typer.BadParameter(exc.detail, param_hint="--op") from exc
 
 
 def _ask(gateway: str, question: Callable[[Client], Awaitable[T]]) -> T:

@@ -1,13 +1,17 @@
 """The options that several commands have, and what they refuse as a mistake of usage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from contracts.errors import InvalidOperation
 from contracts.jobs import JobId, Submitter
+from contracts.notation import parse_pipeline
+from contracts.operations import Pipeline
+from contracts.outputs import Output
 
 LOCAL = "http://127.0.0.1:8000"
 """Where `make run` serves."""
@@ -48,3 +52,27 @@ Id = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+MoreOfIt = Annotated[
+    list[str],
+    typer.Option(
+        metavar="FIELD=VALUE",
+        help=f"How the result is encoded: {', '.join(Output.model_fields)}. Repeat it.",
+    ),
+]
+
+
+def pipeline_of(
+    operations: Sequence[str], format: str | None, quality: str | None, output: Sequence[str]
+) -> Pipeline:
+    """What the options write down; what they can't is a mistake of usage."""
+    fields = {"format": format, "quality": quality}
+    for field in output:
+        name, equals, value = field.partition("=")
+        if not equals or name not in Output.model_fields:
+            known = ", ".join(Output.model_fields)
+            raise typer.BadParameter(f"{field!r}; there are: {known}.", param_hint="--output")
+        fields[name] = value
+    try:
+        return parse_pipeline(operations, **fields)
+    except InvalidOperation as exc:
+        raise typer.BadParameter(exc.detail, param_hint="the pipeline") from exc

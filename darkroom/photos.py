@@ -6,7 +6,8 @@ from pathlib import Path, PurePath
 
 # More than a gateway reads: what it doesn't is a failure to be told, not a file to be overlooked.
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff", ".heic", ".heif", ".bmp"}
+    {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff", ".heic", ".heif", ".jxl"}
+    | {".bmp", ".jp2"}
 )
 
 

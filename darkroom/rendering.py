@@ -13,18 +13,16 @@ from pathlib import Path
 from contracts.errors import MENDABLE, Code
 from contracts.jobs import OPEN_STATES, Job
 from contracts.operations import Pipeline
-from contracts.outputs import Format
 from darkroom.album import Album
 from darkroom.client import Client
 from darkroom.errors import CANCELLED, GatewayError, failure
 from darkroom.keys import key_of
 from darkroom.photos import Photo
+from darkroom.suffixes import expected, suffix_of
 
 _WAIT = 15  # seconds that the gateway is asked to keep an answer back for, to say how it ended
 _EXPIRED = frozenset({Code.GONE, Code.NOT_FOUND})
 _IN_VAIN = MENDABLE | {CANCELLED}
-_SUFFIXES = {"jpeg": ".jpg"}
-_SOURCES = {".jpg": Format.JPEG, ".jpeg": Format.JPEG} | {f".{kind}": kind for kind in Format}
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class Rendering:
         It gives up when nothing but the gateway's absence has come of `at_once` in a row.
         """
         self._album.protect(photos)
-        waiting = deque((photo, self._album.place(photo, self._suffix(photo))) for photo in photos)
+        waiting = deque((photo, self._place(photo)) for photo in photos)
         in_vain = 0
 
         async def work() -> None:
@@ -90,6 +88,9 @@ class Rendering:
             for _ in range(min(at_once, len(waiting))):
                 group.create_task(work())
         return len(waiting)
+
+    def _place(self, photo: Photo) -> Path:
+        return self._album.place(photo, expected(photo.path, self._pipeline.output))
 
     async def _outcome(self, photo: Photo, target: Path) -> Outcome:
         try:
@@ -126,8 +127,7 @@ class Rendering:
             raise _reason(ended.job)
         (outcome,) = ended.job.results
         assert outcome.blob is not None
-        subtype = outcome.blob.media_type.partition("/")[2]
-        suffix = _SUFFIXES.get(subtype, f".{subtype}")
+        suffix = suffix_of(outcome.blob.media_type)
         if suffix != target.suffix:
             # The bytes are of another format than the photograph's name says.
             target = self._album.place(photo, suffix)
@@ -135,11 +135,6 @@ class Rendering:
         await self._client.fetch(ended.result, target)
         self._album.complete(target)
         return target
-
-    def _suffix(self, photo: Photo) -> str:
-        came_as = _SOURCES.get(photo.path.suffix.lower(), Format.PNG)
-        format = self._pipeline.output.format or came_as
-        return _SUFFIXES.get(format, f".{format}")
 
 
 def _reason(job: Job) -> GatewayError:

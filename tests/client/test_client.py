@@ -165,7 +165,8 @@ async def test_a_result_that_breaks_off_is_fetched_again_and_never_half_there(
         ([], None),
         (["grayscale", "rotate:-12.5", "flip"], "jpeg"),
         (["resize:width=720,enlarge=true,fit=inside", "crop:left=1,top=2,width=3,height=4"], "png"),
-        (["adjust:contrast=1.25", "blur:1e-3", "sharpen"], "avif"),
+        (["adjust:contrast=1.25", "blur:1e-3", "sharpen", "tint:colour=#7a5230"], "avif"),
+        (["text:position=top,text=12\\, Rose = Lane: \\,\\", "text:A\\,B"], "webp"),
     ],
 )
 def test_a_query_is_read_as_the_pipeline_that_it_was_made_from(

@@ -140,14 +140,14 @@ def test_what_fails_is_listed_with_its_reason_and_the_rest_is_done(
 ) -> None:
     folder = shoot(tmp_path / "in", "a.jpg", "c.jpg")
     (folder / "b.jpg").write_bytes(b"no image" * 100)
-    (folder / "d [red].heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(200))
+    (folder / "d [red].jpg").write_bytes(b"%PDF-1.7" + bytes(200))
     render = ("render", folder, *GRAY, "--out", tmp_path / "out")
     for done in ("2 done, 0 kept", "0 done, 2 kept"):
         ran = darkroom(gateway_url, *render, code=1)
         assert f"{done}, 2 failed" in ran.stdout
         first, second = ran.stderr.splitlines()
         assert {"b.jpg: image_unreadable:" in said for said in (first, second)} == {True, False}
-        assert "d [red].heic: unsupported_format: Send a JPEG" in ran.stderr
+        assert "d [red].jpg: unsupported_format: " in ran.stderr
     assert names_in(tmp_path / "out") == ["a.webp", "c.webp"]
 
 
