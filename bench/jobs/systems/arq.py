@@ -22,7 +22,8 @@ asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 async def render(context: Any, image: str) -> str:
     data = await context["redis"].get(IMAGE + image)
-    await context["redis"].set(RESULT + image, picture.render(data), ex=KEPT)
+    rendered = await asyncio.to_thread(picture.render, data)
+    await context["redis"].set(RESULT + image, rendered, ex=KEPT)
     return image
 
 

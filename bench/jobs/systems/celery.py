@@ -14,7 +14,7 @@ from redis import Redis
 from bench.jobs import picture
 from bench.jobs.systems.interface import IMAGE, KEPT, RESULT
 
-SUBMITTERS = 4  # threads; more take turns at the interpreter, and are no faster
+SUBMITTERS = 4  # threads; 16 were no faster
 WAITERS = 64  # threads, as `get` blocks
 
 URL = os.environ["REDIS_URL"]

@@ -1,5 +1,6 @@
 """taskiq over taskiq-redis: a stream, acknowledged when the result is saved."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +28,8 @@ broker: Any = RedisStreamBroker(
 
 async def render(image: str) -> str:
     data = await redis.get(IMAGE + image)
-    await redis.set(RESULT + image, picture.render(data), ex=KEPT)
+    rendered = await asyncio.to_thread(picture.render, data)
+    await redis.set(RESULT + image, rendered, ex=KEPT)
     return image
 
 
