@@ -1,11 +1,13 @@
 """What the imaging service answers: render an image, and say what an image is."""
 
 import hashlib
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
 from contracts import examples
+from contracts.details import Details
 from contracts.fields import BlobKey as BlobKey
 from contracts.message import Message
 from contracts.methods import Method
@@ -79,12 +81,21 @@ class Rendered(Message):
     encode_ms: Annotated[Milliseconds, Field(description="Time spent encoding.")] = 0
 
 
+class Depth(StrEnum):
+    """How far an image is looked at: its header, which takes no time, or its pixels as well."""
+
+    HEADER = "header"
+    PIXELS = "pixels"
+
+
 class Inspect(Message):
     """Say what the image in `source` is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"source": examples.BLOB}]})
 
     source: Annotated[Blob, Field(description="The image.")]
+    depth: Annotated[Depth, Field(description="How far to look.")] = Depth.HEADER
+    place: Annotated[bool, Field(description="Whether to say where it was taken.")] = False
 
 
 class Inspected(Message):
@@ -115,6 +126,9 @@ class Inspected(Message):
     orientation: Annotated[
         int, Field(ge=1, le=8, description="EXIF orientation; 1 is upright.")
     ] = 1
+    details: Annotated[
+        Details | None, Field(description="Where the pixels were looked at as well.")
+    ] = None
 
 
 RENDER = Method("imaging.render", Render, Rendered)

@@ -124,7 +124,8 @@ class Output(Message):
         BeforeValidator(_quality),
         Field(
             description="1 to 100, for lossy formats; the others have no use for it. auto: the "
-            "lowest from 40 to 95 that looks like the original: a structural similarity (SSIM) of 0.96."
+            "lowest from 40 to 95 that looks like the original, a structural similarity (SSIM) of "
+            "0.96."
         ),
     ] = 80
     lossless: Annotated[

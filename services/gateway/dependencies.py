@@ -1,15 +1,17 @@
 """What a route may ask for; the composition root put it on the application's state."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from pydantic import Field, create_model
 from starlette.requests import HTTPConnection
 
 from contracts.errors import InvalidRequest
 from contracts.notation import parse_pipeline
 from contracts.operations import Pipeline
-from contracts.outputs import Format
+from contracts.outputs import AUTO, Output
+from services.gateway.accept import negotiated
 from services.gateway.live import Live
 from services.gateway.prefer import Preference, parse_prefer
 from services.gateway.rpc import Imaging
@@ -47,7 +49,25 @@ def _collaborators(connection: HTTPConnection) -> Collaborators:
 Here = Annotated[Collaborators, Depends(_collaborators)]
 
 
+# A query writes every field of an output as text; the contract says what they mean.
+_FIELDS: dict[str, Any] = {
+    name: (str | None, Field(None, description=field.description))
+    for name, field in Output.model_fields.items()
+}
+_OutputQuery = create_model("_OutputQuery", **_FIELDS)
+
+
+def _output(query: Annotated[_OutputQuery, Query()]) -> dict[str, str]:
+    """The fields of the output that the query has."""
+    return query.model_dump(exclude_none=True)
+
+
+_WrittenOutput = Annotated[dict[str, str], Depends(_output)]
+
+
 def _pipeline(
+    request: Request,
+    output: _WrittenOutput,
     op: Annotated[
         list[str],
         Query(
@@ -55,15 +75,21 @@ def _pipeline(
             examples=["resize:width=720,height=588,fit=cover", "grayscale"],
         ),
     ] = [],  # noqa: B006  FastAPI copies it
-    format: Annotated[
-        str | None, Query(description=f"One of {', '.join(Format)}; left out: as it came.")
-    ] = None,
-    quality: Annotated[str | None, Query(description="1 to 100, for lossy formats.")] = None,
 ) -> Pipeline:
-    return parse_pipeline(op, format, quality)
+    pipeline = parse_pipeline(op, **output)
+    accepted = negotiated(pipeline.output, request.headers.getlist("accept"))
+    return pipeline.model_copy(update={"output": accepted})
 
 
 AskedPipeline = Annotated[Pipeline, Depends(_pipeline)]
+
+
+def _variance(output: _WrittenOutput) -> dict[str, str]:
+    return {"Vary": "Accept"} if output.get("format") == AUTO else {}
+
+
+Variance = Annotated[dict[str, str], Depends(_variance)]
+"""The header that says that the answer depends on the request's Accept, where it does."""
 
 
 def _preference(request: Request, here: Here) -> Preference:

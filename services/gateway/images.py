@@ -2,13 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from contracts.errors import ImageTooBig, ImageUnreadable, NotFound, UnsupportedFormat
-from contracts.imaging import BlobKey, Inspect, Inspected, MediaType, Render
+from contracts.imaging import BlobKey, Depth, Inspect, Inspected, MediaType, Render
 from contracts.message import Message
-from services.gateway.dependencies import Afresh, AskedPipeline, AskedTimeout, Collaborators, Here
+from services.gateway.dependencies import (
+    Afresh,
+    AskedPipeline,
+    AskedTimeout,
+    Collaborators,
+    Here,
+    Variance,
+)
 from services.gateway.leaving import unless_left
 from services.gateway.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
 from services.gateway.renditions import (
@@ -66,9 +73,18 @@ async def fetch(image_id: ImageId, request: Request, here: Here) -> Response:
 
 
 @router.get("/v1/images/{image_id}/info")
-async def info(image_id: ImageId, here: Here) -> Inspected:
-    """What an image is, as the decoder sees it."""
-    return await _inspected(await _found(image_id, here), here)
+async def info(
+    image_id: ImageId,
+    here: Here,
+    gps: Annotated[bool, Query(description="Whether to say where it was taken.")] = False,
+) -> Inspected:
+    """What an image is: its header, its colours, a placeholder, how it was taken."""
+    inspected = await _inspected(await _found(image_id, here), here, Depth.PIXELS)
+    assert inspected.details is not None
+    if gps:
+        return inspected
+    details = inspected.details.model_copy(update={"place": None})
+    return inspected.model_copy(update={"details": details})
 
 
 @router.get("/v1/images/{image_id}/render", responses=IMAGE_ANSWER)
@@ -79,21 +95,23 @@ async def render(
     pipeline: AskedPipeline,
     timeout: AskedTimeout,
     afresh: Afresh,
+    variance: Variance,
 ) -> Response:
     """The image taken through a pipeline; a result that is still there is not made again."""
     stored = await _found(image_id, here)
     question = Render(source=stored.blob, pipeline=pipeline, reuse=not afresh)
     key = question.result_key()
+    always = {**IMMUTABLE, **variance}
     if not afresh:
         if names(request, etag(key)):
-            return not_modified(etag(key), IMMUTABLE)
+            return not_modified(etag(key), always)
         kept = await here.renditions.find(key, ttl=here.settings.rendition_ttl)
         if kept is not None:
-            hit = {"Cache-Status": "darkroom; hit", **IMMUTABLE}
+            hit = {"Cache-Status": "darkroom; hit", **always}
             return await resource_response(request, here.renditions, kept.blob, hit)
     answer = await unless_left(request, here.imaging.render(question, timeout=timeout))
     status = f"darkroom; fwd={'request' if afresh else 'miss'}"
-    miss = {"Cache-Status": status, **IMMUTABLE, **timing(answer)}
+    miss = {"Cache-Status": status, **always, **timing(answer)}
     return await resource_response(request, here.renditions, answer.reply.blob, miss)
 
 
@@ -104,14 +122,18 @@ async def _found(image_id: str, here: Collaborators) -> StoredBlob:
     return stored
 
 
-async def _inspected(stored: StoredBlob, here: Collaborators) -> Inspected:
+async def _inspected(
+    stored: StoredBlob, here: Collaborators, depth: Depth = Depth.HEADER
+) -> Inspected:
     """What is noted of an image, or what a worker finds; bytes that are no image are not kept."""
     if stored.note:
-        return Inspected.model_validate_json(stored.note)
+        noted = Inspected.model_validate_json(stored.note)
+        if noted.details is not None or depth is Depth.HEADER:
+            return noted
+    # Where it was taken is noted as well, and told to who asks for it.
+    question = Inspect(source=stored.blob, depth=depth, place=True)
     try:
-        answer = await here.imaging.inspect(
-            Inspect(source=stored.blob), timeout=here.settings.inspect_timeout
-        )
+        answer = await here.imaging.inspect(question, timeout=here.settings.inspect_timeout)
     except NOT_AN_IMAGE:
         await here.images.delete(stored.blob.key)
         raise

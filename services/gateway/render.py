@@ -17,6 +17,7 @@ from services.gateway.dependencies import (
     Collaborators,
     Here,
     Preferred,
+    Variance,
 )
 from services.gateway.leaving import unless_left
 from services.gateway.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
@@ -34,6 +35,7 @@ async def render(
     timeout: AskedTimeout,
     afresh: Afresh,
     preference: Preferred,
+    variance: Variance,
     transport: Annotated[
         Transport, Query(description="How the request travels to a worker.")
     ] = Transport.STREAM,
@@ -50,7 +52,7 @@ async def render(
     answer = await unless_left(
         request, here.imaging.render(question, timeout=timeout, transport=transport)
     )
-    headers = {**timing(answer), **preference.applied}
+    headers = {**timing(answer), **preference.applied, **variance}
     return await image_response(here.renditions, answer.reply.blob, headers)
 
 

@@ -1,16 +1,27 @@
 """Animations: every frame taken through the same operations, one at a time."""
 
+from collections.abc import Mapping
+
+from PIL import Image
+
 from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.operations import Operation
-from services.imaging import codecs, operations
+from contracts.shapes import Shape
+from services.imaging import codecs, looks, operations, shapes
 from services.imaging.colours import has_alpha, on_white
 from services.imaging.film import Film, Frame
 from services.imaging.limits import Limits
 from services.imaging.source import Source
+from services.imaging.tones import Curve
 
 
 def film(
-    source: Source, steps: tuple[Operation, ...], limits: Limits, *, keeps_profile: bool
+    source: Source,
+    steps: tuple[Operation, ...],
+    limits: Limits,
+    images: Mapping[str, Image.Image],
+    *,
+    keeps_profile: bool,
 ) -> tuple[Film, bytes]:
     """The source's frames after the operations, drawn when they are asked for, and their profile.
 
@@ -18,10 +29,12 @@ def film(
     and InvalidOperation, and so does drawing.
     """
     first = codecs.decode_frame(source, 0, keeps_profile=keeps_profile)
-    image, settled = first.image, []
-    for operation in steps:
-        image = operations.apply(image, operation, limits)
-        settled.append(operation)
+    image = first.image
+    settled: list[Operation | Curve] = []
+    for step in steps:
+        decided = _settled(image, step)
+        image = operations.apply(image, decided, limits, images)
+        settled.append(decided)
     limits.check_result(*image.size)
     if image.width * image.height * source.frames > limits.total_pixels:
         raise ImageTooBig(
@@ -38,9 +51,15 @@ def film(
         frame = codecs.decode_frame(source, number, keeps_profile=keeps_profile)
         drawn = frame.image
         for operation in settled:
-            drawn = operations.apply(drawn, operation, limits)
+            drawn = operations.apply(drawn, operation, limits, images)
         if drawn.size != size:
             raise InvalidOperation("The operations give frames of different sizes.")
         return Frame((drawn if mode == "RGBA" else on_white(drawn)).convert(mode), frame.duration)
 
     return Film(draw, source.frames, source.plays), first.profile
+
+
+def _settled(image: Image.Image, operation: Operation) -> Operation | Curve:
+    if isinstance(operation, Shape):
+        return shapes.settle(image, operation)
+    return looks.settle(image, operation)

@@ -51,7 +51,11 @@ class Decoded:
 
 def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Inspected:
     """What the header says. Raises ImageUnreadable, ImageTooBig and UnsupportedFormat."""
-    source = open_source(data, limits)
+    return describe(open_source(data, limits))
+
+
+def describe(source: Source) -> Inspected:
+    """What the header says."""
     width, height = source.size
     return Inspected(
         format=source.format,

@@ -7,7 +7,7 @@ from PIL import Image, ImageCms
 
 _WHOLE_16_BITS = 65_535 / 255
 
-# Where a profile says what its numbers are (ICC.1:2022, section 7.2.6), and the modes that have such.
+# Where a profile says what its numbers are (ICC.1:2022, 7.2.6), and the modes that have such.
 _SPACE = slice(16, 20)
 _MODES = {b"RGB ": ("RGB", "RGBA"), b"GRAY": ("L", "LA")}
 

@@ -12,10 +12,11 @@ from contracts.outputs import Chroma, Format
 from services.imaging import apng, plugins
 from services.imaging.colours import on_white
 from services.imaging.film import Film
-from services.imaging.metadata import Notes
+from services.imaging.metadata import NO_NOTES, Notes
 from services.imaging.palettes import paletted
 
 _WEBP_SIDE = 16_383
+_WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10  # in the VP8X chunk (RFC 9649, section 2.7)
 _GIF_SIDE = 65_535
 _XMP_TAG = 700
 
@@ -29,7 +30,7 @@ class Encoding:
     progressive: bool = False
     chroma: Chroma | None = None
     palette: int | None = None
-    notes: Notes = Notes()
+    notes: Notes = NO_NOTES
     profile: bytes = b""
 
 
@@ -86,9 +87,15 @@ def _webp(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     if encoding.lossless:
         # How hard to try, from here on; transparent pixels keep their colours as well.
         options |= {"lossless": True, "quality": 60, "exact": True}
-    if isinstance(image, Film):
-        options["loop"] = image.plays
-    return _saved(image, encoding, **options)
+    if not isinstance(image, Film):
+        return _saved(image, encoding, **options)
+    data = _saved(image, encoding, loop=image.plays, **options)
+    if image.has_alpha:
+        # libwebp does not tell of transparency that is only around all frames' changes.
+        data = (
+            data[:_WEBP_FLAGS] + bytes([data[_WEBP_FLAGS] | _WEBP_ALPHA]) + data[_WEBP_FLAGS + 1 :]
+        )
+    return data
 
 
 def _avif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:

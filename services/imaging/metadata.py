@@ -53,11 +53,14 @@ class Notes:
     xmp: bytes = b""
 
 
+NO_NOTES = Notes()
+
+
 def notes_of(image: Image.Image, kept: Metadata) -> Notes:
     """What is kept of an opened image's metadata; what can't be read is taken for none."""
     match kept:
         case Metadata.STRIP:
-            return Notes()
+            return NO_NOTES
         case Metadata.COPYRIGHT:
             return Notes(_exif(image, _COPYRIGHT, parts=()))
         case Metadata.KEEP:

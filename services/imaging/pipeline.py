@@ -2,16 +2,22 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from PIL import Image
 
-from contracts.errors import ImageTooBig
+from contracts.errors import (
+    ImageTooBig,
+    ImageUnreadable,
+    InvalidOperation,
+    UnsupportedFormat,
+)
 from contracts.looks import Blur, Grayscale
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Profile
-from contracts.shapes import Crop, Flip, Resize, Rotate
+from contracts.shapes import Crop, Extract, Flip, Flop, Gravity, Resize, Rotate
 from services.imaging import animation, codecs, operations, plugins, results, shapes
 from services.imaging.codecs import Decoded, Draft
 from services.imaging.colours import fitting
@@ -25,7 +31,7 @@ from services.imaging.source import Source, open_source
 _DRAFT_MARGIN = 1.75
 
 # What treats every channel alike, so that luma alone comes out as it would from the colours.
-_LINEAR = (Resize, Crop, Rotate, Flip, Blur)
+_LINEAR = (Resize, Crop, Extract, Rotate, Flip, Flop, Blur)
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,17 @@ def run(
     pipeline: Pipeline,
     limits: Limits = DEFAULT_LIMITS,
     negatives: Negatives | None = None,
+    images: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Picture:
     """Render: the same bytes and pipeline give the same bytes.
 
     With `negatives` of the same bytes, what was decoded before is not decoded again, and what is
-    decoded now is put there. Raises ImageUnreadable, ImageTooBig, UnsupportedFormat and
-    InvalidOperation.
+    decoded now is put there; an animation's frames are not. `images` has what the pipeline needs
+    besides. Raises ImageUnreadable, ImageTooBig, UnsupportedFormat, InvalidOperation and NotFound.
     """
+    shared = {} if negatives is None else negatives
     try:
-        return _render(data, pipeline, limits, {} if negatives is None else negatives)
+        return _render(data, pipeline, limits, shared, images)
     except MemoryError as exc:
         raise ImageTooBig("The pipeline takes more memory than it may.") from exc
 
@@ -74,9 +82,16 @@ def rehearse() -> None:
         run(tiny, Pipeline(operations=(Resize(width=4),)))
 
 
-def _render(data: bytes, pipeline: Pipeline, limits: Limits, negatives: Negatives) -> Picture:
+def _render(
+    data: bytes,
+    pipeline: Pipeline,
+    limits: Limits,
+    negatives: Negatives,
+    others: Mapping[str, bytes],
+) -> Picture:
     started = time.perf_counter()
     source = open_source(data, limits)
+    images = {key: _beside(key, others[key], limits) for key in pipeline.images if key in others}
     output = pipeline.output
     # Decoding forgets them.
     notes = notes_of(source.image, output.metadata)
@@ -85,12 +100,13 @@ def _render(data: bytes, pipeline: Pipeline, limits: Limits, negatives: Negative
         decoded_at = time.perf_counter()
         image: Image.Image
         image, profile = animation.film(
-            source, pipeline.operations, limits, keeps_profile=keeps_profile
+            source, pipeline.operations, limits, images, keeps_profile=keeps_profile
         )
     else:
         first = _decoded(source, pipeline, negatives, keeps_profile=keeps_profile)
         decoded_at = time.perf_counter()
-        image, profile = fitting(_operated(first, pipeline.operations, limits), first.profile)
+        operated = _operated(first, pipeline.operations, limits, images)
+        image, profile = fitting(operated, first.profile)
     limits.check_result(*image.size)
     operated_at = time.perf_counter()
 
@@ -123,15 +139,28 @@ def _decoded(
     return decoded
 
 
-def _operated(decoded: Decoded, steps: tuple[Operation, ...], limits: Limits) -> Image.Image:
+def _beside(key: str, data: bytes, limits: Limits) -> Image.Image:
+    """Another image that the pipeline needs; what is wrong with it is not wrong with the source."""
+    try:
+        return codecs.decode(open_source(data, limits)).image
+    except (ImageUnreadable, UnsupportedFormat) as exc:
+        raise InvalidOperation(f"The image {key} can't be used: {exc.detail}") from exc
+
+
+def _operated(
+    decoded: Decoded,
+    steps: tuple[Operation, ...],
+    limits: Limits,
+    images: Mapping[str, Image.Image],
+) -> Image.Image:
     before, resize, after = _split(steps)
     image = decoded.image
     for operation in before:
-        image = operations.apply(image, operation, limits)
+        image = operations.apply(image, operation, limits, images)
     if resize:
         image = shapes.resize(image, resize, decoded.extent, limits)
     for operation in after:
-        image = operations.apply(image, operation, limits)
+        image = operations.apply(image, operation, limits, images)
     return image
 
 
@@ -166,6 +195,10 @@ def _ends_gray(steps: tuple[Operation, ...]) -> bool:
     for operation in steps:
         if isinstance(operation, Grayscale):
             return True
-        if not isinstance(operation, _LINEAR):
+        if not isinstance(operation, _LINEAR) or _sees_colours(operation):
             break
     return False
+
+
+def _sees_colours(operation: Operation) -> bool:
+    return isinstance(operation, Resize | Crop) and operation.gravity is Gravity.SMART

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import assert_never
 
 from redis import Redis
 
 from contracts.errors import Gone, ImageUnreadable, UnsupportedFormat
-from contracts.imaging import Blob, Inspect, Inspected, Render, Rendered
-from services.imaging import codecs, pipeline
+from contracts.imaging import Blob, Depth, Inspect, Inspected, Render, Rendered
+from services.imaging import codecs, inspection, pipeline
 from services.imaging.executor import prepare_process
 from services.imaging.limits import Limits
 from services.imaging.settings import ImagingSettings
@@ -39,9 +40,12 @@ def render(
     key = request.result_key()
     if request.reuse and (kept := renditions.find(key, ttl=ttl)) is not None:
         return Rendered.model_validate_json(kept.note).model_copy(update={"reused": True})
+    images = {key: _fetch(key, settings) for key in request.pipeline.images}
     with _forgetting_what_is_no_image(request.source, settings):
         source = _source(request.source, settings)
-        picture = pipeline.run(source.data, request.pipeline, _limits(settings), source.negatives)
+        picture = pipeline.run(
+            source.data, request.pipeline, _limits(settings), source.negatives, images
+        )
         if keep_source:
             _kept.append(source)
     rendered = Rendered(
@@ -59,7 +63,14 @@ def render(
 def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
     """Answer an Inspect."""
     with _forgetting_what_is_no_image(request.source, settings):
-        return codecs.inspect(_fetch(request.source, settings), _limits(settings))
+        data, limits = _fetch(request.source.key, settings), _limits(settings)
+        match request.depth:
+            case Depth.HEADER:
+                return codecs.inspect(data, limits)
+            case Depth.PIXELS:
+                return inspection.examine(data, limits, place=request.place)
+            case _:
+                assert_never(request.depth)
 
 
 @dataclass(frozen=True)
@@ -92,13 +103,13 @@ def _source(blob: Blob, settings: ImagingSettings) -> _Source:
     if _kept and _kept[0].key == blob.key:
         return _kept[0]
     _kept.clear()
-    return _Source(blob.key, _fetch(blob, settings), {})
+    return _Source(blob.key, _fetch(blob.key, settings), {})
 
 
-def _fetch(source: Blob, settings: ImagingSettings) -> bytes:
-    data = _stores(settings).images.get(source.key)
+def _fetch(key: str, settings: ImagingSettings) -> bytes:
+    data = _stores(settings).images.get(key)
     if data is None:
-        raise Gone("The image is not here any more; upload it again.")
+        raise Gone(f"The image {key} is not here any more; upload it again.")
     return data
 
 

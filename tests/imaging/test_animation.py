@@ -1,0 +1,199 @@
+"""Animations: every frame, its time and its transparency, from one format into another."""
+
+import tracemalloc
+from collections.abc import Sequence
+
+import pytest
+from PIL import Image, ImageSequence
+
+from contracts.errors import ImageTooBig, ImageUnreadable
+from contracts.looks import Autocontrast, Grayscale
+from contracts.operations import Operation, Pipeline
+from contracts.outputs import Format, Output
+from contracts.shapes import Crop, Gravity, Resize, Rotate
+from services.imaging import pipeline
+from services.imaging.limits import Limits
+from tests.imaging.pictures import decoded, encoded, pixel, psnr, quadrants
+
+MOVING = ("GIF", "PNG", "WEBP", "AVIF")
+DURATIONS = [40, 200, 500, 80]
+
+
+def frames_of(width: int = 64, height: int = 48, mode: str = "RGB") -> list[Image.Image]:
+    """A square that goes to the right, on a ground that is transparent where the mode can be."""
+    frames = []
+    for step in range(len(DURATIONS)):
+        ground = (0, 0, 0, 0) if mode == "RGBA" else (20, 90, 20)
+        frame = Image.new(mode, (width, height), ground)
+        left = 4 + step * 12
+        frame.paste((250, 40, 40, 255)[: len(mode)], (left, 8, left + 10, 18))
+        frames.append(frame)
+    return frames
+
+
+def film(format: str, frames: Sequence[Image.Image], **options: object) -> bytes:
+    fine = {"quality": 100} if format in ("WEBP", "AVIF") else {}
+    first, *others = frames
+    return encoded(
+        first, format, save_all=True, append_images=others,
+        **{"duration": DURATIONS, "loop": 0, **fine, **options},
+    )  # fmt: skip
+
+
+def run(data: bytes, *steps: Operation, **output: object) -> bytes:
+    asked = Pipeline(operations=steps, output=Output.model_validate(output))
+    return pipeline.run(data, asked).data
+
+
+def shown(data: bytes) -> list[Image.Image]:
+    with decoded(data) as image:
+        return [frame.convert("RGBA") for frame in ImageSequence.Iterator(image)]
+
+
+def durations(data: bytes) -> list[int]:
+    image = decoded(data)
+    found = []
+    for number in range(image.n_frames):  # type: ignore[attr-defined]
+        image.seek(number)
+        image.load()
+        found.append(round(image.info["duration"]))
+    return found
+
+
+@pytest.mark.parametrize("source", MOVING)
+@pytest.mark.parametrize("target", MOVING)
+def test_every_frame_and_its_time_arrive(source: str, target: str) -> None:
+    frames = frames_of()
+    data = run(film(source, frames), Resize(width=32), format=target.lower(), quality=95)
+
+    assert durations(data) == DURATIONS
+    for expected, found in zip(frames, shown(data), strict=True):
+        assert found.size == (32, 24)
+        small = expected.resize((32, 24), Image.Resampling.LANCZOS)
+        assert psnr(found.convert("RGB"), small) > 24
+
+
+@pytest.mark.parametrize("target", MOVING)
+@pytest.mark.parametrize("source", MOVING)
+def test_what_is_transparent_does_not_show_the_frame_before(source: str, target: str) -> None:
+    between = run(film("PNG", frames_of(mode="RGBA")), format=source.lower(), quality=100)
+    data = run(between, format=target.lower(), quality=95)
+
+    for step, frame in enumerate(shown(data)):
+        assert pixel(frame, 4 + step * 12 + 5, 13)[3] > 250
+        assert pixel(frame, 60, 40)[3] == 0
+        if step:
+            assert pixel(frame, 8, 13)[3] == 0, "where the square was at first"
+
+
+@pytest.mark.parametrize("target", ["GIF", "PNG", "WEBP"])
+@pytest.mark.parametrize("plays", [0, 1, 3])
+def test_it_is_played_as_often_as_before(target: str, plays: int) -> None:
+    repeats = {} if plays == 1 else {"loop": max(0, plays - 1)}
+    first, *others = frames_of()
+    gif = encoded(first, "GIF", save_all=True, append_images=others, duration=50, **repeats)
+    image = decoded(run(gif, format=target.lower()))
+
+    if target == "GIF":
+        assert image.info.get("loop") == repeats.get("loop")
+        assert run(gif) == run(run(gif)), "again"
+    else:
+        assert image.info["loop"] == plays
+
+
+@pytest.mark.parametrize("source", MOVING)
+def test_an_animation_stays_what_it_was_unless_it_is_asked_to_be_still(source: str) -> None:
+    data = film(source, frames_of())
+
+    assert decoded(run(data)).format == source
+    assert len(shown(run(data))) == 4
+    assert len(shown(run(data, animated=False))) == 1
+    for format in (Format.JPEG, Format.TIFF):
+        assert len(shown(run(data, format=format))) == 1
+
+
+def test_pages_are_no_animation() -> None:
+    data = encoded(quadrants(), "TIFF", save_all=True, append_images=[quadrants()])
+
+    assert len(shown(run(data, format="webp"))) == 1
+
+
+@pytest.mark.parametrize("target", MOVING)
+def test_operations_reach_every_frame_and_the_bytes_are_the_same_each_time(target: str) -> None:
+    steps = (Crop(left=2, top=2, width=60, height=40), Rotate(degrees=90), Grayscale())
+    data = film("WEBP", frames_of())
+    one, other = (run(data, *steps, format=target.lower(), quality=90) for _ in range(2))
+
+    assert one == other
+    for frame in shown(one):
+        assert frame.size == (40, 60)
+        red, green, blue, _ = pixel(frame, 25, 25)
+        assert max(red, green, blue) - min(red, green, blue) < 12
+
+
+def test_frames_that_are_alike_keep_their_time() -> None:
+    frames = frames_of()
+    still = [frames[0], frames[0], frames[1], frames[1]]
+    webp = film("WEBP", still)
+
+    for target in MOVING:
+        assert sum(durations(run(webp, format=target.lower()))) == sum(DURATIONS)
+
+
+def test_a_palette_and_a_budget_hold_for_an_animation_as_well() -> None:
+    data = film("PNG", [frame.resize((200, 150)) for frame in frames_of()])
+    plain = run(data, format="webp", quality=95)
+    small = run(data, format="webp", quality=95, max_bytes=len(plain) * 3 // 4)
+
+    assert len(shown(small)) == 4
+    assert len(small) <= len(plain) * 3 // 4
+    assert len(shown(run(data, format="webp", quality="auto"))) == 4
+    for frame in shown(run(data, format="gif", palette=8)):
+        assert len(frame.getcolors() or []) <= 8
+
+
+def test_all_frames_of_a_result_count_together() -> None:
+    data = film("GIF", frames_of())
+    limits = Limits(total_pixels=100_000)
+    large = Pipeline(operations=(Resize(width=640, enlarge=True),))
+
+    with pytest.raises(ImageTooBig, match="4 frames of 640 x 480"):
+        pipeline.run(data, large, limits)
+
+
+@pytest.mark.parametrize("source", MOVING)
+def test_a_frame_that_is_cut_off_is_unreadable(source: str) -> None:
+    noise = [Image.effect_noise((120, 90), 50 + step).convert("RGB") for step in range(4)]
+    data = film(source, noise)
+
+    with pytest.raises(ImageUnreadable):
+        run(data[: len(data) * 7 // 10], format="webp")
+
+
+def test_frames_are_not_kept() -> None:
+    frames = [Image.new("RGB", (400, 300), (step * 2, 0, 0)) for step in range(100)]
+    first, *others = frames
+    gif = encoded(first, "GIF", save_all=True, append_images=others, duration=20)
+    del frames, first, others
+    tracemalloc.start()
+    data = run(gif, format="png")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(shown(data)) == 100
+    assert peak < 20_000_000, "what Python sees: bytes on their way, not 36 MB of frames"
+
+
+def test_what_goes_by_the_pixels_is_decided_by_the_first_frame() -> None:
+    frames = frames_of()
+    dark = [frames[0], *(Image.eval(frame, lambda value: value // 2) for frame in frames[1:])]
+    steps: tuple[Operation, ...] = (
+        Crop(width=40, height=30, gravity=Gravity.SMART),
+        Autocontrast(),
+    )
+    first, second, *_ = shown(run(film("PNG", dark), *steps, format="png"))
+    alone = decoded(run(encoded(frames[0], "PNG"), *steps, format="png")).convert("RGBA")
+
+    assert psnr(first, alone) > 60
+    assert max(pixel(second, 2, 28)) == 255, "opaque"
+    assert pixel(second, 2, 28)[1] < pixel(first, 2, 28)[1], "dark, and not stretched by itself"

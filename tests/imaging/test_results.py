@@ -1,0 +1,160 @@
+"""What results are written as: every option shows in the bytes."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from contracts.errors import InvalidOperation, UnsupportedFormat
+from contracts.operations import Pipeline
+from contracts.outputs import AUTO, LOSSLESS, Chroma, Format, Output, Profile
+from services.imaging import pipeline, plugins
+from services.imaging.pipeline import Picture
+from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
+
+PHOTO = scenery(320, 240)
+PNG = encoded(PHOTO, "PNG")
+
+
+def written(data: bytes = PNG, **fields: object) -> Picture:
+    return pipeline.run(data, Pipeline(output=Output.model_validate(fields)))
+
+
+def test_the_defaults_are_what_they_were() -> None:
+    for format, options in (
+        ("JPEG", {"quality": 80}),
+        ("PNG", {"compress_level": 3}),
+        ("WEBP", {"quality": 80, "method": 2}),
+        ("AVIF", {"quality": 80, "speed": 8, "max_threads": 1}),
+    ):
+        assert written(format=format.lower()).data == encoded(PHOTO, format, **options)
+
+
+def test_a_progressive_jpeg_comes_in_scans() -> None:
+    baseline, progressive = written(format="jpeg"), written(format="jpeg", progressive=True)
+
+    assert b"\xff\xc2" not in baseline.data
+    assert decoded(progressive.data).info["progressive"]
+    assert psnr(decoded(baseline.data), decoded(progressive.data)) > 60
+
+
+@pytest.mark.parametrize(
+    ("chroma", "sampling"), [("420", b"\x22"), ("422", b"\x21"), ("444", b"\x11")]
+)
+def test_chroma_is_as_fine_as_asked(chroma: str, sampling: bytes) -> None:
+    data = written(format="jpeg", chroma=chroma).data
+
+    start = data.index(b"\xff\xc0")
+    assert data[start + 11 : start + 12] == sampling
+    assert len(written(format="avif", chroma=Chroma.FULL).data) > len(written(format="avif").data)
+
+
+def test_gray_has_no_chroma_to_spare() -> None:
+    gray = encoded(PHOTO.convert("L"), "PNG")
+
+    assert decoded(written(gray, format="jpeg", chroma="422").data).mode == "L"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L"])
+@pytest.mark.parametrize("format", ["png", "gif"])
+def test_a_palette_has_no_more_colours_than_asked(mode: str, format: str) -> None:
+    source = PHOTO.convert(mode)
+    if mode.endswith("A"):
+        source.putalpha(Image.linear_gradient("L").resize(source.size))
+    few = written(encoded(source, "PNG"), format=format, palette=16)
+    result = decoded(few.data)
+
+    assert result.mode == "P"
+    colours = result.convert("RGBA").getcolors(1 << 20)
+    assert colours is not None
+    assert len(colours) <= 16
+    assert len(few.data) < len(written(encoded(source, "PNG"), format="png").data)
+    assert result.has_transparency_data == mode.endswith("A")
+
+
+def test_few_colours_stay_exactly_as_they_are() -> None:
+    data = encoded(quadrants(), "PNG")
+
+    for format in ("gif", "png"):
+        few = decoded(written(data, format=format, palette=4).data)
+        assert psnr(few.convert("RGB"), quadrants()) > 90
+
+
+@pytest.mark.parametrize("format", sorted(LOSSLESS))
+def test_lossless_keeps_every_pixel(format: Format) -> None:
+    source = PHOTO.convert("RGBA")
+    source.putalpha(Image.linear_gradient("L").resize(source.size))
+    result = decoded(written(encoded(source, "PNG"), format=format, lossless=True).data)
+
+    assert result.convert("RGBA").tobytes() == source.tobytes()
+
+
+def test_lossless_is_never_passed_over() -> None:
+    jpeg = encoded(PHOTO, "JPEG")
+
+    assert written(jpeg, format="auto", lossless=True).format is Format.PNG
+    with pytest.raises(InvalidOperation, match="lossless"):
+        written(jpeg, lossless=True)
+
+
+def test_what_an_open_format_has_no_use_for_is_passed_over() -> None:
+    assert written(progressive=True, chroma="444").data == written().data
+
+
+@pytest.mark.parametrize(
+    ("source", "format"),
+    [
+        (encoded(PHOTO, "JPEG"), Format.JPEG),
+        (encoded(PHOTO, "PNG"), Format.PNG),
+        (encoded(PHOTO, "WEBP"), Format.JPEG),
+        (encoded(Image.new("RGBA", (9, 9)), "AVIF"), Format.PNG),
+        (encoded(PHOTO.convert("P"), "GIF"), Format.PNG),
+        (encoded(PHOTO, "TIFF"), Format.PNG),
+        (encoded(PHOTO, "HEIF"), Format.JPEG),
+    ],
+)
+def test_auto_is_what_every_browser_shows(source: bytes, format: Format) -> None:
+    assert written(source, format=AUTO).format is format
+
+
+def test_a_profile_is_kept_with_the_numbers_that_it_speaks_of() -> None:
+    red_is_blue = SRGB.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
+    data = encoded(Image.new("RGB", (16, 16), (255, 0, 0)), "PNG", icc_profile=red_is_blue)
+
+    for format in ("jpeg", "png", "webp", "avif", "tiff", "heif"):
+        kept = decoded(written(data, format=format, icc=Profile.KEEP, quality=95).data)
+        assert kept.info["icc_profile"] == red_is_blue
+        assert pixel(kept, 8, 8)[0] > 240
+    gray = Pipeline.model_validate(
+        {"operations": [{"op": "grayscale"}], "output": {"format": "jpeg", "icc": "keep"}}
+    )
+    result = decoded(pipeline.run(data, gray).data)
+    assert result.mode == "RGB", "a profile of colours says nothing of gray"
+    assert result.info["icc_profile"] == red_is_blue
+
+
+def test_a_profile_of_inks_does_not_outlive_them() -> None:
+    data = encoded(quadrants(mode="CMYK"), "JPEG", icc_profile=SRGB)
+    result = decoded(written(data, format="jpeg", icc="keep").data)
+
+    assert result.mode == "RGB"
+    assert "icc_profile" not in result.info
+
+
+@pytest.mark.parametrize("format", ["jxl", "heif"])
+def test_a_format_that_is_not_installed_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    monkeypatch.setattr(plugins, "WRITTEN", (Format.JPEG,))
+
+    with pytest.raises(UnsupportedFormat, match=f"extra {format}"):
+        written(format=format)
+
+
+@pytest.mark.parametrize("format", [Format.HEIF, Format.JXL])
+def test_what_is_installed_is_read_as_well(format: Format) -> None:
+    data = written(format=format, quality=95).data
+    result = decoded(written(data, format="png").data)
+
+    assert psnr(result, PHOTO) > 25
+    assert Image.open(io.BytesIO(data)).format == format.upper()
