@@ -1,8 +1,8 @@
 """What a client may ask for: operations in order, each with its limits, and an output."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from contracts.fields import BlobKey
 from contracts.finishes import FinishOperation
@@ -13,6 +13,7 @@ from contracts.overlays import OverlayOperation, Watermark
 from contracts.shapes import ShapeOperation
 
 MAX_OPERATIONS = 32
+MAX_IMAGES = 8
 
 Operation = Annotated[
     ShapeOperation | LookOperation | FinishOperation | OverlayOperation, Field(discriminator="op")
@@ -42,9 +43,15 @@ class Pipeline(Message):
     ] = ()
     output: Annotated[Output, Field(description="How the result is encoded.")] = Output()
 
+    @model_validator(mode="after")
+    def _needs_few_images(self) -> Self:
+        if len(self.images) > MAX_IMAGES:
+            raise ValueError(f"operations may name {MAX_IMAGES} images at most")
+        return self
+
     @property
     def images(self) -> tuple[BlobKey, ...]:
         """The images besides the source that it needs, in order, each once."""
-        # Not kept: it takes 2 us, and a copy with other operations must not have it.
+        # Not kept: it takes microseconds, and a copy with other operations must not have it.
         needed = (one.image for one in self.operations if isinstance(one, Watermark))
         return tuple(dict.fromkeys(needed))

@@ -41,10 +41,7 @@ _NEGATIVE = Curve(tuple(range(255, -1, -1)))
 
 
 def settle(image: Image.Image, operation: Operation) -> Operation | Curve:
-    """The operation as it is decided on this image, where it goes by the pixels; else itself.
-
-    An animation settles on its first frame, so that a stretch is the same in each.
-    """
+    """The operation as it is decided on this image, where it goes by the pixels; else itself."""
     match operation:
         case Autocontrast():
             return stretched(histogram(image), operation.cutoff)

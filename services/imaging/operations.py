@@ -14,17 +14,44 @@ from contracts.shapes import Shape
 from services.imaging import finishes, looks, overlays, shapes
 from services.imaging.fonts import BUNDLED, Fonts
 from services.imaging.limits import DEFAULT_LIMITS, Limits
+from services.imaging.overlays import Stamp
 from services.imaging.tones import Curve
+
+Settled = Operation | Curve | Stamp
+
+_NO_IMAGES: Mapping[str, Image.Image] = MappingProxyType({})
+
+
+def settle(
+    image: Image.Image,
+    operation: Operation,
+    images: Mapping[str, Image.Image] = _NO_IMAGES,
+    fonts: Fonts = BUNDLED,
+) -> Settled:
+    """The operation as it is decided on this image, to be applied to others of its size.
+
+    An animation settles on its first frame: what goes by the pixels is the same in each, and an
+    overlay is drawn once.
+    """
+    match operation:
+        case Shape():
+            return shapes.settle(image, operation)
+        case Look():
+            return looks.settle(image, operation)
+        case Overlay():
+            return overlays.settle(image.size, operation, images, fonts)
+        case _:
+            return operation
 
 
 def apply(
     image: Image.Image,
-    operation: Operation | Curve,
+    operation: Settled,
     limits: Limits = DEFAULT_LIMITS,
-    images: Mapping[str, Image.Image] = MappingProxyType({}),
+    images: Mapping[str, Image.Image] = _NO_IMAGES,
     fonts: Fonts = BUNDLED,
 ) -> Image.Image:
-    """The image after the operation, or one that `looks.settle` gave for it.
+    """The image after the operation, as it was asked for or as it was settled.
 
     `images` are those that `Pipeline.images` names, decoded, upright and in sRGB: L, LA, RGB or
     RGBA. Raises InvalidOperation, ImageTooBig and NotFound.
@@ -37,6 +64,8 @@ def apply(
         case Finish():
             return finishes.apply(image, operation, limits)
         case Overlay():
-            return overlays.apply(image, operation, images, fonts)
+            return overlays.laid(image, overlays.settle(image.size, operation, images, fonts))
+        case Stamp():
+            return overlays.laid(image, operation)
         case _:
             assert_never(operation)

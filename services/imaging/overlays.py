@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import assert_never
 
 from PIL import Image, ImageDraw
@@ -24,23 +25,33 @@ _TOP = (Position.TOP_LEFT, Position.TOP, Position.TOP_RIGHT)
 _BOTTOM = (Position.BOTTOM_LEFT, Position.BOTTOM, Position.BOTTOM_RIGHT)
 
 
-def apply(
-    image: Image.Image,
-    operation: OverlayOperation,
-    images: Mapping[str, Image.Image],
-    fonts: Fonts,
-) -> Image.Image:
-    """The image after the operation; raises NotFound, InvalidOperation and ImageTooBig."""
+@dataclass(frozen=True)
+class Stamp:
+    """What is laid over an image, in the size and with the transparency that it has there."""
+
+    image: Image.Image  # LA or RGBA
+    position: Position
+    x: int
+    y: int
+
+
+def settle(
+    picture: Size, operation: OverlayOperation, images: Mapping[str, Image.Image], fonts: Fonts
+) -> Stamp:
+    """What lies over a picture of this size; raises NotFound, InvalidOperation and ImageTooBig.
+
+    The frames of an animation share it.
+    """
     match operation:
         case Watermark():
             if operation.image not in images:
                 raise NotFound(f"watermark: there is no image {operation.image}.")
-            stamp = scaled(images[operation.image], operation.scale, image.size)
+            image = scaled(images[operation.image], operation.scale, picture)
         case Text():
-            stamp = written(operation, fonts, image.width)
+            image = written(operation, fonts, picture[0])
         case _:
             assert_never(operation)
-    return laid(image, faded(stamp, operation.opacity), operation)
+    return Stamp(faded(image, operation.opacity), operation.position, operation.x, operation.y)
 
 
 def scaled(stamp: Image.Image, scale: float | None, picture: Size) -> Image.Image:
@@ -104,33 +115,33 @@ def faded(stamp: Image.Image, opacity: float) -> Image.Image:
     return result
 
 
-def laid(image: Image.Image, stamp: Image.Image, operation: OverlayOperation) -> Image.Image:
+def laid(image: Image.Image, stamp: Stamp) -> Image.Image:
     """The stamp over the image, once or as tiles; in colour if either is."""
-    mode = "RGB" if "RGB" in image.mode + stamp.mode else "L"
+    mode = "RGB" if "RGB" in image.mode + stamp.image.mode else "L"
     canvas = image.convert(mode + "A" if has_alpha(image) else mode)
-    stamp = stamp.convert(mode + "A")
-    if operation.position is Position.TILE:
-        row = Image.new(stamp.mode, (canvas.width, min(stamp.height, canvas.height)))
-        for left in range(0, canvas.width, stamp.width + operation.x):
-            row.paste(stamp, (left, 0))
-        for upper in range(0, canvas.height, stamp.height + operation.y):
+    tile = stamp.image.convert(mode + "A")
+    if stamp.position is Position.TILE:
+        row = Image.new(tile.mode, (canvas.width, min(tile.height, canvas.height)))
+        for left in range(0, canvas.width, tile.width + stamp.x):
+            row.paste(tile, (left, 0))
+        for upper in range(0, canvas.height, tile.height + stamp.y):
             _lay(canvas, row, (0, upper))
     else:
-        _lay(canvas, stamp, _corner(canvas.size, stamp.size, operation))
+        _lay(canvas, tile, _corner(canvas.size, stamp))
     return canvas
 
 
-def _corner(picture: Size, stamp: Size, operation: OverlayOperation) -> tuple[int, int]:
-    room = picture[0] - stamp[0], picture[1] - stamp[1]
-    left, upper = room[0] // 2 + operation.x, room[1] // 2 + operation.y
-    if operation.position in _LEFT:
-        left = operation.x
-    if operation.position in _RIGHT:
-        left = room[0] - operation.x
-    if operation.position in _TOP:
-        upper = operation.y
-    if operation.position in _BOTTOM:
-        upper = room[1] - operation.y
+def _corner(picture: Size, stamp: Stamp) -> tuple[int, int]:
+    room = picture[0] - stamp.image.width, picture[1] - stamp.image.height
+    left, upper = room[0] // 2 + stamp.x, room[1] // 2 + stamp.y
+    if stamp.position in _LEFT:
+        left = stamp.x
+    if stamp.position in _RIGHT:
+        left = room[0] - stamp.x
+    if stamp.position in _TOP:
+        upper = stamp.y
+    if stamp.position in _BOTTOM:
+        upper = room[1] - stamp.y
     return left, upper
 
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.looks import Grayscale
-from contracts.operations import Pipeline
+from contracts.operations import MAX_IMAGES, Pipeline
 from contracts.overlays import MAX_TEXT, Text, Watermark
 
 ONE, OTHER = "1" * 64, "2" * 64
@@ -20,6 +20,14 @@ def test_a_pipeline_names_the_images_that_it_needs_in_order_and_once() -> None:
 
     assert Pipeline(operations=operations).images == (OTHER, ONE)
     assert Pipeline().images == ()
+
+
+def test_a_pipeline_needs_a_few_images_at_most() -> None:
+    several = [Watermark(image=f"{number:064x}") for number in range(MAX_IMAGES + 1)]
+
+    assert len(Pipeline(operations=(*several[1:], several[1])).images) == MAX_IMAGES
+    with pytest.raises(ValidationError, match="8 images at most"):
+        Pipeline(operations=tuple(several))
 
 
 def test_the_same_colour_makes_the_same_pipeline() -> None:

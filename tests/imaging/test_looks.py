@@ -18,8 +18,7 @@ from contracts.looks import (
     Sharpen,
     Tint,
 )
-from services.imaging.looks import settle
-from services.imaging.operations import apply
+from services.imaging.operations import apply, settle
 from tests.imaging.pictures import pixel, quadrants, scenery
 
 WORK_MODES = ("L", "LA", "RGB", "RGBA")

@@ -8,9 +8,9 @@ from PIL import Image, ImageFont, features
 
 from contracts.errors import ImageTooBig, InvalidOperation, NotFound
 from contracts.operations import Operation
-from contracts.overlays import Position, Text, Watermark
+from contracts.overlays import OverlayOperation, Position, Text, Watermark
 from services.imaging.fonts import Fonts
-from services.imaging.operations import apply
+from services.imaging.operations import apply, settle
 from tests.imaging.pictures import BLUE, RED, pixel, psnr, scenery
 
 WORK_MODES = ("L", "LA", "RGB", "RGBA")
@@ -295,3 +295,22 @@ def test_what_has_no_opacity_changes_nothing(operation: Operation) -> None:
     image = scenery(60, 40)
 
     assert apply(image, operation, images={KEY: Image.new("RGB", (9, 9), RED)}) == image
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Text(text="frame", size="20%", stroke=2, opacity=0.7),
+        Watermark(image=KEY, scale=0.3, position=Position.TILE, x=3, y=3),
+    ],
+)
+def test_a_settled_overlay_is_the_same_on_any_image_of_the_size(
+    operation: OverlayOperation, mode: str
+) -> None:
+    images = {KEY: scenery(90, 60).convert("RGBA")}
+    first, other = picture(mode), scenery(100, 60).convert(mode)
+    settled = settle(first, operation, images)
+
+    assert apply(first, settled) == apply(first, operation, images=images)
+    assert apply(other, settled) == apply(other, operation, images=images)
