@@ -153,7 +153,8 @@ class Output(Message):
         Metadata,
         Field(
             description="keep: EXIF, its place included, and XMP. copyright: the names of artist "
-            "and copyright holder alone. How an image lies and thumbnails are never kept."
+            "and copyright holder alone. How an image lies and thumbnails are never kept. A gif "
+            "holds neither, and a tiff not how and where it was taken."
         ),
     ] = Metadata.STRIP
     icc: Annotated[

@@ -1,10 +1,11 @@
 """Pixels to bytes: one file of each format that is written, a still or an animation."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from PIL import Image
+from PIL.ExifTags import IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
 from contracts.errors import ImageTooBig
@@ -18,7 +19,6 @@ from services.imaging.palettes import paletted
 _WEBP_SIDE = 16_383
 _WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10  # in the VP8X chunk (RFC 9649, section 2.7)
 _GIF_SIDE = 65_535
-_XMP_TAG = 700
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,16 @@ def _gif(image: Image.Image, encoding: Encoding) -> bytes:
 
 
 def _tiff(image: Image.Image, encoding: Encoding) -> bytes:
-    options: dict[str, Any] = {}
-    if encoding.notes.xmp:
-        options["tiffinfo"] = {_XMP_TAG: encoding.notes.xmp}
-    return _saved(image, encoding, compression="tiff_adobe_deflate", **options)
+    notes = encoding.notes
+    exif = Image.Exif()
+    exif.load(notes.exif)
+    for part in (IFD.Exif, IFD.GPSInfo):
+        # libtiff writes no directories within a directory.
+        exif.pop(part, None)
+    if notes.xmp:
+        exif[Base.XMLPacket] = notes.xmp
+    plain = replace(encoding, notes=NO_NOTES)
+    return _saved(image, plain, compression="tiff_adobe_deflate", exif=exif)
 
 
 def _jxl(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
@@ -137,7 +143,7 @@ def _heif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
 def _saved(image: Image.Image, encoding: Encoding, **options: Any) -> bytes:
     if encoding.notes.exif:
         options["exif"] = encoding.notes.exif
-    if encoding.notes.xmp and encoding.format not in (Format.PNG, Format.TIFF, Format.GIF):
+    if encoding.notes.xmp and encoding.format not in (Format.PNG, Format.GIF):
         options["xmp"] = encoding.notes.xmp
     if encoding.profile:
         options["icc_profile"] = encoding.profile

@@ -5,6 +5,7 @@ import hashlib
 import httpx
 import pytest
 from PIL import Image
+from PIL.ExifTags import GPS, IFD
 
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import decoded, encoded, exif_of, psnr, quadrants, scenery
@@ -103,7 +104,9 @@ def test_info_says_what_the_decoder_sees(client: httpx.Client) -> None:
     lying = encoded(quadrants(80, 60, "L"), "JPEG", exif=exif_of(8))
     address = client.post("/v1/images", content=lying).headers["location"]
 
-    assert client.get(f"{address}/info").json() == {
+    found = client.get(f"{address}/info").json()
+
+    assert found.items() >= {
         "format": "jpeg",
         "media_type": "image/jpeg",
         "mode": "L",
@@ -111,7 +114,24 @@ def test_info_says_what_the_decoder_sees(client: httpx.Client) -> None:
         "height": 80,
         "frames": 1,
         "orientation": 8,
-    }
+    }.items()  # fmt: skip
+    assert len(found["details"]["dhash"]) == 16
+    assert found["details"]["dominant"] in found["details"]["palette"]
+
+
+def test_a_place_is_told_to_who_asks(client: httpx.Client) -> None:
+    exif = Image.Exif()
+    exif[IFD.GPSInfo] = {
+        GPS.GPSLatitudeRef: "N", GPS.GPSLatitude: (47.0, 22.0, 12.0),
+        GPS.GPSLongitudeRef: "E", GPS.GPSLongitude: (8.0, 30.0, 0.0),
+    }  # fmt: skip
+    there = encoded(quadrants(70, 50), "JPEG", exif=exif)
+    address = client.post("/v1/images", content=there).headers["location"]
+
+    for _ in range(2):
+        assert client.get(f"{address}/info").json()["details"]["place"] is None
+        place = client.get(f"{address}/info", params={"gps": "true"}).json()["details"]["place"]
+        assert place == {"latitude": 47.37, "longitude": 8.5, "altitude": None}
 
 
 def test_the_first_render_is_a_miss_and_the_second_a_hit(client: httpx.Client) -> None:
@@ -180,6 +200,7 @@ def test_what_is_kept_is_served_without_any_worker() -> None:
         ):
             with faststream("imaging", url, env={"DARKROOM_SLOTS": "1"}):
                 image = client.post("/v1/images", content=PNG).headers["location"]
+                assert client.get(f"{image}/info").json()["details"]
                 rendered = client.get(f"{image}/render?op=flip")
                 assert rendered.status_code == 200
             tag = rendered.headers["etag"]
