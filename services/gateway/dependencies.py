@@ -40,7 +40,7 @@ class Collaborators:
     uploads: Uploads
 
 
-def _collaborators(connection: HTTPConnection) -> Collaborators:
+async def _collaborators(connection: HTTPConnection) -> Collaborators:
     found = connection.app.state.collaborators
     assert isinstance(found, Collaborators)
     return found
@@ -57,7 +57,7 @@ _FIELDS: dict[str, Any] = {
 _OutputQuery = create_model("_OutputQuery", **_FIELDS)
 
 
-def _output(query: Annotated[_OutputQuery, Query()]) -> dict[str, str]:
+async def _output(query: Annotated[_OutputQuery, Query()]) -> dict[str, str]:
     """The fields of the output that the query has."""
     return query.model_dump(exclude_none=True)
 
@@ -65,7 +65,7 @@ def _output(query: Annotated[_OutputQuery, Query()]) -> dict[str, str]:
 _WrittenOutput = Annotated[dict[str, str], Depends(_output)]
 
 
-def _pipeline(
+async def _pipeline(
     request: Request,
     output: _WrittenOutput,
     op: Annotated[
@@ -84,7 +84,7 @@ def _pipeline(
 AskedPipeline = Annotated[Pipeline, Depends(_pipeline)]
 
 
-def _variance(output: _WrittenOutput) -> dict[str, str]:
+async def _variance(output: _WrittenOutput) -> dict[str, str]:
     return {"Vary": "Accept"} if output.get("format") == AUTO else {}
 
 
@@ -92,14 +92,14 @@ Variance = Annotated[dict[str, str], Depends(_variance)]
 """The header that says that the answer depends on the request's Accept, where it does."""
 
 
-def _preference(request: Request, here: Here) -> Preference:
+async def _preference(request: Request, here: Here) -> Preference:
     return parse_prefer(request.headers.getlist("prefer"), most=here.settings.max_timeout)
 
 
 Preferred = Annotated[Preference, Depends(_preference)]
 
 
-def _timeout(
+async def _timeout(
     request: Request,
     here: Here,
     preference: Preferred,
@@ -114,7 +114,7 @@ def _timeout(
 AskedTimeout = Annotated[float, Depends(_timeout)]
 
 
-def _afresh(request: Request) -> bool:
+async def _afresh(request: Request) -> bool:
     directives = ",".join(request.headers.getlist("cache-control")).lower().split(",")
     return "no-cache" in {directive.strip() for directive in directives}
 
@@ -125,7 +125,7 @@ Afresh = Annotated[bool, Depends(_afresh)]
 _MAX_QUERY = 8192
 
 
-def refuse_long_queries(connection: HTTPConnection) -> None:
+async def refuse_long_queries(connection: HTTPConnection) -> None:
     """A query beyond any sensible pipeline is refused before it is parsed."""
     is_http = connection.scope["type"] == "http"  # a WebSocket has no use for a query
     if is_http and len(connection.scope["query_string"]) > _MAX_QUERY:

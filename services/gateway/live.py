@@ -81,9 +81,10 @@ class Live:
     async def ended(self, job: str, *, within: float) -> bool:
         """Whether a job ends within so many seconds; returns as soon as it has."""
         with self.watching() as (watcher, watched):
+            # Not within the time: redis-py can lose the one cancellation that a timeout is.
+            await self.watch(watcher, watched, job)
             try:
                 async with asyncio.timeout(within):
-                    await self.watch(watcher, watched, job)
                     while (await watcher.next()).state in OPEN_STATES:
                         pass
             except TimeoutError:

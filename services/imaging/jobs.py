@@ -55,6 +55,10 @@ class JobRunner:
         Its entry stays in the stream until this has returned, and is taken up again, here or by
         another worker, when it raises. Raises Cancelled for a job that somebody cancels.
         """
+        taken = await self._jobs.take(request, self._name)
+        if taken is not None:
+            await self._cancellations.keep(taken.id, self._work(taken, deadly=False))
+            return
         job = await self._jobs.get(request.id)
         if job is None or job.state not in OPEN_STATES or await self._in_good_hands(job):
             return

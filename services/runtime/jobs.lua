@@ -142,6 +142,14 @@ function commands.change(id, state, token, to, where, life, event, dead, ...)
   return entry
 end
 
+-- As `change` to running, for a job that nobody has had before: its record, or false.
+function commands.take(id, event, ...)
+  if not commands.change(id, 'queued', '0', 'running', 'last', 0, event, '', ...) then
+    return false
+  end
+  return redis.call('HGETALL', RECORD .. id)
+end
+
 -- Back from the dead letters, with nothing done.
 function commands.requeue(id, event, ...)
   local record = RECORD .. id

@@ -30,6 +30,7 @@ from contracts.jobs import (
     Webhook,
 )
 from contracts.operations import Pipeline
+from services.runtime.batching import Batch, Script
 from services.runtime.envelope import Envelope, envelope
 from services.runtime.outlook import Outlook
 from services.runtime.presence import responders_key, rooms_key
@@ -45,7 +46,7 @@ from services.runtime.records import (
 )
 from services.runtime.settings import RuntimeSettings
 
-_SCRIPT = files("services.runtime").joinpath("jobs.lua").read_text()
+_SCRIPT = Script(files("services.runtime").joinpath("jobs.lua").read_text())
 _KEYS = [JOBS, EVENTS, DEAD, responders_key(JOBS), rooms_key(JOBS)]
 
 
@@ -63,7 +64,7 @@ class Jobs:
     def __init__(self, redis: Redis, settings: RuntimeSettings) -> None:
         self._redis: Any = redis  # the types of its answers are unions over every protocol
         self._settings = settings
-        self._script = redis.register_script(_SCRIPT)
+        self._batch = Batch(redis)
 
     async def submit(
         self,
@@ -116,8 +117,8 @@ class Jobs:
 
     async def get(self, job_id: str) -> Job | None:
         """The job as it stands, or None when there is none (any more)."""
-        found = await self._redis.hgetall(name_of(job_id))
-        return job_from(found) if found else None
+        found = await self._batch.execute("HGETALL", name_of(job_id))
+        return job_from(_mapping(found)) if found else None
 
     async def find(self, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""
@@ -135,6 +136,19 @@ class Jobs:
             for job_id in dict.fromkeys(ids[:most]):
                 pipe.hgetall(name_of(job_id.decode()))
             return [job_from(found) for found in await pipe.execute() if found]
+
+    async def take(self, request: JobRequest, worker: str) -> Job | None:
+        """Take up a job that nobody has had before, in one trip; None for any other."""
+        running, now = JobState.RUNNING, datetime.now(UTC)
+        event = JobEvent(
+            job=request.id, state=running, done=0, total=len(request.variants), at=now
+        )
+        fields = {"state": running, "token": "1", "attempts": "1", "worker": worker}
+        found = await self._run(
+            *("take", request.id, await envelope(event, request.id)),
+            *flat({**fields, "updated_at": now.isoformat()}),
+        )
+        return job_from(_mapping(found)) if found else None
 
     async def start(self, job: Job, worker: str) -> Job | None:
         """Take the job up; None when it has changed meanwhile.
@@ -273,4 +287,9 @@ class Jobs:
         return await envelope(letter, job.id)
 
     async def _run(self, *args: Any) -> Any:
-        return await self._script(keys=_KEYS, args=args)
+        return await self._batch.run(_SCRIPT, _KEYS, list(args))
+
+
+def _mapping(answer: Any) -> dict[bytes, bytes]:
+    """A hash: a mapping in RESP 3, names and values in turn in RESP 2."""
+    return answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
