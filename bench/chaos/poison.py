@@ -27,7 +27,7 @@ REASONS = {
 async def poison_is_put_aside(folder: Path, *, jobs: int, patience: float) -> Outcome:
     """Every tenth job crashes its pool process, never ends, or eats all memory, in turns.
 
-    A render may take `patience` seconds.
+    A render may take `patience` seconds, in which a new process may have to be started, too.
     """
     *healthy, first, second, third = photographs(13, 800, 600)
     deadly = {Poison.CRASH: first, Poison.HANG: second, Poison.DEVOUR: third}
@@ -35,6 +35,7 @@ async def poison_is_put_aside(folder: Path, *, jobs: int, patience: float) -> Ou
     env = {
         VARIABLE: KINDS.dump_json(kinds).decode(),
         "DARKROOM_RENDER_TIMEOUT": str(patience),
+        "DARKROOM_JOB_ATTEMPTS": "2",
         "DARKROOM_RETRY_BASE": "0.5",
         "DARKROOM_PROCESS_MEMORY": "1024",
         "DARKROOM_SLOTS": str(SLOTS),

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from contracts.imaging import Render, Rendered
 from services.imaging import worker
+from services.imaging.executor import prepare_process
 from services.imaging.settings import ImagingSettings
 
 VARIABLE = "CHAOS_POISON"
@@ -41,7 +42,7 @@ def render(
         case Poison.HANG:
             time.sleep(3600)
         case Poison.DEVOUR:
-            worker.warm(settings)  # So that a new process has its limit, too.
+            prepare_process(settings.process_memory)  # It may be a new one, without its limit yet.
             _devour()
     raise AssertionError("it is deadly")
 

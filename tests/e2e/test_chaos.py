@@ -28,7 +28,7 @@ async def test_listeners_hear_everything_once_while_the_gateway_dies(tmp_path: P
 
 
 async def test_poison_is_put_aside_with_its_reason(tmp_path: Path) -> None:
-    await poison_is_put_aside(tmp_path, jobs=30, patience=3.0)
+    await poison_is_put_aside(tmp_path, jobs=30, patience=6.0)
 
 
 async def test_jobs_leave_nothing_behind(tmp_path: Path) -> None:
