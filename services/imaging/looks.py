@@ -1,6 +1,5 @@
 """Operations on an image's look, one pure function each, on images in L, LA, RGB or RGBA."""
 
-import math
 from typing import assert_never
 
 from PIL import Image, ImageChops, ImageFilter
@@ -21,10 +20,10 @@ from contracts.looks import (
     Tint,
 )
 from contracts.operations import Operation
+from services.imaging import matrices
 from services.imaging.colours import has_alpha
 from services.imaging.tones import (
     Curve,
-    Matrix,
     bent,
     histogram,
     mixed,
@@ -33,9 +32,6 @@ from services.imaging.tones import (
     spread,
     stretched,
 )
-
-# ITU-R BT.601, as grayscale has it.
-_LUMA = (0.299, 0.587, 0.114)
 
 _NEGATIVE = Curve(tuple(range(255, -1, -1)))
 
@@ -59,7 +55,7 @@ def apply(image: Image.Image, operation: LookOperation | Curve) -> Image.Image:
         case Grayscale():
             return grayscale(image)
         case Sepia():
-            return sepia(image, operation.amount)
+            return mixed(image, matrices.sepia(operation.amount))
         case Duotone():
             return duotone(image, operation)
         case Tint():
@@ -89,19 +85,6 @@ def grayscale(image: Image.Image) -> Image.Image:
     return image.convert("LA" if has_alpha(image) else "L")
 
 
-def sepia(image: Image.Image, amount: float) -> Image.Image:
-    """The matrix of the sepia() of Filter Effects Module Level 1, section 13."""
-    rest = 1 - amount
-    return mixed(
-        image,
-        (
-            (0.393 + 0.607 * rest, 0.769 - 0.769 * rest, 0.189 - 0.189 * rest),
-            (0.349 - 0.349 * rest, 0.686 + 0.314 * rest, 0.168 - 0.168 * rest),
-            (0.272 - 0.272 * rest, 0.534 - 0.534 * rest, 0.131 + 0.869 * rest),
-        ),
-    )
-
-
 def duotone(image: Image.Image, operation: Duotone) -> Image.Image:
     """Every luma as the colour that lies as far between the two."""
     ends = list(zip(rgb(operation.shadows), rgb(operation.highlights), strict=True))
@@ -114,7 +97,7 @@ def duotone(image: Image.Image, operation: Duotone) -> Image.Image:
 def tint(image: Image.Image, operation: Tint) -> Image.Image:
     """From black over the colour, at its own luma, to white: no luma changes."""
     colour = rgb(operation.colour)
-    middle = sum(weight * band for weight, band in zip(_LUMA, colour, strict=True))
+    middle = sum(weight * band for weight, band in zip(matrices.LUMA, colour, strict=True))
 
     def tinted(tone: int, band: int) -> float:
         if tone <= middle:
@@ -134,7 +117,8 @@ def adjust(image: Image.Image, operation: Adjust) -> Image.Image:
     plain = operation.saturation == 1 and operation.hue % 360 == 0
     if plain or image.mode in ("L", "LA"):
         return curved
-    return mixed(curved, _product(_turn(operation.hue), _saturation(operation.saturation)))
+    saturated = matrices.saturation(operation.saturation)
+    return mixed(curved, matrices.product(matrices.turn(operation.hue), saturated))
 
 
 def posterize(image: Image.Image, levels: int) -> Image.Image:
@@ -180,41 +164,3 @@ def _tone(value: int, operation: Adjust) -> float:
     contrasted = min(255.0, max(0.0, (bright - 127.5) * operation.contrast + 127.5))
     exponent = 1 / operation.gamma
     return float(contrasted**exponent * 255 ** (1 - exponent))
-
-
-def _saturation(factor: float) -> Matrix:
-    red, green, blue = (weight * (1 - factor) for weight in _LUMA)
-    return (
-        (red + factor, green, blue),
-        (red, green + factor, blue),
-        (red, green, blue + factor),
-    )
-
-
-def _turn(degrees: float) -> Matrix:
-    """The matrix of the hue-rotate() of Filter Effects Module Level 1, section 13."""
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return (
-        (
-            0.213 + cos * 0.787 - sin * 0.213,
-            0.715 - cos * 0.715 - sin * 0.715,
-            0.072 - cos * 0.072 + sin * 0.928,
-        ),
-        (
-            0.213 - cos * 0.213 + sin * 0.143,
-            0.715 + cos * 0.285 + sin * 0.140,
-            0.072 - cos * 0.072 - sin * 0.283,
-        ),
-        (
-            0.213 - cos * 0.213 - sin * 0.787,
-            0.715 - cos * 0.715 + sin * 0.715,
-            0.072 + cos * 0.928 + sin * 0.072,
-        ),
-    )
-
-
-def _product(one: Matrix, other: Matrix) -> Matrix:
-    columns = list(zip(*other, strict=True))
-    return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in one
-    ]

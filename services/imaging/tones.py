@@ -7,8 +7,7 @@ from typing import Self
 from PIL import Image, ImageColor
 
 from services.imaging.colours import has_alpha
-
-Matrix = Sequence[Sequence[float]]  # 3 x 3
+from services.imaging.matrices import Matrix
 
 
 @dataclass(frozen=True)
