@@ -10,7 +10,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def sepia(amount: float) -> Matrix:
-    """The matrix of the sepia() of Filter Effects Module Level 1, section 13."""
+    """The matrix of the sepia() of CSS (Filter Effects Module Level 1)."""
     rest = 1 - amount
     return (
         (0.393 + 0.607 * rest, 0.769 - 0.769 * rest, 0.189 - 0.189 * rest),
@@ -30,7 +30,7 @@ def saturation(factor: float) -> Matrix:
 
 
 def turn(degrees: float) -> Matrix:
-    """The matrix of the hue-rotate() of Filter Effects Module Level 1, section 13."""
+    """The matrix of the hue-rotate() of CSS (Filter Effects Module Level 1)."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return (
         (
