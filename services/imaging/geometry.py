@@ -96,7 +96,7 @@ def cut(picture: Size, crop: Crop) -> tuple[int, int, int, int]:
     """The box that a crop by gravity keeps of a picture of this size."""
     width, height = min(picture[0], crop.width), min(picture[1], crop.height)
     over = picture[0] - width, picture[1] - height
-    left, upper = map(int, _before(picture, over, crop))
+    left, upper = map(round, _before(picture, over, crop))
     return left, upper, left + width, upper + height
 
 
@@ -145,6 +145,6 @@ def _covering(picture: Size, size: Size, resize: Resize) -> Placement:
     left, upper = _before(picture, over, resize)
     if scale == 1:
         # Whole pixels, where nothing else would move them.
-        left, upper = int(left), int(upper)
+        left, upper = round(left), round(upper)
     box = left, upper, picture[0] - (over[0] - left), picture[1] - (over[1] - upper)
     return Placement(box, size, canvas=size)

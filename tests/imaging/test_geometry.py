@@ -4,18 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.shapes import Fit, Resize
-from services.imaging.geometry import Size, place
+from contracts.shapes import Crop, Fit, Gravity, Resize
+from services.imaging.geometry import Size, cut, place
 from services.imaging.operations import apply
 from tests.imaging.pictures import UPRIGHT, corners, quadrants
 
 sides = st.one_of(st.integers(1, 120), st.integers(1, 16_384))
+fractions = st.none() | st.floats(0, 1)
 resizes = st.builds(
     Resize,
     width=sides,
     height=st.none() | sides,
     fit=st.sampled_from(Fit),
     enlarge=st.booleans(),
+    gravity=st.sampled_from(Gravity),
+    focus_x=fractions,
+    focus_y=fractions,
+    dpr=st.floats(1, 5),
 )
 
 
@@ -56,7 +61,10 @@ def test_a_resize_has_the_size_it_promises(resize: Resize, size: tuple[int, int]
 def test_a_resize_is_placed_as_its_fit_says(picture: Size, resize: Resize) -> None:
     placement = place(picture, resize)
     left, upper, right, lower = placement.box
-    box = resize.width or picture[0], resize.height or picture[1]
+    box = (
+        round((resize.width or picture[0]) * resize.dpr),
+        round((resize.height or picture[1]) * resize.dpr),
+    )
     is_scaled = resize.height is None or resize.fit in (Fit.INSIDE, Fit.OUTSIDE)
 
     assert 0 <= left < right <= picture[0]
@@ -72,3 +80,67 @@ def test_a_resize_is_placed_as_its_fit_says(picture: Size, resize: Resize) -> No
         assert placement.canvas[1] >= box[1]
     if resize.fit is Fit.CONTAIN or (resize.enlarge and not is_scaled):
         assert resize.height is None or placement.canvas == box
+    assert 0 <= placement.corner[0] <= placement.canvas[0] - placement.size[0]
+    assert 0 <= placement.corner[1] <= placement.canvas[1] - placement.size[1]
+
+
+@given(picture=st.tuples(sides, sides), resize=resizes)
+def test_device_pixels_are_a_larger_box_and_nothing_else(picture: Size, resize: Resize) -> None:
+    larger = resize.model_copy(
+        update={
+            "width": resize.width and round(resize.width * resize.dpr),
+            "height": resize.height and round(resize.height * resize.dpr),
+            "dpr": 1.0,
+        }
+    )
+
+    assert place(picture, resize) == place(picture, larger)
+
+
+@given(picture=st.tuples(sides, sides), resize=resizes, gravity=st.sampled_from(Gravity))
+def test_gravity_moves_what_is_seen_and_leaves_its_size(
+    picture: Size, resize: Resize, gravity: Gravity
+) -> None:
+    one = place(picture, resize)
+    other = place(picture, resize.model_copy(update={"gravity": gravity, "focus_x": None}))
+
+    assert (one.size, one.canvas) == (other.size, other.canvas)
+    for low in (0, 1):
+        breadths = (placement.box[low + 2] - placement.box[low] for placement in (one, other))
+        assert len({round(breadth, 6) for breadth in breadths}) == 1
+
+
+@given(picture=st.tuples(sides, sides), box=st.tuples(sides, sides), x=st.floats(0, 1))
+def test_a_focus_is_as_near_to_the_middle_as_may_be(picture: Size, box: Size, x: float) -> None:
+    resize = Resize(width=box[0], height=box[1], focus_x=x)
+    placement = place(picture, resize)
+    left, upper, right, lower = placement.box
+    point = x * picture[0]
+    # Where nothing is scaled, whole pixels are kept.
+    within = 0.5 if placement.size == (right - left, lower - upper) else 1e-6
+
+    assert left - within <= point <= right + within
+    if abs((left + right) / 2 - point) > within:
+        assert left == pytest.approx(0) or right == pytest.approx(picture[0])
+
+
+@given(
+    picture=st.tuples(sides, sides),
+    crop=st.builds(
+        Crop,
+        width=sides,
+        height=sides,
+        gravity=st.sampled_from(Gravity),
+        focus_x=fractions,
+        focus_y=fractions,
+    ),
+)
+def test_a_crop_is_as_large_as_asked_or_as_the_picture(picture: Size, crop: Crop) -> None:
+    left, upper, right, lower = cut(picture, crop)
+
+    assert 0 <= left < right <= picture[0]
+    assert 0 <= upper < lower <= picture[1]
+    assert (right - left, lower - upper) == (
+        min(crop.width, picture[0]),
+        min(crop.height, picture[1]),
+    )

@@ -56,7 +56,7 @@ def test_a_window_puts_every_pixel_where_the_box_has_it(low: float, step: float,
 
     assert found.step == pytest.approx(step)
     assert first == pytest.approx(low + step / 2, abs=1 / 64 + 1e-6)
-    assert found.skip + size + 3 <= found.whole <= size + 80
+    assert found.skip + size + 3 <= found.whole <= size + 144
     assert int(found.length / found.step + 0.5) == found.whole
 
 
@@ -86,7 +86,8 @@ def test_libvips_gives_what_pillow_gives(size: Size, box: Box, mode: str) -> Non
     plain = pillows(image, size, box)
     weighed = {"LA": "La", "RGBA": "RGBa"}.get(mode, mode)
     assert psnr(found.convert(weighed), plain.convert(weighed)) > 48
-    assert resample(image, size, box).tobytes() == found.tobytes()
+    if mode in ("RGB", "RGBA"):
+        assert resample(image, size, box).tobytes() == found.tobytes()
 
 
 @installed
@@ -132,6 +133,7 @@ def test_only_lanczos_is_libvips_and_only_where_it_wins(monkeypatch: pytest.Monk
     ):
         resample(LARGE, size, (0, 0, 1301, 903), filter)
     resample(LARGE, (100, 100), (0, 0, 300, 300))
+    resample(LARGE.convert("L"), (640, 444), (0, 0, 1301, 903))
     assert not asked
     resample(LARGE, (640, 444), (0, 0, 1301, 903))
     assert len(asked) == 1

@@ -480,7 +480,7 @@ images = st.builds(
     st.sampled_from(
         [
             scenery(61, 40),
-            quadrants(1, 70),
+            quadrants(9, 70),
             spotted((300, 200)).resize((57, 43)),
             Image.new("RGB", (31, 17), RED),
             Image.new("RGBA", (20, 30)),
