@@ -6,13 +6,12 @@ from PIL import Image
 
 from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.operations import Operation
-from contracts.shapes import Shape
-from services.imaging import codecs, looks, operations, shapes
-from services.imaging.colours import has_alpha, on_white
+from services.imaging import codecs, operations
+from services.imaging.colours import fitting, has_alpha, on_white
 from services.imaging.film import Film, Frame
 from services.imaging.limits import Limits
+from services.imaging.operations import Settled
 from services.imaging.source import Source
-from services.imaging.tones import Curve
 
 
 def film(
@@ -30,9 +29,9 @@ def film(
     """
     first = codecs.decode_frame(source, 0, keeps_profile=keeps_profile)
     image = first.image
-    settled: list[Operation | Curve] = []
+    settled: list[Settled] = []
     for step in steps:
-        decided = _settled(image, step)
+        decided = operations.settle(image, step, images)
         image = operations.apply(image, decided, limits, images)
         settled.append(decided)
     limits.check_result(*image.size)
@@ -56,10 +55,5 @@ def film(
             raise InvalidOperation("The operations give frames of different sizes.")
         return Frame((drawn if mode == "RGBA" else on_white(drawn)).convert(mode), frame.duration)
 
-    return Film(draw, source.frames, source.plays), first.profile
-
-
-def _settled(image: Image.Image, operation: Operation) -> Operation | Curve:
-    if isinstance(operation, Shape):
-        return shapes.settle(image, operation)
-    return looks.settle(image, operation)
+    _, profile = fitting(image.convert(mode), first.profile)
+    return Film(draw, source.frames, source.plays), profile

@@ -69,7 +69,7 @@ def _png(image: Image.Image, encoding: Encoding) -> bytes:
     # Level 6, the default, takes three times as long and saves 4 percent.
     options: dict[str, Any] = {"compress_level": 3}
     if isinstance(image, Film):
-        return apng.written(image, lambda frame: _png(frame, encoding))
+        return _apng(image, encoding)
     if encoding.palette:
         image = paletted(image, encoding.palette, translucent=True)
     if encoding.notes.xmp:
@@ -77,6 +77,15 @@ def _png(image: Image.Image, encoding: Encoding) -> bytes:
         text = encoding.notes.xmp.decode(errors="replace")
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
     return _saved(image, encoding, **options)
+
+
+def _apng(film: Film, encoding: Encoding) -> bytes:
+    colours, mode = encoding.palette, film.mode
+    if colours:
+        # All frames share one table, and so it is no table: few colours a frame are still smaller.
+        film = film.changed(lambda frame: paletted(frame, colours, translucent=True).convert(mode))
+    still = replace(encoding, palette=None)
+    return apng.written(film, lambda frame: _png(frame, still))
 
 
 def _webp(image: Image.Image, encoding: Encoding, quality: int) -> bytes:

@@ -221,3 +221,15 @@ def test_an_upload_without_a_worker_is_refused_at_once(nobody: httpx.Client) -> 
 
     assert_problem(answer, 503, "no_workers")
     assert answer.elapsed.total_seconds() < 0.5
+
+
+def test_an_image_can_lie_over_another_while_it_is_there(client: httpx.Client, image: str) -> None:
+    stamp = client.post("/v1/images", content=encoded(quadrants(20, 20), "PNG")).json()["id"]
+
+    marked = client.get(f"{image}/render?op=watermark:{stamp}")
+    gone = client.get(f"{image}/render?op=watermark:{'0' * 64}")
+
+    assert marked.status_code == 200
+    assert psnr(decoded(marked.content), PICTURE) < 40
+    assert_problem(gone, 410, "gone")
+    assert client.get(image).status_code == 200

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from PIL import Image, ImageSequence
+from PIL.ExifTags import Base
 
 from contracts.errors import ImageTooBig, ImageUnreadable
 from contracts.looks import Autocontrast, Grayscale
@@ -13,7 +14,7 @@ from contracts.outputs import Format, Output
 from contracts.shapes import Crop, Gravity, Resize, Rotate
 from services.imaging import pipeline
 from services.imaging.limits import Limits
-from tests.imaging.pictures import decoded, encoded, pixel, psnr, quadrants
+from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants
 
 MOVING = ("GIF", "PNG", "WEBP", "AVIF")
 DURATIONS = [40, 200, 500, 80]
@@ -141,15 +142,33 @@ def test_frames_that_are_alike_keep_their_time() -> None:
 
 
 def test_a_palette_and_a_budget_hold_for_an_animation_as_well() -> None:
-    data = film("PNG", [frame.resize((200, 150)) for frame in frames_of()])
+    data = film(
+        "PNG", [frame.resize((200, 150), Image.Resampling.NEAREST) for frame in frames_of()]
+    )
     plain = run(data, format="webp", quality=95)
     small = run(data, format="webp", quality=95, max_bytes=len(plain) * 3 // 4)
 
     assert len(shown(small)) == 4
     assert len(small) <= len(plain) * 3 // 4
     assert len(shown(run(data, format="webp", quality="auto"))) == 4
-    for frame in shown(run(data, format="gif", palette=8)):
-        assert len(frame.getcolors() or []) <= 8
+    for format in ("gif", "png"):
+        few = shown(run(data, format=format, palette=2))
+        for frame, rich in zip(few, shown(data), strict=True):
+            assert len(frame.getcolors() or []) == 2
+            assert psnr(frame.convert("RGB"), rich.convert("RGB")) > 40
+
+
+@pytest.mark.parametrize("target", MOVING)
+def test_what_is_kept_of_a_still_is_kept_of_an_animation(target: str) -> None:
+    exif = Image.Exif()
+    exif[Base.Artist] = "Ada"
+    data = film("PNG", frames_of(), exif=exif, icc_profile=SRGB)
+    result = decoded(run(data, format=target.lower(), metadata="copyright", icc="keep"))
+
+    assert getattr(result, "n_frames", 1) == 4
+    if target != "GIF":
+        assert result.getexif()[Base.Artist] == "Ada"
+        assert result.info["icc_profile"] == SRGB
 
 
 def test_all_frames_of_a_result_count_together() -> None:

@@ -90,7 +90,7 @@ def test_absurd_exif_is_left_out_or_cut(tag: int, value: object) -> None:
     exif[IFD.Exif] = {tag: value}
     shot = details(encoded(quadrants(), "JPEG", exif=exif)).shot
 
-    assert shot.exposure is shot.aperture is shot.taken_at is None
+    assert (shot.exposure, shot.aperture, shot.taken_at) == (None, None, None)
     assert len(shot.lens or "") <= 200
 
 
@@ -127,13 +127,12 @@ def test_a_placeholder_has_the_mean_colour_and_the_shape() -> None:
     for size, colour in (((90, 30), (200, 40, 40)), ((40, 80), (20, 120, 220))):
         found = base64.b64decode(thumbhash(Image.new("RGB", size, colour)))
         head, shape = int.from_bytes(found[:3], "little"), int.from_bytes(found[3:5], "little")
-        luma, yellow, red = head & 63, head >> 6 & 63, head >> 12 & 63
-        l, p, q = luma / 63, yellow / 31.5 - 1, red / 31.5 - 1
-        blue = l - 2 / 3 * p
-        r = (3 * l - blue + q) / 2
-        green = r - q
+        luma, yellow, reddish = head & 63, head >> 6 & 63, head >> 12 & 63
+        light, p, q = luma / 63, yellow / 31.5 - 1, reddish / 31.5 - 1
+        blue = light - 2 / 3 * p
+        red = (3 * light - blue + q) / 2
 
-        assert [r, green, blue] == pytest.approx([band / 255 for band in colour], abs=0.04)
+        assert [red, red - q, blue] == pytest.approx([band / 255 for band in colour], abs=0.04)
         assert bool(shape >> 15) == (size[0] > size[1])
         assert not head >> 23, "no transparency"
         across, down = (7, shape & 7) if shape >> 15 else (shape & 7, 7)

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from contracts.errors import ImageTooBig, InvalidOperation, ServiceError
+from contracts.errors import ImageTooBig, InvalidOperation, NotFound, ServiceError
 from contracts.looks import Adjust, Blur, Grayscale, Sharpen
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Output
+from contracts.overlays import Position, Watermark
 from contracts.shapes import Axis, Crop, Fit, Flip, Resize, Rotate
 from services.imaging import codecs, operations, pipeline
 from services.imaging.geometry import Size, place
@@ -272,3 +273,36 @@ def test_what_pipelines_have_in_common_is_decoded_once(monkeypatch: pytest.Monke
     assert len(decodes) == 1
     pipeline.run(data, Pipeline(operations=(Grayscale(),)), negatives=negatives)
     assert len(decodes) == 2, "luma alone is another decode"
+
+
+def test_another_image_is_laid_over_it() -> None:
+    stamp = encoded(Image.new("RGB", (10, 10), (0, 0, 255)), "JPEG", quality=95)
+    key = "b" * 64
+    asked = Pipeline(operations=(Watermark(image=key, position=Position.TOP_LEFT),), output=PNG)
+    source = encoded(Image.new("RGB", (40, 30), (255, 0, 0)), "PNG")
+    result = decoded(pipeline.run(source, asked, images={key: stamp}).data)
+
+    assert pixel(result, 30, 20) == (255, 0, 0)
+    assert pixel(result, 5, 5)[2] > 240
+    with pytest.raises(NotFound):
+        pipeline.run(source, asked)
+
+
+@pytest.mark.parametrize("stamp", [b"nonsense", encoded(quadrants(), "BMP")])
+def test_what_is_wrong_with_another_image_is_not_wrong_with_the_source(stamp: bytes) -> None:
+    """A source that can't be read is dropped from the store."""
+    key = "b" * 64
+    asked = Pipeline(operations=(Watermark(image=key),))
+
+    with pytest.raises(InvalidOperation, match=key):
+        pipeline.run(encoded(quadrants(), "PNG"), asked, images={key: stamp})
+
+
+def test_another_image_has_the_same_limits() -> None:
+    key = "b" * 64
+    large = encoded(Image.new("L", (200, 200)), "PNG")
+    asked = Pipeline(operations=(Watermark(image=key),))
+    source = encoded(quadrants(), "PNG")
+
+    with pytest.raises(ImageTooBig):
+        pipeline.run(source, asked, Limits(frame_pixels=10_000), images={key: large})
