@@ -17,9 +17,10 @@ What is promised: a 202 is kept, accepted means done, once, whatever dies. The s
 processes and a Valkey that writes everything down (appendfsync always) are real, and killed by
 SIGKILL. A scenario is in this table if all of this held, else the run ended there:
 
-- workers die: every two seconds one of two workers is killed, every other two times together with
-  its pool processes. Each job succeeded, with the bytes that rendering in peace gives; its end was
-  told once in the events' stream and once over WebSocket; no stall was as long as 10 s.
+- workers die: every two seconds, or as soon as the last one is back, one of two workers is killed,
+  every other two times together with its pool processes. Each job succeeded, with the bytes that
+  rendering in peace gives; its end was told once in the events' stream and once over WebSocket; no
+  stall was as long as 10 s.
 - Redis dies: it is killed while jobs are handed in and worked on, and is back after a second. Each
   job that got a 202 succeeded once; none that was handed in again, under its key, became two.
 - the gateway dies: clients over WebSocket and Server-Sent Events resumed after the last event they

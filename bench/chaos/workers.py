@@ -49,11 +49,14 @@ async def workers_die(folder: Path, *, jobs: int, every: float) -> Outcome:
 async def _kill_until_ended(
     workers: Collection[Mortal], every: float, stream: Log, jobs: Collection[str]
 ) -> int:
-    """Returns when the jobs have ended: how many workers were killed until then."""
+    """Returns when the jobs have ended: how many workers were killed until then.
+
+    The next one dies no sooner than the last one is back, so that there is always one.
+    """
     kills = 0
     ended = asyncio.create_task(stream.until_ended(jobs, seconds=10 * LONGEST_STALL + len(jobs)))
+    pause = asyncio.create_task(asyncio.sleep(every))
     for worker in cycle(workers):
-        pause = asyncio.create_task(asyncio.sleep(every))
         await asyncio.wait({pause, ended}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
             pause.cancel()
@@ -61,6 +64,7 @@ async def _kill_until_ended(
         # Pool processes that outlive their worker may still write; a whole host's can't.
         worker.kill(alone=kills % 4 < 2)
         kills += 1
+        pause = asyncio.create_task(asyncio.sleep(every))
         await worker.start()
     await ended
     return kills
