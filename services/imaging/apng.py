@@ -13,7 +13,8 @@ from PIL import Image, ImageChops
 from services.imaging.film import Film
 
 _SIGNATURE = 8
-_MOST_MS = 65_535
+_MOST_TICKS = 65_535
+_TICKS = (1000, 100, 10)  # a second
 
 
 def written(film: Film, encode: Callable[[Image.Image], bytes]) -> bytes:
@@ -31,8 +32,7 @@ def written(film: Film, encode: Callable[[Image.Image], bytes]) -> bytes:
             parts += [_chunk(name, body) for name, body in _before_pixels(chunks)]
             # After IHDR, before the pixels.
             parts.insert(2, _chunk(b"acTL", struct.pack(">II", film.n_frames, film.plays)))
-        duration = min(film.durations[number], _MOST_MS)
-        parts.append(_chunk(b"fcTL", _control(sequence, box, duration)))
+        parts.append(_chunk(b"fcTL", _control(sequence, box, film.durations[number])))
         sequence += 1
         for name, body in chunks:
             if name != b"IDAT":
@@ -56,8 +56,10 @@ def _changed(previous: Image.Image, frame: Image.Image) -> tuple[int, int, int, 
 def _control(sequence: int, box: tuple[int, int, int, int], duration: int) -> bytes:
     left, upper, right, lower = box
     size = right - left, lower - upper
+    ticks = next(ticks for ticks in _TICKS if duration * ticks // 1000 <= _MOST_TICKS)
+    delay = duration * ticks // 1000
     # The frame replaces what it covers, and stays.
-    return struct.pack(">IIIIIHHBB", sequence, *size, left, upper, duration, 1000, 0, 0)
+    return struct.pack(">IIIIIHHBB", sequence, *size, left, upper, delay, ticks, 0, 0)
 
 
 def _before_pixels(chunks: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:

@@ -12,7 +12,7 @@ from services.imaging.geometry import Box, Extent, Size
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.source import Source, hostile_bytes, open_source
 
-_LONGEST_FRAME = 24 * 3600 * 1000  # milliseconds
+_LONGEST_FRAME = 655_350  # milliseconds: what a GIF can say
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

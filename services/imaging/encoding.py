@@ -1,6 +1,7 @@
 """Pixels to bytes: one file of each format that is written, a still or an animation."""
 
 import io
+import struct
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
@@ -8,7 +9,7 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
-from contracts.errors import ImageTooBig
+from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.outputs import Chroma, Format
 from services.imaging import apng, plugins
 from services.imaging.colours import on_white
@@ -123,7 +124,12 @@ def _gif(image: Image.Image, encoding: Encoding) -> bytes:
     # A GIF says how often it is repeated, and nothing where it is played once.
     loop = {} if film.plays == 1 else {"loop": max(0, film.plays - 1)}
     # Where a frame is transparent, the one before must not show through.
-    return _saved(film, encoding, disposal=2 if film.has_alpha else 1, **loop)
+    disposal = 2 if film.has_alpha else 1
+    try:
+        return _saved(film, encoding, disposal=disposal, **loop)
+    except struct.error as exc:
+        # Those that are alike become one.
+        raise InvalidOperation("gif: frames last longer than it can say, 655 seconds.") from exc
 
 
 def _tiff(image: Image.Image, encoding: Encoding) -> bytes:

@@ -16,7 +16,7 @@ from services.imaging.perception import dhash, thumbhash
 from services.imaging.resample import resample
 from services.imaging.source import UNREADABLE, Source, open_source
 
-_SIDE = 96  # pixels; a ThumbHash is made of 100 at most
+_SIDE = 64  # pixels; a ThumbHash is made of 100 at most
 _COLOURS = 8
 _WATCHED_PIXELS = 50_000_000  # of an animation, to add up its durations
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageSequence
 from PIL.ExifTags import Base
 
-from contracts.errors import ImageTooBig, ImageUnreadable
+from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation
 from contracts.looks import Autocontrast, Grayscale
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Output
@@ -139,6 +139,25 @@ def test_frames_that_are_alike_keep_their_time() -> None:
 
     for target in MOVING:
         assert sum(durations(run(webp, format=target.lower()))) == sum(DURATIONS)
+
+
+@pytest.mark.parametrize("target", MOVING)
+def test_a_frame_may_last_for_minutes_or_no_time(target: str) -> None:
+    asked = [10, 655_350, 70_000, 500]
+    found = durations(run(film("PNG", frames_of(), duration=asked), format=target.lower()))
+
+    assert found == asked
+    none = film("PNG", frames_of(), duration=[0, 100, 0, 100])
+    assert sum(durations(run(none, format=target.lower()))) in (200, 202), "AVIF has no zero"
+
+
+def test_frames_that_become_one_may_last_too_long_for_a_gif() -> None:
+    long = film("WEBP", frames_of(), duration=600_000)
+    ground = Crop(left=0, top=40, width=64, height=8)
+
+    assert sum(durations(run(long, format="gif"))) == 2_400_000
+    with pytest.raises(InvalidOperation, match="655 seconds"):
+        run(long, ground, format="gif")
 
 
 def test_a_palette_and_a_budget_hold_for_an_animation_as_well() -> None:
