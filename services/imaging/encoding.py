@@ -1,7 +1,6 @@
 """Pixels to bytes: one file of each format that is written, a still or an animation."""
 
 import io
-import struct
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
@@ -127,7 +126,7 @@ def _gif(image: Image.Image, encoding: Encoding) -> bytes:
     disposal = 2 if film.has_alpha else 1
     try:
         return _saved(film, encoding, disposal=disposal, **loop)
-    except struct.error as exc:
+    except OverflowError as exc:
         # Those that are alike become one.
         raise InvalidOperation("gif: frames last longer than it can say, 655 seconds.") from exc
 
