@@ -27,7 +27,10 @@ def film(
     What an operation makes dependent on pixels is decided by the first frame. Raises ImageTooBig
     and InvalidOperation, and so does drawing.
     """
-    first = codecs.decode_frame(source, 0, keeps_profile=keeps_profile)
+    # What a PNG shows where nothing moves need not be a part of what does.
+    start = 1 if source.image.info.get("default_image") else 0
+    frames = source.frames - start
+    first = codecs.decode_frame(source, start, keeps_profile=keeps_profile)
     image = first.image
     settled: list[Settled] = []
     for step in steps:
@@ -35,9 +38,9 @@ def film(
         image = operations.apply(image, decided, limits, images)
         settled.append(decided)
     limits.check_result(*image.size)
-    if image.width * image.height * source.frames > limits.total_pixels:
+    if image.width * image.height * frames > limits.total_pixels:
         raise ImageTooBig(
-            f"The result would be {source.frames} frames of {image.width} x {image.height}; "
+            f"The result would be {frames} frames of {image.width} x {image.height}; "
             f"{limits.total_pixels:,} pixels are made in all."
         )
     # AVIF's writer looks at every frame of a gray film twice.
@@ -47,7 +50,7 @@ def film(
     def draw(number: int) -> Frame:
         if number == 0:
             return Frame(image.convert(mode), first.duration)
-        frame = codecs.decode_frame(source, number, keeps_profile=keeps_profile)
+        frame = codecs.decode_frame(source, start + number, keeps_profile=keeps_profile)
         drawn = frame.image
         for operation in settled:
             drawn = operations.apply(drawn, operation, limits, images)
@@ -56,4 +59,4 @@ def film(
         return Frame((drawn if mode == "RGBA" else on_white(drawn)).convert(mode), frame.duration)
 
     _, profile = fitting(image.convert(mode), first.profile)
-    return Film(draw, source.frames, source.plays), profile
+    return Film(draw, frames, source.plays), profile

@@ -35,8 +35,13 @@ class Encoding:
 
 
 def encode(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
-    """The image as a file. Raises ImageTooBig where the format can't hold it, UnsupportedFormat."""
-    plugins.require(encoding.format)
+    """The image as a file.
+
+    Raises ImageTooBig where the format can't hold it, and InvalidOperation where it isn't here.
+    """
+    # Not UnsupportedFormat, which says that the source is no good.
+    if missing := plugins.missing(encoding.format):
+        raise InvalidOperation(f"format: {missing}")
     match encoding.format:
         case Format.JPEG:
             return _jpeg(on_white(image), encoding, quality)

@@ -2,7 +2,6 @@
 
 from importlib.util import find_spec
 
-from contracts.errors import UnsupportedFormat
 from contracts.outputs import Format
 
 _PACKAGES = {Format.HEIF: "pillow_heif", Format.JXL: "pillow_jxl"}
@@ -29,12 +28,11 @@ def _register() -> None:
         pillow_jxl.JpegXLImagePlugin.DECODE_THREADS = 0
 
 
-def require(format: Format) -> None:
-    """Raise UnsupportedFormat for one that is not installed."""
-    if format not in WRITTEN:
-        raise UnsupportedFormat(
-            f"This worker has no {format}; install the project with its extra {format!s}."
-        )
+def missing(format: Format) -> str | None:
+    """What to say of a format that is not installed; None for one that is."""
+    if format in WRITTEN:
+        return None
+    return f"This worker has no {format}; install the project with its extra {format!s}."
 
 
 _register()

@@ -79,8 +79,8 @@ def open_source(data: bytes, limits: Limits) -> Source:
     if _OTHER_IMAGES.match(data):
         raise UnsupportedFormat("Send a JPEG, a PNG, a WebP, an AVIF, a GIF or a TIFF.")
     for format, pattern in _PLUGGED.items():
-        if pattern.match(data):
-            plugins.require(format)
+        if pattern.match(data) and (missing := plugins.missing(format)):
+            raise UnsupportedFormat(missing)
     # Before Pillow opens it: pillow-jxl-plugin decodes every pixel to do so.
     if _PLUGGED[Format.JXL].match(data):
         limits.check_source(*jxl.size(data), frames=1)

@@ -113,6 +113,16 @@ def test_an_animation_stays_what_it_was_unless_it_is_asked_to_be_still(source: s
         assert len(shown(run(data, format=format))) == 1
 
 
+def test_what_a_png_shows_where_nothing_moves_is_no_frame() -> None:
+    poster = Image.new("RGB", (64, 48), "white")
+    data = film("PNG", [poster, *frames_of()], default_image=True)
+
+    assert durations(run(data, format="webp", lossless=True)) == DURATIONS
+    for expected, found in zip(frames_of(), shown(run(data)), strict=True):
+        assert psnr(found.convert("RGB"), expected) > 60
+    assert pixel(shown(run(data, format="jpeg"))[0], 5, 5)[:3] == (255, 255, 255)
+
+
 def test_pages_are_no_animation() -> None:
     data = encoded(quadrants(), "TIFF", save_all=True, append_images=[quadrants()])
 
