@@ -16,7 +16,7 @@ from contracts.errors import Code
 
 TIMES = 3  # what can be done
 QUEUE = 20  # jobs that may wait
-SAMPLE = 60  # jobs that tell how many a second can be done
+SAMPLE = 40  # jobs that tell how many a second can be done
 GROWTH = 1.15  # the last quarter's memory, by the second quarter's, at most
 
 ENV = {

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def test_every_job_is_done_once_and_right_while_workers_die(tmp_path: Path) -> None:
-    outcome = await workers_die(tmp_path, jobs=60, every=2.0)
+    outcome = await workers_die(tmp_path, jobs=50, every=2.0)
     assert outcome.kills > 0
 
 
@@ -28,11 +28,11 @@ async def test_listeners_hear_everything_once_while_the_gateway_dies(tmp_path: P
 
 
 async def test_poison_is_put_aside_with_its_reason(tmp_path: Path) -> None:
-    await poison_is_put_aside(tmp_path, jobs=30, patience=6.0)
+    await poison_is_put_aside(tmp_path, jobs=30, patience=5.0)
 
 
 async def test_jobs_leave_nothing_behind(tmp_path: Path) -> None:
-    await nothing_stays(tmp_path, jobs=250)
+    await nothing_stays(tmp_path, jobs=150)
 
 
 async def test_overload_is_refused_and_what_was_accepted_is_done(tmp_path: Path) -> None:
