@@ -1,12 +1,9 @@
 """Animations: every frame taken through the same operations, one at a time."""
 
-from collections.abc import Mapping
-
-from PIL import Image
-
 from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.operations import Operation
 from services.imaging import codecs, operations
+from services.imaging.beside import Beside
 from services.imaging.colours import fitting, has_alpha, on_white
 from services.imaging.film import Film, Frame
 from services.imaging.limits import Limits
@@ -18,7 +15,7 @@ def film(
     source: Source,
     steps: tuple[Operation, ...],
     limits: Limits,
-    images: Mapping[str, Image.Image],
+    beside: Beside,
     *,
     keeps_profile: bool,
 ) -> tuple[Film, bytes]:
@@ -34,8 +31,8 @@ def film(
     image = first.image
     settled: list[Settled] = []
     for step in steps:
-        decided = operations.settle(image, step, images)
-        image = operations.apply(image, decided, limits, images)
+        decided = operations.settle(image, step, beside)
+        image = operations.apply(image, decided, limits, beside)
         settled.append(decided)
     limits.check_result(*image.size)
     if image.width * image.height * frames > limits.total_pixels:
@@ -53,7 +50,7 @@ def film(
         frame = codecs.decode_frame(source, start + number, keeps_profile=keeps_profile)
         drawn = frame.image
         for operation in settled:
-            drawn = operations.apply(drawn, operation, limits, images)
+            drawn = operations.apply(drawn, operation, limits, beside)
         if drawn.size != size:
             raise InvalidOperation("The operations give frames of different sizes.")
         return Frame((drawn if mode == "RGBA" else on_white(drawn)).convert(mode), frame.duration)

@@ -1,7 +1,5 @@
 """Every operation, by what it is about."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import assert_never
 
 from PIL import Image
@@ -12,22 +10,15 @@ from contracts.operations import Operation
 from contracts.overlays import Overlay
 from contracts.shapes import Shape
 from services.imaging import finishes, looks, overlays, shapes
-from services.imaging.fonts import BUNDLED, Fonts
+from services.imaging.beside import NOTHING, Beside
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.overlays import Stamp
 from services.imaging.tones import Curve
 
 Settled = Operation | Curve | Stamp
 
-_NO_IMAGES: Mapping[str, Image.Image] = MappingProxyType({})
 
-
-def settle(
-    image: Image.Image,
-    operation: Operation,
-    images: Mapping[str, Image.Image] = _NO_IMAGES,
-    fonts: Fonts = BUNDLED,
-) -> Settled:
+def settle(image: Image.Image, operation: Operation, beside: Beside = NOTHING) -> Settled:
     """The operation as it is decided on this image, to be applied to others of its size.
 
     An animation settles on its first frame: what goes by the pixels is the same in each, and an
@@ -39,7 +30,7 @@ def settle(
         case Look():
             return looks.settle(image, operation)
         case Overlay():
-            return overlays.settle(image.size, operation, images, fonts)
+            return overlays.settle(image.size, operation, beside.images, beside.fonts)
         case _:
             return operation
 
@@ -48,13 +39,11 @@ def apply(
     image: Image.Image,
     operation: Settled,
     limits: Limits = DEFAULT_LIMITS,
-    images: Mapping[str, Image.Image] = _NO_IMAGES,
-    fonts: Fonts = BUNDLED,
+    beside: Beside = NOTHING,
 ) -> Image.Image:
     """The image after the operation, as it was asked for or as it was settled.
 
-    `images` are those that `Pipeline.images` names, decoded, upright and in sRGB: L, LA, RGB or
-    RGBA. Raises InvalidOperation, ImageTooBig and NotFound.
+    Raises InvalidOperation, ImageTooBig and NotFound.
     """
     match operation:
         case Shape():
@@ -64,7 +53,7 @@ def apply(
         case Finish():
             return finishes.apply(image, operation, limits)
         case Overlay():
-            return overlays.laid(image, overlays.settle(image.size, operation, images, fonts))
+            return apply(image, settle(image, operation, beside), limits)
         case Stamp():
             return overlays.laid(image, operation)
         case _:

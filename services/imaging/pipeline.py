@@ -19,9 +19,11 @@ from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Profile
 from contracts.shapes import Crop, Extract, Flip, Flop, Gravity, Resize, Rotate
 from services.imaging import animation, codecs, operations, plugins, results, shapes
+from services.imaging.beside import Beside
 from services.imaging.codecs import Decoded, Draft
 from services.imaging.colours import fitting
 from services.imaging.encoding import Encoding, encode
+from services.imaging.fonts import BUNDLED, Fonts
 from services.imaging.geometry import Size, place
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.metadata import notes_of
@@ -61,16 +63,18 @@ def run(
     limits: Limits = DEFAULT_LIMITS,
     negatives: Negatives | None = None,
     images: Mapping[str, bytes] = MappingProxyType({}),
+    fonts: Fonts = BUNDLED,
 ) -> Picture:
     """Render: the same bytes and pipeline give the same bytes.
 
     With `negatives` of the same bytes, what was decoded before is not decoded again, and what is
     decoded now is put there; an animation's frames are not. `images` has what the pipeline needs
-    besides. Raises ImageUnreadable, ImageTooBig, UnsupportedFormat, InvalidOperation and NotFound.
+    besides, `fonts` those that a text may name. Raises ImageUnreadable, ImageTooBig,
+    UnsupportedFormat, InvalidOperation and NotFound.
     """
     shared = {} if negatives is None else negatives
     try:
-        return _render(data, pipeline, limits, shared, images)
+        return _render(data, pipeline, limits, shared, images, fonts)
     except MemoryError as exc:
         raise ImageTooBig("The pipeline takes more memory than it may.") from exc
 
@@ -88,10 +92,12 @@ def _render(
     limits: Limits,
     negatives: Negatives,
     others: Mapping[str, bytes],
+    fonts: Fonts,
 ) -> Picture:
     started = time.perf_counter()
     source = open_source(data, limits)
-    images = {key: _beside(key, others[key], limits) for key in pipeline.images if key in others}
+    images = {key: _other(key, others[key], limits) for key in pipeline.images if key in others}
+    beside = Beside(images, fonts)
     output = pipeline.output
     # Decoding forgets them.
     notes = notes_of(source.image, output.metadata)
@@ -100,12 +106,12 @@ def _render(
         decoded_at = time.perf_counter()
         image: Image.Image
         image, profile = animation.film(
-            source, pipeline.operations, limits, images, keeps_profile=keeps_profile
+            source, pipeline.operations, limits, beside, keeps_profile=keeps_profile
         )
     else:
         first = _decoded(source, pipeline, negatives, keeps_profile=keeps_profile)
         decoded_at = time.perf_counter()
-        operated = _operated(first, pipeline.operations, limits, images)
+        operated = _operated(first, pipeline.operations, limits, beside)
         image, profile = fitting(operated, first.profile)
     limits.check_result(*image.size)
     operated_at = time.perf_counter()
@@ -139,7 +145,7 @@ def _decoded(
     return decoded
 
 
-def _beside(key: str, data: bytes, limits: Limits) -> Image.Image:
+def _other(key: str, data: bytes, limits: Limits) -> Image.Image:
     """Another image that the pipeline needs; what is wrong with it is not wrong with the source."""
     try:
         return codecs.decode(open_source(data, limits)).image
@@ -151,16 +157,16 @@ def _operated(
     decoded: Decoded,
     steps: tuple[Operation, ...],
     limits: Limits,
-    images: Mapping[str, Image.Image],
+    beside: Beside,
 ) -> Image.Image:
     before, resize, after = _split(steps)
     image = decoded.image
     for operation in before:
-        image = operations.apply(image, operation, limits, images)
+        image = operations.apply(image, operation, limits, beside)
     if resize:
         image = shapes.resize(image, resize, decoded.extent, limits)
     for operation in after:
-        image = operations.apply(image, operation, limits, images)
+        image = operations.apply(image, operation, limits, beside)
     return image
 
 

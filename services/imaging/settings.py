@@ -1,6 +1,7 @@
 """What an imaging process is told from outside."""
 
 import os
+from pathlib import Path
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -16,6 +17,7 @@ class ImagingSettings(RuntimeSettings):
     retry_base: PositiveFloat = 1.0  # seconds; the first retry comes after less than this
     retry_cap: PositiveFloat = 60.0  # seconds; no retry comes later than this
     process_memory: PositiveInt = 4096  # MiB of address space a pool process may have
+    fonts: Path | None = None  # a directory; a text may name the fonts in it
     max_megapixels: PositiveInt = 100  # a frame
     max_total_megapixels: PositiveInt = 200  # all frames
     max_frames: PositiveInt = 500

@@ -17,6 +17,7 @@ from contracts.errors import Gone, ImageUnreadable, UnsupportedFormat
 from contracts.imaging import Blob, Depth, Inspect, Inspected, Render, Rendered
 from services.imaging import codecs, inspection, pipeline
 from services.imaging.executor import prepare_process
+from services.imaging.fonts import BUNDLED, Fonts
 from services.imaging.limits import Limits
 from services.imaging.settings import ImagingSettings
 from services.runtime.blobs import BlockingBlobs, Kind
@@ -44,7 +45,12 @@ def render(
     with _forgetting_what_is_no_image(request.source, settings):
         source = _source(request.source, settings)
         picture = pipeline.run(
-            source.data, request.pipeline, _limits(settings), source.negatives, images
+            source.data,
+            request.pipeline,
+            _limits(settings),
+            source.negatives,
+            images,
+            _fonts(settings),
         )
         if keep_source:
             _kept.append(source)
@@ -119,6 +125,11 @@ def _stores(settings: ImagingSettings) -> _Stores:
     prepare_process(settings.process_memory)
     redis = Redis.from_url(settings.redis_url)
     return _Stores(BlockingBlobs(redis, Kind.IMAGE), BlockingBlobs(redis, Kind.RENDITION))
+
+
+@cache
+def _fonts(settings: ImagingSettings) -> Fonts:
+    return Fonts.of(settings.fonts) if settings.fonts else BUNDLED
 
 
 @cache

@@ -140,9 +140,7 @@ class Jobs:
     async def take(self, request: JobRequest, worker: str) -> Job | None:
         """Take up a job that nobody has had before, in one trip; None for any other."""
         running, now = JobState.RUNNING, datetime.now(UTC)
-        event = JobEvent(
-            job=request.id, state=running, done=0, total=len(request.variants), at=now
-        )
+        event = JobEvent(job=request.id, state=running, done=0, total=len(request.variants), at=now)
         fields = {"state": running, "token": "1", "attempts": "1", "worker": worker}
         found = await self._run(
             *("take", request.id, await envelope(event, request.id)),
