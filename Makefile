@@ -8,7 +8,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: help run test check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs chaos soak lock clean
+.PHONY: help run test check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs chaos soak gallery lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,15 @@ chaos: $(INSTALLED) ## Kill workers, Redis and the gateway, and see every accept
 
 soak: $(INSTALLED) ## Offer twice what can be served, for a minute over a list and over a stream
 	@SOAK_SECONDS=60 $(BIN)/python -m pytest -q --timeout 180 -k twice_the_capacity tests/runtime
+
+gallery: $(INSTALLED) ## Make docs/operations and the README's table of operations anew
+	@$(BIN)/python -m docs.make_gallery
+
+fuzz: $(INSTALLED) ## Damage image files and see that what comes out has a name; FUZZ_FLAGS='--seconds 60'
+	@$(BIN)/python -m bench.fuzz $(FUZZ_FLAGS)
+
+golden: $(INSTALLED) ## Write anew what every operation makes of every kind of image
+	@$(BIN)/python -m tests.imaging.test_golden
 
 lock: ## Pin the packages of pyproject.toml anew
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT \

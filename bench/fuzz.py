@@ -1,0 +1,269 @@
+"""Real files of every format, damaged, and what comes out of imaging for them: `make fuzz`.
+
+Only what has a name may come out. The cases run in processes that may use little memory and little
+time, so that a crash and a hang are seen too; the file that was in hand is kept.
+"""
+
+import argparse
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation, UnsupportedFormat
+from contracts.operations import Pipeline
+from services.imaging import codecs, inspection, pipeline
+from services.imaging.limits import Limits
+from tests.imaging.pictures import SRGB, encoded, exif_of, scenery
+
+NAMED = (ImageUnreadable, UnsupportedFormat, ImageTooBig, InvalidOperation)
+
+# Far less than is accepted: what a decoder does wrong, it does with few pixels, too.
+SMALL = Limits(frame_pixels=4_000_000, frames=50, total_pixels=8_000_000, result_pixels=4_000_000)
+
+PIPELINES = tuple(
+    Pipeline.model_validate(written)
+    for written in (
+        {"operations": [{"op": "resize", "width": 20, "height": 20}], "output": {"format": "jpeg"}},
+        {"output": {"metadata": "keep", "icc": "keep"}},
+        {
+            "operations": [{"op": "grayscale"}, {"op": "resize", "width": 16}, {"op": "flip"}],
+            "output": {"format": "png", "metadata": "keep"},
+        },
+        {
+            "operations": [
+                {"op": "crop", "width": 20, "height": 16, "gravity": "smart"},
+                {"op": "trim"},
+                {"op": "autocontrast"},
+                {"op": "text", "text": "a"},
+            ],
+            "output": {"format": "gif", "palette": 16},
+        },
+        {
+            "operations": [{"op": "rotate", "degrees": 30}, {"op": "sepia"}],
+            "output": {"format": "webp", "metadata": "copyright", "quality": "auto"},
+        },
+        {"operations": [{"op": "blur", "radius": 2}], "output": {"format": "tiff", "icc": "keep"}},
+    )
+)
+
+_MEMORY = 2 << 30  # bytes of address space; the libraries alone take a third of it
+_CPU_SECONDS = 8.0  # a case
+_REAL_SECONDS = 60.0  # a case: for what waits without working
+_CASES_A_PROCESS = 2000  # a leak would be seen as one that lacks memory, with nothing to find
+_IN_HAND = "in-hand"
+_TELLING = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x80\0\0\0")
+
+
+def corpus() -> dict[str, bytes]:
+    """Whole files by what they are: every format that is read, in its variants."""
+    picture = scenery(48, 36)
+    alpha = picture.copy()
+    alpha.putalpha(Image.linear_gradient("L").resize(picture.size))
+    table = picture.quantize(16)
+    deep = Image.radial_gradient("L").resize(picture.size).convert("I").convert("I;16")
+    others = [picture.rotate(angle) for angle in (90, 180)]
+    see_through = [alpha, alpha.rotate(180), alpha.rotate(90)]
+    moving = {"save_all": True, "append_images": others, "duration": [40, 80, 120], "loop": 2}
+    notes = {"exif": exif_of(6).tobytes(), "icc_profile": SRGB}
+    files = {
+        "jpeg": encoded(picture, "JPEG"),
+        "jpeg progressive": encoded(picture, "JPEG", progressive=True, quality=95),
+        "jpeg gray": encoded(picture.convert("L"), "JPEG"),
+        "jpeg cmyk": encoded(picture.convert("CMYK"), "JPEG"),
+        "jpeg notes": encoded(picture, "JPEG", **notes, xmp=b"<x:xmpmeta/>", comment=b"words"),
+        "mpo": encoded(picture, "MPO", save_all=True, append_images=others),
+        "png": encoded(picture, "PNG", **notes),
+        "png palette": encoded(table, "PNG", transparency=3),
+        "png one bit": encoded(picture.convert("1"), "PNG"),
+        "png gray and alpha": encoded(alpha.convert("LA"), "PNG"),
+        "png 16 bits": encoded(deep, "PNG"),
+        "png moving": encoded(picture, "PNG", **moving),
+        "png moving alpha": encoded(
+            see_through[0], "PNG", save_all=True, append_images=see_through[1:], disposal=1, blend=1
+        ),
+        "webp": encoded(picture, "WEBP", quality=70, **notes),
+        "webp alpha": encoded(alpha, "WEBP", quality=70),
+        "webp lossless": encoded(alpha, "WEBP", lossless=True),
+        "webp moving": encoded(picture, "WEBP", **moving),
+        "avif": encoded(picture, "AVIF", speed=10, **notes),
+        "avif alpha": encoded(alpha, "AVIF", speed=10),
+        "avif moving": encoded(picture, "AVIF", speed=10, **moving),
+        "gif": encoded(table, "GIF", transparency=2),
+        "gif moving": encoded(picture, "GIF", disposal=2, **moving),
+        "gif moving alpha": encoded(alpha, "GIF", save_all=True, append_images=see_through[1:]),
+        "tiff": encoded(picture, "TIFF", **notes),
+        "tiff palette": encoded(table, "TIFF"),
+        "tiff 16 bits": encoded(deep, "TIFF"),
+        "tiff cmyk": encoded(picture.convert("CMYK"), "TIFF"),
+        "tiff float": encoded(picture.convert("F"), "TIFF"),
+        # Copies: what has been written as a JPEG remembers its encoder's settings.
+        "tiff pages": encoded(
+            picture.copy(), "TIFF", save_all=True, append_images=[one.copy() for one in others]
+        ),
+        "tiff group4": encoded(picture.convert("1"), "TIFF", compression="group4"),
+    }
+    for compression in ("lzw", "adobe_deflate", "jpeg"):
+        files[f"tiff {compression}"] = encoded(picture, "TIFF", compression=f"tiff_{compression}")
+    for compression in ("packbits", "lzma", "zstd"):
+        files[f"tiff {compression}"] = encoded(picture, "TIFF", compression=compression)
+    for name, format in (("heif", "HEIF"), ("jxl", "JXL")):
+        if format in Image.SAVE:
+            files[name] = encoded(picture, format, **notes)
+            files[f"{name} alpha"] = encoded(alpha, format)
+    return files
+
+
+def damaged(files: dict[str, bytes], number: int) -> tuple[str, bytes]:
+    """Case `number`: the name of one of the files, and it with some of its bytes wrong."""
+    dice = random.Random(number)
+    names = sorted(files)
+    name = names[number % len(names)]
+    body = bytearray(files[name])
+    for _ in range(dice.choice((1, 1, 2, 4, 12))):
+        # Where the headers are, one more time in two.
+        at = dice.randrange(dice.choice((len(body), min(len(body), 400))))
+        match dice.choice(("byte", "byte", "bit", "telling", "cut", "twice", "splice", "end")):
+            case "byte":
+                body[at] = dice.randrange(256)
+            case "bit":
+                body[at] ^= 1 << dice.randrange(8)
+            case "telling":
+                told = dice.choice(_TELLING)
+                body[at : at + len(told)] = told
+            case "cut":
+                del body[at : at + dice.randrange(1, 60)]
+            case "twice":
+                body[at:at] = body[at : at + dice.randrange(1, 200)] * dice.choice((1, 1, 5))
+            case "splice":
+                other = files[dice.choice([name, dice.choice(names)])]
+                start = dice.randrange(len(other))
+                part = other[start : start + dice.randrange(1, 300)]
+                body[at : at + dice.choice((0, len(part)))] = part
+            case _ if dice.random() < 0.3:
+                del body[at:]
+        body = body or bytearray(b"\0")
+    data = bytes(body)
+    # Else a checksum would be the end of nearly all that is wrong with a PNG.
+    return name, _with_checksums(data) if dice.random() < 0.8 else data
+
+
+def attempts(data: bytes, number: int) -> Iterator[Callable[[], object]]:
+    """What is tried with the bytes."""
+    chosen = PIPELINES[(number // 7) % len(PIPELINES)]
+    yield lambda: codecs.inspect(data, SMALL)
+    yield lambda: inspection.examine(data, SMALL, place=True)
+    yield lambda: pipeline.run(data, chosen, SMALL)
+
+
+def outcome(attempt: Callable[[], object]) -> str:
+    """How an attempt ends; what has no name comes out as it is."""
+    try:
+        attempt()
+    except NAMED as exc:
+        return exc.code.value
+    return "done"
+
+
+def _with_checksums(data: bytes) -> bytes:
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        return data
+    body, at = bytearray(data), 8
+    while at + 12 <= len(body):
+        end = at + 8 + int.from_bytes(body[at : at + 4], "big")
+        if end + 4 > len(body):
+            break
+        body[end : end + 4] = zlib.crc32(body[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+    return bytes(body)
+
+
+def _work(first: int, until: float, kept: Path) -> None:
+    """Take cases in a row, with each one's number and bytes on disk before it is tried."""
+    files = corpus()
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    in_hand, tally = kept / _IN_HAND, Counter[str]()
+    for number in range(first, first + _CASES_A_PROCESS):
+        if time.time() > until:
+            break
+        name, data = damaged(files, number)
+        in_hand.write_bytes(data)
+        in_hand.with_suffix(".json").write_text(json.dumps({"number": number, "file": name}))
+        # Both signals end the process, wherever it is.
+        signal.setitimer(signal.ITIMER_PROF, _CPU_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, _REAL_SECONDS)
+        for attempt in attempts(data, number):
+            try:
+                tally[outcome(attempt)] += 1
+            except Exception:
+                tally["unnamed"] += 1
+                (kept / f"unnamed-{number}").write_bytes(data)
+                report = f"{name}\n{traceback.format_exc()}"
+                (kept / f"unnamed-{number}.txt").write_text(report)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    print(json.dumps({"next": number + 1, "tally": tally}))  # noqa: T201
+
+
+def _oversee(start: int, until: float, kept: Path) -> Counter[str]:
+    tally, number = Counter[str](), start
+    in_hand = kept / _IN_HAND
+    while time.time() < until:
+        command = [sys.executable, "-m", "bench.fuzz", "--work"]
+        command += [str(number), str(until), str(kept)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            told = json.loads(done.stdout.splitlines()[-1])
+            number = told["next"]
+            tally.update(told["tally"])
+            continue
+        if not in_hand.with_suffix(".json").exists():
+            raise RuntimeError(f"It did not come to a first case: {done.stderr[-2000:]}")
+        case = json.loads(in_hand.with_suffix(".json").read_text())
+        slow = done.returncode in (-signal.SIGPROF, -signal.SIGALRM)
+        kind = "hang" if slow else "crash"
+        tally[kind] += 1
+        tally["done before it"] += 3 * (case["number"] - number)
+        (kept / f"{kind}-{case['number']}").write_bytes(in_hand.read_bytes())
+        report = f"{case['file']}\nexit {done.returncode}\n{done.stderr[-2000:]}"
+        (kept / f"{kind}-{case['number']}.txt").write_text(report)
+        number = case["number"] + 1
+    in_hand.unlink(missing_ok=True)
+    in_hand.with_suffix(".json").unlink(missing_ok=True)
+    return tally
+
+
+def main() -> int:
+    """Fuzz for as long as is asked; 1 if anything came out that has no name."""
+    if sys.argv[1:2] == ["--work"]:
+        first, until, kept = sys.argv[2:]
+        _work(int(first), float(until), Path(kept))
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=300)
+    parser.add_argument("--start", type=int, default=0, help="the first case's number")
+    parser.add_argument("--kept", type=Path, default=Path(".data/fuzz"), help="for what is found")
+    told = parser.parse_args()
+    told.kept.mkdir(parents=True, exist_ok=True)
+    tally = _oversee(told.start, time.time() + told.seconds, told.kept)
+    for kind, count in tally.most_common():
+        print(f"{count:8}  {kind}")  # noqa: T201
+    found = tally["unnamed"] + tally["hang"] + tally["crash"]
+    if found:
+        print(f"{found} kept in {told.kept}")  # noqa: T201
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
