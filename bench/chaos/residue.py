@@ -11,6 +11,7 @@ from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite, until
 from contracts.jobs import EVENTS, JOBS
 from contracts.methods import GROUP
+from contracts.usage import USAGE
 
 AT_A_TIME = 250
 WARM_UP = 20
@@ -21,6 +22,7 @@ LIFE = {
     "DARKROOM_IMAGE_TTL": "6",
 }
 SLACK = 1.0  # MiB
+HOUSEKEEPER = "darkroom:housekeeper"
 
 _LIVES = re.compile(rb"darkroom:(?:job|image|rendition|idempotency):")
 _COUNTS = b"darkroom:jobs:ended:"  # how many ended in ten seconds; kept for two minutes
@@ -47,15 +49,21 @@ async def nothing_stays(folder: Path, *, jobs: int) -> Outcome:
             return stream.took(started)
 
         await go_through(WARM_UP)
+        # They are there a moment after everything else.
+        await until(lambda: _exist(redis, HOUSEKEEPER, USAGE), seconds=10)
         before = await _used(redis)
         keys = {key for key in await _keys(redis) if not _LIVES.match(key)}
         seconds = await go_through(jobs)
         most = await _used(redis)
 
         async def as_before() -> bool:
-            return (await _keys(redis), await _used(redis) < before + SLACK) == (keys, True)
+            return await _keys(redis) <= keys and await _used(redis) < before + SLACK
 
-        await until(as_before, seconds=90)
+        try:
+            await until(as_before, seconds=90)
+        except TimeoutError:
+            left, now = await _keys(redis) - keys, await _used(redis)
+            raise AssertionError(f"left: {left}; MiB, {before:.1f}, {now:.1f}") from None
         after = await _used(redis)
         await running.assert_nothing_is_left()
         await running.workers[0].stop()
@@ -77,6 +85,10 @@ async def nothing_stays(folder: Path, *, jobs: int) -> Outcome:
 async def _used(redis: Any) -> float:
     """What Redis's data and clients take, in MiB."""
     return float((await redis.info("memory"))["used_memory"]) / (1 << 20)
+
+
+async def _exist(redis: Any, *names: str) -> bool:
+    return bool(await redis.exists(*names) == len(names))
 
 
 async def _keys(redis: Any) -> set[bytes]:

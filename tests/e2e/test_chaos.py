@@ -15,16 +15,16 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def test_every_job_is_done_once_and_right_while_workers_die(tmp_path: Path) -> None:
-    outcome = await workers_die(tmp_path, jobs=50, every=2.0)
+    outcome = await workers_die(tmp_path, jobs=60, every=0.5)
     assert outcome.kills > 0
 
 
 async def test_every_job_that_was_accepted_is_done_once_while_redis_dies(tmp_path: Path) -> None:
-    await redis_dies(tmp_path, jobs=60, kills=1, every=1.0)
+    await redis_dies(tmp_path, jobs=80, kills=1, every=0.5)
 
 
 async def test_listeners_hear_everything_once_while_the_gateway_dies(tmp_path: Path) -> None:
-    await gateway_dies(tmp_path, jobs=40, listeners=5, kills=1, every=1.0)
+    await gateway_dies(tmp_path, jobs=80, listeners=5, kills=1, every=0.5)
 
 
 async def test_poison_is_put_aside_with_its_reason(tmp_path: Path) -> None:
