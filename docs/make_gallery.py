@@ -4,6 +4,7 @@ The engine makes each picture, from what a client writes in a query; the photogr
 """
 
 import hashlib
+import html
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -55,12 +56,12 @@ EXAMPLES = {
     "extract": Example(("extract:left=300,top=180,width=240,height=160",), "enlargement"),
     "trim": Example(("trim:20",), "scan"),
     "pad": Example(("pad:width=240,height=240,blurred=true",)),
-    "rotate": Example(("rotate:degrees=-8,background=indigo",)),
+    "rotate": Example(("rotate:degrees=8,background=indigo",)),
     "flip": Example(("flip:vertical",)),
     "flop": Example(("flop",)),
     "grayscale": Example(("grayscale",)),
     "sepia": Example(("sepia",)),
-    "duotone": Example(("duotone:shadows=indigo,highlights=ffe8a0",)),
+    "duotone": Example(("duotone:shadows=1a1446,highlights=ffd8a0",)),
     "tint": Example(("tint:colour=teal,amount=0.8",)),
     "negate": Example(("negate",)),
     "adjust": Example(("adjust:brightness=1.4,contrast=1.2,hue=-30",)),
@@ -167,7 +168,9 @@ def table() -> str:
     for name, example in chosen.items():
         does = " ".join((MODELS[name].__doc__ or "").split()).replace("|", "\\|")
         picture = _shown(PICTURES / f"{name}.webp")
-        lines.append(f"| `{name}` | {does} | `{example.query}` | {picture} |")
+        # Markdown's own code has nowhere to break, and would push the pictures out of sight.
+        breakable = html.escape(example.query).replace(",", ",<wbr>").replace("&amp;", "<wbr>&amp;")
+        lines.append(f"| `{name}` | {does} | <code>{breakable}</code> | {picture} |")
     return "\n".join(lines)
 
 

@@ -9,8 +9,8 @@ from PIL import Image, ImageChops, ImageStat
 from contracts.notation import parse_operation
 from docs import make_gallery
 
-# Levels of 255, the mean of all channels. The faintest picture is four away from its source;
-# another version of a codec or of a resampler is a fraction of one.
+# Levels of 255, the mean of all channels. Another kernel for the resize makes two of them, and the
+# faintest picture is four away from its source.
 BOUND = 1.0
 
 
