@@ -5,6 +5,7 @@ from typing import Literal
 
 from PIL import Image
 
+from contracts.errors import ImageUnreadable
 from contracts.imaging import Inspected
 from services.imaging.colours import as_they_are, to_srgb
 from services.imaging.film import Frame
@@ -93,6 +94,9 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
     """
     with hostile_bytes():
         source.image.seek(number)
+        # Pillow enlarges a GIF for a frame that lies outside of it, and nobody has judged that.
+        if source.image.size != _as_stored(source.size, source.orientation):
+            raise ImageUnreadable(f"Frame {number + 1} is larger than the image.")
         source.image.load()
         upright, profile = _upright(source, keeps_profile=keeps_profile)
         duration = source.image.info.get("duration") or 0

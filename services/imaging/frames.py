@@ -1,14 +1,25 @@
-"""How many frames a GIF or a TIFF has, by walking its blocks: no pixel and no tag is read.
+"""How many frames a GIF or a TIFF has, and how many scans a JPEG, by walking their blocks.
 
-Pillow counts these two by parsing every frame: seconds, for a small file that is made to hurt.
+No pixel and no tag is read. Pillow counts frames by parsing every one, and does not count scans:
+seconds, for a small file that is made to hurt.
 """
 
+import re
 from typing import Literal
 
 from contracts.errors import ImageTooBig, ImageUnreadable
 
 # GIF data comes in blocks of up to 255 bytes; a file made to hurt has blocks of one.
 _MOST_GIF_BLOCKS = 500_000
+
+# A photograph has 10 at most. Of more, each goes over every pixel again, and may be 14 bytes long.
+_PLAIN_SCANS = 20
+_MOST_SCANNED_PIXELS = 500_000_000  # half a second
+
+# ITU-T T.81, annex B: after pixels, a marker is what is neither stuffed nor a restart.
+_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
+_SCAN, _END = 0xDA, 0xD9
+_ALONE = (0x01, 0xD8)  # no length follows
 
 
 def scan(data: bytes, most: int) -> int | None:
@@ -21,6 +32,26 @@ def scan(data: bytes, most: int) -> int | None:
         case b"MM\0*" | b"MM\0+":
             return _tiff_frames(data, most, "big")
     return None
+
+
+def check_scans(data: bytes, pixels: int) -> None:
+    """Refuse a JPEG that goes over its pixels again and again. Raises ImageTooBig."""
+    most = max(_PLAIN_SCANS, _MOST_SCANNED_PIXELS // pixels)
+    # A film or another picture behind this one may look as if it had some, too.
+    if data.count(bytes([0xFF, _SCAN])) > most and _scans(data, most) > most:
+        raise ImageTooBig(f"The JPEG has more than {most} scans.")
+
+
+def _scans(data: bytes, most: int) -> int:
+    scans, at = 0, 2
+    while scans <= most and (found := _MARKER.search(data, at)):
+        marker, at = found[1][0], found.end()
+        if marker == _END:
+            break
+        scans += marker == _SCAN
+        if marker not in _ALONE:
+            at += int.from_bytes(data[at : at + 2], "big")
+    return scans
 
 
 def _gif_frames(data: bytes, most: int) -> int:

@@ -90,6 +90,8 @@ def open_source(data: bytes, limits: Limits) -> Source:
         image = Image.open(io.BytesIO(data), formats=_READ)
         source = _source(image, counted)
     limits.check_source(*source.size, source.frames)
+    if source.format == "jpeg":
+        frames.check_scans(data, source.size[0] * source.size[1])
     return source
 
 
