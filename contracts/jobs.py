@@ -25,7 +25,7 @@ MAX_VARIANTS = 64
 
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
 EventId = Annotated[
-    str, Field(pattern=r"^[0-9]{1,20}-[0-9]{1,20}$", description="Its place among all events.")
+    str, Field(pattern=r"^[0-9]{1,19}-[0-9]{1,19}$", description="Its place among all events.")
 ]
 Submitter = Annotated[
     str,

@@ -4,13 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from contracts.outputs import AUTO, Format, Output
+from services.gateway.lists import elements
 
 _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:;(.*))?")
 _WEIGHT = re.compile(
     r"(?:^|;)\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE
 )
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_ELEMENT = re.compile(rf'(?:[^",]|{_QUOTED})+')
 
 # The smaller comes first. A client has to name them: many send */* and can't read them.
 _NEW = (Format.AVIF, Format.WEBP)
@@ -57,7 +56,7 @@ def _weight(weights: Mapping[str, float], format: Format) -> float:
 def _weights(lines: Sequence[str]) -> dict[str, float]:
     """Each media range with its weight; what is malformed is not there."""
     weights: dict[str, float] = {}
-    for element in _ELEMENT.findall(",".join(lines)):
+    for element in elements(lines):
         found = _RANGE.fullmatch(element.rstrip())
         if found is None:
             continue

@@ -2,11 +2,12 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Path, Request, Response
 
-from contracts.errors import InvalidRequest
+from contracts.errors import InvalidRequest, NotFound
 from contracts.imaging import Blob
 from contracts.jobs import OPEN_STATES, Job, JobState, Variants, Webhook
 from contracts.message import Message
@@ -17,6 +18,7 @@ from services.runtime.jobs import Key
 JobIdHere = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
 
 _SUBMITTER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_NO_SUBMITTER = re.compile(r"[^A-Za-z0-9._:-]")
 _KEY = re.compile(r'"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[A-Za-z0-9._~:-]{1,255}')
 
 
@@ -31,12 +33,28 @@ async def accept(
 
     Raises InvalidRequest for a malformed key or submitter, KeyReused, Overloaded.
     """
+    await _hold(here, [source.key, *(key for one in variants for key in one.images)])
     submitter = _submitter(request)
     asked = hashlib.sha256(source.key.encode())
     for part in (*variants, webhook):
         asked.update(part.model_dump_json().encode() if part else b"-")
     key = _key(request, submitter, asked.hexdigest())
     return await here.jobs.submit(source, variants, submitter=submitter, webhook=webhook, key=key)
+
+
+async def _hold(here: Collaborators, keys: Sequence[str]) -> None:
+    """Let images live as long as their job may. Raises NotFound for one that is not there."""
+    ttl = max(here.settings.image_ttl, here.settings.job_ttl)
+    for key in dict.fromkeys(keys):
+        if await here.images.find(key, ttl=ttl) is None:
+            raise NotFound(f"The image {key} is not here (any more); upload it again.")
+
+
+async def again(job_id: str, here: Collaborators) -> Job:
+    """A dead letter, tried again. Raises NotFound where it, or an image of it, is gone."""
+    job = await here.jobs.find(job_id)
+    await _hold(here, [job.source.key, *(key for one in job.variants for key in one.images)])
+    return await here.jobs.requeue(job_id)
 
 
 async def ended(job: Job, here: Collaborators, preference: Preference) -> Job | None:
@@ -79,7 +97,8 @@ def json_response(
 def _submitter(request: Request) -> str:
     name = request.headers.get("x-submitter")
     if name is None:
-        return request.client.host if request.client else "unknown"
+        host = request.client.host if request.client else "unknown"
+        return _NO_SUBMITTER.sub("-", host)[:64] or "unknown"
     if not _SUBMITTER.fullmatch(name):
         raise InvalidRequest("X-Submitter may have 64 letters, digits and ._:- at most.")
     return name

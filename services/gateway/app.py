@@ -23,6 +23,7 @@ from services.gateway import (
     results,
     system,
 )
+from services.gateway.closing import Closing
 from services.gateway.correlation import CorrelationMiddleware
 from services.gateway.dependencies import Collaborators, refuse_long_queries
 from services.gateway.head import HeadMiddleware
@@ -67,7 +68,8 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     async def tell(event: JobEvent, message: RedisMessage) -> None:
         pushes.tell(event.model_copy(update={"id": entry_of(message)}))
 
-    broker.follow(EVENTS, JobEvent, tell)
+    broker.follow(EVENTS, JobEvent, tell, on_gap=pushes.missed)
+    closing = Closing()
 
     deliveries = Deliveries(redis, lease=settings.webhook_lease)
     webhooks = Webhooks(records, deliveries, settings, broker.metrics)
@@ -80,7 +82,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],
-        after_startup=[webhooks.start, settle],
+        after_startup=[closing.watch, webhooks.start, settle],
         on_shutdown=[webhooks.stop],
     )
     images_kept = Blobs(redis, Kind.IMAGE)
@@ -93,6 +95,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         jobs=records,
         live=pushes,
         webhooks=webhooks,
+        closing=closing,
         workers=Workers(redis),
         queues=queues,
         uploads=Uploads(images_kept, settings),

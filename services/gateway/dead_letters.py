@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from contracts.jobs import DeadLetter, Job
 from contracts.message import Message
-from services.gateway.acceptance import JobIdHere, json_response, pending
+from services.gateway.acceptance import JobIdHere, again, json_response, pending
 from services.gateway.dependencies import Here
 from services.gateway.openapi import PROBLEMS
 
@@ -30,4 +30,4 @@ async def dead_letters(
 @router.post("/v1/dead-letters/{job_id}/requeue", status_code=202, response_model=Job)
 async def requeue(job_id: JobIdHere, here: Here) -> Response:
     """Try a job again that was given up, as if it were new."""
-    return await pending(await here.jobs.requeue(job_id), here)
+    return await pending(await again(job_id, here), here)

@@ -12,6 +12,7 @@ from contracts.notation import parse_pipeline
 from contracts.operations import Pipeline
 from contracts.outputs import AUTO, Output
 from services.gateway.accept import negotiated
+from services.gateway.closing import Closing
 from services.gateway.live import Live
 from services.gateway.prefer import Preference, parse_prefer
 from services.gateway.rpc import Imaging
@@ -35,6 +36,7 @@ class Collaborators:
     jobs: Jobs
     live: Live
     webhooks: Webhooks
+    closing: Closing
     workers: Workers
     queues: Queues
     uploads: Uploads
@@ -108,7 +110,8 @@ async def _timeout(
     ] = None,
 ) -> float:
     settings = here.settings
-    return min(timeout or preference.wait or settings.default_timeout, settings.max_timeout)
+    preferred = preference.wait or settings.default_timeout
+    return min(timeout or preferred, settings.max_timeout)
 
 
 AskedTimeout = Annotated[float, Depends(_timeout)]

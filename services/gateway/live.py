@@ -11,7 +11,7 @@ longer held by then is heard by watching again.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
@@ -25,7 +25,7 @@ from contracts.errors import NotFound
 from contracts.jobs import OPEN_STATES, EventId, JobEvent, JobId, JobState
 from contracts.message import Message
 from services.gateway.settings import GatewaySettings
-from services.gateway.watcher import Watcher
+from services.gateway.watcher import Watcher, place_of
 from services.runtime.jobs import Jobs
 from services.runtime.records import event_of
 
@@ -41,7 +41,11 @@ class Watch(Message):
 
     watch: Annotated[tuple[JobId, ...], Field(max_length=1000)]
     after: Annotated[
-        EventId | None, Field(description="Resume: only what came after the event with this id.")
+        EventId | None,
+        Field(
+            description="Resume: only what came after the event with this id. It was the last of "
+            "all that this connection's one watch told; with several, resume each by its own."
+        ),
     ] = None
 
 
@@ -71,12 +75,19 @@ class Live:
                     del self._watchers[job]
 
     async def watch(
-        self, watcher: Watcher, watched: set[str], job: str, after: str | None = None
+        self, watcher: Watcher, watched: set[str], *jobs: str, after: str | None = None
     ) -> None:
-        """Tell `watcher` how a job stands, or all that came after an event; then the rest."""
-        watched.add(job)
-        self._watchers[job].add(watcher)
-        await watcher.catch_up(job, self._before(job, after))
+        """Tell `watcher` how jobs stand, or all that came after an event; then the rest."""
+        for job in jobs:
+            watched.add(job)
+            self._watchers[job].add(watcher)
+        await watcher.catch_up(self._before(watcher, jobs, after))
+
+    def missed(self) -> None:
+        """Some events will never be heard here: every watcher has to come again, and resume."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.too_slow.set()
 
     async def ended(self, job: str, *, within: float) -> bool:
         """Whether a job ends within so many seconds; returns as soon as it has."""
@@ -91,11 +102,22 @@ class Live:
                 return False
         return True
 
-    async def _before(self, job_id: str, after: str | None) -> list[JobEvent]:
+    async def _before(
+        self, watcher: Watcher, jobs: Sequence[str], after: str | None
+    ) -> list[JobEvent]:
+        told = await asyncio.gather(*(self._before_one(watcher, job, after) for job in jobs))
+        return [event for events in told for event in events]
+
+    async def _before_one(self, watcher: Watcher, job_id: str, after: str | None) -> list[JobEvent]:
         job = await self._jobs.get(job_id)
         if job is None:
             return [_unknown(job_id)]
-        return [event_of(job)] if after is None else await self._jobs.events(job_id, after)
+        if after is None:
+            return [event_of(job)]
+        # This process may be behind the one that told it; one that nobody told is not believed.
+        if place_of(after) <= place_of(job.event):
+            watcher.resume(job_id, after)
+        return await self._jobs.events(job_id, after)
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection until either side ends it."""
@@ -110,7 +132,7 @@ class Live:
                 for task in done:
                     task.result()
                 if watcher.too_slow.is_set():
-                    await socket.close(TRY_AGAIN_LATER, "You read too slowly; connect again.")
+                    await socket.close(TRY_AGAIN_LATER, "You are behind; connect again and resume.")
             except WebSocketDisconnect:
                 pass
             except ValidationError:
@@ -129,8 +151,7 @@ class Live:
             if len(watched.union(asked.watch)) > self._settings.max_watched:
                 await socket.close(POLICY_VIOLATION, "Too many jobs for one connection.")
                 return
-            for job in asked.watch:
-                await self.watch(watcher, watched, job, asked.after)
+            await self.watch(watcher, watched, *asked.watch, after=asked.after)
 
 
 def _unknown(job_id: str) -> JobEvent:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.gateway.lists import elements
+
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_PREFERENCE = re.compile(rf'(?:[^",]|{_QUOTED})+')
 _NAME_AND_VALUE = re.compile(
     r"\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)"
     rf"\s*(?:=\s*(?P<value>[!#$%&'*+.^_`|~0-9A-Za-z-]*|{_QUOTED})\s*)?(?:;.*)?\s*"
@@ -34,7 +35,7 @@ def parse_prefer(lines: Sequence[str], *, most: float) -> Preference:
     The first of a repeated one counts. `wait` is cut to `most` seconds.
     """
     preferences: dict[str, str] = {}
-    for part in _PREFERENCE.findall(",".join(lines)):
+    for part in elements(lines):
         if found := _NAME_AND_VALUE.fullmatch(part):
             value = (found["value"] or "").removeprefix('"').removesuffix('"')
             preferences.setdefault(found["name"].lower(), value)

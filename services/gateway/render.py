@@ -52,7 +52,8 @@ async def render(
     answer = await unless_left(
         request, here.imaging.render(question, timeout=timeout, transport=transport)
     )
-    headers = {**timing(answer), **preference.applied, **variance}
+    waited = preference.applied if preference.wait and "timeout" not in request.query_params else {}
+    headers = {**timing(answer), **waited, **variance}
     return await image_response(here.renditions, answer.reply.blob, headers)
 
 

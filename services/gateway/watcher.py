@@ -23,34 +23,41 @@ class Watcher:
         self._events: asyncio.Queue[JobEvent] = asyncio.Queue(backlog)
         self._room = asyncio.Event()
         self._told: defaultdict[str, Place] = defaultdict(lambda: START)
-        self._held: dict[str, list[JobEvent]] = {}
+        self._held: list[JobEvent] | None = None
 
     def tell(self, event: JobEvent) -> None:
         """Queue an event if it is news, or give the reader up."""
-        held = self._held.get(event.job)
-        if held is not None:
-            held.append(event)
+        if self._held is not None:
+            self._held.append(event)
+            # Others' jobs are caught up with meanwhile, which may take as many again.
+            if len(self._held) > 2 * self._backlog:
+                self.too_slow.set()
         elif place_of(event.id) > self._told[event.job]:
             self._told[event.job] = place_of(event.id)
             if self._events.full():
                 self.too_slow.set()
             else:
                 self._events.put_nowait(event)
-        if held is not None and len(held) > self._backlog:
-            self.too_slow.set()
 
-    async def catch_up(self, job: str, events: Awaitable[Sequence[JobEvent]]) -> None:
-        """Queue what has been told of a job before, and then what is told while that is read."""
-        held = self._held.setdefault(job, [])
+    def resume(self, job: str, after: str | None) -> None:
+        """Take what was told of a job up to an event for known."""
+        self._told[job] = max(self._told[job], place_of(after))
+
+    async def catch_up(self, events: Awaitable[Sequence[JobEvent]]) -> None:
+        """Queue what has been told of some jobs before, and then what is told while that is read.
+
+        In the order of their ids, so that whoever is cut off can resume after the last one it had.
+        """
+        held = self._held = []
         try:
-            for event in await events:
+            for event in sorted(await events, key=lambda event: place_of(event.id)):
                 while self._events.full():
                     self._room.clear()
                     await self._room.wait()
-                self._told[job] = max(self._told[job], place_of(event.id))
+                self._told[event.job] = max(self._told[event.job], place_of(event.id))
                 self._events.put_nowait(event)
         finally:
-            del self._held[job]
+            self._held = None
         for event in held:
             self.tell(event)
 

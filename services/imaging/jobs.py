@@ -15,6 +15,7 @@ from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobSta
 from services.imaging import worker
 from services.imaging.executor import Executor
 from services.imaging.settings import ImagingSettings
+from services.runtime.blobs import Blobs, Kind
 from services.runtime.broker import Broker
 from services.runtime.cancellation import Cancellations
 from services.runtime.jobs import Jobs
@@ -39,6 +40,7 @@ class JobRunner:
         jobs: Jobs,
         workers: Workers,
         cancellations: Cancellations,
+        renditions: Blobs,
         executor: Executor,
         settings: ImagingSettings,
     ) -> None:
@@ -46,6 +48,7 @@ class JobRunner:
         self._jobs = jobs
         self._workers = workers
         self._cancellations = cancellations
+        self._renditions = renditions
         self._executor = executor
         self._settings = settings
 
@@ -57,6 +60,7 @@ class JobRunner:
         """
         taken = await self._jobs.take(request, self._name)
         if taken is not None:
+            self._cancellations.check(taken.id)
             await self._cancellations.keep(taken.id, self._work(taken, deadly=False))
             return
         job = await self._jobs.get(request.id)
@@ -90,10 +94,17 @@ class JobRunner:
                 return
             job = changed
             if job.state not in OPEN_STATES:
+                await self._hold_results(job)
                 log.info("job ended", job=job.id, state=job.state, variants=len(job.variants))
                 return
             if done % _A_TURN == 0 and await self._jobs.let_others(job):
                 return
+
+    async def _hold_results(self, job: Job) -> None:
+        """Let every result live as long as the record: the first may have been there for hours."""
+        for result in job.results[:-1]:
+            if result.blob is not None:
+                await self._renditions.find(result.blob.key, ttl=self._settings.job_ttl)
 
     async def _is_tried_again(self, job: Job, problem: Failure) -> bool:
         if problem.code not in PASSING or job.attempts >= self._settings.job_attempts:
@@ -143,7 +154,7 @@ class JobRunner:
 
 def register(broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings) -> None:
     """Work off the jobs stream on `broker`, a job a slot, so that the rest waits in Redis."""
-    runner = JobRunner(
-        broker.worker, jobs, Workers(broker.redis), broker.cancellations, executor, settings
-    )
+    renditions = Blobs(broker.redis, Kind.RENDITION)
+    parts = (Workers(broker.redis), broker.cancellations, renditions, executor, settings)
+    runner = JobRunner(broker.worker, jobs, *parts)
     broker.work_off(JOBS, JobRequest, runner.run, Room(executor.slots))

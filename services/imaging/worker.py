@@ -13,7 +13,7 @@ from typing import assert_never
 
 from redis import Redis
 
-from contracts.errors import Gone, ImageUnreadable, UnsupportedFormat
+from contracts.errors import Gone, ImageUnreadable, NotFound, UnsupportedFormat
 from contracts.imaging import Blob, Depth, Inspect, Inspected, Render, Rendered
 from services.imaging import codecs, inspection, pipeline
 from services.imaging.executor import prepare_process
@@ -41,7 +41,7 @@ def render(
     key = request.result_key()
     if request.reuse and (kept := renditions.find(key, ttl=ttl)) is not None:
         return Rendered.model_validate_json(kept.note).model_copy(update={"reused": True})
-    images = {key: _fetch(key, settings) for key in request.pipeline.images}
+    images = {key: _other(key, settings) for key in request.pipeline.images}
     with _forgetting_what_is_no_image(request.source, settings):
         source = _source(request.source, settings)
         picture = pipeline.run(
@@ -110,6 +110,14 @@ def _source(blob: Blob, settings: ImagingSettings) -> _Source:
         return _kept[0]
     _kept.clear()
     return _Source(blob.key, _fetch(blob.key, settings), {})
+
+
+def _other(key: str, settings: ImagingSettings) -> bytes:
+    """Another image that the pipeline needs; that it is gone is no fault of the source's."""
+    try:
+        return _fetch(key, settings)
+    except Gone as exc:
+        raise NotFound(f"The image {key} is not here any more; upload it again.") from exc
 
 
 def _fetch(key: str, settings: ImagingSettings) -> bytes:

@@ -72,10 +72,11 @@ class Blobs:
     async def put(
         self, data: bytes, media_type: str, *, key: str, ttl: int, note: Message | None = None
     ) -> Blob:
-        """Keep `data` for `ttl` seconds."""
+        """Keep `data` for `ttl` seconds at least."""
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(_name(self._kind, key), mapping=_fields(data, media_type, note))
-            pipe.expire(_name(self._kind, key), ttl)
+            pipe.expire(_name(self._kind, key), ttl, nx=True)
+            pipe.expire(_name(self._kind, key), ttl, gt=True)
             await pipe.execute()
         return Blob(key=key, media_type=media_type, bytes=len(data))
 
@@ -122,10 +123,11 @@ class BlockingBlobs:
     def put(
         self, data: bytes, media_type: str, *, key: str, ttl: int, note: Message | None = None
     ) -> Blob:
-        """Keep `data` for `ttl` seconds."""
+        """Keep `data` for `ttl` seconds at least."""
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(_name(self._kind, key), mapping=_fields(data, media_type, note))
-            pipe.expire(_name(self._kind, key), ttl)
+            pipe.expire(_name(self._kind, key), ttl, nx=True)
+            pipe.expire(_name(self._kind, key), ttl, gt=True)
             pipe.execute()
         return Blob(key=key, media_type=media_type, bytes=len(data))
 

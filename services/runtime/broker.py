@@ -234,9 +234,21 @@ class Broker(RedisBroker):
         self._served.append(stream)
         self._join(stream, taking(model, handler), room)
 
-    def follow(self, stream: str, model: type[Message], handler: Handler) -> None:
-        """Tell `handler` every entry that `stream` gets from now on, in order."""
-        self._add(stream_reader(self, stream), taking(model, handler))
+    def follow(
+        self,
+        stream: str,
+        model: type[Message],
+        handler: Handler,
+        *,
+        on_gap: Callable[[], None],
+    ) -> None:
+        """Tell `handler` every entry that `stream` gets from now on, in order.
+
+        `on_gap` is called when some were trimmed before they could be read.
+        """
+        subscriber = stream_reader(self, stream)
+        subscriber.on_gap = on_gap
+        self._add(subscriber, taking(model, handler))
 
     def _hear_control(self) -> None:
         if CONTROL in self._served:

@@ -44,6 +44,8 @@ class Housekeeper:
                     await self._sweep()
             except (RedisError, OSError) as exc:
                 log.debug("could not keep house", reason=str(exc))
+            except Exception as exc:
+                log.error("housekeeping failed", exc_info=exc)
 
     async def _sweep(self) -> None:
         if time.monotonic() - self._swept < _SWEEP:

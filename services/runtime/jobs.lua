@@ -46,12 +46,11 @@ local function feed()
     if redis.call('LLEN', LINE .. submitter) > 0 then
       redis.call('RPUSH', TURNS, submitter)
     end
-    local record = redis.call('HMGET', RECORD .. id, 'state', 'request')
-    -- One that was cancelled has left its place in the line behind.
+    local record = id and redis.call('HMGET', RECORD .. id, 'state', 'request') or {}
     if record[1] == 'queued' then
       redis.call('XADD', JOBS, '*', DATA, record[2], 'job', id)
-      free = free - 1
     end
+    free = free - 1
   end
 end
 
@@ -61,6 +60,13 @@ local function line_up(id, submitter, first)
     redis.call(push, TURNS, submitter)
   end
   redis.call('ZADD', QUEUED, now, id)
+end
+
+local function leave_line(id, submitter)
+  redis.call('LREM', LINE .. submitter, 1, id)
+  if redis.call('EXISTS', LINE .. submitter) == 0 then
+    redis.call('LREM', TURNS, 0, submitter)
+  end
 end
 
 local function tell(id, event)
@@ -125,15 +131,20 @@ function commands.change(id, state, token, to, where, life, event, dead, ...)
       line_up(id, was[3], where == 'first')
     end
   else
-    local bucket = ENDED .. math.floor(now / 10000)
-    redis.call('INCR', bucket)
-    redis.call('EXPIRE', bucket, 120)
+    if to == 'cancelled' then
+      leave_line(id, was[3])
+    else
+      local bucket = ENDED .. math.floor(now / 10000)
+      redis.call('INCR', bucket)
+      redis.call('EXPIRE', bucket, 120)
+    end
     if dead ~= '' then
       local letter = redis.call('XADD', DEAD, 'MAXLEN', '~', DEAD_KEPT, '*', DATA, dead)
       redis.call('HSET', record, 'dead', letter)
     end
     if was[4] then
       redis.call('ZADD', WEBHOOKS, now, id)
+      redis.call('HDEL', WEBHOOKS .. ':attempts', id)
     end
     redis.call('EXPIRE', record, life)
     redis.call('EXPIRE', record .. ':events', life)
@@ -205,9 +216,13 @@ function commands.orphans(age, most)
   local found = {}
   for _, index in ipairs({QUEUED, RUNNING}) do
     for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now - age, 'LIMIT', 0, most)) do
-      local submitter = redis.call('HGET', RECORD .. id, 'submitter')
+      local record = redis.call('HMGET', RECORD .. id, 'submitter', 'worker')
+      local submitter, worker = record[1], record[2]
+      local alive = index == RUNNING and worker and redis.call('ZSCORE', RESPONDERS, worker)
       if not submitter then
         redis.call('ZREM', index, id)
+      elseif tonumber(alive or 0) > now then
+        -- Its worker is at it, whatever became of its entry.
       elseif not there[id] and not redis.call('LPOS', LINE .. submitter, id) then
         found[#found + 1] = id
       end

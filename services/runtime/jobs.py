@@ -4,6 +4,7 @@ A record, the event that tells of it, and its place in a line change together, i
 that nobody hears of a state that is not written, misses one that is, or loses a job between two.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from faststream.redis.message import bDATA_KEY
+from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from contracts.control import CONTROL, Cancel
@@ -41,6 +43,7 @@ from services.runtime.records import (
     events_of,
     flat,
     job_from,
+    jobs_from,
     lasting,
     name_of,
 )
@@ -135,7 +138,7 @@ class Jobs:
         async with self._redis.pipeline(transaction=False) as pipe:
             for job_id in dict.fromkeys(ids[:most]):
                 pipe.hgetall(name_of(job_id.decode()))
-            return [job_from(found) for found in await pipe.execute() if found]
+            return jobs_from(await pipe.execute())
 
     async def take(self, request: JobRequest, worker: str) -> Job | None:
         """Take up a job that nobody has had before, in one trip; None for any other."""
@@ -205,8 +208,13 @@ class Jobs:
     async def dead_letters(self, most: int) -> list[DeadLetter]:
         """The jobs that were given up, the latest first."""
         entries = await self._redis.xrevrange(DEAD, count=most)
-        bodies = [Envelope.parse(fields[bDATA_KEY])[0] for _, fields in entries]
-        return [DeadLetter.model_validate_json(body) for body in bodies]
+        letters = []
+        for _, fields in entries:
+            # One that another version wrote may say what this one can't read.
+            with suppress(ValidationError):
+                body, _ = Envelope.parse(fields[bDATA_KEY])
+                letters.append(DeadLetter.model_validate_json(body))
+        return letters
 
     async def requeue(self, job_id: str) -> Job:
         """Bring a dead letter back, as if it had never been tried.
@@ -242,9 +250,10 @@ class Jobs:
         """Line up again the open jobs that had lost their place `age` seconds ago."""
         adopted = []
         for job_id in await self._run("orphans", int(age * 1000), 100):
-            job = await self.get(job_id.decode())
-            if job is not None and (queued := await self._requeue(job, "first")):
-                adopted.append(queued)
+            record = await self._batch.execute("HGETALL", name_of(job_id.decode()))
+            for job in jobs_from([_mapping(record)]):
+                if queued := await self._requeue(job, "first"):
+                    adopted.append(queued)
         return adopted
 
     async def trim(self) -> None:

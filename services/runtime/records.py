@@ -1,11 +1,13 @@
 """How a job is kept: as the fields of a hash, and its events as entries of a stream."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from faststream.redis.message import bDATA_KEY
+from pydantic import ValidationError
 
-from contracts.errors import Failure
+from contracts.errors import Failure, InvalidRequest
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
 from services.runtime.envelope import Envelope
 
@@ -67,7 +69,23 @@ def changing(job: Job, *, since: Job | None = None) -> Fields:
 
 
 def job_from(fields: Mapping[bytes, bytes]) -> Job:
-    """The job that a record holds."""
+    """The job that a record holds. Raises InvalidRequest for one of a version it doesn't know."""
+    try:
+        return _job(fields)
+    except (ValidationError, KeyError, ValueError) as exc:
+        raise InvalidRequest("This version can't read the job's record.") from exc
+
+
+def jobs_from(records: Iterable[Mapping[bytes, bytes]]) -> list[Job]:
+    """The jobs of those records that are there and can be read."""
+    jobs = []
+    for fields in records:
+        with suppress(InvalidRequest):
+            jobs.append(job_from(fields))
+    return jobs
+
+
+def _job(fields: Mapping[bytes, bytes]) -> Job:
     request, _ = Envelope.parse(fields[b"request"])
     asked = JobRequest.model_validate_json(request)
     row = {name.decode(): value.decode() for name, value in fields.items() if name != b"request"}

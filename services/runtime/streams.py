@@ -5,7 +5,8 @@ what failed, and leaves what a dead member had where it is.
 """
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -21,8 +22,14 @@ from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
-# Together, so that an entry is never the one without the other.
+_HELD_UP = 5.0  # seconds since the last read, after which entries may have been trimmed unread
+
+# Together, so that an entry is never the one without the other; and only by who has it, for one
+# that was taken over is not done with.
 _DONE_WITH = Script("""
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3]) == 0 then
+  return 0
+end
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('XDEL', KEYS[1], ARGV[2])
 """)
@@ -123,7 +130,8 @@ class LastingStreamSubscriber(_Stream):
         try:
             done = await super().handle(msg)
             if done:
-                await self.batch.run(_DONE_WITH, [self._stream], [self._group, entry])
+                mine = [self._group, entry, self._consumer]
+                await self.batch.run(_DONE_WITH, [self._stream], mine)
             return done
         except (RedisError, OSError) as exc:
             # It stays pending, and comes up again below.
@@ -158,10 +166,12 @@ class LastingStreamSubscriber(_Stream):
         Its own leftovers are what it could not acknowledge while Redis was away.
         """
         idle = int(self.presence.heartbeat_ttl * 1000)
+        room = max(1, self.room.free)
         left = await self.redis.xpending_range(
-            self._stream, self._group, "-", "+", max(1, self.room.free), consumer, idle=idle
+            self._stream, self._group, "-", "+", room + len(self._ids), consumer, idle=idle
         )
-        entries = [row["message_id"] for row in left if row["message_id"] not in self._ids]
+        ids = [row["message_id"] for row in left if row["message_id"] not in self._ids]
+        entries = ids[:room]
         if entries and self.running:
             claimed = await self.redis.xclaim(
                 self._stream, self._group, self._consumer, idle, entries
@@ -181,16 +191,24 @@ class LastingStreamSubscriber(_Stream):
 class LastingStreamReader(_Stream):
     """Reads a stream that everybody reads, from the moment it starts, and misses nothing."""
 
+    on_gap: Callable[[], None]
+
     async def start(self) -> None:
         """Start at the stream's present end, as an id: `$` would mean a later end at each read."""
         self.parser._setup(self.redis, None)
         last = await self.redis.xrevrange(self._stream_sub.name, count=1)
         self.last_id = last[0][0].decode() if last else "0-0"
+        self._read_at = time.monotonic()
         await LogicSubscriber.start(self)
 
     async def _get_msgs(self, *_: Any) -> None:
         name = self._stream_sub.name
-        streams = await self.redis.xread({name: self.last_id}, count=100, block=int(POLL * 1000))
+        last, held_up = self.last_id, time.monotonic() - self._read_at > _HELD_UP
+        streams = await self.redis.xread({name: last}, count=100, block=int(POLL * 1000))
+        self._read_at = time.monotonic()
+        if held_up and streams and await self._has_gap(name, last):
+            log.warning("events were trimmed before they were read", **self.place())
+            self.on_gap()
         for _, entries in streams or ():
             for entry, fields in entries:
                 self.last_id = entry.decode()
@@ -200,6 +218,15 @@ class LastingStreamReader(_Stream):
                         type="stream", channel=name, message_ids=[entry], data=fields
                     )
                 )
+
+    async def _has_gap(self, name: str, last: str) -> bool:
+        """Whether the stream has been trimmed beyond `last`, so that nobody knows what was next."""
+        first = await self.redis.xrange(name, count=1)
+        return bool(first) and last != "0-0" and _place(first[0][0].decode()) > _place(last)
+
+
+def _place(entry: str) -> tuple[int, ...]:
+    return tuple(map(int, entry.split("-")))
 
 
 def entry_of(message: RedisMessage) -> str:

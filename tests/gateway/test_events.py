@@ -1,6 +1,8 @@
 """GET /v1/jobs/{id}/events: Server-Sent Events that resume with neither gap nor repeat."""
 
 import json
+import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -142,3 +144,37 @@ async def test_an_idle_stream_says_that_it_still_lives(lonely_redis: str, jobs: 
                 comments += line.startswith(":")
                 if comments == 3:
                     break
+
+
+def test_an_open_stream_does_not_keep_the_gateway_from_stopping(lonely_redis: str) -> None:
+    with (
+        faststream("gateway", lonely_redis) as gateway,
+        httpx.Client(base_url=gateway.url, timeout=20) as client,
+    ):
+        job = client.post("/v1/jobs", content=PNG).json()["id"]
+        with client.stream("GET", f"/v1/jobs/{job}/events") as answer:
+            events = events_in(answer.iter_lines())
+            assert next(events)["event"] == "job"
+            started = time.monotonic()
+            gateway.signal(signal.SIGTERM)
+            assert next(events)["event"] == "dropped"
+        gateway.process.wait(10)
+        assert time.monotonic() - started < 8
+
+
+async def test_more_events_than_a_reader_may_be_behind_are_caught_up_with(
+    lonely_redis: str, jobs: Jobs
+) -> None:
+    job = await jobs.submit(BLOB, (Pipeline(),) * 20, submitter="me")
+    running = await jobs.start(job, "a-worker")
+    for _ in range(10):
+        assert running is not None
+        running = await jobs.add_result(running, JobResult(blob=BLOB))
+    with faststream("gateway", lonely_redis, env={"DARKROOM_MAX_BACKLOG": "3"}) as gateway:
+        assert len(await ids(gateway, job.id, 12, "0-1")) == 12
+
+
+def test_an_id_past_all_ids_is_as_good_as_none(client: httpx.Client) -> None:
+    job = submit(client)
+    (end,) = stream(client, job)[-1:]
+    assert stream(client, job, after="99999999999999999999-0") == [end]

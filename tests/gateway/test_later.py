@@ -2,9 +2,11 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import encoded, scenery
@@ -177,3 +179,22 @@ def test_a_full_queue_is_refused_with_a_time_to_come_again() -> None:
         refused = submit(client)
         assert_problem(refused, 503, "overloaded")
         assert int(refused.headers["retry-after"]) >= 1
+
+
+def test_a_result_lives_as_long_as_the_job_that_gave_it(client: httpx.Client, server: Any) -> None:
+    job = client.post("/v1/jobs", content=PNG, headers={"Prefer": "wait=10"}).json()["id"]
+    key = client.get(f"/v1/jobs/{job}/results/0").headers["etag"].strip('"')
+    client.post("/v1/render", content=PNG, headers={"Cache-Control": "no-cache"})
+    with Redis.from_url(server.connection_url) as redis:
+        assert redis.ttl(f"darkroom:rendition:{key}") > 80_000
+
+
+def test_an_image_that_is_laid_over_has_to_be_there(client: httpx.Client) -> None:
+    answer = client.post("/v1/jobs", params={"op": f"watermark:{'e' * 64}"}, content=PNG)
+    assert_problem(answer, 404, "not_found")
+
+
+def test_a_proxys_idea_of_an_address_is_no_error(client: httpx.Client) -> None:
+    answer = submit(client, **{"X-Forwarded-For": "fe80::1%eth0"})
+    assert answer.status_code == 202
+    assert answer.json()["submitter"] in {"fe80::1-eth0", "127.0.0.1"}

@@ -281,7 +281,7 @@ async def test_a_reader_that_does_not_keep_up_is_dropped_with_a_reason() -> None
         pushes.tell(event(JobState.RUNNING, done, f"6-{done}"))
 
     await asyncio.wait_for(serving, 5)
-    assert socket.closed == (1013, "You read too slowly; connect again.")
+    assert socket.closed == (1013, "You are behind; connect again and resume.")
     assert not pushes._watchers
 
 
@@ -324,3 +324,48 @@ async def test_repeats_do_not_count_as_more_jobs() -> None:
 def event(state: JobState, done: int, place: str) -> JobEvent:
     now = datetime.now(UTC)
     return JobEvent(id=place, job=UNKNOWN, state=state, done=done, total=10, at=now)
+
+
+class Ahead(Records):
+    """Records of a Redis that is further than this process's reader."""
+
+    async def events(self, job_id: str, after: str) -> list[JobEvent]:
+        return []
+
+
+async def test_who_resumes_where_the_reader_is_behind_is_told_nothing_twice() -> None:
+    pushes = Live(Ahead(), GatewaySettings())  # type: ignore[arg-type]
+    with pushes.watching() as (watcher, watched):
+        await pushes.watch(watcher, watched, UNKNOWN, after="5-0")
+        pushes.tell(event(JobState.QUEUED, 0, "5-0"))
+        pushes.tell(event(JobState.RUNNING, 0, "6-0"))
+        assert (await watcher.next()).id == "6-0"
+
+
+async def test_who_may_have_missed_something_has_to_come_again() -> None:
+    pushes = Live(Records(), GatewaySettings())  # type: ignore[arg-type]
+    socket = Socket(json.dumps({"watch": [UNKNOWN]}))
+    serving = asyncio.create_task(pushes.serve(socket))  # type: ignore[arg-type]
+    await asyncio.wait_for(socket.sending.wait(), 5)
+    pushes.missed()
+    await asyncio.wait_for(serving, 5)
+    assert socket.closed == (1013, "You are behind; connect again and resume.")
+
+
+async def test_what_several_jobs_had_is_told_in_the_order_of_its_ids(
+    lonely: Service, jobs: Jobs
+) -> None:
+    """Whoever is cut off anywhere in it can resume after the last event it had."""
+    one = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+    two = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+    for job in (one, two):
+        written(await jobs.start(job, "a-worker"))
+    async with live_of(lonely.url) as socket:
+        await socket.send(json.dumps({"watch": [two.id, one.id], "after": "0-1"}))
+        told_first = [await next_event(socket) for _ in range(2)]
+        told_then = [await next_event(socket) for _ in range(2)]
+    assert [event["job"] for event in told_first] == [one.id, two.id]
+    assert [event["job"] for event in told_then] == [one.id, two.id]
+    async with live_of(lonely.url) as socket:
+        await socket.send(json.dumps({"watch": [two.id, one.id], "after": told_first[0]["id"]}))
+        assert [await next_event(socket) for _ in range(3)] == [told_first[1], *told_then]

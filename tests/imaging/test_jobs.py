@@ -15,6 +15,7 @@ from contracts.jobs import JOBS, Job, JobRequest, JobState
 from contracts.operations import Pipeline
 from services.imaging.jobs import JobRunner
 from services.imaging.settings import ImagingSettings
+from services.runtime.blobs import Blobs, Kind
 from services.runtime.cancellation import Cancellations
 from services.runtime.connection import make_redis
 from services.runtime.dropping import Cancelled
@@ -61,7 +62,8 @@ class Bench:
 
     def runner(self, executor: Script, name: str = "a-worker") -> JobRunner:
         workers = Workers(self.redis)
-        parts: Any = (self.cancellations, executor, self.settings)
+        renditions = Blobs(self.redis, Kind.RENDITION)
+        parts: Any = (self.cancellations, renditions, executor, self.settings)
         return JobRunner(name, self.jobs, workers, *parts)
 
     async def submitted(self, variants: int = 1) -> Job:

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from contracts.errors import (
     Conflict,
     ImageUnreadable,
+    InvalidRequest,
     KeyReused,
     NotFound,
     Overloaded,
@@ -20,10 +21,13 @@ from contracts.errors import (
 from contracts.imaging import Blob
 from contracts.jobs import DEAD, EVENTS, JOBS, Job, JobRequest, JobResult, JobState, Webhook
 from contracts.operations import Pipeline
+from services.runtime.batching import Batch
 from services.runtime.connection import make_redis
 from services.runtime.envelope import Envelope
 from services.runtime.housekeeping import Housekeeper
 from services.runtime.jobs import Jobs, Key
+from services.runtime.presence import responders_key
+from services.runtime.streams import _DONE_WITH
 from tests.runtime.echo import settings_for
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
@@ -353,3 +357,50 @@ async def test_old_events_and_dead_letters_are_forgotten(redis: Any) -> None:
             await redis.xadd(stream, {"old": "x"}, id=f"{number + 1}-0")
     await jobs.trim()
     assert [await redis.xlen(EVENTS), await redis.xlen(DEAD)] == [0, 0]
+
+
+async def test_a_cancelled_job_leaves_its_place_and_costs_nobody_a_turn(
+    jobs: Jobs, redis: Any
+) -> None:
+    cancelled = [await submitted(jobs, submitter="a") for _ in range(60)]
+    others = [await submitted(jobs, submitter="b") for _ in range(60)]
+    for job in cancelled[ROOM:]:
+        await jobs.cancel(job.id)
+    assert await redis.exists("darkroom:jobs:line:a") == 0
+    last = await submitted(jobs, submitter="a")
+    order = await work_off(jobs, redis)
+    assert order.index(last.id) <= 2 * ROOM
+    assert set(order) == {job.id for job in (*cancelled[:ROOM], *others, last)}
+
+
+async def test_a_job_whose_worker_lives_is_no_orphan(jobs: Jobs, redis: Any) -> None:
+    running = done(await jobs.start(await submitted(jobs), "living"))
+    await redis.delete(JOBS)
+    await redis.zadd(responders_key(JOBS), {"living": 10**15})
+    assert await jobs.adopt_orphans(age=0) == []
+    await redis.zrem(responders_key(JOBS), "living")
+    assert [job.id for job in await jobs.adopt_orphans(age=0)] == [running.id]
+
+
+async def test_a_record_that_can_not_be_read_stops_nothing(jobs: Jobs, redis: Any) -> None:
+    strange = await submitted(jobs)
+    await redis.hset(f"darkroom:job:{strange.id}", "attempts", "unheard of")
+    sound = await submitted(jobs)
+    await redis.delete(JOBS)
+    assert [job.id for job in await jobs.adopt_orphans(age=0)] == [sound.id]
+    assert [job.id for job in await jobs.open(10)] == [sound.id]
+    with pytest.raises(InvalidRequest):
+        await jobs.get(strange.id)
+
+
+async def test_a_stale_holder_does_not_take_an_entry_from_its_new_one(redis: Any) -> None:
+    """What was taken over is acknowledged by who has it now."""
+    await redis.xgroup_create("test.stream", "group", mkstream=True)
+    entry = await redis.xadd("test.stream", {"a": "b"})
+    await redis.xreadgroup("group", "first", {"test.stream": ">"})
+    await redis.xclaim("test.stream", "group", "second", 0, [entry])
+    batch = Batch(redis)
+    for consumer, left in (("first", 1), ("second", 0)):
+        await batch.run(_DONE_WITH, ["test.stream"], ["group", entry, consumer])
+        assert await redis.xlen("test.stream") == left
+    await batch.stop()

@@ -58,7 +58,7 @@ async def calling(url: str) -> AsyncIterator[Client]:
         ends.hear(event)
 
     broker = Broker(redis, settings)
-    broker.follow(EVENTS, JobEvent, hear)
+    broker.follow(EVENTS, JobEvent, hear, on_gap=lambda: None)
     await broker.start()
     settle()
     yield Client(redis, settings, ends)
