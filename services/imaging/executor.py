@@ -84,7 +84,7 @@ class Executor:
         self, work: Callable[..., ResultT], *args: object, timeout: float
     ) -> tuple[ResultT, Done]:
         """As `run`, for work that nobody waits for: it is never refused, and what is waited for
-        comes first. `timeout` counts from when it has a process.
+        comes first. `timeout` counts from when it has a slot.
         """
         return await self._run(work, args, timeout, urgent=False)
 
