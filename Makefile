@@ -8,7 +8,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: help run test check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs chaos soak gallery lock clean
+.PHONY: help run test check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-gateway: $(INSTALLED) ## Measure what publishing costs an HTTP request (6 
 
 bench-jobs: $(INSTALLED) ## Measure jobs beside other systems (8 minutes; bench/results)
 	@$(BIN)/python -m bench.jobs
+
+bench-imaging: $(INSTALLED) ## Measure pictures beside other systems (5 minutes; ipx needs npm)
+	@$(BIN)/python -m bench.imaging
 
 chaos: $(INSTALLED) ## Kill workers, Redis and the gateway, and see every accepted job done (10 minutes)
 	@$(BIN)/python -m bench.chaos

@@ -1,0 +1,60 @@
+"""What is asked for: a photograph, and what is to become of it."""
+
+from dataclasses import dataclass
+
+from bench.imaging.photographs import LARGE, PHOTO, SMALL, Photograph
+from contracts.looks import Grayscale
+from contracts.operations import Operation, Pipeline
+from contracts.outputs import Format, Output
+from contracts.shapes import Filter, Fit, Resize
+
+QUALITY = 80
+
+
+@dataclass(frozen=True)
+class Case:
+    """Exactly `size` pixels by Lanczos, or the same size in gray."""
+
+    name: str
+    photo: Photograph
+    size: tuple[int, int] | None = None
+    format: Format = Format.JPEG
+
+    @property
+    def result(self) -> tuple[int, int]:
+        """The size of the result."""
+        return self.size or self.photo.size
+
+    @property
+    def title(self) -> str:
+        """What is done, in a line."""
+        wide, high = self.photo.size
+        what = f"to {self.size[0]} x {self.size[1]}" if self.size else "in gray"
+        quality = "" if self.format is Format.PNG else f" {QUALITY}"
+        return f"{wide} x {high} {what}, {self.format.upper()}{quality}"
+
+    def pipeline(self) -> Pipeline:
+        """The same as Darkroom's own pipeline."""
+        operation: Operation = Grayscale()
+        if self.size:
+            wide, high = self.size
+            operation = Resize(width=wide, height=high, fit=Fit.FILL, filter=Filter.LANCZOS)
+        return Pipeline(operations=(operation,), output=Output(format=self.format, quality=QUALITY))
+
+    def query(self) -> str:
+        """The same as the query of an address."""
+        operation = "grayscale"
+        if self.size:
+            operation = f"resize:width={self.size[0]},height={self.size[1]},fit=fill,filter=lanczos"
+        return f"op={operation}&format={self.format}&quality={QUALITY}"
+
+
+CASES = (
+    Case("resize", PHOTO, (720, 588)),
+    Case("gray", PHOTO),
+    Case("webp", PHOTO, (720, 588), Format.WEBP),
+    Case("png", PHOTO, (720, 588), Format.PNG),
+    Case("avif", PHOTO, (720, 588), Format.AVIF),
+    Case("large", LARGE, (720, 540)),
+    Case("small", SMALL, (250, 204)),
+)

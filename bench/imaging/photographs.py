@@ -1,0 +1,78 @@
+"""The photographs: gradients and soft texture, in about as many bytes as a camera's would have."""
+
+import io
+import random
+from dataclasses import dataclass
+
+from PIL import Image, ImageFilter
+
+from bench.environments import DATA
+
+FOLDER = DATA / "imaging" / "photographs"
+
+_START = b"\xff\xd8"  # of a JPEG
+_COMMENT = b"\xff\xfe\x00\x0a"  # of eight bytes, with the two of its length
+_FINE = 50  # spots of noise a side, from which on they are gray
+_TILE = 512  # pixels of noise a side, before it is spread over the picture
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A JPEG of a size, always the same one."""
+
+    name: str
+    size: tuple[int, int]
+
+    @property
+    def megapixels(self) -> float:
+        """Millions of pixels."""
+        return self.size[0] * self.size[1] / 1e6
+
+    def read(self) -> bytes:
+        """Its bytes, made if they aren't there yet."""
+        path = FOLDER / self.name
+        if not path.exists():
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            half = path.with_suffix(".part")
+            half.write_bytes(_photograph(self.size))
+            half.rename(path)
+        return path.read_bytes()
+
+
+PHOTO = Photograph("photo.jpg", (2725, 2225))
+LARGE = Photograph("large.jpg", (4000, 3000))
+SMALL = Photograph("small.jpg", (500, 408))
+PHOTOGRAPHS = (PHOTO, LARGE, SMALL)
+
+
+def numbered(photo: bytes, number: int) -> bytes:
+    """The same picture in other bytes."""
+    return _START + _COMMENT + b"%08d" % number + photo[len(_START) :]
+
+
+def _photograph(size: tuple[int, int]) -> bytes:
+    dice = random.Random(17)
+    across, down = Image.linear_gradient("L").rotate(90), Image.linear_gradient("L")
+    sky = Image.merge("RGB", (across, down, Image.radial_gradient("L"))).resize(size)
+    # Clouds of several sizes, as most of a photograph is soft, and a grain over all of it.
+    for side, weight in ((12, 0.4), (60, 0.25), (300, 0.15)):
+        # Coarse ones in colour; fine detail is in the light more than in the colours.
+        bands = 3 if side < _FINE else 1
+        clouds = Image.merge("RGB", [_noise(dice, side) for _ in range(bands)] * (3 // bands))
+        sky = Image.blend(sky, clouds.resize(size, Image.Resampling.BICUBIC), weight)
+    grain = _tiled(_noise(dice, _TILE), size).filter(ImageFilter.GaussianBlur(0.8))
+    file = io.BytesIO()
+    Image.blend(sky, grain.convert("RGB"), 0.07).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def _noise(dice: random.Random, side: int) -> Image.Image:
+    return Image.frombytes("L", (side, side), dice.randbytes(side * side))
+
+
+def _tiled(tile: Image.Image, size: tuple[int, int]) -> Image.Image:
+    whole = Image.new("L", size)
+    for left in range(0, size[0], tile.width):
+        for upper in range(0, size[1], tile.height):
+            whole.paste(tile, (left, upper))
+    return whole
