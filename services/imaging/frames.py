@@ -20,6 +20,11 @@ _MOST_SCANNED_PIXELS = 500_000_000  # half a second
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _SCAN, _END = 0xDA, 0xD9
 _ALONE = (0x01, 0xD8)  # no length follows
+_FILL = 0xFF
+
+# Pillow goes from one to the next in Python: 64 MB of the smallest take half a minute.
+_MOST_JPEG_SEGMENTS = 10_000
+_MOST_PNG_CHUNKS = 50_000
 
 
 def scan(data: bytes, most: int) -> int | None:
@@ -32,6 +37,38 @@ def scan(data: bytes, most: int) -> int | None:
         case b"MM\0*" | b"MM\0+":
             return _tiff_frames(data, most, "big")
     return None
+
+
+def check_pieces(data: bytes) -> None:
+    """Refuse a JPEG or a PNG in more pieces than any writer makes. Raises ImageTooBig."""
+    if data[:3] == b"\xff\xd8\xff":
+        _check_segments(data)
+    elif data[:4] == b"\x89PNG":
+        _check_chunks(data)
+
+
+def _check_segments(data: bytes) -> None:
+    at = 2
+    for _ in range(_MOST_JPEG_SEGMENTS):
+        marker = data[at + 1 : at + 2]
+        if data[at : at + 1] != b"\xff" or not marker or marker[0] == _SCAN:
+            return
+        if marker[0] == _FILL:
+            at += 1
+        elif marker[0] in _ALONE:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    raise ImageTooBig(f"The JPEG has more than {_MOST_JPEG_SEGMENTS:,} segments.")
+
+
+def _check_chunks(data: bytes) -> None:
+    at = 8
+    for _ in range(_MOST_PNG_CHUNKS):
+        if at >= len(data):
+            return
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    raise ImageTooBig(f"The PNG has more than {_MOST_PNG_CHUNKS:,} chunks.")
 
 
 def check_scans(data: bytes, pixels: int) -> None:

@@ -86,6 +86,7 @@ def open_source(data: bytes, limits: Limits) -> Source:
         limits.check_source(*jxl.size(data), frames=1)
     # Before Pillow opens it: a GIF is walked up to its first frame to do so.
     counted = frames.scan(data, limits.frames)
+    frames.check_pieces(data)
     with hostile_bytes():
         image = Image.open(io.BytesIO(data), formats=_READ)
         source = _source(image, counted)

@@ -296,7 +296,7 @@ BOMBS: dict[str, tuple[set[str], Callable[[], bytes]]] = {
         ANYTHING,
         lambda: _png(_chunk(b"iCCP", _TEXT + _blown(1000))),
     ),
-    "a PNG with 50,000 chunks": (ANYTHING, lambda: _png(*[_chunk(b"teSt", b"")] * 50_000)),
+    "a PNG with 700,000 chunks": (REFUSED, lambda: _png(*[_chunk(b"teSt", b"")] * 700_000)),
     "a PNG with a chunk longer than itself": (
         ANYTHING,
         lambda: _png(struct.pack(">I", 2**31 - 1) + b"tEXt"),
@@ -367,10 +367,10 @@ BOMBS: dict[str, tuple[set[str], Callable[[], bytes]]] = {
     ),
     "a small JPEG of 20,000 scans": (ANYTHING, lambda: _many_scans(64, 20_000)),
     "a JPEG with a megabyte of fill": (
-        ANYTHING,
+        REFUSED,
         lambda: _jpeg()[:2] + b"\xff" * (1 << 20) + _jpeg()[2:],
     ),
-    "a JPEG with 50,000 comments": (ANYTHING, lambda: _jpeg(*[(0xFE, b"")] * 50_000)),
+    "a JPEG with 50,000 comments": (REFUSED, lambda: _jpeg(*[(0xFE, b"")] * 50_000)),
     "a JPEG with 16 MB of profile": (
         ANYTHING,
         lambda: _jpeg(
