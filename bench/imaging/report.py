@@ -22,7 +22,8 @@ same sizes, Lanczos and quality 80; every first answer is looked at. The photogr
 gradients, soft texture and grain. PSNR, in dB, is of the decoded answer against every pixel of the
 source through Pillow's Lanczos. A request that fails is made again after 20 ms. CPU is that of the
 system with all its processes and of the client, an answer; `others busy` are the cores that worked
-for anything else meanwhile, and the less the better the figures are.
+for anything else meanwhile. Only figures with next to none of that compare: Darkroom's pool runs at
+nice 5, and gives way to all else.
 
 - darkroom GET: the gateway, a Valkey, and imaging with a pool process a core, as `make run` starts
   them. The photograph is uploaded once, and `GET /v1/images/(id)/render` asked with `no-cache`.
