@@ -1,6 +1,7 @@
 """Pixels to bytes: one file of each format that is written, a still or an animation."""
 
 import io
+import re
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
@@ -17,6 +18,9 @@ from services.imaging.metadata import NO_NOTES, Notes
 from services.imaging.palettes import paletted
 
 _WEBP_SIDE = 16_383
+# Two times of eight bytes, after version and flags (ISO/IEC 14496-12:2022, 8.2.2, version 1).
+_DATES = re.compile(rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", re.DOTALL)
+
 _WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10  # in the VP8X chunk (RFC 9649, section 2.7)
 _GIF_SIDE = 65_535
 
@@ -115,7 +119,12 @@ def _webp(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
 def _avif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     options = {"subsampling": ":".join(encoding.chroma)} if encoding.chroma else {}
     # The bytes depend on the number of threads, and a process has one core anyway.
-    return _saved(image, encoding, quality=quality, speed=8, max_threads=1, **options)
+    data = _saved(image, encoding, quality=quality, speed=8, max_threads=1, **options)
+    if not isinstance(image, Film):
+        return data
+    # libavif says when it made an animation, and the same question has to have the same bytes.
+    boxes, _, pixels = data.partition(b"mdat")
+    return _DATES.sub(rb"\g<1>" + bytes(16), boxes) + b"mdat" + pixels
 
 
 def _gif(image: Image.Image, encoding: Encoding) -> bytes:

@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -166,9 +165,6 @@ EVERY_FAMILY = [
     {"op": "watermark", "image": "0" * 64, "scale": 0.3},
 ]
 
-# libavif writes into an animation when it was made (ISO/IEC 14496-12:2022, 8.2.2, version 1).
-_DATES = re.compile(rb"(mvhd|tkhd|mdhd)\x01.{19}", re.DOTALL)
-
 
 def print_digests() -> None:
     """What is made in each format of one picture and of one animation, as JSON."""
@@ -179,7 +175,7 @@ def print_digests() -> None:
         wanted = Pipeline.model_validate({"operations": EVERY_FAMILY, "output": {"format": format}})
         for data in (encoded(still, "JPEG"), *([moving] if format in ANIMATED else [])):
             picture = pipeline.run(data, wanted, images={"0" * 64: source("RGBA")})
-            digest = hashlib.sha256(_DATES.sub(rb"\1", picture.data)).hexdigest()
+            digest = hashlib.sha256(picture.data).hexdigest()
             digests[f"{format} of {data[:3]!r}"] = digest
     print(json.dumps(digests))  # noqa: T201
 
