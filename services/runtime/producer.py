@@ -47,7 +47,7 @@ if #names == 0 then
 end
 local length = ARGV[1] == 'list' and 'LLEN' or 'XLEN'
 local waiting = redis.call(length, KEYS[3])
-if waiting >= 2 * room then
+if waiting >= 4 * room then
   return -waiting
 end
 if ARGV[1] == 'list' then
