@@ -16,8 +16,8 @@ from services.runtime.garbage import settle
 from services.runtime.observability import configure_logging
 from services.runtime.settings import RuntimeSettings
 
-# Messages in hand. Four times as many may wait; of more than that callers are refused, as they should
-# be, but that is not what is measured here.
+# Messages in hand. Four times as many may wait; of more than that callers are refused, as they
+# should be, but that is not what is measured here.
 ROOM = 4000
 
 
