@@ -231,5 +231,5 @@ def test_an_image_can_lie_over_another_while_it_is_there(client: httpx.Client, i
 
     assert marked.status_code == 200
     assert psnr(decoded(marked.content), PICTURE) < 40
-    assert_problem(gone, 410, "gone")
+    assert_problem(gone, 404, "not_found")
     assert client.get(image).status_code == 200

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from email.utils import formatdate
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,21 @@ async def telling(url: str, *, stop: float = 5.0, **options: Any) -> AsyncIterat
     await redis.connection_pool.disconnect()
 
 
+@cache
+def jobs_on(redis: Redis) -> Jobs:
+    """One for each client, as a process has: it holds a connection."""
+    return Jobs(redis, RuntimeSettings())
+
+
 async def submitted(redis: Redis, url: str) -> Job:
-    jobs = Jobs(redis, RuntimeSettings())
+    jobs = jobs_on(redis)
     webhook = Webhook(url=url)
     return await jobs.submit(BLOB, (Pipeline(),), submitter="agency", webhook=webhook)
 
 
 async def ended(redis: Redis, url: str, state: JobState = JobState.SUCCEEDED) -> Job:
     """A job that has ended, as a worker or its client would have it end."""
-    jobs, job = Jobs(redis, RuntimeSettings()), await submitted(redis, url)
+    jobs, job = jobs_on(redis), await submitted(redis, url)
     if state is JobState.CANCELLED:
         return await jobs.cancel(job.id)
     running = await jobs.start(job, "a-worker")
@@ -151,7 +158,7 @@ async def test_what_fails_is_told_again_under_the_same_id(redis: Redis, redis_ur
 
 
 async def test_a_job_that_ends_again_is_told_under_another_id(redis: Redis, redis_url: str) -> None:
-    jobs = Jobs(redis, RuntimeSettings())
+    jobs = jobs_on(redis)
     async with receiver() as hearing, telling(redis_url):
         failed = await ended(redis, hearing.url, JobState.FAILED)
         await hearing.hears(1)
