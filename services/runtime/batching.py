@@ -30,24 +30,29 @@ class Batch:
         self._waiting: deque[tuple[bytes, asyncio.Future[Any]]] = deque()
         self._sender: asyncio.Task[None] | None = None
 
-    async def execute(self, *command: Any) -> Any:
-        """The answer to `command`. Raises what redis-py raises for it."""
-        # Packed here, so that what can't be sent is its own caller's error and nobody else's.
+    def post(self, *command: Any) -> asyncio.Future[Any]:
+        """Have `command` sent in a moment; what becomes of it is the future's.
+
+        Raises TypeError or UnicodeEncodeError for what can't be sent, which is nobody else's error.
+        """
         data = packed(*command)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((data, answer))
         if self._sender is None:
             self._sender = asyncio.create_task(self._send(), name="batch")
-        return await answer
+        return answer
+
+    async def execute(self, *command: Any) -> Any:
+        """The answer to `command`. Raises what redis-py raises for it."""
+        return await self.post(*command)
 
     async def run(self, script: "Script", keys: list[str], args: list[Any]) -> Any:
         """The answer of a script, which is loaded where Redis doesn't know it (any more)."""
-        call = ("EVALSHA", script.sha, len(keys), *keys, *args)
         try:
-            return await self.execute(*call)
+            return await self.execute(*script.call(keys, args))
         except NoScriptError:
             await self.execute("SCRIPT", "LOAD", script.text)
-            return await self.execute(*call)
+            return await self.execute(*script.call(keys, args))
 
     async def _send(self) -> None:
         try:
@@ -98,3 +103,7 @@ class Script:
     def __init__(self, text: str) -> None:
         self.text = text
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def call(self, keys: list[str], args: list[Any]) -> tuple[Any, ...]:
+        """The command that runs it."""
+        return "EVALSHA", self.sha, len(keys), *keys, *args

@@ -8,6 +8,7 @@ from typing import Any
 from faststream.redis.message import DATA_KEY, PubSubMessage
 from faststream.redis.publisher.producer import RedisFastProducer
 from faststream.redis.response import DestinationType, RedisPublishCommand
+from redis.exceptions import NoScriptError
 
 from contracts.control import CONTROL, Cancel
 from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
@@ -144,16 +145,21 @@ class InboxProducer(RedisFastProducer):
         return reply.result()
 
     async def _send(self, cmd: RedisPublishCommand, message: bytes, timeout: float) -> int:
-        sending = asyncio.ensure_future(self._push(cmd, message))
+        script, keys, args = self._push(cmd, message)
+        # A future and no task, which would cost a small call a tenth of its time.
+        sending = self._batch.post(*script.call(keys, args))
         try:
             await asyncio.wait([sending], timeout=timeout)
         finally:
             if not sending.done():
                 sending.cancel()
-        if not sending.done():
+        if sending.cancelled():
             raise DeadlineExceeded(f"Redis did not take the request within {timeout:g} s.")
         async with redis_errors():
-            return sending.result()
+            try:
+                return int(sending.result())
+            except NoScriptError:
+                return int(await self._batch.run(script, keys, args))
 
     async def publish(self, cmd: RedisPublishCommand) -> Any:
         """Publish, together with what else is published at this moment."""
@@ -184,11 +190,12 @@ class InboxProducer(RedisFastProducer):
             codec=self.codec,
         )
 
-    async def _push(self, cmd: RedisPublishCommand, message: bytes) -> int:
+    def _push(
+        self, cmd: RedisPublishCommand, message: bytes
+    ) -> tuple[Script, list[str], list[Any]]:
         address = cmd.destination
         keys = [responders_key(address), rooms_key(address), address]
         if cmd.destination_type is DestinationType.Channel:
-            args = [message, next(self._turns), own_channel("", "")]
-            return int(await self._batch.run(_PUBLISH_TO_ONE, keys, args))
+            return _PUBLISH_TO_ONE, keys, [message, next(self._turns), own_channel("", "")]
         kind = "list" if cmd.destination_type is DestinationType.List else "stream"
-        return int(await self._batch.run(_PUSH_IF_SERVED, keys, [kind, message, DATA_KEY]))
+        return _PUSH_IF_SERVED, keys, [kind, message, DATA_KEY]
