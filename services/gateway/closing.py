@@ -6,6 +6,7 @@ late to end them.
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -19,6 +20,8 @@ class Closing:
 
     async def watch(self) -> None:
         """Listen for the signals, and leave them to whoever listens already."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # Signals are the main thread's; whoever runs this elsewhere ends it otherwise.
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._hearing(loop, signal.getsignal(number)))
