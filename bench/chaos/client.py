@@ -14,7 +14,7 @@ import httpx
 from PIL import Image
 
 from contracts.errors import Code, Failure
-from contracts.imaging import BlobKey
+from contracts.fields import BlobKey
 from contracts.looks import Blur
 from contracts.operations import Pipeline
 from contracts.shapes import Resize

@@ -11,7 +11,7 @@ from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite, until
 from bench.chaos.toxic import KINDS, VARIABLE, Poison
 from contracts.errors import Code
-from contracts.imaging import BlobKey
+from contracts.fields import BlobKey
 from contracts.jobs import JobState
 
 WORKERS, SLOTS = 2, 2

@@ -68,8 +68,8 @@ class EventStream(StreamingResponse):
 
 
 async def _told(job_id: str, after: str | None, here: Collaborators) -> AsyncIterator[bytes]:
-    with here.live.watching() as (watcher, watched):
-        catching_up = asyncio.create_task(here.live.watch(watcher, watched, job_id, after=after))
+    with here.live.watching() as watcher:
+        catching_up = asyncio.create_task(here.live.watch(watcher, job_id, after=after))
         given_up = asyncio.create_task(_first_of(watcher.too_slow.wait, here.closing.wait))
         coming = asyncio.create_task(watcher.next())
         try:

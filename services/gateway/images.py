@@ -6,7 +6,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from contracts.errors import ImageTooBig, ImageUnreadable, NotFound, UnsupportedFormat
-from contracts.imaging import BlobKey, Depth, Inspect, Inspected, MediaType, Render
+from contracts.fields import BlobKey
+from contracts.imaging import Depth, Inspect, Inspected, MediaType, Render
 from contracts.message import Message
 from services.gateway.dependencies import (
     Afresh,

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, ValidationError
 
 from contracts.errors import InvalidOperation, InvalidRequest, NotFound, ServiceError
-from contracts.imaging import Blob, BlobKey
+from contracts.fields import BlobKey
+from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
 from contracts.message import Message
 from contracts.notation import explain

@@ -6,7 +6,7 @@ _READ = 4096
 """Characters of a header that are read; no list that means something here is longer."""
 
 
-def elements(lines: Sequence[str], separator: str = ",") -> Iterator[str]:
+def elements(lines: Sequence[str]) -> Iterator[str]:
     """The elements of a list, in order, in one pass; what is quoted stays together.
 
     Several lines are one list. A quote that nobody closes ends with the element it is in.
@@ -18,7 +18,7 @@ def elements(lines: Sequence[str], separator: str = ",") -> Iterator[str]:
     while at < len(text):
         if text[at] == '"' and at < last and (closed := _closed(text, at)):
             at = closed
-        elif text[at] == separator:
+        elif text[at] == ",":
             yield text[start:at]
             start = at = at + 1
         else:

@@ -63,23 +63,21 @@ class Live:
             watcher.tell(event)
 
     @contextmanager
-    def watching(self) -> Iterator[tuple[Watcher, set[str]]]:
-        """A watcher, and the jobs that it watches: see `watch`; forgotten at the end."""
-        watcher, watched = Watcher(self._settings.max_backlog), set[str]()
+    def watching(self) -> Iterator[Watcher]:
+        """A watcher that watches nothing yet: see `watch`; forgotten at the end."""
+        watcher = Watcher(self._settings.max_backlog)
         try:
-            yield watcher, watched
+            yield watcher
         finally:
-            for job in watched:
+            for job in watcher.jobs:
                 self._watchers[job].discard(watcher)
                 if not self._watchers[job]:
                     del self._watchers[job]
 
-    async def watch(
-        self, watcher: Watcher, watched: set[str], *jobs: str, after: str | None = None
-    ) -> None:
+    async def watch(self, watcher: Watcher, *jobs: str, after: str | None = None) -> None:
         """Tell `watcher` how jobs stand, or all that came after an event; then the rest."""
         for job in jobs:
-            watched.add(job)
+            watcher.jobs.add(job)
             self._watchers[job].add(watcher)
         await watcher.catch_up(self._before(watcher, jobs, after))
 
@@ -91,9 +89,9 @@ class Live:
 
     async def ended(self, job: str, *, within: float) -> bool:
         """Whether a job ends within so many seconds; returns as soon as it has."""
-        with self.watching() as (watcher, watched):
+        with self.watching() as watcher:
             # Not within the time: redis-py can lose the one cancellation that a timeout is.
-            await self.watch(watcher, watched, job)
+            await self.watch(watcher, job)
             try:
                 async with asyncio.timeout(within):
                     while (await watcher.next()).state in OPEN_STATES:
@@ -121,9 +119,9 @@ class Live:
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection until either side ends it."""
-        with self.watching() as (watcher, watched):
+        with self.watching() as watcher:
             tasks = [
-                asyncio.create_task(self._receive(socket, watcher, watched)),
+                asyncio.create_task(self._receive(socket, watcher)),
                 asyncio.create_task(_send(socket, watcher)),
                 asyncio.create_task(watcher.too_slow.wait()),
             ]
@@ -145,13 +143,13 @@ class Live:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _receive(self, socket: WebSocket, watcher: Watcher, watched: set[str]) -> None:
+    async def _receive(self, socket: WebSocket, watcher: Watcher) -> None:
         while True:
             asked = Watch.model_validate_json(await _text_from(socket))
-            if len(watched.union(asked.watch)) > self._settings.max_watched:
+            if len(watcher.jobs.union(asked.watch)) > self._settings.max_watched:
                 await socket.close(POLICY_VIOLATION, "Too many jobs for one connection.")
                 return
-            await self.watch(watcher, watched, *asked.watch, after=asked.after)
+            await self.watch(watcher, *asked.watch, after=asked.after)
 
 
 def _unknown(job_id: str) -> JobEvent:

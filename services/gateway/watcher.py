@@ -18,6 +18,7 @@ class Watcher:
     """
 
     def __init__(self, backlog: int) -> None:
+        self.jobs: set[str] = set()
         self.too_slow = asyncio.Event()
         self._backlog = backlog
         self._events: asyncio.Queue[JobEvent] = asyncio.Queue(backlog)

@@ -335,8 +335,8 @@ class Ahead(Records):
 
 async def test_who_resumes_where_the_reader_is_behind_is_told_nothing_twice() -> None:
     pushes = Live(Ahead(), GatewaySettings())  # type: ignore[arg-type]
-    with pushes.watching() as (watcher, watched):
-        await pushes.watch(watcher, watched, UNKNOWN, after="5-0")
+    with pushes.watching() as watcher:
+        await pushes.watch(watcher, UNKNOWN, after="5-0")
         pushes.tell(event(JobState.QUEUED, 0, "5-0"))
         pushes.tell(event(JobState.RUNNING, 0, "6-0"))
         assert (await watcher.next()).id == "6-0"
