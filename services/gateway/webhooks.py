@@ -121,7 +121,7 @@ class Webhooks:
                 await self._again(delivery, Unheard("internal error"))
 
     async def _deliver(self, delivery: Delivery, courier: Courier) -> None:
-        async with redis_errors():
+        with redis_errors():
             job = await self._jobs.get(delivery.job)
         # Its record has expired, or it was brought back and its next end will be told.
         if job is None or job.webhook is None or job.state in OPEN_STATES:

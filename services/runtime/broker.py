@@ -14,7 +14,6 @@ from contracts.control import CONTROL, Cancel
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
 from services.runtime.addresses import own_channel
-from services.runtime.batching import Batch
 from services.runtime.calls import Calls
 from services.runtime.cancellation import Cancellations
 from services.runtime.claims import Claims
@@ -77,7 +76,7 @@ class Broker(RedisBroker):
         self.worker = new_worker_name()
         self.room = Room(room)
         self.metrics = Metrics()
-        self._batch = Batch(redis)
+        self._wire = Wire(redis)
         self.inbox = Inbox(redis)
         self.outbox = Outbox(redis)
         self.pace = Pace()
@@ -89,7 +88,7 @@ class Broker(RedisBroker):
             calls=self._calls,
             cancellations=self.cancellations,
             clock=self._clock,
-            claims=Claims(self._batch, self.worker),
+            claims=Claims(self._wire, self.worker),
         )
         self.presence = Presence(
             redis, self.worker, settings, self._clock, room=room, report=report
@@ -116,7 +115,7 @@ class Broker(RedisBroker):
         self, connection_state: ConnectionState[Any], kwargs: dict[str, Any]
     ) -> InboxProducer:
         return InboxProducer(
-            self._batch,
+            self._wire,
             self.inbox,
             self.outbox,
             self._clock,
@@ -147,7 +146,7 @@ class Broker(RedisBroker):
                 return
 
     def _count_connections(self) -> None:
-        # What is held for good: the inbox, the batch, the outbox, and one for each subscriber.
+        # What is held for good: the inbox, the wire, the outbox, and one for each subscriber.
         held = 3 + len(self.subscribers)
         if self.settings.redis_connections < held + _SPARE:
             raise ValueError(
@@ -161,7 +160,7 @@ class Broker(RedisBroker):
         await super().stop(*exc_info)
         await self.outbox.stop()
         await self.inbox.stop()
-        await self._batch.stop()
+        await self._wire.close()
         await self.redis.connection_pool.disconnect()
 
     async def request(  # type: ignore[override]  # as FastStream's own RedisBroker does
@@ -262,7 +261,8 @@ class Broker(RedisBroker):
 
     def _hear(self, channel: str, handle: Callable[..., Any]) -> None:
         subscriber = channel_subscriber(self, channel)
-        subscriber.ear = Ear(self.redis, channel, own_channel(channel, self.worker))
+        own = own_channel(channel, self.worker)
+        subscriber.ear = Ear(self.redis, channel, own, heard=subscriber.hear)
         self._add(subscriber, handle)
 
     def _join(self, stream: str, handle: Callable[..., Any], room: Room) -> None:
@@ -281,7 +281,7 @@ class Broker(RedisBroker):
         self, subscriber: Lasting, handle: Callable[..., Any], *, room: Room | None = None
     ) -> None:
         subscriber.redis = self.redis
-        subscriber.batch = self._batch
+        subscriber.shared = self._wire
         subscriber.wire = Wire(self.redis)
         subscriber.room = room or self.room
         # What FastStream's own broker.subscriber does with the subscriber that it makes.

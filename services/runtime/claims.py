@@ -1,15 +1,15 @@
 """On a channel every worker hears a request; the first to claim it does the work."""
 
-from services.runtime.batching import Batch
 from services.runtime.deadlines import remaining
 from services.runtime.dropping import ClaimedByAnother
+from services.runtime.wire import Wire
 
 
 class Claims:
     """One worker's claims."""
 
-    def __init__(self, batch: Batch, worker: str) -> None:
-        self._batch = batch
+    def __init__(self, wire: Wire, worker: str) -> None:
+        self._wire = wire
         self._worker = worker
 
     async def claim(self, reply_to: str) -> None:
@@ -20,6 +20,6 @@ class Claims:
         left = remaining()
         life = 60.0 if left is None else min(3600.0, max(1.0, left))
         key, milliseconds = f"darkroom:claim:{reply_to}", int(life * 1000)
-        claimed = await self._batch.execute("SET", key, self._worker, "NX", "PX", milliseconds)
+        claimed = await self._wire.execute("SET", key, self._worker, "NX", "PX", milliseconds)
         if claimed is None:
             raise ClaimedByAnother

@@ -1,8 +1,8 @@
 """The one way to Redis: a bounded pool whose callers wait, and errors that are named."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,8 +88,8 @@ def address_of(settings: RuntimeSettings) -> str:
         return "an address that can't be read"
 
 
-@asynccontextmanager
-async def redis_errors() -> AsyncIterator[None]:
+@contextmanager
+def redis_errors() -> Iterator[None]:
     """Within it, a Redis that is away, loading or full is `Unavailable`."""
     try:
         yield

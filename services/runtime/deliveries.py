@@ -80,16 +80,16 @@ class Deliveries:
 
     async def disable(self, url: str, *, ttl: int) -> None:
         """Tell this URL nothing more, for `ttl` seconds."""
-        async with redis_errors():
+        with redis_errors():
             await self._redis.set(_disabled(url), 1, ex=ttl)
 
     async def is_disabled(self, url: str) -> bool:
         """Whether this URL wants nothing more."""
-        async with redis_errors():
+        with redis_errors():
             return bool(await self._redis.exists(_disabled(url)))
 
     async def _run(self, script: str, keys: list[str], *args: Any) -> Any:
-        async with redis_errors():
+        with redis_errors():
             return await self._redis.register_script(script)(keys=keys, args=list(args))
 
 

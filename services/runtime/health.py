@@ -42,10 +42,9 @@ def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGI
 
     @get(include_in_schema=False)
     async def metrics(scope: Scope) -> AsgiResponse:
-        with suppress(Unavailable):
-            async with redis_errors():
-                broker.metrics.show_queues(await queues.look())
-                broker.metrics.show_jobs(await jobs.outlook())
+        with suppress(Unavailable), redis_errors():
+            broker.metrics.show_queues(await queues.look())
+            broker.metrics.show_jobs(await jobs.outlook())
         return AsgiResponse(broker.metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
 
     return "/metrics", metrics
@@ -53,8 +52,9 @@ def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGI
 
 async def _redis_answers(broker: Broker) -> bool:
     try:
-        async with asyncio.timeout(1), redis_errors():
-            return bool(await broker.redis.ping())
+        with redis_errors():
+            async with asyncio.timeout(1):
+                return bool(await broker.redis.ping())
     except (Unavailable, TimeoutError):
         return False
 

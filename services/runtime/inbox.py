@@ -72,7 +72,8 @@ class Inbox:
             del self._waiting[channel]
 
     async def _listen(self) -> None:
-        async with aclosing(Ear(self._redis, pattern=self._prefix + "*")) as ear:
+        ear = Ear(self._redis, pattern=self._prefix + "*", heard=self._deliver)
+        async with aclosing(ear):
             await self._listen_with(ear)
 
     async def _listen_with(self, ear: Ear) -> None:
@@ -81,8 +82,7 @@ class Inbox:
             try:
                 await ear.listen()
                 self._listening.set()
-                while heard := await ear.hear():
-                    self._deliver(*heard)
+                await ear.end()
             except (RedisError, OSError) as exc:
                 if self.listening or not lost:
                     log.warning("reply inbox lost its connection", reason=str(exc))

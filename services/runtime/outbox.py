@@ -16,7 +16,6 @@ from uuid import uuid4
 import structlog
 from faststream.redis.message import DATA_KEY
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from contracts.errors import Overloaded
 from contracts.message import Message
@@ -118,10 +117,8 @@ class Outbox:
         outcomes: list[Any]
         packets = await self._packed(letters)
         try:
-            outcomes = await self._wire.ask(*packets.values())
-        except (RedisError, OSError) as exc:
-            self._fail(list(packets), exc)
-            return
+            sent = [self._wire.post_packed(data) for data in packets.values()]
+            outcomes = await asyncio.gather(*sent, return_exceptions=True)
         except asyncio.CancelledError:
             self._fail(list(packets), TimeoutError("stopped before it was sent"))
             raise

@@ -15,8 +15,8 @@ from faststream.redis.message import DefaultStreamMessage
 from faststream.redis.subscriber.usecases import LogicSubscriber, StreamSubscriber
 from redis.exceptions import RedisError, ResponseError
 
-from services.runtime.batching import Script
 from services.runtime.presence import Presence, alive
+from services.runtime.scripts import Script
 from services.runtime.subscribers import POLL, Lasting
 from services.runtime.tasks import end
 
@@ -102,7 +102,7 @@ class LastingStreamSubscriber(_Stream):
         if not await self._has_room():
             return
         try:
-            read = await self.wire.one(
+            read = await self.wire.execute(
                 *("XREADGROUP", "GROUP", self._group, self._consumer),
                 *("COUNT", max(1, self.room.free), "BLOCK", int(POLL * 1000)),
                 *("STREAMS", self._stream, ">"),
@@ -114,16 +114,16 @@ class LastingStreamSubscriber(_Stream):
             await self._create_group()
             return
         for entry, fields in _entries(read):
-            await self._take(entry, fields)
+            self._take(entry, fields)
 
-    async def _take(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
+    def _take(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
         if entry in self._ids:
             return
         self._ids.add(entry)
         message = DefaultStreamMessage(
             type="stream", channel=self._stream, message_ids=[entry], data=fields
         )
-        await self.consume_one(message)
+        self.take(message)
 
     async def handle(self, msg: Any) -> bool:
         (entry,) = msg["message_ids"]
@@ -131,7 +131,7 @@ class LastingStreamSubscriber(_Stream):
             done = await super().handle(msg)
             if done:
                 mine = [self._group, entry, self._consumer]
-                await self.batch.run(_DONE_WITH, [self._stream], mine)
+                await self.shared.run(_DONE_WITH, [self._stream], mine)
             return done
         except (RedisError, OSError) as exc:
             # It stays pending, and comes up again below.
@@ -178,7 +178,7 @@ class LastingStreamSubscriber(_Stream):
             )
             for entry, fields in claimed:
                 log.info("took over", entry=entry.decode(), consumer=consumer, **self.place())
-                await self._take(entry, fields)
+                self._take(entry, fields)
 
     async def _forget(self, consumer: str) -> None:
         forget = self.redis.register_script(_FORGET_IDLE)

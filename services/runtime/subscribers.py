@@ -5,7 +5,6 @@ a graceful stop when they work concurrently.
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -21,8 +20,7 @@ from faststream.redis.subscriber.usecases import (
 from redis.exceptions import RedisError
 
 from contracts.errors import InvalidRequest
-from services.runtime.batching import Batch
-from services.runtime.connection import LOST, RECONNECT_DELAY
+from services.runtime.connection import RECONNECT_DELAY
 from services.runtime.ear import Ear
 from services.runtime.room import Room
 from services.runtime.tasks import end
@@ -38,8 +36,8 @@ class Lasting(LogicSubscriber):
     """Reads as long as it runs and handles each message in a task of its own."""
 
     room: Room
-    batch: Batch
-    wire: Wire
+    shared: Wire  # the process's
+    wire: Wire  # its own, as it blocks
     redis: Any  # a Redis; the types of its answers are unions over every protocol
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -67,7 +65,7 @@ class Lasting(LogicSubscriber):
         await self.room.wait()
         return self.running
 
-    async def consume_one(self, msg: Any) -> None:
+    def take(self, msg: Any) -> None:
         """Handle a message in a task of its own."""
         task = asyncio.create_task(self.handle(msg))
         self.room.take()
@@ -96,7 +94,7 @@ class Lasting(LogicSubscriber):
 
     async def stop(self) -> None:
         """Take nothing more, finish what is in hand, and leave the rest to others."""
-        await self._take_no_more()
+        self._take_no_more()
         limit = self._outer_config.graceful_timeout or 0
         # A read that is cut off may have taken a message out of Redis already.
         if self.tasks:
@@ -111,7 +109,7 @@ class Lasting(LogicSubscriber):
         await super().stop()
         await self.wire.close()
 
-    async def _take_no_more(self) -> None:
+    def _take_no_more(self) -> None:
         """Let the read that is under way be the last."""
         self.running = False
 
@@ -140,19 +138,17 @@ class LastingChannelSubscriber(Lasting, ChannelSubscriber):
         await super().stop()
         await self.ear.aclose()
 
-    async def _take_no_more(self) -> None:
-        with suppress(*LOST):
-            await self.ear.leave()
+    def hear(self, channel: str, data: bytes) -> None:
+        """Handle what is published."""
+        self.take(PubSubMessage(type="message", channel=channel, data=data, pattern=None))
+
+    def _take_no_more(self) -> None:
+        self.ear.leave()
 
     async def _get_msgs(self, ear: Any) -> None:
-        heard = await ear.hear()
-        if heard is None:
-            self.running = False
-            return
-        channel, data = heard
-        await self.consume_one(
-            PubSubMessage(type="message", channel=channel, data=data, pattern=None)
-        )
+        await ear.listen()
+        await ear.end()
+        self.running = False
 
 
 class LastingListSubscriber(Lasting, ListSubscriber):
@@ -167,8 +163,8 @@ class LastingListSubscriber(Lasting, ListSubscriber):
         if not await self._has_room():
             return
         name = self._list_sub.name
-        popped = await self.wire.one(
+        popped = await self.wire.execute(
             "BLMPOP", POLL, 1, name, "LEFT", "COUNT", max(1, self.room.free)
         )
         for data in popped[1] if popped else ():
-            await self.consume_one(DefaultListMessage(type="list", channel=name, data=data))
+            self.take(DefaultListMessage(type="list", channel=name, data=data))

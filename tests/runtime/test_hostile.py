@@ -14,12 +14,12 @@ from structlog.testing import capture_logs
 
 from contracts.errors import DeadlineExceeded, InvalidRequest
 from contracts.methods import GROUP, Transport
-from services.runtime.batching import Batch
 from services.runtime.broker import Broker
 from services.runtime.clock import Clock
 from services.runtime.connection import address_of, make_redis
 from services.runtime.outbox import Outbox
 from services.runtime.presence import Report
+from services.runtime.wire import Wire
 from tests.processes import mortal_valkey
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied, settings_for
 
@@ -113,24 +113,24 @@ async def test_a_request_that_is_sent_twice_is_answered(
 
 async def test_a_command_that_can_not_be_sent_is_its_own_callers_error(redis_url: str) -> None:
     redis = make_redis(settings_for(redis_url))
-    batch = Batch(redis)
-    sound = [asyncio.create_task(batch.execute("PING")) for _ in range(20)]
+    wire = Wire(redis)
+    sound = [asyncio.create_task(wire.execute("PING")) for _ in range(20)]
     with pytest.raises(TypeError):
-        await batch.execute("PUBLISH", {"no": "text"}, b"")
+        await wire.execute("PUBLISH", {"no": "text"}, b"")
     assert await asyncio.gather(*sound) == [b"PONG"] * 20
-    await batch.stop()
+    await wire.close()
     await redis.connection_pool.disconnect()
 
 
-async def test_whoever_waits_when_a_batch_stops_is_told(tmp_path: Path) -> None:
+async def test_whoever_waits_when_a_wire_is_closed_is_told(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
         redis = make_redis(settings_for(server.url))
-        batch = Batch(redis)
-        await batch.execute("PING")
+        wire = Wire(redis)
+        await wire.execute("PING")
         server.pause()
-        waiting = [asyncio.create_task(batch.execute("PING")) for _ in range(30)]
+        waiting = [asyncio.create_task(wire.execute("PING")) for _ in range(30)]
         await asyncio.sleep(0.1)
-        await batch.stop()
+        await wire.close()
         done, left = await asyncio.wait(waiting, timeout=2)
         assert not left
         assert all(isinstance(task.exception(), RedisError) for task in done)
