@@ -39,7 +39,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
     )
     handlers.register(broker, executor, settings)
     records = Jobs(redis, settings)
-    jobs.register(broker, records, executor, settings)
+    runner = jobs.register(broker, records, executor, settings)
     housekeeper = Housekeeper(broker.worker, records)
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
     broker.metrics.watch("darkroom_slots_busy", "Those that work.", lambda: executor.busy)
@@ -54,7 +54,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         specification=SuiteSpecification(),
         on_startup=[prepare],
         after_startup=[housekeeper.start, settle],
-        on_shutdown=[housekeeper.stop],
+        on_shutdown=[housekeeper.stop, runner.rest],
         after_shutdown=[executor.stop],
         asgi_routes=[
             *health_routes(broker),

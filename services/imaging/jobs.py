@@ -13,14 +13,15 @@ from contracts.errors import PASSING, Code, Failure, Internal, ServiceError, Wor
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
 from services.imaging import worker
+from services.imaging.ahead import Ahead
 from services.imaging.executor import Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.blobs import Blobs, Kind
 from services.runtime.broker import Broker
 from services.runtime.cancellation import Cancellations
-from services.runtime.jobs import Jobs
+from services.runtime.jobs import Given, Jobs
 from services.runtime.presence import Workers
-from services.runtime.room import Room
+from services.runtime.streams import entry_of
 
 # What is wrong with the image itself, and so with every variant of it.
 BAD_SOURCE = frozenset({Code.IMAGE_UNREADABLE, Code.UNSUPPORTED_FORMAT, Code.GONE})
@@ -43,6 +44,7 @@ class JobRunner:
         renditions: Blobs,
         executor: Executor,
         settings: ImagingSettings,
+        room: Ahead,
     ) -> None:
         self._name = name
         self._jobs = jobs
@@ -51,33 +53,62 @@ class JobRunner:
         self._renditions = renditions
         self._executor = executor
         self._settings = settings
+        self._room = room
+        self._over: dict[str, asyncio.Event] = {}
+        self._resting = False
 
     async def run(self, request: JobRequest, message: RedisMessage) -> None:
-        """Do what is left of a job, or its turn of it.
+        """Do what is left of a job, or its turn of it, and then one after the other.
 
-        Its entry stays in the stream until this has returned, and is taken up again, here or by
-        another worker, when it raises. Raises Cancelled for a job that somebody cancels.
+        An entry stays in the stream until its job's turn is over, and is taken up again, here or by
+        another worker, when this raises. Raises Cancelled for a job that somebody cancels.
         """
-        taken = await self._jobs.take(request, self._name)
-        if taken is not None:
-            self._cancellations.check(taken.id)
-            await self._cancellations.keep(taken.id, self._work(taken, deadly=False))
+        entry = entry_of(message)
+        given: Given | None = Given(
+            entry, request, await self._jobs.take(request, self._name, entry=entry)
+        )
+        while given is not None:
+            await self._take_up(given)
+            given = await self._next_given()
+
+    def rest(self) -> None:
+        """Take up nothing more than what is given to `run`."""
+        self._resting = True
+
+    async def _next_given(self) -> Given | None:
+        if self._resting or self._room.exceeded:
+            return None
+        return await self._jobs.take_next(self._name)
+
+    async def _take_up(self, given: Given) -> None:
+        if given.job is not None:
+            await self._keep(given.job, deadly=False)
             return
-        job = await self._jobs.get(request.id)
+        while (over := self._over.get(given.request.id)) is not None:
+            # It may be the very entry: whoever gives it to us again takes our return for its end.
+            await over.wait()
+        job = await self._jobs.get(given.request.id)
         if job is None or job.state not in OPEN_STATES or await self._in_good_hands(job):
             return
-        started = await self._jobs.start(job, self._name)
+        started = await self._jobs.start(job, self._name, entry=given.entry)
         if started is not None:
             gave_up = job.state is JobState.RUNNING and started.attempts > job.attempts
             deadly = gave_up and job.attempts >= self._settings.job_attempts
-            await self._cancellations.keep(job.id, self._work(started, deadly=deadly))
+            await self._keep(started, deadly=deadly)
+
+    async def _keep(self, job: Job, *, deadly: bool) -> None:
+        over = self._over[job.id] = asyncio.Event()
+        try:
+            self._cancellations.check(job.id)
+            await self._cancellations.keep(job.id, self._work(job, deadly=deadly))
+        finally:
+            over.set()
+            del self._over[job.id]
 
     async def _in_good_hands(self, job: Job) -> bool:
-        """Whether a worker that lives is at it already, so that this is one entry too many."""
-        if job.state is not JobState.RUNNING or job.worker is None:
+        """Whether another worker that lives is at it, so that this is one entry too many."""
+        if job.state is not JobState.RUNNING or job.worker in (None, self._name):
             return False
-        if job.worker == self._name:
-            return self._cancellations.keeps(job.id)
         return job.worker in await self._workers.alive(JOBS)
 
     async def _work(self, job: Job, *, deadly: bool) -> None:
@@ -132,7 +163,7 @@ class JobRunner:
 
     async def _render(self, request: Render, *, keep_source: bool) -> JobResult:
         try:
-            rendered, _ = await self._executor.run_later(
+            rendered, done = await self._executor.run_later(
                 partial(worker.render, keep_source=keep_source),
                 request,
                 self._settings,
@@ -149,12 +180,16 @@ class JobRunner:
             log.error("variant failed", source=request.source.key, exc_info=exc)
             broken = Internal("Something broke in the worker; its log has the details.")
             return JobResult(problem=broken.failure())
+        self._room.observe(done.queue_ms + done.work_ms)
         return JobResult(blob=rendered.blob, width=rendered.width, height=rendered.height)
 
 
-def register(broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings) -> None:
-    """Work off the jobs stream on `broker`, a job a slot, so that the rest waits in Redis."""
-    renditions = Blobs(broker.redis, Kind.RENDITION)
-    parts = (Workers(broker.redis), broker.cancellations, renditions, executor, settings)
+def register(
+    broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings
+) -> JobRunner:
+    """Work off the jobs stream on `broker`, as many at once as are soon done."""
+    renditions, room = Blobs(broker.redis, Kind.RENDITION), Ahead(executor.slots)
+    parts = (Workers(broker.redis), broker.cancellations, renditions, executor, settings, room)
     runner = JobRunner(broker.worker, jobs, *parts)
-    broker.work_off(JOBS, JobRequest, runner.run, Room(executor.slots))
+    broker.work_off(JOBS, JobRequest, runner.run, room)
+    return runner

@@ -12,7 +12,7 @@ local JOBS, EVENTS, DEAD, RESPONDERS, ROOMS = unpack(KEYS)
 local RECORD, LINE, TURNS = 'darkroom:job:', 'darkroom:jobs:line:', 'darkroom:jobs:turns'
 local QUEUED, RUNNING, LATER = 'darkroom:jobs:queued', 'darkroom:jobs:running', 'darkroom:jobs:later'
 local ENDED, LEADER, WEBHOOKS = 'darkroom:jobs:ended:', 'darkroom:housekeeper', 'darkroom:webhooks'
-local DATA = '__data__'
+local GROUP, DATA, NOBODY = 'imaging', '__data__', string.rep('0', 32)
 local EVENTS_KEPT, DEAD_KEPT, LEAST_ROOM = 10000, 10000, 4
 local ALLOWED = {
   queued = {running = true, queued = true, cancelled = true},
@@ -34,9 +34,15 @@ local function room()
   return math.max(LEAST_ROOM, sum)
 end
 
--- From the lines to the stream, a job of each submitter at a time, as long as there is room.
+-- From the lines to the stream, a job of each submitter at a time, as long as there is room. A job
+-- that nobody has yet is always there, as what is in the workers' hands may be more than their room.
 local function feed()
-  local free = room() - redis.call('XLEN', JOBS)
+  local there = redis.call('XLEN', JOBS)
+  local free = room() - there
+  if free < 1 then
+    local given = redis.pcall('XPENDING', JOBS, GROUP)
+    free = 1 - there + (given.err and 0 or given[1])
+  end
   while free > 0 do
     local submitter = redis.call('LPOP', TURNS)
     if not submitter then
@@ -69,10 +75,11 @@ local function leave_line(id, submitter)
   end
 end
 
-local function tell(id, event)
+-- The event and what it tells of, in the record.
+local function write(id, event, ...)
   local entry = redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', DATA, event)
   redis.call('XADD', RECORD .. id .. ':events', entry, DATA, event)
-  redis.call('HSET', RECORD .. id, 'event', entry)
+  redis.call('HSET', RECORD .. id, 'event', entry, ...)
   return entry
 end
 
@@ -91,37 +98,42 @@ function commands.submit(id, submitter, most, oldest, key, fingerprint, key_life
   if waiting >= tonumber(most) or (first[2] and now - first[2] > tonumber(oldest)) then
     return {'full', waiting}
   end
-  redis.call('HSET', RECORD .. id, unpack({...}))
   if key ~= '' then
     redis.call('HSET', key, 'job', id, 'fingerprint', fingerprint)
     redis.call('EXPIRE', key, key_life)
   end
   line_up(id, submitter)
-  local entry = tell(id, event)
+  local entry = write(id, event, ...)
   feed()
   return {'new', entry}
 end
 
 -- From a state that the writer has seen to another. Whoever lost the job, whose attempt is marked
--- by its token, can't write. `where` a queued job goes: 'first' or 'last' in its line, 'fair' for
--- last if anybody waits at all, or so many milliseconds later.
+-- by its token, can't write. A job that stops running leaves the stream. `where` a queued job goes:
+-- 'first' or 'last' in its line, 'fair' for last if anybody waits at all, or so many milliseconds
+-- later.
 function commands.change(id, state, token, to, where, life, event, dead, ...)
   local record = RECORD .. id
-  local was = redis.call('HMGET', record, 'state', 'token', 'submitter', 'webhook')
+  local was = redis.call('HMGET', record, 'state', 'token', 'submitter', 'webhook', 'entry')
   if was[1] ~= state or was[2] ~= token or not (ALLOWED[state] or {})[to] then
     return false
   end
   if where == 'fair' and redis.call('EXISTS', TURNS) == 0 then
     return false
   end
-  redis.call('HSET', record, unpack({...}))
-  redis.call('ZREM', QUEUED, id)
-  redis.call('ZREM', RUNNING, id)
-  redis.call('ZREM', LATER, id)
-  local entry = tell(id, event)
+  local told = write(id, event, ...)
+  if state == 'running' then
+    redis.call('ZREM', RUNNING, id)
+    if (was[5] or '') ~= '' and to ~= 'running' then
+      redis.pcall('XACK', JOBS, GROUP, was[5])
+      redis.call('XDEL', JOBS, was[5])
+    end
+  elseif redis.call('ZREM', QUEUED, id) == 0 then
+    redis.call('ZREM', LATER, id)
+  end
   if to == 'running' then
     redis.call('ZADD', RUNNING, now, id)
-    return entry
+    return told
   elseif to == 'queued' then
     redis.call('PERSIST', record)
     redis.call('PERSIST', record .. ':events')
@@ -135,8 +147,9 @@ function commands.change(id, state, token, to, where, life, event, dead, ...)
       leave_line(id, was[3])
     else
       local bucket = ENDED .. math.floor(now / 10000)
-      redis.call('INCR', bucket)
-      redis.call('EXPIRE', bucket, 120)
+      if redis.call('INCR', bucket) == 1 then
+        redis.call('EXPIRE', bucket, 120)
+      end
     end
     if dead ~= '' then
       local letter = redis.call('XADD', DEAD, 'MAXLEN', '~', DEAD_KEPT, '*', DATA, dead)
@@ -150,7 +163,7 @@ function commands.change(id, state, token, to, where, life, event, dead, ...)
     redis.call('EXPIRE', record .. ':events', life)
   end
   feed()
-  return entry
+  return told
 end
 
 -- As `change` to running, for a job that nobody has had before: its record, or false.
@@ -159,6 +172,21 @@ function commands.take(id, event, ...)
     return false
   end
   return redis.call('HGETALL', RECORD .. id)
+end
+
+-- The next entry of the stream, for a worker that has room: it, the request, and the record if the
+-- job was taken as above. `event` tells of that as if NOBODY's one variant were at stake.
+function commands.take_next(worker, event, ...)
+  feed()
+  local read = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', 1, 'STREAMS', JOBS, '>')
+  if not read or read.err then
+    return false
+  end
+  local entry, fields = unpack(read[1][2][1])
+  local request, id = fields[2], fields[4]
+  local total = redis.call('HGET', RECORD .. id, 'total') or 1
+  event = string.gsub(string.gsub(event, NOBODY, id), '"total":1', '"total":' .. total)
+  return {entry, request, commands.take(id, event, 'entry', entry, ...)}
 end
 
 -- Back from the dead letters, with nothing done.
@@ -174,11 +202,10 @@ function commands.requeue(id, event, ...)
       redis.call('HDEL', record, field)
     end
   end
-  redis.call('HSET', record, unpack({...}))
   redis.call('PERSIST', record)
   redis.call('PERSIST', record .. ':events')
   line_up(id, was[3])
-  local entry = tell(id, event)
+  local entry = write(id, event, ...)
   feed()
   return entry
 end

@@ -37,6 +37,7 @@ from services.runtime.envelope import Envelope, envelope
 from services.runtime.outlook import Outlook
 from services.runtime.presence import responders_key, rooms_key
 from services.runtime.records import (
+    Fields,
     changing,
     event_from,
     event_of,
@@ -50,6 +51,7 @@ from services.runtime.records import (
 from services.runtime.settings import RuntimeSettings
 
 _SCRIPT = Script(files("services.runtime").joinpath("jobs.lua").read_text())
+_NOBODY = "0" * 32
 _KEYS = [JOBS, EVENTS, DEAD, responders_key(JOBS), rooms_key(JOBS)]
 
 
@@ -59,6 +61,15 @@ class Key:
 
     name: str
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class Given:
+    """An entry of the stream that a worker was given, and its job if it is taken up with that."""
+
+    entry: str
+    request: JobRequest
+    job: Job | None
 
 
 class Jobs:
@@ -140,25 +151,45 @@ class Jobs:
                 pipe.hgetall(name_of(job_id.decode()))
             return jobs_from(await pipe.execute())
 
-    async def take(self, request: JobRequest, worker: str) -> Job | None:
-        """Take up a job that nobody has had before, in one trip; None for any other."""
-        running, now = JobState.RUNNING, datetime.now(UTC)
-        event = JobEvent(job=request.id, state=running, done=0, total=len(request.variants), at=now)
-        fields = {"state": running, "token": "1", "attempts": "1", "worker": worker}
-        found = await self._run(
-            *("take", request.id, await envelope(event, request.id)),
-            *flat({**fields, "updated_at": now.isoformat()}),
-        )
+    async def take(self, request: JobRequest, worker: str, *, entry: str = "") -> Job | None:
+        """Take up a job that nobody has had before, in one trip; None for any other.
+
+        When it stops running, `entry` is done with in the same step.
+        """
+        event, fields = await _taken(request.id, worker, total=len(request.variants))
+        found = await self._run("take", request.id, event, *flat({**fields, "entry": entry}))
         return job_from(_mapping(found)) if found else None
 
-    async def start(self, job: Job, worker: str) -> Job | None:
+    async def take_next(self, worker: str) -> Given | None:
+        """As `take`, for the next entry of the stream, which `worker` is given; None without any.
+
+        A job that others have had before is not taken up yet.
+        """
+        event, fields = await _taken(_NOBODY, worker, total=1)
+        given = await self._run("take_next", worker, event, *flat(fields))
+        if not given:
+            return None
+        entry, request, record = given
+        body, _ = Envelope.parse(request)
+        return Given(
+            entry=entry.decode(),
+            request=JobRequest.model_validate_json(body),
+            job=job_from(_mapping(record)) if record else None,
+        )
+
+    async def start(self, job: Job, worker: str, *, entry: str = "") -> Job | None:
         """Take the job up; None when it has changed meanwhile.
 
         What `worker` had already, and takes up again after Redis was away, is no new attempt.
         """
         attempts = job.attempts + (job.worker != worker)
         return await self._change(
-            job, state=JobState.RUNNING, attempts=attempts, worker=worker, token=job.token + 1
+            job,
+            entry=entry,
+            state=JobState.RUNNING,
+            attempts=attempts,
+            worker=worker,
+            token=job.token + 1,
         )
 
     async def give_back(self, job: Job) -> Job | None:
@@ -263,14 +294,18 @@ class Jobs:
         for stream in (EVENTS, DEAD):
             await self._redis.xtrim(stream, minid=oldest, approximate=True)
 
-    async def _requeue(self, job: Job, where: str, **update: object) -> Job | None:
+    async def _requeue(self, job: Job, where: str, **update: Any) -> Job | None:
         return await self._change(job, where, state=JobState.QUEUED, worker=None, **update)
 
-    async def _change(self, job: Job, where: str = "last", **update: object) -> Job | None:
+    async def _change(
+        self, job: Job, where: str = "last", *, entry: str | None = None, **update: Any
+    ) -> Job | None:
         """The job as it stands then; None for who has lost it."""
         update = {"not_before": None, **update, "updated_at": datetime.now(UTC)}
         changed = job.model_copy(update=update)
         fields = changing(changed, since=job)
+        if entry is not None:
+            fields["entry"] = entry
         done = await self._run(
             "change",
             *(job.id, job.state, job.token, changed.state, where, self._settings.job_ttl),
@@ -295,6 +330,14 @@ class Jobs:
 
     async def _run(self, *args: Any) -> Any:
         return await self._batch.run(_SCRIPT, _KEYS, list(args))
+
+
+async def _taken(job_id: str, worker: str, *, total: int) -> tuple[bytes, Fields]:
+    """What is told, and written, of a job that is taken up for the first time."""
+    running, now = JobState.RUNNING, datetime.now(UTC)
+    event = JobEvent(job=job_id, state=running, done=0, total=total, at=now)
+    fields: Fields = {"state": running, "token": "1", "attempts": "1", "worker": worker}
+    return await envelope(event, job_id), {**fields, "updated_at": now.isoformat()}
 
 
 def _mapping(answer: Any) -> dict[bytes, bytes]:

@@ -46,7 +46,11 @@ def event_from(entry: bytes, fields: Mapping[bytes, bytes]) -> JobEvent:
 
 def lasting(job: Job) -> Fields:
     """The fields of a record that stay as they are, but for the request."""
-    fields: Fields = {"submitter": job.submitter, "created_at": job.created_at.isoformat()}
+    fields: Fields = {
+        "submitter": job.submitter,
+        "created_at": job.created_at.isoformat(),
+        "total": str(len(job.variants)),
+    }
     if job.webhook is not None:
         fields["webhook"] = job.webhook.model_dump_json()
     return fields

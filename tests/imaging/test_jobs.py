@@ -2,17 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 import pytest
+from faststream.redis import RedisMessage
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
 from contracts.control import Cancel
 from contracts.errors import Code, DeadlineExceeded, ImageUnreadable, WorkerCrashed
 from contracts.imaging import Blob, Rendered
 from contracts.jobs import JOBS, Job, JobRequest, JobState
+from contracts.methods import GROUP
 from contracts.operations import Pipeline
+from services.imaging.ahead import Ahead
+from services.imaging.executor import Done
 from services.imaging.jobs import JobRunner
 from services.imaging.settings import ImagingSettings
 from services.runtime.blobs import Blobs, Kind
@@ -34,14 +40,14 @@ class Script:
         self._outcomes = list(outcomes)
         self.runs = 0
 
-    async def run_later(self, *args: object, timeout: float) -> tuple[Rendered, None]:
+    async def run_later(self, *args: object, timeout: float) -> tuple[Rendered, Done]:
         self.runs += 1
         outcome = self._outcomes.pop(0) if self._outcomes else None
         if isinstance(outcome, Exception):
             raise outcome
         if outcome is not None:
             await outcome()
-        return DONE, None
+        return DONE, Done(queue_ms=0.0, work_ms=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -63,16 +69,26 @@ class Bench:
     def runner(self, executor: Script, name: str = "a-worker") -> JobRunner:
         workers = Workers(self.redis)
         renditions = Blobs(self.redis, Kind.RENDITION)
-        parts: Any = (self.cancellations, renditions, executor, self.settings)
+        parts: Any = (self.cancellations, renditions, executor, self.settings, Ahead(1))
         return JobRunner(name, self.jobs, workers, *parts)
 
     async def submitted(self, variants: int = 1) -> Job:
         return await self.jobs.submit(BLOB, (Pipeline(),) * variants, submitter="me")
 
+    async def given(self, name: str = "a-worker") -> RedisMessage:
+        """What a worker is given next, if anything, as FastStream would hand it over."""
+        with suppress(ResponseError):
+            await self.redis.xgroup_create(JOBS, GROUP, id="0", mkstream=True)
+        read: Any = await self.redis.xreadgroup(GROUP, name, {JOBS: ">"}, count=1)
+        entries = [entry for _, entries in read for entry, _ in entries] or [b"0-0"]
+        raw = {"type": "stream", "channel": JOBS, "message_ids": entries, "data": {}}
+        return RedisMessage(raw_message=cast(Any, raw), body=b"")
+
     async def run(self, job: Job, executor: Script, name: str = "a-worker") -> Job:
         """The job after one go at it."""
-        message: Any = None
-        await self.runner(executor, name).run(request_of(job), message)
+        runner = self.runner(executor, name)
+        runner.rest()
+        await runner.run(request_of(job), await self.given(name))
         return await self.jobs.find(job.id)
 
 
@@ -183,9 +199,8 @@ async def test_a_running_job_that_is_cancelled_is_stopped(bench: Bench) -> None:
             stopped.set()
 
     job = await bench.submitted()
-    message: Any = None
     runner = bench.runner(Script(forever))
-    running = asyncio.create_task(runner.run(request_of(job), message))
+    running = asyncio.create_task(runner.run(request_of(job), await bench.given()))
     await asyncio.wait_for(begun.wait(), 5)
     await bench.jobs.cancel(job.id)
     bench.cancellations.hear(Cancel(subject=job.id))
@@ -203,10 +218,44 @@ async def test_a_worker_that_stops_gives_its_job_back(bench: Bench) -> None:
         await asyncio.Event().wait()
 
     job = await bench.submitted()
-    message: Any = None
-    running = asyncio.create_task(bench.runner(Script(forever)).run(request_of(job), message))
+    runner = bench.runner(Script(forever))
+    running = asyncio.create_task(runner.run(request_of(job), await bench.given()))
     await asyncio.wait_for(begun.wait(), 5)
     running.cancel()
     await asyncio.wait([running], timeout=5)
     back = await bench.jobs.find(job.id)
     assert (back.state, back.attempts, back.worker) == (JobState.QUEUED, 0, None)
+
+
+async def test_one_job_after_the_other_is_done_in_one_go(bench: Bench) -> None:
+    jobs = [await bench.submitted() for _ in range(20)]
+    await bench.runner(script := Script()).run(request_of(jobs[0]), await bench.given())
+    states = {(await bench.jobs.find(job.id)).state for job in jobs}
+    assert (states, script.runs) == ({JobState.SUCCEEDED}, 20)
+    assert await bench.redis.xlen(JOBS) == 0
+
+
+async def test_an_entry_that_comes_again_waits_for_the_end_of_its_job(bench: Bench) -> None:
+    """Who returns from it is done with it, and it is what others take a dead worker's job by."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        begun.set()
+        await go_on.wait()
+
+    job = await bench.submitted()
+    runner, message = bench.runner(script := Script(wait)), await bench.given()
+    first = asyncio.create_task(runner.run(request_of(job), message))
+    await asyncio.wait_for(begun.wait(), 5)
+    again = asyncio.create_task(runner.run(request_of(job), message))
+    _, waiting = await asyncio.wait([again], timeout=0.2)
+    assert waiting
+    go_on.set()
+    await asyncio.wait_for(asyncio.gather(first, again), 5)
+    assert script.runs == 1
+
+
+async def test_a_worker_that_rests_takes_up_nothing_more(bench: Bench) -> None:
+    job, left = await bench.submitted(), await bench.submitted()
+    assert (await bench.run(job, Script())).state is JobState.SUCCEEDED
+    assert (await bench.jobs.find(left.id)).state is JobState.QUEUED

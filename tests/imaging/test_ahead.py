@@ -1,0 +1,31 @@
+"""How many jobs a worker has in hand."""
+
+import asyncio
+
+from services.imaging.ahead import Ahead
+
+
+async def test_short_jobs_make_room_and_long_ones_take_it_back() -> None:
+    room = Ahead(2)
+    for _ in range(20):
+        room.observe(1.0)
+    assert room.free == 8
+    for _ in range(5):
+        room.take()
+    assert not room.exceeded
+    room.observe(1000.0)
+    assert room.exceeded
+    assert room.free == 0
+    room.observe(1000.0)
+    for _ in range(4):
+        room.give_back()
+    assert room.free == 1
+
+
+async def test_who_waits_for_room_hears_that_there_is_more() -> None:
+    room = Ahead(1)
+    room.take()
+    waiting = asyncio.create_task(room.wait())
+    await asyncio.sleep(0)
+    room.observe(1.0)
+    await asyncio.wait_for(waiting, 5)
