@@ -13,7 +13,7 @@ _REDUCING_GAP = 3.0
 # not most of the work.
 _VIPS_MODES = ("RGB", "RGBA")
 _VIPS_STEPS = 2 * _REDUCING_GAP
-_VIPS_PIXELS = 300_000
+_VIPS_PIXELS = 100_000
 
 _KERNELS = {
     Filter.NEAREST: Resampling.NEAREST,
