@@ -73,7 +73,7 @@ def _if_none_match(request: Request) -> list[str]:
 
 
 async def _bytes_of(blobs: Blobs, blob: Blob) -> bytes:
-    data = await blobs.get(blob.key)
+    data = await blobs.get(blob)
     if data is None:
         raise Gone("The result has expired; ask for it again.")
     return data

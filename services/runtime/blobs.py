@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from contracts.imaging import Blob
 from contracts.message import Message
+from services.runtime.wire import Wire
 
 _UNKNOWN = "application/octet-stream"
 _DATA, _MEDIA_TYPE, _SIZE, _NOTE = b"data", b"media_type", b"bytes", b"note"
@@ -61,12 +62,15 @@ def _stored(key: str, row: Mapping[bytes, bytes | None]) -> StoredBlob | None:
 
 _ABOUT = [_MEDIA_TYPE, _SIZE, _NOTE]
 
+_SMALL = 256 << 10  # bytes
+
 
 class Blobs:
     """A store, for an event loop."""
 
     def __init__(self, redis: Redis, kind: Kind) -> None:
         self._redis = redis
+        self._wire = Wire(redis)
         self._kind = kind
 
     async def put(
@@ -80,18 +84,20 @@ class Blobs:
             await pipe.execute()
         return Blob(key=key, media_type=media_type, bytes=len(data))
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, blob: Blob) -> bytes | None:
         """The bytes, or None when there are none (any more)."""
-        return cast(bytes | None, await self._redis.hget(_name(self._kind, key), _DATA))
+        name = _name(self._kind, blob.key)
+        # A large answer would hold up the others on the wire.
+        hget = self._redis.execute_command if blob.bytes > _SMALL else self._wire.execute
+        return cast(bytes | None, await hget("HGET", name, _DATA))
 
     async def find(self, key: str, *, ttl: int | None = None) -> StoredBlob | None:
         """What is known of a blob, without its bytes; with `ttl`, it lives so long at least."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hmget(_name(self._kind, key), _ABOUT)
-            if ttl is not None:
-                pipe.expire(_name(self._kind, key), ttl, gt=True)
-            row, *_ = await pipe.execute()
-        return _stored(key, dict(zip(_ABOUT, row, strict=True)))
+        name = _name(self._kind, key)
+        found = self._wire.post("HMGET", name, *_ABOUT)
+        if ttl is not None:
+            await self._wire.execute("EXPIRE", name, ttl, "GT")
+        return _stored(key, dict(zip(_ABOUT, await found, strict=True)))
 
     async def keep(self, data: bytes, *, ttl: int) -> StoredBlob:
         """Keep `data` under its digest for `ttl` seconds at least, and send it only if it's new."""
@@ -137,7 +143,7 @@ class BlockingBlobs:
 
     def find(self, key: str, *, ttl: int) -> StoredBlob | None:
         """What is known of a blob, which lives `ttl` seconds from now at least."""
-        with self._redis.pipeline(transaction=True) as pipe:
+        with self._redis.pipeline(transaction=False) as pipe:
             pipe.hmget(_name(self._kind, key), _ABOUT)
             pipe.expire(_name(self._kind, key), ttl, gt=True)
             row, _ = pipe.execute()

@@ -42,7 +42,7 @@ from services.runtime.wire import Wire
 
 log = structlog.get_logger(__name__)
 
-_SPARE = 4
+_SPARE = 8
 """Connections that have to be left for everything that is asked now and then."""
 
 
