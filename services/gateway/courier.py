@@ -7,7 +7,6 @@ from email.utils import parsedate_to_datetime
 
 import anyio
 import httpx
-from pydantic import SecretStr
 from standardwebhooks import Webhook as Signer
 
 from contracts.errors import InvalidRequest
@@ -34,8 +33,8 @@ class Unwanted(Exception):
 class Courier:
     """Signed POSTs by Standard Webhooks (https://www.standardwebhooks.com)."""
 
-    def __init__(self, secret: SecretStr, *, timeout: float, allow_private: bool) -> None:
-        self._signer = Signer(secret.get_secret_value())
+    def __init__(self, secrets: list[str], *, timeout: float, allow_private: bool) -> None:
+        self._signers = [Signer(secret) for secret in secrets]
         self._timeout = timeout
         self._client = make_client(timeout=timeout, allow_private=allow_private)
 
@@ -56,7 +55,7 @@ class Courier:
 
     async def _post(self, url: str, job: Job) -> httpx.Response:
         body = notice_of(job)
-        headers = signed(self._signer, job, body)
+        headers = signed(self._signers, job, body)
         request = self._client.build_request("POST", url, content=body, headers=headers)
         async with asyncio.timeout(self._timeout):
             answer = await self._client.send(request, stream=True)

@@ -1,5 +1,6 @@
 """What a receiver is told of a job's end, and how it knows who told it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -37,10 +38,11 @@ def notice_of(job: Job) -> str:
     return notice.model_dump_json()
 
 
-def signed(signer: Signer, job: Job, body: str) -> dict[str, str]:
+def signed(signers: Sequence[Signer], job: Job, body: str) -> dict[str, str]:
     """The headers of a try that is made now, by Standard Webhooks.
 
-    The id is the same for each try, and another one if a job that was brought back ends again.
+    One signature by each secret: a receiver needs only one that it knows. The id is the same for
+    each try, and another one if a job that was brought back ends again.
     """
     now = datetime.now(UTC)
     id = f"job_{job.id}_{int(job.updated_at.timestamp() * 1000)}"
@@ -48,7 +50,7 @@ def signed(signer: Signer, job: Job, body: str) -> dict[str, str]:
         "content-type": "application/json",
         "webhook-id": id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": signer.sign(id, now, body),
+        "webhook-signature": " ".join(signer.sign(id, now, body) for signer in signers),
     }
 
 

@@ -26,7 +26,8 @@ class GatewaySettings(RuntimeSettings):
     keep_alive: PositiveFloat = 15.0  # seconds without an event until a stream says it still lives
     max_watched: PositiveInt = 10_000  # jobs watched over one WebSocket
     max_backlog: PositiveInt = 1000  # events a slow reader may be behind before it is dropped
-    webhook_secret: SecretStr | None = None  # whsec_ and 24 to 64 bytes, as base64
+    # whsec_ and 24 to 64 bytes, as base64; while receivers change over, the new and the old one.
+    webhook_secret: SecretStr | None = None
     webhook_allow_private: bool = False  # whether receivers in private networks are told
     webhook_slots: PositiveInt = 16  # deliveries under way at once
     webhook_timeout: PositiveFloat = 10.0  # seconds a receiver may take to answer
@@ -38,19 +39,31 @@ class GatewaySettings(RuntimeSettings):
 
     @field_validator("webhook_secret")
     @classmethod
-    def _is_a_secret(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None:
-            prefix, _, text = secret.get_secret_value().partition("_")
-            try:
-                length = len(b64decode(text + "=" * (-len(text) % 4), validate=True))
-            except ValueError:
-                length = 0
-            if prefix != "whsec" or not 24 <= length <= 64:
-                raise ValueError("write it as whsec_ and 24 to 64 bytes in base64")
+    def _holds_secrets(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not all(map(_is_a_secret, _words(secret))):
+            raise ValueError("write it as whsec_ and 24 to 64 bytes in base64")
         return secret
+
+    @property
+    def webhook_secrets(self) -> list[str]:
+        """What webhooks are signed by, each with all of these; none where nobody is to be told."""
+        return _words(self.webhook_secret) if self.webhook_secret else []
 
     @model_validator(mode="after")
     def _lease_outlasts_a_try(self) -> Self:
         if self.webhook_lease <= self.webhook_timeout:
             raise ValueError("webhook_lease has to be longer than webhook_timeout")
         return self
+
+
+def _words(secret: SecretStr) -> list[str]:
+    return secret.get_secret_value().split() or [""]
+
+
+def _is_a_secret(word: str) -> bool:
+    prefix, _, text = word.partition("_")
+    try:
+        length = len(b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except ValueError:
+        return False
+    return prefix == "whsec" and 24 <= length <= 64

@@ -44,9 +44,9 @@ class Webhooks:
         self, jobs: Jobs, deliveries: Deliveries, settings: GatewaySettings, metrics: Metrics
     ) -> None:
         self._courier = None
-        if settings.webhook_secret is not None:
+        if settings.webhook_secrets:
             self._courier = Courier(
-                settings.webhook_secret,
+                settings.webhook_secrets,
                 timeout=settings.webhook_timeout,
                 allow_private=settings.webhook_allow_private,
             )

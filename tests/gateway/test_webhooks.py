@@ -17,6 +17,7 @@ from pydantic import SecretStr, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from standardwebhooks import Webhook as Signer
+from standardwebhooks import WebhookVerificationError
 from structlog.testing import capture_logs
 
 from contracts.errors import Internal, InvalidRequest
@@ -258,7 +259,7 @@ async def test_nobody_may_ask_for_more_time_than_the_cap(redis: Redis, redis_url
 async def test_both_forms_of_retry_after_are_understood(
     value: str, seconds: float, redis: Redis
 ) -> None:
-    courier = Courier(SecretStr(SECRET), timeout=2, allow_private=True)
+    courier = Courier([SECRET], timeout=2, allow_private=True)
     async with receiver(f"503 Service Unavailable\r\nRetry-After: {value}") as hearing:
         with pytest.raises(Unheard) as unheard:
             await courier.tell(hearing.url, await ended(redis, hearing.url))
@@ -426,6 +427,7 @@ async def test_without_a_secret_what_is_due_is_left_to_other_gateways(
         "whsec_" + base64.b64encode(bytes(65)).decode(),
         "whsec_" + "%" * 32,
         "whsk_" + base64.b64encode(bytes(32)).decode(),
+        SECRET + " " + "whsec_" + "%" * 32,
         base64.b64encode(bytes(32)).decode(),
     ],
 )
@@ -436,6 +438,22 @@ def test_a_secret_that_is_none_is_refused_and_not_repeated(
     with pytest.raises(ValidationError, match="whsec_ and 24 to 64 bytes") as refused:
         GatewaySettings()
     assert not secret or secret not in str(refused.value).replace("whsec_ and", "")
+
+
+async def test_while_secrets_change_either_one_verifies(redis: Redis, redis_url: str) -> None:
+    new = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
+    async with (
+        receiver() as hearing,
+        telling(redis_url, webhook_secret=SecretStr(f"{new} {SECRET}")),
+    ):
+        await ended(redis, hearing.url)
+        await over(redis)
+
+    (heard,) = hearing.heard
+    for secret in (new, SECRET):
+        assert Signer(secret).verify(heard.body, heard.headers)
+    with pytest.raises(WebhookVerificationError):
+        Signer(f"whsec_{base64.b64encode(bytes(32)).decode()}").verify(heard.body, heard.headers)
 
 
 def test_the_secret_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
