@@ -5,7 +5,8 @@ from services.imaging import worker
 from services.imaging.app import create_app
 from services.imaging.settings import ImagingSettings
 
-# Where jobs look it up at each call; toxic.py has got hold of the real one before.
-worker.render = toxic.render
+# Where jobs look them up at each call; toxic.py has got hold of the real ones before.
+worker.render_text = toxic.render_text
+worker.render_some = toxic.render_some
 
 app = create_app(ImagingSettings())

@@ -3,11 +3,13 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NoReturn
 
 from pydantic import TypeAdapter
 
+from contracts.errors import ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging import worker
 from services.imaging.executor import prepare_process
@@ -16,7 +18,7 @@ from services.imaging.settings import ImagingSettings
 VARIABLE = "CHAOS_POISON"
 """The environment variable with what each poisonous image does, by its key."""
 
-_really_render = worker.render
+_really_render, _render_text, _render_some = worker.render, worker.render_text, worker.render_some
 
 
 class Poison(StrEnum):
@@ -45,6 +47,24 @@ def render(
             prepare_process(settings.process_memory)  # It may be a new one, without its limit yet.
             _devour()
     raise AssertionError("it is deadly")
+
+
+def render_text(
+    request: str, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
+) -> Rendered:
+    """As `services.imaging.worker.render_text`."""
+    return _render_text(request, settings, ttl, keep_source=keep_source)
+
+
+def render_some(
+    requests: Sequence[str], settings: ImagingSettings, ttl: int
+) -> list[Rendered | ServiceError]:
+    """As `services.imaging.worker.render_some`."""
+    return _render_some(requests, settings, ttl)
+
+
+# Both of them look it up there, in whatever process this has been imported.
+worker.render = render
 
 
 def _devour() -> NoReturn:

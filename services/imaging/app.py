@@ -55,7 +55,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         on_startup=[prepare],
         after_startup=[housekeeper.start, settle],
         on_shutdown=[housekeeper.stop, runner.rest],
-        after_shutdown=[executor.stop],
+        after_shutdown=[runner.stop, executor.stop],
         asgi_routes=[
             *health_routes(broker),
             metrics_route(broker, broker.queues(METHODS, JOBS), records),

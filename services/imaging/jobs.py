@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from functools import partial
 from itertools import count
 
 import structlog
@@ -12,8 +11,8 @@ from redis.exceptions import RedisError
 from contracts.errors import PASSING, Code, Failure, Internal, ServiceError, WorkerCrashed
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
-from services.imaging import worker
 from services.imaging.ahead import Ahead
+from services.imaging.carrier import Carrier
 from services.imaging.executor import Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.blobs import Blobs, Kind
@@ -42,7 +41,7 @@ class JobRunner:
         workers: Workers,
         cancellations: Cancellations,
         renditions: Blobs,
-        executor: Executor,
+        carrier: Carrier,
         settings: ImagingSettings,
         room: Ahead,
     ) -> None:
@@ -51,7 +50,7 @@ class JobRunner:
         self._workers = workers
         self._cancellations = cancellations
         self._renditions = renditions
-        self._executor = executor
+        self._carrier = carrier
         self._settings = settings
         self._room = room
         self._over: dict[str, asyncio.Event] = {}
@@ -64,9 +63,8 @@ class JobRunner:
         another worker, when this raises. Raises Cancelled for a job that somebody cancels.
         """
         entry = entry_of(message)
-        given: Given | None = Given(
-            entry, request, await self._jobs.take(request, self._name, entry=entry)
-        )
+        taken = await self._jobs.take(request, self._name, entry=entry)
+        given: Given | None = Given(entry, request.id, taken)
         while given is not None:
             await self._take_up(given)
             given = await self._next_given()
@@ -74,6 +72,10 @@ class JobRunner:
     def rest(self) -> None:
         """Take up nothing more than what is given to `run`."""
         self._resting = True
+
+    async def stop(self) -> None:
+        """Let go of what is still rendered; its jobs are given back by now."""
+        await self._carrier.stop()
 
     async def _next_given(self) -> Given | None:
         if self._resting or self._room.exceeded:
@@ -84,10 +86,10 @@ class JobRunner:
         if given.job is not None:
             await self._keep(given.job, deadly=False)
             return
-        while (over := self._over.get(given.request.id)) is not None:
+        while (over := self._over.get(given.id)) is not None:
             # It may be the very entry: whoever gives it to us again takes our return for its end.
             await over.wait()
-        job = await self._jobs.get(given.request.id)
+        job = await self._jobs.get(given.id)
         if job is None or job.state not in OPEN_STATES or await self._in_good_hands(job):
             return
         started = await self._jobs.start(job, self._name, entry=given.entry)
@@ -154,22 +156,18 @@ class JobRunner:
         request = Render(source=job.source, pipeline=job.variants[len(job.results)])
         more = len(job.variants) > len(job.results) + 1
         try:
-            return await self._render(request, keep_source=more)
+            # What has failed before fails alone, or not at all.
+            return await self._render(request, alone=job.attempts > 1, keep_source=more)
         except asyncio.CancelledError:
             # If this worker stops, the job is none the worse for it; if the job was cancelled, this
             # changes nothing.
             await self._jobs.give_back(job)
             raise
 
-    async def _render(self, request: Render, *, keep_source: bool) -> JobResult:
+    async def _render(self, request: Render, *, alone: bool, keep_source: bool) -> JobResult:
+        begun = asyncio.get_running_loop().time()
         try:
-            rendered, done = await self._executor.run_later(
-                partial(worker.render, keep_source=keep_source),
-                request,
-                self._settings,
-                self._settings.job_ttl,
-                timeout=self._settings.render_timeout,
-            )
+            rendered = await self._carrier.render(request, alone=alone, keep_source=keep_source)
         except ServiceError as exc:
             return JobResult(problem=exc.failure())
         except RedisError:
@@ -180,7 +178,7 @@ class JobRunner:
             log.error("variant failed", source=request.source.key, exc_info=exc)
             broken = Internal("Something broke in the worker; its log has the details.")
             return JobResult(problem=broken.failure())
-        self._room.observe(done.queue_ms + done.work_ms)
+        self._room.observe(1000 * (asyncio.get_running_loop().time() - begun))
         return JobResult(blob=rendered.blob, width=rendered.width, height=rendered.height)
 
 
@@ -189,7 +187,8 @@ def register(
 ) -> JobRunner:
     """Work off the jobs stream on `broker`, as many at once as are soon done."""
     renditions, room = Blobs(broker.redis, Kind.RENDITION), Ahead(executor.slots)
-    parts = (Workers(broker.redis), broker.cancellations, renditions, executor, settings, room)
+    carrier = Carrier(executor, settings)
+    parts = (Workers(broker.redis), broker.cancellations, renditions, carrier, settings, room)
     runner = JobRunner(broker.worker, jobs, *parts)
     broker.work_off(JOBS, JobRequest, runner.run, room)
     return runner

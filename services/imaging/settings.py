@@ -1,6 +1,8 @@
 """What an imaging process is told from outside."""
 
 import os
+import pickle
+from functools import cache
 from pathlib import Path
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -21,3 +23,20 @@ class ImagingSettings(RuntimeSettings):
     max_megapixels: PositiveInt = 100  # a frame
     max_total_megapixels: PositiveInt = 200  # all frames
     max_frames: PositiveInt = 500
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled once, and made of that once in a process, as they go along with each render."""
+        return _settings, (_pickled(self),)
+
+
+@cache
+def _pickled(settings: ImagingSettings) -> bytes:
+    return pickle.dumps((settings.__class__, settings.__getstate__()))
+
+
+@cache
+def _settings(pickled: bytes) -> ImagingSettings:
+    kind, state = pickle.loads(pickled)
+    settings: ImagingSettings = kind.__new__(kind)
+    settings.__setstate__(state)
+    return settings

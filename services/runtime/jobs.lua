@@ -174,8 +174,8 @@ function commands.take(id, event, ...)
   return redis.call('HGETALL', RECORD .. id)
 end
 
--- The next entry of the stream, for a worker that has room: it, the request, and the record if the
--- job was taken as above. `event` tells of that as if NOBODY's one variant were at stake.
+-- The next entry of the stream, for a worker that has room: with the record if the job was taken
+-- as above, and else with the request. `event` tells of that as if NOBODY's one variant were at stake.
 function commands.take_next(worker, event, ...)
   feed()
   local read = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', 1, 'STREAMS', JOBS, '>')
@@ -186,7 +186,7 @@ function commands.take_next(worker, event, ...)
   local request, id = fields[2], fields[4]
   local total = redis.call('HGET', RECORD .. id, 'total') or 1
   event = string.gsub(string.gsub(event, NOBODY, id), '"total":1', '"total":' .. total)
-  return {entry, request, commands.take(id, event, 'entry', entry, ...)}
+  return {entry, commands.take(id, event, 'entry', entry, ...) or request}
 end
 
 -- Back from the dead letters, with nothing done.

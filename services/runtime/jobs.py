@@ -68,7 +68,7 @@ class Given:
     """An entry of the stream that a worker was given, and its job if it is taken up with that."""
 
     entry: str
-    request: JobRequest
+    id: str
     job: Job | None
 
 
@@ -169,13 +169,12 @@ class Jobs:
         given = await self._run("take_next", worker, event, *flat(fields))
         if not given:
             return None
-        entry, request, record = given
-        body, _ = Envelope.parse(request)
-        return Given(
-            entry=entry.decode(),
-            request=JobRequest.model_validate_json(body),
-            job=job_from(_mapping(record)) if record else None,
-        )
+        entry, found = given
+        if isinstance(found, bytes):
+            body, _ = Envelope.parse(found)
+            return Given(entry.decode(), JobRequest.model_validate_json(body).id, None)
+        job = job_from(_mapping(found))
+        return Given(entry.decode(), job.id, job)
 
     async def start(self, job: Job, worker: str, *, entry: str = "") -> Job | None:
         """Take the job up; None when it has changed meanwhile.

@@ -18,7 +18,6 @@ from contracts.jobs import JOBS, Job, JobRequest, JobState
 from contracts.methods import GROUP
 from contracts.operations import Pipeline
 from services.imaging.ahead import Ahead
-from services.imaging.executor import Done
 from services.imaging.jobs import JobRunner
 from services.imaging.settings import ImagingSettings
 from services.runtime.blobs import Blobs, Kind
@@ -34,20 +33,20 @@ DONE = Rendered(blob=BLOB, width=1, height=1, decode_ms=0, operations_ms=0, enco
 
 
 class Script:
-    """An executor in which each render comes out as it is told here."""
+    """A carrier in which each render comes out as it is told here."""
 
     def __init__(self, *outcomes: Exception | Callable[[], Any] | None) -> None:
         self._outcomes = list(outcomes)
         self.runs = 0
 
-    async def run_later(self, *args: object, timeout: float) -> tuple[Rendered, Done]:
+    async def render(self, *_: object, alone: bool, keep_source: bool) -> Rendered:
         self.runs += 1
         outcome = self._outcomes.pop(0) if self._outcomes else None
         if isinstance(outcome, Exception):
             raise outcome
         if outcome is not None:
             await outcome()
-        return DONE, Done(queue_ms=0.0, work_ms=1.0)
+        return DONE
 
 
 @pytest.fixture(scope="module")
