@@ -43,7 +43,7 @@ class Client:
     async def result(self, job: str) -> bytes:
         (result,) = (await self._jobs.find(job)).results
         assert result.blob is not None
-        data = await self._renditions.get(result.blob.key)
+        data = await self._renditions.get(result.blob)
         assert data is not None
         return data
 
