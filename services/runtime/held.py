@@ -31,12 +31,11 @@ class Held(Redis):
         return _Together(self)
 
     def ask(self, commands: list[tuple[Any, ...]]) -> list[Any]:
-        """The answers in order. Raises the first that is an error."""
+        """The answers in order. Raises the first that is an error, and what a lost one raises."""
         packed = b"".join(map(pack_command, commands))
         try:
             answers = self._exchange(packed, len(commands))
-        except (RedisConnectionError, OSError):
-            self._connection.disconnect()
+        except RedisConnectionError:
             answers = self._exchange(packed, len(commands))
         for answer in answers:
             if isinstance(answer, Exception):
@@ -46,21 +45,31 @@ class Held(Redis):
     def _exchange(self, packed: bytes, number: int) -> list[Any]:
         if self._connection is None:
             self._connection = self.connection_pool.make_connection()
-        connection = self._connection
-        connection.connect()
-        reader = Reader(replyError=connection._parser.parse_error, notEnoughData=_MORE)
-        socket = connection._sock
-        socket.sendall(packed)
-        answers: list[Any] = []
-        while len(answers) < number:
-            answer = reader.gets()
-            if answer is not _MORE:
-                answers.append(answer)
-            elif piece := socket.recv(_PIECE):
-                reader.feed(piece)
-            else:
-                raise RedisConnectionError("Redis hung up.")
-        return answers
+        self._connection.connect()
+        try:
+            return _exchanged(self._connection, packed, number)
+        except BaseException as exc:
+            # Answers may be under way that nobody will take.
+            self._connection.disconnect()
+            if isinstance(exc, OSError):
+                raise RedisConnectionError(f"The connection to Redis was lost: {exc}.") from exc
+            raise
+
+
+def _exchanged(connection: Any, packed: bytes, number: int) -> list[Any]:
+    socket = connection._sock
+    reader = Reader(replyError=connection._parser.parse_error, notEnoughData=_MORE)
+    socket.sendall(packed)
+    answers: list[Any] = []
+    while len(answers) < number:
+        answer = reader.gets()
+        if answer is not _MORE:
+            answers.append(answer)
+        elif piece := socket.recv(_PIECE):
+            reader.feed(piece)
+        else:
+            raise ConnectionError("Redis hung up")
+    return answers
 
 
 class _Together(Pipeline):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from contracts.imaging import Blob
@@ -50,5 +51,7 @@ def test_it_comes_back_after_redis_does() -> None:
         killer: Any = Held.from_url(str(server.connection_url))
         killer.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         assert held.execute_command("ECHO", "back") == b"back"
-        held.close()
         killer.close()
+    with pytest.raises(RedisConnectionError):
+        held.execute_command("ECHO", "gone")
+    held.close()
