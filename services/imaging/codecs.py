@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from contracts.errors import ImageUnreadable
 from contracts.imaging import Inspected
@@ -113,11 +113,19 @@ def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes
     # Pillow has turned a TIFF already.
     turn = None if source.format == "tiff" else _UPRIGHT.get(source.orientation)
     upright = plain if turn is None else plain.transpose(turn)
-    if upright is image and getattr(image, "is_animated", False):
-        # An encoder would go through the frames that follow; a copy knows nothing of them.
-        upright = upright.copy()
+    if upright is image:
+        upright = _forgetting(image)
     upright.info = {}
     return upright, profile
+
+
+def _forgetting(image: ImageFile.ImageFile) -> Image.Image:
+    """The pixels alone: an encoder would write what an opened file still knows of its metadata."""
+    if getattr(image, "is_animated", False):
+        # Decoding the next frame draws on these.
+        return image.copy()
+    # What copy() does, but for the pixels: a tenth of a second for a photograph.
+    return image._new(image.im)
 
 
 def _as_stored(size: Size, orientation: int) -> Size:

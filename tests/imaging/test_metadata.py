@@ -8,9 +8,9 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from contracts.operations import Pipeline
 from contracts.outputs import Format, Metadata, Output
-from services.imaging import pipeline
+from services.imaging import pipeline, plugins
 from services.imaging.metadata import _without
-from tests.imaging.pictures import UPRIGHT, corners, decoded, encoded, quadrants
+from tests.imaging.pictures import READ, UPRIGHT, corners, decoded, encoded, quadrants
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><d tiff:Orientation="6" dc:title="Harbour"/></x:xmpmeta>'
@@ -76,6 +76,32 @@ def test_copyright_is_two_names_and_no_place(format: str) -> None:
     assert not exif.get_ifd(IFD.Exif)
     assert not exif.get_ifd(IFD.GPSInfo)
     assert b"Harbour" not in str(result.info).encode()
+
+
+@pytest.mark.parametrize("metadata", [Metadata.STRIP, Metadata.COPYRIGHT])
+@pytest.mark.parametrize("format", plugins.WRITTEN)
+@pytest.mark.parametrize("read", READ)
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_what_is_not_kept_is_gone_where_nothing_is_done_to_the_pixels(
+    mode: str, read: str, format: Format, metadata: Metadata
+) -> None:
+    # Nothing is turned: what a decoder gives goes to an encoder.
+    upright = told()
+    upright[Base.Orientation] = 1
+    notes = {} if read == "GIF" else {"exif": upright.tobytes(), "xmp": XMP}
+    picture = quadrants(mode="RGB" if (read, mode) == ("JPEG", "RGBA") else mode)
+    output = Output(format=format, metadata=metadata)
+    data = pipeline.run(encoded(picture, read, **notes), Pipeline(output=output)).data
+    result = decoded(data)
+    exif = result.getexif()
+
+    named = {Base.Artist, Base.Copyright} if metadata is Metadata.COPYRIGHT else set()
+    assert set(told()) & set(exif) <= named
+    assert not exif.get_ifd(IFD.GPSInfo)
+    assert not exif.get_ifd(IFD.Exif)
+    assert not {"xmp", "XML:com.adobe.xmp", "photoshop", "comment"} & set(result.info)
+    for word in (b"Leica", b"Harbour", b"secret"):
+        assert word not in data
 
 
 @pytest.mark.parametrize("read", ["PNG", "WEBP", "AVIF", "TIFF", "HEIF"])
