@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from contracts.errors import ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging import worker
 from services.imaging.executor import Done, Executor
@@ -59,7 +60,7 @@ class Carrier:
 
     @property
     def _together(self) -> int:
-        return 1 if self._ms is None else max(1, min(_MOST, int(_TOGETHER / self._ms)))
+        return 1 if self._ms is None else max(1, min(_MOST, int(_TOGETHER / max(1.0, self._ms))))
 
     async def _carry(self) -> None:
         while some := self._next():
@@ -83,11 +84,11 @@ class Carrier:
             one.rendered.add_done_callback(partial(_hurry, work, _GRACE))
         await _over(work)
         if work.cancelled() or work.exception() is not None:
-            self._observe(_TOGETHER * _MOST)
+            self._ms = _TOGETHER
             return False
-        outcomes, done = work.result()
-        self._observe(done.work_ms / len(outcomes))
+        outcomes, _ = work.result()
         for one, outcome in zip(some, outcomes, strict=False):
+            self._observe(outcome)
             _tell(one.rendered, outcome)
         self._waiting.extendleft(reversed(some[len(outcomes) :]))
         return True
@@ -104,8 +105,8 @@ class Carrier:
     async def _alone(self, request: Render, *, keep_source: bool) -> Rendered:
         text = request.model_dump_json()
         render = partial(worker.render_text, keep_source=keep_source)
-        rendered, done = await self._run(render, text, self._settings.render_timeout)
-        self._observe(done.work_ms)
+        rendered, _ = await self._run(render, text, self._settings.render_timeout)
+        self._observe(rendered)
         return rendered
 
     async def _run(
@@ -116,7 +117,12 @@ class Carrier:
             work, what, settings, settings.job_ttl, timeout=timeout
         )
 
-    def _observe(self, ms: float) -> None:
+    def _observe(self, outcome: Rendered | ServiceError) -> None:
+        if isinstance(outcome, ServiceError):
+            return
+        # Without the way: the busier a machine is, the longer that takes, and the more it is worth
+        # to share it.
+        ms = outcome.decode_ms + outcome.operations_ms + outcome.encode_ms
         mean = ms if self._ms is None else self._ms
         # One that was long goes alone at once; it takes several short ones to believe them.
         self._ms = max(mean + _WEIGHT * (ms - mean), ms / _MOST)

@@ -20,9 +20,9 @@ def numbered(number: int) -> Render:
     return Render(source=blob, pipeline=Pipeline())
 
 
-def rendered(text: str) -> Rendered:
+def rendered(text: str, ms: float) -> Rendered:
     blob = Blob.model_validate(json.loads(text)["source"])
-    return Rendered(blob=blob, width=1, height=1, decode_ms=0, operations_ms=0, encode_ms=0)
+    return Rendered(blob=blob, width=1, height=1, decode_ms=ms, operations_ms=0, encode_ms=0)
 
 
 class Fake:
@@ -30,8 +30,11 @@ class Fake:
 
     slots = 1
 
-    def __init__(self, harm: Callable[[str], Any] = lambda text: None, most: int = 8) -> None:
+    def __init__(
+        self, harm: Callable[[str], Any] = lambda text: None, *, most: int = 8, ms: float = 1.0
+    ) -> None:
         self.trips: list[int] = []
+        self._ms = ms
         self._harm = harm
         self._most = most
 
@@ -48,9 +51,9 @@ class Fake:
                     raise
                 outcomes.append(exc)
             else:
-                outcomes.append(rendered(text))
+                outcomes.append(rendered(text, self._ms))
         await asyncio.sleep(0)
-        return (outcomes[0] if isinstance(what, str) else outcomes), Done(0.0, 1.0 * len(texts))
+        return (outcomes[0] if isinstance(what, str) else outcomes), Done(0.0, 0.0)
 
 
 async def company(fake: Fake, size: int = 6) -> list[asyncio.Task[Rendered]]:
@@ -122,12 +125,7 @@ async def test_a_cancelled_one_is_stopped_and_the_others_are_done() -> None:
 async def test_a_long_render_and_one_that_has_failed_before_go_alone(
     ms: float, more: dict[str, bool]
 ) -> None:
-    class Timed(Fake):
-        async def run_later(self, *args: Any, timeout: float) -> tuple[Any, Done]:
-            result, _ = await super().run_later(*args, timeout=timeout)
-            return result, Done(0.0, ms)
-
-    executor: Any = (fake := Timed())
+    executor: Any = (fake := Fake(ms=ms))
     carrier = Carrier(executor, ImagingSettings())
     await carrier.render(numbered(99), alone=False, keep_source=False)
     how = {"alone": False, "keep_source": False, **more}
