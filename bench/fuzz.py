@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PIL import Image
+from PIL.ExifTags import Base
+from PIL.PngImagePlugin import PngInfo
 
 from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation, UnsupportedFormat
 from contracts.operations import Pipeline
@@ -34,7 +36,10 @@ SMALL = Limits(frame_pixels=4_000_000, frames=50, total_pixels=8_000_000, result
 PIPELINES = tuple(
     Pipeline.model_validate(written)
     for written in (
-        {"operations": [{"op": "resize", "width": 20, "height": 20}], "output": {"format": "jpeg"}},
+        {
+            "operations": [{"op": "resize", "width": 20, "height": 20}],
+            "output": {"format": "jpeg", "metadata": "keep"},
+        },
         {"output": {"metadata": "keep", "icc": "keep"}},
         {
             "operations": [{"op": "grayscale"}, {"op": "resize", "width": 16}, {"op": "flip"}],
@@ -76,6 +81,11 @@ def corpus() -> dict[str, bytes]:
     see_through = [alpha, alpha.rotate(180), alpha.rotate(90)]
     moving = {"save_all": True, "append_images": others, "duration": [40, 80, 120], "loop": 2}
     notes = {"exif": exif_of(6).tobytes(), "icc_profile": SRGB}
+    # More than a JPEG has room for.
+    long = exif_of(6)
+    long[Base.Copyright], long[Base.ImageDescription] = "c" * 40_000, "d" * 70_000
+    packet = PngInfo()
+    packet.add_itxt("XML:com.adobe.xmp", "<a>" + "x" * 70_000 + "</a>")
     files = {
         "jpeg": encoded(picture, "JPEG"),
         "jpeg progressive": encoded(picture, "JPEG", progressive=True, quality=95),
@@ -84,6 +94,8 @@ def corpus() -> dict[str, bytes]:
         "jpeg notes": encoded(picture, "JPEG", **notes, xmp=b"<x:xmpmeta/>", comment=b"words"),
         "mpo": encoded(picture, "MPO", save_all=True, append_images=others),
         "png": encoded(picture, "PNG", **notes),
+        "png long notes": encoded(picture, "PNG", exif=long, pnginfo=packet),
+        "webp long notes": encoded(picture, "WEBP", exif=long, xmp=b"x" * 70_000),
         "png palette": encoded(table, "PNG", transparency=3),
         "png one bit": encoded(picture.convert("1"), "PNG"),
         "png gray and alpha": encoded(alpha.convert("LA"), "PNG"),

@@ -32,7 +32,11 @@ class Shot(Message):
     model: Annotated[Text | None, Field(description="Which camera it was.")] = None
     lens: Annotated[Text | None, Field(description="Which lens it had.")] = None
     taken_at: Annotated[
-        Text | None, Field(description="When, as ISO 8601; without an offset, in local time.")
+        Text | None,
+        Field(
+            description="When, as ISO 8601; without an offset, in local time. Null for a date that "
+            "there is not."
+        ),
     ] = None
     exposure: Annotated[Number | None, Field(description="Seconds.")] = None
     aperture: Annotated[Number | None, Field(description="The f-number.")] = None

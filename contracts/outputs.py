@@ -153,13 +153,19 @@ class Output(Message):
         Metadata,
         Field(
             description="keep: EXIF, its place included, and XMP. copyright: the names of artist "
-            "and copyright holder alone. How an image lies and thumbnails are never kept. A gif "
-            "holds neither, and a tiff not how and where it was taken."
+            "and copyright holder alone. Where EXIF does not have these, both take them from XMP "
+            "(dc:creator, dc:rights), or else from IPTC-IIM (2:80, 2:116), of which nothing else "
+            "is kept; they are written as EXIF. How an image lies, thumbnails and a maker's notes "
+            "are never kept. A gif holds none of it, a tiff not how and where it was taken, and a "
+            "jpeg 64 KiB of each: longer XMP is left out, and of longer EXIF the longest fields."
         ),
     ] = Metadata.STRIP
     icc: Annotated[
         Profile,
-        Field(description="srgb: colours become sRGB. keep: they stay, and so does the profile."),
+        Field(
+            description="srgb: colours become sRGB. keep: they stay, and so does the profile; a "
+            "gif holds none, and is sRGB."
+        ),
     ] = Profile.SRGB
     animated: Annotated[
         bool,

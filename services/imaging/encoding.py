@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from PIL import Image
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
 from contracts.errors import ImageTooBig, InvalidOperation
@@ -14,7 +14,7 @@ from contracts.outputs import Chroma, Format
 from services.imaging import apng, plugins
 from services.imaging.colours import on_white
 from services.imaging.film import Film
-from services.imaging.metadata import NO_NOTES, Notes
+from services.imaging.metadata import NO_NOTES, PARTS, Notes, loaded
 from services.imaging.palettes import paletted
 
 _WEBP_SIDE = 16_383
@@ -147,9 +147,8 @@ def _gif(image: Image.Image, encoding: Encoding) -> bytes:
 
 def _tiff(image: Image.Image, encoding: Encoding) -> bytes:
     notes = encoding.notes
-    exif = Image.Exif()
-    exif.load(notes.exif)
-    for part in (IFD.Exif, IFD.GPSInfo):
+    exif = loaded(notes.exif)
+    for part in PARTS:
         # libtiff writes no directories within a directory.
         exif.pop(part, None)
     if notes.xmp:

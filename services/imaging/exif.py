@@ -1,19 +1,18 @@
 """What EXIF says of a photograph, as typed fields; what is broken or absurd is left out."""
 
 import math
-import re
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from contracts.details import Place, Shot
+from services.imaging.letters import readable
 from services.imaging.source import UNREADABLE
 
 _LONGEST = 200
-_TIME = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
-_OFFSET = re.compile(r"[+-]\d\d:\d\d")
 _FIRED = 1
 
 
@@ -63,7 +62,7 @@ def text(value: Any) -> str | None:
         value = value.decode(errors="replace")
     if not isinstance(value, str):
         return None
-    shown = "".join(letter for letter in value if letter.isprintable()).strip()
+    shown = "".join(letter for letter in readable(value) if letter.isprintable()).strip()
     return shown[:_LONGEST] or None
 
 
@@ -82,12 +81,19 @@ def _whole(value: Any) -> int | None:
 
 
 def _time(value: Any, offset: Any) -> str | None:
-    found = _TIME.fullmatch(text(value) or "")
-    if not found:
+    local = _parsed(text(value) or "", "%Y:%m:%d %H:%M:%S")
+    if local is None:
         return None
-    zone = text(offset) or ""
-    date = f"{found[1]}-{found[2]}-{found[3]}T{found[4]}"
-    return date + zone if _OFFSET.fullmatch(zone) else date
+    zone = _parsed(text(offset) or "", "%z")
+    return (local.replace(tzinfo=zone.tzinfo) if zone else local).isoformat()
+
+
+def _parsed(value: str, pattern: str) -> datetime | None:
+    try:
+        return datetime.strptime(value, pattern)
+    except ValueError:
+        # A camera whose clock was never set writes zeros.
+        return None
 
 
 def _degrees(value: Any, side: Any, negative: str) -> float | None:

@@ -9,13 +9,16 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 
 from contracts.outputs import Metadata
+from services.imaging import rights
+from services.imaging.letters import as_stored
 from services.imaging.source import UNREADABLE
 
-_COPYRIGHT = (Base.Artist, Base.Copyright)
+PARTS = (IFD.Exif, IFD.GPSInfo)
+"""The directories within EXIF's own that are kept."""
 
 # A TIFF's own directory says how its pixels are stored, which is true of no other file.
 _KEPT = (
-    *_COPYRIGHT,
+    *rights.TAGS,
     Base.ImageDescription,
     Base.Make,
     Base.Model,
@@ -41,6 +44,8 @@ _UNTRUE = (
     Base.ExifInteroperabilityOffset,
 )
 
+_SRGB = 1  # CIPA DC-008-2019, ColorSpace; whatever else is "uncalibrated"
+
 _LIES = re.compile(rb"""(tiff:Orientation\s*=\s*["'])[2-8]|(<tiff:Orientation>\s*)[2-8]""")
 _THUMBNAILS = (b"xmp:Thumbnails", b"xap:Thumbnails")
 
@@ -56,34 +61,69 @@ class Notes:
 NO_NOTES = Notes()
 
 
-def notes_of(image: Image.Image, kept: Metadata) -> Notes:
-    """What is kept of an opened image's metadata; what can't be read is taken for none."""
+def notes_of(image: Image.Image, kept: Metadata, *, becomes_srgb: bool = False) -> Notes:
+    """What is kept of an opened image's metadata; what can't be read is taken for none.
+
+    `becomes_srgb` says that the colours are converted, and so the notes shall say what they become.
+    """
     match kept:
         case Metadata.STRIP:
             return NO_NOTES
         case Metadata.COPYRIGHT:
-            return Notes(_exif(image, _COPYRIGHT, parts=()))
+            return Notes(_written(_rights(image)))
         case Metadata.KEEP:
-            return Notes(_exif(image, _KEPT, parts=(IFD.Exif, IFD.GPSInfo)), _xmp(image))
+            exif = _true(image, becomes_srgb=becomes_srgb)
+            exif.update(_rights(image))
+            return Notes(_written(exif), _xmp(image))
         case _:
             assert_never(kept)
 
 
-def _exif(image: Image.Image, tags: tuple[int, ...], parts: tuple[IFD, ...]) -> bytes:
-    kept = Image.Exif()
+def loaded(data: bytes) -> Image.Exif:
+    """EXIF as notes hold it, to be written again in another way."""
+    exif = Image.Exif()
+    exif.load(data)
+    for tag in exif:
+        exif[tag] = as_stored(exif[tag])
+    for part in PARTS:
+        if part in exif:
+            exif[part] = {tag: as_stored(value) for tag, value in exif.get_ifd(part).items()}
+    return exif
+
+
+def _true(image: Image.Image, *, becomes_srgb: bool) -> Image.Exif:
+    """What is true of the result, too."""
+    exif, found = Image.Exif(), _found(image)
+    with suppress(*UNREADABLE):
+        for tag in _KEPT:
+            if tag in found:
+                exif[tag] = as_stored(found[tag])
+        for part in PARTS:
+            values = {tag: v for tag, v in found.get_ifd(part).items() if tag not in _UNTRUE}
+            if becomes_srgb and Base.ColorSpace in values:
+                values[Base.ColorSpace] = _SRGB
+            if values:
+                exif[part] = {tag: as_stored(value) for tag, value in values.items()}
+    return exif
+
+
+def _rights(image: Image.Image) -> Image.Exif:
+    exif = Image.Exif()
+    exif.update(rights.rights_of(image, _found(image), _xmp(image)))
+    return exif
+
+
+def _found(image: Image.Image) -> Image.Exif:
     with suppress(*UNREADABLE):
         # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
-        found = Image.Image.getexif(image)
-        for tag in tags:
-            if tag in found:
-                kept[tag] = found[tag]
-        for part in parts:
-            values = {tag: v for tag, v in found.get_ifd(part).items() if tag not in _UNTRUE}
-            if values:
-                kept.get_ifd(part).update(values)
-                kept[part] = kept.get_ifd(part)
-        if kept:
-            return kept.tobytes()
+        return Image.Image.getexif(image)
+    return Image.Exif()
+
+
+def _written(exif: Image.Exif) -> bytes:
+    with suppress(*UNREADABLE):
+        if exif:
+            return exif.tobytes()
     return b""
 
 

@@ -16,7 +16,7 @@ from contracts.errors import (
 )
 from contracts.looks import Blur, Grayscale
 from contracts.operations import Operation, Pipeline
-from contracts.outputs import Format, Profile
+from contracts.outputs import Format
 from contracts.shapes import Crop, Extract, Flip, Flop, Gravity, Resize, Rotate
 from services.imaging import animation, codecs, operations, plugins, results, shapes
 from services.imaging.beside import Beside
@@ -101,9 +101,13 @@ def _render(
     images = {key: _other(key, others[key], limits) for key in pipeline.images if key in others}
     beside = Beside(images, fonts)
     output = pipeline.output
+    keeps_profile = results.keeps_profile(source, output)
     # Decoding forgets them.
-    notes = notes_of(source.image, output.metadata)
-    keeps_profile = output.icc is Profile.KEEP
+    notes = notes_of(
+        source.image,
+        output.metadata,
+        becomes_srgb="icc_profile" in source.image.info and not keeps_profile,
+    )
     if results.is_moving(source, output):
         decoded_at = time.perf_counter()
         image: Image.Image

@@ -3,8 +3,8 @@
 from PIL import Image
 
 from contracts.errors import InvalidOperation
-from contracts.outputs import ANIMATED, AUTO, LOSSLESS, LOSSY, Format, Output
-from services.imaging import budget
+from contracts.outputs import ANIMATED, AUTO, LOSSLESS, LOSSY, Format, Output, Profile
+from services.imaging import budget, room
 from services.imaging.colours import has_alpha
 from services.imaging.encoding import Encoding, encode
 from services.imaging.film import Film
@@ -16,6 +16,8 @@ _STAY = {format.value: format for format in (Format.JPEG, Format.PNG, Format.WEB
 _PHOTOGRAPHS = ("heif", "jxl")
 _SEEN_EVERYWHERE = {"jpeg": Format.JPEG, "png": Format.PNG, "gif": Format.PNG, "tiff": Format.PNG}
 
+_LONGEST_PROFILE = 255 * 65_519  # bytes: what the segments of a JPEG hold (ICC.1:2022, B.4)
+
 
 def is_moving(source: Source, output: Output) -> bool:
     """Whether the result is an animation: the source is one, and the format holds one."""
@@ -24,24 +26,42 @@ def is_moving(source: Source, output: Output) -> bool:
     return output.format in (None, AUTO) or output.format in ANIMATED
 
 
+def keeps_profile(source: Source, output: Output) -> bool:
+    """Whether the result has the source's colours and their profile: the format holds one."""
+    profile = source.image.info.get("icc_profile")
+    if output.icc is not Profile.KEEP or not profile or len(profile) > _LONGEST_PROFILE:
+        return False
+    if is_moving(source, output) and not isinstance(output.format, Format):
+        return _moving_format(output, source.format) is not Format.GIF
+    return output.format is not Format.GIF
+
+
 def format_of(output: Output, source_format: str, image: Image.Image) -> Format:
     """The format of the result. Raises InvalidOperation for one that has no way to be lossless."""
     if isinstance(output.format, Format):
         return output.format
-    opaque = Format.PNG if has_alpha(image) or output.lossless else Format.JPEG
-    if output.format is None:
-        if isinstance(image, Film):
-            return Format(source_format)
-        other = opaque if source_format in _PHOTOGRAPHS else Format.PNG
-        format = _STAY.get(source_format, other)
-    elif isinstance(image, Film):
-        format = Format.PNG if source_format == "png" or output.lossless else Format.GIF
+    if isinstance(image, Film):
+        format = _moving_format(output, source_format)
     else:
-        seen = _SEEN_EVERYWHERE.get(source_format, opaque)
-        format = opaque if seen is Format.JPEG else seen
+        format = _still_format(output, source_format, image)
     if output.lossless and format not in LOSSLESS:
         raise InvalidOperation(f"lossless: the result is a {format}, which has no such form.")
     return format
+
+
+def _moving_format(output: Output, source_format: str) -> Format:
+    if output.format is None:
+        return Format(source_format)
+    return Format.PNG if source_format == "png" or output.lossless else Format.GIF
+
+
+def _still_format(output: Output, source_format: str, image: Image.Image) -> Format:
+    opaque = Format.PNG if has_alpha(image) or output.lossless else Format.JPEG
+    if output.format is None:
+        other = opaque if source_format in _PHOTOGRAPHS else Format.PNG
+        return _STAY.get(source_format, other)
+    seen = _SEEN_EVERYWHERE.get(source_format, opaque)
+    return opaque if seen is Format.JPEG else seen
 
 
 def write(
@@ -54,7 +74,7 @@ def write(
         progressive=output.progressive,
         chroma=output.chroma,
         palette=output.palette,
-        notes=notes,
+        notes=room.fitting(notes, format),
         profile=profile,
     )
 

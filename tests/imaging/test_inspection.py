@@ -82,6 +82,8 @@ def test_where_it_was_taken_is_told_to_who_asks() -> None:
         (Base.FNumber, float("nan")),
         (Base.ISOSpeedRatings, (0, 0, 0)),
         (Base.DateTimeOriginal, "yesterday"),
+        (Base.DateTimeOriginal, "0000:00:00 00:00:00"),
+        (Base.DateTimeOriginal, "2024:13:99 25:61:61"),
         (Base.LensModel, "x" * 5000),
     ],
 )

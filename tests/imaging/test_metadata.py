@@ -5,12 +5,13 @@ import time
 import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
+from PIL.PngImagePlugin import PngInfo
 
 from contracts.operations import Pipeline
 from contracts.outputs import Format, Metadata, Output
 from services.imaging import pipeline, plugins
 from services.imaging.metadata import _without
-from tests.imaging.pictures import READ, UPRIGHT, corners, decoded, encoded, quadrants
+from tests.imaging.pictures import READ, SRGB, UPRIGHT, corners, decoded, encoded, quadrants
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><d tiff:Orientation="6" dc:title="Harbour"/></x:xmpmeta>'
@@ -128,3 +129,75 @@ def test_a_packet_that_is_made_to_hurt_costs_nothing() -> None:
     kept = _without(b"a<xmp:Thumbnails>b</xmp:Thumbnails>c" * 50_000, b"xmp:Thumbnails")
     assert kept == b"ac" * 50_000
     assert time.perf_counter() - started < 1
+
+
+BEYOND_A_JPEG = 70_000
+
+
+def wordy(tag: int = Base.ImageDescription) -> Image.Exif:
+    exif = told()
+    exif[tag] = "x" * BEYOND_A_JPEG
+    exif[IFD.Exif] = {**exif[IFD.Exif], Base.UserComment: b"y" * 40_000}
+    return exif
+
+
+@pytest.mark.parametrize("metadata", [Metadata.KEEP, Metadata.COPYRIGHT])
+@pytest.mark.parametrize("format", plugins.WRITTEN)
+def test_long_notes_go_where_there_is_room_for_them(format: Format, metadata: Metadata) -> None:
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", "<x>" + "z" * BEYOND_A_JPEG + "</x>")
+    data = encoded(quadrants(), "PNG", exif=wordy(), pnginfo=text)
+    result = kept(format, metadata, data)
+    exif = result.getexif()
+
+    if format is Format.GIF:
+        return
+    assert exif[Base.Artist] == "Ada"
+    if metadata is Metadata.KEEP:
+        assert exif[Base.Make] == "Leica"
+        has_room = format is not Format.JPEG
+        assert (Base.ImageDescription in exif) == has_room
+        assert bool({"xmp", "XML:com.adobe.xmp"} & set(result.info)) == (
+            has_room and format is not Format.JXL
+        ), "pillow-jxl-plugin writes XMP and does not read it"
+
+
+def test_of_what_is_too_long_together_the_longest_is_left_out() -> None:
+    exif = told()
+    exif[Base.Copyright] = "x" * 30_000
+    exif[IFD.Exif] = {Base.ExposureTime: 0.008, Base.UserComment: b"y" * 40_000}
+    found = kept("jpeg", Metadata.KEEP, encoded(quadrants(), "PNG", exif=exif)).getexif()
+
+    assert len(found[Base.Copyright]) == 30_000
+    assert set(found.get_ifd(IFD.Exif)) == {Base.ExposureTime}
+    assert found.get_ifd(IFD.GPSInfo)
+
+
+def test_a_copyright_that_is_too_long_is_left_out() -> None:
+    data = encoded(quadrants(), "PNG", exif=wordy(Base.Copyright))
+    found = kept("jpeg", Metadata.COPYRIGHT, data).getexif()
+
+    assert set(found) == {Base.Artist}
+
+
+def test_thousands_of_small_tags_are_left_out_in_no_time() -> None:
+    exif = told()
+    exif[IFD.Exif] = {tag: bytes(20) for tag in range(0xA500, 0xA500 + 4_000)}
+    data = encoded(quadrants(), "PNG", exif=exif)
+    started = time.perf_counter()
+
+    assert kept("jpeg", Metadata.KEEP, data).getexif()[Base.Artist] == "Ada"
+    assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(("icc", "space"), [("srgb", 1), ("keep", 65_535)])
+def test_colours_that_become_srgb_are_called_so(icc: str, space: int) -> None:
+    exif = Image.Exif()
+    exif[IFD.Exif] = {Base.ColorSpace: 65_535}
+    data = encoded(quadrants(), "JPEG", exif=exif, icc_profile=SRGB)
+    output = Output.model_validate({"format": "jpeg", "metadata": "keep", "icc": icc})
+    found = decoded(pipeline.run(data, Pipeline(output=output)).data).getexif()
+    unknown = kept("jpeg", Metadata.KEEP, encoded(quadrants(), "JPEG", exif=exif)).getexif()
+
+    assert found.get_ifd(IFD.Exif)[Base.ColorSpace] == space
+    assert unknown.get_ifd(IFD.Exif)[Base.ColorSpace] == 65_535, "nothing was converted"

@@ -141,6 +141,22 @@ def test_a_profile_of_inks_does_not_outlive_them() -> None:
     assert "icc_profile" not in result.info
 
 
+def test_colours_become_srgb_where_a_format_holds_no_profile() -> None:
+    red_is_blue = SRGB.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
+    frames = [Image.new("RGB", (16, 16), (255, 0, step)) for step in (0, 9)]
+    still = encoded(frames[0], "PNG", icc_profile=red_is_blue)
+    moving = encoded(
+        frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True,
+        icc_profile=red_is_blue,
+    )  # fmt: skip
+    long = encoded(frames[0], "TIFF", icc_profile=red_is_blue + bytes(17_000_000))
+
+    for data, format in ((still, "gif"), (moving, "gif"), (moving, "auto"), (long, "jpeg")):
+        found = decoded(written(data, format=format, icc="keep").data).convert("RGB")
+        red, _, blue = pixel(found, 8, 8)
+        assert blue > 240 > 20 > red
+
+
 @pytest.mark.parametrize("format", ["jxl", "heif"])
 def test_a_format_that_is_not_installed_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, format: str

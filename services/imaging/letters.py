@@ -1,0 +1,29 @@
+"""Texts in EXIF: Pillow takes every byte for a letter of Latin-1, where cameras write UTF-8."""
+
+from contextlib import suppress
+from typing import Any
+
+
+class Letters(str):
+    """A text that Pillow writes as the bytes that it was, not with a ? for all but ASCII."""
+
+    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
+        """A byte a letter, whatever is asked for."""
+        return super().encode("latin-1", errors)
+
+
+def as_stored(value: Any) -> Any:
+    """What Pillow read of a tag, to be written again; what is no text stays as it is."""
+    return Letters(value) if isinstance(value, str) else value
+
+
+def to_store(text: str) -> Letters:
+    """A text as EXIF is to hold it: in UTF-8."""
+    return Letters(text.encode(errors="replace").decode("latin-1"))
+
+
+def readable(value: str) -> str:
+    """What Pillow read of a tag, as it was meant: UTF-8, or else Latin-1."""
+    with suppress(UnicodeError):
+        return value.encode("latin-1").decode()
+    return value
