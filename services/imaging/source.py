@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
 from contracts.outputs import Format
-from services.imaging import frames, jxl, plugins
+from services.imaging import frames, jxl, pieces, plugins
 from services.imaging.geometry import Size
 from services.imaging.limits import Limits
 
@@ -66,6 +66,17 @@ class Source:
     plays: int = 0  # how often an animation is played; 0 is for ever
 
     @property
+    def start(self) -> int:
+        """The frame that an animation starts with: what a PNG shows where nothing moves is none."""
+        # A text of a PNG may have the same name.
+        return 1 if self.image.info.get("default_image") is True else 0
+
+    @property
+    def moving(self) -> int:
+        """How many frames an animation has; 1 for a still."""
+        return self.frames - self.start
+
+    @property
     def media_type(self) -> str:
         """As in Content-Type."""
         return f"image/{self.format}"
@@ -86,13 +97,13 @@ def open_source(data: bytes, limits: Limits) -> Source:
         limits.check_source(*jxl.size(data), frames=1)
     # Before Pillow opens it: a GIF is walked up to its first frame to do so.
     counted = frames.scan(data, limits.frames)
-    frames.check_pieces(data)
+    pieces.check_pieces(data)
     with hostile_bytes():
         image = Image.open(io.BytesIO(data), formats=_READ)
         source = _source(image, counted)
     limits.check_source(*source.size, source.frames)
     if source.format == "jpeg":
-        frames.check_scans(data, source.size[0] * source.size[1])
+        pieces.check_scans(data, source.size[0] * source.size[1])
     return source
 
 

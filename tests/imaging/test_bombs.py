@@ -169,6 +169,61 @@ def _exif_crowd(entries: int) -> bytes:
     return b"Exif\0\0" + _tiff(*crowd)
 
 
+def _exif_fractions(megabytes: int, tag: int = 0x0112) -> bytes:
+    """EXIF with a tag, the orientation for one, that is so many megabytes of fractions."""
+    return _tiff((tag, 5, megabytes << 17, 26)) + bytes(megabytes << 20)
+
+
+def _jpeg_exif(exif: bytes) -> bytes:
+    """In as many segments as it takes: Pillow puts them together."""
+    parts = (exif[at : at + 65_000] for at in range(0, len(exif), 65_000))
+    return _jpeg(*((0xE1, b"Exif\0\0" + part) for part in parts))
+
+
+def _avif_exif() -> bytes:
+    # Written as a maker's notes: Pillow would read it to write it.
+    harmless = _tiff((0x927C, 7, 3 << 20, 26)) + bytes(3 << 20)
+    whole = encoded(quadrants(16, 16), "AVIF", exif=harmless)
+    return whole.replace(harmless[:26], _exif_fractions(3)[:26])
+
+
+def _tiff_fractions(tag: int, kind: int) -> bytes:
+    """A TIFF one of whose tags has 8 MB of values."""
+    width = {3: 2, 5: 8}[kind]
+    more = (273, 4, 1, 200), (279, 4, 1, 64), (tag, kind, (8 << 20) // width, 264)
+    whole = _tiff(*_tiff_of(8, 8, *more))
+    return whole + bytes(264 + (8 << 20) - len(whole))
+
+
+def _big_tiff_crowd(entries: int) -> bytes:
+    """A BigTIFF with tags of no known type."""
+    head = b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, entries)
+    return head + struct.pack("<HHQQ", 1, 99, 0, 0) * entries + bytes(8)
+
+
+def _one_tile(side: int) -> bytes:
+    """A deflated TIFF of 8 x 8 pixels, in one tile of so many a side."""
+    packed = _blown(side * side >> 20)
+    tile = (322, 4, 1, side), (323, 4, 1, side), (324, 4, 1, 200), (325, 4, 1, len(packed))
+    whole = _tiff(*_tiff_of(8, 8, *tile, compression=8))
+    return whole + bytes(200 - len(whole)) + packed
+
+
+def _strips(rows: int) -> bytes:
+    """A TIFF of one pixel by so many, each in a strip of its own, with two values for each."""
+    places = 200 + 8 * rows
+    more = (273, 4, rows, 200), (278, 4, 1, 1), (279, 4, rows, 200 + 4 * rows)
+    whole = _tiff(*_tiff_of(1, rows, *more))
+    lengths = struct.pack("<I", 1) * rows
+    return whole + bytes(200 - len(whole)) + struct.pack("<I", places) * rows + lengths + b"\0"
+
+
+def _jpeg_before(junk: bytes) -> bytes:
+    """A small JPEG with this after its first two bytes."""
+    whole = _jpeg()
+    return whole[:2] + junk + whole[2:]
+
+
 def _webp_moving(frames: int) -> bytes:
     picture = dict(_chunks_of(encoded(Image.new("RGB", (8, 8)), "WEBP")))[b"VP8 "]
     inner = b"VP8 " + struct.pack("<I", len(picture)) + picture
@@ -377,6 +432,23 @@ BOMBS: dict[str, tuple[set[str], Callable[[], bytes]]] = {
             *((0xE2, b"ICC_PROFILE\0" + bytes([n + 1, 255]) + bytes(65_000)) for n in range(255))
         ),
     ),
+    "a JPEG with 60 MB of nothing": (REFUSED, lambda: _jpeg_before(b"\xff\0" + bytes(60 << 20))),
+    "a JPEG with a million comments behind a little": (
+        REFUSED,
+        lambda: _jpeg_before(b"\xff\0\0" + b"\xff\xfe\0\2" * 1_000_000),
+    ),
+    "a JPEG with a million comments in what has no length": (
+        REFUSED,
+        lambda: _jpeg_before(b"\xff\xf0" + b"\xff\xfe\0\2" * 1_000_000),
+    ),
+    "a JPEG with 20 MB of tables": (
+        REFUSED,
+        lambda: _jpeg(*[(0xDB, bytes(65 * 1000))] * 320),
+    ),
+    "a JPEG with 20 MB of frame headers": (
+        REFUSED,
+        lambda: _jpeg(*[(0xC0, b"\10\0\20\0\20\3" + bytes(60_000))] * 330),
+    ),
     "a GIF in blocks of one byte": (REFUSED, lambda: _gif_bytewise(2_000_000)),
     "a GIF just under the blocks allowed": (ANYTHING, lambda: _gif_bytewise(490_000)),
     "a deflated TIFF strip of 500 MB": (ANYTHING, lambda: _strip(8, _blown(500), 64, 64)),
@@ -384,6 +456,26 @@ BOMBS: dict[str, tuple[set[str], Callable[[], bytes]]] = {
         ANYTHING,
         lambda: _strip(5, b"\x80\x40\x20\x10\x08\x04\x02\x01\x00" * 100_000, 900, 900),
     ),
+    "a TIFF of 8 a side in a tile of 16,384": (REFUSED, lambda: _one_tile(16_384)),
+    "a TIFF of 8 a side in a tile of 45,056": (REFUSED, lambda: _one_tile(45_056)),
+    "a TIFF of 400,000 strips": (REFUSED, lambda: _strips(400_000)),
+    # Tags.
+    "a WebP that lies as 8 MB say": (
+        REFUSED,
+        lambda: _webp_with((b"EXIF", _exif_fractions(8)), flags=8),
+    ),
+    "a WebP that lies as 2 MB say": (
+        REFUSED,
+        lambda: _webp_with((b"EXIF", _exif_fractions(2)), flags=8),
+    ),
+    "a PNG that lies as 8 MB say": (REFUSED, lambda: _png(_chunk(b"eXIf", _exif_fractions(8)))),
+    "a JPEG that lies as 8 MB say": (REFUSED, lambda: _jpeg_exif(_exif_fractions(8))),
+    "a JPEG as fine as 8 MB say": (REFUSED, lambda: _jpeg_exif(_exif_fractions(8, tag=282))),
+    "an AVIF that lies as 3 MB say": (REFUSED, _avif_exif),
+    "a TIFF that lies as 8 MB say": (REFUSED, lambda: _tiff_fractions(274, 5)),
+    "a TIFF as fine as 8 MB say": (REFUSED, lambda: _tiff_fractions(282, 5)),
+    "a TIFF with 4 million kinds of samples": (REFUSED, lambda: _tiff_fractions(339, 3)),
+    "a BigTIFF with 500,000 tags": (REFUSED, lambda: _big_tiff_crowd(500_000)),
     # What goes round and round.
     "a TIFF that follows itself": (ANYTHING, lambda: _tiff(*_tiff_of(8, 8), following=8)),
     "a TIFF that is its own EXIF": (
