@@ -122,7 +122,9 @@ class Inspected(Message):
     mode: Annotated[str, Field(max_length=10, description="Pillow's mode: RGB, L, CMYK, ...")]
     width: Annotated[int, Field(ge=1, description="Pixels across, once upright.")]
     height: Annotated[int, Field(ge=1, description="Pixels down, once upright.")]
-    frames: Annotated[int, Field(ge=1, description="1 unless it is animated.")] = 1
+    frames: Annotated[
+        int, Field(ge=1, description="Frames of an animation, pages of a tiff; else 1.")
+    ] = 1
     orientation: Annotated[
         int, Field(ge=1, le=8, description="EXIF orientation; 1 is upright.")
     ] = 1

@@ -24,9 +24,7 @@ def film(
     What an operation makes dependent on pixels is decided by the first frame. Raises ImageTooBig
     and InvalidOperation, and so does drawing.
     """
-    # What a PNG shows where nothing moves need not be a part of what does.
-    start = 1 if source.image.info.get("default_image") else 0
-    frames = source.frames - start
+    start, frames = source.start, source.moving
     first = codecs.decode_frame(source, start, keeps_profile=keeps_profile)
     image = first.image
     settled: list[Settled] = []

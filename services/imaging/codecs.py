@@ -64,7 +64,7 @@ def describe(source: Source) -> Inspected:
         mode=source.image.mode,
         width=width,
         height=height,
-        frames=source.frames,
+        frames=source.moving,
         orientation=source.orientation,
     )
 

@@ -13,7 +13,8 @@ from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.outputs import Chroma, Format
 from services.imaging import apng, plugins
 from services.imaging.colours import on_white
-from services.imaging.film import Film
+from services.imaging.delays import Delays
+from services.imaging.film import Film, Frame
 from services.imaging.metadata import NO_NOTES, PARTS, Notes, loaded
 from services.imaging.palettes import paletted
 
@@ -92,7 +93,11 @@ def _apng(film: Film, encoding: Encoding) -> bytes:
     colours, mode = encoding.palette, film.mode
     if colours:
         # All frames share one table, and so it is no table: few colours a frame are still smaller.
-        film = film.changed(lambda frame: paletted(frame, colours, translucent=True).convert(mode))
+        film = film.changed(
+            lambda frame: Frame(
+                paletted(frame.image, colours, translucent=True).convert(mode), frame.duration
+            )
+        )
     still = replace(encoding, palette=None)
     return apng.written(film, lambda frame: _png(frame, still))
 
@@ -133,7 +138,10 @@ def _gif(image: Image.Image, encoding: Encoding) -> bytes:
     colours = encoding.palette or 256
     if not isinstance(image, Film):
         return _saved(paletted(image, colours), encoding)
-    film = image.changed(lambda frame: paletted(frame, colours))
+    delays = Delays()
+    film = image.changed(
+        lambda frame: Frame(paletted(frame.image, colours), delays.after(frame.duration))
+    )
     # A GIF says how often it is repeated, and nothing where it is played once.
     loop = {} if film.plays == 1 else {"loop": max(0, film.plays - 1)}
     # Where a frame is transparent, the one before must not show through.

@@ -43,12 +43,11 @@ class Film(Image.Image):
         """The frame that stands for all of them."""
         return self._first.image
 
-    def changed(self, change: Callable[[Image.Image], Image.Image]) -> Self:
-        """The film with every frame changed."""
+    def changed(self, change: Callable[[Frame], Frame]) -> Self:
+        """The film with every frame changed, as it is drawn."""
 
         def draw(number: int) -> Frame:
-            frame = self._first if number == 0 else self._draw(number)
-            return Frame(change(frame.image), frame.duration)
+            return change(self._first if number == 0 else self._draw(number))
 
         return type(self)(draw, self.n_frames, self.plays)
 

@@ -84,12 +84,13 @@ def _profile_name(image: Image.Image) -> str | None:
 
 
 def _duration(source: Source) -> int | None:
-    if source.frames == 1 or source.format == "tiff":
+    if source.moving == 1 or source.format == "tiff":
         return 0
     if source.frames * source.size[0] * source.size[1] > _WATCHED_PIXELS:
         return None
     try:
-        return sum(codecs.decode_frame(source, n).duration for n in range(source.frames))
+        numbers = range(source.start, source.frames)
+        return sum(codecs.decode_frame(source, number).duration for number in numbers)
     except (ImageUnreadable, ImageTooBig):
         # What is wrong with a later frame is no reason to be silent about the first.
         return None

@@ -21,7 +21,7 @@ _LONGEST_PROFILE = 255 * 65_519  # bytes: what the segments of a JPEG hold (ICC.
 
 def is_moving(source: Source, output: Output) -> bool:
     """Whether the result is an animation: the source is one, and the format holds one."""
-    if source.frames == 1 or source.format not in ANIMATED or not output.animated:
+    if source.moving == 1 or source.format not in ANIMATED or not output.animated:
         return False
     return output.format in (None, AUTO) or output.format in ANIMATED
 

@@ -12,7 +12,7 @@ from contracts.looks import Autocontrast, Grayscale
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Output
 from contracts.shapes import Crop, Gravity, Resize, Rotate
-from services.imaging import pipeline
+from services.imaging import codecs, pipeline
 from services.imaging.limits import Limits
 from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants
 
@@ -121,6 +121,35 @@ def test_what_a_png_shows_where_nothing_moves_is_no_frame() -> None:
     for expected, found in zip(frames_of(), shown(run(data)), strict=True):
         assert psnr(found.convert("RGB"), expected) > 60
     assert pixel(shown(run(data, format="jpeg"))[0], 5, 5)[:3] == (255, 255, 255)
+
+
+def test_one_frame_beside_what_is_shown_where_nothing_moves_is_a_still() -> None:
+    poster = Image.new("RGB", (64, 48), "white")
+    data = film("PNG", [poster, frames_of()[0]], default_image=True, duration=100)
+
+    assert codecs.inspect(data).frames == 1
+    assert codecs.inspect(film("PNG", [poster, *frames_of()], default_image=True)).frames == 4
+    for format in ("png", "webp"):
+        found = decoded(run(data, format=format, lossless=True))
+        assert not getattr(found, "is_animated", False)
+        assert pixel(found, 5, 5)[:3] == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ([16] * 4, [20] * 4),
+        ([25] * 4, [30, 20, 30, 20]),
+        ([33, 33, 33, 33], [30, 40, 30, 30]),
+        ([16, 16, 16, 1000], [20, 20, 20, 1000]),
+        ([12, 100, 5, 0], [20, 100, 10, 0]),
+        ([655_350, 14, 655_349, 500], [655_350, 20, 655_340, 500]),
+    ],
+)
+def test_a_gif_lasts_as_long_as_its_hundredths_allow(asked: list[int], found: list[int]) -> None:
+    data = film("WEBP", frames_of(), duration=asked)
+
+    assert durations(run(data, format="gif")) == found
 
 
 def test_pages_are_no_animation() -> None:

@@ -108,6 +108,13 @@ def test_an_animation_has_a_duration(source: str) -> None:
     assert details(encoded(quadrants(), source)).duration == 0
 
 
+def test_what_a_png_shows_where_nothing_moves_takes_no_time() -> None:
+    data = film("PNG", [quadrants(64, 48), *frames_of()], default_image=True)
+
+    assert details(data).duration == sum(DURATIONS)
+    assert examine(data).frames == len(DURATIONS)
+
+
 def test_the_palette_is_what_is_seen_most_first() -> None:
     image = Image.new("RGB", (100, 100), (10, 20, 200))
     image.paste((250, 250, 0), (0, 0, 100, 30))
