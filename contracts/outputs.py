@@ -59,7 +59,7 @@ LOSSY = frozenset({Format.JPEG, Format.WEBP, Format.AVIF, Format.JXL, Format.HEI
 """Formats that have a quality."""
 
 LOSSLESS = frozenset({Format.PNG, Format.WEBP, Format.TIFF, Format.JXL})
-"""Formats that keep every pixel as it is, on request or always."""
+"""Formats that keep every pixel as it is, on request or always; in eight bits a channel."""
 
 AUTO: Literal["auto"] = "auto"
 
@@ -114,9 +114,11 @@ class Output(Message):
         BeforeValidator(_format),
         Field(
             description="Left out: as the source came, if it was a jpeg, png, webp or avif or an "
-            "animated gif; of others, jpeg of heif and jxl, else png. auto: the smallest that the "
-            "request's Accept names, avif or webp, else a jpeg, png or gif. jxl and heif need a "
-            "worker that has them."
+            "animated gif; of others, jpeg of heif and jxl, else png. auto: avif where the "
+            "request's Accept names it, else webp where it names that, unless it likes a jpeg or "
+            "png better; else a jpeg, png or gif by the image. No sizes are compared: a drawing "
+            "may be smaller as png or as webp without loss. jxl and heif need a worker that has "
+            "them."
         ),
     ] = None
     quality: Annotated[
@@ -129,7 +131,11 @@ class Output(Message):
         ),
     ] = 80
     lossless: Annotated[
-        bool, Field(description="Every pixel as it is: png, webp, tiff and jxl.")
+        bool,
+        Field(
+            description="Every pixel as it is, in eight bits a channel, which all results have: "
+            "png, webp, tiff and jxl."
+        ),
     ] = False
     max_bytes: Annotated[
         int | None,
@@ -169,7 +175,10 @@ class Output(Message):
     ] = Profile.SRGB
     animated: Annotated[
         bool,
-        Field(description="Whether an animation stays one, where the format holds it."),
+        Field(
+            description="Whether an animation stays one, where the format holds it. How often it "
+            "is played stays as well, but an avif plays for ever."
+        ),
     ] = True
 
     @model_validator(mode="after")

@@ -11,7 +11,8 @@ _WEIGHT = re.compile(
     r"(?:^|;)\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE
 )
 
-# The smaller comes first. A client has to name them: many send */* and can't read them.
+# Of photographs the first is smaller; a drawing may not be, but nobody encodes both to compare.
+# A client has to name them: many send */* and can't read them.
 _NEW = (Format.AVIF, Format.WEBP)
 _SEEN_EVERYWHERE = (Format.JPEG, Format.PNG)
 
@@ -19,9 +20,9 @@ _SEEN_EVERYWHERE = (Format.JPEG, Format.PNG)
 def negotiated(output: Output, lines: Sequence[str]) -> Output:
     """The output with the format that `Accept` lines like best, where it leaves that open.
 
-    Of equal weights the smaller format wins. It stays `auto`, which is a jpeg, a png or a gif by
-    the image itself, where nothing better is named, and where nothing that is named can be had: as
-    RFC 9110 allows, such a header is disregarded.
+    Of equal weights the format wins that makes photographs smaller. It stays `auto`, which is a
+    jpeg, a png or a gif by the image itself, where nothing better is named, and where nothing that
+    is named can be had: as RFC 9110 allows, such a header is disregarded.
     """
     if output.format != AUTO:
         return output

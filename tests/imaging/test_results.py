@@ -80,6 +80,44 @@ def test_few_colours_stay_exactly_as_they_are() -> None:
         assert psnr(few.convert("RGB"), quadrants()) > 90
 
 
+@pytest.mark.parametrize("alphas", [(0, 255), (0, 90, 255), (255,)])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("format", ["gif", "png"])
+def test_few_colours_with_transparency_stay_exactly_as_they_are(
+    mode: str, format: str, alphas: tuple[int, ...]
+) -> None:
+    picture = Image.new("RGBA", (64, 64))
+    for at in range(64 * 64):
+        shade = at * 7 % 85
+        # What is transparent has colours that nobody sees.
+        picture.putpixel(
+            (at % 64, at // 64), (shade, 255 - shade * 2, 9, alphas[at // 85 % len(alphas)])
+        )
+    source = picture.convert(mode)
+    few = decoded(written(encoded(source, "PNG"), format=format, palette=256).data)
+    seen = source.convert("RGBA")
+    if format == "gif":
+        seen.putalpha(seen.getchannel("A").point([0] * 128 + [255] * 128))
+
+    assert few.mode == "P"
+    for ground in ("black", "white"):
+        one, other = (Image.new("RGBA", seen.size, ground) for _ in range(2))
+        one.alpha_composite(seen)
+        other.alpha_composite(few.convert("RGBA"))
+        assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("format", ["gif", "png"])
+def test_many_colours_and_a_hole_share_a_table(format: str) -> None:
+    source = PHOTO.convert("RGBA")
+    source.paste((0, 0, 0, 0), (0, 0, 160, 240))
+    few = decoded(written(encoded(source, "PNG"), format=format, palette=256).data)
+
+    assert few.convert("RGBA").getchannel("A").tobytes() == source.getchannel("A").tobytes()
+    right = (160, 0, 320, 240)
+    assert psnr(few.convert("RGB").crop(right), source.convert("RGB").crop(right)) > 33
+
+
 @pytest.mark.parametrize("format", sorted(LOSSLESS))
 def test_lossless_keeps_every_pixel(format: Format) -> None:
     source = PHOTO.convert("RGBA")
