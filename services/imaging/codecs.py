@@ -11,7 +11,7 @@ from services.imaging.colours import as_they_are, to_srgb
 from services.imaging.film import Frame
 from services.imaging.geometry import Box, Extent, Size
 from services.imaging.limits import DEFAULT_LIMITS, Limits
-from services.imaging.source import Source, hostile_bytes, open_source
+from services.imaging.source import Source, hostile_bytes, open_source, read_jxl
 
 _LONGEST_FRAME = 655_350  # milliseconds: what a GIF can say
 
@@ -52,6 +52,11 @@ class Decoded:
 
 def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Inspected:
     """What the header says. Raises ImageUnreadable, ImageTooBig and UnsupportedFormat."""
+    if header := read_jxl(data, limits):
+        width, height = header.size
+        return Inspected(
+            format="jxl", media_type="image/jxl", mode=header.mode, width=width, height=height
+        )
     return describe(open_source(data, limits))
 
 

@@ -5,12 +5,22 @@ from dataclasses import dataclass
 from contracts.errors import ImageTooBig
 from contracts.fields import MAX_SIDE
 
+# Their decoders keep copies: 7 bytes a pixel and more, of which a WebP takes 15.
+_BUFFERED = ("webp", "avif", "heif", "jxl")
+
+# Measured of white pages: 350 pixels a byte as a PNG, 20,000 as a WebP; a photograph has 100 at
+# the lowest quality, a scanned page of text in colour as many.
+_PIXELS_A_BYTE = 250
+
 
 @dataclass(frozen=True)
 class Limits:
     """What is accepted and what is made; past it, `ImageTooBig`."""
 
+    source_side: int = 65_535
     frame_pixels: int = 100_000_000
+    buffered_pixels: int = 50_000_000  # of a WebP, an AVIF or a HEIF; half of that of a JPEG XL
+    blank_pixels: int = 24_000_000  # of what is next to nothing as a file
     frames: int = 500
     total_pixels: int = 200_000_000  # of all frames together
     result_side: int = MAX_SIDE
@@ -18,6 +28,10 @@ class Limits:
 
     def check_source(self, width: int, height: int, frames: int) -> None:
         """Refuse a source by what its header claims."""
+        if max(width, height) > self.source_side:
+            raise ImageTooBig(
+                f"The image is {width} x {height}; {self.source_side:,} pixels a side are accepted."
+            )
         if width * height > self.frame_pixels:
             raise ImageTooBig(
                 f"The image is {width} x {height}; {self.frame_pixels:,} pixels are accepted."
@@ -28,6 +42,27 @@ class Limits:
             raise ImageTooBig(
                 f"The image is {frames} frames of {width} x {height}; "
                 f"{self.total_pixels:,} pixels are accepted in all."
+            )
+
+    def check_file(self, format: str, mode: str, pixels: int, stored: int) -> None:
+        """Refuse what takes far more to decode than to send.
+
+        `pixels` are those of a frame in `mode`, `stored` the bytes of the file.
+        """
+        if format in _BUFFERED:
+            # A JPEG XL of 22 million pixels takes a second.
+            most = self.buffered_pixels // 2 if format == "jxl" else self.buffered_pixels
+            if pixels > most:
+                raise ImageTooBig(
+                    f"The image has {pixels:,} pixels; {most:,} of a {format} are accepted."
+                )
+        elif mode in ("1", "L"):
+            # Documents, whose empty pages cost no more than they seem to.
+            return
+        if pixels > self.blank_pixels and pixels > stored * _PIXELS_A_BYTE:
+            raise ImageTooBig(
+                f"The image has {pixels:,} pixels in {stored:,} bytes; of what has less than a "
+                f"byte for {_PIXELS_A_BYTE} pixels, {self.blank_pixels:,} are accepted."
             )
 
     def check_result(self, width: int, height: int) -> None:

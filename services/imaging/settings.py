@@ -21,6 +21,8 @@ class ImagingSettings(RuntimeSettings):
     process_memory: PositiveInt = 4096  # MiB of address space a pool process may have
     fonts: Path | None = None  # a directory; a text may name the fonts in it
     max_megapixels: PositiveInt = 100  # a frame
+    max_buffered_megapixels: PositiveInt = 50  # a WebP, an AVIF or a HEIF; a JPEG XL half of it
+    max_blank_megapixels: PositiveInt = 24  # what has less than a byte for 250 pixels
     max_total_megapixels: PositiveInt = 200  # all frames
     max_frames: PositiveInt = 500
 

@@ -1,6 +1,7 @@
 """A source: what a file says that it is, read and judged before any of its pixels is decoded."""
 
 import io
+import math
 import re
 import struct
 import warnings
@@ -87,14 +88,9 @@ def open_source(data: bytes, limits: Limits) -> Source:
 
     Raises ImageUnreadable, ImageTooBig and UnsupportedFormat.
     """
-    if _OTHER_IMAGES.match(data):
-        raise UnsupportedFormat("Send a JPEG, a PNG, a WebP, an AVIF, a GIF or a TIFF.")
-    for format, pattern in _PLUGGED.items():
-        if pattern.match(data) and (missing := plugins.missing(format)):
-            raise UnsupportedFormat(missing)
+    _check_format(data)
     # Before Pillow opens it: pillow-jxl-plugin decodes every pixel to do so.
-    if _PLUGGED[Format.JXL].match(data):
-        limits.check_source(*jxl.size(data), frames=1)
+    read_jxl(data, limits)
     # Before Pillow opens it: a GIF is walked up to its first frame to do so.
     counted = frames.scan(data, limits.frames)
     pieces.check_pieces(data)
@@ -102,9 +98,24 @@ def open_source(data: bytes, limits: Limits) -> Source:
         image = Image.open(io.BytesIO(data), formats=_READ)
         source = _source(image, counted)
     limits.check_source(*source.size, source.frames)
+    limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
     if source.format == "jpeg":
-        pieces.check_scans(data, source.size[0] * source.size[1])
+        pieces.check_scans(data, math.prod(source.size))
     return source
+
+
+def read_jxl(data: bytes, limits: Limits) -> jxl.Header | None:
+    """Read and judge a JPEG XL's header, and decode nothing; None for all other formats.
+
+    Raises ImageUnreadable, ImageTooBig and UnsupportedFormat.
+    """
+    if not _PLUGGED[Format.JXL].match(data):
+        return None
+    _check_format(data)
+    header = jxl.header(data)
+    limits.check_source(*header.size, frames=1)
+    limits.check_file("jxl", header.mode, math.prod(header.size), len(data))
+    return header
 
 
 @contextmanager
@@ -117,6 +128,14 @@ def hostile_bytes() -> Iterator[None]:
         raise ImageTooBig("The image takes more memory than it may.") from exc
     except UNREADABLE as exc:
         raise ImageUnreadable("The bytes are not an image, or not a whole one.") from exc
+
+
+def _check_format(data: bytes) -> None:
+    if _OTHER_IMAGES.match(data):
+        raise UnsupportedFormat("Send a JPEG, a PNG, a WebP, an AVIF, a GIF or a TIFF.")
+    for format, pattern in _PLUGGED.items():
+        if pattern.match(data) and (missing := plugins.missing(format)):
+            raise UnsupportedFormat(missing)
 
 
 def _source(image: ImageFile.ImageFile, counted: int | None) -> Source:

@@ -169,6 +169,8 @@ def _fonts(settings: ImagingSettings) -> Fonts:
 def _limits(settings: ImagingSettings) -> Limits:
     return Limits(
         frame_pixels=settings.max_megapixels * 1_000_000,
+        buffered_pixels=settings.max_buffered_megapixels * 1_000_000,
+        blank_pixels=settings.max_blank_megapixels * 1_000_000,
         total_pixels=settings.max_total_megapixels * 1_000_000,
         frames=settings.max_frames,
     )

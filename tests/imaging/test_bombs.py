@@ -263,6 +263,16 @@ def _small(format: str) -> bytes:
     return encoded(quadrants(16, 16), format)
 
 
+def _webp_blank(width: int, height: int) -> bytes:
+    """A lossless WebP of one colour: RFC 9649, section 3.4, and codes of one symbol each."""
+    size = width - 1 | height - 1 << 14
+    return _riff((b"VP8L", b"\x2f" + size.to_bytes(4, "little") + bytes.fromhex("88880800")))
+
+
+def _blank(format: str, width: int, height: int, **options: int) -> bytes:
+    return encoded(Image.new("RGB", (width, height), "white"), format, **options)
+
+
 def _larger_than_it_says(format: str) -> bytes:
     data = bytearray(encoded(Image.new("RGB", (3000, 3000)), format))
     at = data.index(b"ispe") + 8
@@ -317,6 +327,19 @@ BOMBS: dict[str, tuple[set[str], Callable[[], bytes]]] = {
     "a JXL of a billion a side": (REFUSED, lambda: _jxl_claiming(2**30)),
     "a TIFF of a million a side": (REFUSED, lambda: _tiff(*_tiff_of(10**6, 10**6))),
     "a TIFF of 4 billion a side": (REFUSED, lambda: _tiff(*_tiff_of(2**32 - 1, 2**32 - 1))),
+    "a WebP of 98 million pixels in 34 bytes": (
+        REFUSED,
+        lambda: _riff((b"VP8L", b"\x2f" + (16_382 | 5_999 << 14).to_bytes(4, "little") + bytes(9))),
+    ),
+    "a WebP of 60 million pixels": (
+        REFUSED,
+        lambda: _riff(
+            (b"VP8L", b"\x2f" + (9_999 | 5_999 << 14).to_bytes(4, "little") + bytes(1 << 20))
+        ),
+    ),
+    "a JXL of 96 million pixels": (REFUSED, lambda: _blank("JXL", 12_000, 8_000, effort=1)),
+    "a PNG of 36 million blank pixels": (REFUSED, lambda: _blank("PNG", 6_000, 6_000)),
+    "a PNG of one by 99 million": (REFUSED, lambda: png_claiming(1, 99_000_000)),
     # Frames.
     "a GIF of 20,000 frames": (
         REFUSED,
