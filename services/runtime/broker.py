@@ -247,7 +247,8 @@ class Broker(RedisBroker):
         """
         subscriber = stream_reader(self, stream)
         subscriber.on_gap = on_gap
-        self._add(subscriber, taking(model, handler))
+        subscriber.tell = taking(model, handler)
+        self._add(subscriber, subscriber.tell)
 
     def _hear_control(self) -> None:
         if CONTROL in self._served:
