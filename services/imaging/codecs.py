@@ -10,6 +10,7 @@ from contracts.imaging import Inspected
 from services.imaging.colours import as_they_are, to_srgb
 from services.imaging.film import Frame
 from services.imaging.geometry import Box, Extent, Size
+from services.imaging.keys import keyed
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.source import Source, hostile_bytes, open_source, read_jxl
 
@@ -111,10 +112,11 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
 def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes]:
     image = source.image
     profile = image.info.get("icc_profile") or b""
+    stored = keyed(image, source.data) if source.format == "png" else image
     if keeps_profile:
-        plain, profile = as_they_are(image, profile)
+        plain, profile = as_they_are(stored, profile)
     else:
-        plain, profile = to_srgb(image, profile), b""
+        plain, profile = to_srgb(stored, profile), b""
     # Pillow has turned a TIFF already.
     turn = None if source.format == "tiff" else _UPRIGHT.get(source.orientation)
     upright = plain if turn is None else plain.transpose(turn)

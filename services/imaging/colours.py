@@ -5,7 +5,7 @@ from functools import cache
 
 from PIL import Image, ImageCms
 
-_WHOLE_16_BITS = 65_535 / 255
+from services.imaging.depths import float_gray, whole_gray
 
 # Where a profile says what its numbers are (ICC.1:2022, 7.2.6), and the modes that have such.
 _SPACE = slice(16, 20)
@@ -75,8 +75,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         case "CMYK" | "LAB":
             return image
         case "I" | "I;16" | "I;16L" | "I;16B" | "I;16N":
-            return image.point(lambda value: value * (1 / _WHOLE_16_BITS) + 0.5).convert("L")
-        case "1" | "L" | "LA" | "La" | "F":
+            return whole_gray(image)
+        case "F":
+            return float_gray(image)
+        case "1" | "L" | "LA" | "La":
             mode = "LA" if image.has_transparency_data else "L"
         case _:
             mode = "RGBA" if image.has_transparency_data else "RGB"

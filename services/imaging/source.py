@@ -60,6 +60,7 @@ class Source:
     """An image whose header has been read and judged; none of its pixels is decoded yet."""
 
     image: ImageFile.ImageFile
+    data: bytes  # the file
     format: str
     size: Size  # upright
     frames: int
@@ -96,7 +97,7 @@ def open_source(data: bytes, limits: Limits) -> Source:
     pieces.check_pieces(data)
     with hostile_bytes():
         image = Image.open(io.BytesIO(data), formats=_READ)
-        source = _source(image, counted)
+        source = _source(image, data, counted)
     limits.check_source(*source.size, source.frames)
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
     if source.format == "jpeg":
@@ -138,7 +139,7 @@ def _check_format(data: bytes) -> None:
             raise UnsupportedFormat(missing)
 
 
-def _source(image: ImageFile.ImageFile, counted: int | None) -> Source:
+def _source(image: ImageFile.ImageFile, data: bytes, counted: int | None) -> Source:
     # A JPEG with others behind it, as cameras write them, is still one picture.
     name = "JPEG" if image.format == "MPO" else str(image.format)
     # A JPEG XL says in its own words how it lies, and has been turned.
@@ -147,6 +148,7 @@ def _source(image: ImageFile.ImageFile, counted: int | None) -> Source:
     lies_down = orientation >= 5 and name != "TIFF"
     return Source(
         image=image,
+        data=data,
         format=name.lower(),
         size=(image.height, image.width) if lies_down else image.size,
         # What is behind a phone's picture in its file is no animation either.

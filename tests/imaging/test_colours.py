@@ -1,5 +1,8 @@
 """Whatever a file stores becomes sRGB."""
 
+import struct
+import zlib
+
 import pytest
 from PIL import Image
 
@@ -42,6 +45,84 @@ def test_sixteen_bits_are_scaled_to_eight() -> None:
     image = pixels_of(encoded(stored, "PNG"))
 
     assert [pixel(image, x, 0) for x in range(4)] == [(0,), (1,), (128,), (255,)]
+
+
+SIGNED, UNSIGNED = (struct.pack("<HHII", 339, 3, 1, kind) for kind in (2, 1))
+
+
+def strip(values: list[float], mode: str, *, signed: bool = True) -> bytes:
+    """A gray TIFF of one row."""
+    form = {"I": "i", "F": "f"}[mode]
+    row = Image.frombytes(mode, (len(values), 1), struct.pack(f"={len(values)}{form}", *values))
+    data = encoded(row, "TIFF")
+    return data if signed else data.replace(SIGNED, UNSIGNED)
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (strip([0.0, 0.2, 0.5, 1.0], "F"), [0, 51, 128, 255]),
+        (strip([-1.0, 0.5, 1.0, 9.5], "F"), [0, 128, 255, 255]),
+        (strip([0.0, 51.0, 128.0, 255.0], "F"), [0, 51, 128, 255]),
+        (strip([0.0, 13_107.0, 65_535.0], "F"), [0, 51, 255]),
+        (strip([0, 700_000_000, 1_400_000_000, 2_100_000_000], "I"), [0, 83, 166, 249]),
+        (strip([-5, 0, 13_107, 65_535], "I"), [0, 0, 51, 255]),
+        # 2^31 and 2^32 - 1, in numbers without a sign.
+        (strip([0, 2**30, -(2**31), -1], "I", signed=False), [0, 64, 128, 255]),
+        (strip([0, 2**30, 2**31 - 1], "I", signed=False), [0, 64, 127]),
+    ],
+)
+def test_thirty_two_bits_are_scaled_to_eight(data: bytes, shown: list[int]) -> None:
+    image = pixels_of(data)
+
+    assert [pixel(image, x, 0) for x in range(image.width)] == [(tone,) for tone in shown]
+
+
+GRAY, COLOUR = 0, 2
+
+
+def png_keyed(depth: int, kind: int, key: bytes, samples: bytes, width: int) -> bytes:
+    """A PNG of one row, one colour of which is transparent."""
+    header = struct.pack(">IIBBBBB", width, 1, depth, kind, 0, 0, 0)
+    parts = (b"IHDR", header), (b"tRNS", key), (b"IDAT", zlib.compress(b"\0" + samples))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in (*parts, (b"IEND", b""))
+    )
+
+
+@pytest.mark.parametrize(
+    ("depth", "key", "samples", "shown"),
+    [
+        (1, 1, b"\x50", [(0, 255), (255, 0), (0, 255), (255, 0)]),
+        (2, 1, b"\x1b", [(0, 255), (85, 0), (170, 255), (255, 255)]),
+        (4, 5, b"\x05\xaf", [(0, 255), (85, 0), (170, 255), (255, 255)]),
+        (8, 5, b"\0\5\6\xff", [(0, 255), (5, 0), (6, 255), (255, 255)]),
+        (
+            16,
+            0x8000,
+            b"\0\0\x80\0\x80\1\xff\xff",
+            [(0, 255), (128, 0), (128, 255), (255, 255)],
+        ),
+    ],
+)
+def test_one_gray_of_a_png_is_transparent(
+    depth: int, key: int, samples: bytes, shown: list[tuple[int, int]]
+) -> None:
+    image = pixels_of(png_keyed(depth, GRAY, struct.pack(">H", key), samples, width=4))
+
+    assert image.mode == "LA"
+    assert [pixel(image, x, 0) for x in range(4)] == shown
+
+
+def test_one_colour_of_a_png_in_sixteen_bits_is_transparent() -> None:
+    colours = (1000, 2000, 3000), (1001, 2000, 3000), (1000, 2000, 3256), (0, 2000, 3000)
+    samples = b"".join(struct.pack(">3H", *colour) for colour in colours)
+    image = pixels_of(png_keyed(16, COLOUR, samples[:6], samples, width=4))
+
+    assert image.mode == "RGBA"
+    assert [pixel(image, x, 0)[3] for x in range(4)] == [0, 255, 255, 255]
+    assert pixel(image, 0, 0)[:3] == (3, 7, 11)
 
 
 def test_a_transparent_palette_colour_becomes_transparency() -> None:
