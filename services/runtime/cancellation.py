@@ -36,10 +36,6 @@ class Cancellations:
         if reply_to in self._left:
             raise Cancelled
 
-    def keeps(self, subject: str) -> bool:
-        """Whether it is worked on here."""
-        return subject in self._running
-
     async def keep(self, reply_to: str, work: Awaitable[ResultT]) -> ResultT:
         """What `work` gives, for as long as its caller waits. Raises Cancelled when it doesn't."""
         task = asyncio.current_task()

@@ -32,7 +32,6 @@ from contracts.jobs import (
     Webhook,
 )
 from contracts.operations import Pipeline
-from services.runtime.batching import Batch, Script
 from services.runtime.envelope import Envelope, envelope
 from services.runtime.outlook import Outlook
 from services.runtime.presence import responders_key, rooms_key
@@ -48,7 +47,9 @@ from services.runtime.records import (
     lasting,
     name_of,
 )
+from services.runtime.scripts import Script
 from services.runtime.settings import RuntimeSettings
+from services.runtime.wire import Wire
 
 _SCRIPT = Script(files("services.runtime").joinpath("jobs.lua").read_text())
 _NOBODY = "0" * 32
@@ -78,7 +79,7 @@ class Jobs:
     def __init__(self, redis: Redis, settings: RuntimeSettings) -> None:
         self._redis: Any = redis  # the types of its answers are unions over every protocol
         self._settings = settings
-        self._batch = Batch(redis)
+        self._wire = Wire(redis)
 
     async def submit(
         self,
@@ -131,7 +132,7 @@ class Jobs:
 
     async def get(self, job_id: str) -> Job | None:
         """The job as it stands, or None when there is none (any more)."""
-        found = await self._batch.execute("HGETALL", name_of(job_id))
+        found = await self._wire.execute("HGETALL", name_of(job_id))
         return job_from(_mapping(found)) if found else None
 
     async def find(self, job_id: str) -> Job:
@@ -280,7 +281,7 @@ class Jobs:
         """Line up again the open jobs that had lost their place `age` seconds ago."""
         adopted = []
         for job_id in await self._run("orphans", int(age * 1000), 100):
-            record = await self._batch.execute("HGETALL", name_of(job_id.decode()))
+            record = await self._wire.execute("HGETALL", name_of(job_id.decode()))
             for job in jobs_from([_mapping(record)]):
                 if queued := await self._requeue(job, "first"):
                     adopted.append(queued)
@@ -328,7 +329,7 @@ class Jobs:
         return await envelope(letter, job.id)
 
     async def _run(self, *args: Any) -> Any:
-        return await self._batch.run(_SCRIPT, _KEYS, list(args))
+        return await self._wire.run(_SCRIPT, _KEYS, list(args))
 
 
 async def _taken(job_id: str, worker: str, *, total: int) -> tuple[bytes, Fields]:

@@ -21,13 +21,13 @@ from contracts.errors import (
 from contracts.imaging import Blob
 from contracts.jobs import DEAD, EVENTS, JOBS, Job, JobRequest, JobResult, JobState, Webhook
 from contracts.operations import Pipeline
-from services.runtime.batching import Batch
 from services.runtime.connection import make_redis
 from services.runtime.envelope import Envelope
 from services.runtime.housekeeping import Housekeeper
 from services.runtime.jobs import Jobs, Key
 from services.runtime.presence import responders_key
 from services.runtime.streams import _DONE_WITH
+from services.runtime.wire import Wire
 from tests.runtime.echo import settings_for
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
@@ -399,8 +399,8 @@ async def test_a_stale_holder_does_not_take_an_entry_from_its_new_one(redis: Any
     entry = await redis.xadd("test.stream", {"a": "b"})
     await redis.xreadgroup("group", "first", {"test.stream": ">"})
     await redis.xclaim("test.stream", "group", "second", 0, [entry])
-    batch = Batch(redis)
+    wire = Wire(redis)
     for consumer, left in (("first", 1), ("second", 0)):
-        await batch.run(_DONE_WITH, ["test.stream"], ["group", entry, consumer])
+        await wire.run(_DONE_WITH, ["test.stream"], ["group", entry, consumer])
         assert await redis.xlen("test.stream") == left
-    await batch.stop()
+    await wire.close()
