@@ -29,6 +29,7 @@ from services.gateway.dependencies import Collaborators, refuse_long_queries
 from services.gateway.head import HeadMiddleware
 from services.gateway.lingering import LingeringMiddleware
 from services.gateway.live import Live
+from services.gateway.parameters import refuse_unknown_parameters
 from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
 from services.gateway.traces import TraceMiddleware
@@ -121,7 +122,7 @@ def create_http(collaborators: Collaborators) -> FastAPI:
         description="Send photographs, get them turned, sized, black and white: now or later.",
         redoc_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(refuse_long_queries)],
+        dependencies=[Depends(refuse_long_queries), Depends(refuse_unknown_parameters)],
     )
     http.state.collaborators = collaborators
     problems.install(http)

@@ -168,7 +168,7 @@ def test_no_cache_renders_afresh(client: httpx.Client, image: str, header: dict[
     [
         "format=webp&op=resize:height=20,width=30&op=rotate:90&quality=80",
         "op=resize:width=30,height=20,fit=cover,enlarge=false&op=rotate:90.0&format=webp",
-        "op=resize:width=30,height=20&timeout=5&op=rotate:degrees=90&format=webp&ignored=1",
+        "op=resize:width=30,height=20&timeout=5&op=rotate:degrees=90&format=webp",
         "op=resize%3Awidth%3D30%2Cheight%3D20&op=rotate:%2B90&quality=080&format=webp",
     ],
 )

@@ -92,6 +92,42 @@ def test_a_query_that_can_t_be_understood_is_refused(client: httpx.Client, query
 
 
 @pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("quailty=40", "'quailty' is not a parameter here; did you mean 'quality'?"),
+        ("op=flip&Format=webp", "'Format' is not a parameter here; did you mean 'format'?"),
+        ("op=flip&width=20", "'width' is not a parameter here; there are: "),
+        ("op=flip&" + "z" * 5000 + "=1", "is not a parameter here; there are: "),
+    ],
+)
+def test_a_parameter_that_is_not_known_is_named(
+    client: httpx.Client, image: str, query: str, named: str
+) -> None:
+    for answer in (
+        client.get(f"{image}/render?{query}"),
+        client.post(f"/v1/render?{query}", content=PNG),
+        client.post(f"/v1/jobs?{query}", content=PNG),
+    ):
+        assert_problem(answer, 422, "invalid_request")
+        assert named in answer.json()["detail"]
+        assert len(answer.json()["detail"]) < 300
+
+
+def test_where_there_are_few_parameters_others_are_refused_too(
+    client: httpx.Client, image: str
+) -> None:
+    for answer, known in (
+        (client.get(f"{image}/info?gsp=true"), "did you mean 'gps'?"),
+        (client.post("/v1/images?format=webp", content=PNG), "there are none."),
+        (client.get(f"{image}?op=flip"), "there are none."),
+    ):
+        assert_problem(answer, 422, "invalid_request")
+        assert known in answer.json()["detail"]
+    assert client.get("/?utm_source=x").status_code == 200, "the page is for browsers"
+    assert client.get("/health/ready?probe=1").status_code == 200
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/nowhere",
