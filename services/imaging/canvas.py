@@ -3,7 +3,7 @@
 from PIL import Image, ImageFilter
 
 from services.imaging.colours import has_alpha
-from services.imaging.geometry import Size
+from services.imaging.geometry import Size, nearest
 from services.imaging.resample import resample
 
 # The picture is blurred this small, and then enlarged: as soft, for a hundredth of the work.
@@ -31,7 +31,7 @@ def on_itself(picture: Image.Image, size: Size, corner: tuple[int, int]) -> Imag
     shrink = min(1.0, _BLURRED_SIDE / max(size))
     small = resample(
         picture,
-        (max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink))),
+        (max(1, nearest(size[0] * shrink)), max(1, nearest(size[1] * shrink))),
         (max(0.0, left), max(0.0, upper), left + across, upper + down),
     )
     mode = {"LA": "La", "RGBA": "RGBa"}.get(small.mode, small.mode)

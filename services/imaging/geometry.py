@@ -1,5 +1,6 @@
 """Where a resize or a crop puts what: arithmetic on sizes and boxes, without a pixel."""
 
+import math
 from dataclasses import dataclass
 from typing import Self, assert_never
 
@@ -22,6 +23,14 @@ _ANCHORS = {
     # Until somebody who sees the pixels has put a focus there.
     Gravity.SMART: (0.5, 0.5),
 }
+
+
+def nearest(length: float) -> int:
+    """The nearest whole number of pixels; half a pixel is one more, as for libvips.
+
+    Python's round() goes to the even one: up for one size, down for the next.
+    """
+    return math.floor(length + 0.5)
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ def place(picture: Size, resize: Resize) -> Placement:
     """What `resize` makes of a picture of this size, as its contract promises."""
     width, height = picture
     across, down = (
-        round(side * resize.dpr) if side else 0 for side in (resize.width, resize.height)
+        nearest(side * resize.dpr) if side else 0 for side in (resize.width, resize.height)
     )
     if not across or not down:
         scale = across / width if across else down / height
@@ -96,7 +105,7 @@ def cut(picture: Size, crop: Crop) -> tuple[int, int, int, int]:
     """The box that a crop by gravity keeps of a picture of this size."""
     width, height = min(picture[0], crop.width), min(picture[1], crop.height)
     over = picture[0] - width, picture[1] - height
-    left, upper = map(round, _before(picture, over, crop))
+    left, upper = map(nearest, _before(picture, over, crop))
     return left, upper, left + width, upper + height
 
 
@@ -131,7 +140,7 @@ def _allowed(scale: float, resize: Resize) -> float:
 
 
 def _times(size: Size, across: float, down: float) -> Size:
-    return max(1, round(size[0] * across)), max(1, round(size[1] * down))
+    return max(1, nearest(size[0] * across)), max(1, nearest(size[1] * down))
 
 
 def _scaled(picture: Size, scale: float) -> Placement:
@@ -145,6 +154,6 @@ def _covering(picture: Size, size: Size, resize: Resize) -> Placement:
     left, upper = _before(picture, over, resize)
     if scale == 1:
         # Whole pixels, where nothing else would move them.
-        left, upper = round(left), round(upper)
+        left, upper = nearest(left), nearest(upper)
     box = left, upper, picture[0] - (over[0] - left), picture[1] - (over[1] - upper)
     return Placement(box, size, canvas=size)

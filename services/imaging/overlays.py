@@ -11,7 +11,7 @@ from contracts.errors import ImageTooBig, NotFound
 from contracts.overlays import MAX_FONT, OverlayOperation, Position, Text, Watermark
 from services.imaging.colours import has_alpha
 from services.imaging.fonts import Fonts, check_letters
-from services.imaging.geometry import Size
+from services.imaging.geometry import Size, nearest
 from services.imaging.lengths import pixels
 from services.imaging.resample import resample
 from services.imaging.tones import is_gray
@@ -59,7 +59,7 @@ def scaled(stamp: Image.Image, scale: float | None, picture: Size) -> Image.Imag
     if scale is None:
         return stamp
     factor = min(picture[0] * scale / stamp.width, picture[1] / stamp.height)
-    size = max(1, round(stamp.width * factor)), max(1, round(stamp.height * factor))
+    size = max(1, nearest(stamp.width * factor)), max(1, nearest(stamp.height * factor))
     return resample(stamp, size, (0, 0, *stamp.size))
 
 

@@ -57,6 +57,17 @@ def test_a_resize_has_the_size_it_promises(resize: Resize, size: tuple[int, int]
         assert corners(result) == UPRIGHT
 
 
+@pytest.mark.parametrize(("height", "half"), [(333, 167), (335, 168), (337, 169), (1, 1)])
+def test_half_a_pixel_is_one_more(height: int, half: int) -> None:
+    assert place((1000, height), Resize(width=500)).size == (500, half)
+
+
+def test_half_a_pixel_of_density_is_one_more() -> None:
+    placement = place((1000, 1000), Resize(width=5, height=3, dpr=1.5, fit=Fit.FILL))
+
+    assert placement.size == (8, 5)
+
+
 @given(picture=st.tuples(sides, sides), resize=resizes)
 def test_a_resize_is_placed_as_its_fit_says(picture: Size, resize: Resize) -> None:
     placement = place(picture, resize)

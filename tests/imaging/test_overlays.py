@@ -109,7 +109,7 @@ def test_the_smallest_tile_takes_no_longer_than_its_rows() -> None:
     ("stamp", "scale", "size"),
     [
         ((10, 8), 0.5, (50, 40)),
-        ((400, 40), 0.25, (25, 2)),  # 2.5, to the even one
+        ((400, 40), 0.25, (25, 3)),  # 2.5
         ((10, 40), 1, (15, 60)),
         ((10, 8), None, (10, 8)),
         ((1, 1000), 0.001, (1, 60)),
