@@ -36,6 +36,10 @@ _QUARTER_TURNS = {
 }
 
 
+# A corner that moves by less stays in its pixel.
+_SEEN = 0.5
+
+
 def apply(image: Image.Image, operation: ShapeOperation, limits: Limits) -> Image.Image:
     """The image after the operation; raises InvalidOperation and ImageTooBig."""
     match operation:
@@ -123,6 +127,8 @@ def rotate(image: Image.Image, operation: Rotate, limits: Limits) -> Image.Image
         return image
     if degrees in _QUARTER_TURNS:
         return image.transpose(_QUARTER_TURNS[int(degrees)])
+    if _moved(image.size, degrees) < _SEEN:
+        return image
     across, down = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
     limits.check_result(
         math.ceil(image.width * across + image.height * down),
@@ -144,6 +150,11 @@ def flip(image: Image.Image, operation: Flip) -> Image.Image:
             return image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
         case _:
             assert_never(operation.axis)
+
+
+def _moved(size: Size, degrees: float) -> float:
+    """How many pixels a corner moves when the image is turned about its middle."""
+    return math.hypot(*size) * abs(math.sin(math.radians(degrees) / 2))
 
 
 def _cut_out(image: Image.Image, left: int, top: int, width: int, height: int) -> Image.Image:

@@ -130,6 +130,14 @@ def test_other_turns_grow_the_canvas_and_fill_its_corners(mode: str) -> None:
     assert pixel(result, 42, 42) == pixel(image, 0, 0)
 
 
+def test_a_turn_that_moves_no_corner_by_half_a_pixel_is_none() -> None:
+    image = scenery(100, 60)
+
+    for degrees in (0.001, -0.4, 359.9):
+        assert apply(image, Rotate(degrees=degrees)) is image
+    assert apply(image, Rotate(degrees=1)) is not image
+
+
 def test_a_small_turn_is_clockwise() -> None:
     image = Image.new("L", (101, 101), 255)
     image.paste(0, (48, 0, 53, 20))
