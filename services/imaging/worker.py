@@ -142,7 +142,7 @@ def _other(key: str, settings: ImagingSettings) -> bytes:
     try:
         return _fetch(key, settings)
     except Gone as exc:
-        raise NotFound(f"The image {key} is not here any more; upload it again.") from exc
+        raise NotFound(f"The image {key} that the watermark names is not here (any more).") from exc
 
 
 def _fetch(key: str, settings: ImagingSettings) -> bytes:
