@@ -79,6 +79,8 @@ def decode(source: Source, draft: Draft = NO_DRAFT) -> Decoded:
     """The first frame, upright. Raises ImageUnreadable and ImageTooBig."""
     image = source.image
     with hostile_bytes():
+        if source.reel:
+            return Decoded(source.reel.frame(0), Extent.whole(source.size))
         drafted = image.draft(
             # A profile speaks of colours, and so it has to see them.
             None if image.info.get("icc_profile") else draft.mode,
@@ -99,6 +101,9 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
     Raises ImageUnreadable and ImageTooBig.
     """
     with hostile_bytes():
+        if source.reel:
+            duration = min(source.reel.duration(number), _LONGEST_FRAME)
+            return Frame(source.reel.frame(number), duration)
         source.image.seek(number)
         # Pillow enlarges a GIF for a frame that lies outside of it, and nobody has judged that.
         if source.image.size != _as_stored(source.size, source.orientation):

@@ -15,6 +15,7 @@ from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
 from contracts.outputs import Format
 from services.imaging import frames, jxl, pieces, plugins
 from services.imaging.geometry import Size
+from services.imaging.gif import Reel, reel_of
 from services.imaging.limits import Limits
 
 _READ = (
@@ -66,6 +67,7 @@ class Source:
     frames: int
     orientation: int
     plays: int = 0  # how often an animation is played; 0 is for ever
+    reel: Reel | None = None  # where Pillow would show a GIF as it is not
 
     @property
     def start(self) -> int:
@@ -155,6 +157,7 @@ def _source(image: ImageFile.ImageFile, data: bytes, counted: int | None) -> Sou
         frames=1 if name in ("JPEG", "HEIF") else counted or int(getattr(image, "n_frames", 1)),
         orientation=orientation,
         plays=_plays(image),
+        reel=reel_of(data, image.size) if name == "GIF" else None,
     )
 
 

@@ -1,0 +1,138 @@
+"""A GIF's frames on nothing, as browsers show them.
+
+Pillow puts them on the first of their colours where no frame covers the canvas, or where one was
+cleared (GIF89a, section 23, disposal 2), unless the first frame happens to be transparent.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import Image
+
+from contracts.errors import ImageUnreadable
+from services.imaging.geometry import Size
+
+_CLEARED, _AS_BEFORE = 2, 3  # what becomes of a frame once it has been seen
+_TABLE, _INTERLACED = 0x80, 0x40
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one frame draws, and where."""
+
+    box: tuple[int, int, int, int]
+    disposal: int
+    duration: int  # milliseconds
+    file: tuple[bytes, ...]  # a GIF of it alone, in pieces
+
+    def drawn(self) -> Image.Image:
+        """In RGBA."""
+        with Image.open(io.BytesIO(b"".join(self.file)), formats=("GIF",)) as image:
+            return image.convert("RGBA")
+
+
+class Reel:
+    """The frames of a GIF that needs nothing behind them, one after the other."""
+
+    def __init__(self, parts: tuple[Part, ...], size: Size) -> None:
+        self._parts = parts
+        self._size = size
+        self._rewind()
+
+    def frame(self, number: int) -> Image.Image:
+        """The whole canvas in RGBA; going back means to start again. Raises ImageUnreadable."""
+        if number < self._next - 1:
+            self._rewind()
+        while self._next <= number:
+            self._draw(self._parts[self._next])
+            self._next += 1
+        return self._seen
+
+    def duration(self, number: int) -> int:
+        """Milliseconds."""
+        return self._parts[number].duration
+
+    def _rewind(self) -> None:
+        self._next = 0
+        self._left = self._seen = Image.new("RGBA", self._size)
+
+    def _draw(self, part: Part) -> None:
+        if part.box[2] > self._size[0] or part.box[3] > self._size[1]:
+            raise ImageUnreadable(f"Frame {self._next + 1} is larger than the image.")
+        before = self._left
+        self._seen = before.copy()
+        left, upper, right, lower = part.box
+        if left < right and upper < lower:
+            drawn = part.drawn()
+            self._seen.paste(drawn, (left, upper), drawn)
+        self._left = before if part.disposal == _AS_BEFORE else self._seen
+        if part.disposal == _CLEARED:
+            self._left = self._seen.copy()
+            self._left.paste((0, 0, 0, 0), part.box)
+
+
+def reel_of(data: bytes, size: Size) -> Reel | None:
+    """The frames of a GIF that is seen through; None for one that Pillow shows as it is."""
+    parts = tuple(_parts(data))
+    if not parts:
+        return None
+    first, others = parts[0], parts[:-1]
+    covers = first.box == (0, 0, *size)
+    leaves_nothing = len(parts) > 1 and first.disposal == _AS_BEFORE
+    if covers and not leaves_nothing and all(part.disposal != _CLEARED for part in others):
+        return None
+    return Reel(parts, size)
+
+
+def _parts(data: bytes) -> Iterator[Part]:
+    flags = data[10]
+    at = 13 + _table_bytes(flags)
+    shared = data[13:at]
+    control = bytes(8)
+    while data[at : at + 1] in (b"!", b",", b"\0"):
+        kind = data[at]
+        if kind == 0x21 and data[at + 1 : at + 3] == b"\xf9\4":
+            control = data[at : at + 8]
+        if kind == 0x21:
+            at = _behind(data, at + 2)
+        elif kind == 0:
+            at += 1
+        elif len(data) >= at + 11:
+            part, at = _part(data, at, shared, control)
+            yield part
+            control = bytes(8)
+        else:
+            return
+
+
+def _part(data: bytes, at: int, shared: bytes, control: bytes) -> tuple[Part, int]:
+    left, upper, width, height = (
+        int.from_bytes(data[place : place + 2], "little") for place in range(at + 1, at + 9, 2)
+    )
+    flags, start = data[at + 9], at + 10 + _table_bytes(data[at + 9])
+    end = _behind(data, start + 1)
+    table = data[at + 10 : start] or shared
+    bits = (len(table) // 3).bit_length() - 2
+    size = width.to_bytes(2, "little") + height.to_bytes(2, "little")
+    file = (
+        b"GIF89a" + size + bytes([_TABLE | bits if table else 0, 0, 0]) + table,
+        # Nothing comes before it, and so nothing is cleared.
+        control[:3] + bytes([control[3] & 1]) + control[4:] if control[0] else b"",
+        b"," + bytes(4) + size + bytes([flags & _INTERLACED]),
+        data[start:end] + b";",
+    )
+    duration = 10 * int.from_bytes(control[4:6], "little")
+    box = left, upper, left + width, upper + height
+    return Part(box, control[3] >> 2 & 7, duration, file), end
+
+
+def _behind(data: bytes, at: int) -> int:
+    """Where a chain of blocks has ended."""
+    while at < len(data) and data[at]:
+        at += 1 + data[at]
+    return at + 1
+
+
+def _table_bytes(flags: int) -> int:
+    return 6 << (flags & 7) if flags & _TABLE else 0
