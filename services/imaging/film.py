@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 from PIL import Image
@@ -50,6 +51,10 @@ class Film(Image.Image):
             return change(self._first if number == 0 else self._draw(number))
 
         return type(self)(draw, self.n_frames, self.plays)
+
+    def kept(self) -> Self:
+        """The film with every frame kept once it is drawn, for who needs them again and again."""
+        return type(self)(cache(self._draw), self.n_frames, self.plays)
 
     def seek(self, frame: int) -> None:
         """Draw a frame, unless it is the one that is seen."""

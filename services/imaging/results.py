@@ -16,6 +16,9 @@ _STAY = {format.value: format for format in (Format.JPEG, Format.PNG, Format.WEB
 _PHOTOGRAPHS = ("heif", "jxl")
 _SEEN_EVERYWHERE = {"jpeg": Format.JPEG, "png": Format.PNG, "gif": Format.PNG, "tiff": Format.PNG}
 
+# Of a film whose quality is looked for: 200 MB. With more, each try draws its frames anew.
+_KEPT_PIXELS = 50_000_000
+
 _LONGEST_PROFILE = 255 * 65_519  # bytes: what the segments of a JPEG hold (ICC.1:2022, B.4)
 
 
@@ -93,4 +96,8 @@ def write(
         quality = budget.good_enough(still, lambda quality: encode(still, encoding, quality))
     else:
         quality = output.quality
-    return encoded(quality) if most is None else budget.within(encoded, most, quality)
+    if most is None:
+        return encoded(quality)
+    if isinstance(image, Film) and image.n_frames * image.width * image.height <= _KEPT_PIXELS:
+        image = image.kept()
+    return budget.within(encoded, most, quality)

@@ -8,13 +8,15 @@ from PIL import Image, ImageSequence
 from PIL.ExifTags import Base
 
 from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation
-from contracts.looks import Autocontrast, Grayscale
+from contracts.looks import Autocontrast, Blur, Grayscale
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Output
 from contracts.shapes import Crop, Gravity, Resize, Rotate
 from services.imaging import codecs, pipeline
+from services.imaging.film import Frame
 from services.imaging.limits import Limits
-from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants
+from services.imaging.source import Source
+from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
 
 MOVING = ("GIF", "PNG", "WEBP", "AVIF")
 DURATIONS = [40, 200, 500, 80]
@@ -245,6 +247,24 @@ def test_a_frame_that_is_cut_off_is_unreadable(source: str) -> None:
 
     with pytest.raises(ImageUnreadable):
         run(data[: len(data) * 7 // 10], format="webp")
+
+
+def test_a_budget_takes_each_frame_through_the_operations_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decode_frame, drawn = codecs.decode_frame, list[int]()
+
+    def counted(source: Source, number: int, *, keeps_profile: bool) -> Frame:
+        drawn.append(number)
+        return decode_frame(source, number, keeps_profile=keeps_profile)
+
+    data = film("WEBP", [scenery(320, 240 + 20 * step).crop((0, 0, 320, 240)) for step in range(4)])
+    plain = run(data, Blur(radius=2), format="webp", quality=95)
+    monkeypatch.setattr(codecs, "decode_frame", counted)
+    small = run(data, Blur(radius=2), format="webp", quality=95, max_bytes=len(plain) // 2)
+
+    assert len(small) <= len(plain) // 2
+    assert drawn == [0, 1, 2, 3]
 
 
 def test_frames_are_not_kept() -> None:
