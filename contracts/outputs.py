@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -63,6 +64,9 @@ LOSSLESS = frozenset({Format.PNG, Format.WEBP, Format.TIFF, Format.JXL})
 
 AUTO: Literal["auto"] = "auto"
 
+CHOSEN_FROM = (Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG)
+"""What `auto` chooses from, the newest first."""
+
 # Which formats know what to do with a field.
 _MEANT_FOR = {
     "lossless": LOSSLESS,
@@ -93,6 +97,13 @@ def _format(value: Any) -> Format | str | None:
         raise PydanticCustomError("format", f"Input should be one of {known}, or auto") from exc
 
 
+def _in_order(among: tuple[Format, ...]) -> tuple[Format, ...]:
+    others = [format for format in among if format not in CHOSEN_FROM]
+    if others:
+        raise PydanticCustomError("among", f"Input should be of {', '.join(CHOSEN_FROM)}")
+    return tuple(format for format in CHOSEN_FROM if format in among)
+
+
 class Output(Message):
     """How the result is encoded.
 
@@ -114,13 +125,22 @@ class Output(Message):
         BeforeValidator(_format),
         Field(
             description="Left out: as the source came, if it was a jpeg, png, webp or avif or an "
-            "animated gif; of others, jpeg of heif and jxl, else png. auto: avif where the "
-            "request's Accept names it, else webp where it names that, unless it likes a jpeg or "
-            "png better; else a jpeg, png or gif by the image. No sizes are compared: a drawing "
-            "may be smaller as png or as webp without loss. jxl and heif need a worker that has "
-            "them."
+            "animated gif; of others, jpeg of heif and jxl, else png. auto: the smallest of "
+            "those in among; where that is empty, a jpeg, png or gif by the image. jxl and heif "
+            "need a worker that has them."
         ),
     ] = None
+    among: Annotated[
+        tuple[Format, ...],
+        AfterValidator(_in_order),
+        Field(
+            description="What auto chooses from: avif, webp, jpeg and png; of a query, the ones "
+            "that the request's Accept likes best, avif and webp only where it names them. Each is "
+            "made, and the smallest taken: a picture of 256 colours or less without loss, too, and "
+            "of more no png beside the others. What moves or has to fit into max_bytes is the "
+            "first of them that can be had, for its quality or its motion."
+        ),
+    ] = ()
     quality: Annotated[
         int | Literal["auto"],
         BeforeValidator(_quality),
@@ -183,6 +203,8 @@ class Output(Message):
 
     @model_validator(mode="after")
     def _fits_its_format(self) -> Self:
+        if self.among and self.format != AUTO:
+            raise PydanticCustomError("output", "among: it is for auto")
         if isinstance(self.format, Format):
             for field, formats in _MEANT_FOR.items():
                 if getattr(self, field) and self.format not in formats:

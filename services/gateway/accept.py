@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from contracts.outputs import AUTO, Format, Output
+from contracts.outputs import AUTO, CHOSEN_FROM, LOSSLESS, Format, Output
 from services.gateway.lists import elements
 
 _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:;(.*))?")
@@ -11,44 +11,30 @@ _WEIGHT = re.compile(
     r"(?:^|;)\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE
 )
 
-# Of photographs the first is smaller; a drawing may not be, but nobody encodes both to compare.
-# A client has to name them: many send */* and can't read them.
+# A client has to name these: many send */* and can't read them.
 _NEW = (Format.AVIF, Format.WEBP)
-_SEEN_EVERYWHERE = (Format.JPEG, Format.PNG)
 
 
 def negotiated(output: Output, lines: Sequence[str]) -> Output:
-    """The output with the format that `Accept` lines like best, where it leaves that open.
+    """The output, to be chosen from the formats that `Accept` lines like best, if it is open.
 
-    Of equal weights the format wins that makes photographs smaller. It stays `auto`, which is a
-    jpeg, a png or a gif by the image itself, where nothing better is named, and where nothing that
-    is named can be had: as RFC 9110 allows, such a header is disregarded.
+    Where nothing is named that can be had, it is chosen by the image: as RFC 9110 allows, such a
+    header is disregarded.
     """
     if output.format != AUTO:
         return output
     weights = _weights(lines)
-    # An AVIF is never quite lossless.
-    new = [format for format in _NEW if not (output.lossless and format is Format.AVIF)]
-    liked = {format: weights.get(f"image/{format}", 0.0) for format in new}
-    old = {format: _weight(weights, format) for format in _SEEN_EVERYWHERE}
-    best = max(new, key=lambda format: liked[format])
-    if liked[best] > 0 and liked[best] >= max(old.values()):
-        return _with(output, best)
-    jpeg, png = old[Format.JPEG], old[Format.PNG]
-    if png > 0 and jpeg == 0:
-        return _with(output, Format.PNG)
-    if jpeg > 0 and png == 0 and not output.lossless:
-        return _with(output, Format.JPEG)
-    return output
-
-
-def _with(output: Output, format: Format) -> Output:
-    return output.model_copy(update={"format": format})
+    able = [f for f in CHOSEN_FROM if not output.lossless or f in LOSSLESS]
+    liked = {format: _weight(weights, format) for format in able}
+    best = max(liked.values())
+    among = tuple(format for format in able if best and liked[format] == best)
+    return output.model_copy(update={"among": among})
 
 
 def _weight(weights: Mapping[str, float], format: Format) -> float:
     """The most specific range that matches counts."""
-    for name in (f"image/{format}", "image/*", "*/*"):
+    named = f"image/{format}"
+    for name in (named,) if format in _NEW else (named, "image/*", "*/*"):
         if name in weights:
             return weights[name]
     return 0.0

@@ -51,10 +51,12 @@ async def _collaborators(connection: HTTPConnection) -> Collaborators:
 Here = Annotated[Collaborators, Depends(_collaborators)]
 
 
-# A query writes every field of an output as text; the contract says what they mean.
+# A query writes every field of an output as text, but for what Accept says; the contract says what
+# they mean.
 _FIELDS: dict[str, Any] = {
     name: (str | None, Field(None, description=field.description))
     for name, field in Output.model_fields.items()
+    if name != "among"
 }
 _OutputQuery = create_model("_OutputQuery", **_FIELDS)
 

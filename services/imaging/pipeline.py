@@ -122,8 +122,7 @@ def _render(
     limits.check_result(*image.size)
     operated_at = time.perf_counter()
 
-    format = results.format_of(output, source.format, image)
-    written = results.write(image, format, output, notes, profile)
+    format, written = results.write(image, output, source.format, notes, profile)
     encoded_at = time.perf_counter()
     return Picture(
         data=written,

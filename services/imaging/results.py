@@ -1,5 +1,7 @@
 """What a result is written as: its format, its quality, and bytes within their budget."""
 
+from collections.abc import Iterator
+
 from PIL import Image
 
 from contracts.errors import InvalidOperation
@@ -18,6 +20,8 @@ _SEEN_EVERYWHERE = {"jpeg": Format.JPEG, "png": Format.PNG, "gif": Format.PNG, "
 
 # Of a film whose quality is looked for: 200 MB. With more, each try draws its frames anew.
 _KEPT_PIXELS = 50_000_000
+
+_FEW = 256  # colours: no more than a palette holds
 
 _LONGEST_PROFILE = 255 * 65_519  # bytes: what the segments of a JPEG hold (ICC.1:2022, B.4)
 
@@ -39,22 +43,70 @@ def keeps_profile(source: Source, output: Output) -> bool:
     return output.format is not Format.GIF
 
 
-def format_of(output: Output, source_format: str, image: Image.Image) -> Format:
-    """The format of the result. Raises InvalidOperation for one that has no way to be lossless."""
+def write(
+    image: Image.Image, output: Output, source_format: str, notes: Notes, profile: bytes
+) -> tuple[Format, bytes]:
+    """The result's format and its bytes.
+
+    Raises InvalidOperation where they do not fit or can't be lossless, and ImageTooBig.
+    """
+    written = (
+        (format, _written(image, format, tried, notes, profile))
+        for format, tried in _tries(image, output, source_format)
+    )
+    return min(written, key=lambda one: len(one[1]))
+
+
+def _tries(
+    image: Image.Image, output: Output, source_format: str
+) -> Iterator[tuple[Format, Output]]:
+    """The formats that may be the smallest, and how they are written; mostly there is one."""
     if isinstance(output.format, Format):
-        return output.format
-    if isinstance(image, Film):
-        format = _moving_format(output, source_format)
-    else:
-        format = _still_format(output, source_format, image)
+        yield output.format, output
+        return
+    able = [] if isinstance(image, Film) else _able(image, output)
+    if able and output.max_bytes is None:
+        yield from _compared(image, output, able)
+        return
+    format = able[0] if able else _only_format(image, output, source_format)
     if output.lossless and format not in LOSSLESS:
         raise InvalidOperation(f"lossless: the result is a {format}, which has no such form.")
-    return format
+    yield format, output
+
+
+def _able(image: Image.Image, output: Output) -> list[Format]:
+    """Which of those that `auto` chooses from can hold a still."""
+    if output.lossless:
+        return [format for format in output.among if format in LOSSLESS]
+    no = Format.JPEG if has_alpha(image) else None
+    return [format for format in output.among if format is not no]
+
+
+def _compared(
+    image: Image.Image, output: Output, able: list[Format]
+) -> Iterator[tuple[Format, Output]]:
+    few = not output.lossless and image.getcolors(_FEW) is not None
+    for format in able:
+        if few and format is Format.PNG:
+            yield format, output.model_copy(update={"palette": output.palette or _FEW})
+        elif format is not Format.PNG or output.lossless or len(able) == 1:
+            yield format, output
+        if few and format is Format.WEBP:
+            yield format, output.model_copy(update={"lossless": True})
+
+
+def _only_format(image: Image.Image, output: Output, source_format: str) -> Format:
+    if isinstance(image, Film):
+        return _moving_format(output, source_format)
+    return _still_format(output, source_format, image)
 
 
 def _moving_format(output: Output, source_format: str) -> Format:
     if output.format is None:
         return Format(source_format)
+    for format in output.among:
+        if format is Format.WEBP or (format is Format.AVIF and not output.lossless):
+            return format
     return Format.PNG if source_format == "png" or output.lossless else Format.GIF
 
 
@@ -67,10 +119,9 @@ def _still_format(output: Output, source_format: str, image: Image.Image) -> For
     return opaque if seen is Format.JPEG else seen
 
 
-def write(
+def _written(
     image: Image.Image, format: Format, output: Output, notes: Notes, profile: bytes
 ) -> bytes:
-    """The result's bytes. Raises InvalidOperation where they do not fit, and ImageTooBig."""
     encoding = Encoding(
         format=format,
         lossless=output.lossless,

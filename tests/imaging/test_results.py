@@ -3,12 +3,14 @@
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
+from pydantic import ValidationError
 
 from contracts.errors import InvalidOperation
 from contracts.operations import Pipeline
 from contracts.outputs import AUTO, LOSSLESS, Chroma, Format, Output, Profile
 from services.imaging import pipeline, plugins
+from services.imaging.codecs import inspect as inspected
 from services.imaging.pipeline import Picture
 from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
 
@@ -153,6 +155,62 @@ def test_what_an_open_format_has_no_use_for_is_passed_over() -> None:
 )
 def test_auto_is_what_every_browser_shows(source: bytes, format: Format) -> None:
     assert written(source, format=AUTO).format is format
+
+
+def _sign(mode: str = "RGB") -> bytes:
+    """Letters on white, or on nothing: few colours, sharp edges."""
+    sign = Image.new(mode, (200, 200), "white" if mode == "RGB" else (0, 0, 0, 0))
+    ImageDraw.Draw(sign).text((20, 60), "FOR SALE", fill="navy", font_size=36)
+    return encoded(sign, "PNG")
+
+
+@pytest.mark.parametrize("data", [PNG, _sign(), _sign("RGBA")])
+@pytest.mark.parametrize(
+    "among", [("avif", "webp", "jpeg", "png"), ("avif", "webp"), ("jpeg", "png"), ("avif", "png")]
+)
+def test_auto_is_the_smallest_of_those_it_may_be(data: bytes, among: tuple[str, ...]) -> None:
+    result = written(data, format=AUTO, among=among)
+    clear = decoded(data).mode == "RGBA"
+    alone = [written(data, format=format) for format in among if not (clear and format == "jpeg")]
+
+    assert result.format in [picture.format for picture in alone]
+    assert len(result.data) <= min(len(picture.data) for picture in alone)
+
+
+def test_auto_writes_few_colours_without_loss_where_that_is_smaller() -> None:
+    sign = _sign()
+    result = written(sign, format=AUTO, among=("avif", "webp", "png"))
+
+    assert (result.format, len(result.data)) == (
+        Format.WEBP,
+        len(written(sign, format="webp", lossless=True).data),
+    )
+    assert psnr(decoded(result.data), decoded(sign)) == float("inf")
+    paletted = written(sign, format=AUTO, among=("jpeg", "png"))
+    assert decoded(paletted.data).mode == "P"
+    assert psnr(decoded(paletted.data).convert("RGB"), decoded(sign)) == float("inf")
+
+
+def test_auto_spends_a_budget_of_bytes_on_the_newest_and_keeps_what_moves_moving() -> None:
+    within = written(format=AUTO, among=("png", "webp", "avif"), max_bytes=4_000)
+    assert (within.format, len(within.data) <= 4_000) == (Format.AVIF, True)
+    frames = [PHOTO, PHOTO.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    moving = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100)
+    film = written(moving, format=AUTO, among=("jpeg", "webp"))
+    assert film.format is Format.WEBP
+    assert inspected(film.data).frames == 2
+
+
+def test_auto_without_loss_is_without_loss() -> None:
+    result = written(format=AUTO, among=("avif", "webp", "jpeg", "png"), lossless=True)
+
+    assert psnr(decoded(result.data), PHOTO) == float("inf")
+
+
+def test_what_is_decided_is_chosen_from_nothing() -> None:
+    for fields in ({"format": "png", "among": ["webp"]}, {"format": AUTO, "among": ["gif"]}):
+        with pytest.raises(ValidationError, match="among"):
+            Output.model_validate(fields)
 
 
 def test_a_profile_is_kept_with_the_numbers_that_it_speaks_of() -> None:
