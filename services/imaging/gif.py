@@ -38,14 +38,18 @@ class Reel:
     def __init__(self, parts: tuple[Part, ...], size: Size) -> None:
         self._parts = parts
         self._size = size
-        self._rewind()
+        self._next = 0
+        self._seen: Image.Image | None = None
+        # What the next one is drawn upon, once this box of it is cleared.
+        self._left: Image.Image | None = None
+        self._box: tuple[int, int, int, int] | None = None
 
     def frame(self, number: int) -> Image.Image:
         """The whole canvas in RGBA; going back means to start again. Raises ImageUnreadable."""
         if number < self._next - 1:
-            self._rewind()
-        while self._next <= number:
-            self._draw(self._parts[self._next])
+            self._next, self._seen, self._left, self._box = 0, None, None, None
+        while self._seen is None or self._next <= number:
+            self._seen = self._draw(self._parts[self._next])
             self._next += 1
         return self._seen
 
@@ -53,23 +57,20 @@ class Reel:
         """Milliseconds."""
         return self._parts[number].duration
 
-    def _rewind(self) -> None:
-        self._next = 0
-        self._left = self._seen = Image.new("RGBA", self._size)
-
-    def _draw(self, part: Part) -> None:
-        if part.box[2] > self._size[0] or part.box[3] > self._size[1]:
-            raise ImageUnreadable(f"Frame {self._next + 1} is larger than the image.")
-        before = self._left
-        self._seen = before.copy()
+    def _draw(self, part: Part) -> Image.Image:
         left, upper, right, lower = part.box
+        if right > self._size[0] or lower > self._size[1]:
+            raise ImageUnreadable(f"Frame {self._next + 1} is larger than the image.")
+        seen = self._left.copy() if self._left else Image.new("RGBA", self._size)
+        if self._box:
+            seen.paste((0, 0, 0, 0), self._box)
         if left < right and upper < lower:
             drawn = part.drawn()
-            self._seen.paste(drawn, (left, upper), drawn)
-        self._left = before if part.disposal == _AS_BEFORE else self._seen
-        if part.disposal == _CLEARED:
-            self._left = self._seen.copy()
-            self._left.paste((0, 0, 0, 0), part.box)
+            seen.paste(drawn, (left, upper), drawn)
+        if part.disposal != _AS_BEFORE:
+            self._left = seen
+            self._box = part.box if part.disposal == _CLEARED else None
+        return seen
 
 
 def reel_of(data: bytes, size: Size) -> Reel | None:

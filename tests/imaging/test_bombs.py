@@ -327,16 +327,7 @@ BOMBS: dict[str, tuple[set[str], Callable[[], bytes]]] = {
     "a JXL of a billion a side": (REFUSED, lambda: _jxl_claiming(2**30)),
     "a TIFF of a million a side": (REFUSED, lambda: _tiff(*_tiff_of(10**6, 10**6))),
     "a TIFF of 4 billion a side": (REFUSED, lambda: _tiff(*_tiff_of(2**32 - 1, 2**32 - 1))),
-    "a WebP of 98 million pixels in 34 bytes": (
-        REFUSED,
-        lambda: _riff((b"VP8L", b"\x2f" + (16_382 | 5_999 << 14).to_bytes(4, "little") + bytes(9))),
-    ),
-    "a WebP of 60 million pixels": (
-        REFUSED,
-        lambda: _riff(
-            (b"VP8L", b"\x2f" + (9_999 | 5_999 << 14).to_bytes(4, "little") + bytes(1 << 20))
-        ),
-    ),
+    "a WebP of 98 million pixels in 30 bytes": (REFUSED, lambda: _webp_blank(16_383, 6_000)),
     "a JXL of 96 million pixels": (REFUSED, lambda: _blank("JXL", 12_000, 8_000, effort=1)),
     "a PNG of 36 million blank pixels": (REFUSED, lambda: _blank("PNG", 6_000, 6_000)),
     "a PNG of one by 99 million": (REFUSED, lambda: png_claiming(1, 99_000_000)),
@@ -480,7 +471,6 @@ BOMBS: dict[str, tuple[set[str], Callable[[], bytes]]] = {
         lambda: _strip(5, b"\x80\x40\x20\x10\x08\x04\x02\x01\x00" * 100_000, 900, 900),
     ),
     "a TIFF of 8 a side in a tile of 16,384": (REFUSED, lambda: _one_tile(16_384)),
-    "a TIFF of 8 a side in a tile of 45,056": (REFUSED, lambda: _one_tile(45_056)),
     "a TIFF of 400,000 strips": (REFUSED, lambda: _strips(400_000)),
     # Tags.
     "a WebP that lies as 8 MB say": (
