@@ -46,6 +46,9 @@ _UNTRUE = (
 
 _SRGB = 1  # CIPA DC-008-2019, ColorSpace; whatever else is "uncalibrated"
 
+# Bytes: what is longer than any program writes is left out, and not looked through.
+_LONGEST_XMP = 4 << 20
+
 _LIES = re.compile(rb"""(tiff:Orientation\s*=\s*["'])[2-8]|(<tiff:Orientation>\s*)[2-8]""")
 _THUMBNAILS = (b"xmp:Thumbnails", b"xap:Thumbnails")
 
@@ -131,7 +134,7 @@ def _xmp(image: Image.Image) -> bytes:
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     if isinstance(packet, str):
         packet = packet.encode()
-    if not isinstance(packet, bytes):
+    if not isinstance(packet, bytes) or len(packet) > _LONGEST_XMP:
         return b""
     upright = _LIES.sub(rb"\g<1>\g<2>1", packet)
     for name in _THUMBNAILS:
