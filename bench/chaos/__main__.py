@@ -26,7 +26,7 @@ def main() -> None:
     scenarios: dict[str, Scenario] = {
         "workers": partial(workers_die, jobs=500, every=2.0),
         "redis": partial(redis_dies, jobs=400, kills=3, every=5.0),
-        "gateway": partial(gateway_dies, jobs=200, listeners=20, kills=3, every=3.0),
+        "gateway": partial(gateway_dies, jobs=400, listeners=20, kills=3, every=3.0),
         "poison": partial(poison_is_put_aside, jobs=200, patience=10.0),
         "residue": partial(nothing_stays, jobs=10_000),
         "overload": partial(overload_is_refused, seconds=options.seconds),
