@@ -89,6 +89,7 @@ class Broker(RedisBroker):
             cancellations=self.cancellations,
             clock=self._clock,
             claims=Claims(self._wire, self.worker),
+            reply=self._reply,
         )
         self.presence = Presence(
             redis, self.worker, settings, self._clock, room=room, report=report
@@ -105,6 +106,11 @@ class Broker(RedisBroker):
             logger=None,  # type: ignore[arg-type]
         )
         self._show_metrics()
+
+    async def _reply(self, cmd: Any) -> None:
+        producer = self._producer
+        assert isinstance(producer, InboxProducer)
+        await producer.reply(cmd)
 
     def _make_connection_state(
         self, connection_options: dict[str, Any], kwargs: dict[str, Any]
@@ -160,6 +166,7 @@ class Broker(RedisBroker):
         await super().stop(*exc_info)
         await self.outbox.stop()
         await self.inbox.stop()
+        await self._wire.drain()
         await self._wire.close()
         await self.redis.connection_pool.disconnect()
 

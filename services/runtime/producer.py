@@ -5,16 +5,16 @@ import time
 from itertools import count
 from typing import Any
 
+import structlog
 from faststream.redis.message import DATA_KEY, PubSubMessage
 from faststream.redis.publisher.producer import RedisFastProducer
 from faststream.redis.response import DestinationType, RedisPublishCommand
-from redis.exceptions import NoScriptError
 
 from contracts.control import CONTROL, Cancel
 from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
 from services.runtime.addresses import own_channel
 from services.runtime.clock import Clock
-from services.runtime.connection import redis_errors
+from services.runtime.connection import LOST, redis_errors
 from services.runtime.deadlines import deadline_header, remaining
 from services.runtime.envelope import Envelope
 from services.runtime.inbox import Inbox
@@ -23,7 +23,9 @@ from services.runtime.pace import Pace
 from services.runtime.presence import responders_key, rooms_key
 from services.runtime.scripts import Script
 from services.runtime.tracing import trace_headers
-from services.runtime.wire import Wire
+from services.runtime.wire import Then, Wire
+
+log = structlog.get_logger(__name__)
 
 _RESPONDERS = """
 local time = redis.call('TIME')
@@ -140,19 +142,14 @@ class InboxProducer(RedisFastProducer):
         return reply.result()
 
     def _send(self, cmd: RedisPublishCommand, message: bytes, reply: asyncio.Future[bytes]) -> None:
-        """Send the request. Where nobody takes it, that is the reply.
-
-        By a callback: a caller that is woken for this, too, takes a tenth longer for a small call.
-        """
-        script, keys, args = self._push(cmd, message)
+        """Send the request. Where nobody takes it, that is the reply."""
 
         def settle(sent: asyncio.Future[Any]) -> None:
-            if isinstance(sent.exception(), NoScriptError):
-                self._wire.post(*script.in_full(keys, args)).add_done_callback(settle)
-            elif not reply.done() and (refusal := self._refusal(sent)) is not None:
+            refusal = self._refusal(sent)
+            if refusal is not None and not reply.done():
                 reply.set_exception(refusal)
 
-        self._wire.post(*script.call(keys, args)).add_done_callback(settle)
+        self._wire.start(*self._push(cmd, message), settle)
 
     def _refusal(self, sent: asyncio.Future[Any]) -> Exception | None:
         try:
@@ -183,6 +180,25 @@ class InboxProducer(RedisFastProducer):
                     "XADD", cmd.destination, *trim, "*", DATA_KEY, message
                 )
 
+    async def reply(self, cmd: RedisPublishCommand) -> None:
+        """Send a reply, and once more if it was lost with its connection.
+
+        Nothing is done twice by that, for a caller takes the first of two. Nobody waits for it: a
+        task that did would be woken for nothing.
+        """
+        message = await self._enveloped(cmd, cmd.reply_to, {})
+
+        def publish(then: Then) -> None:
+            self._wire.post("PUBLISH", cmd.destination, message).add_done_callback(then)
+
+        def settle(sent: asyncio.Future[Any]) -> None:
+            if isinstance(sent.exception(), LOST):
+                publish(_complain)
+            else:
+                _complain(sent)
+
+        publish(settle)
+
     async def _enveloped(
         self, cmd: RedisPublishCommand, reply_to: str, headers: dict[str, str]
     ) -> bytes:
@@ -205,3 +221,8 @@ class InboxProducer(RedisFastProducer):
             return _PUBLISH_TO_ONE, keys, [message, next(self._turns), own_channel("", "")]
         kind = "list" if cmd.destination_type is DestinationType.List else "stream"
         return _PUSH_IF_SERVED, keys, [kind, message, DATA_KEY]
+
+
+def _complain(sent: asyncio.Future[Any]) -> None:
+    if (exc := sent.exception()) is not None:
+        log.warning("reply lost", reason=str(exc))

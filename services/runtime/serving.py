@@ -26,7 +26,6 @@ from services.runtime.calls import Calls
 from services.runtime.cancellation import Cancellations
 from services.runtime.claims import Claims
 from services.runtime.clock import Clock
-from services.runtime.connection import LOST
 from services.runtime.deadlines import keeping_deadline, remaining
 from services.runtime.dropping import Dropped
 from services.runtime.failures import OUTCOME, WORKER, failed, raise_failure
@@ -47,6 +46,7 @@ class Rules:
     cancellations: Cancellations
     clock: Clock
     claims: Claims
+    reply: Callable[[Any], Awaitable[None]]
 
 
 def taking(model: type[Message], handler: Handler) -> Callable[[RedisMessage], Awaitable[Any]]:
@@ -112,17 +112,14 @@ class ServingMiddleware(BaseMiddleware[Any, Any]):
             return await call_next(cmd)
         cmd.headers = {OUTCOME: "ok", WORKER: self._rules.worker, **cmd.headers}
         try:
-            sent = await call_next(cmd)
-        except LOST:
-            # Once more: nothing is done twice by it, for its caller takes the first of two.
-            sent = await call_next(cmd)
+            await self._rules.reply(cmd)
         except Exception as exc:
             instead = failed(exc, self._request.correlation_id)
             cmd.body, cmd.correlation_id = instead.body, self._request.correlation_id
             cmd.headers = {WORKER: self._rules.worker, **instead.headers}
-            sent = await call_next(cmd)
+            await self._rules.reply(cmd)
         self._outcome = cmd.body.code if isinstance(cmd.body, Failure) else "ok"
-        return sent
+        return None
 
     async def after_processed(
         self,

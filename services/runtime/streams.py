@@ -7,6 +7,7 @@ what failed, and leaves what a dead member had where it is.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import structlog
@@ -35,13 +36,13 @@ return redis.call('XDEL', KEYS[1], ARGV[2])
 """)
 
 # A consumer with nothing pending is removed; one that has just been given something is not.
-_FORGET_IDLE = """
+_FORGET_IDLE = Script("""
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   if consumer[2] == ARGV[2] and consumer[4] == 0 then
     return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
   end
 end
-"""
+""")
 
 
 class _Stream(Lasting, StreamSubscriber):
@@ -127,18 +128,23 @@ class LastingStreamSubscriber(_Stream):
 
     async def handle(self, msg: Any) -> bool:
         (entry,) = msg["message_ids"]
+        done = False
         try:
             done = await super().handle(msg)
+        finally:
             if done:
                 mine = [self._group, entry, self._consumer]
-                await self.shared.run(_DONE_WITH, [self._stream], mine)
-            return done
-        except (RedisError, OSError) as exc:
+                acknowledged = partial(self._acknowledged, entry)
+                self.shared.start(_DONE_WITH, [self._stream], mine, acknowledged)
+            else:
+                self._ids.discard(entry)
+        return done
+
+    def _acknowledged(self, entry: bytes, answer: asyncio.Future[Any]) -> None:
+        self._ids.discard(entry)
+        if (exc := answer.exception()) is not None:
             # It stays pending, and comes up again below.
             log.warning("could not acknowledge", reason=str(exc), **self.place())
-            return False
-        finally:
-            self._ids.discard(entry)
 
     async def _take_over_from_the_dead(self) -> None:
         while True:
@@ -181,9 +187,9 @@ class LastingStreamSubscriber(_Stream):
                 self._take(entry, fields)
 
     async def _forget(self, consumer: str) -> None:
-        forget = self.redis.register_script(_FORGET_IDLE)
         try:
-            await forget(keys=[self._stream], args=[self._group, consumer])
+            # On the wire that acknowledges, so that all of that is done before.
+            await self.shared.run(_FORGET_IDLE, [self._stream], [self._group, consumer])
         except (RedisError, OSError) as exc:
             log.debug("could not leave the group", reason=str(exc), **self.place())
 

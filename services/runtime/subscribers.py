@@ -50,6 +50,8 @@ class Lasting(LogicSubscriber):
         while self.running:
             try:
                 await self._get_msgs(*args)
+                # What was read is begun before more is asked for.
+                await asyncio.sleep(0)
             except (RedisError, OSError) as exc:
                 if not lost:
                     log.warning("subscriber lost redis", reason=str(exc), **self.place())
