@@ -7,7 +7,7 @@ renders that is no matter, and whatever is in hand here can't be had by a worker
 from services.runtime.room import Room
 
 _SOON = 100.0  # ms: a job that is in hand should have been done so soon
-_MOST = 8  # jobs a slot
+_MOST = 16  # jobs a slot
 
 
 class Ahead(Room):

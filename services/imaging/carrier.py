@@ -69,9 +69,9 @@ class Carrier:
                     await self._carried_alone(one)
 
     def _next(self) -> list[_Passenger]:
-        """A fair share for each slot of those who still wait."""
+        """Half of a slot's share of those who still wait, so that it has more when these are done."""
         waiting = [one for one in self._waiting if not one.rendered.done()]
-        number = min(self._together, -(-len(waiting) // self._executor.slots))
+        number = min(self._together, -(-len(waiting) // (2 * self._executor.slots)))
         self._waiting = deque(waiting[number:])
         return waiting[:number]
 

@@ -7,18 +7,18 @@ from services.imaging.ahead import Ahead
 
 async def test_short_jobs_make_room_and_long_ones_take_it_back() -> None:
     room = Ahead(2)
-    for _ in range(20):
+    for _ in range(40):
         room.observe(1.0)
-    assert room.free == 16
-    for _ in range(9):
+    assert room.free == 32
+    for _ in range(17):
         room.take()
     assert not room.exceeded
     room.observe(1000.0)
     assert room.exceeded
     assert room.free == 0
-    for _ in range(2):
+    for _ in range(3):
         room.observe(1000.0)
-    for _ in range(8):
+    for _ in range(16):
         room.give_back()
     assert room.free == 1, "one is in hand, of one a slot"
 
