@@ -69,7 +69,7 @@ class Carrier:
                     await self._carried_alone(one)
 
     def _next(self) -> list[_Passenger]:
-        """Half of a slot's share of those who still wait, so that it has more when these are done."""
+        """Half of a slot's share of those who wait, so that it has more when these are done."""
         waiting = [one for one in self._waiting if not one.rendered.done()]
         number = min(self._together, -(-len(waiting) // (2 * self._executor.slots)))
         self._waiting = deque(waiting[number:])
