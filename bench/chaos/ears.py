@@ -9,7 +9,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, KeysView
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from websockets.exceptions import WebSocketException
 from contracts.jobs import EVENTS, OPEN_STATES, EventId, JobEvent, JobState
 from services.gateway.watcher import place_of
 from services.runtime.records import event_from
+from services.runtime.tasks import end
 
 BEGINNING = "0-0"
 AGAIN = 0.05  # seconds until the next try to reach what was killed
@@ -121,9 +122,8 @@ async def _listening(listen: Callable[[Log], Coroutine[None, None, None]]) -> As
     try:
         yield log
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        # redis-py may lose a cancellation.
+        await end(task)
 
 
 async def _read_stream(redis: Any, log: Log) -> None:

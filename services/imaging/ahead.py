@@ -6,7 +6,7 @@ renders that is no matter, and whatever is in hand here can't be had by a worker
 
 from services.runtime.room import Room
 
-_SOON = 100.0  # ms: a job that is in hand should have been done so soon
+SOON = 100.0  # ms: a job that is in hand should have been done so soon
 _MOST = 16  # jobs a slot
 
 
@@ -24,7 +24,7 @@ class Ahead(Room):
 
     def observe(self, ms: float) -> None:
         """Take in how long a job was in hand until its render was done."""
-        if ms > _SOON:
+        if ms > SOON:
             self._size = max(self._slots, self._size // 2)
         elif self._size < _MOST * self._slots:
             self._size += 1

@@ -26,6 +26,10 @@ _PATIENCE = 5.0  # seconds that those who go together have, so that none waits l
 _GRACE = 0.25  # seconds that a render whose job was cancelled may take on, for the others' sake
 
 
+class NotBegun(Exception):
+    """What was before it takes long, and it is let go."""
+
+
 @dataclass(frozen=True)
 class _Passenger:
     request: Render
@@ -39,20 +43,29 @@ class Carrier:
         self._executor = executor
         self._settings = settings
         self._waiting: deque[_Passenger] = deque()
+        self._carriers = 0
         self._carrying: set[asyncio.Task[None]] = set()
         self._ms: float | None = None  # that a render has taken, of late
 
     async def render(self, request: Render, *, alone: bool, keep_source: bool) -> Rendered:
-        """As `worker.render`. Raises what the executor raises."""
+        """As `worker.render`. Raises what the executor raises, and NotBegun."""
         if alone or keep_source or self._together < 2:
             return await self._alone(request, keep_source=keep_source)
         rendered: asyncio.Future[Rendered] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Passenger(request, rendered))
-        if len(self._carrying) < self._executor.slots:
+        if self._carriers < self._executor.slots:
+            self._carriers += 1
             task = asyncio.create_task(self._carry(), name="carrier")
             self._carrying.add(task)
             task.add_done_callback(self._carrying.discard)
         return await rendered
+
+    def let_go(self) -> None:
+        """Begin nothing more of what waits, for another worker may be sooner."""
+        for one in self._waiting:
+            if not one.rendered.done():
+                one.rendered.set_exception(NotBegun())
+        self._waiting.clear()
 
     async def stop(self) -> None:
         """Carry nothing more."""
@@ -63,10 +76,13 @@ class Carrier:
         return 1 if self._ms is None else max(1, min(_MOST, int(_TOGETHER / max(1.0, self._ms))))
 
     async def _carry(self) -> None:
-        while some := self._next():
-            if len(some) == 1 or not await self._carried(some):
-                for one in some:
-                    await self._carried_alone(one)
+        try:
+            while some := self._next():
+                if len(some) == 1 or not await self._carried(some):
+                    await asyncio.gather(*(self._carried_alone(one) for one in some))
+        finally:
+            # In the step that found nobody waiting: who comes a moment later starts another.
+            self._carriers -= 1
 
     def _next(self) -> list[_Passenger]:
         """Half of a slot's share of those who wait, so that it has more when these are done."""

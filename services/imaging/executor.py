@@ -97,21 +97,23 @@ class Executor:
         urgent: bool,
     ) -> tuple[ResultT, Done]:
         loop = asyncio.get_running_loop()
-        arrived = loop.time()
+        arrived, has_slot = loop.time(), False
         try:
             async with asyncio.timeout(timeout if urgent else None) as limit:
                 async with self._places.take(urgent=urgent):
-                    started = loop.time()
+                    started, has_slot = loop.time(), True
                     if not urgent:
                         limit.reschedule(started + timeout)
                     result = await to_process.run_sync(
                         work, *args, cancellable=True, limiter=CapacityLimiter(1)
                     )
         except asyncio.CancelledError:
-            self._replace()
+            if has_slot:
+                self._replace()
             raise
         except TimeoutError as exc:
-            self._replace()
+            if has_slot:
+                self._replace()
             raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
         except BrokenWorkerProcess as exc:
             self._replace()

@@ -1,6 +1,7 @@
 """The durable job consumer: every variant of a job, its record kept up with each."""
 
 import asyncio
+import math
 import random
 from itertools import count
 
@@ -11,8 +12,8 @@ from redis.exceptions import RedisError
 from contracts.errors import PASSING, Code, Failure, Internal, ServiceError, WorkerCrashed
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
-from services.imaging.ahead import Ahead
-from services.imaging.carrier import Carrier
+from services.imaging.ahead import SOON, Ahead
+from services.imaging.carrier import Carrier, NotBegun
 from services.imaging.executor import Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.blobs import Blobs, Kind
@@ -86,10 +87,15 @@ class JobRunner:
         if given.job is not None:
             await self._keep(given.job, deadly=False)
             return
+        came_back = False
         while (over := self._over.get(given.id)) is not None:
+            came_back = True
             # It may be the very entry: whoever gives it to us again takes our return for its end.
             await over.wait()
         job = await self._jobs.get(given.id)
+        if came_back and job is not None and job.state is JobState.QUEUED:
+            # Its end here gave it another place in line, or another time.
+            return
         if job is None or job.state not in OPEN_STATES or await self._in_good_hands(job):
             return
         started = await self._jobs.start(job, self._name, entry=given.entry)
@@ -119,7 +125,10 @@ class JobRunner:
                 crashed = WorkerCrashed(f"Given up: {job.attempts - 1} workers died of it.")
                 result, deadly = JobResult(problem=crashed.failure()), False
             else:
-                result = await self._next(job)
+                try:
+                    result = await self._next(job)
+                except NotBegun:
+                    return
             if result.problem is not None and await self._is_tried_again(job, result.problem):
                 return
             changed = await self._jobs.add_result(job, result)
@@ -158,19 +167,21 @@ class JobRunner:
         try:
             # What has failed before fails alone, or not at all.
             return await self._render(request, alone=job.attempts > 1, keep_source=more)
-        except asyncio.CancelledError:
-            # If this worker stops, the job is none the worse for it; if the job was cancelled, this
-            # changes nothing.
+        except (asyncio.CancelledError, NotBegun):
+            # If this worker stops, or has long work before it, the job is none the worse for it; if
+            # the job was cancelled, this changes nothing.
             await self._jobs.give_back(job)
             raise
 
     async def _render(self, request: Render, *, alone: bool, keep_source: bool) -> JobResult:
-        begun = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        late = loop.call_later(SOON / 1000, self._make_room)
         try:
             rendered = await self._carrier.render(request, alone=alone, keep_source=keep_source)
         except ServiceError as exc:
             return JobResult(problem=exc.failure())
-        except RedisError:
+        except (RedisError, NotBegun):
             # It passes: the job stays where it is, and is taken up again.
             raise
         except Exception as exc:
@@ -178,8 +189,15 @@ class JobRunner:
             log.error("variant failed", source=request.source.key, exc_info=exc)
             broken = Internal("Something broke in the worker; its log has the details.")
             return JobResult(problem=broken.failure())
-        self._room.observe(1000 * (asyncio.get_running_loop().time() - begun))
+        finally:
+            late.cancel()
+        self._room.observe(1000 * (loop.time() - begun))
         return JobResult(blob=rendered.blob, width=rendered.width, height=rendered.height)
+
+    def _make_room(self) -> None:
+        """Nothing more is taken while one is long, and what has not begun is for others to have."""
+        self._room.observe(math.inf)
+        self._carrier.let_go()
 
 
 def register(

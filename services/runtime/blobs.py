@@ -6,6 +6,7 @@ process from plain code, so there are two classes for one layout. Images that cl
 renditions that workers made are kept apart.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,10 +95,11 @@ class Blobs:
     async def find(self, key: str, *, ttl: int | None = None) -> StoredBlob | None:
         """What is known of a blob, without its bytes; with `ttl`, it lives so long at least."""
         name = _name(self._kind, key)
-        found = self._wire.post("HMGET", name, *_ABOUT)
+        asked = [self._wire.post("HMGET", name, *_ABOUT)]
         if ttl is not None:
-            await self._wire.execute("EXPIRE", name, ttl, "GT")
-        return _stored(key, dict(zip(_ABOUT, await found, strict=True)))
+            asked.append(self._wire.post("EXPIRE", name, ttl, "GT"))
+        row, *_ = await asyncio.gather(*asked)
+        return _stored(key, dict(zip(_ABOUT, row, strict=True)))
 
     async def keep(self, data: bytes, *, ttl: int) -> StoredBlob:
         """Keep `data` under its digest for `ttl` seconds at least, and send it only if it's new."""

@@ -38,6 +38,8 @@ def make_redis(settings: RuntimeSettings) -> Redis:
     # What the URL says of more than the place has no say: everything here counts on what follows.
     for option in _OURS & place.keys():
         del place[option]
+    if "path" not in place:
+        place["socket_keepalive"] = True
     pool = BlockingConnectionPool(
         **place,
         max_connections=settings.redis_connections,
@@ -45,7 +47,6 @@ def make_redis(settings: RuntimeSettings) -> Redis:
         retry=Retry(NoBackoff(), 0),
         socket_connect_timeout=2.0,
         socket_timeout=5.0,  # seconds without an answer until a connection counts as lost
-        socket_keepalive=True,
         # While it listens for notices of a managed Redis's upgrades, the pool hands out dead
         # connections without looking at them.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),

@@ -9,6 +9,7 @@ from hiredis import Reader, pack_command
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError
 
 _PIECE = 1 << 18  # bytes read at once
 _MORE = object()  # what hiredis gives when an answer is not there as a whole yet
@@ -38,6 +39,9 @@ class Held(Redis):
         except RedisConnectionError:
             answers = self._exchange(packed, len(commands))
         for answer in answers:
+            if isinstance(answer, ReadOnlyError):
+                # What was the primary is none any more; a new connection may find the one that is.
+                self._connection.disconnect()
             if isinstance(answer, Exception):
                 raise answer
         return answers

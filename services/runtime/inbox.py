@@ -70,6 +70,8 @@ class Inbox:
             yield channel, reply
         finally:
             del self._waiting[channel]
+            # Whatever still becomes of it is nobody's.
+            reply.cancel()
 
     async def _listen(self) -> None:
         ear = Ear(self._redis, pattern=self._prefix + "*", heard=self._deliver)

@@ -119,7 +119,11 @@ function commands.change(id, state, token, to, where, life, event, dead, ...)
     return false
   end
   if where == 'fair' and redis.call('EXISTS', TURNS) == 0 then
-    return false
+    -- Who waits may have been let into the stream already.
+    local given = redis.pcall('XPENDING', JOBS, GROUP)
+    if given.err or redis.call('XLEN', JOBS) <= given[1] then
+      return false
+    end
   end
   local told = write(id, event, ...)
   if state == 'running' then

@@ -23,6 +23,8 @@ from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
+_LEFT_BEHIND = 1000  # entries that are looked at in one go
+
 _HELD_UP = 5.0  # seconds since the last read, after which entries may have been trimmed unread
 
 # Together, so that an entry is never the one without the other; and only by who has it, for one
@@ -162,22 +164,22 @@ class LastingStreamSubscriber(_Stream):
             mine = name == self._consumer
             dead = name not in living and self.presence.steady
             if mine or dead:
-                await self._adopt(name)
+                await self._adopt(name, len(living))
             if not mine and dead and consumer["idle"] > 1000 * ttl:
                 await self._forget(name)
 
-    async def _adopt(self, consumer: str) -> None:
+    async def _adopt(self, consumer: str, living: int) -> None:
         """Take what `consumer` left unfinished. Only one member gets it: claiming resets idleness.
 
         Its own leftovers are what it could not acknowledge while Redis was away.
         """
         idle = int(self.presence.heartbeat_ttl * 1000)
-        room = max(1, self.room.free)
         left = await self.redis.xpending_range(
-            self._stream, self._group, "-", "+", room + len(self._ids), consumer, idle=idle
+            self._stream, self._group, "-", "+", _LEFT_BEHIND, consumer, idle=idle
         )
         ids = [row["message_id"] for row in left if row["message_id"] not in self._ids]
-        entries = ids[:room]
+        # A fair share, and room or not: whoever waits has waited for the dead one long enough.
+        entries = ids[: max(1, self.room.free, -(-len(ids) // max(1, living)))]
         if entries and self.running:
             claimed = await self.redis.xclaim(
                 self._stream, self._group, self._consumer, idle, entries

@@ -13,7 +13,7 @@ from typing import Any
 from hiredis import PushNotification, pack_command
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.runtime.connection import LOST
@@ -134,6 +134,9 @@ class Wire:
             pass
         elif isinstance(answer, Exception):
             waiting.set_exception(answer)
+            if isinstance(answer, ReadOnlyError):
+                # What was the primary is none any more; a new connection may find the one that is.
+                asyncio.get_running_loop().call_soon(self._link.give_up, answer)
         else:
             waiting.set_result(answer)
         self._under_way -= 1

@@ -10,9 +10,10 @@ import pytest
 from contracts.errors import ImageUnreadable, ServiceError, WorkerCrashed
 from contracts.imaging import Blob, Render, Rendered
 from contracts.operations import Pipeline
-from services.imaging.carrier import Carrier
+from services.imaging.carrier import Carrier, NotBegun
 from services.imaging.executor import Done
 from services.imaging.settings import ImagingSettings
+from services.runtime.tasks import end
 
 
 def numbered(number: int) -> Render:
@@ -76,6 +77,42 @@ async def test_short_renders_go_together_and_each_gets_its_own() -> None:
     results = await asyncio.wait_for(asyncio.gather(*tasks), 5)
     assert [int(one.blob.key) for one in results] == list(range(6))
     assert fake.trips == [1, 3, 2, 1], "some wait, so that a slot has more when it is done"
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_who_comes_as_a_carrier_ends_is_carried_by_another(steps: int) -> None:
+    executor: Any = Fake()
+    carrier = Carrier(executor, ImagingSettings())
+    await carrier.render(numbered(99), alone=False, keep_source=False)
+    first = asyncio.create_task(carrier.render(numbered(0), alone=False, keep_source=False))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    last = carrier.render(numbered(1), alone=False, keep_source=False)
+    await asyncio.wait_for(asyncio.gather(first, last), 5)
+
+
+async def test_what_has_not_begun_is_let_go() -> None:
+    begun = asyncio.Event()
+
+    async def forever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    executor: Any = Fake(lambda text: None if about(99, text) else forever())
+    carrier = Carrier(executor, ImagingSettings())
+    await carrier.render(numbered(99), alone=False, keep_source=False)
+    some = [
+        asyncio.create_task(carrier.render(numbered(number), alone=False, keep_source=False))
+        for number in range(6)
+    ]
+    await asyncio.wait_for(begun.wait(), 5)
+    carrier.let_go()
+    _, under_way = await asyncio.wait(some, timeout=0.05)
+    assert len(under_way) == 3
+    for task in some[3:]:
+        assert isinstance(task.exception(), NotBegun)
+    await carrier.stop()
+    await asyncio.gather(*(end(task) for task in under_way))
 
 
 async def test_a_bad_image_is_nobody_elses_failure() -> None:
