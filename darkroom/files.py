@@ -23,6 +23,6 @@ async def size(path: Path) -> int:
 async def write(path: Path, pieces: AsyncIterator[bytes]) -> None:
     """Make a file of what comes; what was there before is gone. Raises OSError."""
     # Here and not in a thread, which would make it once whoever was cancelled has cleaned up.
-    with path.open("wb") as file:  # noqa: ASYNC230  opening takes no time
+    with path.open("wb") as file:
         async for piece in pieces:
             await asyncio.to_thread(file.write, piece)
