@@ -183,7 +183,7 @@ class Output(Message):
             "(dc:creator, dc:rights), or else from IPTC-IIM (2:80, 2:116), of which nothing else "
             "is kept; they are written as EXIF. How an image lies, thumbnails and a maker's notes "
             "are never kept. A gif holds none of it, a tiff not how and where it was taken, and a "
-            "jpeg 64 KiB of each: longer XMP is left out (over 4 MiB always), and of longer EXIF "
+            "jpeg 64 KiB of each: longer XMP is left out (over 4 MB always), and of longer EXIF "
             "the longest fields."
         ),
     ] = Metadata.STRIP

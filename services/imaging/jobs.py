@@ -182,7 +182,7 @@ class JobRunner:
         except ServiceError as exc:
             return JobResult(problem=exc.failure())
         except (RedisError, NotBegun):
-            # It passes: the job stays where it is, and is taken up again.
+            # It passes: the job stays where it is, or is given back, and is taken up again.
             raise
         except Exception as exc:
             # It would not pass, and trying for ever helps nobody.

@@ -47,7 +47,7 @@ _UNTRUE = (
 _SRGB = 1  # CIPA DC-008-2019, ColorSpace; whatever else is "uncalibrated"
 
 # Bytes: what is longer than any program writes is left out, and not looked through.
-_LONGEST_XMP = 4 << 20
+_LONGEST_XMP = 4_000_000
 
 _LIES = re.compile(rb"""(tiff:Orientation\s*=\s*["'])[2-8]|(<tiff:Orientation>\s*)[2-8]""")
 _THUMBNAILS = (b"xmp:Thumbnails", b"xap:Thumbnails")

@@ -18,7 +18,6 @@ TAGS = (Base.Artist, Base.Copyright)
 _DC = "http://purl.org/dc/elements/1.1/"
 _PROPERTIES = {f"{_DC} creator": Base.Artist, f"{_DC} rights": Base.Copyright}
 _ITEM = "http://www.w3.org/1999/02/22-rdf-syntax-ns# li"
-_MOST_XMP = 4_000_000  # bytes
 
 # IPTC-NAA Information Interchange Model 4.2: By-line and Copyright Notice, of record 2.
 _DATASET = 0x1C
@@ -44,9 +43,8 @@ def _in_exif(found: Image.Exif) -> _Rights:
 
 
 def _in_xmp(packet: bytes) -> _Rights:
-    if len(packet) <= _MOST_XMP:
-        with suppress(expat.ExpatError, ValueError):
-            return _named(_properties(packet.rstrip(b"\0")))
+    with suppress(expat.ExpatError, ValueError):
+        return _named(_properties(packet))
     return {}
 
 
