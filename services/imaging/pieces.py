@@ -4,6 +4,7 @@ Pillow goes from one to the next in Python: 64 MB of the smallest take half a mi
 """
 
 import re
+from collections.abc import Iterator
 
 from PIL.JpegImagePlugin import MARKER
 
@@ -23,6 +24,7 @@ _MOST_SCANNED_PIXELS = 500_000_000  # half a second
 # ITU-T T.81, annex B: after pixels, a marker is what is neither stuffed nor a restart.
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _SCAN, _END = 0xDA, 0xD9
+_SEQUENTIAL = (0xC0, 0xC1)  # starts of frames that are not progressive
 _ALONE = (0x01, 0xD8)  # no length follows
 _STUFFED, _FILL = 0x00, 0xFF
 # Quantization tables and starts of frames; three others are among these.
@@ -51,6 +53,8 @@ def check_pieces(data: bytes) -> None:
 def check_scans(data: bytes, pixels: int) -> None:
     """Refuse a JPEG that goes over its pixels again and again. Raises ImageTooBig."""
     most = max(_PLAIN_SCANS, _MOST_SCANNED_PIXELS // pixels)
+    if _is_one_scan(data):
+        return
     # A film or another picture behind this one may look as if it had some, too.
     if data.count(bytes([0xFF, _SCAN])) > most and _scans(data, most) > most:
         raise ImageTooBig(f"The JPEG has more than {most} scans.")
@@ -106,13 +110,31 @@ def _check_tiles(data: bytes) -> None:
         raise ImageTooBig(f"The TIFF has tiles of {tile:,} pixels, and {image:,} in all.")
 
 
+def _is_one_scan(data: bytes) -> bool:
+    """Whether a decoder has all of a JPEG in its first scan, and refuses another."""
+    components = b""
+    for marker, at in _segments(data):
+        if marker in _SEQUENTIAL:
+            components = data[at + 7 : at + 8]
+        elif marker == _SCAN:
+            return components == data[at + 2 : at + 3]
+    return False
+
+
 def _scans(data: bytes, most: int) -> int:
-    scans, at = 0, 2
-    while scans <= most and (found := _MARKER.search(data, at)):
-        marker, at = found[1][0], found.end()
-        if marker == _END:
-            break
+    scans = 0
+    for marker, _ in _segments(data):
         scans += marker == _SCAN
+        if marker == _END or scans > most:
+            break
+    return scans
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Each marker, and where what follows it begins, as libjpeg goes through a JPEG."""
+    at = 2
+    while found := _MARKER.search(data, at):
+        marker, at = found[1][0], found.end()
+        yield marker, at
         if marker not in _ALONE:
             at += int.from_bytes(data[at : at + 2], "big")
-    return scans
