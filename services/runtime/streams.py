@@ -137,7 +137,7 @@ class LastingStreamSubscriber(_Stream):
             if done:
                 mine = [self._group, entry, self._consumer]
                 acknowledged = partial(self._acknowledged, entry)
-                self.shared.start(_DONE_WITH, [self._stream], mine, acknowledged)
+                self.shared.start(_DONE_WITH, [self._stream], mine, acknowledged, again=True)
             else:
                 self._ids.discard(entry)
         return done

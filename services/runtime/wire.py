@@ -7,13 +7,11 @@ pool and putting it back, and next to that a pipeline's task and timers.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from hiredis import PushNotification, pack_command
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ReadOnlyError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.runtime.connection import LOST
@@ -37,8 +35,8 @@ class Wire:
     """Sends commands in flights and hands out the answers in the order they come in.
 
     What is asked for while a flight is under way leaves with the next one, so a lone command leaves
-    at once and a crowd shares the way. A command is never sent twice: those that wait when the
-    connection is lost fail, and the next one makes a new connection.
+    at once and a crowd shares the way. A command is sent twice by none but who says so: those that
+    wait when the connection is lost fail, and the next one makes a new connection.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -74,15 +72,27 @@ class Wire:
         """The answer to `command`. Raises its ResponseError, or what a lost connection raises."""
         return await self.post(*command)
 
-    def start(self, script: Script, keys: list[str], args: list[Any], then: Then) -> None:
-        """Have a script run; `then` is told what became of it.
+    def start(
+        self,
+        script: Script,
+        keys: list[str],
+        args: list[Any],
+        then: Then,
+        *,
+        again: bool = False,
+    ) -> None:
+        """Have a script run, and with `again` once more if it was lost with its connection; `then`
+        is told what became of it.
 
         Nobody is woken for that: a task that is costs a small call a tenth of its time.
         """
 
         def settle(answer: asyncio.Future[Any]) -> None:
-            if isinstance(answer.exception(), NoScriptError):
+            exc = answer.exception()
+            if isinstance(exc, NoScriptError):
                 self.post(*script.in_full(keys, args)).add_done_callback(then)
+            elif again and isinstance(exc, LOST):
+                self.start(script, keys, args, then)
             else:
                 then(answer)
 
@@ -95,16 +105,21 @@ class Wire:
         except NoScriptError:
             return await self.execute(*script.in_full(keys, args))
 
-    async def drain(self) -> None:
-        """Return once all that was asked for is answered, or was lost."""
-        with suppress(*LOST):
-            await self.execute("PING")
+    async def drain(self, *, seconds: float = 5.0) -> None:
+        """Return once all that was asked for, and again for a lost connection, is answered or lost;
+        after `seconds` anyway."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while (left := deadline - loop.time()) > 0:
+            await asyncio.wait([self.post("PING")], timeout=left)
+            if not self._waiting:
+                return
 
     async def close(self) -> None:
-        """Hang up. Whoever still waits is told."""
+        """Hang up. Whoever still waits is told, and not by what would have them ask again."""
         await end(self._connecting)
+        self._fail(RedisError("Stopped before it was answered."))
         await self._link.close()
-        self._fail(RedisConnectionError("Stopped before it was answered."))
 
     async def _connect(self) -> None:
         try:

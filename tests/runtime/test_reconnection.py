@@ -12,7 +12,7 @@ from contracts.methods import GROUP, Transport
 from services.runtime.broker import Broker
 from services.runtime.presence import responders_key, rooms_key
 from tests.processes import MortalValkey, mortal_valkey
-from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
 
@@ -79,6 +79,23 @@ async def test_calls_in_flight_fail_at_once_when_redis_dies(
     with pytest.raises(Unavailable):
         await call(caller, Ping(), transport)
     assert time.monotonic() - died < 0.5
+
+
+async def test_what_was_done_as_the_connection_was_lost_is_not_done_again(
+    mortal: MortalValkey, caller: Broker, worker: Broker
+) -> None:
+    number = await worker._wire.execute("CLIENT", "ID")
+    waiting = asyncio.create_task(
+        call(caller, Ping(then="sleep", seconds=0.2), Transport.STREAM, timeout=5)
+    )
+    await asyncio.sleep(0.1)
+    # The reply and the end of its entry are under way, and get no further.
+    await caller.redis.client_pause(5000, all=False)
+    await asyncio.sleep(0.3)
+    await caller.redis.client_kill_filter(_id=number)
+    await caller.redis.client_unpause()
+    await waiting
+    await emptied(caller, Transport.STREAM)
 
 
 async def test_a_broker_started_before_redis_waits_for_it(tmp_path: Path) -> None:

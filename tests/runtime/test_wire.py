@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from services.runtime.connection import make_redis
+from services.runtime.connection import LOST, make_redis
 from services.runtime.ear import Ear
 from services.runtime.scripts import Script
 from services.runtime.wire import Wire
@@ -75,6 +75,32 @@ async def test_what_is_under_way_fails_with_its_connection_and_the_next_has_a_ne
         with pytest.raises(RedisConnectionError):
             await asyncio.wait_for(answer, 1)
     assert await wire.execute("CLIENT", "ID") != number
+
+
+async def test_what_is_asked_again_for_a_lost_connection_is_waited_for(
+    wire: Wire, redis: Redis
+) -> None:
+    number = await wire.execute("CLIENT", "ID")
+    again: list[asyncio.Future[Any]] = []
+    lost = wire.post("BLPOP", "nothing", 0)
+    lost.add_done_callback(lambda _: again.append(wire.post("ECHO", "again")))
+    draining = asyncio.create_task(wire.drain())
+    await asyncio.sleep(0.05)
+    await redis.execute_command("CLIENT", "KILL", "ID", number)  # type: ignore[no-untyped-call]
+    await asyncio.wait_for(draining, 1)
+    assert again[0].result() == b"again"
+
+
+async def test_what_is_never_answered_is_waited_for_so_long_and_is_not_asked_again(
+    wire: Wire,
+) -> None:
+    lost = wire.post("BLPOP", "nothing", 0)
+    await asyncio.wait_for(wire.drain(seconds=0.1), 1)
+    assert not lost.done()
+    await wire.close()
+    reason = lost.exception()
+    assert isinstance(reason, RedisError)
+    assert not isinstance(reason, LOST), "which would have it sent once more"
 
 
 async def test_a_redis_that_hangs_is_given_up(tmp_path: Path) -> None:
