@@ -67,7 +67,9 @@ class JobRunner:
         taken = await self._jobs.take(request, self._name, entry=entry)
         given: Given | None = Given(entry, request.id, taken)
         while given is not None:
-            await self._take_up(given)
+            if not await self._take_up(given):
+                # No change of its job does that, and this goes on for as long as there are more.
+                await self._jobs.leave(given.entry, self._name)
             given = await self._next_given()
 
     def rest(self) -> None:
@@ -83,10 +85,11 @@ class JobRunner:
             return None
         return await self._jobs.take_next(self._name)
 
-    async def _take_up(self, given: Given) -> None:
+    async def _take_up(self, given: Given) -> bool:
+        """Do what is left of a job, or its turn of it; False if nothing is for this worker."""
         if given.job is not None:
             await self._keep(given.job, deadly=False)
-            return
+            return True
         came_back = False
         while (over := self._over.get(given.id)) is not None:
             came_back = True
@@ -95,14 +98,16 @@ class JobRunner:
         job = await self._jobs.get(given.id)
         if came_back and job is not None and job.state is JobState.QUEUED:
             # Its end here gave it another place in line, or another time.
-            return
+            return False
         if job is None or job.state not in OPEN_STATES or await self._in_good_hands(job):
-            return
+            return False
         started = await self._jobs.start(job, self._name, entry=given.entry)
-        if started is not None:
-            gave_up = job.state is JobState.RUNNING and started.attempts > job.attempts
-            deadly = gave_up and job.attempts >= self._settings.job_attempts
-            await self._keep(started, deadly=deadly)
+        if started is None:
+            return False
+        gave_up = job.state is JobState.RUNNING and started.attempts > job.attempts
+        deadly = gave_up and job.attempts >= self._settings.job_attempts
+        await self._keep(started, deadly=deadly)
+        return True
 
     async def _keep(self, job: Job, *, deadly: bool) -> None:
         over = self._over[job.id] = asyncio.Event()

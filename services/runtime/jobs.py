@@ -31,6 +31,7 @@ from contracts.jobs import (
     JobState,
     Webhook,
 )
+from contracts.methods import GROUP
 from contracts.operations import Pipeline
 from services.runtime.envelope import Envelope, envelope
 from services.runtime.outlook import Outlook
@@ -49,6 +50,7 @@ from services.runtime.records import (
 )
 from services.runtime.scripts import Script
 from services.runtime.settings import RuntimeSettings
+from services.runtime.streams import DONE_WITH
 from services.runtime.wire import Wire
 
 _SCRIPT = Script(files("services.runtime").joinpath("jobs.lua").read_text())
@@ -191,6 +193,10 @@ class Jobs:
             worker=worker,
             token=job.token + 1,
         )
+
+    async def leave(self, entry: str, worker: str) -> None:
+        """Be done with an entry that `worker` has, and that no job is taken up with."""
+        await self._wire.run(DONE_WITH, [JOBS], [GROUP, entry, worker])
 
     async def give_back(self, job: Job) -> Job | None:
         """Let another worker have the job at once, as if this one had not tried."""

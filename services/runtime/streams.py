@@ -29,7 +29,7 @@ _HELD_UP = 5.0  # seconds since the last read, after which entries may have been
 
 # Together, so that an entry is never the one without the other; and only by who has it, for one
 # that was taken over is not done with.
-_DONE_WITH = Script("""
+DONE_WITH = Script("""
 if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3]) == 0 then
   return 0
 end
@@ -137,7 +137,7 @@ class LastingStreamSubscriber(_Stream):
             if done:
                 mine = [self._group, entry, self._consumer]
                 acknowledged = partial(self._acknowledged, entry)
-                self.shared.start(_DONE_WITH, [self._stream], mine, acknowledged, again=True)
+                self.shared.start(DONE_WITH, [self._stream], mine, acknowledged, again=True)
             else:
                 self._ids.discard(entry)
         return done

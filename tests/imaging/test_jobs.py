@@ -234,6 +234,43 @@ async def test_one_job_after_the_other_is_done_in_one_go(bench: Bench) -> None:
     assert await bench.redis.xlen(JOBS) == 0
 
 
+async def test_of_what_is_given_next_only_what_is_open_is_taken_up_and_nothing_stays(
+    bench: Bench,
+) -> None:
+    cancelled, taken, kept, back = [await bench.submitted() for _ in range(4)]
+    message = await bench.given()
+    await bench.jobs.cancel(cancelled.id)
+    await bench.jobs.start(taken, "living")
+    await bench.redis.zadd(responders_key(JOBS), {"living": 10**15})
+    tried = await bench.jobs.start(back, "another")
+    assert tried is not None
+    assert await bench.jobs.give_back(tried), "which makes a second entry of it"
+    await bench.runner(script := Script()).run(request_of(cancelled), message)
+    states = [(await bench.jobs.find(job.id)).state for job in (cancelled, taken, kept, back)]
+    assert states == ["cancelled", "running", "succeeded", "succeeded"]
+    assert script.runs == 2
+    assert await bench.redis.xlen(JOBS) == 0
+
+
+async def test_the_entry_of_a_job_that_was_cancelled_does_not_wait_for_the_next_ones_end(
+    bench: Bench,
+) -> None:
+    begun = asyncio.Event()
+
+    async def forever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    cancelled, _ = await bench.submitted(), await bench.submitted()
+    await bench.jobs.cancel(cancelled.id)
+    runner = bench.runner(Script(forever))
+    running = asyncio.create_task(runner.run(request_of(cancelled), await bench.given()))
+    await asyncio.wait_for(begun.wait(), 5)
+    assert await bench.redis.xlen(JOBS) == 1, "the next one's"
+    running.cancel()
+    await asyncio.wait([running], timeout=5)
+
+
 async def test_an_entry_that_comes_again_waits_for_the_end_of_its_job(bench: Bench) -> None:
     """Who returns from it is done with it, and it is what others take a dead worker's job by."""
     begun, go_on = asyncio.Event(), asyncio.Event()

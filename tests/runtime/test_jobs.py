@@ -26,7 +26,7 @@ from services.runtime.envelope import Envelope
 from services.runtime.housekeeping import Housekeeper
 from services.runtime.jobs import Jobs, Key
 from services.runtime.presence import responders_key
-from services.runtime.streams import _DONE_WITH
+from services.runtime.streams import DONE_WITH
 from services.runtime.wire import Wire
 from tests.runtime.echo import settings_for
 
@@ -401,6 +401,6 @@ async def test_a_stale_holder_does_not_take_an_entry_from_its_new_one(redis: Any
     await redis.xclaim("test.stream", "group", "second", 0, [entry])
     wire = Wire(redis)
     for consumer, left in (("first", 1), ("second", 0)):
-        await wire.run(_DONE_WITH, ["test.stream"], ["group", entry, consumer])
+        await wire.run(DONE_WITH, ["test.stream"], ["group", entry, consumer])
         assert await redis.xlen("test.stream") == left
     await wire.close()
