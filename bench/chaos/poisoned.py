@@ -6,7 +6,7 @@ from services.imaging.app import create_app
 from services.imaging.settings import ImagingSettings
 
 # Where jobs look them up at each call; toxic.py has got hold of the real ones before.
-worker.render_text = toxic.render_text
+worker.render = toxic.render
 worker.render_some = toxic.render_some
 
 app = create_app(ImagingSettings())

@@ -18,7 +18,7 @@ from services.imaging.settings import ImagingSettings
 VARIABLE = "CHAOS_POISON"
 """The environment variable with what each poisonous image does, by its key."""
 
-_really_render, _render_text, _render_some = worker.render, worker.render_text, worker.render_some
+_really_render, _really_render_some = worker.render, worker.render_some
 
 
 class Poison(StrEnum):
@@ -33,12 +33,26 @@ KINDS = TypeAdapter(dict[str, Poison])
 
 
 def render(
-    request: Render, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
+    request: str, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
 ) -> Rendered:
     """As `services.imaging.worker.render`, for what is no poison."""
-    match _POISONS.get(request.source.key):
+    _swallow(request, settings)
+    return _really_render(request, settings, ttl, keep_source=keep_source)
+
+
+def render_some(
+    requests: Sequence[str], settings: ImagingSettings, ttl: int, *, keep_source: bool = False
+) -> list[Rendered | ServiceError]:
+    """As `services.imaging.worker.render_some`, for what is no poison."""
+    for request in requests:
+        _swallow(request, settings)
+    return _really_render_some(requests, settings, ttl, keep_source=keep_source)
+
+
+def _swallow(request: str, settings: ImagingSettings) -> None:
+    match _POISONS.get(Render.model_validate_json(request).source.key):
         case None:
-            return _really_render(request, settings, ttl, keep_source=keep_source)
+            return
         case Poison.CRASH:
             os.kill(os.getpid(), signal.SIGKILL)
         case Poison.HANG:
@@ -47,24 +61,6 @@ def render(
             prepare_process(settings.process_memory)  # It may be a new one, without its limit yet.
             _devour()
     raise AssertionError("it is deadly")
-
-
-def render_text(
-    request: str, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
-) -> Rendered:
-    """As `services.imaging.worker.render_text`."""
-    return _render_text(request, settings, ttl, keep_source=keep_source)
-
-
-def render_some(
-    requests: Sequence[str], settings: ImagingSettings, ttl: int
-) -> list[Rendered | ServiceError]:
-    """As `services.imaging.worker.render_some`."""
-    return _render_some(requests, settings, ttl)
-
-
-# Both of them look it up there, in whatever process this has been imported.
-worker.render = render
 
 
 def _devour() -> NoReturn:

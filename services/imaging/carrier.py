@@ -120,7 +120,7 @@ class Carrier:
 
     async def _alone(self, request: Render, *, keep_source: bool) -> Rendered:
         text = request.model_dump_json()
-        render = partial(worker.render_text, keep_source=keep_source)
+        render = partial(worker.render, keep_source=keep_source)
         rendered, _ = await self._run(render, text, self._settings.render_timeout)
         self._observe(rendered)
         return rendered

@@ -18,7 +18,11 @@ async def render(
 ) -> RedisResponse:
     """Take an image through a pipeline."""
     rendered, done = await executor.run(
-        worker.render, request, settings, settings.rendition_ttl, timeout=_time_left(settings)
+        worker.render,
+        request.model_dump_json(),
+        settings,
+        settings.rendition_ttl,
+        timeout=_time_left(settings),
     )
     return _answer(rendered, done, message)
 

@@ -8,16 +8,17 @@ renditions that workers made are kept apart.
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Any, cast
 
-from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
 from contracts.imaging import Blob
 from contracts.message import Message
+from services.runtime.held import Command, Held
 from services.runtime.wire import Wire
 
 _UNKNOWN = "application/octet-stream"
@@ -29,6 +30,15 @@ class Kind(StrEnum):
 
     IMAGE = "image"
     RENDITION = "rendition"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A blob with its bytes, and what is to be noted about it."""
+
+    blob: Blob
+    data: bytes
+    note: Message | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,8 @@ def _stored(key: str, row: Mapping[bytes, bytes | None]) -> StoredBlob | None:
 
 _ABOUT = [_MEDIA_TYPE, _SIZE, _NOTE]
 
-_SMALL = 256 << 10  # bytes
+SMALL = 256 << 10
+"""Bytes up to which a blob travels with others."""
 
 
 class Blobs:
@@ -89,7 +100,7 @@ class Blobs:
         """The bytes, or None when there are none (any more)."""
         name = _name(self._kind, blob.key)
         # A large answer would hold up the others on the wire.
-        hget = self._redis.execute_command if blob.bytes > _SMALL else self._wire.execute
+        hget = self._redis.execute_command if blob.bytes > SMALL else self._wire.execute
         return cast(bytes | None, await hget("HGET", name, _DATA))
 
     async def find(self, key: str, *, ttl: int | None = None) -> StoredBlob | None:
@@ -122,35 +133,38 @@ class Blobs:
 
 
 class BlockingBlobs:
-    """The same, for a process without an event loop."""
+    """The same, for a process without an event loop: each method is one trip, for any number."""
 
-    def __init__(self, redis: BlockingRedis, kind: Kind) -> None:
+    def __init__(self, redis: Held, kind: Kind) -> None:
         self._redis = redis
         self._kind = kind
 
-    def put(
-        self, data: bytes, media_type: str, *, key: str, ttl: int, note: Message | None = None
-    ) -> Blob:
-        """Keep `data` for `ttl` seconds at least."""
-        with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(_name(self._kind, key), mapping=_fields(data, media_type, note))
-            pipe.expire(_name(self._kind, key), ttl, nx=True)
-            pipe.expire(_name(self._kind, key), ttl, gt=True)
-            pipe.execute()
-        return Blob(key=key, media_type=media_type, bytes=len(data))
+    def put(self, filled: Iterable[Filled], *, ttl: int) -> None:
+        """Keep each for `ttl` seconds at least."""
+        commands: list[Command] = []
+        for one in filled:
+            name = _name(self._kind, one.blob.key)
+            fields = _fields(one.data, one.blob.media_type, one.note)
+            commands.append(("HSET", name, *chain.from_iterable(fields.items())))
+            commands.append(("EXPIRE", name, ttl, "NX"))
+            commands.append(("EXPIRE", name, ttl, "GT"))
+        if commands:
+            self._redis.ask_together(commands)
 
-    def get(self, key: str) -> bytes | None:
-        """The bytes, or None when there are none (any more)."""
-        return cast(bytes | None, self._redis.hget(_name(self._kind, key), _DATA))
+    def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Each one's bytes, or None when there are none (any more)."""
+        return self._redis.ask([("HGET", _name(self._kind, key), _DATA) for key in keys])
 
-    def find(self, key: str, *, ttl: int) -> StoredBlob | None:
-        """What is known of a blob, which lives `ttl` seconds from now at least."""
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hmget(_name(self._kind, key), _ABOUT)
-            pipe.expire(_name(self._kind, key), ttl, gt=True)
-            row, _ = pipe.execute()
-        return _stored(key, dict(zip(_ABOUT, row, strict=True)))
+    def find(self, keys: Sequence[str], *, ttl: int) -> list[StoredBlob | None]:
+        """What is known of each, which lives `ttl` seconds from now at least."""
+        names = [_name(self._kind, key) for key in keys]
+        looks: list[Command] = [("HMGET", name, *_ABOUT) for name in names]
+        rows = self._redis.ask([*looks, *(("EXPIRE", name, ttl, "GT") for name in names)])
+        return [
+            _stored(key, dict(zip(_ABOUT, row, strict=True)))
+            for key, row in zip(keys, rows, strict=False)
+        ]
 
     def delete(self, key: str) -> None:
         """Drop a blob, if there is one."""
-        self._redis.unlink(_name(self._kind, key))
+        self._redis.ask([("UNLINK", _name(self._kind, key))])

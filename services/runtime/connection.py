@@ -1,22 +1,26 @@
 """The one way to Redis: a bounded pool whose callers wait, and errors that are named."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from redis import ConnectionPool
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.connection import parse_url as parse_url_for_blocking
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry as BlockingRetry
 
 from contracts.errors import Unavailable
+from services.runtime.held import Held
 from services.runtime.settings import RuntimeSettings
 
 log = structlog.get_logger(__name__)
@@ -34,24 +38,36 @@ def make_redis(settings: RuntimeSettings) -> Redis:
     A command is never sent twice: the pool finds dead connections when it hands them out, and a
     repeated XADD or RPUSH would be a second request.
     """
-    place: dict[str, Any] = dict(parse_url(settings.redis_url))
-    # What the URL says of more than the place has no say: everything here counts on what follows.
-    for option in _OURS & place.keys():
-        del place[option]
-    if "path" not in place:
-        place["socket_keepalive"] = True
     pool = BlockingConnectionPool(
-        **place,
+        **_options(parse_url(settings.redis_url)),
         max_connections=settings.redis_connections,
         timeout=10,  # seconds to wait for a free connection: longer than any command takes
         retry=Retry(NoBackoff(), 0),
-        socket_connect_timeout=2.0,
-        socket_timeout=5.0,  # seconds without an answer until a connection counts as lost
-        # While it listens for notices of a managed Redis's upgrades, the pool hands out dead
-        # connections without looking at them.
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
     return Redis(connection_pool=pool)
+
+
+def make_held(settings: RuntimeSettings) -> Held:
+    """The connection of a process that has no event loop; it is made when something is asked."""
+    pool = ConnectionPool(
+        **_options(parse_url_for_blocking(settings.redis_url)),  # type: ignore[no-untyped-call]
+        retry=BlockingRetry(NoBackoff(), 0),
+    )
+    return Held(pool.make_connection())
+
+
+def _options(place: Mapping[str, Any]) -> dict[str, Any]:
+    # What the URL says of more than the place has no say: everything here counts on what follows.
+    options = {name: value for name, value in place.items() if name not in _OURS}
+    if "path" not in options:
+        options["socket_keepalive"] = True
+    return options | {
+        "socket_connect_timeout": 2.0,
+        "socket_timeout": 5.0,  # seconds without an answer until a connection counts as lost
+        # While it listens for notices of a managed Redis's upgrades, the pool hands out dead
+        # connections without looking at them.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
 
 
 _OURS = frozenset(

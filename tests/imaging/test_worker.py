@@ -1,27 +1,106 @@
-"""What a pool process says of images that are not there."""
+"""What a pool process does, on a real store."""
+
+from collections.abc import Iterator
 
 import pytest
 
-from contracts.errors import NotFound
-from contracts.imaging import Blob, Render
-from contracts.operations import Pipeline
+from contracts.errors import ImageUnreadable, NotFound
+from contracts.imaging import Blob, Render, Rendered
+from contracts.operations import Operation, Pipeline
+from contracts.outputs import Format, Output
 from contracts.overlays import Watermark
-from services.imaging import worker
+from contracts.shapes import Resize
+from services.imaging import pipeline, worker
 from services.imaging.settings import ImagingSettings
+from services.runtime.blobs import BlockingBlobs, Filled, Kind
+from services.runtime.connection import make_held
+from tests.imaging.pictures import encoded, quadrants
 from tests.processes import valkey
 
+TTL = 60
 
-def test_an_image_that_is_missing_is_said_to_be_the_watermarks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[ImagingSettings]:
+    with valkey() as running:
+        yield ImagingSettings(redis_url=str(running.connection_url))
+
+
+@pytest.fixture(autouse=True)
+def _stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     # It would limit the memory of this very process.
     monkeypatch.setattr(worker, "prepare_process", lambda _: None)
-    source, stamp = "0" * 64, "1" * 64
-    request = Render(
-        source=Blob(key=source, media_type="image/png", bytes=1),
-        pipeline=Pipeline(operations=(Watermark(image=stamp),)),
-    )
-    with valkey() as running:
-        settings = ImagingSettings(redis_url=str(running.connection_url))
-        with pytest.raises(NotFound, match=rf"{stamp} that the watermark names .* \(any more\)"):
-            worker.render(request, settings, ttl=60)
+    worker._kept.clear()
+
+
+def uploaded(store: ImagingSettings, data: bytes, key: str) -> Blob:
+    held = make_held(store)
+    blob = Blob(key=key * 64, media_type="image/png", bytes=len(data))
+    BlockingBlobs(held, Kind.IMAGE).put([Filled(blob, data)], ttl=TTL)
+    held.close()
+    return blob
+
+
+def asked(source: Blob, *operations: Operation, reuse: bool = True) -> str:
+    wanted = Pipeline(operations=operations, output=Output(format=Format.PNG))
+    return Render(source=source, pipeline=wanted, reuse=reuse).model_dump_json()
+
+
+def result(store: ImagingSettings, rendered: Rendered) -> bytes | None:
+    held = make_held(store)
+    [data] = BlockingBlobs(held, Kind.RENDITION).get([rendered.blob.key])
+    held.close()
+    return data
+
+
+def test_an_image_that_is_missing_is_said_to_be_the_watermarks(store: ImagingSettings) -> None:
+    source = Blob(key="0" * 64, media_type="image/png", bytes=1)
+    stamp = "1" * 64
+    with pytest.raises(NotFound, match=rf"{stamp} that the watermark names .* \(any more\)"):
+        worker.render(asked(source, Watermark(image=stamp)), store, TTL)
+
+
+def test_several_are_answered_in_order_each_with_its_own_end(store: ImagingSettings) -> None:
+    first = uploaded(store, encoded(quadrants(), "PNG"), "2")
+    broken = uploaded(store, b"no image", "3")
+    # Larger than what travels with others.
+    large = uploaded(store, encoded(quadrants(), "PNG") + bytes(1 << 19), "4")
+    requests = [asked(one, Resize(width=4)) for one in (first, broken, large, first)]
+    outcomes = worker.render_some(requests, store, TTL)
+    assert isinstance(outcomes[1], ImageUnreadable)
+    renders = [one for one in outcomes if isinstance(one, Rendered)]
+    wanted = Pipeline(operations=(Resize(width=4),), output=Output(format=Format.PNG))
+    picture = pipeline.run(encoded(quadrants(), "PNG"), wanted)
+    assert [result(store, one) for one in renders] == [picture.data] * 3
+    assert [one.reused for one in renders] == [False] * 3
+
+
+def test_what_is_there_is_not_rendered_again(store: ImagingSettings) -> None:
+    source = uploaded(store, encoded(quadrants(), "PNG"), "5")
+    old, new = asked(source, Resize(width=5)), asked(source, Resize(width=6))
+    first = worker.render(old, store, TTL)
+    found, made = worker.render_some([old, new], store, TTL)
+    assert found == first.model_copy(update={"reused": True})
+    assert isinstance(made, Rendered)
+    assert not made.reused
+    assert not worker.render(asked(source, Resize(width=5), reuse=False), store, TTL).reused
+
+
+def test_what_has_not_begun_after_a_moment_is_left_out(
+    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = uploaded(store, encoded(quadrants(), "PNG"), "6")
+    monkeypatch.setattr(worker, "_A_MOMENT", 0.0)
+    done = worker.render_some([asked(source, Resize(width=n)) for n in (2, 3)], store, TTL)
+    [rendered] = done
+    assert isinstance(rendered, Rendered)
+    assert result(store, rendered)
+
+
+def test_a_source_that_is_kept_needs_not_be_there(store: ImagingSettings) -> None:
+    source = uploaded(store, encoded(quadrants(), "PNG"), "7")
+    worker.render(asked(source, Resize(width=2)), store, TTL, keep_source=True)
+    held = make_held(store)
+    BlockingBlobs(held, Kind.IMAGE).delete(source.key)
+    held.close()
+    assert worker.render(asked(source, Resize(width=3)), store, TTL).width == 3
