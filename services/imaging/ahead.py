@@ -6,7 +6,7 @@ renders that is no matter, and whatever is in hand here can't be had by a worker
 
 from services.runtime.room import Room
 
-SOON = 100.0  # ms: a job that is in hand should have been done so soon
+SOON = 0.1  # seconds: a job that is in hand should have been done so soon
 _MOST = 16  # jobs a slot
 
 
@@ -22,10 +22,12 @@ class Ahead(Room):
         """Whether more is in hand than there is room for by now."""
         return self._taken > self._size
 
-    def observe(self, ms: float) -> None:
-        """Take in how long a job was in hand until its render was done."""
-        if ms > SOON:
-            self._size = max(self._slots, self._size // 2)
-        elif self._size < _MOST * self._slots:
+    def grow(self) -> None:
+        """Take in that a render was done soon after it was asked for."""
+        if self._size < _MOST * self._slots:
             self._size += 1
             self._changed.set()
+
+    def shrink(self) -> None:
+        """Take in that one is not."""
+        self._size = max(self._slots, self._size // 2)

@@ -1,7 +1,6 @@
 """The durable job consumer: every variant of a job, its record kept up with each."""
 
 import asyncio
-import math
 import random
 from itertools import count
 
@@ -180,8 +179,8 @@ class JobRunner:
 
     async def _render(self, request: Render, *, alone: bool, keep_source: bool) -> JobResult:
         loop = asyncio.get_running_loop()
-        begun = loop.time()
-        late = loop.call_later(SOON / 1000, self._make_room)
+        soon = loop.time() + SOON
+        late = loop.call_at(soon, self._make_room)
         try:
             rendered = await self._carrier.render(request, alone=alone, keep_source=keep_source)
         except ServiceError as exc:
@@ -196,12 +195,13 @@ class JobRunner:
             return JobResult(problem=broken.failure())
         finally:
             late.cancel()
-        self._room.observe(1000 * (loop.time() - begun))
+        if loop.time() < soon:
+            self._room.grow()
         return JobResult(blob=rendered.blob, width=rendered.width, height=rendered.height)
 
     def _make_room(self) -> None:
         """Nothing more is taken while one is long, and what has not begun is for others to have."""
-        self._room.observe(math.inf)
+        self._room.shrink()
         self._carrier.let_go()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -48,6 +49,9 @@ class Script:
             await outcome()
         return DONE
 
+    def let_go(self) -> None:
+        """Nothing waits here."""
+
 
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
@@ -64,11 +68,12 @@ class Bench:
         self.redis = make_redis(self.settings)
         self.jobs = Jobs(self.redis, self.settings)
         self.cancellations = Cancellations()
+        self.room = Ahead(1)
 
     def runner(self, executor: Script, name: str = "a-worker") -> JobRunner:
         workers = Workers(self.redis)
         renditions = Blobs(self.redis, Kind.RENDITION)
-        parts: Any = (self.cancellations, renditions, executor, self.settings, Ahead(1))
+        parts: Any = (self.cancellations, renditions, executor, self.settings, self.room)
         return JobRunner(name, self.jobs, workers, *parts)
 
     async def submitted(self, variants: int = 1) -> Job:
@@ -295,3 +300,12 @@ async def test_a_worker_that_rests_takes_up_nothing_more(bench: Bench) -> None:
     job, left = await bench.submitted(), await bench.submitted()
     assert (await bench.run(job, Script())).state is JobState.SUCCEEDED
     assert (await bench.jobs.find(left.id)).state is JobState.QUEUED
+
+
+async def test_a_long_render_takes_half_of_the_room_back(bench: Bench) -> None:
+    for _ in range(15):
+        bench.room.grow()
+    await bench.run(await bench.submitted(), Script(partial(asyncio.sleep, 0.15)))
+    assert bench.room.free == 8
+    await bench.run(await bench.submitted(), Script())
+    assert bench.room.free == 9
