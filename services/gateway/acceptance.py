@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Path, Request, Response
@@ -33,7 +32,7 @@ async def accept(
 
     Raises InvalidRequest for a malformed key or submitter, KeyReused, Overloaded.
     """
-    await _hold(here, [source.key, *(key for one in variants for key in one.images)])
+    await _hold(here, source, variants)
     submitter = _submitter(request)
     asked = hashlib.sha256(source.key.encode())
     for part in (*variants, webhook):
@@ -42,18 +41,21 @@ async def accept(
     return await here.jobs.submit(source, variants, submitter=submitter, webhook=webhook, key=key)
 
 
-async def _hold(here: Collaborators, keys: Sequence[str]) -> None:
+async def _hold(here: Collaborators, source: Blob, variants: Variants) -> None:
     """Let images live as long as their job may. Raises NotFound for one that is not there."""
     ttl = max(here.settings.image_ttl, here.settings.job_ttl)
-    for key in dict.fromkeys(keys):
+    others = {key: "watermark" for one in variants for key in one.images}
+    for key, role in {source.key: "source", **others}.items():
         if await here.images.find(key, ttl=ttl) is None:
-            raise NotFound(f"The image {key} is not here (any more); upload it again.")
+            raise NotFound(
+                f"The image {key} that the {role} names is not here (any more); upload it again."
+            )
 
 
 async def again(job_id: str, here: Collaborators) -> Job:
     """A dead letter, tried again. Raises NotFound where it, or an image of it, is gone."""
     job = await here.jobs.find(job_id)
-    await _hold(here, [job.source.key, *(key for one in job.variants for key in one.images)])
+    await _hold(here, job.source, job.variants)
     return await here.jobs.requeue(job_id)
 
 

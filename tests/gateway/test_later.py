@@ -190,8 +190,9 @@ def test_a_result_lives_as_long_as_the_job_that_gave_it(client: httpx.Client, se
 
 
 def test_an_image_that_is_laid_over_has_to_be_there(client: httpx.Client) -> None:
-    answer = client.post("/v1/jobs", params={"op": f"watermark:{'e' * 64}"}, content=PNG)
-    assert_problem(answer, 404, "not_found")
+    logo = "e" * 64
+    answer = client.post("/v1/jobs", params={"op": f"watermark:{logo}"}, content=PNG)
+    assert f"{logo} that the watermark names" in assert_problem(answer, 404, "not_found")
 
 
 def test_a_proxys_idea_of_an_address_is_no_error(client: httpx.Client) -> None:
