@@ -3,7 +3,7 @@
 _TICK = 10  # milliseconds
 # Whatever lasts no longer is shown for 100 ms by browsers, in a GIF as in all other formats.
 _TOO_FAST = 10
-_SHORTEST, _LONGEST = 20, 655_350
+_SHORTEST, LONGEST = 20, 655_350
 
 
 class Delays:
@@ -20,7 +20,7 @@ class Delays:
         if duration <= _TOO_FAST:
             return -(-duration // _TICK) * _TICK
         due = duration + self._owed
-        delay = max(_SHORTEST, min((due + _TICK // 2) // _TICK * _TICK, _LONGEST))
+        delay = max(_SHORTEST, min((due + _TICK // 2) // _TICK * _TICK, LONGEST))
         # No more than a tick's half: a pause at the end does not pay for all that was too fast.
         self._owed = max(-_TICK // 2, min(due - delay, _TICK // 2))
         return delay

@@ -11,8 +11,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.outputs import Chroma, Format
-from services.imaging import apng, plugins
-from services.imaging.colours import on_white
+from services.imaging import apng, gif, plugins
+from services.imaging.colours import has_alpha, on_white
 from services.imaging.delays import Delays
 from services.imaging.film import Film, Frame
 from services.imaging.metadata import NO_NOTES, PARTS, Notes, loaded
@@ -113,7 +113,7 @@ def _webp(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     if not isinstance(image, Film):
         return _saved(image, encoding, **options)
     data = _saved(image, encoding, loop=image.plays, **options)
-    if image.has_alpha:
+    if has_alpha(image):
         # libwebp does not tell of transparency that is only around all frames' changes.
         data = (
             data[:_WEBP_FLAGS] + bytes([data[_WEBP_FLAGS] | _WEBP_ALPHA]) + data[_WEBP_FLAGS + 1 :]
@@ -138,16 +138,18 @@ def _gif(image: Image.Image, encoding: Encoding) -> bytes:
     colours = encoding.palette or 256
     if not isinstance(image, Film):
         return _saved(paletted(image, colours), encoding)
+    if has_alpha(image):
+        return gif.written(
+            image, lambda frame: _saved(paletted(frame, colours), encoding, interlace=0)
+        )
     delays = Delays()
     film = image.changed(
         lambda frame: Frame(paletted(frame.image, colours), delays.after(frame.duration))
     )
     # A GIF says how often it is repeated, and nothing where it is played once.
     loop = {} if film.plays == 1 else {"loop": max(0, film.plays - 1)}
-    # Where a frame is transparent, the one before must not show through.
-    disposal = 2 if film.has_alpha else 1
     try:
-        return _saved(film, encoding, disposal=disposal, **loop)
+        return _saved(film, encoding, disposal=1, **loop)
     except OverflowError as exc:
         # Those that are alike become one.
         raise InvalidOperation("gif: frames last longer than it can say, 655 seconds.") from exc

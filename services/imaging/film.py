@@ -68,11 +68,6 @@ class Film(Image.Image):
         """The number of the frame that is seen."""
         return self._at
 
-    @property
-    def has_alpha(self) -> bool:
-        """Whether any of it may be transparent."""
-        return self.mode in ("LA", "RGBA") or "transparency" in self._first.image.info
-
     def _show(self, frame: Frame) -> None:
         self.im = frame.image.im
         self._mode = frame.image.mode

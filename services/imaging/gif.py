@@ -1,20 +1,25 @@
 """A GIF's frames on nothing, as browsers show them.
 
 Pillow puts them on the first of their colours where no frame covers the canvas, or where one was
-cleared (GIF89a, section 23, disposal 2), unless the first frame happens to be transparent.
+cleared (GIF89a, section 23, disposal 2), unless the first frame happens to be transparent. Where it
+writes some, it takes what is transparent for the colour that another frame's table has there.
 """
 
 import io
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from PIL import Image
 
 from contracts.errors import ImageUnreadable
+from services.imaging.delays import LONGEST, Delays
+from services.imaging.film import Film
 from services.imaging.geometry import Size
 
 _CLEARED, _AS_BEFORE = 2, 3  # what becomes of a frame once it has been seen
 _TABLE, _INTERLACED = 0x80, 0x40
+_LAST = 255  # of the largest table
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,45 @@ def reel_of(data: bytes, size: Size) -> Reel | None:
     if covers and not leaves_nothing and all(part.disposal != _CLEARED for part in others):
         return None
     return Reel(parts, size)
+
+
+def written(film: Film, encode: Callable[[Image.Image], bytes]) -> bytes:
+    """A film that is seen through as a file, each frame cleared before the next.
+
+    `encode` gives a still GIF.
+    """
+    delays = Delays()
+    shown: list[tuple[bytes, tuple[int, int], int]] = []
+    for number in range(film.n_frames):
+        film.seek(number)
+        # What comes first is shown on a colour by Pillow, unless it covers everything.
+        box = (film.getbbox() if number else None) or (0, 0, *film.size)
+        still, corner = encode(film.crop(box)), box[:2]
+        duration = delays.after(film.durations[number])
+        if shown and shown[-1][:2] == (still, corner) and shown[-1][2] + duration <= LONGEST:
+            duration += shown.pop()[2]
+        shown.append((still, corner, duration))
+    head = b"GIF89a" + struct.pack("<HHBBB", *film.size, 0, 0, 0)
+    # A GIF says how often it is repeated, and nothing where it is played once.
+    repeats = struct.pack("<H", max(0, film.plays - 1))
+    loop = b"" if film.plays == 1 else b"!\xff\x0bNETSCAPE2.0\3\1" + repeats + b"\0"
+    return b"".join((head, loop, *(_placed(*one) for one in shown), b";"))
+
+
+def _placed(still: bytes, corner: tuple[int, int], duration: int) -> bytes:
+    at = 13 + _table_bytes(still[10])
+    table = still[13:at]
+    # Pillow shows nothing through a film whose first frame has no hole.
+    hole = _LAST if len(table) <= 3 * _LAST else None
+    if still[at : at + 1] == b"!":
+        hole, at = still[at + 6], at + 8
+    flags = _CLEARED << 2 | (hole is not None)
+    return b"".join((
+        b"!\xf9\4" + struct.pack("<BHBB", flags, duration // 10, hole or 0, 0),
+        b"," + struct.pack("<HH", *corner) + still[at + 5 : at + 9],
+        bytes([still[at + 9] | still[10] & (_TABLE | 7)]) + table,
+        still[at + 10 : -1],
+    ))  # fmt: skip
 
 
 def _parts(data: bytes) -> Iterator[Part]:

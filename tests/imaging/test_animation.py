@@ -201,6 +201,15 @@ def test_frames_that_become_one_may_last_too_long_for_a_gif() -> None:
         run(long, ground, format="gif")
 
 
+def test_frames_that_are_seen_through_become_one_while_a_gif_can_say_how_long() -> None:
+    lasting = [50, 600_000, 50_000, 90_000]
+    data = film("PNG", frames_of(mode="RGBA"), duration=lasting)
+    nothing = Crop(left=0, top=40, width=64, height=8)
+
+    assert durations(run(data, format="gif")) == lasting
+    assert durations(run(data, nothing, format="gif")) == [650_050, 90_000]
+
+
 def test_a_palette_and_a_budget_hold_for_an_animation_as_well() -> None:
     data = film(
         "PNG", [frame.resize((200, 150), Image.Resampling.NEAREST) for frame in frames_of()]

@@ -3,12 +3,13 @@
 import struct
 
 import pytest
+from PIL import Image, ImageSequence
 
 from contracts.operations import Pipeline
 from services.imaging import codecs, pipeline
 from services.imaging.limits import DEFAULT_LIMITS
 from services.imaging.source import open_source
-from tests.imaging.pictures import decoded, pixel
+from tests.imaging.pictures import decoded, encoded, pixel
 
 GREEN, RED, BLUE = 0, 1, 2
 TABLE = bytes((0, 255, 0, 255, 0, 0, 0, 0, 255, 9, 9, 9))
@@ -104,3 +105,33 @@ def test_a_gif_of_a_gif_is_seen_through_where_the_first_was() -> None:
             OPAQUE[RED], SEEN_THROUGH, OPAQUE[RED]
         ]  # fmt: skip
     assert codecs.decode_frame(open_source(first, DEFAULT_LIMITS), 1).duration == 50
+
+
+def test_a_film_that_is_seen_through_is_the_same_as_a_gif() -> None:
+    many = Image.new("RGBA", (20, 20), (0, 255, 0))
+    for at in range(254):
+        many.putpixel((at % 20, at // 20), (at, 255 - at, 0, 255))
+    # Bars in the colours of a hole and of the first frame's table; each is all of an edge.
+    bars = Image.new("RGBA", (20, 20), "black")
+    bars.paste((0, 0, 0, 0), (0, 5, 20, 15))
+    lone = Image.new("RGBA", (20, 20))
+    lone.paste((16, 0, 0, 255), (0, 0, 20, 4))
+    frames = [many, bars, lone, bars.transpose(Image.Transpose.ROTATE_90)]
+    data = rendered(encoded(many, "PNG", save_all=True, append_images=frames[1:]), format="gif")
+
+    source = open_source(data, DEFAULT_LIMITS)
+    for number, expected in enumerate(frames):
+        found = codecs.decode_frame(source, number).image.convert("RGBA")
+        assert found.tobytes() == expected.tobytes()
+
+
+def test_what_others_show_of_a_film_is_seen_through_behind_an_opaque_frame() -> None:
+    frames = [Image.new("RGBA", (20, 20), "red"), Image.new("RGBA", (20, 20))]
+    for image in frames:
+        image.paste((0, 0, 255, 255), (5, 5, 10, 10))
+    data = rendered(
+        encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]), format="gif"
+    )
+
+    for found, expected in zip(ImageSequence.Iterator(decoded(data)), frames, strict=True):
+        assert found.convert("RGBA").tobytes() == expected.tobytes()
