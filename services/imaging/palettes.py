@@ -17,7 +17,7 @@ def paletted(image: Image.Image, colours: int, *, translucent: bool = False) -> 
     All that is transparent is one of them. Unless the format has translucent colours, a pixel is as
     transparent as a GIF's: wholly or not.
     """
-    if not has_alpha(image):
+    if not _is_seen_through(image, 255 if translucent else _HALF):
         return _quantized(opaque(image).convert("RGB"), colours)
     alpha = image.getchannel("A")
     if not translucent:
@@ -27,6 +27,11 @@ def paletted(image: Image.Image, colours: int, *, translucent: bool = False) -> 
     if any(alpha.histogram()[1:255]):
         return image.convert("RGBA").quantize(colours, Image.Quantize.FASTOCTREE)
     return _with_hole(image, alpha, colours)
+
+
+def _is_seen_through(image: Image.Image, solid: int) -> bool:
+    """Whether any of it is less than `solid`: an alpha channel may have nothing to say."""
+    return has_alpha(image) and any(image.getchannel("A").histogram()[:solid])
 
 
 def _exact(cleared: Image.Image, colours: int) -> Image.Image | None:
@@ -41,10 +46,9 @@ def _exact(cleared: Image.Image, colours: int) -> Image.Image | None:
 def _exact_with_hole(image: Image.Image, alpha: Image.Image, colours: int) -> Image.Image | None:
     cleared = _cleared(image, alpha.point([0] * _HALF + [255] * (256 - _HALF)))
     found = _colours_of(cleared, colours)
-    seen = [colour for colour in found or [] if colour != _HOLE]
-    # Of a film, a later frame may have a hole where this one has none.
-    if found is None or len(seen) == colours:
+    if found is None:
         return None
+    seen = [colour for colour in found if colour != _HOLE]
     result = _indexed(cleared, [*seen, _HOLE])
     result.putpalette(b"".join(bytes(colour[:3]) for colour in (*seen, _HOLE)))
     result.info["transparency"] = len(seen)

@@ -109,7 +109,7 @@ def test_a_gif_of_a_gif_is_seen_through_where_the_first_was() -> None:
 
 def test_a_film_that_is_seen_through_is_the_same_as_a_gif() -> None:
     many = Image.new("RGBA", (20, 20), (0, 255, 0))
-    for at in range(254):
+    for at in range(256):
         many.putpixel((at % 20, at // 20), (at, 255 - at, 0, 255))
     # Bars in the colours of a hole and of the first frame's table; each is all of an edge.
     bars = Image.new("RGBA", (20, 20), "black")

@@ -109,6 +109,19 @@ def test_few_colours_with_transparency_stay_exactly_as_they_are(
         assert one.tobytes() == other.tobytes()
 
 
+@pytest.mark.parametrize("alpha", [255, 200])
+@pytest.mark.parametrize("format", ["gif", "png"])
+def test_an_alpha_channel_that_hides_nothing_takes_no_colour(format: str, alpha: int) -> None:
+    source = Image.new("RGBA", (16, 16))
+    for at in range(256):
+        source.putpixel((at % 16, at // 16), (at, 255 - at, at * 7 % 256, alpha))
+    few = decoded(written(encoded(source, "PNG"), format=format, palette=256).data)
+
+    shown = few.convert("RGBA")
+    assert shown.convert("RGB").tobytes() == source.convert("RGB").tobytes()
+    assert few.has_transparency_data == (format == "png" and alpha < 255)
+
+
 @pytest.mark.parametrize("format", ["gif", "png"])
 def test_many_colours_and_a_hole_share_a_table(format: str) -> None:
     source = PHOTO.convert("RGBA")
