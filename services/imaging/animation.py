@@ -10,6 +10,8 @@ from services.imaging.limits import Limits
 from services.imaging.operations import Settled
 from services.imaging.source import Source
 
+_MOST_PLAYS = 65_535  # what a WebP can say; a GIF can say once more, a PNG four thousand million
+
 
 def film(
     source: Source,
@@ -54,4 +56,4 @@ def film(
         return Frame((drawn if mode == "RGBA" else on_white(drawn)).convert(mode), frame.duration)
 
     _, profile = fitting(image.convert(mode), first.profile)
-    return Film(draw, frames, source.plays), profile
+    return Film(draw, frames, min(source.plays, _MOST_PLAYS)), profile

@@ -104,6 +104,13 @@ def test_it_is_played_as_often_as_before(target: str, plays: int) -> None:
         assert image.info["loop"] == plays
 
 
+@pytest.mark.parametrize("target", ["GIF", "PNG", "WEBP"])
+def test_it_is_played_no_more_often_than_every_format_can_say(target: str) -> None:
+    image = decoded(run(film("PNG", frames_of(), loop=2**31), format=target.lower()))
+
+    assert image.info["loop"] == 65_535 - (target == "GIF")
+
+
 @pytest.mark.parametrize("source", MOVING)
 def test_an_animation_stays_what_it_was_unless_it_is_asked_to_be_still(source: str) -> None:
     data = film(source, frames_of())
