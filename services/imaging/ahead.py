@@ -22,12 +22,14 @@ class Ahead(Room):
         """Whether more is in hand than there is room for by now."""
         return self._taken > self._size
 
-    def grow(self) -> None:
-        """Take in that a render was done soon after it was asked for."""
-        if self._size < _MOST * self._slots:
+    def observe(self, seconds: float) -> None:
+        """Take in how long a job was in hand until its render was done."""
+        if seconds > SOON:
+            self._size = max(self._slots, self._size - 1)
+        elif self._size < _MOST * self._slots:
             self._size += 1
             self._changed.set()
 
-    def shrink(self) -> None:
-        """Take in that one is not."""
+    def halve(self) -> None:
+        """Take in that what is being rendered takes long."""
         self._size = max(self._slots, self._size // 2)

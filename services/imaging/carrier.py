@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from contracts.errors import ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging import worker
+from services.imaging.ahead import SOON, Ahead
 from services.imaging.executor import Done, Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
@@ -37,11 +38,15 @@ class _Passenger:
 
 
 class Carrier:
-    """Takes the renders of jobs to the executor, as many at once as are soon done."""
+    """Takes the renders of jobs to the executor, as many at once as are soon done.
 
-    def __init__(self, executor: Executor, settings: ImagingSettings) -> None:
+    While one takes long, what waits behind it is let go, and there is less `room` for more.
+    """
+
+    def __init__(self, executor: Executor, settings: ImagingSettings, room: Ahead) -> None:
         self._executor = executor
         self._settings = settings
+        self._room = room
         self._waiting: deque[_Passenger] = deque()
         self._carriers = 0
         self._carrying: set[asyncio.Task[None]] = set()
@@ -59,13 +64,6 @@ class Carrier:
             self._carrying.add(task)
             task.add_done_callback(self._carrying.discard)
         return await rendered
-
-    def let_go(self) -> None:
-        """Begin nothing more of what waits, for another worker may be sooner."""
-        for one in self._waiting:
-            if not one.rendered.done():
-                one.rendered.set_exception(NotBegun())
-        self._waiting.clear()
 
     async def stop(self) -> None:
         """Carry nothing more."""
@@ -129,9 +127,21 @@ class Carrier:
         self, work: Callable[..., ResultT], what: object, timeout: float
     ) -> tuple[ResultT, Done]:
         settings = self._settings
-        return await self._executor.run_later(
-            work, what, settings, settings.job_ttl, timeout=timeout
-        )
+        late = asyncio.get_running_loop().call_later(SOON, self._let_go)
+        try:
+            return await self._executor.run_later(
+                work, what, settings, settings.job_ttl, timeout=timeout
+            )
+        finally:
+            late.cancel()
+
+    def _let_go(self) -> None:
+        """Take less, and begin nothing of what waits: another worker may be sooner."""
+        self._room.halve()
+        for one in self._waiting:
+            if not one.rendered.done():
+                one.rendered.set_exception(NotBegun())
+        self._waiting.clear()
 
     def _observe(self, outcome: Rendered | ServiceError) -> None:
         if isinstance(outcome, ServiceError):

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from contracts.errors import PASSING, Code, Failure, Internal, ServiceError, WorkerCrashed
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
-from services.imaging.ahead import SOON, Ahead
+from services.imaging.ahead import Ahead
 from services.imaging.carrier import Carrier, NotBegun
 from services.imaging.executor import Executor
 from services.imaging.settings import ImagingSettings
@@ -179,8 +179,7 @@ class JobRunner:
 
     async def _render(self, request: Render, *, alone: bool, keep_source: bool) -> JobResult:
         loop = asyncio.get_running_loop()
-        soon = loop.time() + SOON
-        late = loop.call_at(soon, self._make_room)
+        begun = loop.time()
         try:
             rendered = await self._carrier.render(request, alone=alone, keep_source=keep_source)
         except ServiceError as exc:
@@ -193,16 +192,8 @@ class JobRunner:
             log.error("variant failed", source=request.source.key, exc_info=exc)
             broken = Internal("Something broke in the worker; its log has the details.")
             return JobResult(problem=broken.failure())
-        finally:
-            late.cancel()
-        if loop.time() < soon:
-            self._room.grow()
+        self._room.observe(loop.time() - begun)
         return JobResult(blob=rendered.blob, width=rendered.width, height=rendered.height)
-
-    def _make_room(self) -> None:
-        """Nothing more is taken while one is long, and what has not begun is for others to have."""
-        self._room.shrink()
-        self._carrier.let_go()
 
 
 def register(
@@ -210,7 +201,7 @@ def register(
 ) -> JobRunner:
     """Work off the jobs stream on `broker`, as many at once as are soon done."""
     renditions, room = Blobs(broker.redis, Kind.RENDITION), Ahead(executor.slots)
-    carrier = Carrier(executor, settings)
+    carrier = Carrier(executor, settings, room)
     parts = (Workers(broker.redis), broker.cancellations, renditions, carrier, settings, room)
     runner = JobRunner(broker.worker, jobs, *parts)
     broker.work_off(JOBS, JobRequest, runner.run, room)

@@ -8,16 +8,16 @@ from services.imaging.ahead import Ahead
 async def test_short_jobs_make_room_and_long_ones_take_it_back() -> None:
     room = Ahead(2)
     for _ in range(40):
-        room.grow()
+        room.observe(0.01)
     assert room.free == 32
     for _ in range(17):
         room.take()
     assert not room.exceeded
-    room.shrink()
+    room.halve()
     assert room.exceeded
     assert room.free == 0
-    for _ in range(3):
-        room.shrink()
+    for _ in range(20):
+        room.observe(0.2)
     for _ in range(16):
         room.give_back()
     assert room.free == 1, "one is in hand, of one a slot"
@@ -28,5 +28,5 @@ async def test_who_waits_for_room_hears_that_there_is_more() -> None:
     room.take()
     waiting = asyncio.create_task(room.wait())
     await asyncio.sleep(0)
-    room.grow()
+    room.observe(0.01)
     await asyncio.wait_for(waiting, 5)

@@ -10,6 +10,7 @@ import pytest
 from contracts.errors import ImageUnreadable, ServiceError, WorkerCrashed
 from contracts.imaging import Blob, Render, Rendered
 from contracts.operations import Pipeline
+from services.imaging.ahead import SOON, Ahead
 from services.imaging.carrier import Carrier, NotBegun
 from services.imaging.executor import Done
 from services.imaging.settings import ImagingSettings
@@ -60,12 +61,20 @@ class Fake:
 async def company(fake: Fake, size: int = 6) -> list[asyncio.Task[Rendered]]:
     """Renders that go together, once it is known that they are short."""
     executor: Any = fake
-    carrier = Carrier(executor, ImagingSettings())
+    carrier = Carrier(executor, ImagingSettings(), Ahead(1))
     await carrier.render(numbered(99), alone=False, keep_source=False)
     return [
         asyncio.create_task(carrier.render(numbered(number), alone=False, keep_source=False))
         for number in range(size)
     ]
+
+
+def roomy() -> Ahead:
+    """Room for eight."""
+    room = Ahead(1)
+    for _ in range(7):
+        room.observe(0.0)
+    return room
 
 
 def about(number: int, text: str) -> bool:
@@ -82,7 +91,7 @@ async def test_short_renders_go_together_and_each_gets_its_own() -> None:
 @pytest.mark.parametrize("steps", range(8))
 async def test_who_comes_as_a_carrier_ends_is_carried_by_another(steps: int) -> None:
     executor: Any = Fake()
-    carrier = Carrier(executor, ImagingSettings())
+    carrier = Carrier(executor, ImagingSettings(), Ahead(1))
     await carrier.render(numbered(99), alone=False, keep_source=False)
     first = asyncio.create_task(carrier.render(numbered(0), alone=False, keep_source=False))
     for _ in range(steps):
@@ -91,7 +100,7 @@ async def test_who_comes_as_a_carrier_ends_is_carried_by_another(steps: int) -> 
     await asyncio.wait_for(asyncio.gather(first, last), 5)
 
 
-async def test_what_has_not_begun_is_let_go() -> None:
+async def test_what_has_not_begun_is_let_go_behind_what_is_long() -> None:
     begun = asyncio.Event()
 
     async def forever() -> None:
@@ -99,16 +108,18 @@ async def test_what_has_not_begun_is_let_go() -> None:
         await asyncio.Event().wait()
 
     executor: Any = Fake(lambda text: None if about(99, text) else forever())
-    carrier = Carrier(executor, ImagingSettings())
+    carrier = Carrier(executor, ImagingSettings(), room := roomy())
     await carrier.render(numbered(99), alone=False, keep_source=False)
     some = [
         asyncio.create_task(carrier.render(numbered(number), alone=False, keep_source=False))
         for number in range(6)
     ]
     await asyncio.wait_for(begun.wait(), 5)
-    carrier.let_go()
-    _, under_way = await asyncio.wait(some, timeout=0.05)
+    _, under_way = await asyncio.wait(some, timeout=SOON / 2)
+    assert len(under_way) == 6
+    _, under_way = await asyncio.wait(some, timeout=SOON)
     assert len(under_way) == 3
+    assert room.free == 4
     for task in some[3:]:
         assert isinstance(task.exception(), NotBegun)
     await carrier.stop()
@@ -163,7 +174,7 @@ async def test_a_long_render_and_one_that_has_failed_before_go_alone(
     ms: float, more: dict[str, bool]
 ) -> None:
     executor: Any = (fake := Fake(ms=ms))
-    carrier = Carrier(executor, ImagingSettings())
+    carrier = Carrier(executor, ImagingSettings(), Ahead(1))
     await carrier.render(numbered(99), alone=False, keep_source=False)
     how = {"alone": False, "keep_source": False, **more}
     some = [carrier.render(numbered(number), **how) for number in range(3)]
