@@ -21,6 +21,10 @@ from services.imaging.palettes import paletted
 _WEBP_SIDE = 16_383
 # Two times of eight bytes, after version and flags (ISO/IEC 14496-12:2022, 8.2.2, version 1).
 _DATES = re.compile(rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", re.DOTALL)
+# How long a film and its tracks last, for ever, and how long they take once (the same, 8.2.2, 8.3.2
+# and 8.6.6; what is longer than its edits repeats them).
+_FOR_EVER = re.compile(rb"(?<=mvhd\x01.{23})\xff{8}|(?<=tkhd\x01.{27})\xff{8}", re.DOTALL)
+_ONCE = re.compile(rb"elst\x01.{7}(.{8})", re.DOTALL)
 
 _WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10  # in the VP8X chunk (RFC 9649, section 2.7)
 _GIF_SIDE = 65_535
@@ -129,7 +133,12 @@ def _avif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
         return data
     # libavif says when it made an animation, and the same question has to have the same bytes.
     boxes, _, pixels = data.partition(b"mdat")
-    return _DATES.sub(rb"\g<1>" + bytes(16), boxes) + b"mdat" + pixels
+    boxes = _DATES.sub(rb"\g<1>" + bytes(16), boxes)
+    if image.plays and (once := _ONCE.search(boxes)):
+        # Pillow says for ever.
+        lasts = (image.plays * int.from_bytes(once[1], "big")).to_bytes(8, "big")
+        boxes = _FOR_EVER.sub(lambda _: lasts, boxes)
+    return boxes + b"mdat" + pixels
 
 
 def _gif(image: Image.Image, encoding: Encoding) -> bytes:

@@ -1,5 +1,6 @@
 """Animations: every frame, its time and its transparency, from one format into another."""
 
+import re
 import tracemalloc
 from collections.abc import Sequence
 
@@ -109,6 +110,19 @@ def test_it_is_played_no_more_often_than_every_format_can_say(target: str) -> No
     image = decoded(run(film("PNG", frames_of(), loop=2**31), format=target.lower()))
 
     assert image.info["loop"] == 65_535 - (target == "GIF")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("plays", [0, 1, 3, 65_535])
+def test_an_avif_lasts_as_often_as_it_is_played(plays: int, mode: str) -> None:
+    data = run(film("PNG", frames_of(mode=mode), loop=plays), format="avif")
+    for_ever, once = 2**64 - 1, sum(DURATIONS)
+
+    # Where a film and its tracks say how long they last, behind their dates and a number or two.
+    found = re.findall(rb"(?:mvhd.{24}|tkhd.{28})(.{8})", data, re.DOTALL)
+    assert len(found) == (3 if mode == "RGBA" else 2)
+    assert {int.from_bytes(lasts, "big") for lasts in found} == {plays * once or for_ever}
+    assert durations(data) == DURATIONS
 
 
 @pytest.mark.parametrize("source", MOVING)
