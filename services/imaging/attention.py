@@ -12,6 +12,7 @@ import math
 from PIL import Image, ImageFilter
 
 from services.imaging.colours import on_white
+from services.imaging.geometry import nearest
 
 _SIDE = 64
 
@@ -43,7 +44,7 @@ def focus(image: Image.Image, window: tuple[float, float]) -> tuple[float, float
 
 def _scores(image: Image.Image) -> Scores:
     scale = min(1.0, _SIDE / max(image.size))
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    size = max(1, nearest(image.width * scale)), max(1, nearest(image.height * scale))
     small = on_white(image.resize(size, Image.Resampling.BOX, reducing_gap=2)).convert("RGB")
     pixels = small.tobytes()
     edges = _edges(small.convert("L"))
@@ -83,8 +84,8 @@ def _score(red: int, green: int, blue: int, edge: int) -> int:
 
 
 def _strip(scores: Scores, middle: float, breadth: float) -> Scores:
-    first = min(max(0, round(middle - breadth / 2)), len(scores[0]) - 1)
-    return [row[first : max(first + 1, round(middle + breadth / 2))] for row in scores]
+    first = min(max(0, nearest(middle - breadth / 2)), len(scores[0]) - 1)
+    return [row[first : max(first + 1, nearest(middle + breadth / 2))] for row in scores]
 
 
 def _transposed(scores: Scores) -> Scores:
@@ -98,7 +99,7 @@ def _columns(scores: Scores) -> list[int]:
 def _best(profile: list[int], breadth: float) -> float:
     """The middle of the window of this breadth that has the most, and that in its middle."""
     length = len(profile)
-    half = max(1, round(breadth))  # in halves of a cell, as all that follows
+    half = max(1, nearest(breadth))  # in halves of a cell, as all that follows
     places = range(half, 2 * length - half + 1)
 
     def weight(place: int) -> tuple[int, int]:

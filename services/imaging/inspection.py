@@ -10,7 +10,7 @@ from contracts.imaging import Inspected
 from services.imaging import codecs, exif
 from services.imaging.codecs import Draft
 from services.imaging.colours import has_alpha, opaque
-from services.imaging.geometry import Size
+from services.imaging.geometry import Size, nearest
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.perception import dhash, thumbhash
 from services.imaging.resample import resample
@@ -55,7 +55,7 @@ def _small(source: Source) -> Image.Image:
 
 def _fitting(size: Size) -> Size:
     scale = min(1.0, _SIDE / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    return max(1, nearest(size[0] * scale)), max(1, nearest(size[1] * scale))
 
 
 def _palette(image: Image.Image) -> tuple[str, ...]:

@@ -124,6 +124,14 @@ def test_the_palette_is_what_is_seen_most_first() -> None:
     assert "#fafa00" in found.palette[:3]
 
 
+def test_half_a_pixel_of_what_is_looked_at_is_one_more() -> None:
+    stripes = Image.new("RGB", (128, 5), "red")
+    stripes.paste((0, 255, 0), (0, 2, 128, 3))
+    stripes.paste((0, 0, 255), (0, 3, 128, 5))
+
+    assert len(details(encoded(stripes, "PNG")).palette) == 3
+
+
 def test_what_is_transparent_has_no_colour() -> None:
     image = Image.new("RGBA", (90, 90), (255, 0, 0, 0))
     image.paste((0, 0, 255, 255), (0, 0, 20, 90))

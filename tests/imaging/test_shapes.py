@@ -241,6 +241,18 @@ def test_smart_gravity_finds_what_draws_the_eye(spot: tuple[int, int], mode: str
         assert any(same(kept.crop((x, y, x + 40, y + 40)), whole) for x, y in where)
 
 
+@pytest.mark.parametrize("height", [6, 12])
+def test_smart_gravity_finds_the_same_wherever_it_lies(height: int) -> None:
+    detail = scenery(200, 150).crop((60, 40, 76, 56))
+    kept = []
+    for left in range(20, 24):
+        image = Image.new("RGB", (64, 48), "white")
+        image.paste(detail, (left, left - 10))
+        kept.append(apply(image, Crop(width=4, height=height, gravity=Gravity.SMART)))
+
+    assert all(same(kept[0], other) for other in kept)
+
+
 def test_where_nothing_draws_the_eye_smart_is_the_middle() -> None:
     plain = Image.new("RGB", (400, 300), (90, 90, 90))
 
