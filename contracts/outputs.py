@@ -137,8 +137,9 @@ class Output(Message):
             description="What auto chooses from: avif, webp, jpeg and png; of a query, the ones "
             "that the request's Accept likes best, avif and webp only where it names them. Each is "
             "made, and the smallest taken: a picture of 256 colours or less without loss, too, and "
-            "of more no png beside the others. What moves or has to fit into max_bytes is the "
-            "first of them that can be had, for its quality or its motion."
+            "of more no png beside the others; of what moves, avif and webp. What has to fit into "
+            "max_bytes, or moves and has more than 50 million pixels, all frames together, is the "
+            "first of them that can be had."
         ),
     ] = ()
     quality: Annotated[

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from contracts.errors import InvalidOperation
 from contracts.outputs import ANIMATED, AUTO, LOSSLESS, LOSSY, Format, Output, Profile
@@ -18,7 +18,7 @@ _STAY = {format.value: format for format in (Format.JPEG, Format.PNG, Format.WEB
 _PHOTOGRAPHS = ("heif", "jxl")
 _SEEN_EVERYWHERE = {"jpeg": Format.JPEG, "png": Format.PNG, "gif": Format.PNG, "tiff": Format.PNG}
 
-# Of a film whose quality is looked for: 200 MB. With more, each try draws its frames anew.
+# Of a film that is written again and again: 200 MB. With more, each try draws its frames anew.
 _KEPT_PIXELS = 50_000_000
 
 _FEW = 256  # colours: no more than a palette holds
@@ -50,6 +50,8 @@ def write(
 
     Raises InvalidOperation where they do not fit or can't be lossless, and ImageTooBig.
     """
+    if output.among and output.max_bytes is None:
+        image = _kept(image)
     written = (
         (format, _written(image, format, tried, notes, profile))
         for format, tried in _tries(image, output, source_format)
@@ -64,8 +66,8 @@ def _tries(
     if isinstance(output.format, Format):
         yield output.format, output
         return
-    able = [] if isinstance(image, Film) else _able(image, output)
-    if able and output.max_bytes is None:
+    able = _able(image, output)
+    if able and output.max_bytes is None and not _is_long(image):
         yield from _compared(image, output, able)
         return
     format = able[0] if able else _only_format(image, output, source_format)
@@ -75,17 +77,20 @@ def _tries(
 
 
 def _able(image: Image.Image, output: Output) -> list[Format]:
-    """Which of those that `auto` chooses from can hold a still."""
+    """Which of those that `auto` chooses from can hold the image."""
+    no = {Format.JPEG} if has_alpha(image) else set()
+    if isinstance(image, Film):
+        no = {Format.JPEG, Format.PNG}
     if output.lossless:
-        return [format for format in output.among if format in LOSSLESS]
-    no = Format.JPEG if has_alpha(image) else None
-    return [format for format in output.among if format is not no]
+        no |= set(Format) - LOSSLESS
+    return [format for format in output.among if format not in no]
 
 
 def _compared(
     image: Image.Image, output: Output, able: list[Format]
 ) -> Iterator[tuple[Format, Output]]:
-    few = not output.lossless and image.getcolors(_FEW) is not None
+    frames = ImageSequence.Iterator(image)
+    few = not output.lossless and all(frame.getcolors(_FEW) for frame in frames)
     for format in able:
         if few and format is Format.PNG:
             yield format, output.model_copy(update={"palette": output.palette or _FEW})
@@ -149,6 +154,13 @@ def _written(
         quality = output.quality
     if most is None:
         return encoded(quality)
-    if isinstance(image, Film) and image.n_frames * image.width * image.height <= _KEPT_PIXELS:
-        image = image.kept()
+    image = _kept(image)
     return budget.within(encoded, most, quality)
+
+
+def _is_long(image: Image.Image) -> bool:
+    return isinstance(image, Film) and image.n_frames * image.width * image.height > _KEPT_PIXELS
+
+
+def _kept(image: Image.Image) -> Image.Image:
+    return image.kept() if isinstance(image, Film) and not _is_long(image) else image

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from contracts.errors import InvalidOperation
 from contracts.operations import Pipeline
 from contracts.outputs import AUTO, LOSSLESS, Chroma, Format, Output, Profile
-from services.imaging import pipeline, plugins
+from services.imaging import pipeline, plugins, results
 from services.imaging.codecs import inspect as inspected
 from services.imaging.pipeline import Picture
 from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
@@ -212,6 +212,41 @@ def test_auto_spends_a_budget_of_bytes_on_the_newest_and_keeps_what_moves_moving
     film = written(moving, format=AUTO, among=("jpeg", "webp"))
     assert film.format is Format.WEBP
     assert inspected(film.data).frames == 2
+
+
+ALL = ("avif", "webp", "jpeg", "png")
+
+
+def _moving() -> dict[tuple[Format, bool], bytes]:
+    """What is smallest as an AVIF, as a WebP and as one without loss."""
+    noise = Image.effect_noise(PHOTO.size, 60).convert("RGB")
+    turns, sign = (0, 90, 180), decoded(_sign())
+    found = {
+        (Format.AVIF, False): [PHOTO.rotate(turn / 90) for turn in turns],
+        (Format.WEBP, False): [Image.blend(PHOTO, noise.rotate(turn), 0.4) for turn in turns],
+        (Format.WEBP, True): [sign.rotate(turn) for turn in turns],
+    }
+    return {
+        kind: encoded(first, "WEBP", save_all=True, append_images=others, lossless=True)
+        for kind, (first, *others) in found.items()
+    }
+
+
+def test_auto_is_the_smallest_of_what_moves() -> None:
+    for (format, lossless), data in _moving().items():
+        found = written(data, format=AUTO, among=ALL)
+        alone = [written(data, format=other) for other in ("avif", "webp")]
+
+        assert found.data == written(data, format=format, lossless=lossless).data
+        assert len(found.data) <= min(len(picture.data) for picture in alone)
+        assert inspected(found.data).frames == 3
+
+
+def test_auto_is_the_newest_of_what_moves_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "_KEPT_PIXELS", 2 * 200 * 200)
+
+    for data in _moving().values():
+        assert written(data, format=AUTO, among=ALL).format is Format.AVIF
 
 
 def test_auto_without_loss_is_without_loss() -> None:
