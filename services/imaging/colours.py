@@ -70,7 +70,10 @@ def opaque(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """L, LA, RGB, RGBA, CMYK or LAB, eight bits each."""
+    """L, LA, RGB, RGBA, CMYK or LAB, eight bits each.
+
+    Of sixteen, Pillow has cut off the lower eight as it opened the file, but for gray alone.
+    """
     match image.mode:
         case "CMYK" | "LAB":
             return image
