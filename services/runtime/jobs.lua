@@ -34,15 +34,15 @@ local function room()
   return math.max(LEAST_ROOM, sum)
 end
 
--- From the lines to the stream, a job of each submitter at a time, as long as there is room. A job
--- that nobody has yet is always there, as what is in the workers' hands may be more than their room.
+-- From the lines to the stream, a job of each submitter at a time, as long as there is room. As the
+-- workers may have more in hand than their room, there is half as much again that nobody has yet.
 local function feed()
-  local there = redis.call('XLEN', JOBS)
-  local free = room() - there
-  if free < 1 then
-    local given = redis.pcall('XPENDING', JOBS, GROUP)
-    free = 1 - there + (given.err and 0 or given[1])
+  if redis.call('EXISTS', TURNS) == 0 then
+    return
   end
+  local there, given = redis.call('XLEN', JOBS), redis.pcall('XPENDING', JOBS, GROUP)
+  local taken = given.err and 0 or given[1]
+  local free = math.max(room(), taken + math.max(1, math.floor(taken / 2))) - there
   while free > 0 do
     local submitter = redis.call('LPOP', TURNS)
     if not submitter then
@@ -181,8 +181,12 @@ end
 -- The next entry of the stream, for a worker that has room: with the record if the job was taken
 -- as above, and else with the request. `event` tells of that as if NOBODY's one variant were at stake.
 function commands.take_next(worker, event, ...)
-  feed()
-  local read = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', 1, 'STREAMS', JOBS, '>')
+  local ask = {'XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', 1, 'STREAMS', JOBS, '>'}
+  local read = redis.pcall(unpack(ask))
+  if not read then
+    feed()
+    read = redis.pcall(unpack(ask))
+  end
   if not read or read.err then
     return false
   end
