@@ -83,9 +83,9 @@ class Carrier:
             self._carriers -= 1
 
     def _next(self) -> list[_Passenger]:
-        """Half of a slot's share of those who wait, so that it has more when these are done."""
+        """A slot's share of those who wait."""
         waiting = [one for one in self._waiting if not one.rendered.done()]
-        number = min(self._together, -(-len(waiting) // (2 * self._executor.slots)))
+        number = min(self._together, -(-len(waiting) // self._executor.slots))
         self._waiting = deque(waiting[number:])
         return waiting[:number]
 
