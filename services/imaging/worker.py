@@ -19,7 +19,7 @@ from services.imaging.executor import prepare_process
 from services.imaging.fonts import BUNDLED, Fonts
 from services.imaging.limits import Limits
 from services.imaging.settings import ImagingSettings
-from services.runtime.blobs import SMALL, BlockingBlobs, Filled, Kind
+from services.runtime.blobs import SMALL, BlockingBlobs, Filled
 from services.runtime.connection import make_held
 
 _A_MOMENT = 0.05  # seconds
@@ -27,7 +27,7 @@ _A_MOMENT = 0.05  # seconds
 
 def warm(settings: ImagingSettings) -> None:
     """Make this process ready for work."""
-    _stores(settings)
+    _blobs(settings)
     pipeline.rehearse()
 
 
@@ -56,8 +56,7 @@ def render_some(
     """
     begun = time.monotonic()
     asked = [Render.model_validate_json(request) for request in requests]
-    found = _found(asked, settings, ttl)
-    near = _near([request for request in asked if request.result_key() not in found], settings)
+    found, near = _looked_up(asked, settings, ttl)
     outcomes: list[Rendered | ServiceError] = []
     made: list[Filled] = []
     for request in asked:
@@ -71,7 +70,7 @@ def render_some(
             outcomes.append(exc)
         if time.monotonic() - begun > _A_MOMENT:
             break
-    _stores(settings).renditions.put(made, ttl=ttl)
+    _blobs(settings).keep(made, ttl=ttl)
     return outcomes
 
 
@@ -88,24 +87,23 @@ def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
                 assert_never(request.depth)
 
 
-def _found(asked: Sequence[Render], settings: ImagingSettings, ttl: int) -> dict[str, Rendered]:
-    """What is there already of that which may be the answer, by its key."""
-    keys = [request.result_key() for request in asked if request.reuse]
-    if not keys:
-        return {}
-    kept = _stores(settings).renditions.find(keys, ttl=ttl)
-    return {
+def _looked_up(
+    asked: Sequence[Render], settings: ImagingSettings, ttl: int
+) -> tuple[dict[str, Rendered], dict[str, bytes | None]]:
+    """What is there already of that which may be the answer, and the small sources; by their keys.
+
+    Sources that turn out not to be needed are fetched for nothing, which is less than a trip.
+    """
+    results = [request.result_key() for request in asked if request.reuse]
+    small = {request.source.key for request in asked if request.source.bytes <= SMALL}
+    sources = sorted(small.difference(source.key for source in _kept))
+    kept, fetched = _blobs(settings).look(results, sources, ttl=ttl)
+    found = {
         key: Rendered.model_validate_json(one.note).model_copy(update={"reused": True})
-        for key, one in zip(keys, kept, strict=True)
+        for key, one in zip(results, kept, strict=True)
         if one is not None
     }
-
-
-def _near(asked: Sequence[Render], settings: ImagingSettings) -> dict[str, bytes | None]:
-    """The sources that are small, by their keys."""
-    small = {request.source.key for request in asked if request.source.bytes <= SMALL}
-    keys = sorted(small.difference(source.key for source in _kept))
-    return dict(zip(keys, _stores(settings).images.get(keys), strict=True)) if keys else {}
+    return found, dict(zip(sources, fetched, strict=True))
 
 
 def _rendered(
@@ -139,19 +137,13 @@ def _rendered(
     return Filled(rendered.blob, picture.data, rendered), rendered
 
 
-@dataclass(frozen=True)
-class _Stores:
-    images: BlockingBlobs
-    renditions: BlockingBlobs
-
-
 @contextmanager
 def _forgetting_what_is_no_image(source: Blob, settings: ImagingSettings) -> Iterator[None]:
     """Bytes that can't be read will not be read tomorrow; they would only fill the store."""
     try:
         yield
     except (ImageUnreadable, UnsupportedFormat):
-        _stores(settings).images.delete(source.key)
+        _blobs(settings).forget_image(source.key)
         raise
 
 
@@ -182,18 +174,17 @@ def _other(key: str, settings: ImagingSettings) -> bytes:
 
 
 def _fetch(key: str, settings: ImagingSettings) -> bytes:
-    [data] = _stores(settings).images.get([key])
+    data = _blobs(settings).image(key)
     if data is None:
         raise Gone(f"The image {key} is not here any more; upload it again.")
     return data
 
 
 @cache
-def _stores(settings: ImagingSettings) -> _Stores:
+def _blobs(settings: ImagingSettings) -> BlockingBlobs:
     # The first thing that any call does in a new process, and so the place to prepare it.
     prepare_process(settings.process_memory)
-    redis = make_held(settings)
-    return _Stores(BlockingBlobs(redis, Kind.IMAGE), BlockingBlobs(redis, Kind.RENDITION))
+    return BlockingBlobs(make_held(settings))
 
 
 @cache

@@ -133,17 +133,39 @@ class Blobs:
 
 
 class BlockingBlobs:
-    """The same, for a process without an event loop: each method is one trip, for any number."""
+    """Both kinds, for a process without an event loop: each method is one trip."""
 
-    def __init__(self, redis: Held, kind: Kind) -> None:
+    def __init__(self, redis: Held) -> None:
         self._redis = redis
-        self._kind = kind
 
-    def put(self, filled: Iterable[Filled], *, ttl: int) -> None:
+    def look(
+        self, renditions: Sequence[str], images: Sequence[str], *, ttl: int
+    ) -> tuple[list[StoredBlob | None], list[bytes | None]]:
+        """What is known of each rendition, which lives `ttl` seconds from now at least, and each
+        image's bytes. None where there is none (any more)."""
+        if not renditions and not images:
+            return [], []
+        names = [_name(Kind.RENDITION, key) for key in renditions]
+        commands: list[Command] = [("HMGET", name, *_ABOUT) for name in names]
+        commands += [("EXPIRE", name, ttl, "GT") for name in names]
+        commands += [("HGET", _name(Kind.IMAGE, key), _DATA) for key in images]
+        answers = self._redis.ask(commands)
+        found = [
+            _stored(key, dict(zip(_ABOUT, row, strict=True)))
+            for key, row in zip(renditions, answers, strict=False)
+        ]
+        return found, answers[2 * len(names) :]
+
+    def image(self, key: str) -> bytes | None:
+        """Its bytes, or None when there are none (any more)."""
+        _, [data] = self.look([], [key], ttl=0)
+        return data
+
+    def keep(self, renditions: Iterable[Filled], *, ttl: int) -> None:
         """Keep each for `ttl` seconds at least."""
         commands: list[Command] = []
-        for one in filled:
-            name = _name(self._kind, one.blob.key)
+        for one in renditions:
+            name = _name(Kind.RENDITION, one.blob.key)
             fields = _fields(one.data, one.blob.media_type, one.note)
             commands.append(("HSET", name, *chain.from_iterable(fields.items())))
             commands.append(("EXPIRE", name, ttl, "NX"))
@@ -151,20 +173,6 @@ class BlockingBlobs:
         if commands:
             self._redis.ask_together(commands)
 
-    def get(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Each one's bytes, or None when there are none (any more)."""
-        return self._redis.ask([("HGET", _name(self._kind, key), _DATA) for key in keys])
-
-    def find(self, keys: Sequence[str], *, ttl: int) -> list[StoredBlob | None]:
-        """What is known of each, which lives `ttl` seconds from now at least."""
-        names = [_name(self._kind, key) for key in keys]
-        looks: list[Command] = [("HMGET", name, *_ABOUT) for name in names]
-        rows = self._redis.ask([*looks, *(("EXPIRE", name, ttl, "GT") for name in names)])
-        return [
-            _stored(key, dict(zip(_ABOUT, row, strict=True)))
-            for key, row in zip(keys, rows, strict=False)
-        ]
-
-    def delete(self, key: str) -> None:
-        """Drop a blob, if there is one."""
-        self._redis.ask([("UNLINK", _name(self._kind, key))])
+    def forget_image(self, key: str) -> None:
+        """Drop it, if it is there."""
+        self._redis.ask([("UNLINK", _name(Kind.IMAGE, key))])

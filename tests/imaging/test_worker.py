@@ -1,6 +1,7 @@
 """What a pool process does, on a real store."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,6 @@ from contracts.overlays import Watermark
 from contracts.shapes import Resize
 from services.imaging import pipeline, worker
 from services.imaging.settings import ImagingSettings
-from services.runtime.blobs import BlockingBlobs, Filled, Kind
 from services.runtime.connection import make_held
 from tests.imaging.pictures import encoded, quadrants
 from tests.processes import valkey
@@ -30,14 +30,13 @@ def store() -> Iterator[ImagingSettings]:
 def _stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     # It would limit the memory of this very process.
     monkeypatch.setattr(worker, "prepare_process", lambda _: None)
+    monkeypatch.setattr(worker, "_A_MOMENT", 60.0)
     worker._kept.clear()
 
 
 def uploaded(store: ImagingSettings, data: bytes, key: str) -> Blob:
-    held = make_held(store)
     blob = Blob(key=key * 64, media_type="image/png", bytes=len(data))
-    BlockingBlobs(held, Kind.IMAGE).put([Filled(blob, data)], ttl=TTL)
-    held.close()
+    _ask(store, "HSET", f"darkroom:image:{blob.key}", "data", data)
     return blob
 
 
@@ -47,10 +46,15 @@ def asked(source: Blob, *operations: Operation, reuse: bool = True) -> str:
 
 
 def result(store: ImagingSettings, rendered: Rendered) -> bytes | None:
-    held = make_held(store)
-    [data] = BlockingBlobs(held, Kind.RENDITION).get([rendered.blob.key])
-    held.close()
+    data: bytes | None = _ask(store, "HGET", f"darkroom:rendition:{rendered.blob.key}", "data")
     return data
+
+
+def _ask(store: ImagingSettings, *command: Any) -> Any:
+    held = make_held(store)
+    [answer] = held.ask([command])
+    held.close()
+    return answer
 
 
 def test_an_image_that_is_missing_is_said_to_be_the_watermarks(store: ImagingSettings) -> None:
@@ -100,7 +104,5 @@ def test_what_has_not_begun_after_a_moment_is_left_out(
 def test_a_source_that_is_kept_needs_not_be_there(store: ImagingSettings) -> None:
     source = uploaded(store, encoded(quadrants(), "PNG"), "7")
     worker.render(asked(source, Resize(width=2)), store, TTL, keep_source=True)
-    held = make_held(store)
-    BlockingBlobs(held, Kind.IMAGE).delete(source.key)
-    held.close()
+    _ask(store, "UNLINK", f"darkroom:image:{source.key}")
     assert worker.render(asked(source, Resize(width=3)), store, TTL).width == 3

@@ -10,44 +10,45 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from contracts.imaging import Blob
-from services.runtime.blobs import BlockingBlobs, Filled, Kind, StoredBlob
+from services.runtime.blobs import BlockingBlobs, Filled, StoredBlob
 from services.runtime.connection import make_held
 from services.runtime.held import Held
 from services.runtime.settings import RuntimeSettings
 from tests.processes import mortal_valkey, valkey
 
 KEY, NONE = "a" * 64, "b" * 64
+IMAGE, RENDITION = f"darkroom:image:{KEY}", f"darkroom:rendition:{KEY}"
 
 
 @pytest.fixture
 def held(redis_url: str) -> Iterator[Held]:
     held = make_held(RuntimeSettings(redis_url=redis_url))
-    held.ask([("UNLINK", f"darkroom:image:{KEY}")])
+    held.ask([("UNLINK", IMAGE, RENDITION)])
     yield held
     held.close()
 
 
 def test_blobs_are_kept_and_found_over_it(held: Held) -> None:
-    blobs, data = BlockingBlobs(held, Kind.IMAGE), bytes(range(256)) * 4096
+    blobs, data = BlockingBlobs(held), bytes(range(256)) * 4096
     blob = Blob(key=KEY, media_type="image/png", bytes=len(data))
-    assert blobs.find([KEY], ttl=10) == [None]
-    assert blobs.get([KEY]) == [None]
-    blobs.put([Filled(blob, data)], ttl=10)
-    assert blobs.find([NONE, KEY], ttl=20) == [None, StoredBlob(blob)]
-    assert blobs.get([KEY, NONE]) == [data, None]
-    [left] = held.ask([("TTL", f"darkroom:image:{KEY}")])
+    held.ask([("HSET", IMAGE, "data", data)])
+    assert blobs.look([KEY], [NONE], ttl=10) == ([None], [None])
+    blobs.keep([Filled(blob, data)], ttl=10)
+    assert blobs.look([NONE, KEY], [KEY, NONE], ttl=20) == ([None, StoredBlob(blob)], [data, None])
+    [left, kept] = held.ask([("TTL", RENDITION), ("HGET", RENDITION, "data")])
     assert 10 < left <= 20
-    blobs.delete(KEY)
-    assert blobs.get([KEY]) == [None]
+    assert kept == data
+    blobs.forget_image(KEY)
+    assert blobs.image(KEY) is None
 
 
 def test_what_redis_refuses_is_raised_and_the_next_answer_is_the_next(held: Held) -> None:
-    blobs = BlockingBlobs(held, Kind.IMAGE)
-    held.ask([("SET", f"darkroom:image:{KEY}", "no hash")])
+    blobs = BlockingBlobs(held)
+    held.ask([("SET", RENDITION, "no hash")])
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        blobs.find([KEY], ttl=10)
+        blobs.look([KEY], [], ttl=10)
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        blobs.put([Filled(Blob(key=KEY, media_type="image/png", bytes=1), b"1")], ttl=10)
+        blobs.keep([Filled(Blob(key=KEY, media_type="image/png", bytes=1), b"1")], ttl=10)
     assert held.ask([("ECHO", "still here")]) == [b"still here"]
 
 
