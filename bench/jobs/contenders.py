@@ -23,6 +23,11 @@ class Contender:
 
 _IMAGING = ("faststream", "run", "services.imaging.main:app", "--port", "{imaging_port}")
 _QUIET = ("--log-level", "warning", "--no-access-log")
+_TASKIQ = (
+    *("taskiq", "worker", "bench.jobs.systems.taskiq:broker"),
+    *("--workers", str(SLOTS), "--ack-type", "when_saved"),
+    *("--max-async-tasks", "10", "--log-level", "WARNING"),
+)
 
 CONTENDERS = (
     Contender("darkroom runtime", "darkroom", workers=(_IMAGING,)),
@@ -32,15 +37,14 @@ CONTENDERS = (
         workers=(_IMAGING,),
         gateway=("uvicorn", "services.gateway.main:app", "--port", "{gateway_port}", *_QUIET),
     ),
+    Contender("taskiq", "taskiq", workers=(_TASKIQ,), packages="jobs-taskiq"),
     Contender(
-        "taskiq",
-        "taskiq",
-        workers=(
-            (
-                *("taskiq", "worker", "bench.jobs.systems.taskiq:broker"),
-                *("--workers", str(SLOTS), "--ack-type", "when_saved"),
-                *("--max-async-tasks", "10", "--log-level", "WARNING"),
-            ),
+        "taskiq HTTP",
+        "taskiq_http",
+        workers=(_TASKIQ,),
+        gateway=(
+            *("uvicorn", "bench.jobs.systems.taskiq_http:app", "--port", "{gateway_port}"),
+            *_QUIET,
         ),
         packages="jobs-taskiq",
     ),

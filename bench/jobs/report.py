@@ -36,6 +36,8 @@ rate. CPU is microseconds a job in the largest burst, of all processes of a kind
 - taskiq: RedisStreamBroker acknowledged `when_saved`, RedisAsyncResultBackend; {slots} worker
   processes, 10 tasks and 10 entries a read each (defaults 100); a result is looked for every 5 ms
   (default 200).
+- taskiq HTTP: the same behind a FastAPI of two dozen lines: a task is posted, and its end, looked
+  for as above, pushed over a WebSocket. It checks, records and limits nothing.
 - arq: {slots} worker processes, 10 jobs at once each; jobs and results are looked for every 5 ms
   (default 500).
 - celery: prefork with {slots} processes, `acks_late`, a prefetch of 1; 4 threads submit, results

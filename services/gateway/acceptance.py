@@ -30,9 +30,10 @@ async def accept(
 ) -> Job:
     """A new job, or the one that the request's idempotency key stands for.
 
-    Raises InvalidRequest for a malformed key or submitter, KeyReused, Overloaded.
+    The source is held, or was kept for `lifetime`. Raises NotFound for a watermark that is not
+    there, InvalidRequest for a malformed key or submitter, KeyReused, Overloaded.
     """
-    await _hold(here, source, variants)
+    await _hold_others(here, variants)
     submitter = _submitter(request)
     asked = hashlib.sha256(source.key.encode())
     for part in (*variants, webhook):
@@ -41,21 +42,31 @@ async def accept(
     return await here.jobs.submit(source, variants, submitter=submitter, webhook=webhook, key=key)
 
 
-async def _hold(here: Collaborators, source: Blob, variants: Variants) -> None:
-    """Let images live as long as their job may. Raises NotFound for one that is not there."""
-    ttl = max(here.settings.image_ttl, here.settings.job_ttl)
-    others = {key: "watermark" for one in variants for key in one.images}
-    for key, role in {source.key: "source", **others}.items():
-        if await here.images.find(key, ttl=ttl) is None:
-            raise NotFound(
-                f"The image {key} that the {role} names is not here (any more); upload it again."
-            )
+def lifetime(here: Collaborators) -> int:
+    """Seconds that an image lives that a job needs."""
+    return max(here.settings.image_ttl, here.settings.job_ttl)
+
+
+async def hold(here: Collaborators, key: str, *, role: str = "source") -> Blob:
+    """Let an image live as long as a job that needs it may. Raises NotFound."""
+    found = await here.images.find(key, ttl=lifetime(here))
+    if found is None:
+        raise NotFound(
+            f"The image {key} that the {role} names is not here (any more); upload it again."
+        )
+    return found.blob
+
+
+async def _hold_others(here: Collaborators, variants: Variants) -> None:
+    for key in {key for one in variants for key in one.images}:
+        await hold(here, key, role="watermark")
 
 
 async def again(job_id: str, here: Collaborators) -> Job:
     """A dead letter, tried again. Raises NotFound where it, or an image of it, is gone."""
     job = await here.jobs.find(job_id)
-    await _hold(here, job.source, job.variants)
+    await hold(here, job.source.key)
+    await _hold_others(here, job.variants)
     return await here.jobs.requeue(job_id)
 
 
@@ -68,7 +79,7 @@ async def ended(job: Job, here: Collaborators, preference: Preference) -> Job | 
 
 async def pending(job: Job, here: Collaborators, headers: dict[str, str] | None = None) -> Response:
     """202: where the job is looked up, and when that makes sense."""
-    wait = (await here.jobs.outlook()).wait if job.state is JobState.QUEUED else 1
+    wait = (await here.jobs.recent_outlook()).wait if job.state is JobState.QUEUED else 1
     where = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(wait)}
     return json_response(job, 202, {**where, **(headers or {})})
 

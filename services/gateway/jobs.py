@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, ValidationError
 
-from contracts.errors import InvalidOperation, InvalidRequest, NotFound, ServiceError
+from contracts.errors import InvalidOperation, InvalidRequest, ServiceError
 from contracts.fields import BlobKey
 from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
@@ -15,7 +15,9 @@ from services.gateway.acceptance import (
     JobIdHere,
     accept,
     ended,
+    hold,
     json_response,
+    lifetime,
     pending,
     standing,
 )
@@ -100,18 +102,16 @@ async def _asked(
     request: Request, here: Collaborators, in_query: Variants
 ) -> tuple[Blob, Variants, Webhook | None]:
     if media_type(request) != "application/json":
-        stored = await here.uploads.keep(request, ttl=here.settings.image_ttl)
+        stored = await here.uploads.keep(request, ttl=lifetime(here))
         return stored.blob, in_query, None
     try:
         asked = NewJob.model_validate_json(await here.uploads.json(request))
     except ValidationError as exc:
         raise _refusal(exc) from exc
-    found = await here.images.find(asked.source.image, ttl=here.settings.image_ttl)
-    if found is None:
-        raise NotFound("There is no image with this id; it may have expired.")
+    source = await hold(here, asked.source.image)
     if asked.webhook is not None:
         here.webhooks.check(asked.webhook)
-    return found.blob, asked.variants, asked.webhook
+    return source, asked.variants, asked.webhook
 
 
 def _refusal(error: ValidationError) -> ServiceError:

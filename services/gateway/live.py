@@ -27,7 +27,6 @@ from contracts.message import Message
 from services.gateway.settings import GatewaySettings
 from services.gateway.watcher import Watcher, place_of
 from services.runtime.jobs import Jobs
-from services.runtime.records import event_of
 
 log = structlog.get_logger(__name__)
 
@@ -107,13 +106,13 @@ class Live:
         return [event for events in told for event in events]
 
     async def _before_one(self, watcher: Watcher, job_id: str, after: str | None) -> list[JobEvent]:
-        job = await self._jobs.get(job_id)
-        if job is None:
+        last = await self._jobs.last_event(job_id)
+        if last is None:
             return [_unknown(job_id)]
         if after is None:
-            return [event_of(job)]
+            return [last]
         # This process may be behind the one that told it; one that nobody told is not believed.
-        if place_of(after) <= place_of(job.event):
+        if place_of(after) <= place_of(last.id):
             watcher.resume(job_id, after)
         return await self._jobs.events(job_id, after)
 

@@ -9,7 +9,7 @@ from contracts.imaging import Render
 from contracts.jobs import JobState
 from contracts.methods import Transport
 from contracts.operations import Pipeline
-from services.gateway.acceptance import accept, ended, pending
+from services.gateway.acceptance import accept, ended, lifetime, pending
 from services.gateway.dependencies import (
     Afresh,
     AskedPipeline,
@@ -60,7 +60,7 @@ async def render(
 async def _later(
     request: Request, here: Collaborators, pipeline: Pipeline, preference: Preference
 ) -> Response:
-    stored = await here.uploads.keep(request, ttl=here.settings.image_ttl)
+    stored = await here.uploads.keep(request, ttl=lifetime(here))
     job = await accept(request, here, stored.blob, (pipeline,))
     done = await ended(job, here, preference)
     if done is None:

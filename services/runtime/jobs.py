@@ -4,6 +4,8 @@ A record, the event that tells of it, and its place in a line change together, i
 that nobody hears of a state that is not written, misses one that is, or loses a job between two.
 """
 
+import math
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,6 +57,7 @@ from services.runtime.wire import Wire
 
 _SCRIPT = Script(files("services.runtime").joinpath("jobs.lua").read_text())
 _NOBODY = "0" * 32
+_RECENT = 0.1  # seconds
 _KEYS = [JOBS, EVENTS, DEAD, responders_key(JOBS), rooms_key(JOBS)]
 
 
@@ -82,6 +85,7 @@ class Jobs:
         self._redis: Any = redis  # the types of its answers are unions over every protocol
         self._settings = settings
         self._wire = Wire(redis)
+        self._outlook = -math.inf, Outlook(0, 0, 0, 0.0, 0.0)
 
     async def submit(
         self,
@@ -131,6 +135,13 @@ class Jobs:
         """What was told of a job after an event, in order."""
         entries = await self._redis.xrange(events_of(job_id), min=f"({after}")
         return [event_from(entry, fields) for entry, fields in entries]
+
+    async def last_event(self, job_id: str) -> JobEvent | None:
+        """What was told of a job last, or None when there is none (any more)."""
+        last = ("XREVRANGE", events_of(job_id), "+", "-", "COUNT", 1)
+        for entry, fields in await self._wire.execute(*last):
+            return event_from(entry, _mapping(fields))
+        return None
 
     async def get(self, job_id: str) -> Job | None:
         """The job as it stands, or None when there is none (any more)."""
@@ -274,7 +285,14 @@ class Jobs:
     async def outlook(self) -> Outlook:
         """What is before a job that is accepted now."""
         queued, running, later, age, ended = await self._run("outlook")
-        return Outlook(queued, running, later, age / 1000, ended / 60)
+        found = Outlook(queued, running, later, age / 1000, ended / 60)
+        self._outlook = time.monotonic(), found
+        return found
+
+    async def recent_outlook(self) -> Outlook:
+        """As `outlook`, or what it was a moment ago: close enough for whole seconds."""
+        at, found = self._outlook
+        return found if time.monotonic() - at < _RECENT else await self.outlook()
 
     async def keep_house(self, process: str, *, life: float) -> bool:
         """Line up the retries that are due; False if another process keeps house.

@@ -257,18 +257,8 @@ class Socket:
 class Records:
     """Records that say of every job that it is queued."""
 
-    async def get(self, job_id: str) -> Job:
-        now = datetime.now(UTC)
-        return Job(
-            id=job_id,
-            state=JobState.QUEUED,
-            source=BLOB,
-            variants=(Pipeline(),),
-            submitter="me",
-            created_at=now,
-            updated_at=now,
-            event="5-0",
-        )
+    async def last_event(self, job_id: str) -> JobEvent:
+        return event(JobState.QUEUED, 0, "5-0").model_copy(update={"job": job_id})
 
 
 async def test_a_reader_that_does_not_keep_up_is_dropped_with_a_reason() -> None:
@@ -285,15 +275,15 @@ async def test_a_reader_that_does_not_keep_up_is_dropped_with_a_reason() -> None
     assert not pushes._watchers
 
 
-async def test_what_happens_while_the_record_is_read_is_told_after_it() -> None:
-    """The job ends while its record, which says queued, is on its way."""
+async def test_what_happens_while_the_last_event_is_read_is_told_after_it() -> None:
+    """The job ends while its last event, which says queued, is on its way."""
     sent: list[str] = []
     pushes: Live
 
     class Late(Records):
-        async def get(self, job_id: str) -> Job:
+        async def last_event(self, job_id: str) -> JobEvent:
             pushes.tell(event(JobState.SUCCEEDED, 1, "6-0"))
-            return await super().get(job_id)
+            return await super().last_event(job_id)
 
     class Reader(Socket):
         async def send_text(self, text: str) -> None:
@@ -306,7 +296,7 @@ async def test_what_happens_while_the_record_is_read_is_told_after_it() -> None:
 
     await asyncio.wait_for(pushes.serve(reader), 5)  # type: ignore[arg-type]
 
-    # The record is asked for twice and is the same each time; what has ended is told once.
+    # It is asked for twice and is the same each time; what has ended is told once.
     assert sent == ["queued", "succeeded", "queued"]
 
 

@@ -18,6 +18,10 @@ class Ends:
         if event.state not in OPEN_STATES and not end.done():
             end.set_result(event.state)
 
+    def hear_text(self, text: str | bytes) -> None:
+        """Take note of an event as it is pushed."""
+        self.hear(JobEvent.model_validate_json(text))
+
     async def wait(self, job: str) -> None:
         """Return when the job has ended well. Raises JobFailed."""
         state = await self._of(job)

@@ -6,17 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
-
 from bench.jobs.picture import PIPELINE
 from bench.jobs.systems.ends import Ends
 from bench.jobs.systems.http import Http
-from contracts.jobs import JobEvent
+from bench.jobs.systems.pushes import pushes
 from services.runtime.blobs import Blobs, Kind
 from services.runtime.connection import make_redis
 from services.runtime.settings import RuntimeSettings
-
-AT_ONCE = 1000  # jobs that one message may ask for
 
 
 class Client:
@@ -27,7 +23,7 @@ class Client:
         self._images = images
         self._ends = ends
         self._variants = [PIPELINE.model_dump(mode="json")]
-        self.unwatched: asyncio.Queue[str] = asyncio.Queue()
+        self.posted: asyncio.Queue[str] = asyncio.Queue()
 
     async def store(self, data: bytes) -> str:
         # What POST /v1/images does, without its question what the image is.
@@ -37,7 +33,7 @@ class Client:
         body = {"source": {"image": image}, "variants": self._variants}
         answer = await self._http.ask("POST", "/v1/jobs", json.dumps(body).encode(), hoped=202)
         job = str(json.loads(answer)["id"])
-        self.unwatched.put_nowait(job)
+        self.posted.put_nowait(job)
         return job
 
     async def ended(self, job: str) -> None:
@@ -52,25 +48,9 @@ async def calling(url: str) -> AsyncIterator[Client]:
     place = urlsplit(url)
     http, ends = Http(place.hostname or "", place.port or 0), Ends()
     client = Client(http, Blobs(make_redis(RuntimeSettings()), Kind.IMAGE), ends)
-    async with connect(f"ws://{place.netloc}/v1/live") as socket:
-        tasks = (
-            asyncio.create_task(_watch(socket, client.unwatched)),
-            asyncio.create_task(_hear(socket, ends)),
-        )
+    async with pushes(f"ws://{place.netloc}/v1/live", client.posted, _ask, ends.hear_text):
         yield client
-        for task in tasks:
-            task.cancel()
 
 
-async def _watch(socket: ClientConnection, jobs: asyncio.Queue[str]) -> None:
-    while True:
-        # All that have been posted meanwhile, in one message.
-        watch = [await jobs.get()]
-        while not jobs.empty() and len(watch) < AT_ONCE:
-            watch.append(jobs.get_nowait())
-        await socket.send(json.dumps({"watch": watch}))
-
-
-async def _hear(socket: ClientConnection, ends: Ends) -> None:
-    async for text in socket:
-        ends.hear(JobEvent.model_validate_json(text))
+def _ask(jobs: list[str]) -> str:
+    return json.dumps({"watch": jobs})
