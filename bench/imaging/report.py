@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from bench.environments import LOCKS, ROOT
 from bench.imaging.cases import Case
-from bench.imaging.contenders import DARKROOM, ENGINE, OTHERS
+from bench.imaging.contenders import DARKROOM, ENGINE, OTHERS, WITH_ONE
 from bench.imaging.figures import CLIENT, Cell, cores
 from bench.imaging.load import CONNECTIONS
 
@@ -27,6 +27,8 @@ nice 5, and gives way to all else.
 
 - darkroom GET: the gateway, a Valkey, and imaging with a pool process a core, as `make run` starts
   them. The photograph is uploaded once, and `GET /v1/images/(id)/render` asked with `no-cache`.
+  A pool process has the photograph's bytes at hand from the render before, as others have them in
+  the system's file cache; it decodes them each time.
 - darkroom POST: the same; every `POST /v1/render` brings its photograph along, in bytes that are
   new (a comment in the JPEG), so that all of it is received, hashed, stored and rendered.
 - ipx: Node.js and sharp, one process with the threads that it makes by itself, by its own command.
@@ -35,6 +37,8 @@ nice 5, and gives way to all else.
 - thumbor: a process a core, photographs from a folder, neither storage nor result storage. JPEGs
   are not progressive, AVIF at speed 8, both as Darkroom's.
 - engine: Darkroom's `pipeline.run` in a loop, in a process a core: no HTTP, no Redis.
+- ..., one process: with a pool of one, so that the pixels have a core, and the gateway, Valkey,
+  imaging's event loop and the client what is left.
 """
 
 
@@ -89,6 +93,9 @@ class Report:
                 if other in self._names and name in self._names:
                     ratios = [_times(self._ratio(name, other, case)) for case in self.cases]
                     lines.append(_row(f"{name} / {other}", *ratios))
+        if set(WITH_ONE) <= set(self._names):
+            ratios = [_times(self._ratio(*WITH_ONE, case)) for case in self.cases]
+            lines.append(_row(" / ".join(WITH_ONE), *ratios))
         return [*lines, ""]
 
     def _everything(self, case: Case) -> list[str]:

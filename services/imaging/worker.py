@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import assert_never
 
@@ -23,6 +23,7 @@ from services.runtime.blobs import SMALL, BlockingBlobs, Filled
 from services.runtime.connection import make_held
 
 _A_MOMENT = 0.05  # seconds
+_KEPT_BYTES = 8 << 20
 
 
 def warm(settings: ImagingSettings) -> None:
@@ -36,9 +37,9 @@ def render(
 ) -> Rendered:
     """Answer a Render with a result that lives `ttl` seconds.
 
-    One that is still there is the answer, if the request allows it. A source that is kept needs
-    neither be fetched nor decoded for the next render of it in this process. The Render comes as
-    JSON: pickled it takes three times as long.
+    One that is still there is the answer, if the request allows it. What this process renders next
+    of the same source, up to 8 MiB of it, needs not be fetched again; of one that is kept it needs
+    not be decoded, either. The Render comes as JSON: pickled it takes three times as long.
     """
     [outcome] = render_some([request], settings, ttl, keep_source=keep_source)
     if isinstance(outcome, ServiceError):
@@ -116,16 +117,11 @@ def _rendered(
     images = {key: _other(key, settings) for key in request.pipeline.images}
     with _forgetting_what_is_no_image(request.source, settings):
         source = _source(request.source, near, settings)
+        limits, negatives = _limits(settings), dict(source.negatives)
         picture = pipeline.run(
-            source.data,
-            request.pipeline,
-            _limits(settings),
-            source.negatives,
-            images,
-            _fonts(settings),
+            source.data, request.pipeline, limits, negatives, images, _fonts(settings)
         )
-        if keep_source:
-            _kept.append(source)
+        _keep(source, negatives if keep_source else {})
     rendered = Rendered(
         blob=Blob(key=request.result_key(), media_type=picture.media_type, bytes=len(picture.data)),
         width=picture.width,
@@ -155,6 +151,12 @@ class _Source:
 
 
 _kept: deque[_Source] = deque(maxlen=1)
+
+
+def _keep(source: _Source, negatives: pipeline.Negatives) -> None:
+    """Have it at hand for the next render, as a photograph is often wanted in several sizes."""
+    if negatives or len(source.data) <= _KEPT_BYTES:
+        _kept.append(replace(source, negatives=negatives))
 
 
 def _source(blob: Blob, near: Mapping[str, bytes | None], settings: ImagingSettings) -> _Source:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.errors import ImageUnreadable, NotFound
+from contracts.errors import Gone, ImageUnreadable, NotFound
 from contracts.imaging import Blob, Render, Rendered
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Output
@@ -101,8 +101,24 @@ def test_what_has_not_begun_after_a_moment_is_left_out(
     assert result(store, rendered)
 
 
-def test_a_source_that_is_kept_needs_not_be_there(store: ImagingSettings) -> None:
-    source = uploaded(store, encoded(quadrants(), "PNG"), "7")
-    worker.render(asked(source, Resize(width=2)), store, TTL, keep_source=True)
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_source_is_fetched_once_and_decoded_once_if_more_is_to_come(
+    store: ImagingSettings, *, keep: bool
+) -> None:
+    source = uploaded(store, encoded(quadrants(), "PNG"), "7" if keep else "9")
+    worker.render(asked(source, Resize(width=2)), store, TTL, keep_source=keep)
     _ask(store, "UNLINK", f"darkroom:image:{source.key}")
+    assert bool(worker._kept[0].negatives) is keep
     assert worker.render(asked(source, Resize(width=3)), store, TTL).width == 3
+    assert not worker._kept[0].negatives
+
+
+def test_a_source_that_is_too_large_to_keep_is_fetched_again(
+    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_KEPT_BYTES", 10)
+    source = uploaded(store, encoded(quadrants(), "PNG"), "8")
+    worker.render(asked(source, Resize(width=2)), store, TTL)
+    _ask(store, "UNLINK", f"darkroom:image:{source.key}")
+    with pytest.raises(Gone):
+        worker.render(asked(source, Resize(width=3)), store, TTL)

@@ -63,9 +63,12 @@ def posting() -> Iterator[Running]:
 
 
 @contextmanager
-def getting() -> Iterator[Running]:
-    """Each request names a photograph that was uploaded before; it is rendered anew."""
-    with _services() as (gateway, redis, services):
+def getting(slots: int | None = None) -> Iterator[Running]:
+    """Each request names a photograph that was uploaded before; it is rendered anew.
+
+    In a pool process a core, or in `slots`.
+    """
+    with _services(slots) as (gateway, redis, services):
         port = _port(gateway)
 
         def uploaded(case: Case) -> str:
@@ -82,11 +85,12 @@ def getting() -> Iterator[Running]:
 
 
 @contextmanager
-def _services() -> Iterator[tuple[Service, Redis, dict[str, int]]]:
+def _services(slots: int | None = None) -> Iterator[tuple[Service, Redis, dict[str, int]]]:
+    env = QUIET if slots is None else {**QUIET, "DARKROOM_SLOTS": str(slots)}
     with (
         Valkey() as valkey,
         Redis.from_url(valkey.url) as redis,
-        faststream("imaging", valkey.url, env=QUIET) as imaging,
+        faststream("imaging", valkey.url, env=env) as imaging,
         faststream("gateway", valkey.url, env=QUIET) as gateway,
     ):
         about: Any = redis.info("server")

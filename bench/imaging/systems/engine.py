@@ -50,8 +50,8 @@ class Engine:
 
 
 @contextmanager
-def run() -> Iterator[Running]:
-    """As many processes as there are cores, ready."""
+def run(slots: int | None = None) -> Iterator[Running]:
+    """As many processes as there are cores, or `slots`, ready."""
     pool = [
         subprocess.Popen(
             [sys.executable, "-m", "bench.imaging.systems.engine"],
@@ -60,7 +60,7 @@ def run() -> Iterator[Running]:
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(os.cpu_count() or 1)
+        for _ in range(slots or os.cpu_count() or 1)
     ]
     try:
         for process in pool:
