@@ -132,8 +132,6 @@ class Live:
                     await socket.close(TRY_AGAIN_LATER, "You are behind; connect again and resume.")
             except WebSocketDisconnect:
                 pass
-            except ValidationError:
-                await socket.close(POLICY_VIOLATION, 'Send {"watch": [job ids]}, 1000 at a time.')
             except RedisError as exc:
                 log.warning("redis failed", path=socket.url.path, reason=str(exc))
                 await socket.close(TRY_AGAIN_LATER, "The store does not answer; connect again.")
@@ -144,7 +142,11 @@ class Live:
 
     async def _receive(self, socket: WebSocket, watcher: Watcher) -> None:
         while True:
-            asked = Watch.model_validate_json(await _text_from(socket))
+            try:
+                asked = Watch.model_validate_json(await _text_from(socket))
+            except ValidationError:
+                await socket.close(POLICY_VIOLATION, 'Send {"watch": [job ids]}, 1000 at a time.')
+                return
             if len(watcher.jobs.union(asked.watch)) > self._settings.max_watched:
                 await socket.close(POLICY_VIOLATION, "Too many jobs for one connection.")
                 return

@@ -40,7 +40,7 @@ class _Passenger:
 class Carrier:
     """Takes the renders of jobs to the executor, as many at once as are soon done.
 
-    While one takes long, what waits behind it is let go, and there is less `room` for more.
+    While one takes long, what waits behind it is let go, and there is less and less `room`.
     """
 
     def __init__(self, executor: Executor, settings: ImagingSettings, room: Ahead) -> None:
@@ -126,14 +126,24 @@ class Carrier:
     async def _run(
         self, work: Callable[..., ResultT], what: object, timeout: float
     ) -> tuple[ResultT, Done]:
-        settings = self._settings
-        late = asyncio.get_running_loop().call_later(SOON, self._let_go)
+        settings, loop = self._settings, asyncio.get_running_loop()
+        late: asyncio.TimerHandle | None = None
+
+        def begun() -> None:
+            nonlocal late
+            late = loop.call_later(SOON, let_go)
+
+        def let_go() -> None:
+            self._let_go()
+            begun()
+
         try:
             return await self._executor.run_later(
-                work, what, settings, settings.job_ttl, timeout=timeout
+                work, what, settings, settings.job_ttl, timeout=timeout, begun=begun
             )
         finally:
-            late.cancel()
+            if late is not None:
+                late.cancel()
 
     def _let_go(self) -> None:
         """Take less, and begin nothing of what waits: another worker may be sooner."""

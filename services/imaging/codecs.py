@@ -82,8 +82,7 @@ def decode(source: Source, draft: Draft = NO_DRAFT) -> Decoded:
         if source.reel:
             return Decoded(source.reel.frame(0), Extent.whole(source.size))
         drafted = image.draft(
-            # A profile speaks of colours, and so it has to see them.
-            None if image.info.get("icc_profile") else draft.mode,
+            draft.mode,
             _as_stored(draft.size, source.orientation) if draft.size else None,
         )
         image.load()

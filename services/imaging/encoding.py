@@ -23,7 +23,7 @@ _WEBP_SIDE = 16_383
 _DATES = re.compile(rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", re.DOTALL)
 # How long a film and its tracks last, for ever, and how long they take once (the same, 8.2.2, 8.3.2
 # and 8.6.6; what is longer than its edits repeats them).
-_FOR_EVER = re.compile(rb"(?<=mvhd\x01.{23})\xff{8}|(?<=tkhd\x01.{27})\xff{8}", re.DOTALL)
+_FOR_EVER = re.compile(rb"(mvhd\x01.{23}|tkhd\x01.{27})\xff{8}", re.DOTALL)
 _ONCE = re.compile(rb"elst\x01.{7}(.{8})", re.DOTALL)
 
 _WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10  # in the VP8X chunk (RFC 9649, section 2.7)
@@ -137,7 +137,7 @@ def _avif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     if image.plays and (once := _ONCE.search(boxes)):
         # Pillow says for ever.
         lasts = (image.plays * int.from_bytes(once[1], "big")).to_bytes(8, "big")
-        boxes = _FOR_EVER.sub(lambda _: lasts, boxes)
+        boxes = _FOR_EVER.sub(lambda found: found[1] + lasts, boxes)
     return boxes + b"mdat" + pixels
 
 

@@ -76,17 +76,21 @@ class Executor:
             raise Overloaded("Every slot is taken, and every place to wait.", retry_after=wait)
         self._accepted += 1
         try:
-            return await self._run(work, args, timeout, urgent=True)
+            return await self._run(work, args, timeout)
         finally:
             self._accepted -= 1
 
     async def run_later(
-        self, work: Callable[..., ResultT], *args: object, timeout: float
+        self,
+        work: Callable[..., ResultT],
+        *args: object,
+        timeout: float,
+        begun: Callable[[], None],
     ) -> tuple[ResultT, Done]:
         """As `run`, for work that nobody waits for: it is never refused, and what is waited for
-        comes first. `timeout` counts from when it has a slot.
+        comes first. `timeout` counts from when it has a slot, which is when `begun` is called.
         """
-        return await self._run(work, args, timeout, urgent=False)
+        return await self._run(work, args, timeout, begun=begun)
 
     async def _run(
         self,
@@ -94,16 +98,17 @@ class Executor:
         args: tuple[object, ...],
         timeout: float,
         *,
-        urgent: bool,
+        begun: Callable[[], None] | None = None,
     ) -> tuple[ResultT, Done]:
         loop = asyncio.get_running_loop()
         arrived, has_slot = loop.time(), False
         try:
-            async with asyncio.timeout(timeout if urgent else None) as limit:
-                async with self._places.take(urgent=urgent):
+            async with asyncio.timeout(None if begun else timeout) as limit:
+                async with self._places.take(urgent=begun is None):
                     started, has_slot = loop.time(), True
-                    if not urgent:
+                    if begun:
                         limit.reschedule(started + timeout)
+                        begun()
                     result = await to_process.run_sync(
                         work, *args, cancellable=True, limiter=CapacityLimiter(1)
                     )

@@ -117,7 +117,7 @@ def written(film: Film, encode: Callable[[Image.Image], bytes]) -> bytes:
 def _placed(still: bytes, corner: tuple[int, int], duration: int) -> bytes:
     at = 13 + _table_bytes(still[10])
     table = still[13:at]
-    # Pillow shows nothing through a film whose first frame has no hole.
+    # Pillow shows nothing through a film whose first frame has no hole, as one of 256 colours.
     hole = _LAST if len(table) <= 3 * _LAST else None
     if still[at : at + 1] == b"!":
         hole, at = still[at + 6], at + 8

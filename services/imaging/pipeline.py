@@ -139,12 +139,7 @@ def _render(
 def _decoded(
     source: Source, pipeline: Pipeline, negatives: Negatives, *, keeps_profile: bool
 ) -> Decoded:
-    _, resize, _ = _split(pipeline.operations)
-    draft = Draft(
-        size=_draft_size(source.size, resize) if resize else None,
-        mode="L" if _ends_gray(pipeline.operations) else None,
-        keeps_profile=keeps_profile,
-    )
+    draft = _draft(source, pipeline.operations, keeps_profile=keeps_profile)
     decoded = negatives.get(draft) or codecs.decode(source, draft)
     _keep(decoded, draft, negatives)
     return decoded
@@ -191,6 +186,26 @@ def _split(
         if not isinstance(operation, Grayscale):
             break
     return steps, None, ()
+
+
+def _draft(source: Source, steps: tuple[Operation, ...], *, keeps_profile: bool) -> Draft:
+    """What the decoder is asked for; the same for all pipelines that get the same of it."""
+    if source.format != "jpeg":
+        return Draft(keeps_profile=keeps_profile)
+    _, resize, _ = _split(steps)
+    scale = _scale(source.size, _draft_size(source.size, resize)) if resize else 1
+    return Draft(
+        size=(source.size[0] // scale, source.size[1] // scale) if scale > 1 else None,
+        # A profile speaks of colours, and so it has to see them.
+        mode="L" if _ends_gray(steps) and not source.image.info.get("icc_profile") else None,
+        keeps_profile=keeps_profile,
+    )
+
+
+def _scale(picture: Size, wanted: Size) -> int:
+    """The largest by which a JPEG's decoder divides that leaves as much as is wanted."""
+    most = min(have // want for have, want in zip(picture, wanted, strict=True))
+    return max((scale for scale in (2, 4, 8) if scale <= most), default=1)
 
 
 def _draft_size(picture: Size, resize: Resize) -> Size:

@@ -50,7 +50,9 @@ def write(
 
     Raises InvalidOperation where they do not fit or can't be lossless, and ImageTooBig.
     """
-    if output.among and output.max_bytes is None:
+    able = _able(image, output)
+    # WebP is written with and without loss.
+    if output.max_bytes is None and (len(able) > 1 or Format.WEBP in able):
         image = _kept(image)
     written = (
         (format, _written(image, format, tried, notes, profile))
@@ -89,8 +91,9 @@ def _able(image: Image.Image, output: Output) -> list[Format]:
 def _compared(
     image: Image.Image, output: Output, able: list[Format]
 ) -> Iterator[tuple[Format, Output]]:
-    frames = ImageSequence.Iterator(image)
-    few = not output.lossless and all(frame.getcolors(_FEW) for frame in frames)
+    few = False
+    if not output.lossless and not {Format.PNG, Format.WEBP}.isdisjoint(able):
+        few = all(frame.getcolors(_FEW) for frame in ImageSequence.Iterator(image))
     for format in able:
         if few and format is Format.PNG:
             yield format, output.model_copy(update={"palette": output.palette or _FEW})

@@ -62,10 +62,11 @@ def render_some(
     made: list[Filled] = []
     for request in asked:
         try:
-            rendered = found.get(request.result_key())
+            rendered = found.get(request.result_key()) if request.reuse else None
             if rendered is None:
                 filled, rendered = _rendered(request, settings, near, keep_source=keep_source)
                 made.append(filled)
+                found[filled.blob.key] = rendered.model_copy(update={"reused": True})
             outcomes.append(rendered)
         except ServiceError as exc:
             outcomes.append(exc)
@@ -121,7 +122,12 @@ def _rendered(
         picture = pipeline.run(
             source.data, request.pipeline, limits, negatives, images, _fonts(settings)
         )
-        _keep(source, negatives if keep_source else {})
+        # What was decoded stays if more is to come, and bytes stay at hand in any case, as a
+        # photograph is often wanted in several sizes.
+        if keep_source or len(source.data) <= _KEPT_BYTES:
+            _kept.append(replace(source, negatives=negatives if keep_source else {}))
+        else:
+            _kept.clear()
     rendered = Rendered(
         blob=Blob(key=request.result_key(), media_type=picture.media_type, bytes=len(picture.data)),
         width=picture.width,
@@ -151,12 +157,6 @@ class _Source:
 
 
 _kept: deque[_Source] = deque(maxlen=1)
-
-
-def _keep(source: _Source, negatives: pipeline.Negatives) -> None:
-    """Have it at hand for the next render, as a photograph is often wanted in several sizes."""
-    if negatives or len(source.data) <= _KEPT_BYTES:
-        _kept.append(replace(source, negatives=negatives))
 
 
 def _source(blob: Blob, near: Mapping[str, bytes | None], settings: ImagingSettings) -> _Source:

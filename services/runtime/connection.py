@@ -50,20 +50,23 @@ def make_redis(settings: RuntimeSettings) -> Redis:
 def make_held(settings: RuntimeSettings) -> Held:
     """The connection of a process that has no event loop; it is made when something is asked."""
     pool = ConnectionPool(
-        **_options(parse_url_for_blocking(settings.redis_url)),  # type: ignore[no-untyped-call]
+        **_options(
+            parse_url_for_blocking(settings.redis_url),  # type: ignore[no-untyped-call]
+            patience=3.0,  # less than whoever waits for this process has
+        ),
         retry=BlockingRetry(NoBackoff(), 0),
     )
     return Held(pool.make_connection())
 
 
-def _options(place: Mapping[str, Any]) -> dict[str, Any]:
+def _options(place: Mapping[str, Any], *, patience: float = 5.0) -> dict[str, Any]:
     # What the URL says of more than the place has no say: everything here counts on what follows.
     options = {name: value for name, value in place.items() if name not in _OURS}
     if "path" not in options:
         options["socket_keepalive"] = True
     return options | {
         "socket_connect_timeout": 2.0,
-        "socket_timeout": 5.0,  # seconds without an answer until a connection counts as lost
+        "socket_timeout": patience,  # seconds without an answer until a connection counts as lost
         # While it listens for notices of a managed Redis's upgrades, the pool hands out dead
         # connections without looking at them.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),

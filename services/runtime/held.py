@@ -56,12 +56,12 @@ class Held:
         self._connection.connect()
         try:
             return _exchanged(self._connection, packed, number)
-        except TimeoutError as exc:
-            self.close()
-            raise RedisTimeoutError("Redis did not answer in time.") from exc
         except BaseException as exc:
             # Answers may be under way that nobody will take.
             self.close()
+            # The kernel's, of a connection that is no more, has a number.
+            if isinstance(exc, TimeoutError) and exc.errno is None:
+                raise RedisTimeoutError("Redis did not answer in time.") from exc
             if isinstance(exc, OSError):
                 raise RedisConnectionError(f"The connection to Redis was lost: {exc}.") from exc
             raise

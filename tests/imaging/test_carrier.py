@@ -40,7 +40,10 @@ class Fake:
         self._harm = harm
         self._most = most
 
-    async def run_later(self, work: Any, what: Any, *_: Any, timeout: float) -> tuple[Any, Done]:
+    async def run_later(
+        self, work: Any, what: Any, *_: Any, timeout: float, begun: Callable[[], None]
+    ) -> tuple[Any, Done]:
+        begun()
         texts: Sequence[str] = (what,) if isinstance(what, str) else what
         self.trips.append(len(texts))
         outcomes: list[Rendered | ServiceError] = []
@@ -122,6 +125,10 @@ async def test_what_has_not_begun_is_let_go_behind_what_is_long() -> None:
     assert room.free == 4
     for task in some[8:]:
         assert isinstance(task.exception(), NotBegun)
+    later = asyncio.create_task(carrier.render(numbered(10), alone=False, keep_source=False))
+    with pytest.raises(NotBegun):
+        await asyncio.wait_for(later, 2 * SOON)
+    assert room.free <= 2
     await carrier.stop()
     await asyncio.gather(*(end(task) for task in under_way))
 

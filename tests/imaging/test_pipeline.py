@@ -273,6 +273,10 @@ def test_what_pipelines_have_in_common_is_decoded_once(monkeypatch: pytest.Monke
     assert len(decodes) == 1
     pipeline.run(data, Pipeline(operations=(Grayscale(),)), negatives=negatives)
     assert len(decodes) == 2, "luma alone is another decode"
+    for width in (90, 95, 110):
+        like = Pipeline(operations=(Resize(width=width),))
+        pipeline.run(data, like, negatives=negatives)
+    assert len(decodes) == 2, "a quarter of the size does for all of these"
 
 
 def test_another_image_is_laid_over_it() -> None:

@@ -11,7 +11,7 @@ from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Output
 from contracts.overlays import Watermark
 from contracts.shapes import Resize
-from services.imaging import pipeline, worker
+from services.imaging import codecs, pipeline, worker
 from services.imaging.settings import ImagingSettings
 from services.runtime.connection import make_held
 from tests.imaging.pictures import encoded, quadrants
@@ -76,7 +76,7 @@ def test_several_are_answered_in_order_each_with_its_own_end(store: ImagingSetti
     wanted = Pipeline(operations=(Resize(width=4),), output=Output(format=Format.PNG))
     picture = pipeline.run(encoded(quadrants(), "PNG"), wanted)
     assert [result(store, one) for one in renders] == [picture.data] * 3
-    assert [one.reused for one in renders] == [False] * 3
+    assert [one.reused for one in renders] == [False, False, True]
 
 
 def test_what_is_there_is_not_rendered_again(store: ImagingSettings) -> None:
@@ -103,13 +103,16 @@ def test_what_has_not_begun_after_a_moment_is_left_out(
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_source_is_fetched_once_and_decoded_once_if_more_is_to_come(
-    store: ImagingSettings, *, keep: bool
+    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch, *, keep: bool
 ) -> None:
     source = uploaded(store, encoded(quadrants(), "PNG"), "7" if keep else "9")
     worker.render(asked(source, Resize(width=2)), store, TTL, keep_source=keep)
     _ask(store, "UNLINK", f"darkroom:image:{source.key}")
     assert bool(worker._kept[0].negatives) is keep
-    assert worker.render(asked(source, Resize(width=3)), store, TTL).width == 3
+    with monkeypatch.context() as patched:
+        if keep:
+            patched.setattr(codecs, "decode", None)
+        assert worker.render(asked(source, Resize(width=3)), store, TTL).width == 3
     assert not worker._kept[0].negatives
 
 
@@ -118,7 +121,10 @@ def test_a_source_that_is_too_large_to_keep_is_fetched_again(
 ) -> None:
     monkeypatch.setattr(worker, "_KEPT_BYTES", 10)
     source = uploaded(store, encoded(quadrants(), "PNG"), "8")
+    worker.render(asked(source, Resize(width=1)), store, TTL, keep_source=True)
+    assert worker._kept, "more is to come"
     worker.render(asked(source, Resize(width=2)), store, TTL)
+    assert not worker._kept
     _ask(store, "UNLINK", f"darkroom:image:{source.key}")
     with pytest.raises(Gone):
         worker.render(asked(source, Resize(width=3)), store, TTL)
