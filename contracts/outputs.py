@@ -199,7 +199,7 @@ class Output(Message):
         bool,
         Field(
             description="Whether an animation stays one, where the format holds it. How often it "
-            "is played stays as well, but what came as an avif is played for ever."
+            "is played stays as well."
         ),
     ] = True
 

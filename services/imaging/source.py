@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
 from contracts.outputs import Format
-from services.imaging import frames, jxl, pieces, plugins
+from services.imaging import avif, frames, jxl, pieces, plugins
 from services.imaging.geometry import Size
 from services.imaging.gif import Reel, reel_of
 from services.imaging.limits import Limits
@@ -156,12 +156,14 @@ def _source(image: ImageFile.ImageFile, data: bytes, counted: int | None) -> Sou
         # What is behind a phone's picture in its file is no animation either.
         frames=1 if name in ("JPEG", "HEIF") else counted or int(getattr(image, "n_frames", 1)),
         orientation=orientation,
-        plays=_plays(image),
+        plays=_plays(image, data),
         reel=reel_of(data, image.size) if name == "GIF" else None,
     )
 
 
-def _plays(image: ImageFile.ImageFile) -> int:
+def _plays(image: ImageFile.ImageFile, data: bytes) -> int:
+    if image.format == "AVIF":
+        return avif.plays(data)
     loop = image.info.get("loop")
     if image.format != "GIF":
         return loop if isinstance(loop, int) else 0

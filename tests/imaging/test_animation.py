@@ -1,6 +1,7 @@
 """Animations: every frame, its time and its transparency, from one format into another."""
 
 import re
+import struct
 import tracemalloc
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from contracts.looks import Autocontrast, Blur, Grayscale
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Output
 from contracts.shapes import Crop, Gravity, Resize, Rotate
-from services.imaging import codecs, pipeline
+from services.imaging import avif, codecs, pipeline
 from services.imaging.film import Frame
 from services.imaging.limits import Limits
 from services.imaging.source import Source
@@ -123,6 +124,41 @@ def test_an_avif_lasts_as_often_as_it_is_played(plays: int, mode: str) -> None:
     assert len(found) == (3 if mode == "RGBA" else 2)
     assert {int.from_bytes(lasts, "big") for lasts in found} == {plays * once or for_ever}
     assert durations(data) == DURATIONS
+
+
+@pytest.mark.parametrize("plays", [0, 1, 3, 65_535])
+def test_what_came_as_an_avif_is_played_as_often(plays: int) -> None:
+    moving = run(film("PNG", frames_of(), loop=plays), format="avif")
+    assert decoded(run(moving, format="png")).info["loop"] == plays
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    inside = b"".join(content)
+    return struct.pack(">I", 8 + len(inside)) + kind + inside
+
+
+def track(lasts: int, once: int, *, repeated: bool = True) -> bytes:
+    """The boxes of a film, with times of four bytes."""
+    header = box(b"tkhd", bytes(20), struct.pack(">I", lasts), bytes(60))
+    edits = box(b"elst", struct.pack(">III", repeated, 1, once), bytes(8))
+    whole = box(b"moov", box(b"mvhd", bytes(100)), box(b"trak", header, box(b"edts", edits)))
+    return box(b"ftyp", b"avis") + whole + box(b"mdat", bytes(8))
+
+
+@pytest.mark.parametrize(
+    ("lasts", "once", "repeated", "plays"),
+    [
+        *((300, 100, True, 3), (250, 100, True, 3), (100, 100, False, 1)),
+        *((2**32 - 1, 100, True, 0), (300, 0, True, 0)),
+    ],
+)
+def test_a_track_lasts_as_often_as_its_edits(
+    lasts: int, once: int, plays: int, *, repeated: bool
+) -> None:
+    data = track(lasts, once, repeated=repeated)
+    assert avif.plays(data) == plays
+    for length in range(len(data)):
+        avif.plays(data[:length])
 
 
 @pytest.mark.parametrize("source", MOVING)
