@@ -19,6 +19,9 @@ from services.runtime.housekeeping import Housekeeper
 from services.runtime.jobs import Jobs
 from services.runtime.observability import configure_logging
 
+# Looked up in a file, which is not for every heartbeat.
+_PILLOW = version("pillow")
+
 
 def create_app(settings: ImagingSettings) -> AsgiFastStream:
     """Everything the service is made of, made once and handed down."""
@@ -34,7 +37,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         report=lambda: {
             "slots": executor.slots,
             "busy": executor.busy,
-            "pillow": version("pillow"),
+            "pillow": _PILLOW,
         },
     )
     handlers.register(broker, executor, settings)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
@@ -196,6 +197,7 @@ class Presence:
 _STARTED = datetime.now(UTC).isoformat(timespec="seconds")
 
 
+@cache
 def _about_this_process() -> Report:
     return {
         "host": socket.gethostname(),
