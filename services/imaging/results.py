@@ -56,19 +56,18 @@ def write(
         image = _kept(image)
     written = (
         (format, _written(image, format, tried, notes, profile))
-        for format, tried in _tries(image, output, source_format)
+        for format, tried in _tries(image, output, able, source_format)
     )
     return min(written, key=lambda one: len(one[1]))
 
 
 def _tries(
-    image: Image.Image, output: Output, source_format: str
+    image: Image.Image, output: Output, able: list[Format], source_format: str
 ) -> Iterator[tuple[Format, Output]]:
     """The formats that may be the smallest, and how they are written; mostly there is one."""
     if isinstance(output.format, Format):
         yield output.format, output
         return
-    able = _able(image, output)
     if able and output.max_bytes is None and not _is_long(image):
         yield from _compared(image, output, able)
         return

@@ -137,7 +137,6 @@ function commands.change(id, state, token, to, where, life, event, dead, ...)
   end
   if to == 'running' then
     redis.call('ZADD', RUNNING, now, id)
-    return told
   elseif to == 'queued' then
     redis.call('PERSIST', record)
     redis.call('PERSIST', record .. ':events')

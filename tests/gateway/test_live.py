@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -261,16 +261,24 @@ class Records:
         return event(JobState.QUEUED, 0, "5-0").model_copy(update={"job": job_id})
 
 
+def live_on(records: Any, **settings: Any) -> Live:
+    return Live(records, GatewaySettings(**settings))
+
+
+def serving(socket: Any, pushes: Live) -> Coroutine[Any, Any, None]:
+    return pushes.serve(socket)
+
+
 async def test_a_reader_that_does_not_keep_up_is_dropped_with_a_reason() -> None:
-    pushes = Live(Records(), GatewaySettings(max_backlog=3))  # type: ignore[arg-type]
+    pushes = live_on(Records(), max_backlog=3)
     socket = Socket(json.dumps({"watch": [UNKNOWN]}))
-    serving = asyncio.create_task(pushes.serve(socket))  # type: ignore[arg-type]
+    served = asyncio.create_task(serving(socket, pushes))
     await asyncio.wait_for(socket.sending.wait(), 5)
 
     for done in range(10):
         pushes.tell(event(JobState.RUNNING, done, f"6-{done}"))
 
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(served, 5)
     assert socket.closed == (1013, "You are behind; connect again and resume.")
     assert not pushes._watchers
 
@@ -291,21 +299,21 @@ async def test_what_happens_while_the_last_event_is_read_is_told_after_it() -> N
             if len(sent) == 3:
                 raise WebSocketDisconnect
 
-    pushes = Live(Late(), GatewaySettings())  # type: ignore[arg-type]
+    pushes = live_on(Late())
     reader = Reader(json.dumps({"watch": [UNKNOWN]}), json.dumps({"watch": [UNKNOWN]}))
 
-    await asyncio.wait_for(pushes.serve(reader), 5)  # type: ignore[arg-type]
+    await asyncio.wait_for(serving(reader, pushes), 5)
 
     # It is asked for twice and is the same each time; what has ended is told once.
     assert sent == ["queued", "succeeded", "queued"]
 
 
 async def test_repeats_do_not_count_as_more_jobs() -> None:
-    pushes = Live(Records(), GatewaySettings(max_watched=2))  # type: ignore[arg-type]
+    pushes = live_on(Records(), max_watched=2)
     repeats = [json.dumps({"watch": [UNKNOWN, "e" * 32]})] * 5
     reader = Socket(*repeats, json.dumps({"watch": ["d" * 32]}))
 
-    await asyncio.wait_for(pushes.serve(reader), 5)  # type: ignore[arg-type]
+    await asyncio.wait_for(serving(reader, pushes), 5)
 
     assert reader.closed == (1008, "Too many jobs for one connection.")
     assert reader._messages == []
@@ -324,7 +332,7 @@ class Ahead(Records):
 
 
 async def test_who_resumes_where_the_reader_is_behind_is_told_nothing_twice() -> None:
-    pushes = Live(Ahead(), GatewaySettings())  # type: ignore[arg-type]
+    pushes = live_on(Ahead())
     with pushes.watching() as watcher:
         await pushes.watch(watcher, UNKNOWN, after="5-0")
         pushes.tell(event(JobState.QUEUED, 0, "5-0"))
@@ -333,12 +341,12 @@ async def test_who_resumes_where_the_reader_is_behind_is_told_nothing_twice() ->
 
 
 async def test_who_may_have_missed_something_has_to_come_again() -> None:
-    pushes = Live(Records(), GatewaySettings())  # type: ignore[arg-type]
+    pushes = live_on(Records())
     socket = Socket(json.dumps({"watch": [UNKNOWN]}))
-    serving = asyncio.create_task(pushes.serve(socket))  # type: ignore[arg-type]
+    served = asyncio.create_task(serving(socket, pushes))
     await asyncio.wait_for(socket.sending.wait(), 5)
     pushes.missed()
-    await asyncio.wait_for(serving, 5)
+    await asyncio.wait_for(served, 5)
     assert socket.closed == (1013, "You are behind; connect again and resume.")
 
 

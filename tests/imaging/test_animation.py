@@ -18,6 +18,7 @@ from services.imaging import avif, codecs, pipeline
 from services.imaging.film import Frame
 from services.imaging.limits import Limits
 from services.imaging.source import Source
+from tests.imaging.forged import box
 from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
 
 MOVING = ("GIF", "PNG", "WEBP", "AVIF")
@@ -130,11 +131,6 @@ def test_an_avif_lasts_as_often_as_it_is_played(plays: int, mode: str) -> None:
 def test_what_came_as_an_avif_is_played_as_often(plays: int) -> None:
     moving = run(film("PNG", frames_of(), loop=plays), format="avif")
     assert decoded(run(moving, format="png")).info["loop"] == plays
-
-
-def box(kind: bytes, *content: bytes) -> bytes:
-    inside = b"".join(content)
-    return struct.pack(">I", 8 + len(inside)) + kind + inside
 
 
 def track(lasts: int, once: int, *, repeated: bool = True) -> bytes:

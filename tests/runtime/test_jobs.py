@@ -20,12 +20,15 @@ from contracts.errors import (
 )
 from contracts.imaging import Blob
 from contracts.jobs import DEAD, EVENTS, JOBS, Job, JobRequest, JobResult, JobState, Webhook
+from contracts.methods import GROUP
 from contracts.operations import Pipeline
+from services.runtime import jobs as runtime_jobs
 from services.runtime.connection import make_redis
 from services.runtime.envelope import Envelope
 from services.runtime.housekeeping import Housekeeper
 from services.runtime.jobs import Jobs, Key
 from services.runtime.presence import responders_key
+from services.runtime.records import event_of
 from services.runtime.streams import DONE_WITH
 from services.runtime.wire import Wire
 from tests.runtime.echo import settings_for
@@ -338,6 +341,36 @@ async def test_a_job_with_a_webhook_is_put_down_for_delivery_when_it_ends(
     await work_off(jobs, redis)
     assert await redis.zrange("darkroom:webhooks", 0, -1) == [job.id.encode()]
     assert (await jobs.find(job.id)).webhook == job.webhook
+
+
+async def test_half_as_many_again_are_there_as_the_workers_have_in_hand(
+    jobs: Jobs, redis: Any
+) -> None:
+    for _ in range(40):
+        await submitted(jobs)
+    await redis.xgroup_create(JOBS, GROUP, id="0")
+    for taken in range(1, 13):
+        assert await jobs.take_next("a-worker") is not None
+        assert await redis.xlen(JOBS) - taken == max(4 - taken, 1, taken // 2)
+
+
+async def test_what_was_told_last_is_the_event_of_the_record(jobs: Jobs) -> None:
+    job = await submitted(jobs)
+    assert await jobs.last_event(job.id) == event_of(job)
+    running = done(await jobs.start(job, "a-worker"))
+    assert await jobs.last_event(job.id) == event_of(running)
+    assert await jobs.last_event("f" * 32) is None
+
+
+async def test_a_recent_outlook_is_asked_for_once(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_jobs, "_RECENT", 60.0)
+    first = await jobs.recent_outlook()
+    await submitted(jobs)
+    assert await jobs.recent_outlook() is first
+    monkeypatch.setattr(runtime_jobs, "_RECENT", 0.0)
+    assert (await jobs.recent_outlook()).queued == first.queued + 1
 
 
 async def test_the_outlook_counts_and_estimates(jobs: Jobs, redis: Any) -> None:
