@@ -7,7 +7,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import ExifTags, Image, ImageFile
 
@@ -104,6 +104,10 @@ def open_source(data: bytes, limits: Limits) -> Source:
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
     if source.format == "jpeg":
         pieces.check_scans(data, math.prod(source.size))
+    if source.format == "gif":
+        # Not before its frames are known to be few enough to go through.
+        with hostile_bytes():
+            return replace(source, reel=reel_of(data, image.size))
     return source
 
 
@@ -157,7 +161,6 @@ def _source(image: ImageFile.ImageFile, data: bytes, counted: int | None) -> Sou
         frames=1 if name in ("JPEG", "HEIF") else counted or int(getattr(image, "n_frames", 1)),
         orientation=orientation,
         plays=_plays(image, data),
-        reel=reel_of(data, image.size) if name == "GIF" else None,
     )
 
 
