@@ -165,7 +165,9 @@ class Report:
         return ours / theirs if ours and theirs else None
 
     def _machine(self) -> str:
-        packages = [f"{name} {version(name)}" for name in ("pillow", "cykooz-resizer", "faststream")]
+        packages = [
+            f"{name} {version(name)}" for name in ("pillow", "cykooz-resizer", "faststream")
+        ]
         packages += [f"ipx {_of_npm('ipx')}", f"sharp {_of_npm('sharp')}", _of_pip("thumbor")]
         return (
             f"{self.rounds} rounds of {self.seconds:g} s a case, medians; {os.cpu_count()} cores, "

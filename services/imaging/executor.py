@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 ResultT = TypeVar("ResultT")
 
+_STANDARD_ERROR = 2  # what libraries write to, past Python's own
+
 
 @dataclass(frozen=True)
 class Done:
@@ -156,9 +158,12 @@ def prepare_process(memory: int) -> None:
     """Limit the process that this is called in to `memory` MiB of address space.
 
     It also leaves signals meant for the whole process group to the parent, which lets it finish.
+    And it is silent: nobody reads what libraries say of hostile bytes, so that a render would wait
+    one day for room in the pipe.
     """
     import resource
 
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STANDARD_ERROR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (memory << 20, memory << 20))
     # The event loop goes first: its heartbeats and refusals must not wait for pixels.

@@ -26,7 +26,7 @@ _ANCHORS = {
 
 
 def nearest(length: float) -> int:
-    """The nearest whole number of pixels; half a pixel is one more, as for libvips.
+    """The nearest whole number of pixels; half a pixel is one more.
 
     Python's round() goes to the even one: up for one size, down for the next.
     """

@@ -34,6 +34,12 @@ def swell(mebibytes: int) -> int:
     return len(bytearray(mebibytes << 20))
 
 
+def chatter(mebibytes: int) -> int:
+    prepare_process(4096)
+    # As a library does, past Python.
+    return os.write(2, bytes(mebibytes << 20))
+
+
 @asynccontextmanager
 async def two_slots() -> AsyncIterator[Executor]:
     """Two processes and two places to wait.
@@ -119,3 +125,8 @@ async def test_memory_past_the_limit_fails_in_the_process_and_the_process_lives(
         with pytest.raises(WorkerCrashed, match="more memory"):
             await executor.run(swell, 2000, timeout=5)
         assert (await executor.run(swell, 10, timeout=5))[0] == 10 << 20
+
+
+async def test_what_libraries_say_fills_no_pipe() -> None:
+    async with two_slots() as executor:
+        assert (await executor.run(chatter, 4, timeout=5))[0] == 4 << 20

@@ -24,6 +24,10 @@ resizes = st.builds(
 )
 
 
+def half_up(length: float) -> int:
+    return int(length + 0.5)
+
+
 @pytest.mark.parametrize(
     ("resize", "size"),
     [
@@ -73,8 +77,8 @@ def test_a_resize_is_placed_as_its_fit_says(picture: Size, resize: Resize) -> No
     placement = place(picture, resize)
     left, upper, right, lower = placement.box
     box = (
-        round((resize.width or picture[0]) * resize.dpr),
-        round((resize.height or picture[1]) * resize.dpr),
+        half_up((resize.width or picture[0]) * resize.dpr),
+        half_up((resize.height or picture[1]) * resize.dpr),
     )
     is_scaled = resize.height is None or resize.fit in (Fit.INSIDE, Fit.OUTSIDE)
 
@@ -99,8 +103,8 @@ def test_a_resize_is_placed_as_its_fit_says(picture: Size, resize: Resize) -> No
 def test_device_pixels_are_a_larger_box_and_nothing_else(picture: Size, resize: Resize) -> None:
     larger = resize.model_copy(
         update={
-            "width": resize.width and round(resize.width * resize.dpr),
-            "height": resize.height and round(resize.height * resize.dpr),
+            "width": resize.width and half_up(resize.width * resize.dpr),
+            "height": resize.height and half_up(resize.height * resize.dpr),
             "dpr": 1.0,
         }
     )
