@@ -17,6 +17,7 @@ CORNERS = {"upper left": RED, "upper right": GREEN, "lower left": BLUE, "lower r
 UPRIGHT = {corner: corner for corner in CORNERS}
 
 READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "HEIF", "JXL")
+WORK_MODES = ("L", "LA", "RGB", "RGBA")  # what operations are done in
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -113,3 +114,8 @@ def _named(colour: tuple[int, ...]) -> str:
         return sum((a - b) ** 2 for a, b in zip(CORNERS[corner], colour, strict=True))
 
     return min(CORNERS, key=distance)
+
+
+def same(one: Image.Image, other: Image.Image) -> bool:
+    """Whether mode, size and every pixel are the same."""
+    return one.mode == other.mode and one.size == other.size and one.tobytes() == other.tobytes()

@@ -9,9 +9,8 @@ from contracts.errors import ImageTooBig
 from contracts.finishes import Background, Border, FinishOperation, Round, Vignette
 from services.imaging.limits import Limits
 from services.imaging.operations import apply
-from tests.imaging.pictures import pixel, scenery
+from tests.imaging.pictures import WORK_MODES, pixel, scenery
 
-WORK_MODES = ("L", "LA", "RGB", "RGBA")
 FINISHES = (
     Vignette(colour="teal"),
     Vignette(softness=0),

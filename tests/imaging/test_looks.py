@@ -19,9 +19,8 @@ from contracts.looks import (
     Tint,
 )
 from services.imaging.operations import apply, settle
-from tests.imaging.pictures import pixel, quadrants, scenery
+from tests.imaging.pictures import WORK_MODES, pixel, quadrants, scenery
 
-WORK_MODES = ("L", "LA", "RGB", "RGBA")
 CLEAR_LEVEL = 90
 
 EVERY = (

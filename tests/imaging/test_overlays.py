@@ -12,9 +12,8 @@ from contracts.overlays import OverlayOperation, Position, Text, Watermark
 from services.imaging.beside import Beside
 from services.imaging.fonts import Fonts
 from services.imaging.operations import apply, settle
-from tests.imaging.pictures import BLUE, RED, pixel, psnr, scenery
+from tests.imaging.pictures import BLUE, RED, WORK_MODES, pixel, psnr, scenery
 
-WORK_MODES = ("L", "LA", "RGB", "RGBA")
 KEY = "0123456789abcdef" * 4
 
 

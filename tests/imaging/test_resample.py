@@ -13,9 +13,8 @@ from contracts.shapes import Filter
 from services.imaging import simd
 from services.imaging.geometry import Box, Size
 from services.imaging.resample import resample
-from tests.imaging.pictures import psnr, scenery
+from tests.imaging.pictures import WORK_MODES, psnr, scenery
 
-WORK_MODES = ("L", "LA", "RGB", "RGBA")
 LARGE = scenery(1301, 903)
 
 installed = pytest.mark.skipif(not simd.is_installed(), reason="the resampler is an extra")
