@@ -191,8 +191,9 @@ class Output(Message):
     icc: Annotated[
         Profile,
         Field(
-            description="srgb: colours become sRGB. keep: they stay, and so does the profile; a "
-            "gif holds none, and is sRGB."
+            description="srgb: colours become sRGB. keep: they stay, and so does the profile. "
+            "sRGB all the same are a gif and a jxl, which are written without one, and with a "
+            "profile of gray what moves or may be a webp: these are written in colour."
         ),
     ] = Profile.SRGB
     animated: Annotated[

@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageFilter
 
-from services.imaging.colours import has_alpha
+from services.imaging.colours import has_alpha, premultiplied
 from services.imaging.geometry import Size, nearest
 from services.imaging.resample import resample
 
@@ -34,8 +34,7 @@ def on_itself(picture: Image.Image, size: Size, corner: tuple[int, int]) -> Imag
         (max(1, nearest(size[0] * shrink)), max(1, nearest(size[1] * shrink))),
         (max(0.0, left), max(0.0, upper), left + across, upper + down),
     )
-    mode = {"LA": "La", "RGBA": "RGBa"}.get(small.mode, small.mode)
-    soft = small.convert(mode).filter(ImageFilter.GaussianBlur(_BLURRED_RADIUS))
+    soft = premultiplied(small).filter(ImageFilter.GaussianBlur(_BLURRED_RADIUS))
     canvas = soft.resize(size, Image.Resampling.BICUBIC).convert(picture.mode)
     canvas.paste(picture, corner)
     return canvas

@@ -49,9 +49,19 @@ def fitting(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
     return image, b""
 
 
+def is_of_gray(profile: bytes) -> bool:
+    """Whether a profile speaks of gray alone."""
+    return profile[_SPACE] == b"GRAY"
+
+
 def has_alpha(image: Image.Image) -> bool:
     """Whether the image, in a work mode, has transparency."""
     return image.mode in ("LA", "RGBA")
+
+
+def is_seen_through(image: Image.Image, solid: int = 255) -> bool:
+    """Whether any of it is less opaque than `solid`: an alpha channel may have nothing to say."""
+    return has_alpha(image) and any(image.getchannel("A").histogram()[:solid])
 
 
 def on_white(image: Image.Image) -> Image.Image:
@@ -62,6 +72,12 @@ def on_white(image: Image.Image) -> Image.Image:
     canvas = Image.new(solid.mode, image.size, "white")
     canvas.paste(solid, mask=image.getchannel("A"))
     return canvas
+
+
+def premultiplied(image: Image.Image) -> Image.Image:
+    """The image with its colours times its opacity, so that what is transparent weighs nothing."""
+    mode = {"LA": "La", "RGBA": "RGBa"}.get(image.mode)
+    return image if mode is None else image.convert(mode)
 
 
 def opaque(image: Image.Image) -> Image.Image:

@@ -26,7 +26,8 @@ _DATES = re.compile(rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", re.DOTALL)
 _FOR_EVER = re.compile(rb"(mvhd\x01.{23}|tkhd\x01.{27})\xff{8}", re.DOTALL)
 _ONCE = re.compile(rb"elst\x01.{7}(.{8})", re.DOTALL)
 
-_WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10  # in the VP8X chunk (RFC 9649, section 2.7)
+# The name of the first chunk, and what a VP8X tells of (RFC 9649, section 2.7).
+_WEBP_CHUNK, _WEBP_FLAGS, _WEBP_ALPHA = slice(12, 16), 20, 0x10
 _GIF_SIDE = 65_535
 
 
@@ -117,7 +118,8 @@ def _webp(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     if not isinstance(image, Film):
         return _saved(image, encoding, **options)
     data = _saved(image, encoding, loop=image.plays, **options)
-    if has_alpha(image):
+    # Frames that are all alike become a still, which may have no flags.
+    if has_alpha(image) and data[_WEBP_CHUNK] == b"VP8X":
         # libwebp does not tell of transparency that is only around all frames' changes.
         data = (
             data[:_WEBP_FLAGS] + bytes([data[_WEBP_FLAGS] | _WEBP_ALPHA]) + data[_WEBP_FLAGS + 1 :]
@@ -183,7 +185,13 @@ def _jxl(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
 
 
 def _heif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
-    return _saved(image, encoding, quality=quality, chroma=encoding.chroma or Chroma.QUARTER)
+    chroma = encoding.chroma or Chroma.QUARTER
+    try:
+        return _saved(image, encoding, quality=quality, chroma=chroma)
+    except RuntimeError as exc:
+        # x265 takes sides of 4,216 pixels at most where the other is of 16 or fewer, for one.
+        size = f"{image.width} x {image.height}"
+        raise ImageTooBig(f"There is no encoder for a HEIF of {size} pixels.") from exc
 
 
 def _saved(image: Image.Image, encoding: Encoding, **options: Any) -> bytes:

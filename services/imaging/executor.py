@@ -163,7 +163,8 @@ def prepare_process(memory: int) -> None:
     """
     import resource
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), _STANDARD_ERROR)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), _STANDARD_ERROR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (memory << 20, memory << 20))
     # The event loop goes first: its heartbeats and refusals must not wait for pixels.

@@ -6,6 +6,7 @@ from typing import assert_never
 from PIL import Image, ImageChops, ImageDraw
 
 from contracts.finishes import Background, Border, FinishOperation, Round, Vignette
+from services.imaging.canvas import on_colour
 from services.imaging.colours import has_alpha
 from services.imaging.lengths import pixels
 from services.imaging.limits import Limits
@@ -69,13 +70,7 @@ def border(image: Image.Image, operation: Border, limits: Limits) -> Image.Image
     """Put the image in the middle of a larger one."""
     size = image.width + 2 * operation.width, image.height + 2 * operation.width
     limits.check_result(*size)
-    image = holding(image, operation.colour)
-    mode = image.mode
-    if len(operation.colour) > len("#rrggbb") and not has_alpha(image):
-        mode += "A"
-    canvas = Image.new(mode, size, operation.colour)
-    canvas.paste(image, (operation.width, operation.width))
-    return canvas
+    return on_colour(image, size, (operation.width, operation.width), operation.colour)
 
 
 def background(image: Image.Image, colour: str) -> Image.Image:
@@ -108,11 +103,15 @@ def _corner(radius: float) -> Image.Image:
     """The upper left corner, its edge smooth."""
     side = math.ceil(radius)
     corner = Image.new("L", (side, side), 255)
-    fine = round(2 * radius * _FINER) - 1
+    fine, middle = max(0, round(2 * radius * _FINER) - 1), round(radius * _FINER)
     rows = max(1, _STRIP // (max(1, side) * _FINER**2))
     for upper in range(0, side, rows):
         strip = Image.new("L", (side * _FINER, min(rows, side - upper) * _FINER))
         shift = upper * _FINER
-        ImageDraw.Draw(strip).ellipse((0, -shift, fine, fine - shift), fill=255)
+        draw = ImageDraw.Draw(strip)
+        draw.ellipse((0, -shift, fine, fine - shift), fill=255)
+        # Past the middle of the circle there is nothing to round.
+        draw.rectangle((middle, 0, *strip.size), fill=255)
+        draw.rectangle((0, min(middle - shift, strip.height), *strip.size), fill=255)
         corner.paste(strip.reduce(_FINER), (0, upper))
     return corner

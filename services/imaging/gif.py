@@ -78,15 +78,21 @@ class Reel:
         return seen
 
 
-def reel_of(data: bytes, size: Size) -> Reel | None:
-    """The frames of a GIF that is seen through; None for one that Pillow shows as it is."""
+def reel_of(data: bytes, image: Image.Image) -> Reel | None:
+    """The frames of a GIF that is seen through; None for one that Pillow shows as it is.
+
+    Of one that starts in gray (its table is a ramp) Pillow shows no other frame.
+    """
+    size = image.size
     parts = tuple(_parts(data))
     if not parts:
         return None
     first, others = parts[0], parts[:-1]
     covers = first.box == (0, 0, *size)
     leaves_nothing = len(parts) > 1 and first.disposal == _AS_BEFORE
-    if covers and not leaves_nothing and all(part.disposal != _CLEARED for part in others):
+    starts_gray = len(parts) > 1 and image.mode != "P"
+    clears = any(part.disposal == _CLEARED for part in others)
+    if covers and not (leaves_nothing or starts_gray or clears):
         return None
     return Reel(parts, size)
 

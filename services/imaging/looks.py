@@ -21,7 +21,7 @@ from contracts.looks import (
 )
 from contracts.operations import Operation
 from services.imaging import matrices
-from services.imaging.colours import has_alpha
+from services.imaging.colours import has_alpha, premultiplied
 from services.imaging.tones import (
     Curve,
     bent,
@@ -129,11 +129,7 @@ def posterize(image: Image.Image, levels: int) -> Image.Image:
 
 def blur(image: Image.Image, radius: float) -> Image.Image:
     """Blur the image; what is transparent lends no colour to its neighbours."""
-    gaussian = ImageFilter.GaussianBlur(radius)
-    if not has_alpha(image):
-        return image.filter(gaussian)
-    premultiplied = image.convert("La" if image.mode == "LA" else "RGBa")
-    return premultiplied.filter(gaussian).convert(image.mode)
+    return premultiplied(image).filter(ImageFilter.GaussianBlur(radius)).convert(image.mode)
 
 
 def sharpen(image: Image.Image, operation: Sharpen) -> Image.Image:

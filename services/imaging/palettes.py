@@ -4,7 +4,7 @@ import sys
 
 from PIL import Image
 
-from services.imaging.colours import has_alpha, opaque
+from services.imaging.colours import is_seen_through, opaque
 
 _HALF = 128
 _Colour = tuple[int, int, int, int]
@@ -17,7 +17,7 @@ def paletted(image: Image.Image, colours: int, *, translucent: bool = False) -> 
     All that is transparent is one of them. Unless the format has translucent colours, a pixel is as
     transparent as a GIF's: wholly or not.
     """
-    if not _is_seen_through(image, 255 if translucent else _HALF):
+    if not is_seen_through(image, 255 if translucent else _HALF):
         return _quantized(opaque(image).convert("RGB"), colours)
     alpha = image.getchannel("A")
     if not translucent:
@@ -27,11 +27,6 @@ def paletted(image: Image.Image, colours: int, *, translucent: bool = False) -> 
     if any(alpha.histogram()[1:255]):
         return image.convert("RGBA").quantize(colours, Image.Quantize.FASTOCTREE)
     return _with_hole(image, alpha, colours)
-
-
-def _is_seen_through(image: Image.Image, solid: int) -> bool:
-    """Whether any of it is less than `solid`: an alpha channel may have nothing to say."""
-    return has_alpha(image) and any(image.getchannel("A").histogram()[:solid])
 
 
 def _exact(cleared: Image.Image, colours: int) -> Image.Image | None:

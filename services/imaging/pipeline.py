@@ -17,7 +17,7 @@ from contracts.errors import (
 from contracts.looks import Blur, Grayscale
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format
-from contracts.shapes import Crop, Extract, Flip, Flop, Gravity, Resize, Rotate
+from contracts.shapes import Crop, Extract, Filter, Flip, Flop, Gravity, Resize, Rotate
 from services.imaging import animation, codecs, operations, plugins, results, shapes
 from services.imaging.beside import Beside
 from services.imaging.codecs import Decoded, Draft
@@ -29,8 +29,12 @@ from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.metadata import notes_of
 from services.imaging.source import Source, open_source
 
-# How many times the size wanted a draft has to be: 44 dB and more against a resize of every pixel.
+# How many times the size wanted a draft has to be: 44 dB and more against a resize of every pixel
+# for photographs, and 40 for thin lines.
 _DRAFT_MARGIN = 1.75
+
+# These take pixels as they are: from a draft, which is averaged, they give another picture.
+_OF_WHOLE_PIXELS = (Filter.NEAREST, Filter.BOX)
 
 # What treats every channel alike, so that luma alone comes out as it would from the colours.
 _LINEAR = (Resize, Crop, Extract, Rotate, Flip, Flop, Blur)
@@ -193,7 +197,9 @@ def _draft(source: Source, steps: tuple[Operation, ...], *, keeps_profile: bool)
     if source.format != "jpeg":
         return Draft(keeps_profile=keeps_profile)
     _, resize, _ = _split(steps)
-    scale = _scale(source.size, _draft_size(source.size, resize)) if resize else 1
+    scale = 1
+    if resize and resize.filter not in _OF_WHOLE_PIXELS:
+        scale = _scale(source.size, _draft_size(source.size, resize))
     return Draft(
         size=(source.size[0] // scale, source.size[1] // scale) if scale > 1 else None,
         # A profile speaks of colours, and so it has to see them.

@@ -7,7 +7,7 @@ from PIL import Image, ImageSequence
 from contracts.errors import InvalidOperation
 from contracts.outputs import ANIMATED, AUTO, LOSSLESS, LOSSY, Format, Output, Profile
 from services.imaging import budget, room
-from services.imaging.colours import has_alpha
+from services.imaging.colours import has_alpha, is_of_gray, is_seen_through, opaque
 from services.imaging.encoding import Encoding, encode
 from services.imaging.film import Film
 from services.imaging.metadata import Notes
@@ -38,9 +38,14 @@ def keeps_profile(source: Source, output: Output) -> bool:
     profile = source.image.info.get("icc_profile")
     if output.icc is not Profile.KEEP or not profile or len(profile) > _LONGEST_PROFILE:
         return False
-    if is_moving(source, output) and not isinstance(output.format, Format):
+    moving = is_moving(source, output)
+    if is_of_gray(profile) and (moving or _may_be_webp(output)):
+        # These are written in colour.
+        return False
+    if moving and not isinstance(output.format, Format):
         return _moving_format(output, source.format) is not Format.GIF
-    return output.format is not Format.GIF
+    # pillow-jxl-plugin writes no profile.
+    return output.format not in (Format.GIF, Format.JXL)
 
 
 def write(
@@ -50,6 +55,8 @@ def write(
 
     Raises InvalidOperation where they do not fit or can't be lossless, and ImageTooBig.
     """
+    if not isinstance(image, Film) and _goes_by_alpha(output, source_format):
+        image = image if is_seen_through(image) else opaque(image)
     able = _able(image, output)
     # WebP is written with and without loss.
     if output.max_bytes is None and (len(able) > 1 or Format.WEBP in able):
@@ -59,6 +66,15 @@ def write(
         for format, tried in _tries(image, output, able, source_format)
     )
     return min(written, key=lambda one: len(one[1]))
+
+
+def _may_be_webp(output: Output) -> bool:
+    return output.format is Format.WEBP or (output.format == AUTO and Format.WEBP in output.among)
+
+
+def _goes_by_alpha(output: Output, source_format: str) -> bool:
+    """Whether the image decides on its format."""
+    return output.format == AUTO or (output.format is None and source_format in _PHOTOGRAPHS)
 
 
 def _tries(
@@ -118,12 +134,12 @@ def _moving_format(output: Output, source_format: str) -> Format:
 
 
 def _still_format(output: Output, source_format: str, image: Image.Image) -> Format:
-    opaque = Format.PNG if has_alpha(image) or output.lossless else Format.JPEG
+    plain = Format.PNG if has_alpha(image) or output.lossless else Format.JPEG
     if output.format is None:
-        other = opaque if source_format in _PHOTOGRAPHS else Format.PNG
+        other = plain if source_format in _PHOTOGRAPHS else Format.PNG
         return _STAY.get(source_format, other)
-    seen = _SEEN_EVERYWHERE.get(source_format, opaque)
-    return opaque if seen is Format.JPEG else seen
+    seen = _SEEN_EVERYWHERE.get(source_format, plain)
+    return plain if seen is Format.JPEG else seen
 
 
 def _written(

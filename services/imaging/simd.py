@@ -1,9 +1,10 @@
-"""fast_image_resize's kernels on Pillow's own pixels: a seventh of the time, where it is installed.
+"""fast_image_resize's kernels on Pillow's own pixels, where it is installed: five to eight times as
+fast where a picture becomes up to ten times smaller, or larger.
 
 No pixel is copied on the way in or out: the package reads and writes Pillow's memory where it lies.
 """
 
-import math
+import mmap
 from functools import cache
 from typing import Any
 
@@ -39,30 +40,30 @@ def resize(image: Image.Image, size: Size, box: Box, filter: Filter) -> Image.Im
     """`box` of an L, LA, RGB or RGBA image, at `size`. Raises MemoryError."""
     if image.mode == "LA":
         return resize(image.convert("RGBA"), size, box, filter).convert("LA")
-    # Where Rust finds no memory it ends the process. It wants some for what lies between its passes
-    # (down, then across) and for colours times alpha. These bytes are never touched, and cost none.
-    weighed = image.width * image.height if image.mode == "RGBA" else 0
-    bytes(4 * (image.width * size[1] + weighed) + _TABLES)
     return _resize(_package(), image, size, box, filter)
 
 
 def _resize(package: Any, image: Image.Image, size: Size, box: Box, filter: Filter) -> Image.Image:
     left, upper, right, lower = box
     result = Image.new(image.mode, size)
+    # It works down and then across, and takes memory for what lies between.
+    between = image.width * size[1]
+    weighed = image.width * image.height if image.mode == "RGBA" else 0
+    _check_memory(4 * (between + weighed) + _TABLES)
     options = package.ResizeOptions(
         package.ResizeAlg.convolution(package.FilterType[_FILTERS[filter]]),
-        crop_box=package.CropBox(
-            left, upper, _reach(left, right, image.width), _reach(upper, lower, image.height)
-        ),
+        crop_box=package.CropBox(left, upper, right - left, lower - upper),
     )
     package.Resizer().resize_pil(image, result, options)
     return result
 
 
-def _reach(low: float, high: float, most: int) -> float:
-    """From `low` to `high`, and not past `most` when the two are added again."""
-    length = high - low
-    return length if low + length <= most else math.nextafter(length, 0)
+def _check_memory(size: int) -> None:
+    """Raise MemoryError where there is less: Rust would end the process."""
+    try:
+        mmap.mmap(-1, size).close()
+    except OSError as exc:
+        raise MemoryError(f"There are no {size} bytes.") from exc
 
 
 @cache
@@ -76,8 +77,14 @@ def _package() -> Any:
 
 def _reads_this_pillow(package: Any) -> bool:
     """Whether it finds the pixels where this Pillow has them: no contract says where that is."""
-    image = Image.radial_gradient("L").convert("RGB")
     size, box = (99, 77), (1.5, 0.25, 251.0, 255.75)
-    found = _resize(package, image, size, box, Filter.LANCZOS)
-    plain = image.resize(size, Image.Resampling.LANCZOS, box)
-    return max(ImageChops.difference(found, plain).tobytes()) <= _ALIKE
+    for mode in ("L", "RGB", "RGBA"):
+        image = Image.radial_gradient("L").convert(mode)
+        plain = image.resize(size, Image.Resampling.LANCZOS, box)
+        try:
+            found = _resize(package, image, size, box, Filter.LANCZOS)
+        except Exception:
+            return False
+        if max(ImageChops.difference(found, plain).tobytes()) > _ALIKE:
+            return False
+    return True

@@ -42,6 +42,8 @@ _OTHER_IMAGES = re.compile(
     re.DOTALL,
 )
 
+_XMP = ("xmp", "XML:com.adobe.xmp")  # as Pillow names it
+
 # What Pillow raises on bytes that were made to hurt: measured, not documented.
 UNREADABLE = (
     OSError,
@@ -107,7 +109,7 @@ def open_source(data: bytes, limits: Limits) -> Source:
     if source.format == "gif":
         # Not before its frames are known to be few enough to go through.
         with hostile_bytes():
-            return replace(source, reel=reel_of(data, image.size))
+            return replace(source, reel=reel_of(data, image))
     return source
 
 
@@ -178,9 +180,23 @@ def _plays(image: ImageFile.ImageFile, data: bytes) -> int:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
-        tag = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+        tag = _exif(image).get(ExifTags.Base.Orientation)
     except UNREADABLE:
         # Broken EXIF is no reason to refuse pixels: browsers show such an image as it is stored.
         return 1
     return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1
+
+
+def _exif(image: Image.Image) -> Image.Exif:
+    """What EXIF says; where it says nothing Pillow would go by XMP, as browsers do not."""
+    if data := image.info.get("exif"):
+        exif = Image.Exif()
+        exif.load(data)
+        return exif
+    told = image.info
+    image.info = {name: what for name, what in told.items() if name not in _XMP}
+    try:
+        # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
+        return Image.Image.getexif(image)
+    finally:
+        image.info = told

@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageChops, ImageColor
 
-from services.imaging.colours import has_alpha
+from services.imaging.colours import premultiplied
 
 
 def picture_box(
@@ -15,16 +15,12 @@ def picture_box(
     are opaque: what is transparent is all alike.
     """
     if background is None:
-        plain = _weighed(image)
+        plain = premultiplied(image)
         colour = plain.getpixel((0, 0))
     else:
-        plain = _weighed(image.convert("RGBA"))
+        plain = premultiplied(image.convert("RGBA"))
         bare = Image.new("RGBA", (1, 1), ImageColor.getcolor(background, "RGBA"))
-        colour = _weighed(bare).getpixel((0, 0))
+        colour = premultiplied(bare).getpixel((0, 0))
     flat = Image.new(plain.mode, plain.size, colour)
     difference = ImageChops.difference(plain, flat).point(lambda off: 255 * (off > tolerance))
     return difference.getbbox(alpha_only=False) or (0, 0, *image.size)
-
-
-def _weighed(image: Image.Image) -> Image.Image:
-    return image.convert({"LA": "La", "RGBA": "RGBa"}[image.mode]) if has_alpha(image) else image

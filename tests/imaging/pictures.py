@@ -19,6 +19,8 @@ UPRIGHT = {corner: corner for corner in CORNERS}
 READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "HEIF", "JXL")
 WORK_MODES = ("L", "LA", "RGB", "RGBA")  # what operations are done in
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+# Another profile: what it calls red is blue.
+RED_IS_BLUE = SRGB.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
 
 
 def quadrants(width: int = 80, height: int = 60, mode: str = "RGB") -> Image.Image:

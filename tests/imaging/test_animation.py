@@ -18,7 +18,7 @@ from services.imaging import avif, codecs, pipeline
 from services.imaging.film import Frame
 from services.imaging.limits import Limits
 from services.imaging.source import Source
-from tests.imaging.forged import box
+from tests.imaging.forged import box, chunk
 from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
 
 MOVING = ("GIF", "PNG", "WEBP", "AVIF")
@@ -90,6 +90,18 @@ def test_what_is_transparent_does_not_show_the_frame_before(source: str, target:
         assert pixel(frame, 60, 40)[3] == 0
         if step:
             assert pixel(frame, 8, 13)[3] == 0, "where the square was at first"
+
+
+@pytest.mark.parametrize("target", MOVING)
+def test_what_only_a_later_frame_has_transparent_is_white(target: str) -> None:
+    data = film("PNG", frames_of())
+    # Behind the head of the second frame, where it holds for what follows.
+    at = data.index(b"fcTL", data.index(b"fcTL") + 1) + 4 + 26 + 4
+    ground = chunk(b"tRNS", struct.pack(">3H", 20, 90, 20))
+    first, *others = shown(run(data[:at] + ground + data[at:], format=target.lower()))
+
+    assert pixel(first, 60, 40) == pytest.approx((20, 90, 20, 255), abs=6)
+    assert all(min(pixel(other, 60, 40)) > 250 for other in others)
 
 
 @pytest.mark.parametrize("target", ["GIF", "PNG", "WEBP"])

@@ -13,18 +13,20 @@ from tests.imaging.pictures import decoded, encoded, scenery
 
 PHOTO = scenery(600, 400)
 LOSSY = [Format.JPEG, Format.WEBP, Format.AVIF]
+LOOKS_RIGHT = 0.96  # the likeness of a photograph as a JPEG of quality 75 to 80
 
 
 class Counted:
     """An encoder that counts."""
 
-    def __init__(self, format: Format = Format.JPEG) -> None:
+    def __init__(self, format: Format = Format.JPEG, image: Image.Image = PHOTO) -> None:
         self.format = format
+        self.image = image
         self.qualities: list[int] = []
 
     def __call__(self, quality: int) -> bytes:
         self.qualities.append(quality)
-        return encode(PHOTO, Encoding(self.format), quality)
+        return encode(self.image, Encoding(self.format), quality)
 
 
 @pytest.mark.parametrize("format", LOSSY)
@@ -88,16 +90,18 @@ def test_a_search_decodes_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("format", LOSSY)
 def test_the_quality_that_is_found_is_the_least_that_looks_right(format: Format) -> None:
-    counted = Counted(format)
-    found = budget.good_enough(PHOTO, counted)
+    # In so few pixels what is lost is seen.
+    image = PHOTO.reduce(4)
+    counted = Counted(format, image)
+    found = budget.good_enough(image, counted)
     calls = len(counted.qualities)
 
     def likeness(quality: int) -> float:
-        return similarity(luma_of(PHOTO), luma_of(decoded(counted(quality))))
+        return similarity(luma_of(image), luma_of(decoded(counted(quality))))
 
     assert calls <= 5
-    assert likeness(found) >= budget.TARGET or found == 95
-    assert found == 40 or likeness(found - 3) < budget.TARGET
+    assert 40 < found < 95
+    assert likeness(found) >= LOOKS_RIGHT > likeness(found - 3)
 
 
 def test_a_budget_lowers_the_quality_that_was_found() -> None:

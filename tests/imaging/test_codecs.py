@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
-from contracts.outputs import Format
-from services.imaging import codecs
+from contracts.operations import Pipeline
+from contracts.outputs import Format, Output
+from contracts.shapes import Filter, Resize
+from services.imaging import codecs, pipeline
 from services.imaging.encoding import Encoding, encode
 from services.imaging.limits import Limits
 from services.imaging.source import open_source
@@ -174,3 +176,14 @@ def test_quality_is_paid_for_in_bytes(format: Format) -> None:
 def test_a_webp_that_cannot_be_is_refused() -> None:
     with pytest.raises(ImageTooBig):
         encode(Image.new("L", (16_384, 1)), Encoding(Format.WEBP), 80)
+
+
+@pytest.mark.parametrize("filter", [Filter.NEAREST, Filter.BOX])
+def test_what_takes_pixels_as_they_are_takes_them_all(filter: Filter) -> None:
+    jpeg = encoded(scenery(1600, 1200), "JPEG", quality=95)
+    wanted = Pipeline(
+        operations=(Resize(width=200, filter=filter),), output=Output(format=Format.PNG)
+    )
+    png = encoded(decoded(jpeg), "PNG")
+
+    assert pipeline.run(jpeg, wanted).data == pipeline.run(png, wanted).data

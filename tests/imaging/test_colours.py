@@ -6,7 +6,15 @@ import zlib
 import pytest
 from PIL import Image
 
-from tests.imaging.pictures import SRGB, UPRIGHT, corners, encoded, pixel, pixels_of, quadrants
+from tests.imaging.pictures import (
+    RED_IS_BLUE,
+    UPRIGHT,
+    corners,
+    encoded,
+    pixel,
+    pixels_of,
+    quadrants,
+)
 
 MODES = [
     (quadrants(mode="1"), "PNG", "L"),
@@ -140,10 +148,9 @@ def test_a_transparent_palette_colour_becomes_transparency() -> None:
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("alpha", ["", "A"])
 def test_colours_pass_through_their_profile(format: str, alpha: str) -> None:
-    red_is_blue = SRGB.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
     mode = "RGB" if format == "JPEG" else f"RGB{alpha}"
     red = Image.new(mode, (16, 16), (255, 0, 0, 200)[: len(mode)])
-    data = encoded(red, format, icc_profile=red_is_blue)
+    data = encoded(red, format, icc_profile=RED_IS_BLUE)
     image = pixels_of(data)
 
     assert image.mode == mode

@@ -157,3 +157,13 @@ def test_there_is_nothing_behind_what_is_opaque() -> None:
     image = flat("RGB")
 
     assert apply(image, Background()) is image
+
+
+@pytest.mark.parametrize("radius", [1e-9, 0.05, 0.0625, 0.07, "0.1%", 0.5, 1, 1.1, 2.5, 7.3])
+def test_a_corner_takes_away_what_is_outside_of_its_circle(radius: float | str) -> None:
+    alpha = apply(Image.new("RGB", (50, 50)), Round(radius=radius)).getchannel("A")
+    gone = sum(255 - value for value in alpha.tobytes()) / 255
+    length = 50 * 0.001 if isinstance(radius, str) else radius
+
+    assert gone == pytest.approx((4 - math.pi) * length**2, rel=0.1, abs=0.3)
+    assert pixel(alpha, 8, 8) == pixel(alpha, 41, 41) == (255,)

@@ -135,3 +135,18 @@ def test_what_others_show_of_a_film_is_seen_through_behind_an_opaque_frame() -> 
 
     for found, expected in zip(ImageSequence.Iterator(decoded(data)), frames, strict=True):
         assert found.convert("RGBA").tobytes() == expected.tobytes()
+
+
+def test_what_starts_in_gray_may_go_on_in_colour() -> None:
+    gray = Image.linear_gradient("L").resize((20, 20))
+    others = [Image.new("L", (20, 20), 77), Image.new("RGB", (20, 20), "red")]
+    data = encoded(gray, "GIF", save_all=True, append_images=others, duration=100)
+    png = Pipeline.model_validate({"output": {"format": "png"}})
+    result = decoded(pipeline.run(data, png).data)
+    found = [frame.convert("RGB") for frame in ImageSequence.Iterator(result)]
+
+    assert [pixel(frame, 3, 19) for frame in found] == [
+        pixel(gray.convert("RGB"), 3, 19),
+        (77, 77, 77),
+        (255, 0, 0),
+    ]

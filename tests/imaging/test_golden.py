@@ -20,6 +20,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import ANIMATED
+from contracts.shapes import Filter, Fit
 from services.imaging import pipeline, plugins
 from tests.imaging.pictures import encoded, scenery
 
@@ -30,6 +31,14 @@ GRID = 8
 ROUGH_GRID = 4
 TOLERANCE = 3  # of 255: what another resampler or rounding may do
 
+# The contracts' own examples of a resize ask for more than there is: no pixel of theirs is new.
+RESAMPLED: list[dict[str, Any]] = [
+    *({"op": "resize", "width": 100, "filter": filter.value} for filter in Filter),
+    *({"op": "resize", "width": 100, "height": 100, "fit": fit.value} for fit in Fit),
+    {"op": "resize", "width": 500, "enlarge": True},
+    {"op": "watermark", "image": "0" * 64, "scale": 0.3, "position": "tile"},
+]
+
 Seen = dict[str, str]
 
 
@@ -38,8 +47,12 @@ def source(mode: str) -> bytes:
     picture = scenery(320, 240)
     match mode:
         case "LA" | "RGBA":
-            image = picture.convert(mode)
-            image.putalpha(Image.linear_gradient("L").rotate(90).resize(image.size))
+            image, holes = picture.convert(mode), rings(picture.size)
+            alpha = Image.linear_gradient("L").rotate(90).resize(image.size)
+            # What nobody sees is white: where it lends its colour, edges get lighter.
+            image.paste("white", mask=holes)
+            alpha.paste(0, mask=holes)
+            image.putalpha(alpha)
         case "P":
             image = picture.quantize(64)
         case "I;16":
@@ -50,25 +63,34 @@ def source(mode: str) -> bytes:
     return encoded(image, "TIFF" if mode == "CMYK" else "PNG")
 
 
+def rings(size: tuple[int, int]) -> Image.Image:
+    """A mask with many edges."""
+    tones = [255 * (tone % 16 < 4) for tone in range(256)]
+    return Image.radial_gradient("L").resize(size).point(tones)
+
+
 def operations() -> dict[str, Pipeline]:
-    """Each example of each operation in the contracts, by what it says, and doing nothing."""
+    """By what they say: each example in the contracts, what is resampled, and doing nothing."""
     found = {"nothing": Pipeline()}
     kinds, _ = get_args(Operation)
-    for kind in get_args(kinds):
-        for example in kind.model_config["json_schema_extra"]["examples"]:
-            fields = (f"{name}={value}" for name, value in example.items() if name != "op")
-            name = " ".join([example["op"], *fields])
-            found[name] = Pipeline.model_validate({"operations": [example]})
+    examples = (
+        example
+        for kind in get_args(kinds)
+        for example in kind.model_config["json_schema_extra"]["examples"]
+    )
+    for example in (*examples, *RESAMPLED):
+        fields = (f"{name}={value}" for name, value in example.items() if name != "op")
+        name = " ".join([example["op"], *fields])
+        found[name] = Pipeline.model_validate({"operations": [example]})
     return found
 
 
 def rendered(mode: str, wanted: Pipeline) -> Image.Image:
     png = wanted.output.model_copy(update={"format": "png"})
-    stamp = encoded(scenery(60, 40).rotate(180), "PNG")
     picture = pipeline.run(
         source_once(mode),
         wanted.model_copy(update={"output": png}),
-        images=dict.fromkeys(wanted.images, stamp),
+        images=dict.fromkeys(wanted.images, source_once("RGBA")),
     )
     image = Image.open(io.BytesIO(picture.data))
     image.load()
@@ -79,16 +101,17 @@ source_once = cache(source)
 
 
 def seen(image: Image.Image) -> Seen:
-    """A result, told in a few hundred numbers."""
-    solid = image.convert("LA" if image.mode == "LA" else image.mode)
-    luma = image.convert("L")
+    """A result, told in a few hundred numbers, each pixel weighing as much as it is opaque."""
+    weighed = image.convert({"LA": "La", "RGBA": "RGBa"}.get(image.mode, image.mode))
+    ground = Image.new("RGBA", image.size, "gray")
+    luma = Image.alpha_composite(ground, image.convert("RGBA")).convert("L")
     rough = ImageChops.difference(luma, luma.filter(ImageFilter.BoxBlur(1)))
     # Roughness is in few tones; it counts four times.
     rough = rough.point(lambda tone: min(255, tone * 4))
     return {
         "mode": image.mode,
         "size": f"{image.width} x {image.height}",
-        "colours": _rows(solid, GRID),
+        "colours": _rows(weighed, GRID),
         "rough": _rows(rough, ROUGH_GRID),
     }
 
@@ -151,6 +174,17 @@ def test_other_edges_are_noticed() -> None:
     softer = image.filter(ImageFilter.GaussianBlur(0.6))
 
     assert list(differences(seen(softer), seen(image)))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_what_is_hardly_seen_hardly_counts_and_how_far_it_is_seen_does(mode: str) -> None:
+    image, nothing = scenery(64, 64).convert(mode), Image.new(mode, (64, 64))
+    hardly, somewhat = image.copy(), nothing.copy()
+    hardly.putalpha(2)
+    somewhat.putalpha(12)
+
+    assert not list(differences(seen(hardly), seen(nothing)))
+    assert list(differences(seen(somewhat), seen(nothing)))
 
 
 DIGESTS = "from tests.imaging import test_golden; test_golden.print_digests()"

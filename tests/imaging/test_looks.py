@@ -111,6 +111,17 @@ def test_sharpen_steepens_an_edge(mode: str) -> None:
     assert pixel(result, 2, 10)[0] == 80
 
 
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("threshold", [0, 3])
+def test_sharpen_leaves_the_edges_of_what_is_transparent(threshold: int, mode: str) -> None:
+    image = scenery(60, 40).convert(mode)
+    image.putalpha(quadrants(60, 40, "L"))
+    result = apply(image, Sharpen(amount=2, threshold=threshold))
+
+    assert result.tobytes() != image.tobytes()
+    assert result.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+
+
 @pytest.mark.parametrize("mode", WORK_MODES)
 @pytest.mark.parametrize(
     "operation",

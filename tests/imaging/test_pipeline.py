@@ -13,13 +13,22 @@ from contracts.looks import Adjust, Blur, Grayscale, Sharpen
 from contracts.operations import Operation, Pipeline
 from contracts.outputs import Format, Output
 from contracts.overlays import Position, Watermark
-from contracts.shapes import Axis, Crop, Fit, Flip, Resize, Rotate
+from contracts.shapes import Axis, Crop, Filter, Fit, Flip, Gravity, Resize, Rotate
 from services.imaging import codecs, operations, pipeline
 from services.imaging.geometry import Size, place
 from services.imaging.limits import Limits
 from services.imaging.pipeline import Picture
 from services.imaging.source import open_source
-from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
+from tests.imaging.pictures import (
+    RED_IS_BLUE,
+    SRGB,
+    decoded,
+    encoded,
+    pixel,
+    psnr,
+    quadrants,
+    scenery,
+)
 
 PNG = Output(format=Format.PNG)
 
@@ -106,23 +115,41 @@ def test_the_same_question_has_the_same_bytes(format: Format) -> None:
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 7])
 @pytest.mark.parametrize(
+    ("filter", "decibels"),
+    [
+        (Filter.BILINEAR, 41.4),
+        (Filter.HAMMING, 39.6),
+        (Filter.BICUBIC, 41.1),
+        (Filter.LANCZOS, 40.4),
+    ],
+)
+@pytest.mark.parametrize(
     "steps",
     [
         (Resize(width=100),),
+        # The widest that a draft of a quarter does for, and one that is too wide for it.
+        (Resize(width=114),),
+        (Resize(width=133),),
         (Resize(width=199, height=90),),
         (Resize(width=90, height=120, fit=Fit.FILL),),
         (Resize(width=150, height=150, fit=Fit.CONTAIN), Flip()),
         (Grayscale(), Resize(height=77)),
-        (Resize(width=64, height=64), Adjust(contrast=1.5), Grayscale()),
+        (Resize(width=64, height=64), Adjust(brightness=0.9), Grayscale()),
     ],
 )
-def test_a_draft_is_as_good_as_every_pixel(orientation: int, steps: tuple[Operation, ...]) -> None:
+def test_a_draft_is_as_good_as_every_pixel(
+    orientation: int, steps: tuple[Operation, ...], filter: Filter, decibels: float
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(scenery(), "JPEG", quality=92, exif=exif)
-    result = decoded(rendered(data, *steps).data)
+    filtered = [
+        step.model_copy(update={"filter": filter}) if isinstance(step, Resize) else step
+        for step in steps
+    ]
+    result = decoded(rendered(data, *filtered).data)
 
-    assert psnr(result, in_order(data, *steps)) > 38
+    assert psnr(result, in_order(data, *filtered)) > decibels
 
 
 @pytest.mark.parametrize(
@@ -137,7 +164,7 @@ def test_a_draft_is_as_good_as_every_pixel(orientation: int, steps: tuple[Operat
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "CMYK", "L"])
-@pytest.mark.parametrize("profile", [b"", SRGB], ids=["plain", "profile"])
+@pytest.mark.parametrize("profile", [b"", SRGB, RED_IS_BLUE], ids=["plain", "srgb", "other"])
 def test_luma_alone_gives_the_gray_of_the_colours(
     steps: tuple[Operation, ...], mode: str, profile: bytes
 ) -> None:
@@ -146,6 +173,24 @@ def test_luma_alone_gives_the_gray_of_the_colours(
 
     assert result.mode == "L"
     assert psnr(result, in_order(data, *steps)) > 40
+
+
+@pytest.mark.parametrize(
+    "smart",
+    [
+        Crop(width=100, height=100, gravity=Gravity.SMART),
+        Resize(width=100, height=100, gravity=Gravity.SMART),
+    ],
+)
+def test_gray_is_kept_where_the_colours_drew_the_eye(smart: Operation) -> None:
+    luma = Image.linear_gradient("L").rotate(90).resize((400, 100)).point(lambda v: 60 + v // 2)
+    blue, red = Image.new("L", luma.size, 128), Image.new("L", luma.size, 128)
+    red.paste(208, (10, 20, 60, 80))
+    data = encoded(Image.merge("YCbCr", (luma, blue, red)), "JPEG", quality=95)
+    result = decoded(rendered(data, smart, Grayscale()).data)
+
+    assert result.mode == "L"
+    assert psnr(result, luma.crop((0, 0, 100, 100))) > 30
 
 
 def test_a_source_past_the_result_limits_has_to_be_made_smaller() -> None:

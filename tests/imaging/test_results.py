@@ -6,13 +6,13 @@ import pytest
 from PIL import Image, ImageDraw
 from pydantic import ValidationError
 
-from contracts.errors import InvalidOperation
+from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.operations import Pipeline
-from contracts.outputs import AUTO, LOSSLESS, Chroma, Format, Output, Profile
+from contracts.outputs import AUTO, LOSSLESS, Chroma, Format, Output
 from services.imaging import pipeline, plugins, results
 from services.imaging.codecs import inspect as inspected
 from services.imaging.pipeline import Picture
-from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
+from tests.imaging.pictures import decoded, encoded, pixel, psnr, quadrants, scenery
 
 PHOTO = scenery(320, 240)
 PNG = encoded(PHOTO, "PNG")
@@ -261,46 +261,6 @@ def test_what_is_decided_is_chosen_from_nothing() -> None:
             Output.model_validate(fields)
 
 
-def test_a_profile_is_kept_with_the_numbers_that_it_speaks_of() -> None:
-    red_is_blue = SRGB.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
-    data = encoded(Image.new("RGB", (16, 16), (255, 0, 0)), "PNG", icc_profile=red_is_blue)
-
-    for format in ("jpeg", "png", "webp", "avif", "tiff", "heif"):
-        kept = decoded(written(data, format=format, icc=Profile.KEEP, quality=95).data)
-        assert kept.info["icc_profile"] == red_is_blue
-        assert pixel(kept, 8, 8)[0] > 240
-    gray = Pipeline.model_validate(
-        {"operations": [{"op": "grayscale"}], "output": {"format": "jpeg", "icc": "keep"}}
-    )
-    result = decoded(pipeline.run(data, gray).data)
-    assert result.mode == "RGB", "a profile of colours says nothing of gray"
-    assert result.info["icc_profile"] == red_is_blue
-
-
-def test_a_profile_of_inks_does_not_outlive_them() -> None:
-    data = encoded(quadrants(mode="CMYK"), "JPEG", icc_profile=SRGB)
-    result = decoded(written(data, format="jpeg", icc="keep").data)
-
-    assert result.mode == "RGB"
-    assert "icc_profile" not in result.info
-
-
-def test_colours_become_srgb_where_a_format_holds_no_profile() -> None:
-    red_is_blue = SRGB.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
-    frames = [Image.new("RGB", (16, 16), (255, 0, step)) for step in (0, 9)]
-    still = encoded(frames[0], "PNG", icc_profile=red_is_blue)
-    moving = encoded(
-        frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True,
-        icc_profile=red_is_blue,
-    )  # fmt: skip
-    long = encoded(frames[0], "TIFF", icc_profile=red_is_blue + bytes(17_000_000))
-
-    for data, format in ((still, "gif"), (moving, "gif"), (moving, "auto"), (long, "jpeg")):
-        found = decoded(written(data, format=format, icc="keep").data).convert("RGB")
-        red, _, blue = pixel(found, 8, 8)
-        assert blue > 240 > 20 > red
-
-
 @pytest.mark.parametrize("format", ["jxl", "heif"])
 def test_a_format_that_is_not_installed_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, format: str
@@ -318,3 +278,47 @@ def test_what_is_installed_is_read_as_well(format: Format) -> None:
 
     assert psnr(result, PHOTO) > 25
     assert Image.open(io.BytesIO(data)).format == format.upper()
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("size", [(16_384, 1), (1, 16_384)])
+def test_what_is_long_and_thin_is_written_or_refused_by_name(
+    format: Format, size: tuple[int, int]
+) -> None:
+    data = encoded(Image.new("RGB", size, "teal"), "PNG")
+
+    if format in (Format.WEBP, Format.HEIF):
+        with pytest.raises(ImageTooBig, match=r"WebP|HEIF"):
+            written(data, format=format)
+    else:
+        assert written(data, format=format).width == size[0]
+
+
+def test_transparency_that_is_nowhere_decides_on_no_format() -> None:
+    opaque, clear = PHOTO.convert("RGBA"), PHOTO.convert("RGBA")
+    clear.paste((0, 0, 0, 0), (0, 0, 40, 40))
+
+    for image, format in ((opaque, "jpeg"), (clear, "png")):
+        heif = encoded(image, "HEIF", quality=100)
+        assert written(encoded(image, "PNG"), format=AUTO, among=("jpeg", "png")).format == format
+        assert written(heif).format == format
+    assert decoded(written(encoded(opaque, "PNG")).data).mode == "RGBA", "it stays what it was"
+
+
+@pytest.mark.parametrize("fields", [{"lossless": True}, {}])
+def test_an_animation_whose_frames_become_alike_can_be_opened(fields: dict[str, object]) -> None:
+    frames = [Image.new("RGBA", (64, 64)) for _ in range(3)]
+    for number, frame in enumerate(frames):
+        frame.paste("red", (4, 4, 20, 20))
+        frame.paste("lime", (40, 10 * number, 60, 10 * number + 9))
+    data = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=100)
+    still = {"op": "extract", "left": 0, "top": 0, "width": 32, "height": 64}
+
+    for asked in ({"format": "webp"}, {"format": AUTO, "among": ("webp", "png")}):
+        output = {**asked, **fields}
+        result = pipeline.run(
+            data, Pipeline.model_validate({"operations": [still], "output": output})
+        )
+        seen = decoded(result.data).convert("RGBA")
+        assert pixel(seen, 1, 1)[3] == 0
+        assert pixel(seen, 12, 12)[0] > 240

@@ -8,12 +8,14 @@ from PIL import Image
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
 from contracts.outputs import Format
 from services.imaging import codecs, plugins
-from services.imaging.limits import Limits
+from services.imaging.limits import DEFAULT_LIMITS, Limits
+from services.imaging.source import open_source
 from tests.imaging.pictures import (
     READ,
     UPRIGHT,
     corners,
     encoded,
+    exif_of,
     pixels_of,
     png_claiming,
     quadrants,
@@ -95,3 +97,13 @@ def test_random_bytes_are_refused_by_name() -> None:
     for _ in range(300):
         with pytest.raises((ImageUnreadable, UnsupportedFormat)):
             codecs.inspect(dice.randbytes(dice.randrange(1, 400)))
+
+
+def test_a_picture_lies_as_its_exif_says_and_not_its_xmp() -> None:
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
+    for format in ("JPEG", "WEBP", "AVIF"):
+        for exif, orientation in ((exif_of(3), 3), (Image.Exif(), 1)):
+            data = encoded(quadrants(60, 40), format, xmp=packet, exif=exif)
+            source = open_source(data, DEFAULT_LIMITS)
+            assert (source.orientation, source.size) == (orientation, (60, 40))
+            assert source.image.info["xmp"] == packet
