@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from anyio import to_process
 
 from contracts.errors import DeadlineExceeded, ImageTooBig, Overloaded, WorkerCrashed
 from services.imaging.executor import Executor, prepare_process
@@ -125,6 +126,21 @@ async def test_memory_past_the_limit_fails_in_the_process_and_the_process_lives(
         with pytest.raises(WorkerCrashed, match="more memory"):
             await executor.run(swell, 2000, timeout=5)
         assert (await executor.run(swell, 10, timeout=5))[0] == 10 << 20
+
+
+async def test_processes_stay_however_long_they_have_nothing_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(to_process, "WORKER_MAX_IDLE_TIME", 0)
+    async with two_slots() as executor:
+
+        async def both() -> set[int]:
+            done = await asyncio.gather(*(executor.run(nap, 0.2, timeout=5) for _ in range(2)))
+            return {pid for pid, _ in done}
+
+        before = await both()
+        await executor.run(warm, timeout=5)
+        assert await both() == before
 
 
 async def test_what_libraries_say_fills_no_pipe() -> None:
