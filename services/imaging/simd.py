@@ -1,5 +1,6 @@
-"""fast_image_resize's kernels on Pillow's own pixels, where it is installed: five to eight times as
-fast where a picture becomes up to ten times smaller, or larger.
+"""fast_image_resize's kernels on Pillow's own pixels, where it is installed.
+
+It is five to ten times as fast as Pillow down to a fifth of the size, and as fast from a tenth on.
 
 No pixel is copied on the way in or out: the package reads and writes Pillow's memory where it lies.
 """
