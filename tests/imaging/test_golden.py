@@ -22,6 +22,7 @@ from contracts.operations import Operation, Pipeline
 from contracts.outputs import ANIMATED
 from contracts.shapes import Filter, Fit
 from services.imaging import pipeline, plugins
+from services.imaging.colours import premultiplied
 from tests.imaging.pictures import encoded, scenery
 
 GOLDEN = Path(__file__).parent / "golden" / "operations.json"
@@ -102,7 +103,7 @@ source_once = cache(source)
 
 def seen(image: Image.Image) -> Seen:
     """A result, told in a few hundred numbers, each pixel weighing as much as it is opaque."""
-    weighed = image.convert({"LA": "La", "RGBA": "RGBa"}.get(image.mode, image.mode))
+    weighed = premultiplied(image)
     ground = Image.new("RGBA", image.size, "gray")
     luma = Image.alpha_composite(ground, image.convert("RGBA")).convert("L")
     rough = ImageChops.difference(luma, luma.filter(ImageFilter.BoxBlur(1)))
