@@ -14,7 +14,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(INSTALLED) ## Start everything here; PORT, IMAGING_PORT, REDIS_URL and DATA_DIR may be set
-	@$(BIN)/python -m deploy.local
+	@$(BIN)/python -m devserver.local
 
 test: $(INSTALLED) ## Run the tests
 	@$(BIN)/python -m pytest
@@ -24,13 +24,13 @@ check: $(INSTALLED) ## Lint, types, who imports whom, and whether asyncapi.yaml 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT \
-		&& $(BIN)/python -m deploy.asyncapi > "$$fresh" \
+		&& $(BIN)/python -m docs.make_asyncapi > "$$fresh" \
 		&& { cmp -s "$$fresh" asyncapi.yaml \
 			|| { echo 'asyncapi.yaml is stale: run make asyncapi' >&2; exit 1; }; }
 
 asyncapi: $(INSTALLED) ## Write asyncapi.yaml anew
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT \
-		&& $(BIN)/python -m deploy.asyncapi > "$$fresh" && cat "$$fresh" > asyncapi.yaml
+		&& $(BIN)/python -m docs.make_asyncapi > "$$fresh" && cat "$$fresh" > asyncapi.yaml
 
 asyncapi-validate: tests/asyncapi/node_modules/.package-lock.json ## Ask the official AsyncAPI parser (needs Node.js)
 	@node tests/asyncapi/validate.mjs asyncapi.yaml
@@ -60,7 +60,7 @@ fuzz: $(INSTALLED) ## Damage image files and see that what comes out has a name;
 	@$(BIN)/python -m bench.fuzz $(FUZZ_FLAGS)
 
 golden: $(INSTALLED) ## Write anew what every operation makes of every kind of image
-	@$(BIN)/python -m tests.imaging.test_golden
+	@$(BIN)/python -m tests.imaging.engine.test_golden
 
 lock: ## Pin the packages of pyproject.toml anew
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT \

@@ -23,9 +23,11 @@ from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
 from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation, UnsupportedFormat
-from contracts.operations import Pipeline
-from services.imaging import codecs, inspection, pipeline
-from services.imaging.limits import Limits
+from contracts.operations.pipeline import Pipeline
+from services.imaging.engine import pipeline
+from services.imaging.engine.decoding import decode
+from services.imaging.engine.inspection import inspect
+from services.imaging.engine.safety.limits import Limits
 from tests.imaging.pictures import SRGB, encoded, exif_of, scenery
 
 NAMED = (ImageUnreadable, UnsupportedFormat, ImageTooBig, InvalidOperation)
@@ -173,8 +175,8 @@ def damaged(files: dict[str, bytes], number: int) -> tuple[str, bytes]:
 def attempts(data: bytes, number: int) -> Iterator[Callable[[], object]]:
     """What is tried with the bytes."""
     chosen = PIPELINES[(number // 7) % len(PIPELINES)]
-    yield lambda: codecs.inspect(data, SMALL)
-    yield lambda: inspection.examine(data, SMALL, place=True)
+    yield lambda: decode.inspect(data, SMALL)
+    yield lambda: inspect.examine(data, SMALL, place=True)
     yield lambda: pipeline.run(data, chosen, SMALL)
 
 

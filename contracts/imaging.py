@@ -11,7 +11,7 @@ from contracts.details import Details
 from contracts.fields import BlobKey
 from contracts.message import Message
 from contracts.methods import Method
-from contracts.operations import Pipeline
+from contracts.operations.pipeline import Pipeline
 
 MediaType = Annotated[
     str, Field(max_length=100, pattern=r"^[\w.+-]+/[\w.+-]+$", description="As in Content-Type.")

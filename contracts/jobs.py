@@ -10,7 +10,7 @@ from contracts import examples
 from contracts.errors import Failure
 from contracts.imaging import Blob
 from contracts.message import Message
-from contracts.operations import Pipeline
+from contracts.operations.pipeline import Pipeline
 
 JOBS = "imaging.jobs"
 """The stream that accepted jobs wait in, shared by the consumer group `GROUP`."""

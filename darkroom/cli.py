@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 from rich.console import Console, RenderableType
 
 from darkroom import tables
-from darkroom.album import Album
 from darkroom.client import Client
 from darkroom.errors import GatewayError
+from darkroom.manifest import Album
 from darkroom.options import LOCAL, AsJson, Gateway, Id, MoreOfIt, OnBehalf, pipeline_of
 from darkroom.photos import find
 from darkroom.progress import Tally, line

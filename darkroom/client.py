@@ -12,7 +12,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from contracts.jobs import OPEN_STATES, DeadLetter, Job
-from contracts.operations import Pipeline
+from contracts.operations.pipeline import Pipeline
 from darkroom import files
 from darkroom.errors import LATE, NOT_UNDERSTOOD, UNREACHABLE, GatewayError, refusal, retry_after
 from darkroom.query import query_of

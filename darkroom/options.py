@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from contracts.errors import InvalidOperation
 from contracts.jobs import JobId, Submitter
-from contracts.notation import parse_pipeline
-from contracts.operations import Pipeline
+from contracts.operations.notation import parse_pipeline
+from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Output
 
 LOCAL = "http://127.0.0.1:8000"

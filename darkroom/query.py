@@ -1,6 +1,6 @@
-"""A pipeline as a query says it: the way back from `contracts.notation`, derived as it is."""
+"""Write a pipeline as a query: the inverse of `contracts.operations.notation`."""
 
-from contracts.operations import Operation, Pipeline
+from contracts.operations.pipeline import Operation, Pipeline
 from contracts.outputs import Output
 
 

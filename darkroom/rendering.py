@@ -12,11 +12,11 @@ from pathlib import Path
 
 from contracts.errors import MENDABLE, Code
 from contracts.jobs import OPEN_STATES, Job
-from contracts.operations import Pipeline
-from darkroom.album import Album
+from contracts.operations.pipeline import Pipeline
 from darkroom.client import Client
 from darkroom.errors import CANCELLED, GatewayError, failure
-from darkroom.keys import key_of
+from darkroom.idempotency import key_of
+from darkroom.manifest import Album
 from darkroom.photos import Photo
 from darkroom.suffixes import expected, suffix_of
 

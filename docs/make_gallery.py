@@ -16,10 +16,10 @@ from urllib.parse import quote
 from PIL import Image, ImageDraw
 
 from contracts.message import Message
-from contracts.notation import parse_pipeline
-from contracts.operations import Operation
+from contracts.operations.notation import parse_pipeline
+from contracts.operations.pipeline import Operation
 from docs.make_page_picture import developed, house
-from services.imaging import pipeline
+from services.imaging.engine import pipeline
 
 README = Path(__file__).parents[1] / "README.md"
 PICTURES = Path(__file__).with_name("operations")

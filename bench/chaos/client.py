@@ -15,11 +15,11 @@ from PIL import Image
 
 from contracts.errors import Code, Failure
 from contracts.fields import BlobKey
-from contracts.looks import Blur
-from contracts.operations import Pipeline
-from contracts.shapes import Resize
-from services.gateway.dead_letters import DeadLetters
-from services.imaging import pipeline
+from contracts.operations.looks import Blur
+from contracts.operations.pipeline import Pipeline
+from contracts.operations.shapes import Resize
+from services.gateway.routes.dead_letters import DeadLetters
+from services.imaging.engine import pipeline
 
 AT_ONCE = 8  # requests
 

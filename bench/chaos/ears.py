@@ -19,8 +19,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from contracts.jobs import EVENTS, OPEN_STATES, EventId, JobEvent, JobState
-from services.gateway.watcher import place_of
-from services.runtime.records import event_from
+from services.gateway.live.subscription import place_of
+from services.runtime.jobs.records import event_from
 from services.runtime.tasks import end
 
 BEGINNING = "0-0"

@@ -9,7 +9,7 @@ from bench.chaos.client import client, orders, photographs
 from bench.chaos.ears import following, hearing, watching
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite
-from services.runtime.records import events_of
+from services.runtime.jobs.records import events_of
 
 
 async def gateway_dies(

@@ -11,14 +11,14 @@ from pydantic import TypeAdapter
 
 from contracts.errors import ServiceError
 from contracts.imaging import Render, Rendered
-from services.imaging import worker
-from services.imaging.executor import prepare_process
+from services.imaging.pool import tasks
+from services.imaging.pool.executor import prepare_process
 from services.imaging.settings import ImagingSettings
 
 VARIABLE = "CHAOS_POISON"
 """The environment variable with what each poisonous image does, by its key."""
 
-_really_render, _really_render_some = worker.render, worker.render_some
+_really_render, _really_render_some = tasks.render, tasks.render_some
 
 
 class Poison(StrEnum):
@@ -35,7 +35,7 @@ KINDS = TypeAdapter(dict[str, Poison])
 def render(
     request: str, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
 ) -> Rendered:
-    """As `services.imaging.worker.render`, for what is no poison."""
+    """As `services.imaging.pool.tasks.render`, for what is no poison."""
     _swallow(request, settings)
     return _really_render(request, settings, ttl, keep_source=keep_source)
 
@@ -43,7 +43,7 @@ def render(
 def render_some(
     requests: Sequence[str], settings: ImagingSettings, ttl: int, *, keep_source: bool = False
 ) -> list[Rendered | ServiceError]:
-    """As `services.imaging.worker.render_some`, for what is no poison."""
+    """As `services.imaging.pool.tasks.render_some`, for what is no poison."""
     for request in requests:
         _swallow(request, settings)
     return _really_render_some(requests, settings, ttl, keep_source=keep_source)

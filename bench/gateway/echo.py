@@ -9,10 +9,10 @@ from faststream.redis import RedisMessage, RedisResponse
 
 from contracts.message import Message
 from contracts.methods import Method
-from services.runtime.broker import Broker
-from services.runtime.connection import make_redis
-from services.runtime.observability import configure_logging
+from services.runtime.redis.client import make_redis
+from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
+from services.runtime.telemetry.logging import configure_logging
 
 ROOM = 400  # messages in hand: as many as there are users
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from bench.imaging.photographs import LARGE, PHOTO, SMALL, Photograph
-from contracts.looks import Grayscale
-from contracts.operations import Operation, Pipeline
+from contracts.operations.looks import Grayscale
+from contracts.operations.pipeline import Operation, Pipeline
+from contracts.operations.shapes import Filter, Fit, Resize
 from contracts.outputs import Format, Output
-from contracts.shapes import Filter, Fit, Resize
 
 QUALITY = 80
 

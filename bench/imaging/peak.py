@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.environments import ROOT
 from bench.imaging.cases import CASES, Case
-from services.imaging import pipeline
+from services.imaging.engine import pipeline
 
 _SELF = Path("/proc/self")
 _FORGET_THE_PEAK = "5"  # proc(5), clear_refs

@@ -4,10 +4,10 @@ import io
 
 from PIL import Image
 
-from contracts.looks import Grayscale
-from contracts.operations import Pipeline
-from contracts.shapes import Resize
-from services.imaging import pipeline
+from contracts.operations.looks import Grayscale
+from contracts.operations.pipeline import Pipeline
+from contracts.operations.shapes import Resize
+from services.imaging.engine import pipeline
 
 PIPELINE = Pipeline(operations=(Resize(width=96), Grayscale()))
 

@@ -10,43 +10,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
-from services.gateway import (
-    dead_letters,
-    events,
-    images,
-    jobs,
-    live,
-    notices,
-    openapi,
-    problems,
-    render,
-    results,
-    system,
-)
-from services.gateway.closing import Closing
-from services.gateway.correlation import CorrelationMiddleware
 from services.gateway.dependencies import Collaborators, refuse_long_queries
-from services.gateway.head import HeadMiddleware
-from services.gateway.lingering import LingeringMiddleware
-from services.gateway.live import Live
-from services.gateway.parameters import refuse_unknown_parameters
+from services.gateway.http import openapi, problems
+from services.gateway.http.query import refuse_unknown_parameters
+from services.gateway.live import hub
+from services.gateway.live.hub import Live
+from services.gateway.middleware.correlation import CorrelationMiddleware
+from services.gateway.middleware.head import HeadMiddleware
+from services.gateway.middleware.lingering import LingeringMiddleware
+from services.gateway.middleware.tracing import TraceMiddleware
+from services.gateway.routes import dead_letters, events, images, jobs, render, results, system
 from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
-from services.gateway.traces import TraceMiddleware
-from services.gateway.uploads import Uploads
-from services.gateway.webhooks import Webhooks
-from services.runtime.asyncapi import SuiteSpecification
-from services.runtime.blobs import Blobs, Kind
-from services.runtime.broker import Broker
-from services.runtime.connection import make_redis
-from services.runtime.deliveries import Deliveries
-from services.runtime.documentation import documentation_routes
-from services.runtime.garbage import settle
-from services.runtime.health import health_routes, metrics_route
-from services.runtime.jobs import Jobs
-from services.runtime.observability import configure_logging
-from services.runtime.presence import Workers
-from services.runtime.streams import entry_of
+from services.gateway.shutdown import Closing
+from services.gateway.sources.upload import Uploads
+from services.gateway.webhooks import payload
+from services.gateway.webhooks.dispatcher import Webhooks
+from services.runtime.gc_tuning import settle
+from services.runtime.introspection.asyncapi import SuiteSpecification
+from services.runtime.introspection.asyncapi_page import documentation_routes
+from services.runtime.introspection.health import health_routes, metrics_route
+from services.runtime.jobs.store import Jobs
+from services.runtime.jobs.webhook_queue import Deliveries
+from services.runtime.liveness.heartbeat import Workers
+from services.runtime.messaging.streams import entry_of
+from services.runtime.redis.client import make_redis
+from services.runtime.rpc.broker import Broker
+from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.telemetry.logging import configure_logging
 
 
 class GatewayApp(AsgiFastStream):
@@ -127,9 +118,9 @@ def create_http(collaborators: Collaborators) -> FastAPI:
     http.state.collaborators = collaborators
     problems.install(http)
     http.add_exception_handler(RedisError, problems.store_away)
-    for part in (render, images, jobs, results, events, dead_letters, live, system):
+    for part in (render, images, jobs, results, events, dead_letters, hub, system):
         http.include_router(part.router)
     system.mount_page_files(http)
-    http.webhooks.include_router(notices.documented)
+    http.webhooks.include_router(payload.documented)
     openapi.describe_bodies(http, jobs.NewJob)
     return http

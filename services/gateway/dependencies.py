@@ -8,21 +8,21 @@ from pydantic import Field, create_model
 from starlette.requests import HTTPConnection
 
 from contracts.errors import InvalidRequest
-from contracts.notation import parse_pipeline
-from contracts.operations import Pipeline
+from contracts.operations.notation import parse_pipeline
+from contracts.operations.pipeline import Pipeline
 from contracts.outputs import AUTO, Output
-from services.gateway.accept import negotiated
-from services.gateway.closing import Closing
-from services.gateway.live import Live
-from services.gateway.prefer import Preference, parse_prefer
+from services.gateway.http.accept import negotiated
+from services.gateway.http.prefer import Preference, parse_prefer
+from services.gateway.live.hub import Live
 from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
-from services.gateway.uploads import Uploads
-from services.gateway.webhooks import Webhooks
-from services.runtime.blobs import Blobs
-from services.runtime.jobs import Jobs
-from services.runtime.presence import Workers
-from services.runtime.queues import Queues
+from services.gateway.shutdown import Closing
+from services.gateway.sources.upload import Uploads
+from services.gateway.webhooks.dispatcher import Webhooks
+from services.runtime.introspection.queues import Queues
+from services.runtime.jobs.store import Jobs
+from services.runtime.liveness.heartbeat import Workers
+from services.runtime.storage.blobs import Blobs
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from contracts.errors import Overloaded
 from contracts.imaging import INSPECT, RENDER, Inspect, Inspected, Render, Rendered
 from contracts.message import Message
 from contracts.methods import Method, Transport
-from services.gateway.correlation import correlation_id
-from services.runtime.broker import Broker
+from services.gateway.middleware.correlation import correlation_id
+from services.runtime.rpc.broker import Broker
 
 RequestT = TypeVar("RequestT", bound=Message)
 ReplyT = TypeVar("ReplyT", bound=Message)

@@ -6,18 +6,20 @@ from faststream.asgi import AsgiFastStream
 
 from contracts.imaging import METHODS
 from contracts.jobs import JOBS
-from services.imaging import handlers, jobs, worker
-from services.imaging.executor import Executor
+from services.imaging import handlers
+from services.imaging.jobs import runner as job_runner
+from services.imaging.pool import tasks
+from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
-from services.runtime.asyncapi import SuiteSpecification
-from services.runtime.broker import Broker
-from services.runtime.connection import make_redis
-from services.runtime.documentation import documentation_routes
-from services.runtime.garbage import settle
-from services.runtime.health import health_routes, metrics_route
-from services.runtime.housekeeping import Housekeeper
-from services.runtime.jobs import Jobs
-from services.runtime.observability import configure_logging
+from services.runtime.gc_tuning import settle
+from services.runtime.introspection.asyncapi import SuiteSpecification
+from services.runtime.introspection.asyncapi_page import documentation_routes
+from services.runtime.introspection.health import health_routes, metrics_route
+from services.runtime.jobs.maintenance import Housekeeper
+from services.runtime.jobs.store import Jobs
+from services.runtime.redis.client import make_redis
+from services.runtime.rpc.broker import Broker
+from services.runtime.telemetry.logging import configure_logging
 
 # Looked up in a file, which is not for every heartbeat.
 _PILLOW = version("pillow")
@@ -42,14 +44,14 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
     )
     handlers.register(broker, executor, settings)
     records = Jobs(redis, settings)
-    runner = jobs.register(broker, records, executor, settings)
+    runner = job_runner.register(broker, records, executor, settings)
     housekeeper = Housekeeper(broker.worker, records)
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
     broker.metrics.watch("darkroom_slots_busy", "Those that work.", lambda: executor.busy)
 
     async def prepare() -> None:
         configure_logging(settings.log_level)
-        await executor.start(worker.warm, settings)
+        await executor.start(tasks.warm, settings)
 
     return AsgiFastStream(
         broker,

@@ -6,11 +6,11 @@ from faststream.redis import RedisMessage, RedisResponse
 
 from contracts.imaging import INSPECT, RENDER, Inspect, Render
 from contracts.message import Message
-from services.imaging import worker
-from services.imaging.executor import Done, Executor
+from services.imaging.pool import tasks
+from services.imaging.pool.executor import Done, Executor
 from services.imaging.settings import ImagingSettings
-from services.runtime.broker import Broker
-from services.runtime.deadlines import remaining
+from services.runtime.rpc.broker import Broker
+from services.runtime.rpc.deadlines import remaining
 
 
 async def render(
@@ -18,7 +18,7 @@ async def render(
 ) -> RedisResponse:
     """Take an image through a pipeline."""
     rendered, done = await executor.run(
-        worker.render,
+        tasks.render,
         request.model_dump_json(),
         settings,
         settings.rendition_ttl,
@@ -32,7 +32,7 @@ async def inspect(
 ) -> RedisResponse:
     """Say what an image is."""
     inspected, done = await executor.run(
-        worker.inspect, request, settings, timeout=_time_left(settings)
+        tasks.inspect, request, settings, timeout=_time_left(settings)
     )
     return _answer(inspected, done, message)
 

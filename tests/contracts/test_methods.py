@@ -5,9 +5,9 @@ import pytest
 from contracts.imaging import INSPECT, METHODS, RENDER, Blob, Render
 from contracts.jobs import EVENTS, JOBS
 from contracts.methods import Transport
-from contracts.operations import Pipeline
+from contracts.operations.pipeline import Pipeline
+from contracts.operations.shapes import Flip, Rotate
 from contracts.outputs import Format, Output
-from contracts.shapes import Flip, Rotate
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
 

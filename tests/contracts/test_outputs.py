@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.errors import InvalidOperation
-from contracts.notation import explain, parse_pipeline
+from contracts.operations.notation import explain, parse_pipeline
 from contracts.outputs import AUTO, Chroma, Format, Metadata, Output, Profile
 
 

@@ -17,7 +17,7 @@ import pytest
 import redis
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNNER = (sys.executable, "-m", "deploy.local")
+RUNNER = (sys.executable, "-m", "devserver.local")
 
 pytestmark = pytest.mark.timeout(180)
 

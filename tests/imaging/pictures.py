@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
-from services.imaging import codecs
-from services.imaging.limits import Limits
-from services.imaging.source import open_source
+from services.imaging.engine.decoding import decode
+from services.imaging.engine.decoding.source import open_source
+from services.imaging.engine.safety.limits import Limits
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)
 CORNERS = {"upper left": RED, "upper right": GREEN, "lower left": BLUE, "lower right": YELLOW}
@@ -64,7 +64,7 @@ def decoded(data: bytes) -> Image.Image:
 
 def pixels_of(data: bytes) -> Image.Image:
     """The file as the service decodes it."""
-    return codecs.decode(open_source(data, Limits())).image
+    return decode.decode(open_source(data, Limits())).image
 
 
 def exif_of(orientation: int) -> Image.Exif:

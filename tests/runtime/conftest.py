@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from services.runtime.broker import Broker
+from services.runtime.rpc.broker import Broker
 from tests.processes import valkey
 from tests.runtime.echo import ECHO, Echo, broker_on
 

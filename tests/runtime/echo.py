@@ -9,9 +9,9 @@ from faststream.redis import RedisMessage, RedisResponse
 from contracts.errors import ImageUnreadable
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
-from services.runtime.broker import Broker
-from services.runtime.clock import Clock
-from services.runtime.connection import make_redis
+from services.runtime.liveness.server_clock import Clock
+from services.runtime.redis.client import make_redis
+from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
 
 

@@ -17,7 +17,7 @@ from bench.environments import ROOT
 from bench.imaging.cases import CASES, Case
 from bench.imaging.load import Outcome
 from bench.imaging.systems.interface import Running
-from services.imaging import pipeline
+from services.imaging.engine import pipeline
 
 
 class Engine:

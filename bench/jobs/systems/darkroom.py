@@ -12,13 +12,13 @@ from bench.jobs.systems.ends import Ends
 from bench.jobs.systems.interface import KEPT
 from contracts.imaging import Blob
 from contracts.jobs import EVENTS, JobEvent
-from services.runtime.blobs import Blobs, Kind
-from services.runtime.broker import Broker
-from services.runtime.connection import make_redis
-from services.runtime.garbage import settle
-from services.runtime.jobs import Jobs
-from services.runtime.observability import configure_logging
+from services.runtime.gc_tuning import settle
+from services.runtime.jobs.store import Jobs
+from services.runtime.redis.client import make_redis
+from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
+from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.telemetry.logging import configure_logging
 
 
 class Client:

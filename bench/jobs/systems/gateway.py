@@ -10,9 +10,9 @@ from bench.jobs.picture import PIPELINE
 from bench.jobs.systems.ends import Ends
 from bench.jobs.systems.http import Http
 from bench.jobs.systems.pushes import pushes
-from services.runtime.blobs import Blobs, Kind
-from services.runtime.connection import make_redis
+from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
+from services.runtime.storage.blobs import Blobs, Kind
 
 
 class Client:

@@ -10,11 +10,11 @@ from faststream.redis import RedisMessage, RedisResponse
 from bench.rpc.load import TIMEOUT, Call
 from contracts.message import Message
 from contracts.methods import Method, Transport
-from services.runtime.broker import Broker
-from services.runtime.connection import make_redis
-from services.runtime.garbage import settle
-from services.runtime.observability import configure_logging
+from services.runtime.gc_tuning import settle
+from services.runtime.redis.client import make_redis
+from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
+from services.runtime.telemetry.logging import configure_logging
 
 # Messages in hand. Four times as many may wait; of more than that callers are refused, as they
 # should be, but that is not what is measured here.

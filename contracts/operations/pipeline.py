@@ -1,0 +1,57 @@
+"""What a client may ask for: operations in order, each with its limits, and an output."""
+
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from contracts.fields import BlobKey
+from contracts.message import Message
+from contracts.operations.finishes import FinishOperation
+from contracts.operations.looks import LookOperation
+from contracts.operations.overlays import OverlayOperation, Watermark
+from contracts.operations.shapes import ShapeOperation
+from contracts.outputs import Output
+
+MAX_OPERATIONS = 32
+MAX_IMAGES = 8
+
+Operation = Annotated[
+    ShapeOperation | LookOperation | FinishOperation | OverlayOperation, Field(discriminator="op")
+]
+
+
+class Pipeline(Message):
+    """Operations in order, and an output."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "operations": [
+                        {"op": "resize", "width": 720, "height": 588, "fit": "cover"},
+                        {"op": "grayscale"},
+                    ],
+                    "output": {"format": "webp", "quality": 80},
+                }
+            ]
+        }
+    )
+
+    operations: Annotated[
+        tuple[Operation, ...],
+        Field(max_length=MAX_OPERATIONS, description="What is done, first to last."),
+    ] = ()
+    output: Annotated[Output, Field(description="How the result is encoded.")] = Output()
+
+    @model_validator(mode="after")
+    def _needs_few_images(self) -> Self:
+        if len(self.images) > MAX_IMAGES:
+            raise ValueError(f"operations may name {MAX_IMAGES} images at most")
+        return self
+
+    @property
+    def images(self) -> tuple[BlobKey, ...]:
+        """The images besides the source that it needs, in order, each once."""
+        # Not kept: it takes microseconds, and a copy with other operations must not have it.
+        needed = (one.image for one in self.operations if isinstance(one, Watermark))
+        return tuple(dict.fromkeys(needed))

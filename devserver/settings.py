@@ -1,0 +1,56 @@
+"""What the environment may say about a local run, and whether it can be had."""
+
+import socket
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, RedisDsn, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from devserver.errors import CannotRun
+
+HOST = "127.0.0.1"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class LocalSettings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    port: Port = 8000  # the gateway's: the page and the HTTP API
+    imaging_port: Port = 8001  # the imaging service's: health, metrics and documents
+    redis_url: RedisDsn | None = None  # without one, a Valkey of our own
+    data_dir: Path = Path(".data")  # where that Valkey keeps what it holds
+
+    @model_validator(mode="after")
+    def _one_port_each(self) -> Self:
+        if self.port == self.imaging_port:
+            raise ValueError(f"PORT and IMAGING_PORT are both {self.port}: they must differ")
+        return self
+
+
+def read_settings() -> LocalSettings:
+    """Raises CannotRun, naming each wrong variable but never its value: it may be secret."""
+    try:
+        return LocalSettings()
+    except ValidationError as exc:
+        complaints = []
+        for error in exc.errors():
+            name = "".join(f"{part}".upper() + ": " for part in error["loc"][:1])
+            complaints.append(name + error["msg"].removeprefix("Value error, "))
+        raise CannotRun("; ".join(complaints)) from exc
+
+
+def check_ports(settings: LocalSettings) -> None:
+    """Raises CannotRun for the first port that cannot be bound."""
+    for variable, port in (("PORT", settings.port), ("IMAGING_PORT", settings.imaging_port)):
+        with socket.socket() as probe:
+            # As the server will: a port that only waits out its last connections counts as free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError as exc:
+                raise CannotRun(
+                    f"port {port} on {HOST} is not free ({exc.strerror}):"
+                    f" set {variable} to another one, for example {variable}={port + 10} make run"
+                ) from exc

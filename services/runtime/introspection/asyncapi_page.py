@@ -1,0 +1,47 @@
+"""The pages that both services serve beside their work: the AsyncAPI document, with no internet."""
+
+from importlib.resources import files
+
+from faststream.asgi import AsgiResponse, get
+from faststream.asgi.types import ASGIApp, Scope
+
+from services.runtime.introspection.asyncapi import SuiteDocument
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>Darkroom: AsyncAPI</title>
+  <link rel="icon" href="data:,">
+  <script type="module" src="/asyncapi/viewer.js"></script>
+  <link rel="stylesheet" href="/asyncapi/page.css">
+</head>
+<body>
+  <asyncapi-viewer src="/asyncapi.yaml" sidebar></asyncapi-viewer>
+  <noscript>The document itself: <a href="/asyncapi.yaml">asyncapi.yaml</a></noscript>
+</body>
+</html>
+"""
+_STYLE = "body { margin: 0; font-family: system-ui, sans-serif; }"
+
+
+def documentation_routes() -> list[tuple[str, ASGIApp]]:
+    """The page, the document, and the viewer out of the package that ships it."""
+    viewer = (files("asyncapi_viewer") / "static" / "asyncapi-viewer.js").read_bytes()
+    return [
+        ("/asyncapi", _serve(_PAGE.encode(), "text/html; charset=utf-8")),
+        ("/asyncapi/page.css", _serve(_STYLE.encode(), "text/css; charset=utf-8")),
+        ("/asyncapi/viewer.js", _serve(viewer, "text/javascript; charset=utf-8")),
+        ("/asyncapi.yaml", _serve(SuiteDocument().to_yaml().encode(), "application/yaml")),
+    ]
+
+
+def _serve(body: bytes, media_type: str) -> ASGIApp:
+    response = AsgiResponse(body, 200, {"Content-Type": media_type, "Cache-Control": "max-age=300"})
+
+    @get(include_in_schema=False)
+    async def route(scope: Scope) -> AsgiResponse:
+        return response
+
+    return route

@@ -1,0 +1,89 @@
+"""What became of a call: a log line, an observation and a span on each side, and a usage record."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import structlog
+
+from contracts.errors import Code, ServiceError
+from contracts.methods import Transport
+from contracts.usage import USAGE, Usage
+from services.runtime.messaging.outbox import Outbox
+from services.runtime.rpc.addresses import method_of, transport_of
+from services.runtime.telemetry.metrics import Metrics
+from services.runtime.telemetry.tracing import client_span
+
+log = structlog.get_logger(__name__)
+
+_USAGE_KEPT = 100_000
+
+
+class Calls:
+    """Tells of the calls that a process makes and answers."""
+
+    def __init__(self, worker: str, metrics: Metrics, outbox: Outbox) -> None:
+        self._worker = worker
+        self._metrics = metrics
+        self._outbox = outbox
+
+    @contextmanager
+    def made(self, address: str, transport: Transport, correlation_id: str) -> Iterator[None]:
+        """A call that is made within this; how it went is how this is left."""
+        started = time.perf_counter()
+        outcome = "cancelled"
+        try:
+            with client_span(method_of(address)):
+                yield
+            outcome = "ok"
+        except ServiceError as exc:
+            outcome = exc.code
+            raise
+        except Exception:
+            outcome = Code.INTERNAL
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            self._tell("called", "client", address, transport, outcome, seconds, correlation_id)
+
+    def answered(self, address: str, outcome: str, seconds: float, correlation_id: str) -> None:
+        """A request was answered, or was lost."""
+        transport = transport_of(address)
+        self._tell("answered", "server", address, transport, outcome, seconds, correlation_id)
+        # Made of what this process knows itself: there is nothing to validate.
+        record = Usage.model_construct(
+            method=method_of(address),
+            transport=transport,
+            outcome=outcome,
+            worker=self._worker,
+            seconds=seconds,
+            at=datetime.now(UTC),
+        )
+        self._outbox.publish_soon(record, stream=USAGE, maxlen=_USAGE_KEPT)
+
+    def dropped(self, reason: str, correlation_id: str) -> None:
+        """A request was let go without an answer."""
+        self._metrics.dropped.labels(reason).inc()
+        log.debug("dropped", reason=reason, correlation_id=correlation_id)
+
+    def _tell(
+        self,
+        event: str,
+        side: str,
+        address: str,
+        transport: Transport,
+        outcome: str,
+        seconds: float,
+        correlation_id: str,
+    ) -> None:
+        method = method_of(address)
+        self._metrics.observe_call(side, method, transport.value, outcome, seconds)
+        log.info(
+            event,
+            method=method,
+            transport=transport.value,
+            outcome=outcome,
+            ms=round(seconds * 1000, 2),
+            correlation_id=correlation_id,
+        )

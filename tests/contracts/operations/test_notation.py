@@ -1,0 +1,139 @@
+"""Operations as a person writes them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.errors import InvalidOperation
+from contracts.operations.finishes import Round
+from contracts.operations.looks import Adjust, Blur, Duotone, Grayscale, Sharpen
+from contracts.operations.notation import parse_operation, parse_pipeline
+from contracts.operations.overlays import Position, Text, Watermark
+from contracts.operations.pipeline import MAX_OPERATIONS, Operation
+from contracts.operations.shapes import Axis, Crop, Fit, Flip, Resize, Rotate
+from contracts.outputs import Format, Output
+
+KEY = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "operation"),
+    [
+        ("resize:width=720,height=588", Resize(width=720, height=588)),
+        ("resize:height=5,fit=inside,enlarge=true", Resize(height=5, fit=Fit.INSIDE, enlarge=True)),
+        ("resize:720", Resize(width=720)),
+        ("crop:left=1,top=2,width=3,height=4", Crop(left=1, top=2, width=3, height=4)),
+        ("rotate:degrees=-90", Rotate(degrees=-90)),
+        ("rotate:90", Rotate(degrees=90)),
+        ("flip", Flip()),
+        ("flip:vertical", Flip(axis=Axis.VERTICAL)),
+        ("grayscale", Grayscale()),
+        ("blur:4", Blur(radius=4)),
+        ("blur:radius=0.5", Blur(radius=0.5)),
+        ("sharpen", Sharpen()),
+        ("sharpen:1.5", Sharpen(amount=1.5)),
+        ("adjust:contrast=2,brightness=0.5", Adjust(brightness=0.5, contrast=2)),
+        ("adjust:1.2", Adjust(brightness=1.2)),
+        (
+            "duotone:shadows=navy,highlights=ffd700",
+            Duotone(shadows="#000080", highlights="#ffd700"),
+        ),
+        ("round:20", Round(radius=20)),
+        ("round:10%", Round(radius="10%")),
+        ("round:circle", Round(radius="circle")),
+        (f"watermark:{KEY}", Watermark(image=KEY)),
+        (f"watermark:image={KEY},position=tile", Watermark(image=KEY, position=Position.TILE)),
+        ("text:12 Rose Lane", Text(text="12 Rose Lane")),
+        ("text:text=Hello\\, you,size=4%", Text(text="Hello, you", size="4%")),
+        ("text:text=1+1=2,size=40", Text(text="1+1=2", size=40)),
+        ("text:Hello\\, you", Text(text="Hello, you")),
+        ("text:back\\slash\\", Text(text="back\\slash\\")),
+    ],
+)
+def test_a_text_is_its_operation(text: str, operation: Operation) -> None:
+    assert parse_operation(text) == operation
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("melt", "'melt' is not an operation; there are: resize, crop"),
+        ("", "'' is not an operation"),
+        ("Flip", "'Flip' is not an operation"),
+        ("flip ", "'flip ' is not an operation"),
+        ("resize", "resize: "),
+        ("resize:width=x", "resize: width: "),
+        ("resize:depth=1", "resize: depth: "),
+        ("resize:width=1,width=2", "resize: 'width' is given twice"),
+        ("resize:1,2", "resize: name the fields"),
+        ("resize:720,height=588", "resize: name the fields"),
+        ("resize:width=1,", "resize: name the fields"),
+        ("rotate:op=blur", "rotate: 'op' is given twice"),
+        ("rotate:", "rotate: degrees: "),
+        ("grayscale:1", "grayscale: "),
+        ("blur:nan", "blur: radius: "),
+        ("flip:axis=vertical=horizontal", "flip: axis: "),
+        ("text:Hello, you", "text: name the fields when there are several; in a value"),
+        ("text:one\ttwo", "text: text: Value error, a line feed is the only control character"),
+        ("duotone:mud", "duotone: shadows: Value error, write #rrggbb"),
+        ("round:square", "round: radius"),
+        ("watermark:logo", "watermark: image: "),
+        ("watermark:image=" + "0" * 64 + ",position=tile,x=-1", "can't be below 0 for a tile"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_operation_and_field(text: str, complaint: str) -> None:
+    with pytest.raises(InvalidOperation) as refused:
+        parse_operation(text)
+
+    assert complaint in refused.value.detail
+
+
+@given(st.text(max_size=60) | st.from_regex(r"(resize|rotate|flip|blur|text):[\w=,.\\]*"))
+def test_any_text_is_an_operation_or_refused_in_a_sentence(text: str) -> None:
+    said = "Fine."
+    try:
+        parse_operation(text)
+    except InvalidOperation as exc:
+        said = exc.detail
+
+    assert len(said) < 1000
+    assert said.endswith(".")
+
+
+def test_a_hostile_text_is_not_repeated_at_length() -> None:
+    for text in ("x" * 10_000, "flip:" + "x" * 10_000, "flip:" + "x" * 10_000 + "=1"):
+        with pytest.raises(InvalidOperation) as refused:
+            parse_operation(text)
+        assert len(refused.value.detail) < 1000
+
+
+def test_a_pipeline_is_its_operations_in_order_and_its_output() -> None:
+    pipeline = parse_pipeline(["flip", "rotate:90"], "webp", "70")
+
+    assert pipeline.operations == (Flip(), Rotate(degrees=90))
+    assert pipeline.output == Output(format=Format.WEBP, quality=70)
+
+
+def test_an_empty_query_changes_nothing() -> None:
+    pipeline = parse_pipeline([])
+
+    assert pipeline.operations == ()
+    assert pipeline.output.format is None
+
+
+@pytest.mark.parametrize(
+    ("operations", "format", "quality", "complaint"),
+    [
+        ([], "bmp", None, "output: format: "),
+        ([], None, "0", "output: quality: "),
+        ([], None, "best", "output: quality: "),
+        (["flip"] * (MAX_OPERATIONS + 1), None, None, "operations: "),
+    ],
+)
+def test_what_is_wrong_with_a_pipeline_is_named(
+    operations: list[str], format: str | None, quality: str | None, complaint: str
+) -> None:
+    with pytest.raises(InvalidOperation) as refused:
+        parse_pipeline(operations, format, quality)
+
+    assert complaint in refused.value.detail

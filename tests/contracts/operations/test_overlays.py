@@ -1,0 +1,51 @@
+"""Overlays: what of a pipeline has to be fetched, what may be written."""
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.operations.looks import Grayscale
+from contracts.operations.overlays import MAX_TEXT, Text, Watermark
+from contracts.operations.pipeline import MAX_IMAGES, Pipeline
+
+ONE, OTHER = "1" * 64, "2" * 64
+
+
+def test_a_pipeline_names_the_images_that_it_needs_in_order_and_once() -> None:
+    operations = (
+        Watermark(image=OTHER),
+        Grayscale(),
+        Watermark(image=ONE),
+        Watermark(image=OTHER, scale=0.5),
+    )
+
+    assert Pipeline(operations=operations).images == (OTHER, ONE)
+    assert Pipeline().images == ()
+
+
+def test_a_pipeline_needs_a_few_images_at_most() -> None:
+    several = [Watermark(image=f"{number:064x}") for number in range(MAX_IMAGES + 1)]
+
+    assert len(Pipeline(operations=(*several[1:], several[1])).images) == MAX_IMAGES
+    with pytest.raises(ValidationError, match="8 images at most"):
+        Pipeline(operations=tuple(several))
+
+
+def test_the_same_colour_makes_the_same_pipeline() -> None:
+    one, other = (Pipeline(operations=(Text(text="!", colour=c),)) for c in ("#FFF", "white"))
+
+    assert one.model_dump_json() == other.model_dump_json()
+
+
+@pytest.mark.parametrize("text", ["one\ntwo", "naïve café", "שלום", "👩‍🔧", "x" * MAX_TEXT])
+def test_what_people_write_is_a_text(text: str) -> None:
+    assert Text.model_validate({"text": text}).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x" * (MAX_TEXT + 1), "\0", "tab\tbed", "\x1b[31m", "\r\n", "\x85", "\u2028", "\ud83d"],
+    ids=["empty", "long", "nul", "tab", "escape", "crlf", "next line", "separator", "half a pair"],
+)
+def test_what_nobody_can_draw_is_none(text: str) -> None:
+    with pytest.raises(ValidationError):
+        Text.model_validate({"text": text})

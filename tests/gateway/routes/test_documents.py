@@ -1,0 +1,131 @@
+"""The pages and documents that the gateway serves of itself: whole, and with no internet."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from services.runtime.introspection.asyncapi import suite_document
+
+ELSEWHERE = re.compile(r"""(?:src|href|url)\s*[=(:]\s*["']?\s*(?:https?:)?//[^"')\s]+""", re.I)
+URLS = re.compile(r"""(?:src|href|url)\s*[=:]\s*["'](/[^"']+)""")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/asyncapi"])
+def test_a_page_names_no_other_host_and_all_it_names_is_here(
+    client: httpx.Client, path: str
+) -> None:
+    page = client.get(path)
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert ELSEWHERE.findall(page.text) == []
+    parts = set(URLS.findall(page.text))
+    assert parts
+    for part in parts:
+        assert client.get(part).status_code == 200, part
+
+
+def test_the_asyncapi_document_is_the_suite_s(client: httpx.Client) -> None:
+    answer = client.get("/asyncapi.yaml")
+
+    assert answer.headers["content-type"] == "application/yaml"
+    assert yaml.safe_load(answer.text) == suite_document()
+
+
+@pytest.fixture(scope="module")
+def document(client: httpx.Client) -> dict[str, Any]:
+    """The OpenAPI document."""
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_route_says_what_it_does(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        assert operation["summary"], (method, path)
+        assert operation["description"], (method, path)
+        assert operation["tags"], (method, path)
+        assert {"4XX", "5XX"} <= set(operation["responses"]), (method, path)
+
+
+def test_every_operation_has_a_name_of_its_own(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+
+    assert len(set(names)) == len(names)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    found = references(document)
+
+    assert found
+    for reference in found:
+        place: Any = document
+        assert reference.startswith("#/")
+        for part in reference[2:].split("/"):
+            assert part in place, reference
+            place = place[part]
+
+
+def references(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return set().union(*map(references, node))
+    if not isinstance(node, dict):
+        return set()
+    own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+    return own.union(*map(references, node.values()))
+
+
+def test_the_document_keeps_to_openapi(document: dict[str, Any]) -> None:
+    """What section 4.8 of OpenAPI 3.1 asks of every document."""
+    assert document["openapi"].startswith("3.1.")
+    assert document["info"]["title"]
+    assert document["info"]["version"]
+    for path, method, operation in operations(document):
+        assert path.startswith("/")
+        assert method in {"get", "post", "delete"}
+        assert operation["responses"]
+        for status, response in operation["responses"].items():
+            assert re.fullmatch(r"[1-5](?:\d\d|XX)", status)
+            assert response["description"]
+        placed = {
+            parameter["name"]
+            for parameter in operation.get("parameters", ())
+            if parameter["in"] == "path" and parameter["required"] is True
+        }
+        assert placed == set(re.findall(r"{(\w+)}", path))
+
+
+def test_a_route_answers_the_methods_that_it_documents(
+    client: httpx.Client, document: dict[str, Any]
+) -> None:
+    for path, methods in document["paths"].items():
+        address = re.sub(r"{\w+}", "0", path)
+
+        refused = client.request("PATCH", address)
+
+        documented = {method.upper() for method in methods}
+        allowed = documented | ({"HEAD"} if "GET" in documented else set())
+        assert refused.status_code == 405
+        assert set(refused.headers["allow"].split(", ")) == allowed
+
+
+def test_the_page_may_load_nothing_from_elsewhere(client: httpx.Client) -> None:
+    policy = client.get("/").headers["content-security-policy"]
+
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
+
+
+def test_the_system_page_names_the_workers(client: httpx.Client) -> None:
+    [report] = client.get("/v1/system").json()["workers"].values()
+
+    assert report["slots"] >= 1

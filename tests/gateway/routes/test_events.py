@@ -1,0 +1,180 @@
+"""GET /v1/jobs/{id}/events: Server-Sent Events that resume with neither gap nor repeat."""
+
+import json
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from contracts.imaging import Blob
+from contracts.jobs import JobResult
+from contracts.operations.pipeline import Pipeline
+from services.runtime.jobs.store import Jobs
+from services.runtime.settings import RuntimeSettings
+from tests.gateway.refusals import assert_problem
+from tests.imaging.pictures import encoded, scenery
+from tests.processes import Service, faststream
+
+PNG = encoded(scenery(60, 40), "PNG")
+BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
+
+
+class Event(dict[str, str]):
+    """The fields of one event."""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads(self["data"])
+        return data
+
+
+def events_in(lines: Iterator[str]) -> Iterator[Event]:
+    event = Event()
+    for line in lines:
+        if not line:
+            if event:
+                yield event
+            event = Event()
+        elif not line.startswith(":"):
+            name, _, value = line.partition(": ")
+            event[name] = value
+
+
+def stream(client: httpx.Client, job: str, after: str | None = None) -> list[Event]:
+    """Every event until the server ends the stream."""
+    headers = {} if after is None else {"Last-Event-ID": after}
+    with client.stream("GET", f"/v1/jobs/{job}/events", headers=headers) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        return list(events_in(answer.iter_lines()))
+
+
+async def ids(gateway: Service, job: str, number: int, after: str = "") -> list[str]:
+    """The ids of so many events; then nobody listens any more."""
+    found: list[str] = []
+    async with (
+        httpx.AsyncClient(base_url=gateway.url, timeout=10) as client,
+        client.stream("GET", f"/v1/jobs/{job}/events", headers={"Last-Event-ID": after}) as answer,
+    ):
+        async for line in answer.aiter_lines():
+            if line.startswith("id: "):
+                found.append(line.removeprefix("id: "))
+            if len(found) == number:
+                break
+    return found
+
+
+def submit(client: httpx.Client, variants: int = 1) -> str:
+    image = client.post("/v1/images", content=PNG).json()["id"]
+    asked = {"source": {"image": image}, "variants": [{"operations": []}] * variants}
+    return str(client.post("/v1/jobs", json=asked).json()["id"])
+
+
+@pytest.fixture
+async def jobs(lonely_redis: str) -> AsyncIterator[Jobs]:
+    """The records behind the lonely gateway, to write what a worker would."""
+    async with Redis.from_url(lonely_redis) as redis:
+        yield Jobs(redis, RuntimeSettings())
+
+
+def test_a_job_is_told_to_its_end_and_the_stream_ends_with_it(client: httpx.Client) -> None:
+    events = stream(client, submit(client, variants=3))
+    assert {event["event"] for event in events} == {"job"}
+    assert events[-1].told["state"] == "succeeded"
+    assert [event["id"] for event in events] == [event.told["id"] for event in events]
+    done = [event.told["done"] for event in events]
+    assert done == sorted(done)
+
+
+def test_a_resume_after_any_event_gives_each_later_one_once(client: httpx.Client) -> None:
+    job = submit(client, variants=4)
+    stream(client, job)
+    everything = stream(client, job, after="0-1")
+    assert [event.told["state"] for event in everything] == [
+        "queued",
+        *["running"] * 4,
+        "succeeded",
+    ]
+    for number, event in enumerate(everything[:-1]):
+        assert stream(client, job, after=event["id"]) == everything[number + 1 :]
+
+
+def test_who_has_heard_the_end_is_told_to_stop(client: httpx.Client) -> None:
+    job = submit(client)
+    last = stream(client, job)[-1]["id"]
+    again = client.get(f"/v1/jobs/{job}/events", headers={"Last-Event-ID": last})
+    assert (again.status_code, again.content) == (204, b"")
+
+
+def test_an_id_that_was_never_given_starts_with_how_the_job_stands(client: httpx.Client) -> None:
+    job = submit(client)
+    (end,) = stream(client, job)[-1:]
+    assert stream(client, job, after="nonsense") == [end]
+
+
+def test_an_unknown_job_is_404(client: httpx.Client) -> None:
+    assert_problem(client.get(f"/v1/jobs/{'f' * 32}/events"), 404, "not_found")
+
+
+async def test_what_happens_while_nobody_listens_is_told_on_resuming(
+    lonely: Service, jobs: Jobs
+) -> None:
+    job = await jobs.submit(BLOB, (Pipeline(),) * 3, submitter="me")
+    assert await ids(lonely, job.id, 1) == [job.event]
+    running = await jobs.start(job, "a-worker")
+    assert running is not None
+    one = await jobs.add_result(running, JobResult(blob=BLOB))
+    assert one is not None
+    assert await ids(lonely, job.id, 2, str(job.event)) == [running.event, one.event]
+
+
+async def test_an_idle_stream_says_that_it_still_lives(lonely_redis: str, jobs: Jobs) -> None:
+    job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+    with faststream("gateway", lonely_redis, env={"DARKROOM_KEEP_ALIVE": "0.2"}) as gateway:
+        async with (
+            httpx.AsyncClient(base_url=gateway.url, timeout=10) as client,
+            client.stream("GET", f"/v1/jobs/{job.id}/events") as answer,
+        ):
+            comments = 0
+            async for line in answer.aiter_lines():
+                comments += line.startswith(":")
+                if comments == 3:
+                    break
+
+
+def test_an_open_stream_does_not_keep_the_gateway_from_stopping(lonely_redis: str) -> None:
+    with (
+        faststream("gateway", lonely_redis) as gateway,
+        httpx.Client(base_url=gateway.url, timeout=20) as client,
+    ):
+        job = client.post("/v1/jobs", content=PNG).json()["id"]
+        with client.stream("GET", f"/v1/jobs/{job}/events") as answer:
+            events = events_in(answer.iter_lines())
+            assert next(events)["event"] == "job"
+            started = time.monotonic()
+            gateway.signal(signal.SIGTERM)
+            assert next(events)["event"] == "dropped"
+        gateway.process.wait(10)
+        assert time.monotonic() - started < 8
+
+
+async def test_more_events_than_a_reader_may_be_behind_are_caught_up_with(
+    lonely_redis: str, jobs: Jobs
+) -> None:
+    job = await jobs.submit(BLOB, (Pipeline(),) * 20, submitter="me")
+    running = await jobs.start(job, "a-worker")
+    for _ in range(10):
+        assert running is not None
+        running = await jobs.add_result(running, JobResult(blob=BLOB))
+    with faststream("gateway", lonely_redis, env={"DARKROOM_MAX_BACKLOG": "3"}) as gateway:
+        assert len(await ids(gateway, job.id, 12, "0-1")) == 12
+
+
+def test_an_id_past_all_ids_is_as_good_as_none(client: httpx.Client) -> None:
+    job = submit(client)
+    (end,) = stream(client, job)[-1:]
+    assert stream(client, job, after="99999999999999999999-0") == [end]

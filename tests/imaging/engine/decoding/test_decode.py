@@ -1,0 +1,190 @@
+"""What is decoded, what turns out not to be, and what is written."""
+
+import random
+import time
+from contextlib import suppress
+
+import pytest
+from PIL import Image
+
+from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
+from contracts.operations.pipeline import Pipeline
+from contracts.operations.shapes import Filter, Resize
+from contracts.outputs import Format, Output
+from services.imaging.engine import pipeline
+from services.imaging.engine.decoding import decode
+from services.imaging.engine.decoding.source import open_source
+from services.imaging.engine.encoding.encode import Encoding, encode
+from services.imaging.engine.safety.limits import Limits
+from tests.imaging.pictures import (
+    READ,
+    SRGB,
+    UPRIGHT,
+    corners,
+    decoded,
+    encoded,
+    exif_of,
+    pixel,
+    pixels_of,
+    png_claiming,
+    psnr,
+    quadrants,
+    scenery,
+)
+
+TRANSPOSES = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+ANIMATED = ("PNG", "WEBP", "AVIF", "GIF", "TIFF", "MPO")
+
+
+def lying(orientation: int, format: str) -> bytes:
+    """Quadrants, stored so that they are upright by this EXIF orientation."""
+    transpose = TRANSPOSES[orientation]
+    upright = quadrants(80, 60)
+    stored = upright if transpose is None else upright.transpose(transpose)
+    return encoded(stored, format, exif=exif_of(orientation))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_comes_out_upright(orientation: int, format: str) -> None:
+    data = lying(orientation, format)
+    inspected = decode.inspect(data)
+    image = pixels_of(data)
+
+    assert corners(image) == UPRIGHT
+    assert image.size == (inspected.width, inspected.height) == (80, 60)
+    assert inspected.orientation == orientation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_draft_lies_where_its_extent_says(orientation: int) -> None:
+    transpose = TRANSPOSES[orientation]
+    stored = scenery() if transpose is None else scenery().transpose(transpose)
+    data = encoded(stored, "JPEG", quality=95, exif=exif_of(orientation))
+    whole = pixels_of(data)
+    draft = decode.decode(open_source(data, Limits()), decode.Draft(size=(200, 150)))
+
+    assert draft.image.size == (201, 151)
+    smaller = draft.image.resize((100, 75), Image.Resampling.LANCZOS, draft.extent.box)
+    assert psnr(smaller, whole.resize((100, 75), Image.Resampling.LANCZOS)) > 40
+
+
+def test_only_the_first_frame_is_decoded() -> None:
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ((255, 0, 0), (0, 0, 255))]
+    for format in ("GIF", "PNG", "WEBP", "AVIF", "TIFF"):
+        options = {} if format in ("GIF", "TIFF", "PNG") else {"quality": 100}
+        data = encoded(frames[0], format, save_all=True, append_images=frames[1:], **options)
+
+        assert decode.inspect(data).frames == 2
+        red, _, blue = pixel(pixels_of(data).convert("RGB"), 10, 10)
+        assert red > 200 > 50 > blue
+
+
+def test_a_header_that_lies_is_unreadable() -> None:
+    with pytest.raises(ImageUnreadable):
+        pixels_of(png_claiming(2000, 1500, pixels=b"\0" * 100))
+
+
+@pytest.mark.parametrize("format", READ)
+def test_a_truncated_file_is_unreadable(format: str) -> None:
+    data = encoded(scenery(200, 150), format)
+    for part in (0.02, 0.3, 0.7):
+        with pytest.raises(ImageUnreadable):
+            pixels_of(data[: int(len(data) * part)])
+
+
+def damaged(data: bytes, dice: random.Random) -> bytes:
+    """The file with a few bytes changed, cut out or cut off."""
+    body = bytearray(data)
+    for _ in range(dice.choice((1, 1, 3, 8))):
+        at = dice.randrange(dice.choice((len(body), min(len(body), 300))))
+        match dice.choice(("flip", "flip", "cut", "end")):
+            case "flip":
+                body[at] = dice.randrange(256)
+            case "cut":
+                del body[at : at + dice.randrange(1, 30)]
+            case _:
+                del body[max(1, at) :]
+        body = body or bytearray(b"\0")
+    return bytes(body)
+
+
+@pytest.mark.parametrize(
+    ("format", "frames"), [*((format, 1) for format in READ), *((format, 2) for format in ANIMATED)]
+)
+def test_damaged_files_fail_by_name_and_at_once(format: str, frames: int) -> None:
+    picture = quadrants(40, 30)
+    options: dict[str, object] = {} if format == "GIF" else {"icc_profile": SRGB}
+    if frames == 2:
+        options |= {"save_all": True, "append_images": [picture.rotate(180)]}
+    elif format != "GIF":
+        # Not with two frames: Pillow 13 crashes where it writes an AVIF of both.
+        options["exif"] = exif_of(6).tobytes()
+    whole = encoded(picture, format, **options)
+    dice = random.Random(7)
+    for _ in range(100):
+        data = damaged(whole, dice)
+        started = time.perf_counter()
+        with suppress(ImageUnreadable, ImageTooBig, UnsupportedFormat):
+            pixels_of(data)
+        assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize("format", Format)
+def test_what_is_written_reads_back(format: Format) -> None:
+    image = decoded(encode(quadrants(128, 96), Encoding(format), quality=95))
+
+    assert image.format == format.upper()
+    assert corners(image) == UPRIGHT
+    assert psnr(image.convert("RGB"), quadrants(128, 96)) > 25
+
+
+@pytest.mark.parametrize("format", [Format.PNG, Format.WEBP, Format.AVIF])
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_transparency_is_kept_where_there_is_room_for_it(format: Format, mode: str) -> None:
+    image = quadrants().convert(mode)
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    alpha = decoded(encode(image, Encoding(format), quality=95)).getchannel("A")
+
+    assert psnr(alpha, image.getchannel("A")) > 40
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_a_jpeg_lies_on_white(mode: str) -> None:
+    image = Image.new(mode, (16, 16), 0)
+
+    assert (
+        pixel(decoded(encode(image, Encoding(Format.JPEG), 90)).convert("RGB"), 8, 8) == (255,) * 3
+    )
+
+
+@pytest.mark.parametrize("format", [Format.JPEG, Format.WEBP, Format.AVIF])
+def test_quality_is_paid_for_in_bytes(format: Format) -> None:
+    poor, rich = (encode(scenery(200, 150), Encoding(format), quality) for quality in (20, 95))
+
+    assert len(poor) < len(rich)
+
+
+def test_a_webp_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ImageTooBig):
+        encode(Image.new("L", (16_384, 1)), Encoding(Format.WEBP), 80)
+
+
+@pytest.mark.parametrize("filter", [Filter.NEAREST, Filter.BOX])
+def test_what_takes_pixels_as_they_are_takes_them_all(filter: Filter) -> None:
+    jpeg = encoded(scenery(1600, 1200), "JPEG", quality=95)
+    wanted = Pipeline(
+        operations=(Resize(width=200, filter=filter),), output=Output(format=Format.PNG)
+    )
+    png = encoded(decoded(jpeg), "PNG")
+
+    assert pipeline.run(jpeg, wanted).data == pipeline.run(png, wanted).data

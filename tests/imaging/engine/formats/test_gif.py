@@ -1,0 +1,154 @@
+"""A GIF's frames are what a browser shows of them: what nothing covers is transparent."""
+
+import struct
+
+import pytest
+from PIL import Image, ImageSequence
+
+from contracts.operations.pipeline import Pipeline
+from services.imaging.engine import pipeline
+from services.imaging.engine.decoding import decode
+from services.imaging.engine.decoding.source import open_source
+from services.imaging.engine.safety.limits import DEFAULT_LIMITS
+from tests.imaging.pictures import decoded, encoded, pixel
+
+GREEN, RED, BLUE = 0, 1, 2
+TABLE = bytes((0, 255, 0, 255, 0, 0, 0, 0, 255, 9, 9, 9))
+NOTHING, KEPT, CLEARED, AS_BEFORE = 0, 1, 2, 3
+SEEN_THROUGH = (0, 0, 0, 0)
+
+
+def frame(
+    box: tuple[int, int, int, int], colour: int, disposal: int = KEPT, hole: int | None = None
+) -> bytes:
+    """One colour in a box, of left, upper, width and height."""
+    flags = disposal << 2 | (hole is not None)
+    control = b"!\xf9\4" + struct.pack("<BHBB", flags, 5, hole or 0, 0)
+    # Three bits a code: clear, so that they stay three, the colour; and the end.
+    codes = [code for _ in range(box[2] * box[3]) for code in (4, colour)] + [5]
+    bits = sum(code << 3 * number for number, code in enumerate(codes))
+    packed = bits.to_bytes((3 * len(codes) + 7) // 8, "little")
+    blocks = b"".join(
+        bytes([len(packed[at : at + 255])]) + packed[at : at + 255]
+        for at in range(0, len(packed), 255)
+    )
+    return control + b"," + struct.pack("<HHHHB", *box, 0) + b"\2" + blocks + b"\0"
+
+
+def gif(*frames: bytes) -> bytes:
+    """Of 20 x 20, with a table of four colours of which the first is green."""
+    return b"GIF89a" + struct.pack("<HHBBB", 20, 20, 0x81, 0, 0) + TABLE + b"".join(frames) + b";"
+
+
+WHOLE, HALF, SPOT = (0, 0, 20, 20), (0, 0, 10, 10), (12, 12, 6, 6)
+OPAQUE = {GREEN: (0, 255, 0, 255), RED: (255, 0, 0, 255), BLUE: (0, 0, 255, 255)}
+
+
+def seen(data: bytes, number: int, at: int) -> tuple[int, ...]:
+    """A pixel on the diagonal."""
+    image = decode.decode_frame(open_source(data, DEFAULT_LIMITS), number).image
+    return pixel(image.convert("RGBA"), at, at)
+
+
+def rendered(data: bytes, **output: object) -> bytes:
+    return pipeline.run(data, Pipeline.model_validate({"output": output})).data
+
+
+def test_what_was_cleared_is_nothing() -> None:
+    data = gif(frame(WHOLE, RED, CLEARED), frame(SPOT, BLUE))
+
+    assert seen(data, 0, 2) == OPAQUE[RED]
+    assert seen(data, 1, 2) == SEEN_THROUGH
+    assert seen(data, 1, 15) == OPAQUE[BLUE]
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("animated", [True, False])
+def test_what_no_frame_covers_is_nothing(frames: int, animated: bool) -> None:
+    data = gif(*[frame(HALF, RED)] * frames)
+    result = decoded(rendered(data, format="png", animated=animated)).convert("RGBA")
+
+    assert pixel(result, 2, 2) == OPAQUE[RED]
+    assert pixel(result, 15, 15) == SEEN_THROUGH
+
+
+def test_what_was_before_comes_back() -> None:
+    data = gif(frame(HALF, RED), frame(SPOT, BLUE, AS_BEFORE), frame((0, 0, 2, 2), BLUE))
+
+    assert seen(data, 1, 15) == OPAQUE[BLUE]
+    assert seen(data, 2, 15) == SEEN_THROUGH
+    assert seen(data, 2, 5) == OPAQUE[RED]
+
+
+def test_frames_may_be_looked_at_in_any_order() -> None:
+    source = open_source(gif(frame(HALF, RED, CLEARED), frame(SPOT, BLUE)), DEFAULT_LIMITS)
+
+    found = [decode.decode_frame(source, number).image for number in (1, 0, 0, 1)]
+    assert [pixel(image, 15, 15)[3] for image in found] == [255, 0, 0, 255]
+    assert [pixel(image, 2, 2)[3] for image in found] == [0, 255, 255, 0]
+
+
+def test_a_film_that_covers_everything_is_opaque() -> None:
+    data = gif(frame(WHOLE, RED), frame(SPOT, BLUE))
+
+    assert decoded(rendered(data, format="webp", lossless=True)).mode == "RGB"
+
+
+def test_a_gif_of_a_gif_is_seen_through_where_the_first_was() -> None:
+    first = gif(frame(WHOLE, RED, CLEARED), frame(SPOT, BLUE, CLEARED), frame(HALF, RED, hole=3))
+    again = rendered(rendered(first))
+
+    for data in (first, again):
+        assert [seen(data, number, 15) for number in range(3)] == [
+            OPAQUE[RED], OPAQUE[BLUE], SEEN_THROUGH
+        ]  # fmt: skip
+        assert [seen(data, number, 2) for number in range(3)] == [
+            OPAQUE[RED], SEEN_THROUGH, OPAQUE[RED]
+        ]  # fmt: skip
+    assert decode.decode_frame(open_source(first, DEFAULT_LIMITS), 1).duration == 50
+
+
+def test_a_film_that_is_seen_through_is_the_same_as_a_gif() -> None:
+    many = Image.new("RGBA", (20, 20), (0, 255, 0))
+    for at in range(256):
+        many.putpixel((at % 20, at // 20), (at, 255 - at, 0, 255))
+    # Bars in the colours of a hole and of the first frame's table; each is all of an edge.
+    bars = Image.new("RGBA", (20, 20), "black")
+    bars.paste((0, 0, 0, 0), (0, 5, 20, 15))
+    lone = Image.new("RGBA", (20, 20))
+    lone.paste((16, 0, 0, 255), (0, 0, 20, 4))
+    frames = [many, bars, lone, bars.transpose(Image.Transpose.ROTATE_90)]
+    data = rendered(encoded(many, "PNG", save_all=True, append_images=frames[1:]), format="gif")
+
+    source = open_source(data, DEFAULT_LIMITS)
+    for number, expected in enumerate(frames):
+        found = decode.decode_frame(source, number).image.convert("RGBA")
+        assert found.tobytes() == expected.tobytes()
+
+
+def test_what_others_show_of_a_film_is_seen_through_behind_an_opaque_frame() -> None:
+    frames = [Image.new("RGBA", (20, 20), "red"), Image.new("RGBA", (20, 20))]
+    for image in frames:
+        image.paste((0, 0, 255, 255), (5, 5, 10, 10))
+    data = rendered(
+        encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]), format="gif"
+    )
+
+    for found, expected in zip(ImageSequence.Iterator(decoded(data)), frames, strict=True):
+        assert found.convert("RGBA").tobytes() == expected.tobytes()
+
+
+def test_what_starts_in_gray_may_go_on_in_colour() -> None:
+    # All tones in their order: Pillow takes such a table for gray, and opens the file so.
+    gray = Image.linear_gradient("L")
+    others = [Image.new("L", gray.size, 77), Image.new("RGB", gray.size, "red")]
+    data = encoded(gray, "GIF", save_all=True, append_images=others, duration=100)
+    png = Pipeline.model_validate({"output": {"format": "png"}})
+    result = decoded(pipeline.run(data, png).data)
+    found = [frame.convert("RGB") for frame in ImageSequence.Iterator(result)]
+
+    assert [pixel(frame, 3, 200) for frame in found] == [
+        (200, 200, 200),
+        (77, 77, 77),
+        (255, 0, 0),
+    ]

@@ -1,0 +1,229 @@
+"""What an image is, beyond its header."""
+
+import base64
+import math
+import time
+
+import pytest
+from PIL import Image
+from PIL.ExifTags import GPS, IFD, Base
+from PIL.TiffImagePlugin import IFDRational
+
+from contracts.details import Details, Place
+from services.imaging.engine.decoding import decode
+from services.imaging.engine.inspection.hashes import dhash, thumbhash
+from services.imaging.engine.inspection.inspect import examine
+from tests.imaging.engine.test_animation import DURATIONS, MOVING, film, frames_of
+from tests.imaging.pictures import READ, SRGB, encoded, exif_of, quadrants, scenery
+
+
+def details(data: bytes, *, place: bool = False) -> Details:
+    found = examine(data, place=place).details
+    assert found is not None
+    return found
+
+
+def photograph(**more: object) -> bytes:
+    exif = Image.Exif()
+    exif[Base.Make] = "Canon\0"
+    exif[Base.Model] = " EOS R5 "
+    exif[Base.Copyright] = "Ada"
+    exif[IFD.Exif] = {
+        Base.ExposureTime: IFDRational(1, 250),
+        Base.FNumber: 2.8,
+        Base.ISOSpeedRatings: 400,
+        Base.FocalLength: 35.0,
+        Base.Flash: 0x19,
+        Base.LensModel: "RF35mm",
+        Base.DateTimeOriginal: "2026:05:04 10:20:30",
+        Base.OffsetTimeOriginal: "+02:00",
+    }
+    exif[IFD.GPSInfo] = {
+        GPS.GPSLatitudeRef: "S",
+        GPS.GPSLatitude: (33.0, 51.0, 25.2),
+        GPS.GPSLongitudeRef: "E",
+        GPS.GPSLongitude: (151.0, 12.0, 54.0),
+        GPS.GPSAltitude: 58.5,
+        GPS.GPSAltitudeRef: b"\0",
+    }
+    return encoded(scenery(), "JPEG", exif=exif, **more)
+
+
+@pytest.mark.parametrize("format", READ)
+def test_the_header_is_what_it_is_without_the_pixels(format: str) -> None:
+    data = encoded(quadrants(), format)
+
+    assert examine(data).model_copy(update={"details": None}) == decode.inspect(data)
+
+
+def test_how_it_was_taken_is_told_in_units() -> None:
+    shot = details(photograph()).shot
+
+    assert (shot.make, shot.model, shot.lens) == ("Canon", "EOS R5", "RF35mm")
+    assert shot.taken_at == "2026-05-04T10:20:30+02:00"
+    assert (shot.exposure, shot.aperture, shot.iso) == (0.004, 2.8, 400)
+    assert (shot.focal_length, shot.flash, shot.copyright) == (35, True, "Ada")
+    assert shot.artist is None
+
+
+def test_where_it_was_taken_is_told_to_who_asks() -> None:
+    data = photograph()
+
+    assert details(data).place is None
+    assert details(data, place=True).place == Place(
+        latitude=-33.857, longitude=151.215, altitude=58.5
+    )
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        (Base.ExposureTime, IFDRational(1, 0)),
+        (Base.FNumber, float("nan")),
+        (Base.ISOSpeedRatings, (0, 0, 0)),
+        (Base.DateTimeOriginal, "yesterday"),
+        (Base.DateTimeOriginal, "0000:00:00 00:00:00"),
+        (Base.DateTimeOriginal, "2024:13:99 25:61:61"),
+        (Base.LensModel, "x" * 5000),
+    ],
+)
+def test_absurd_exif_is_left_out_or_cut(tag: int, value: object) -> None:
+    exif = Image.Exif()
+    exif[IFD.Exif] = {tag: value}
+    shot = details(encoded(quadrants(), "JPEG", exif=exif)).shot
+
+    assert (shot.exposure, shot.aperture, shot.taken_at) == (None, None, None)
+    assert len(shot.lens or "") <= 200
+
+
+def test_a_profile_has_a_name() -> None:
+    assert details(encoded(quadrants(), "PNG", icc_profile=SRGB)).profile == "sRGB built-in"
+    assert details(encoded(quadrants(), "PNG", icc_profile=b"nonsense")).profile is None
+    assert details(encoded(quadrants(), "PNG")).profile is None
+
+
+@pytest.mark.parametrize("source", MOVING)
+def test_an_animation_has_a_duration(source: str) -> None:
+    assert details(film(source, frames_of())).duration == sum(DURATIONS)
+    assert details(encoded(quadrants(), source)).duration == 0
+
+
+def test_what_a_png_shows_where_nothing_moves_takes_no_time() -> None:
+    data = film("PNG", [quadrants(64, 48), *frames_of()], default_image=True)
+
+    assert details(data).duration == sum(DURATIONS)
+    assert examine(data).frames == len(DURATIONS)
+
+
+def test_the_palette_is_what_is_seen_most_first() -> None:
+    image = Image.new("RGB", (100, 100), (10, 20, 200))
+    image.paste((250, 250, 0), (0, 0, 100, 30))
+    found = details(encoded(image, "PNG"))
+
+    assert found.dominant == found.palette[0] == "#0a14c8"
+    assert "#fafa00" in found.palette[:3]
+
+
+def test_half_a_pixel_of_what_is_looked_at_is_one_more() -> None:
+    stripes = Image.new("RGB", (128, 5), "red")
+    stripes.paste((0, 255, 0), (0, 2, 128, 3))
+    stripes.paste((0, 0, 255), (0, 3, 128, 5))
+
+    assert len(details(encoded(stripes, "PNG")).palette) == 3
+
+
+def test_what_is_transparent_has_no_colour() -> None:
+    image = Image.new("RGBA", (90, 90), (255, 0, 0, 0))
+    image.paste((0, 0, 255, 255), (0, 0, 20, 90))
+
+    assert details(encoded(image, "PNG")).palette == ("#0000ff",)
+    assert details(encoded(Image.new("RGBA", (9, 9)), "PNG")).dominant == "#ffffff"
+
+
+def test_a_placeholder_has_the_mean_colour_and_the_shape() -> None:
+    for size, colour in (((90, 30), (200, 40, 40)), ((40, 80), (20, 120, 220))):
+        found = base64.b64decode(thumbhash(Image.new("RGB", size, colour)))
+        head, shape = int.from_bytes(found[:3], "little"), int.from_bytes(found[3:5], "little")
+        luma, yellow, reddish = head & 63, head >> 6 & 63, head >> 12 & 63
+        light, p, q = luma / 63, yellow / 31.5 - 1, reddish / 31.5 - 1
+        blue = light - 2 / 3 * p
+        red = (3 * light - blue + q) / 2
+
+        assert [red, red - q, blue] == pytest.approx([band / 255 for band in colour], abs=0.04)
+        assert bool(shape >> 15) == (size[0] > size[1])
+        assert not head >> 23, "no transparency"
+        across, down = (7, shape & 7) if shape >> 15 else (shape & 7, 7)
+        assert across / down == pytest.approx(size[0] / size[1], rel=0.25)
+
+
+def test_a_placeholder_is_what_the_definition_gives() -> None:
+    """Every wave by itself, as the reference does it; this file has no other of its own."""
+    image = scenery(40, 30)
+    red, green, blue = (list(band.tobytes()) for band in image.split())
+    found = base64.b64decode(thumbhash(image))
+    luma = [(r + g + b) / 3 / 255 for r, g, b in zip(red, green, blue, strict=True)]
+    waves = []
+    for cy in range(5):
+        for cx in range(7):
+            if cx * 5 < 7 * (5 - cy) and cx + cy:
+                waves.append(
+                    sum(
+                        luma[x + 40 * y]
+                        * math.cos(math.pi / 40 * cx * (x + 0.5))
+                        * math.cos(math.pi / 30 * cy * (y + 0.5))
+                        for y in range(30)
+                        for x in range(40)
+                    )
+                    / 1200
+                )
+    scale = max(map(abs, waves))
+    expected = [math.floor(15 * (0.5 + 0.5 / scale * wave) + 0.5) for wave in waves]
+    halves = [half for byte in found[5:] for half in (byte & 15, byte >> 4)]
+
+    assert halves[: len(expected)] == expected
+
+
+def test_a_transparent_picture_has_a_transparent_placeholder() -> None:
+    image = quadrants(60, 60, "RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    found = base64.b64decode(thumbhash(image))
+
+    assert found[2] >> 7
+    assert found[5] & 15 == 8, "half, by a ramp"
+
+
+def test_like_pictures_have_like_hashes() -> None:
+    one = int(dhash(scenery()), 16)
+    smaller = int(details(encoded(scenery(), "JPEG", quality=40)).dhash, 16)
+    other = int(dhash(scenery().transpose(Image.Transpose.ROTATE_90)), 16)
+
+    assert (one ^ smaller).bit_count() <= 4
+    assert (one ^ other).bit_count() > 10
+    assert dhash(Image.linear_gradient("L").rotate(90)) in ("f" * 16, "0" * 16)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_it_is_looked_at_upright(orientation: int) -> None:
+    lying = scenery() if orientation == 1 else scenery().transpose(Image.Transpose.ROTATE_90)
+    found = details(encoded(lying, "JPEG", exif=exif_of(orientation), quality=95))
+
+    assert (int(found.dhash, 16) ^ int(dhash(scenery()), 16)).bit_count() <= 4
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 2), (97, 96)])
+def test_any_shape_has_details(size: tuple[int, int]) -> None:
+    assert details(encoded(Image.new("L", size, 9), "PNG")).dominant == "#090909"
+
+
+def test_a_large_photograph_takes_little_time() -> None:
+    data = encoded(scenery(4000, 3000), "JPEG")
+    started = time.perf_counter()
+    examine(data)
+
+    assert time.perf_counter() - started < 2
+
+
+def test_frames_that_cannot_be_read_take_no_more_than_the_duration() -> None:
+    data = film("GIF", [Image.effect_noise((99, 70), 40 + step) for step in range(4)])
+
+    assert details(data[: len(data) * 2 // 3]).duration is None

@@ -1,0 +1,355 @@
+"""Each look, by the pixels that it makes."""
+
+import pytest
+from PIL import Image, ImageChops
+
+from contracts.operations.looks import (
+    Adjust,
+    Autocontrast,
+    Blur,
+    Duotone,
+    Equalize,
+    Grayscale,
+    LookOperation,
+    Negate,
+    Pixelate,
+    Posterize,
+    Sepia,
+    Sharpen,
+    Tint,
+)
+from services.imaging.engine.operations.dispatch import apply, settle
+from tests.imaging.pictures import WORK_MODES, pixel, quadrants, scenery
+
+CLEAR_LEVEL = 90
+
+EVERY = (
+    Grayscale(),
+    Sepia(),
+    Duotone(shadows="navy", highlights="gold"),
+    Tint(colour="teal", amount=0.7),
+    Negate(),
+    Adjust(brightness=1.2, contrast=1.1, saturation=1.3, hue=40, gamma=1.2),
+    Autocontrast(cutoff=2),
+    Equalize(),
+    Posterize(levels=3),
+    Blur(radius=2),
+    Sharpen(threshold=3),
+    Pixelate(size=7),
+)
+
+
+def see_through(image: Image.Image, mode: str) -> Image.Image:
+    """The image in this mode, half transparent where the mode has that."""
+    converted = image.convert(mode)
+    if mode.endswith("A"):
+        converted.putalpha(CLEAR_LEVEL)
+    return converted
+
+
+def same(one: Image.Image, other: Image.Image) -> bool:
+    return one.mode == other.mode and one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize("operation", EVERY, ids=lambda operation: operation.op)
+def test_a_look_keeps_size_and_transparency_and_leaves_its_image_alone(
+    operation: LookOperation, mode: str
+) -> None:
+    image = see_through(scenery(61, 47), mode)
+    before = image.copy()
+    result = apply(image, operation)
+
+    assert same(image, before)
+    assert result.size == image.size
+    assert result.mode in WORK_MODES
+    assert result.mode.endswith("A") == mode.endswith("A")
+    if mode.endswith("A"):
+        assert result.getchannel("A").getcolors() == [(61 * 47, CLEAR_LEVEL)]
+
+
+def test_grayscale_is_luma() -> None:
+    result = apply(quadrants(), Grayscale())
+
+    assert result.mode == "L"
+    assert pixel(result, 0, 0) == (76,)
+    assert pixel(result, 79, 59) == (226,)
+
+
+def test_blur_spreads_an_edge_and_leaves_the_flat_alone() -> None:
+    image = Image.new("L", (100, 20), 0)
+    image.paste(200, (50, 0, 100, 20))
+    result = apply(image, Blur(radius=4))
+
+    assert pixel(result, 5, 10) == (0,)
+    assert pixel(result, 95, 10) == (200,)
+    assert 20 < pixel(result, 48, 10)[0] < 100 < pixel(result, 52, 10)[0] < 180
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize(
+    "operation", [Blur(radius=3), Sharpen(amount=2), Sharpen(radius=4, threshold=2)]
+)
+def test_what_is_transparent_lends_no_colour(operation: LookOperation, mode: str) -> None:
+    image = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+    image.paste((200, 200, 200, 255), (0, 0, 20, 40))
+    result = apply(image.convert(mode), operation)
+
+    for x in range(26):
+        *colours, alpha = pixel(result, x, 20)
+        assert alpha < 32 or all(abs(colour - 200) <= 8 for colour in colours)
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+def test_sharpen_steepens_an_edge(mode: str) -> None:
+    image = Image.new("L", (40, 20), 80)
+    image.paste(160, (20, 0, 40, 20))
+    result = apply(image.convert(mode), Sharpen(amount=1))
+
+    assert result.mode == mode
+    assert pixel(result, 19, 10)[0] < 80 < 160 < pixel(result, 20, 10)[0]
+    assert pixel(result, 2, 10)[0] == 80
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("threshold", [0, 3])
+def test_sharpen_leaves_the_edges_of_what_is_transparent(threshold: int, mode: str) -> None:
+    image = scenery(60, 40).convert(mode)
+    image.putalpha(quadrants(60, 40, "L"))
+    result = apply(image, Sharpen(amount=2, threshold=threshold))
+
+    assert result.tobytes() != image.tobytes()
+    assert result.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize(
+    "operation",
+    [Sharpen(amount=0), Sharpen(amount=0, radius=5, threshold=4), Adjust(), Adjust(hue=360)],
+)
+def test_neutral_operations_change_nothing(operation: LookOperation, mode: str) -> None:
+    image = scenery(60, 40).convert(mode)
+
+    assert same(apply(image, operation), image)
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize(
+    ("adjust", "level"),
+    [
+        (Adjust(brightness=0), 0),
+        (Adjust(brightness=2), 200),
+        (Adjust(brightness=10), 255),
+        (Adjust(contrast=0), 128),
+        (Adjust(contrast=2), 72),
+        (Adjust(saturation=0), 100),
+    ],
+)
+def test_adjust_moves_tones_and_keeps_transparency(adjust: Adjust, level: int, mode: str) -> None:
+    image = Image.new("L", (8, 8), 100).convert(mode)
+    if mode.endswith("A"):
+        image.putalpha(90)
+    *tones, last = pixel(apply(image, adjust), 4, 4)
+
+    assert last == (90 if mode.endswith("A") else level)
+    assert set(tones) <= {level}
+
+
+def test_saturation_moves_away_from_gray() -> None:
+    image = Image.new("RGB", (8, 8), (150, 100, 100))
+    dull, vivid = (apply(image, Adjust(saturation=factor)) for factor in (0, 2))
+
+    assert pixel(dull, 0, 0) == (115, 115, 115)
+    assert pixel(vivid, 0, 0) == (185, 85, 85)
+
+
+def test_sepia_is_what_css_makes_of_it() -> None:
+    # The first two as in Chromium.
+    image = Image.new("RGB", (8, 8), (100, 150, 50))
+
+    assert pixel(apply(image, Sepia()), 0, 0) == (164, 146, 114)
+    assert pixel(apply(image, Sepia(amount=0.5)), 0, 0) == (132, 148, 82)
+    assert pixel(apply(Image.new("L", (8, 8), 100), Sepia()), 0, 0) == (135, 120, 94)
+
+
+def test_duotone_goes_from_the_one_colour_to_the_other() -> None:
+    image = Image.new("L", (3, 1))
+    image.putdata([0, 51, 255])
+    result = apply(image, Duotone(shadows="#000064", highlights="#ff0000"))
+
+    assert [pixel(result, x, 0) for x in range(3)] == [(0, 0, 100), (51, 0, 80), (255, 0, 0)]
+
+
+def test_a_tint_keeps_every_luma() -> None:
+    image = Image.linear_gradient("L")
+    result = apply(image, Tint(colour="#7a5230"))
+    wrong = ImageChops.difference(apply(result, Grayscale()), image).getextrema()
+
+    assert wrong in ((0, 0), (0, 1))
+    assert (122, 82, 48) in [pixel(result, 0, y) for y in range(256)]
+    assert pixel(result, 0, 0) == (0, 0, 0)
+    assert pixel(result, 0, 255) == (255, 255, 255)
+
+
+def test_a_tint_in_black_leaves_grays() -> None:
+    image = Image.linear_gradient("L")
+
+    assert same(apply(image, Tint(colour="black")), image.convert("RGB"))
+
+
+def test_half_a_tint_lies_half_way() -> None:
+    image = Image.new("RGB", (8, 8), (200, 0, 0))
+    whole, half = (apply(image, Tint(colour="blue", amount=amount)) for amount in (1, 0.5))
+
+    for band, tinted, found in zip(
+        pixel(image, 0, 0), pixel(whole, 0, 0), pixel(half, 0, 0), strict=True
+    ):
+        assert found == pytest.approx((band + tinted) / 2, abs=1)
+
+
+def test_negate_twice_is_the_image() -> None:
+    image = see_through(scenery(60, 40), "RGBA")
+    negative = apply(image, Negate())
+
+    assert pixel(apply(Image.new("RGB", (1, 1), (0, 55, 255)), Negate()), 0, 0) == (255, 200, 0)
+    assert same(apply(negative, Negate()), image)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "expected"),
+    # What Chromium makes of it with hue-rotate().
+    [(90, (50, 146, 35)), (180, (35, 135, 185)), (-360, (200, 100, 50)), (-90, (185, 89, 200))],
+)
+def test_a_hue_turns_as_css_turns_it(degrees: float, expected: tuple[int, ...]) -> None:
+    image = Image.new("RGB", (8, 8), (200, 100, 50))
+
+    assert pixel(apply(image, Adjust(hue=degrees)), 0, 0) == expected
+
+
+def test_grays_have_no_hue_to_turn() -> None:
+    image = Image.linear_gradient("L").convert("RGB")
+
+    assert same(apply(image, Adjust(hue=123)), image)
+
+
+def test_gamma_moves_the_middle_and_not_the_ends() -> None:
+    image = Image.new("L", (3, 1))
+    image.putdata([0, 64, 255])
+    lighter, darker = (apply(image, Adjust(gamma=gamma)) for gamma in (2, 0.5))
+
+    assert lighter.tobytes() == bytes([0, 128, 255])
+    assert darker.tobytes() == bytes([0, 16, 255])
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+def test_autocontrast_reaches_black_and_white(mode: str) -> None:
+    image = Image.linear_gradient("L").point([50 + tone // 2 for tone in range(256)])
+    result = apply(see_through(image, mode), Autocontrast())
+
+    assert apply(result, Grayscale()).getchannel("L").getextrema() == (0, 255)
+
+
+def test_a_cutoff_sacrifices_the_ends() -> None:
+    image = Image.new("L", (100, 1))
+    image.putdata([0] * 2 + [100] * 48 + [150] * 48 + [255] * 2)
+
+    assert apply(image, Autocontrast()).tobytes() == image.tobytes()
+    assert apply(image, Autocontrast(cutoff=2)).tobytes() == bytes([0] * 50 + [255] * 50)
+
+
+def test_what_is_not_seen_does_not_count() -> None:
+    image = Image.new("LA", (4, 1))
+    image.putdata([(0, 0), (100, 255), (150, 255), (255, 0)])
+
+    for operation in (Autocontrast(), Equalize()):
+        result = apply(image, operation)
+        assert [pixel(result, x, 0)[0] for x in (1, 2)] == [0, 255]
+        assert [pixel(result, x, 0)[1] for x in range(4)] == [0, 255, 255, 0]
+
+
+@pytest.mark.parametrize("operation", [Autocontrast(), Autocontrast(cutoff=49), Equalize()])
+@pytest.mark.parametrize("alpha", [0, 255])
+def test_what_has_one_tone_keeps_it(operation: LookOperation, alpha: int) -> None:
+    image = Image.new("LA", (5, 5), (77, alpha))
+
+    assert same(apply(image, operation), image)
+
+
+def test_equalize_makes_tones_as_frequent_as_each_other() -> None:
+    image = Image.linear_gradient("L").point([tone * tone // 255 for tone in range(256)])
+    before, after = (
+        [sum(one.histogram()[start : start + 64]) for start in range(0, 256, 64)]
+        for one in (image, apply(image, Equalize()))
+    )
+
+    assert max(before) > 3 * min(before)
+    assert max(after) < 1.3 * min(after)
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize("operation", [Autocontrast(cutoff=1), Equalize()])
+def test_a_settled_operation_is_the_same_on_any_image(operation: LookOperation, mode: str) -> None:
+    first = see_through(scenery(60, 40).point(lambda tone: 60 + tone // 3), mode)
+    settled = settle(first, operation)
+    dark, light = (see_through(Image.new("L", (4, 4), tone), mode) for tone in (70, 120))
+
+    assert same(apply(first, settled), apply(first, operation))
+    assert pixel(apply(dark, settled), 0, 0)[0] < 70
+    assert pixel(apply(light, settled), 0, 0)[0] > 120
+
+
+def test_what_does_not_go_by_the_pixels_needs_no_settling() -> None:
+    decided = (Autocontrast, Equalize)
+    for operation in EVERY:
+        assert (settle(scenery(20, 20), operation) is operation) == (
+            not isinstance(operation, decided)
+        )
+
+
+def test_posterize_leaves_so_many_levels_black_and_white_among_them() -> None:
+    image = Image.linear_gradient("L")
+    levels = [tone for _, tone in apply(image, Posterize(levels=4)).getcolors() or ()]
+
+    assert sorted(levels) == [0, 85, 170, 255]
+    assert same(apply(image, Posterize(levels=256)), image)
+
+
+def test_the_usual_unsharp_mask_is_two_pixels_wide_and_sharpens_all() -> None:
+    image = scenery(60, 40)
+    plain = Image.blend(apply(image, Blur(radius=2)), image, 2.5)
+
+    assert same(apply(image, Sharpen(amount=1.5)), plain)
+
+
+def test_a_threshold_spares_what_hardly_differs() -> None:
+    image = Image.new("L", (60, 20), 100)
+    image.paste(106, (20, 0, 40, 20))
+    image.paste(200, (40, 0, 60, 20))
+    result = apply(image, Sharpen(amount=2, threshold=10))
+
+    assert [pixel(result, x, 10) for x in (19, 20)] == [(100,), (106,)]
+    assert pixel(result, 40, 10)[0] > 220
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+def test_pixelate_makes_squares_in_the_mean_of_their_colours(mode: str) -> None:
+    image = Image.new("L", (20, 10), 40)
+    image.paste(80, (4, 0, 20, 10))
+    result = apply(image.convert(mode), Pixelate(size=8))
+    row = [pixel(result, x, 9)[0] for x in range(20)]
+
+    assert row == [60] * 8 + [80] * 12
+
+
+def test_a_square_larger_than_the_image_is_its_mean() -> None:
+    image = Image.new("L", (3, 2), 10)
+    image.paste(40, (0, 0, 1, 2))
+
+    assert apply(image, Pixelate(size=16_384)).getcolors() == [(6, 20)]
+
+
+def test_a_square_takes_no_colour_from_what_is_transparent() -> None:
+    image = Image.new("RGBA", (8, 8), (0, 255, 0, 0))
+    image.paste((200, 0, 0, 255), (0, 0, 4, 8))
+
+    assert pixel(apply(image, Pixelate(size=8)), 4, 4) == pytest.approx((200, 0, 0, 128), abs=1)

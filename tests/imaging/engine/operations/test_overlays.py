@@ -1,0 +1,316 @@
+"""What is laid over an image, by the pixels that it makes."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageFont, features
+
+from contracts.errors import ImageTooBig, InvalidOperation, NotFound
+from contracts.operations.overlays import OverlayOperation, Position, Text, Watermark
+from contracts.operations.pipeline import Operation
+from services.imaging.engine.operations.dispatch import apply, settle
+from services.imaging.engine.operations.fonts import Fonts
+from services.imaging.engine.operations.resources import Beside
+from tests.imaging.pictures import BLUE, RED, WORK_MODES, pixel, psnr, scenery
+
+KEY = "0123456789abcdef" * 4
+
+
+def picture(mode: str = "RGB", size: tuple[int, int] = (100, 60)) -> Image.Image:
+    """One gray; in the lower half nothing, where the mode has that."""
+    image = Image.new("L", size, 100).convert(mode)
+    if mode.endswith("A"):
+        image.putalpha(255)
+        image.paste(0, (0, size[1] // 2, *size))
+    return image
+
+
+def stamped(image: Image.Image, stamp: Image.Image, **fields: object) -> Image.Image:
+    operation = Watermark.model_validate({"image": KEY, **fields})
+    return apply(image, operation, beside=Beside({KEY: stamp}))
+
+
+def changed(image: Image.Image) -> tuple[int, int, int, int] | None:
+    """Where it is not the plain gray of `picture` any more."""
+    return image.convert("L").point(lambda tone: 255 * (tone != 100)).getbbox()
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize("over", WORK_MODES)
+def test_a_watermark_lies_over_the_image_and_both_stay_as_they_were(mode: str, over: str) -> None:
+    image, stamp = picture(mode), Image.new("RGB", (10, 8), RED).convert(over)
+    before, stamp_before = image.tobytes(), stamp.tobytes()
+    result = stamped(image, stamp, position="top_left", x=5, y=3)
+
+    assert (image.tobytes(), stamp.tobytes()) == (before, stamp_before)
+    assert result.mode == ("RGB" if "RGB" in mode + over else "L") + "A" * mode.endswith("A")
+    assert result.crop((5, 3, 15, 11)).convert("RGB").tobytes() == stamp.convert("RGB").tobytes()
+    assert pixel(result.convert(mode), 4, 3) == pixel(image, 4, 3)
+    assert pixel(result.convert(mode), 15, 3) == pixel(image, 15, 3)
+
+
+@pytest.mark.parametrize(
+    ("position", "box"),
+    [
+        (Position.TOP_LEFT, (7, 5, 17, 13)),
+        (Position.TOP, (52, 5, 62, 13)),
+        (Position.TOP_RIGHT, (83, 5, 93, 13)),
+        (Position.LEFT, (7, 31, 17, 39)),
+        (Position.CENTER, (52, 31, 62, 39)),
+        (Position.RIGHT, (83, 31, 93, 39)),
+        (Position.BOTTOM_LEFT, (7, 47, 17, 55)),
+        (Position.BOTTOM, (52, 47, 62, 55)),
+        (Position.BOTTOM_RIGHT, (83, 47, 93, 55)),
+    ],
+)
+def test_a_position_is_counted_inwards(position: Position, box: tuple[int, int, int, int]) -> None:
+    stamp = Image.new("L", (10, 8), 255)
+
+    assert changed(stamped(picture(), stamp, position=position, x=7, y=5)) == box
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "box"),
+    [(-4, -3, (94, 55, 100, 60)), (95, 55, (0, 0, 5, 5)), (-10, 0, None), (0, 16_384, None)],
+)
+def test_what_is_outside_of_the_image_is_cut_off(
+    x: int, y: int, box: tuple[int, int, int, int] | None
+) -> None:
+    assert changed(stamped(picture(), Image.new("L", (10, 8), 255), x=x, y=y)) == box
+
+
+def test_a_stamp_larger_than_the_image_is_cut_off() -> None:
+    stamp = Image.new("RGB", (300, 300), RED)
+    stamp.paste(BLUE, (100, 120, 200, 180))
+
+    assert stamped(picture(), stamp, position="center").getcolors() == [(6000, BLUE)]
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+def test_a_tile_covers_the_image_with_gaps_as_asked(mode: str) -> None:
+    stamp = Image.new("L", (10, 8), 255)
+    result = stamped(picture(mode), stamp, position="tile", x=5, y=2).convert("RGBA")
+
+    for x in range(0, 100, 7):
+        for y in range(0, 60, 3):
+            covered = x % 15 < 10 and y % 10 < 8
+            assert (pixel(result, x, y) == (255, 255, 255, 255)) == covered
+
+
+def test_the_smallest_tile_takes_no_longer_than_its_rows() -> None:
+    result = stamped(picture(size=(1000, 1000)), Image.new("RGB", (1, 1), RED), position="tile")
+
+    assert result.getcolors() == [(1_000_000, RED)]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "scale", "size"),
+    [
+        ((10, 8), 0.5, (50, 40)),
+        ((400, 40), 0.25, (25, 3)),  # 2.5
+        ((10, 40), 1, (15, 60)),
+        ((10, 8), None, (10, 8)),
+        ((1, 1000), 0.001, (1, 60)),
+    ],
+)
+def test_a_scale_is_a_part_of_the_width_and_no_higher_than_the_image(
+    stamp: tuple[int, int], scale: float | None, size: tuple[int, int]
+) -> None:
+    result = stamped(picture(), Image.new("L", stamp, 255), scale=scale, position="top_left")
+
+    assert changed(result) == (0, 0, *size)
+
+
+@pytest.mark.parametrize(("opacity", "tone"), [(0, 100), (0.2, 131), (1, 255)])
+def test_opacity_mixes(opacity: float, tone: int) -> None:
+    result = stamped(picture("L"), Image.new("L", (100, 60), 255), opacity=opacity)
+
+    assert result.getcolors() == [(6000, tone)]
+
+
+def test_over_what_is_transparent_a_stamp_keeps_its_colour_and_its_transparency() -> None:
+    image = Image.new("RGBA", (20, 20), (0, 255, 0, 0))
+    result = stamped(image, Image.new("RGBA", (20, 20), (200, 0, 0, 100)), opacity=0.5)
+
+    assert pixel(result, 5, 5) == (200, 0, 0, 50)
+
+
+def test_a_scaled_stamp_takes_no_colour_from_what_is_transparent_in_it() -> None:
+    stamp = Image.new("RGBA", (200, 120), (0, 255, 0, 0))
+    stamp.paste((100, 100, 100, 255), (50, 30, 150, 90))
+    result = stamped(picture(), stamp, scale=1, position="center")
+
+    assert psnr(result, picture()) > 50
+
+
+def test_an_image_that_is_not_there_is_named() -> None:
+    with pytest.raises(NotFound, match=KEY):
+        apply(picture(), Watermark(image=KEY))
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+def test_a_text_is_written_in_its_colour(mode: str) -> None:
+    image = picture(mode, (300, 60))
+    before = image.tobytes()
+    text = Text(text="HHHH", size=40, colour="#ff0000", position=Position.LEFT, x=20)
+    result = apply(image, text).convert("RGBA")
+    seen = [pixel(result, x, 30) for x in range(300)]
+
+    assert image.tobytes() == before
+    assert seen.count((255, 0, 0, 255)) > 20
+    assert {one[:3] for one in seen[:20] + seen[200:]} == {pixel(image.convert("RGBA"), 0, 30)[:3]}
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_a_gray_text_leaves_an_image_without_colours_so(mode: str) -> None:
+    image = picture(mode)
+
+    assert apply(image, Text(text="!", stroke=1)).mode == mode
+    assert apply(image, Text(text="!", stroke=1, stroke_colour="red")).mode == "RGB" + mode[1:]
+
+
+def test_the_edge_of_a_letter_is_of_its_colour_too() -> None:
+    result = apply(Image.new("RGBA", (200, 80), (0, 0, 0, 0)), Text(text="OS", size=60))
+    colours = result.getcolors(2000) or []
+
+    assert {colour[:3] for _, colour in colours if isinstance(colour, tuple) and colour[3]} == {
+        (255, 255, 255)
+    }
+    assert len(colours) > 20
+
+
+def test_a_size_in_percent_is_of_the_width() -> None:
+    image = picture(size=(400, 100))
+
+    assert apply(image, Text(text="Mix", size="10%")) == apply(image, Text(text="Mix", size=40))
+
+
+def test_a_stroke_surrounds_the_letters() -> None:
+    plain, stroked = (
+        Text(
+            text="I",
+            size=80,
+            position=Position.CENTER,
+            colour="blue",
+            stroke=width,
+            stroke_colour="red",
+        )
+        for width in (0, 5)
+    )
+    image = Image.new("RGB", (200, 100), "white")
+    box = apply(image, plain).getchannel("R").point(lambda red: 255 * (red < 128)).getbbox()
+    assert box is not None
+    left, upper, right, _ = box
+    result = apply(image, stroked)
+
+    assert pixel(result, (left + right) // 2, 50) == BLUE
+    for x, y in ((left - 3, 50), (right + 2, 50), ((left + right) // 2, upper - 3)):
+        assert pixel(result, x, y) == RED
+    assert pixel(result, left - 7, 50) == pixel(result, right + 6, 50) == (255, 255, 255)
+
+
+def test_lines_lie_as_their_position_does() -> None:
+    image = picture("L", (300, 100))
+
+    def starts(position: Position) -> list[int]:
+        result = apply(image, Text(text="i\nwwwww", size=30, position=position))
+        box = changed(result)
+        assert box is not None
+        half = (box[1] + box[3]) // 2
+        lines = result.crop((0, 0, 300, half)), result.crop((0, half + 4, 300, 100))
+        return [(changed(line) or (0,))[0] for line in lines]
+
+    left, middle, right = map(starts, (Position.LEFT, Position.CENTER, Position.RIGHT))
+    assert left[0] == pytest.approx(left[1], abs=3)
+    assert 30 < middle[0] - middle[1] < right[0] - right[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        Text(text="seen", size=30, position=Position.TILE, x=9, y=9, opacity=0.4),
+        Text(text="   "),
+        Text(text="\n\n\n"),
+        Text(text="x" * 500, size=9),
+        Text(text="x\n" * 250, size=9, position=Position.CENTER),
+        Text(text="|", size=2000, stroke=100),
+        Text(text=".", size="0%"),
+    ],
+    ids=["tile", "blank", "lines", "wide", "high", "large", "tiny"],
+)
+def test_any_text_is_cut_off_at_the_edges(text: Text) -> None:
+    image = picture()
+
+    assert apply(image, text).size == image.size
+
+
+def test_a_text_that_would_take_too_much_memory_is_not_drawn() -> None:
+    with pytest.raises(ImageTooBig, match="The text would be"):
+        apply(picture(), Text(text="x" * 500, size=2000))
+
+
+@pytest.fixture
+def fonts(tmp_path: Path) -> Fonts:
+    """A directory with one font, and with what is none."""
+    bundled = ImageFont.load_default(10)
+    assert isinstance(bundled, ImageFont.FreeTypeFont)
+    assert isinstance(bundled.path, io.BytesIO)
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house" / "House Sans.TTF").write_bytes(bundled.path.getvalue())
+    (tmp_path / "readme.txt").write_text("no font")
+    return Fonts.of(tmp_path)
+
+
+def test_a_font_is_found_by_its_name(fonts: Fonts) -> None:
+    image, text = picture(), Text(text="same")
+
+    assert apply(
+        image, text.model_copy(update={"font": "House Sans"}), beside=Beside(fonts=fonts)
+    ) == (apply(image, text))
+
+
+@pytest.mark.parametrize("name", ["readme", "Times", "../house/House Sans", "/etc/passwd", ""])
+def test_a_font_that_is_not_there_is_refused_with_those_that_are(name: str, fonts: Fonts) -> None:
+    with pytest.raises(InvalidOperation, match=r"there are: House Sans\."):
+        apply(picture(), Text(text="x", font=name), beside=Beside(fonts=fonts))
+
+
+def test_letters_that_a_font_lacks_are_named() -> None:
+    with pytest.raises(InvalidOperation, match="does not have é я"):
+        apply(picture(), Text(text="café я"))
+
+
+def test_without_raqm_nothing_is_written_from_right_to_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(features, "check", lambda feature: False)
+
+    with pytest.raises(InvalidOperation, match="Raqm"):
+        apply(picture(), Text(text="שלום"))
+
+
+@pytest.mark.parametrize("operation", [Text(text="x", opacity=0), Watermark(image=KEY, opacity=0)])
+def test_what_has_no_opacity_changes_nothing(operation: Operation) -> None:
+    image = scenery(60, 40)
+
+    assert apply(image, operation, beside=Beside({KEY: Image.new("RGB", (9, 9), RED)})) == image
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Text(text="frame", size="20%", stroke=2, opacity=0.7),
+        Watermark(image=KEY, scale=0.3, position=Position.TILE, x=3, y=3),
+    ],
+)
+def test_a_settled_overlay_is_the_same_on_any_image_of_the_size(
+    operation: OverlayOperation, mode: str
+) -> None:
+    beside = Beside({KEY: scenery(90, 60).convert("RGBA")})
+    first, other = picture(mode), scenery(100, 60).convert(mode)
+    settled = settle(first, operation, beside)
+
+    assert apply(first, settled) == apply(first, operation, beside=beside)
+    assert apply(other, settled) == apply(other, operation, beside=beside)

@@ -1,0 +1,161 @@
+"""Every fit has the size, and shows the part, that it promises."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.operations.shapes import Crop, Fit, Gravity, Resize
+from services.imaging.engine.operations.dispatch import apply
+from services.imaging.engine.raster.geometry import Size, cut, place
+from tests.imaging.pictures import UPRIGHT, corners, quadrants
+
+sides = st.one_of(st.integers(1, 120), st.integers(1, 16_384))
+fractions = st.none() | st.floats(0, 1)
+resizes = st.builds(
+    Resize,
+    width=sides,
+    height=st.none() | sides,
+    fit=st.sampled_from(Fit),
+    enlarge=st.booleans(),
+    gravity=st.sampled_from(Gravity),
+    focus_x=fractions,
+    focus_y=fractions,
+    dpr=st.floats(1, 5),
+)
+
+
+def half_up(length: float) -> int:
+    return int(length + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("resize", "size"),
+    [
+        (Resize(width=40), (40, 30)),
+        (Resize(height=30), (40, 30)),
+        (Resize(width=160), (80, 60)),
+        (Resize(width=160, enlarge=True), (160, 120)),
+        (Resize(width=40, height=40), (40, 40)),
+        (Resize(width=160, height=160), (60, 60)),
+        (Resize(width=160, height=30), (80, 15)),
+        (Resize(width=160, height=160, enlarge=True), (160, 160)),
+        (Resize(width=40, height=40, fit=Fit.CONTAIN), (40, 40)),
+        (Resize(width=160, height=160, fit=Fit.CONTAIN), (160, 160)),
+        (Resize(width=40, height=40, fit=Fit.FILL), (40, 40)),
+        (Resize(width=160, height=40, fit=Fit.FILL), (80, 40)),
+        (Resize(width=160, height=40, fit=Fit.FILL, enlarge=True), (160, 40)),
+        (Resize(width=40, height=40, fit=Fit.INSIDE), (40, 30)),
+        (Resize(width=160, height=240, fit=Fit.INSIDE), (80, 60)),
+        (Resize(width=160, height=240, fit=Fit.INSIDE, enlarge=True), (160, 120)),
+        (Resize(width=40, height=40, fit=Fit.OUTSIDE), (53, 40)),
+        (Resize(width=160, height=40, fit=Fit.OUTSIDE), (80, 60)),
+        (Resize(width=160, height=240, fit=Fit.OUTSIDE, enlarge=True), (320, 240)),
+    ],
+    ids=lambda value: value.model_dump_json(exclude={"op"}) if isinstance(value, Resize) else "",
+)
+def test_a_resize_has_the_size_it_promises(resize: Resize, size: tuple[int, int]) -> None:
+    result = apply(quadrants(80, 60), resize)
+
+    assert result.size == size
+    if resize.fit is not Fit.CONTAIN:
+        assert corners(result) == UPRIGHT
+
+
+@pytest.mark.parametrize(("height", "half"), [(333, 167), (335, 168), (337, 169), (1, 1)])
+def test_half_a_pixel_is_one_more(height: int, half: int) -> None:
+    assert place((1000, height), Resize(width=500)).size == (500, half)
+
+
+def test_half_a_pixel_of_density_is_one_more() -> None:
+    placement = place((1000, 1000), Resize(width=5, height=3, dpr=1.5, fit=Fit.FILL))
+
+    assert placement.size == (8, 5)
+
+
+@given(picture=st.tuples(sides, sides), resize=resizes)
+def test_a_resize_is_placed_as_its_fit_says(picture: Size, resize: Resize) -> None:
+    placement = place(picture, resize)
+    left, upper, right, lower = placement.box
+    box = (
+        half_up((resize.width or picture[0]) * resize.dpr),
+        half_up((resize.height or picture[1]) * resize.dpr),
+    )
+    is_scaled = resize.height is None or resize.fit in (Fit.INSIDE, Fit.OUTSIDE)
+
+    assert 0 <= left < right <= picture[0]
+    assert 0 <= upper < lower <= picture[1]
+    if not resize.enlarge:
+        assert placement.size[0] <= picture[0]
+        assert placement.size[1] <= picture[1]
+    if resize.height is not None and resize.fit is Fit.INSIDE:
+        assert placement.canvas[0] <= box[0]
+        assert placement.canvas[1] <= box[1]
+    if resize.height is not None and resize.fit is Fit.OUTSIDE and resize.enlarge:
+        assert placement.canvas[0] >= box[0]
+        assert placement.canvas[1] >= box[1]
+    if resize.fit is Fit.CONTAIN or (resize.enlarge and not is_scaled):
+        assert resize.height is None or placement.canvas == box
+    assert 0 <= placement.corner[0] <= placement.canvas[0] - placement.size[0]
+    assert 0 <= placement.corner[1] <= placement.canvas[1] - placement.size[1]
+
+
+@given(picture=st.tuples(sides, sides), resize=resizes)
+def test_device_pixels_are_a_larger_box_and_nothing_else(picture: Size, resize: Resize) -> None:
+    larger = resize.model_copy(
+        update={
+            "width": resize.width and half_up(resize.width * resize.dpr),
+            "height": resize.height and half_up(resize.height * resize.dpr),
+            "dpr": 1.0,
+        }
+    )
+
+    assert place(picture, resize) == place(picture, larger)
+
+
+@given(picture=st.tuples(sides, sides), resize=resizes, gravity=st.sampled_from(Gravity))
+def test_gravity_moves_what_is_seen_and_leaves_its_size(
+    picture: Size, resize: Resize, gravity: Gravity
+) -> None:
+    one = place(picture, resize)
+    other = place(picture, resize.model_copy(update={"gravity": gravity, "focus_x": None}))
+
+    assert (one.size, one.canvas) == (other.size, other.canvas)
+    for low in (0, 1):
+        breadths = (placement.box[low + 2] - placement.box[low] for placement in (one, other))
+        assert len({round(breadth, 6) for breadth in breadths}) == 1
+
+
+@given(picture=st.tuples(sides, sides), box=st.tuples(sides, sides), x=st.floats(0, 1))
+def test_a_focus_is_as_near_to_the_middle_as_may_be(picture: Size, box: Size, x: float) -> None:
+    resize = Resize(width=box[0], height=box[1], focus_x=x)
+    placement = place(picture, resize)
+    left, upper, right, lower = placement.box
+    point = x * picture[0]
+    # Where nothing is scaled, whole pixels are kept.
+    within = 0.5 if placement.size == (right - left, lower - upper) else 1e-6
+
+    assert left - within <= point <= right + within
+    if abs((left + right) / 2 - point) > within:
+        assert left == pytest.approx(0) or right == pytest.approx(picture[0])
+
+
+@given(
+    picture=st.tuples(sides, sides),
+    crop=st.builds(
+        Crop,
+        width=sides,
+        height=sides,
+        gravity=st.sampled_from(Gravity),
+        focus_x=fractions,
+        focus_y=fractions,
+    ),
+)
+def test_a_crop_is_as_large_as_asked_or_as_the_picture(picture: Size, crop: Crop) -> None:
+    left, upper, right, lower = cut(picture, crop)
+
+    assert 0 <= left < right <= picture[0]
+    assert 0 <= upper < lower <= picture[1]
+    assert (right - left, lower - upper) == (
+        min(crop.width, picture[0]),
+        min(crop.height, picture[1]),
+    )

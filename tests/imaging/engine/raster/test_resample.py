@@ -1,0 +1,266 @@
+"""The two resize kernels: each on its own, and that they agree."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from contracts.operations.shapes import Filter
+from services.imaging.engine.raster import resample as resample_module
+from services.imaging.engine.raster import simd
+from services.imaging.engine.raster.colour import premultiplied
+from services.imaging.engine.raster.geometry import Box, Size
+from services.imaging.engine.raster.resample import resample
+from tests.imaging.pictures import WORK_MODES, psnr, scenery
+
+LARGE = scenery(1301, 903)
+
+# Not simd.is_installed(), which is false as well where it gives other pixels than Pillow.
+installed = pytest.mark.skipif(
+    find_spec("cykooz_resizer") is None, reason="the resampler is an extra"
+)
+
+PILLOWS = {
+    Filter.BOX: Image.Resampling.BOX,
+    Filter.BILINEAR: Image.Resampling.BILINEAR,
+    Filter.BICUBIC: Image.Resampling.BICUBIC,
+    Filter.LANCZOS: Image.Resampling.LANCZOS,
+}
+
+
+def pillows(
+    image: Image.Image, size: Size, box: Box, filter: Filter = Filter.LANCZOS
+) -> Image.Image:
+    return image.resize(size, PILLOWS[filter], box)
+
+
+@pytest.mark.parametrize("size", [(200, 50), (50, 600)])
+def test_growing_one_way_and_shrinking_the_other_is_a_plain_resize(size: Size) -> None:
+    image = scenery(100, 300)
+    plain = image.resize(size, Image.Resampling.LANCZOS)
+
+    assert psnr(resample(image, size, (0, 0, 100, 300)), plain) > 40
+
+
+def test_whole_pixels_that_keep_their_size_are_only_cut_out() -> None:
+    image = scenery(300, 200)
+    box = (40, 30, 240, 130)
+
+    assert resample(image, (200, 100), box).tobytes() == image.crop(box).tobytes()
+    assert resample(image, (300, 200), (0, 0, 300, 200)) is image
+
+
+@installed
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((640, 444), (0, 0, 1301, 903)),
+        ((1301, 400), (0, 0, 1301, 903)),
+        ((1300, 902), (0, 0, 1301, 903)),
+        ((300, 200), (0.5, 0.5, 1300.5, 902.75)),
+        ((500, 311), (113.37, 70.21, 1190.02, 811.9)),
+        ((250, 170), (0, 0, 1300.25, 902.5)),
+        ((400, 400), (199, 0, 1102, 903)),
+        ((200, 400), (1301 - 451.5, 0, 1301, 903)),
+        ((60, 41), (0, 0, 1301, 903)),
+        ((1700, 1200), (100.5, 70.25, 1100, 800)),
+        ((900, 100), (0, 0, 801.5, 903)),
+    ],
+)
+def test_it_gives_what_pillow_gives(size: Size, box: Box, mode: str) -> None:
+    image = LARGE.convert(mode)
+    if mode.endswith("A"):
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    found = simd.resize(image, size, box, Filter.LANCZOS)
+
+    assert (found.mode, found.size) == (mode, size)
+    plain = pillows(image, size, box)
+    assert psnr(premultiplied(found), premultiplied(plain)) > 48
+
+
+@installed
+@pytest.mark.parametrize("filter", PILLOWS)
+def test_it_has_pillows_filters(filter: Filter) -> None:
+    box = (0.25, 0, 1300.5, 903)
+    found = resample(LARGE, (500, 350), box, filter)
+
+    assert found.tobytes() == simd.resize(LARGE, (500, 350), box, filter).tobytes()
+    assert psnr(found, pillows(LARGE, (500, 350), box, filter)) > 50
+    others = (resample(LARGE, (500, 350), box, other) for other in PILLOWS if other is not filter)
+    assert all(psnr(found, other) < 50 for other in others)
+
+
+@installed
+@settings(max_examples=50, deadline=None)
+@given(
+    left=st.floats(0, 400),
+    upper=st.floats(0, 300),
+    right=st.floats(500, 1301),
+    lower=st.floats(450, 903),
+    across=st.floats(0.5, 40),
+    down=st.floats(0.5, 40),
+)
+def test_any_part_at_any_size_is_as_pillow_has_it(
+    left: float, upper: float, right: float, lower: float, across: float, down: float
+) -> None:
+    size = max(1, int((right - left) / across)), max(1, int((lower - upper) / down))
+    box = (left, upper, right, lower)
+    found = resample(LARGE, size, box)
+
+    assert found.size == size
+    assert psnr(found, pillows(LARGE, size, box)) > 44
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_what_is_transparent_lends_no_colour(mode: str) -> None:
+    image = Image.new("RGBA", (800, 800), (255, 255, 255, 0))
+    image.paste((0, 0, 0, 255), (0, 0, 401, 800))
+    result = resample(image.convert(mode), (301, 301), (0, 0, 800, 800))
+
+    *colours, alpha = (band.tobytes() for band in result.split())
+    for colour in colours:
+        assert all(value < 24 for value, opacity in zip(colour, alpha, strict=True) if opacity > 32)
+
+
+@pytest.mark.parametrize("filter", [Filter.NEAREST, Filter.HAMMING])
+def test_what_it_has_not_is_pillows(filter: Filter) -> None:
+    plain = {Filter.NEAREST: Image.Resampling.NEAREST, Filter.HAMMING: Image.Resampling.HAMMING}
+    box = (0, 0, 1301, 903)
+
+    found = resample(LARGE, (640, 444), box, filter)
+    assert found.tobytes() == LARGE.resize((640, 444), plain[filter], box).tobytes()
+
+
+def test_without_it_there_is_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simd, "_package", lambda: None)
+    box = (0, 0, 1301, 903)
+
+    assert resample(LARGE, (640, 444), box).tobytes() == pillows(LARGE, (640, 444), box).tobytes()
+
+
+class Broken:
+    """A resizer that finds something else where Pillow has its pixels, in one mode."""
+
+    mode = "L"
+
+    def resize_pil(self, image: Image.Image, result: Image.Image, options: object) -> None:
+        plain = image.resize(result.size, Image.Resampling.LANCZOS, (1.5, 0.25, 251.0, 255.75))
+        result.paste(0 if image.mode == self.mode else plain, (0, 0, *result.size))
+
+
+class BrokenInColour(Broken):
+    mode = "RGB"
+
+
+class Raises:
+    def resize_pil(self, *_: object) -> None:
+        raise AttributeError("Pillow has no such thing any more.")
+
+
+@installed
+@pytest.mark.parametrize("resizer", [Broken, BrokenInColour, Raises])
+def test_what_can_not_read_this_pillow_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, resizer: type
+) -> None:
+    import cykooz_resizer
+
+    monkeypatch.setattr(simd, "_package", simd._package.__wrapped__)
+    assert simd.is_installed()
+    monkeypatch.setattr(cykooz_resizer, "Resizer", resizer)
+    assert not simd.is_installed()
+
+
+@installed
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize("filter", PILLOWS)
+def test_every_kind_of_processor_makes_the_same_pixels(
+    monkeypatch: pytest.MonkeyPatch, mode: str, filter: Filter
+) -> None:
+    import cykooz_resizer
+
+    plainest = cykooz_resizer.Resizer()
+    plainest.cpu_extensions = cykooz_resizer.CpuExtensions.none
+    image, box = LARGE.convert(mode), (0, 0, 1300.5, 902.5)
+    fast = resample(image, (700, 500), box, filter)
+    monkeypatch.setattr(cykooz_resizer, "Resizer", lambda: plainest)
+
+    assert resample(image, (700, 500), box, filter).tobytes() == fast.tobytes()
+
+
+@pytest.mark.parametrize(("size", "between"), [((900, 10), (300, 10)), ((10, 900), (10, 200))])
+def test_between_two_passes_there_is_no_more_than_at_either_end(
+    monkeypatch: pytest.MonkeyPatch, size: Size, between: Size
+) -> None:
+    asked: list[Size] = []
+    kept = resample_module._resize
+
+    def noted(image: Image.Image, size: Size, box: Box, filter: Filter) -> Image.Image:
+        asked.append(size)
+        return kept(image, size, box, filter)
+
+    monkeypatch.setattr(resample_module, "_resize", noted)
+    resample(scenery(300, 200), size, (0, 0, 300, 200))
+
+    assert asked == [between, size]
+
+
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize("filter", PILLOWS)
+def test_what_becomes_tiny_keeps_its_tone(mode: str, filter: Filter) -> None:
+    image = Image.new("RGB", (40_000, 3), (200, 100, 50)).convert(mode)
+    [colour] = {colour for _, colour in image.getcolors() or ()}
+    found = resample(image, (1, 1), (0, 0, 40_000, 3), filter).getpixel((0, 0))
+
+    assert found == colour
+
+
+SHORT = """
+import os, resource, sys
+from PIL import Image
+from contracts.operations.shapes import Filter
+from services.imaging.engine.raster import simd
+assert simd.is_installed()
+mode, *size = sys.argv[1:]
+image = Image.new(mode, (1000, 1000))
+with open("/proc/self/statm") as statm:
+    taken = int(statm.read().split()[0]) * resource.getpagesize()
+
+def short(mebibytes):
+    allowed = taken + (mebibytes << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+    try:
+        simd.resize(image, tuple(map(int, size)), (0, 0, 1000, 1000), Filter.LANCZOS)
+    except MemoryError:
+        return 1
+    return 0
+
+for mebibytes in range(0, 160, 4):
+    child = os.fork()
+    if not child:
+        os._exit(short(mebibytes))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@installed
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+@pytest.mark.parametrize("mode", WORK_MODES)
+@pytest.mark.parametrize("size", [(4000, 4000), (10, 4000), (4000, 10), (500, 400)])
+def test_memory_that_runs_out_ends_no_process(mode: str, size: Size) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", SHORT, mode, *map(str, size)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    codes = [int(line) for line in run.stdout.split()]
+
+    assert codes == sorted(codes, reverse=True), "it is short, up to where it is enough"
+    assert {codes[0], codes[-1]} == {1, 0}

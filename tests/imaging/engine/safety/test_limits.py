@@ -1,0 +1,51 @@
+"""What is accepted is enough for honest pictures."""
+
+import pytest
+from PIL import Image
+
+from contracts.errors import ImageTooBig
+from services.imaging.engine.decoding.decode import inspect
+from services.imaging.engine.safety.limits import DEFAULT_LIMITS
+from tests.imaging.pictures import encoded, png_claiming
+
+
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [("PNG", {}), ("WEBP", {"lossless": True, "quality": 0}), ("AVIF", {"speed": 10})],
+)
+def test_a_white_page_of_24_megapixels_is_accepted(format: str, options: dict[str, int]) -> None:
+    data = encoded(Image.new("RGB", (6000, 4000), "white"), format, **options)
+
+    assert inspect(data).width == 6000
+
+
+@pytest.mark.parametrize("format", ["TIFF", "PNG"])
+def test_an_empty_page_of_a_large_document_is_accepted(format: str) -> None:
+    options = {"compression": "group4"} if format == "TIFF" else {}
+    data = encoded(Image.new("1", (9900, 7000), "white"), format, **options)
+
+    assert inspect(data).width == 9900
+
+
+@pytest.mark.parametrize(
+    ("format", "megapixels", "megabytes"),
+    [("jpeg", 100, 20), ("png", 100, 150), ("heif", 48, 3), ("avif", 48, 2), ("jxl", 24, 2)],
+)
+def test_a_photograph_is_accepted(format: str, megapixels: int, megabytes: int) -> None:
+    DEFAULT_LIMITS.check_file(format, "RGB", megapixels * 1_000_000, megabytes * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("format", "megapixels", "stored"),
+    [("webp", 51, 10_000_000), ("avif", 96, 1_602), ("jxl", 26, 10_000_000), ("png", 30, 95_000)],
+)
+def test_what_a_decoder_would_take_long_for_is_refused(
+    format: str, megapixels: int, stored: int
+) -> None:
+    with pytest.raises(ImageTooBig):
+        DEFAULT_LIMITS.check_file(format, "RGB", megapixels * 1_000_000, stored)
+
+
+def test_a_side_has_an_end() -> None:
+    with pytest.raises(ImageTooBig, match="a side"):
+        inspect(png_claiming(1, 65_536))

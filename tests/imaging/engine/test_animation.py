@@ -1,0 +1,372 @@
+"""Animations: every frame, its time and its transparency, from one format into another."""
+
+import re
+import struct
+import tracemalloc
+from collections.abc import Sequence
+
+import pytest
+from PIL import Image, ImageSequence
+from PIL.ExifTags import Base
+
+from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation
+from contracts.operations.looks import Autocontrast, Blur, Grayscale
+from contracts.operations.pipeline import Operation, Pipeline
+from contracts.operations.shapes import Crop, Gravity, Resize, Rotate
+from contracts.outputs import Format, Output
+from services.imaging.engine import pipeline
+from services.imaging.engine.decoding import decode
+from services.imaging.engine.decoding.source import Source
+from services.imaging.engine.formats import avif
+from services.imaging.engine.raster.film import Frame
+from services.imaging.engine.safety.limits import Limits
+from tests.imaging.forged import box, chunk
+from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
+
+MOVING = ("GIF", "PNG", "WEBP", "AVIF")
+DURATIONS = [40, 200, 500, 80]
+
+
+def frames_of(width: int = 64, height: int = 48, mode: str = "RGB") -> list[Image.Image]:
+    """A square that goes to the right, on a ground that is transparent where the mode can be."""
+    frames = []
+    for step in range(len(DURATIONS)):
+        ground = (0, 0, 0, 0) if mode == "RGBA" else (20, 90, 20)
+        frame = Image.new(mode, (width, height), ground)
+        left = 4 + step * 12
+        frame.paste((250, 40, 40, 255)[: len(mode)], (left, 8, left + 10, 18))
+        frames.append(frame)
+    return frames
+
+
+def film(format: str, frames: Sequence[Image.Image], **options: object) -> bytes:
+    fine = {"quality": 100} if format in ("WEBP", "AVIF") else {}
+    first, *others = frames
+    return encoded(
+        first, format, save_all=True, append_images=others,
+        **{"duration": DURATIONS, "loop": 0, **fine, **options},
+    )  # fmt: skip
+
+
+def run(data: bytes, *steps: Operation, **output: object) -> bytes:
+    asked = Pipeline(operations=steps, output=Output.model_validate(output))
+    return pipeline.run(data, asked).data
+
+
+def shown(data: bytes) -> list[Image.Image]:
+    with decoded(data) as image:
+        return [frame.convert("RGBA") for frame in ImageSequence.Iterator(image)]
+
+
+def durations(data: bytes) -> list[int]:
+    image = decoded(data)
+    found = []
+    for number in range(image.n_frames):  # type: ignore[attr-defined]
+        image.seek(number)
+        image.load()
+        found.append(round(image.info["duration"]))
+    return found
+
+
+@pytest.mark.parametrize("source", MOVING)
+@pytest.mark.parametrize("target", MOVING)
+def test_every_frame_and_its_time_arrive(source: str, target: str) -> None:
+    frames = frames_of()
+    data = run(film(source, frames), Resize(width=32), format=target.lower(), quality=95)
+
+    assert durations(data) == DURATIONS
+    for expected, found in zip(frames, shown(data), strict=True):
+        assert found.size == (32, 24)
+        small = expected.resize((32, 24), Image.Resampling.LANCZOS)
+        assert psnr(found.convert("RGB"), small) > 24
+
+
+@pytest.mark.parametrize("target", MOVING)
+@pytest.mark.parametrize("source", MOVING)
+def test_what_is_transparent_does_not_show_the_frame_before(source: str, target: str) -> None:
+    between = run(film("PNG", frames_of(mode="RGBA")), format=source.lower(), quality=100)
+    data = run(between, format=target.lower(), quality=95)
+
+    for step, frame in enumerate(shown(data)):
+        assert pixel(frame, 4 + step * 12 + 5, 13)[3] > 250
+        assert pixel(frame, 60, 40)[3] == 0
+        if step:
+            assert pixel(frame, 8, 13)[3] == 0, "where the square was at first"
+
+
+@pytest.mark.parametrize("target", MOVING)
+def test_what_only_a_later_frame_has_transparent_is_white(target: str) -> None:
+    data = film("PNG", frames_of())
+    # Behind the head of the second frame, where it holds for what follows.
+    at = data.index(b"fcTL", data.index(b"fcTL") + 1) + 4 + 26 + 4
+    ground = chunk(b"tRNS", struct.pack(">3H", 20, 90, 20))
+    first, *others = shown(run(data[:at] + ground + data[at:], format=target.lower()))
+
+    assert pixel(first, 60, 40) == pytest.approx((20, 90, 20, 255), abs=6)
+    assert all(min(pixel(other, 60, 40)) > 250 for other in others)
+
+
+@pytest.mark.parametrize("target", ["GIF", "PNG", "WEBP"])
+@pytest.mark.parametrize("plays", [0, 1, 3])
+def test_it_is_played_as_often_as_before(target: str, plays: int) -> None:
+    repeats = {} if plays == 1 else {"loop": max(0, plays - 1)}
+    first, *others = frames_of()
+    gif = encoded(first, "GIF", save_all=True, append_images=others, duration=50, **repeats)
+    image = decoded(run(gif, format=target.lower()))
+
+    if target == "GIF":
+        assert image.info.get("loop") == repeats.get("loop")
+        assert run(gif) == run(run(gif)), "again"
+    else:
+        assert image.info["loop"] == plays
+
+
+@pytest.mark.parametrize("target", ["GIF", "PNG", "WEBP"])
+def test_it_is_played_no_more_often_than_every_format_can_say(target: str) -> None:
+    image = decoded(run(film("PNG", frames_of(), loop=2**31), format=target.lower()))
+
+    assert image.info["loop"] == 65_535 - (target == "GIF")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("plays", [0, 1, 3, 65_535])
+def test_an_avif_lasts_as_often_as_it_is_played(plays: int, mode: str) -> None:
+    data = run(film("PNG", frames_of(mode=mode), loop=plays), format="avif")
+    for_ever, once = 2**64 - 1, sum(DURATIONS)
+
+    # Where a film and its tracks say how long they last, behind their dates and a number or two.
+    found = re.findall(rb"(?:mvhd.{24}|tkhd.{28})(.{8})", data, re.DOTALL)
+    assert len(found) == (3 if mode == "RGBA" else 2)
+    assert {int.from_bytes(lasts, "big") for lasts in found} == {plays * once or for_ever}
+    assert durations(data) == DURATIONS
+
+
+@pytest.mark.parametrize("plays", [0, 1, 3, 65_535])
+def test_what_came_as_an_avif_is_played_as_often(plays: int) -> None:
+    moving = run(film("PNG", frames_of(), loop=plays), format="avif")
+    assert decoded(run(moving, format="png")).info["loop"] == plays
+
+
+def track(lasts: int, once: int, *, repeated: bool = True) -> bytes:
+    """The boxes of a film, with times of four bytes."""
+    header = box(b"tkhd", bytes(20), struct.pack(">I", lasts), bytes(60))
+    edits = box(b"elst", struct.pack(">III", repeated, 1, once), bytes(8))
+    whole = box(b"moov", box(b"mvhd", bytes(100)), box(b"trak", header, box(b"edts", edits)))
+    return box(b"ftyp", b"avis") + whole + box(b"mdat", bytes(8))
+
+
+@pytest.mark.parametrize(
+    ("lasts", "once", "repeated", "plays"),
+    [
+        *((300, 100, True, 3), (250, 100, True, 3), (100, 100, False, 1)),
+        *((2**32 - 1, 100, True, 0), (300, 0, True, 0)),
+    ],
+)
+def test_a_track_lasts_as_often_as_its_edits(
+    lasts: int, once: int, plays: int, *, repeated: bool
+) -> None:
+    data = track(lasts, once, repeated=repeated)
+    assert avif.plays(data) == plays
+    for length in range(len(data)):
+        avif.plays(data[:length])
+
+
+@pytest.mark.parametrize("source", MOVING)
+def test_an_animation_stays_what_it_was_unless_it_is_asked_to_be_still(source: str) -> None:
+    data = film(source, frames_of())
+
+    assert decoded(run(data)).format == source
+    assert len(shown(run(data))) == 4
+    assert len(shown(run(data, animated=False))) == 1
+    for format in (Format.JPEG, Format.TIFF):
+        assert len(shown(run(data, format=format))) == 1
+
+
+def test_what_a_png_shows_where_nothing_moves_is_no_frame() -> None:
+    poster = Image.new("RGB", (64, 48), "white")
+    data = film("PNG", [poster, *frames_of()], default_image=True)
+
+    assert durations(run(data, format="webp", lossless=True)) == DURATIONS
+    for expected, found in zip(frames_of(), shown(run(data)), strict=True):
+        assert psnr(found.convert("RGB"), expected) > 60
+    assert pixel(shown(run(data, format="jpeg"))[0], 5, 5)[:3] == (255, 255, 255)
+
+
+def test_one_frame_beside_what_is_shown_where_nothing_moves_is_a_still() -> None:
+    poster = Image.new("RGB", (64, 48), "white")
+    data = film("PNG", [poster, frames_of()[0]], default_image=True, duration=100)
+
+    assert decode.inspect(data).frames == 1
+    assert decode.inspect(film("PNG", [poster, *frames_of()], default_image=True)).frames == 4
+    for format in ("png", "webp"):
+        found = decoded(run(data, format=format, lossless=True))
+        assert not getattr(found, "is_animated", False)
+        assert pixel(found, 5, 5)[:3] == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ([16] * 4, [20] * 4),
+        ([25] * 4, [30, 20, 30, 20]),
+        ([33, 33, 33, 33], [30, 40, 30, 30]),
+        ([16, 16, 16, 1000], [20, 20, 20, 1000]),
+        ([12, 100, 5, 0], [20, 100, 10, 0]),
+        ([655_350, 14, 655_349, 500], [655_350, 20, 655_340, 500]),
+    ],
+)
+def test_a_gif_lasts_as_long_as_its_hundredths_allow(asked: list[int], found: list[int]) -> None:
+    data = film("WEBP", frames_of(), duration=asked)
+
+    assert durations(run(data, format="gif")) == found
+
+
+def test_pages_are_no_animation() -> None:
+    data = encoded(quadrants(), "TIFF", save_all=True, append_images=[quadrants()])
+
+    assert len(shown(run(data, format="webp"))) == 1
+
+
+@pytest.mark.parametrize("target", MOVING)
+def test_operations_reach_every_frame_and_the_bytes_are_the_same_each_time(target: str) -> None:
+    steps = (Crop(left=2, top=2, width=60, height=40), Rotate(degrees=90), Grayscale())
+    data = film("WEBP", frames_of())
+    one, other = (run(data, *steps, format=target.lower(), quality=90) for _ in range(2))
+
+    assert one == other
+    for frame in shown(one):
+        assert frame.size == (40, 60)
+        red, green, blue, _ = pixel(frame, 25, 25)
+        assert max(red, green, blue) - min(red, green, blue) < 12
+
+
+def test_frames_that_are_alike_keep_their_time() -> None:
+    frames = frames_of()
+    still = [frames[0], frames[0], frames[1], frames[1]]
+    webp = film("WEBP", still)
+
+    for target in MOVING:
+        assert sum(durations(run(webp, format=target.lower()))) == sum(DURATIONS)
+
+
+@pytest.mark.parametrize("target", MOVING)
+def test_a_frame_may_last_for_minutes_or_no_time(target: str) -> None:
+    asked = [10, 655_350, 70_000, 500]
+    found = durations(run(film("PNG", frames_of(), duration=asked), format=target.lower()))
+
+    assert found == asked
+    none = film("PNG", frames_of(), duration=[0, 100, 0, 100])
+    assert sum(durations(run(none, format=target.lower()))) in (200, 202), "AVIF has no zero"
+
+
+def test_frames_that_become_one_may_last_too_long_for_a_gif() -> None:
+    long = film("WEBP", frames_of(), duration=600_000)
+    ground = Crop(left=0, top=40, width=64, height=8)
+
+    assert sum(durations(run(long, format="gif"))) == 2_400_000
+    with pytest.raises(InvalidOperation, match="655 seconds"):
+        run(long, ground, format="gif")
+
+
+def test_frames_that_are_seen_through_become_one_while_a_gif_can_say_how_long() -> None:
+    lasting = [50, 600_000, 50_000, 90_000]
+    data = film("PNG", frames_of(mode="RGBA"), duration=lasting)
+    nothing = Crop(left=0, top=40, width=64, height=8)
+
+    assert durations(run(data, format="gif")) == lasting
+    assert durations(run(data, nothing, format="gif")) == [650_050, 90_000]
+
+
+def test_a_palette_and_a_budget_hold_for_an_animation_as_well() -> None:
+    data = film(
+        "PNG", [frame.resize((200, 150), Image.Resampling.NEAREST) for frame in frames_of()]
+    )
+    plain = run(data, format="webp", quality=95)
+    small = run(data, format="webp", quality=95, max_bytes=len(plain) * 3 // 4)
+
+    assert len(shown(small)) == 4
+    assert len(small) <= len(plain) * 3 // 4
+    assert len(shown(run(data, format="webp", quality="auto"))) == 4
+    for format in ("gif", "png"):
+        few = shown(run(data, format=format, palette=2))
+        for frame, rich in zip(few, shown(data), strict=True):
+            assert len(frame.getcolors() or []) == 2
+            assert psnr(frame.convert("RGB"), rich.convert("RGB")) > 40
+
+
+@pytest.mark.parametrize("target", MOVING)
+def test_what_is_kept_of_a_still_is_kept_of_an_animation(target: str) -> None:
+    exif = Image.Exif()
+    exif[Base.Artist] = "Ada"
+    data = film("PNG", frames_of(), exif=exif, icc_profile=SRGB)
+    result = decoded(run(data, format=target.lower(), metadata="copyright", icc="keep"))
+
+    assert getattr(result, "n_frames", 1) == 4
+    if target != "GIF":
+        assert result.getexif()[Base.Artist] == "Ada"
+        assert result.info["icc_profile"] == SRGB
+
+
+def test_all_frames_of_a_result_count_together() -> None:
+    data = film("GIF", frames_of())
+    limits = Limits(total_pixels=100_000)
+    large = Pipeline(operations=(Resize(width=640, enlarge=True),))
+
+    with pytest.raises(ImageTooBig, match="4 frames of 640 x 480"):
+        pipeline.run(data, large, limits)
+
+
+@pytest.mark.parametrize("source", MOVING)
+def test_a_frame_that_is_cut_off_is_unreadable(source: str) -> None:
+    noise = [Image.effect_noise((120, 90), 50 + step).convert("RGB") for step in range(4)]
+    data = film(source, noise)
+
+    with pytest.raises(ImageUnreadable):
+        run(data[: len(data) * 7 // 10], format="webp")
+
+
+def test_a_budget_takes_each_frame_through_the_operations_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decode_frame, drawn = decode.decode_frame, list[int]()
+
+    def counted(source: Source, number: int, *, keeps_profile: bool) -> Frame:
+        drawn.append(number)
+        return decode_frame(source, number, keeps_profile=keeps_profile)
+
+    data = film("WEBP", [scenery(320, 240 + 20 * step).crop((0, 0, 320, 240)) for step in range(4)])
+    plain = run(data, Blur(radius=2), format="webp", quality=95)
+    monkeypatch.setattr(decode, "decode_frame", counted)
+    small = run(data, Blur(radius=2), format="webp", quality=95, max_bytes=len(plain) // 2)
+
+    assert len(small) <= len(plain) // 2
+    assert drawn == [0, 1, 2, 3]
+
+
+def test_frames_are_not_kept() -> None:
+    frames = [Image.new("RGB", (400, 300), (step * 2, 0, 0)) for step in range(100)]
+    first, *others = frames
+    gif = encoded(first, "GIF", save_all=True, append_images=others, duration=20)
+    del frames, first, others
+    tracemalloc.start()
+    data = run(gif, format="png")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(shown(data)) == 100
+    assert peak < 20_000_000, "what Python sees: bytes on their way, not 36 MB of frames"
+
+
+def test_what_goes_by_the_pixels_is_decided_by_the_first_frame() -> None:
+    frames = frames_of()
+    dark = [frames[0], *(Image.eval(frame, lambda value: value // 2) for frame in frames[1:])]
+    steps: tuple[Operation, ...] = (
+        Crop(width=40, height=30, gravity=Gravity.SMART),
+        Autocontrast(),
+    )
+    first, second, *_ = shown(run(film("PNG", dark), *steps, format="png"))
+    alone = decoded(run(encoded(frames[0], "PNG"), *steps, format="png")).convert("RGBA")
+
+    assert psnr(first, alone) > 60
+    assert max(pixel(second, 2, 28)) == 255, "opaque"
+    assert pixel(second, 2, 28)[1] < pixel(first, 2, 28)[1], "dark, and not stretched by itself"

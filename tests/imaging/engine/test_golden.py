@@ -1,0 +1,249 @@
+"""What every operation makes of every kind of image, against what it made before.
+
+A result is told by its size, its mean colours on a grid, and how rough it is on a coarser one:
+enough to see that an upgrade has changed pixels. `make golden` writes the file anew.
+"""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from PIL import Image, ImageChops, ImageFilter
+
+from contracts.operations.pipeline import Operation, Pipeline
+from contracts.operations.shapes import Filter, Fit
+from contracts.outputs import ANIMATED
+from services.imaging.engine import pipeline
+from services.imaging.engine.formats import plugins
+from services.imaging.engine.raster.colour import premultiplied
+from tests.imaging.pictures import encoded, scenery
+
+GOLDEN = Path(__file__).parent / "golden" / "operations.json"
+
+MODES = ("L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "1")
+GRID = 8
+ROUGH_GRID = 4
+TOLERANCE = 3  # of 255: what another resampler or rounding may do
+
+# The contracts' own examples of a resize ask for more than there is: no pixel of theirs is new.
+RESAMPLED: list[dict[str, Any]] = [
+    *({"op": "resize", "width": 100, "filter": filter.value} for filter in Filter),
+    *({"op": "resize", "width": 100, "height": 100, "fit": fit.value} for fit in Fit),
+    {"op": "resize", "width": 500, "enlarge": True},
+    {"op": "watermark", "image": "0" * 64, "scale": 0.3, "position": "tile"},
+]
+
+Seen = dict[str, str]
+
+
+def source(mode: str) -> bytes:
+    """A picture in this mode as a file that keeps it so."""
+    picture = scenery(320, 240)
+    match mode:
+        case "LA" | "RGBA":
+            image, holes = picture.convert(mode), rings(picture.size)
+            alpha = Image.linear_gradient("L").rotate(90).resize(image.size)
+            # What nobody sees is white: where it lends its colour, edges get lighter.
+            image.paste("white", mask=holes)
+            alpha.paste(0, mask=holes)
+            image.putalpha(alpha)
+        case "P":
+            image = picture.quantize(64)
+        case "I;16":
+            deep = picture.convert("L").convert("I").point(lambda value: value * 257)
+            image = deep.convert("I;16")
+        case _:
+            image = picture.convert(mode)
+    return encoded(image, "TIFF" if mode == "CMYK" else "PNG")
+
+
+def rings(size: tuple[int, int]) -> Image.Image:
+    """A mask with many edges."""
+    tones = [255 * (tone % 16 < 4) for tone in range(256)]
+    return Image.radial_gradient("L").resize(size).point(tones)
+
+
+def operations() -> dict[str, Pipeline]:
+    """By what they say: each example in the contracts, what is resampled, and doing nothing."""
+    found = {"nothing": Pipeline()}
+    kinds, _ = get_args(Operation)
+    examples = (
+        example
+        for kind in get_args(kinds)
+        for example in kind.model_config["json_schema_extra"]["examples"]
+    )
+    for example in (*examples, *RESAMPLED):
+        fields = (f"{name}={value}" for name, value in example.items() if name != "op")
+        name = " ".join([example["op"], *fields])
+        found[name] = Pipeline.model_validate({"operations": [example]})
+    return found
+
+
+def rendered(mode: str, wanted: Pipeline) -> Image.Image:
+    png = wanted.output.model_copy(update={"format": "png"})
+    picture = pipeline.run(
+        source_once(mode),
+        wanted.model_copy(update={"output": png}),
+        images=dict.fromkeys(wanted.images, source_once("RGBA")),
+    )
+    image = Image.open(io.BytesIO(picture.data))
+    image.load()
+    return image
+
+
+source_once = cache(source)
+
+
+def seen(image: Image.Image) -> Seen:
+    """A result, told in a few hundred numbers, each pixel weighing as much as it is opaque."""
+    weighed = premultiplied(image)
+    ground = Image.new("RGBA", image.size, "gray")
+    luma = Image.alpha_composite(ground, image.convert("RGBA")).convert("L")
+    rough = ImageChops.difference(luma, luma.filter(ImageFilter.BoxBlur(1)))
+    # Roughness is in few tones; it counts four times.
+    rough = rough.point(lambda tone: min(255, tone * 4))
+    return {
+        "mode": image.mode,
+        "size": f"{image.width} x {image.height}",
+        "colours": _rows(weighed, GRID),
+        "rough": _rows(rough, ROUGH_GRID),
+    }
+
+
+def _rows(image: Image.Image, side: int) -> str:
+    small = image.resize((side, side), Image.Resampling.BOX)
+    data = small.tobytes()
+    width = len(data) // side
+    return " ".join(data[start : start + width].hex() for start in range(0, len(data), width))
+
+
+def differences(now: Seen, golden: Seen) -> Iterator[str]:
+    """What can be seen to be another, in words."""
+    for field in ("mode", "size"):
+        if now[field] != golden[field]:
+            yield f"its {field} is {now[field]}, and was {golden[field]}"
+            return
+    for field in ("colours", "rough"):
+        rows = zip(now[field].split(), golden[field].split(), strict=True)
+        for row, (one, other) in enumerate(rows):
+            pairs = zip(bytes.fromhex(one), bytes.fromhex(other), strict=True)
+            off = max(abs(a - b) for a, b in pairs)
+            if off > TOLERANCE:
+                yield f"{field}, row {row}, is off by {off}: {one}, and was {other}"
+
+
+@cache
+def golden() -> dict[str, dict[str, Seen]]:
+    return dict(json.loads(GOLDEN.read_text())) if GOLDEN.exists() else {}
+
+
+@pytest.mark.parametrize("name", operations())
+def test_an_operation_makes_what_it_made_of_every_kind_of_image(name: str) -> None:
+    if name not in golden():
+        pytest.fail(f"{name!r} is new: look at what it makes, and run make golden")
+    found = [
+        f"{mode}: {difference}"
+        for mode in MODES
+        for difference in differences(
+            seen(rendered(mode, operations()[name])), golden()[name][mode]
+        )
+    ]
+
+    assert not found, f"{name!r} makes other pixels; if that is meant to be, run make golden"
+
+
+def test_nothing_golden_is_out_of_use() -> None:
+    assert set(golden()) == set(operations()), "run make golden"
+
+
+@pytest.mark.parametrize("change", [lambda v: 255 - v, lambda v: min(255, v + 12)])
+def test_other_pixels_are_noticed(change: Any) -> None:
+    image = scenery(320, 240)
+
+    assert list(differences(seen(image.point(change)), seen(image)))
+
+
+def test_other_edges_are_noticed() -> None:
+    image = scenery(320, 240)
+    softer = image.filter(ImageFilter.GaussianBlur(0.6))
+
+    assert list(differences(seen(softer), seen(image)))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_what_is_hardly_seen_hardly_counts_and_how_far_it_is_seen_does(mode: str) -> None:
+    image, nothing = scenery(64, 64).convert(mode), Image.new(mode, (64, 64))
+    hardly, somewhat = image.copy(), nothing.copy()
+    hardly.putalpha(2)
+    somewhat.putalpha(12)
+
+    assert not list(differences(seen(hardly), seen(nothing)))
+    assert list(differences(seen(somewhat), seen(nothing)))
+
+
+DIGESTS = "from tests.imaging import test_golden; test_golden.print_digests()"
+EVERY_FAMILY = [
+    {"op": "resize", "width": 120, "height": 90, "gravity": "smart"},
+    {"op": "rotate", "degrees": 7},
+    {"op": "autocontrast", "cutoff": 1},
+    {"op": "sepia", "amount": 0.5},
+    {"op": "sharpen"},
+    {"op": "round", "radius": "10%"},
+    {"op": "text", "text": "12 Rose Lane", "stroke": 1},
+    {"op": "watermark", "image": "0" * 64, "scale": 0.3},
+]
+
+
+def print_digests() -> None:
+    """What is made in each format of one picture and of one animation, as JSON."""
+    still = scenery(320, 240)
+    moving = encoded(still, "GIF", save_all=True, append_images=[still.rotate(90)])
+    digests = {}
+    for format in plugins.WRITTEN:
+        wanted = Pipeline.model_validate({"operations": EVERY_FAMILY, "output": {"format": format}})
+        for data in (encoded(still, "JPEG"), *([moving] if format in ANIMATED else [])):
+            picture = pipeline.run(data, wanted, images={"0" * 64: source("RGBA")})
+            digest = hashlib.sha256(picture.data).hexdigest()
+            digests[f"{format} of {data[:3]!r}"] = digest
+    print(json.dumps(digests))  # noqa: T201
+
+
+def test_two_processes_make_the_same_bytes_in_every_format() -> None:
+    one, other = (
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", DIGESTS],
+                cwd=Path(__file__).parents[3],
+                env={**os.environ, "PYTHONHASHSEED": seed},
+                check=True,
+                capture_output=True,
+                timeout=50,
+            ).stdout
+        )
+        for seed in ("1", "2")
+    )
+
+    assert len(one) == len(plugins.WRITTEN) + len(ANIMATED)
+    assert one == other
+
+
+def main() -> None:
+    """Write the file anew."""
+    made = {
+        name: {mode: seen(rendered(mode, wanted)) for mode in MODES}
+        for name, wanted in operations().items()
+    }
+    GOLDEN.parent.mkdir(exist_ok=True)
+    GOLDEN.write_text(json.dumps(made, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

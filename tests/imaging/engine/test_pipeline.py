@@ -1,0 +1,359 @@
+"""Whole pipelines: what comes out has the size, the format and the pixels that were asked for."""
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from contracts.errors import ImageTooBig, InvalidOperation, NotFound, ServiceError
+from contracts.operations.looks import Adjust, Blur, Grayscale, Sharpen
+from contracts.operations.overlays import Position, Watermark
+from contracts.operations.pipeline import Operation, Pipeline
+from contracts.operations.shapes import Axis, Crop, Filter, Fit, Flip, Gravity, Resize, Rotate
+from contracts.outputs import Format, Output
+from services.imaging.engine import pipeline
+from services.imaging.engine.decoding import decode
+from services.imaging.engine.decoding.source import open_source
+from services.imaging.engine.operations import dispatch
+from services.imaging.engine.pipeline import Picture
+from services.imaging.engine.raster.geometry import Size, place
+from services.imaging.engine.safety.limits import Limits
+from tests.imaging.pictures import (
+    RED_IS_BLUE,
+    SRGB,
+    decoded,
+    encoded,
+    pixel,
+    psnr,
+    quadrants,
+    scenery,
+)
+
+PNG = Output(format=Format.PNG)
+
+
+def rendered(data: bytes, *steps: Operation, output: Output = PNG) -> Picture:
+    return pipeline.run(data, Pipeline(operations=steps, output=output))
+
+
+def in_order(data: bytes, *steps: Operation) -> Image.Image:
+    """Every pixel decoded, and every operation applied to all of them."""
+    image = decode.decode(open_source(data, Limits())).image
+    for step in steps:
+        image = dispatch.apply(image, step)
+    return image
+
+
+@pytest.mark.parametrize("format", Format)
+def test_each_format_is_written_on_request(format: Format) -> None:
+    picture = rendered(encoded(quadrants(), "PNG"), output=Output(format=format))
+
+    assert picture.format is format
+    assert picture.media_type == f"image/{format}"
+    assert decoded(picture.data).format == format.upper()
+    assert decoded(picture.data).size == (picture.width, picture.height) == (80, 60)
+
+
+@pytest.mark.parametrize(
+    ("source", "format"),
+    [
+        ("JPEG", Format.JPEG),
+        ("PNG", Format.PNG),
+        ("WEBP", Format.WEBP),
+        ("AVIF", Format.AVIF),
+        ("GIF", Format.PNG),
+        ("TIFF", Format.PNG),
+        ("HEIF", Format.JPEG),
+        ("JXL", Format.JPEG),
+    ],
+)
+def test_a_result_is_written_as_it_came(source: str, format: Format) -> None:
+    assert rendered(encoded(quadrants(), source), output=Output()).format is format
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_no_metadata_is_left(source: str, format: Format) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "a secret place"
+    options = {"comment": b"a secret place"} if source == "JPEG" else {}
+    data = encoded(
+        quadrants(), source, exif=exif, icc_profile=SRGB, xmp=b"<x>a secret place</x>", **options
+    )
+    picture = rendered(data, output=Output(format=format))
+    result = decoded(picture.data)
+
+    assert b"secret" in data
+    assert b"secret" not in picture.data
+    assert not {0x0112, 0x010E} & set(result.getexif()), "a TIFF has its own tags"
+    left = {name for name, value in result.info.items() if value}
+    # A JPEG XL decoder gives a profile to everything.
+    profile = set() if format is Format.JXL else {"icc_profile"}
+    assert not {"exif", "xmp", "comment", *profile} & left
+
+
+def test_a_still_of_an_animation_is_its_first_frame() -> None:
+    frames = [Image.new("RGB", (20, 20), (shade, 0, 0)) for shade in (250, 120, 10)]
+    for source in ("GIF", "PNG", "WEBP", "AVIF"):
+        data = encoded(frames[0], source, save_all=True, append_images=frames[1:])
+        for format in Format:
+            result = decoded(rendered(data, output=Output(format=format, animated=False)).data)
+            assert pixel(result.convert("RGB"), 10, 10)[0] > 200
+            assert getattr(result, "n_frames", 1) == 1
+
+
+@pytest.mark.parametrize("format", Format)
+def test_the_same_question_has_the_same_bytes(format: Format) -> None:
+    data = encoded(scenery(300, 200), "JPEG")
+    steps = (Resize(width=90, height=90), Sharpen(), Rotate(degrees=10))
+    one, other = (rendered(data, *steps, output=Output(format=format)) for _ in range(2))
+
+    assert one.data == other.data
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+@pytest.mark.parametrize(
+    ("filter", "decibels"),
+    [
+        (Filter.BILINEAR, 41.4),
+        (Filter.HAMMING, 39.6),
+        (Filter.BICUBIC, 41.1),
+        (Filter.LANCZOS, 40.4),
+    ],
+)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Resize(width=100),),
+        # The widest that a draft of a quarter does for, and one that is too wide for it.
+        (Resize(width=114),),
+        (Resize(width=133),),
+        (Resize(width=199, height=90),),
+        (Resize(width=90, height=120, fit=Fit.FILL),),
+        (Resize(width=150, height=150, fit=Fit.CONTAIN), Flip()),
+        (Grayscale(), Resize(height=77)),
+        (Resize(width=64, height=64), Adjust(brightness=0.9), Grayscale()),
+    ],
+)
+def test_a_draft_is_as_good_as_every_pixel(
+    orientation: int, steps: tuple[Operation, ...], filter: Filter, decibels: float
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(scenery(), "JPEG", quality=92, exif=exif)
+    filtered = [
+        step.model_copy(update={"filter": filter}) if isinstance(step, Resize) else step
+        for step in steps
+    ]
+    result = decoded(rendered(data, *filtered).data)
+
+    assert psnr(result, in_order(data, *filtered)) > decibels
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Grayscale(),),
+        (Rotate(degrees=30), Grayscale()),
+        (Blur(radius=2), Grayscale(), Sharpen()),
+        (Adjust(saturation=4), Grayscale()),
+        (Sharpen(amount=3), Grayscale()),
+        (Crop(left=10, top=20, width=200, height=100), Resize(width=50), Grayscale()),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "CMYK", "L"])
+@pytest.mark.parametrize("profile", [b"", SRGB, RED_IS_BLUE], ids=["plain", "srgb", "other"])
+def test_luma_alone_gives_the_gray_of_the_colours(
+    steps: tuple[Operation, ...], mode: str, profile: bytes
+) -> None:
+    data = encoded(scenery(400, 300).convert(mode), "JPEG", quality=92, icc_profile=profile)
+    result = decoded(rendered(data, *steps).data)
+
+    assert result.mode == "L"
+    assert psnr(result, in_order(data, *steps)) > 40
+
+
+@pytest.mark.parametrize(
+    "smart",
+    [
+        Crop(width=100, height=100, gravity=Gravity.SMART),
+        Resize(width=100, height=100, gravity=Gravity.SMART),
+    ],
+)
+def test_gray_is_kept_where_the_colours_drew_the_eye(smart: Operation) -> None:
+    luma = Image.linear_gradient("L").rotate(90).resize((400, 100)).point(lambda v: 60 + v // 2)
+    blue, red = Image.new("L", luma.size, 128), Image.new("L", luma.size, 128)
+    red.paste(208, (10, 20, 60, 80))
+    data = encoded(Image.merge("YCbCr", (luma, blue, red)), "JPEG", quality=95)
+    result = decoded(rendered(data, smart, Grayscale()).data)
+
+    assert result.mode == "L"
+    assert psnr(result, luma.crop((0, 0, 100, 100))) > 30
+
+
+def test_a_source_past_the_result_limits_has_to_be_made_smaller() -> None:
+    data = encoded(Image.new("L", (16_500, 10)), "PNG")
+
+    with pytest.raises(ImageTooBig):
+        rendered(data)
+    assert rendered(data, Crop(left=0, top=0, width=50, height=5)).width == 50
+
+
+def test_memory_that_runs_out_is_an_image_too_big(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> Image.Image:
+        raise MemoryError
+
+    monkeypatch.setattr(dispatch, "apply", exhausted)
+    with pytest.raises(ImageTooBig):
+        rendered(encoded(quadrants(), "PNG"), Grayscale())
+
+
+SOURCES = [
+    encoded(quadrants(50, 37), "JPEG"),
+    encoded(quadrants(37, 50).convert("LA"), "PNG"),
+    encoded(scenery(64, 21).convert("RGBA"), "WEBP"),
+    encoded(quadrants(1, 90), "PNG"),
+    encoded(scenery(203, 155), "JPEG"),
+    encoded(quadrants(33, 8, "P"), "GIF"),
+]
+
+sides = st.one_of(st.integers(1, 120), st.integers(1, 16_384))
+factors = st.floats(0, 10)
+resizes = st.builds(
+    Resize,
+    width=sides,
+    height=st.none() | sides,
+    fit=st.sampled_from(Fit),
+    enlarge=st.booleans(),
+)
+steps = st.one_of(
+    resizes,
+    st.builds(
+        Crop,
+        left=st.integers(0, 30),
+        top=st.integers(0, 30),
+        width=st.integers(1, 60),
+        height=st.integers(1, 60),
+    ),
+    st.builds(Rotate, degrees=st.sampled_from([0, 90, -180, 270])),
+    st.builds(Flip, axis=st.sampled_from(Axis)),
+    st.just(Grayscale()),
+    st.builds(Blur, radius=st.floats(0, 100, exclude_min=True)),
+    st.builds(Sharpen, amount=factors),
+    st.builds(Adjust, brightness=factors, contrast=factors, saturation=factors),
+)
+pipelines = st.builds(
+    Pipeline,
+    operations=st.lists(steps, max_size=5).map(tuple),
+    output=st.builds(
+        Output, format=st.none() | st.sampled_from(Format), quality=st.integers(1, 100)
+    ),
+)
+SMALL = Limits(result_side=400, result_pixels=100_000)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.sampled_from(SOURCES), asked=pipelines)
+def test_any_pipeline_keeps_its_promise_or_fails_by_name(data: bytes, asked: Pipeline) -> None:
+    inspected = decode.inspect(data)
+    try:
+        picture = pipeline.run(data, asked, SMALL)
+    except (InvalidOperation, ImageTooBig):
+        return
+
+    result = Image.open(io.BytesIO(picture.data))
+    as_it_came = {"jpeg": Format.JPEG, "webp": Format.WEBP}.get(inspected.format, Format.PNG)
+    assert picture.format is (asked.output.format or as_it_came)
+    assert result.format == picture.format.upper()
+    assert result.size == (picture.width, picture.height)
+    assert picture.width <= SMALL.result_side
+    assert result.size == promised((inspected.width, inspected.height), asked.operations)
+
+
+def promised(size: Size, asked: tuple[Operation, ...]) -> Size:
+    """The size that the operations promise."""
+    for operation in asked:
+        match operation:
+            case Resize():
+                size = place(size, operation).canvas
+            case Crop():
+                size = operation.width, operation.height
+            case Rotate() if operation.degrees % 180:
+                size = size[1], size[0]
+            case _:
+                pass
+    return size
+
+
+@given(data=st.sampled_from(SOURCES), asked=st.lists(pipelines, min_size=2, max_size=5))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_pipelines_that_share_what_is_decoded_give_the_bytes_that_they_give_alone(
+    data: bytes, asked: list[Pipeline]
+) -> None:
+    negatives: pipeline.Negatives = {}
+    for one in asked:
+        try:
+            alone = pipeline.run(data, one, SMALL).data
+        except ServiceError:
+            continue
+        assert pipeline.run(data, one, SMALL, negatives).data == alone
+
+
+def test_what_pipelines_have_in_common_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decodes = []
+    plain = decode.decode
+
+    def counted(*args: Any) -> Any:
+        decodes.append(args)
+        return plain(*args)
+
+    monkeypatch.setattr(decode, "decode", counted)
+    data = encoded(scenery(1200, 800), "JPEG")
+    negatives: pipeline.Negatives = {}
+    for format in Format:
+        small = Pipeline(operations=(Resize(width=100),), output=Output(format=format))
+        pipeline.run(data, small, negatives=negatives)
+    assert len(decodes) == 1
+    pipeline.run(data, Pipeline(operations=(Grayscale(),)), negatives=negatives)
+    assert len(decodes) == 2, "luma alone is another decode"
+    for width in (90, 95, 110):
+        like = Pipeline(operations=(Resize(width=width),))
+        pipeline.run(data, like, negatives=negatives)
+    assert len(decodes) == 2, "a quarter of the size does for all of these"
+
+
+def test_another_image_is_laid_over_it() -> None:
+    stamp = encoded(Image.new("RGB", (10, 10), (0, 0, 255)), "JPEG", quality=95)
+    key = "b" * 64
+    asked = Pipeline(operations=(Watermark(image=key, position=Position.TOP_LEFT),), output=PNG)
+    source = encoded(Image.new("RGB", (40, 30), (255, 0, 0)), "PNG")
+    result = decoded(pipeline.run(source, asked, images={key: stamp}).data)
+
+    assert pixel(result, 30, 20) == (255, 0, 0)
+    assert pixel(result, 5, 5)[2] > 240
+    with pytest.raises(NotFound):
+        pipeline.run(source, asked)
+
+
+@pytest.mark.parametrize("stamp", [b"nonsense", encoded(quadrants(), "BMP")])
+def test_what_is_wrong_with_another_image_is_not_wrong_with_the_source(stamp: bytes) -> None:
+    """A source that can't be read is dropped from the store."""
+    key = "b" * 64
+    asked = Pipeline(operations=(Watermark(image=key),))
+
+    with pytest.raises(InvalidOperation, match=key):
+        pipeline.run(encoded(quadrants(), "PNG"), asked, images={key: stamp})
+
+
+def test_another_image_has_the_same_limits() -> None:
+    key = "b" * 64
+    large = encoded(Image.new("L", (200, 200)), "PNG")
+    asked = Pipeline(operations=(Watermark(image=key),))
+    source = encoded(quadrants(), "PNG")
+
+    with pytest.raises(ImageTooBig):
+        pipeline.run(source, asked, Limits(frame_pixels=10_000), images={key: large})

@@ -1,0 +1,153 @@
+"""Webhook deliveries in Redis: leased, counted, and gone without a trace when they are over."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from contracts.errors import Unavailable
+from services.runtime.jobs.webhook_queue import ATTEMPTS, DUE, Deliveries, Delivery
+from services.runtime.redis.client import make_redis
+from tests.processes import free_port
+from tests.runtime.echo import settings_for
+
+URL = "https://agency.example/darkroom?token=t"
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    redis = make_redis(settings_for(redis_url))
+    await redis.flushall()
+    yield redis
+    await redis.connection_pool.disconnect()
+
+
+async def until_taken(deliveries: Deliveries) -> Delivery:
+    async with asyncio.timeout(5):
+        while True:
+            for delivery in await deliveries.take(1):
+                return delivery
+            await asyncio.sleep(0.01)
+
+
+async def test_what_is_due_is_taken_the_longest_first_and_no_more_than_asked(redis: Redis) -> None:
+    seconds, _ = await redis.time()
+    later = (seconds + 60) * 1000
+    await redis.zadd(DUE, {"second": 2, "first": 1, "third": 3, "later": later})
+    deliveries = Deliveries(redis, lease=30)
+
+    assert [delivery.job for delivery in await deliveries.take(2)] == ["first", "second"]
+    assert [delivery.job for delivery in await deliveries.take(2)] == ["third"]
+    assert await deliveries.take(2) == []
+    assert await redis.zscore(DUE, "later") == later
+
+
+async def test_a_lease_that_runs_out_brings_the_delivery_back_and_counts(redis: Redis) -> None:
+    await redis.zadd(DUE, {"job": 1})
+    deliveries = Deliveries(redis, lease=0.2)
+
+    [first] = await deliveries.take(1)
+    assert await deliveries.take(1) == []
+    second = await until_taken(deliveries)
+
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert second.leased_until >= first.leased_until + 200
+
+
+async def test_takers_at_once_share_and_double_nothing(redis: Redis, redis_url: str) -> None:
+    await redis.zadd(DUE, {f"job-{number}": 1 for number in range(200)})
+    other = make_redis(settings_for(redis_url))
+    takers = [Deliveries(client, lease=30) for client in (redis, other) * 10]
+
+    taken = await asyncio.gather(*(taker.take(16) for taker in takers))
+
+    jobs = [delivery.job for each in taken for delivery in each]
+    assert len(jobs) == len(set(jobs)) == 200
+    await other.connection_pool.disconnect()
+
+
+async def test_nothing_is_left_of_a_delivery_that_is_done(redis: Redis) -> None:
+    await redis.zadd(DUE, {"job": 1})
+    deliveries = Deliveries(redis, lease=30)
+
+    [delivery] = await deliveries.take(1)
+    await deliveries.done(delivery)
+
+    assert await redis.keys() == []
+
+
+async def test_a_retry_comes_up_after_its_delay(redis: Redis) -> None:
+    await redis.zadd(DUE, {"job": 1})
+    deliveries = Deliveries(redis, lease=30)
+
+    [first] = await deliveries.take(1)
+    await deliveries.retry(first, 0.2)
+    assert await deliveries.take(1) == []
+
+    assert (await until_taken(deliveries)).attempt == 2
+
+
+async def test_who_has_lost_the_lease_changes_nothing(redis: Redis) -> None:
+    await redis.zadd(DUE, {"job": 1})
+    deliveries = Deliveries(redis, lease=0.1)
+
+    [late] = await deliveries.take(1)
+    now = await until_taken(deliveries)
+    await deliveries.done(late)
+    await deliveries.retry(late, 0)
+    assert await redis.zscore(DUE, "job") == now.leased_until
+
+    await deliveries.done(now)
+    await deliveries.retry(late, 0)
+    assert await redis.keys() == []
+
+
+async def test_a_job_that_ends_again_meanwhile_is_told_again(redis: Redis) -> None:
+    await redis.zadd(DUE, {"job": 1})
+    deliveries = Deliveries(redis, lease=30)
+
+    [before] = await deliveries.take(1)
+    await redis.zadd(DUE, {"job": 2})
+    await deliveries.done(before)
+
+    assert [delivery.job for delivery in await deliveries.take(1)] == ["job"]
+
+
+async def test_a_disabled_url_is_one_for_its_time_and_not_to_be_read(redis: Redis) -> None:
+    deliveries = Deliveries(redis, lease=30)
+
+    await deliveries.disable(URL, ttl=60)
+
+    assert await deliveries.is_disabled(URL)
+    assert not await deliveries.is_disabled(URL + "2")
+    [key] = await redis.keys()
+    assert b"token" not in key
+    assert 50 < await redis.ttl(key) <= 60
+
+
+async def test_without_redis_all_of_it_is_unavailable() -> None:
+    redis = make_redis(settings_for(f"redis://127.0.0.1:{free_port()}"))
+    deliveries = Deliveries(redis, lease=30)
+    delivery = Delivery("job", 1, 1)
+
+    for call in (
+        deliveries.take(1),
+        deliveries.done(delivery),
+        deliveries.retry(delivery, 1),
+        deliveries.disable(URL, ttl=1),
+        deliveries.is_disabled(URL),
+    ):
+        with pytest.raises(Unavailable):
+            await call
+
+
+async def test_the_attempts_go_with_the_delivery(redis: Redis) -> None:
+    await redis.zadd(DUE, {"one": 1, "two": 2})
+    deliveries = Deliveries(redis, lease=30)
+
+    [one] = await deliveries.take(1)
+    await deliveries.take(1)
+    await deliveries.done(one)
+
+    assert await redis.hgetall(ATTEMPTS) == {b"two": b"1"}

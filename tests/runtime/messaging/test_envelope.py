@@ -1,0 +1,41 @@
+"""Our envelope is FastStream's, byte for byte."""
+
+from faststream.redis.parser import BinaryMessageFormatV1
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.runtime.messaging.envelope import Envelope
+
+ASCII = st.text(st.characters(max_codepoint=127), max_size=40)
+HEADERS = st.dictionaries(ASCII, ASCII, max_size=6)
+
+
+async def both(headers: dict[str, str], body: bytes) -> tuple[bytes, bytes]:
+    message = {"message": body, "reply_to": "inbox", "headers": headers, "correlation_id": "one"}
+    return await Envelope.encode(**message), await BinaryMessageFormatV1.encode(**message)  # type: ignore[arg-type]
+
+
+@given(headers=HEADERS, body=st.binary(max_size=200))
+async def test_it_writes_and_reads_what_faststream_does(
+    headers: dict[str, str], body: bytes
+) -> None:
+    ours, theirs = await both(headers, body)
+    assert ours == theirs
+    assert Envelope.parse(theirs) == BinaryMessageFormatV1.parse(ours)
+    assert Envelope.parse(ours)[0] == body
+
+
+async def test_a_header_beyond_ascii_comes_through() -> None:
+    ours, theirs = await both({"x-name": "Müller 写真"}, b"body")
+    assert Envelope.parse(ours)[1]["x-name"] == "Müller 写真"
+    assert BinaryMessageFormatV1.parse(ours)[1]["x-name"] == "Müller 写真"
+    assert BinaryMessageFormatV1.parse(theirs)[1].get("x-name") != "Müller 写真"
+
+
+@given(data=st.binary(max_size=100), cut=st.integers(0, 100))
+async def test_whatever_comes_is_read_as_something(data: bytes, cut: int) -> None:
+    ours, _ = await both({"a": "b"}, data)
+    for damaged in (data, ours[:cut], ours[:cut] + data):
+        body, headers = Envelope.parse(damaged)
+        assert isinstance(body, bytes)
+        assert isinstance(headers, dict)

@@ -1,0 +1,100 @@
+"""What can't be served soon is refused at once, with the time after which to come again."""
+
+import asyncio
+import os
+import time
+from contextlib import nullcontext
+from statistics import quantiles
+
+import pytest
+
+from contracts.errors import Overloaded
+from contracts.methods import Transport
+from services.runtime.retry_after import Pace
+from services.runtime.rpc.broker import Broker
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
+
+SECONDS = int(os.environ.get("SOAK_SECONDS", "3"))
+QUEUED = pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM])
+
+
+@QUEUED
+async def test_past_the_room_of_all_workers_a_call_is_refused_at_once(
+    transport: Transport, redis_url: str, caller: Broker, echo: Echo
+) -> None:
+    small = broker_on(redis_url, room=2)
+    small.serve(ECHO, echo.__call__)
+    await small.start()
+    try:
+        calls = [
+            asyncio.create_task(call(caller, Ping(then="sleep", seconds=0.5), transport, 20))
+            for _ in range(30)
+        ]
+        started = time.monotonic()
+        done, waiting = await asyncio.wait(calls, timeout=0.3)
+        refused = [task for task in done if isinstance(task.exception(), Overloaded)]
+        assert len(refused) >= 20
+        assert time.monotonic() - started < 0.5
+        for task in refused:
+            exc = task.exception()
+            assert isinstance(exc, Overloaded)
+            assert exc.retry_after is not None
+            assert exc.retry_after >= 1
+        accepted = await asyncio.gather(*waiting)
+        assert len(accepted) + len(refused) == 30, "what is accepted is answered"
+    finally:
+        await small.stop()
+
+
+@QUEUED
+async def test_twice_the_capacity_leaves_the_accepted_their_latency(
+    transport: Transport,
+    redis_url: str,
+    caller: Broker,
+    echo: Echo,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Capacity: 4 at once, 50 ms each, 80 a second. Offered: 160, for a minute in `make soak`."""
+    small = broker_on(redis_url, room=4)
+    small.serve(ECHO, echo.__call__)
+    await small.start()
+    latencies: list[float] = []
+    refusals: list[float] = []
+
+    async def ask() -> None:
+        started = time.monotonic()
+        try:
+            await call(caller, Ping(then="sleep", seconds=0.05), transport, 10)
+        except Overloaded:
+            refusals.append(time.monotonic() - started)
+        else:
+            latencies.append(time.monotonic() - started)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(SECONDS * 160):
+                group.create_task(ask())
+                await asyncio.sleep(1 / 160)
+    finally:
+        await small.stop()
+    assert len(latencies) > 40 * SECONDS
+    assert refusals
+    latencies_of_the_end = sorted(latencies[-20 * SECONDS :])
+    # Sixteen waiting or in hand: four or five turns of 50 ms. Without a bound it would be three
+    # seconds by the end; a second leaves room for a machine that is busy with other things.
+    assert latencies_of_the_end[int(len(latencies_of_the_end) * 0.95)] < 1
+    assert sorted(refusals)[len(refusals) // 2] < 0.2
+    p50, p95 = quantiles(latencies, n=20)[9::9]
+    with capsys.disabled() if SECONDS > 3 else nullcontext():
+        print(f"\n{transport}: {len(latencies)} answered, p50 {p50:.3f} s, p95 {p95:.3f} s;")  # noqa: T201
+        print(f"{len(refusals)} refused, p50 {sorted(refusals)[len(refusals) // 2]:.4f} s")  # noqa: T201
+
+
+def test_the_wait_is_computed_from_what_is_being_served() -> None:
+    pace = Pace()
+    assert pace.wait(5) == 1
+    for _ in range(100):
+        pace.observe(2.0)
+    assert pace.wait(5) == 10
+    assert pace.wait(5, abreast=5) == 2
+    assert pace.wait(1000) == 60

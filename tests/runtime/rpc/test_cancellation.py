@@ -1,0 +1,66 @@
+"""A caller who leaves takes the work along: what runs is stopped, what waits never starts."""
+
+import asyncio
+import time
+
+import pytest
+
+from contracts.methods import Transport
+from services.runtime.rpc.broker import Broker
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
+
+EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
+
+
+async def leave(waiting: asyncio.Task[Ping]) -> None:
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+@EVERY_TRANSPORT
+async def test_running_work_is_stopped_when_its_caller_leaves(
+    transport: Transport, caller: Broker, worker: Broker, echo: Echo
+) -> None:
+    waiting = asyncio.create_task(call(caller, Ping(then="sleep", seconds=30), transport, 30))
+    await asyncio.wait_for(echo.started.wait(), 5)
+    await leave(waiting)
+    await asyncio.wait_for(echo.stopped.wait(), 1)
+    # The worker goes on, and what was cancelled is not done again.
+    assert (await call(caller, Ping(text="next"), transport)).text == "next"
+    assert len(echo.heard) == 2
+    await emptied(caller, transport)
+
+
+@pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM])
+async def test_waiting_work_never_starts_once_its_caller_has_left(
+    transport: Transport, redis_url: str, caller: Broker, echo: Echo
+) -> None:
+    busy = broker_on(redis_url, room=1)
+    busy.serve(ECHO, echo.__call__)
+    await busy.start()
+    try:
+        first = asyncio.create_task(
+            call(caller, Ping(text="first", then="sleep", seconds=1), transport)
+        )
+        await asyncio.wait_for(echo.started.wait(), 5)
+        second = asyncio.create_task(call(caller, Ping(text="second"), transport))
+        await asyncio.sleep(0.2)
+        await leave(second)
+        await first
+        await emptied(caller, transport)
+        assert (await call(caller, Ping(text="third"), transport)).text == "third"
+        assert echo.heard == ["first", "third"]
+    finally:
+        await busy.stop()
+
+
+async def test_leaving_is_quick(caller: Broker, worker: Broker, echo: Echo) -> None:
+    waiting = asyncio.create_task(
+        call(caller, Ping(then="sleep", seconds=30), Transport.STREAM, 30)
+    )
+    await asyncio.wait_for(echo.started.wait(), 5)
+    left = time.monotonic()
+    await leave(waiting)
+    assert time.monotonic() - left < 0.1
+    assert caller.inbox.outstanding == 0

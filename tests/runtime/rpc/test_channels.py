@@ -1,0 +1,112 @@
+"""A channel with several workers: exactly one of them does the work."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from faststream.redis import RedisBroker
+from redis.asyncio import Redis
+
+from contracts.methods import Transport
+from services.runtime.liveness.heartbeat import responders_key, rooms_key
+from services.runtime.rpc.broker import Broker
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
+
+CHANNEL = ECHO.address(Transport.CHANNEL)
+
+
+@pytest.fixture
+def other_echo() -> Echo:
+    return Echo()
+
+
+@pytest.fixture
+async def other(redis_url: str, worker: Broker, other_echo: Echo) -> AsyncIterator[Broker]:
+    """A worker with half of the room of `worker`."""
+    broker = broker_on(redis_url, room=1000)
+    broker.serve(ECHO, other_echo.__call__)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+async def ask(caller: Broker, number: int, **destination: Any) -> str:
+    destination = destination or {"channel": CHANNEL}
+    message = await caller.request(Ping(text=str(number)), **destination, timeout=5)
+    return str(message.headers["x-worker"])
+
+
+async def test_a_request_goes_to_one_worker_as_often_as_it_has_room(
+    caller: Broker, worker: Broker, other: Broker, echo: Echo, other_echo: Echo
+) -> None:
+    for number in range(60):
+        await ask(caller, number)
+    assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(60))
+    assert len(echo.heard) == pytest.approx(40, abs=3)
+    assert await caller.redis.keys("darkroom:claim:*") == [], "which needs no claim"
+
+
+async def test_a_worker_that_has_just_died_is_passed_over(
+    caller: Broker, worker: Broker, other: Broker
+) -> None:
+    redis: Redis = caller.redis
+    far = 10**15
+    await redis.zadd(responders_key(CHANNEL), {"died-just-now": far})
+    await redis.hset(rooms_key(CHANNEL), "died-just-now", "100000")
+    assert Counter([await ask(caller, number) for number in range(20)]).keys() <= {
+        worker.worker,
+        other.worker,
+    }
+
+
+async def test_a_caller_that_knows_nobody_is_answered_by_the_first_to_claim(
+    redis_url: str,
+    caller: Broker,
+    worker: Broker,
+    other: Broker,
+    echo: Echo,
+    other_echo: Echo,
+) -> None:
+    """FastStream's own client publishes to everybody."""
+    async with RedisBroker(redis_url) as stranger:
+        for number in range(30):
+            answer = await stranger.request(Ping(text=str(number)), channel=CHANNEL, timeout=5)
+            assert Ping.model_validate_json(answer.body).text == str(number)
+    assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(30))
+    claims = await caller.redis.keys("darkroom:claim:*")
+    assert len(claims) == 30
+    assert all([await caller.redis.pttl(claim) > 0 for claim in claims]), "they go by themselves"
+
+
+async def test_a_worker_that_says_nothing_of_itself_is_found(caller: Broker) -> None:
+    """FastStream's own worker has no heartbeat, but it hears the channel."""
+    plain = RedisBroker(caller.settings.redis_url)
+
+    @plain.subscriber(CHANNEL)
+    async def echo(ping: Ping) -> Ping:
+        return ping
+
+    async with plain:
+        await plain.start()
+        assert (await call(caller, Ping(text="hello"), Transport.CHANNEL)).text == "hello"
+
+
+async def test_what_was_published_before_a_stop_is_answered(
+    caller: Broker, worker: Broker, other: Broker, echo: Echo, other_echo: Echo
+) -> None:
+    calls = [asyncio.create_task(ask(caller, number)) for number in range(400)]
+    await echo.started.wait()
+    await worker.stop()
+    await asyncio.gather(*calls)
+    assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(400))
+
+
+async def test_a_stop_does_not_wait_for_a_redis_that_is_gone(redis_url: str, echo: Echo) -> None:
+    broker = broker_on(redis_url)
+    broker.serve(ECHO, echo.__call__)
+    await broker.start()
+    await broker.redis.client_kill_filter(_type="pubsub")
+    async with asyncio.timeout(5):
+        await broker.stop()

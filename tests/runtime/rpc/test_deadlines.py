@@ -1,0 +1,62 @@
+"""Deadlines: by Redis's clock, inherited by nested calls."""
+
+import asyncio
+import time
+
+import pytest
+from faststream.redis import RedisMessage, RedisResponse
+
+from contracts.errors import DeadlineExceeded
+from contracts.methods import Method, Transport
+from services.runtime.liveness.server_clock import Clock
+from services.runtime.rpc.broker import Broker
+from services.runtime.rpc.deadlines import remaining
+from tests.runtime.echo import Echo, Ping, broker_on, call
+
+NESTED: Method[Ping, Ping] = Method("test.nested", Ping, Ping)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_hosts_whose_clocks_differ_agree_on_deadlines(
+    hours: int, redis_url: str, worker: Broker, echo: Echo
+) -> None:
+    off = broker_on(redis_url, clock=Clock(lambda: time.time() + hours * 3600))
+    await off.start()
+    try:
+        assert (await call(off, Ping(text="hello"), Transport.STREAM, timeout=2)).text == "hello"
+        late = asyncio.create_task(
+            call(off, Ping(then="sleep", seconds=9), Transport.STREAM, timeout=0.5)
+        )
+        with pytest.raises(DeadlineExceeded):
+            await late
+        assert off._clock.now() == pytest.approx(time.time(), abs=1)
+    finally:
+        await off.stop()
+
+
+async def test_a_nested_call_gets_what_is_left_of_the_outer_ones_time(
+    caller: Broker, worker: Broker, redis_url: str
+) -> None:
+    left: list[float] = []
+
+    async def nest(request: Ping, message: RedisMessage) -> RedisResponse:
+        left.append(remaining() or 0)
+        started = time.monotonic()
+        try:
+            await call(middle, Ping(then="sleep", seconds=20), Transport.STREAM, timeout=20)
+        finally:
+            left.append(time.monotonic() - started)
+        return RedisResponse(request)
+
+    middle = broker_on(redis_url)
+    middle.serve(NESTED, nest)
+    await middle.start()
+    try:
+        with pytest.raises(DeadlineExceeded):
+            await caller.request(Ping(), stream=NESTED.address(Transport.STREAM), timeout=1)
+        await asyncio.sleep(0.3)
+    finally:
+        await middle.stop()
+    given, used = left
+    assert 0.5 < given <= 1.05
+    assert used <= 1.1

@@ -1,0 +1,162 @@
+"""Redis dies and comes back: calls in flight end at once, and everybody is served again."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import NoWorkers, Unavailable
+from contracts.methods import GROUP, Transport
+from services.runtime.liveness.heartbeat import responders_key, rooms_key
+from services.runtime.rpc.broker import Broker
+from tests.processes import MortalValkey, mortal_valkey
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
+
+EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[MortalValkey]:
+    with mortal_valkey(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def caller(mortal: MortalValkey) -> AsyncIterator[Broker]:
+    broker = broker_on(mortal.url)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture
+async def worker(mortal: MortalValkey) -> AsyncIterator[Broker]:
+    broker = broker_on(mortal.url)
+    broker.serve(ECHO, Echo().__call__)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+async def seconds_until_served(caller: Broker, transport: Transport) -> float:
+    started = time.monotonic()
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await call(caller, Ping(), transport, timeout=0.5)
+            except (Unavailable, NoWorkers, TimeoutError):
+                await asyncio.sleep(0.02)
+            else:
+                return time.monotonic() - started
+
+
+@EVERY_TRANSPORT
+async def test_everybody_is_served_within_two_seconds_of_redis_return(
+    transport: Transport, mortal: MortalValkey, caller: Broker, worker: Broker
+) -> None:
+    await call(caller, Ping(), transport)
+    mortal.kill()
+    await asyncio.sleep(3)
+    await asyncio.to_thread(mortal.start)
+    assert await seconds_until_served(caller, transport) < 2
+
+
+@EVERY_TRANSPORT
+async def test_calls_in_flight_fail_at_once_when_redis_dies(
+    transport: Transport, mortal: MortalValkey, caller: Broker, worker: Broker
+) -> None:
+    waiting = asyncio.create_task(
+        call(caller, Ping(then="sleep", seconds=2), transport, timeout=20)
+    )
+    await asyncio.sleep(0.3)
+    mortal.kill()
+    died = time.monotonic()
+    with pytest.raises(Unavailable):
+        await waiting
+    assert time.monotonic() - died < 0.5
+    with pytest.raises(Unavailable):
+        await call(caller, Ping(), transport)
+    assert time.monotonic() - died < 0.5
+
+
+async def test_what_was_done_as_the_connection_was_lost_is_not_done_again(
+    mortal: MortalValkey, caller: Broker, worker: Broker
+) -> None:
+    number = await worker._wire.execute("CLIENT", "ID")
+    waiting = asyncio.create_task(
+        call(caller, Ping(then="sleep", seconds=0.2), Transport.STREAM, timeout=5)
+    )
+    await asyncio.sleep(0.1)
+    # The reply and the end of its entry are under way, and get no further.
+    await caller.redis.client_pause(5000, all=False)
+    await asyncio.sleep(0.3)
+    await caller.redis.client_kill_filter(_id=number)
+    await caller.redis.client_unpause()
+    await waiting
+    await emptied(caller, Transport.STREAM)
+
+
+async def test_a_broker_started_before_redis_waits_for_it(tmp_path: Path) -> None:
+    with mortal_valkey(tmp_path, running=False) as server:
+        broker = broker_on(server.url)
+        starting = asyncio.create_task(broker.start())
+        await asyncio.sleep(0.5)
+        assert not starting.done()
+        await asyncio.to_thread(server.start)
+        await asyncio.wait_for(starting, 2)
+        await broker.stop()
+
+
+async def test_a_group_that_vanishes_is_made_again(
+    mortal: MortalValkey, caller: Broker, worker: Broker
+) -> None:
+    await call(caller, Ping(), Transport.STREAM)
+    await caller.redis.delete(ECHO.address(Transport.STREAM))
+    assert (await call(caller, Ping(text="again"), Transport.STREAM, timeout=5)).text == "again"
+    assert len(await caller.redis.xinfo_groups(ECHO.address(Transport.STREAM))) == 1
+
+
+async def test_a_request_whose_worker_died_is_taken_over_before_its_deadline(
+    mortal: MortalValkey, caller: Broker
+) -> None:
+    dead = "a-worker-that-died"
+    stream = ECHO.address(Transport.STREAM)
+    await caller.redis.xgroup_create(stream, GROUP, id="0", mkstream=True)
+    heir = broker_on(mortal.url, heartbeat_interval=0.2, heartbeat_ttl=1)
+    echo = Echo()
+    # The dead one is made by hand: it has said that it lives, and has taken the request.
+    await caller.redis.zadd(responders_key(stream), {dead: 2**52})
+    await caller.redis.hset(rooms_key(stream), dead, 8)
+    waiting = asyncio.create_task(call(caller, Ping(text="orphan"), Transport.STREAM, timeout=10))
+    assert await caller.redis.xreadgroup(GROUP, dead, {stream: ">"}, block=5000)
+    heir.serve(ECHO, echo.__call__)
+    await heir.start()
+    try:
+        await asyncio.sleep(1.5)
+        assert echo.heard == [], "while it lives, nobody takes anything from it"
+        await caller.redis.zrem(responders_key(stream), dead)
+        assert (await waiting).text == "orphan"
+        assert echo.heard == ["orphan"]
+        # What it leaves is forgotten with it: the group has one member again.
+        deadline = time.monotonic() + 5
+        while len(await caller.redis.xinfo_consumers(stream, GROUP)) > 1:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+    finally:
+        await heir.stop()
+
+
+async def test_a_redis_that_hangs_does_not_hang_its_callers(
+    mortal: MortalValkey, caller: Broker, worker: Broker
+) -> None:
+    mortal.pause()
+    try:
+        started = time.monotonic()
+        with pytest.raises((TimeoutError, Unavailable)):
+            await call(caller, Ping(), Transport.STREAM, timeout=1)
+        assert time.monotonic() - started < 1.5
+    finally:
+        mortal.resume()
+    assert await seconds_until_served(caller, Transport.STREAM) < 2

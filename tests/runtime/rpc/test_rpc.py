@@ -1,0 +1,192 @@
+"""broker.request over every transport: answers, failures, and nobody there."""
+
+import asyncio
+import time
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from contracts.errors import (
+    DeadlineExceeded,
+    ImageUnreadable,
+    Internal,
+    InvalidRequest,
+    NoWorkers,
+)
+from contracts.methods import GROUP, Transport
+from services.runtime.rpc.broker import Broker
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
+
+EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
+
+
+@EVERY_TRANSPORT
+async def test_a_request_is_answered(transport: Transport, caller: Broker, worker: Broker) -> None:
+    assert (await call(caller, Ping(text="hello"), transport)).text == "hello"
+
+
+@EVERY_TRANSPORT
+async def test_an_answer_has_the_callers_correlation_id_and_says_who_gave_it(
+    transport: Transport, caller: Broker, worker: Broker
+) -> None:
+    destination: dict[str, Any] = {transport.value: ECHO.address(transport)}
+    message = await caller.request(Ping(), **destination, correlation_id="mine")
+    assert message.correlation_id == "mine"
+    assert message.headers["x-outcome"] == "ok"
+    assert message.headers["x-worker"] == worker.worker
+
+
+@EVERY_TRANSPORT
+async def test_two_thousand_calls_at_once_are_all_answered_over_a_bounded_pool(
+    transport: Transport, caller: Broker, worker: Broker
+) -> None:
+    pings = [Ping(text=str(number)) for number in range(2000)]
+    answers = await asyncio.gather(*(call(caller, ping, transport, 30) for ping in pings))
+    assert [answer.text for answer in answers] == [ping.text for ping in pings]
+    assert caller.inbox.outstanding == 0
+    clients = await caller.redis.info("clients")
+    assert clients["connected_clients"] <= 2 * caller.settings.redis_connections + 20
+
+
+@EVERY_TRANSPORT
+async def test_a_failure_keeps_its_code_across_the_wire(
+    transport: Transport, caller: Broker, worker: Broker
+) -> None:
+    with pytest.raises(ImageUnreadable, match="torn") as caught:
+        await call(caller, Ping(then="raise"), transport)
+    assert caught.value.retry_after == 3
+
+
+@EVERY_TRANSPORT
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (Ping(then="break"), Internal),
+        (Ping(then="unencodable"), Internal),
+        ({"nothing": "like it"}, InvalidRequest),
+        (b"{broken json", InvalidRequest),
+        (b"\xff\x00", InvalidRequest),
+    ],
+)
+async def test_whatever_breaks_in_a_worker_is_told_at_once(
+    transport: Transport,
+    body: object,
+    kind: type[Exception],
+    caller: Broker,
+    worker: Broker,
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(kind):
+        await call(caller, body, transport)
+    assert time.monotonic() - started < 1
+
+
+@EVERY_TRANSPORT
+async def test_with_no_worker_a_call_fails_at_once_and_leaves_nothing(
+    transport: Transport, caller: Broker
+) -> None:
+    with pytest.raises(NoWorkers):
+        await call(caller, Ping(), transport)
+    started = time.monotonic()
+    with pytest.raises(NoWorkers):
+        await call(caller, Ping(), transport)
+    assert time.monotonic() - started < 0.1
+    assert await caller.redis.keys("*") == []
+
+
+@EVERY_TRANSPORT
+async def test_a_worker_that_has_stopped_is_not_waited_for(
+    transport: Transport, caller: Broker, worker: Broker
+) -> None:
+    await worker.stop()
+    with pytest.raises(NoWorkers):
+        await call(caller, Ping(), transport)
+
+
+@EVERY_TRANSPORT
+async def test_a_call_ends_at_its_timeout(
+    transport: Transport, caller: Broker, worker: Broker
+) -> None:
+    with pytest.raises(DeadlineExceeded) as caught:
+        await call(caller, Ping(then="sleep", seconds=1), transport, timeout=0.2)
+    assert isinstance(caught.value, TimeoutError)
+    assert caller.inbox.outstanding == 0
+
+
+@EVERY_TRANSPORT
+@pytest.mark.parametrize("timeout", [0.0, 0.0001, 0.0005, 0.002])
+async def test_a_timeout_shorter_than_the_way_there_ends_too(
+    transport: Transport, timeout: float, caller: Broker, worker: Broker
+) -> None:
+    """A timeout in the very moment in which a send ends must not be lost with it."""
+    calls = [
+        asyncio.create_task(call(caller, Ping(then="sleep", seconds=0.5), transport, timeout))
+        for _ in range(100)
+    ]
+    _, hanging = await asyncio.wait(calls, timeout=5)
+    assert not hanging
+    assert {type(task.exception()) for task in calls} == {DeadlineExceeded}
+    assert caller.inbox.outstanding == 0
+
+
+@pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM])
+async def test_what_is_late_is_never_started(
+    transport: Transport, redis_url: str, caller: Broker, echo: Echo
+) -> None:
+    busy = broker_on(redis_url, room=1)
+    busy.serve(ECHO, echo.__call__)
+    await busy.start()
+    try:
+        first = asyncio.create_task(
+            call(caller, Ping(text="first", then="sleep", seconds=1), transport)
+        )
+        await asyncio.sleep(0.2)
+        with pytest.raises(DeadlineExceeded):
+            await call(caller, Ping(text="late"), transport, timeout=0.3)
+        assert (await first).text == "first"
+        await emptied(caller, transport)
+        assert (await call(caller, Ping(text="next"), transport)).text == "next"
+        assert echo.heard == ["first", "next"]
+    finally:
+        await busy.stop()
+
+
+async def test_an_answered_stream_request_leaves_nothing_behind(
+    caller: Broker, worker: Broker
+) -> None:
+    for _ in range(20):
+        await call(caller, Ping(), Transport.STREAM)
+    stream = ECHO.address(Transport.STREAM)
+    await worker.stop()
+    redis: Redis = caller.redis
+    assert await redis.xlen(stream) == 0
+    assert (await redis.xpending(stream, GROUP))["pending"] == 0
+    assert await redis.xinfo_consumers(stream, GROUP) == []
+
+
+@EVERY_TRANSPORT
+async def test_a_graceful_stop_answers_what_is_in_hand(
+    transport: Transport, caller: Broker, worker: Broker
+) -> None:
+    calls = [
+        asyncio.create_task(call(caller, Ping(text=str(n), then="sleep", seconds=0.5), transport))
+        for n in range(5)
+    ]
+    await asyncio.sleep(0.2)
+    await worker.stop()
+    assert [(await waiting).text for waiting in calls] == list("01234")
+
+
+async def test_publishing_reaches_every_kind_of_place(caller: Broker) -> None:
+    redis: Redis = caller.redis
+    async with aclosing(redis.pubsub()) as subscription:
+        await subscription.subscribe("test.channel")
+        assert await subscription.get_message(timeout=2)
+        assert await caller.publish(Ping(text="a"), channel="test.channel") == 1
+    assert await caller.publish(Ping(text="b"), list="test.list") == 1
+    for _ in range(3):
+        assert await caller.publish(Ping(text="c"), stream="test.stream", maxlen=1000)
+    assert await redis.llen("test.list") == 1
+    assert await redis.xlen("test.stream") == 3

@@ -1,0 +1,44 @@
+"""What is promised at a stop, and of a listener that dies."""
+
+import asyncio
+
+import pytest
+
+from contracts.errors import Unavailable
+from contracts.methods import Transport
+from services.runtime.rpc.broker import Broker
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
+
+
+@pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM])
+async def test_a_backlog_loses_nothing_when_one_of_two_workers_stops(
+    transport: Transport, redis_url: str, caller: Broker
+) -> None:
+    echo = Echo()
+    first, second = (broker_on(redis_url, room=12) for _ in range(2))
+    for broker in (first, second):
+        broker.serve(ECHO, echo.__call__)
+        await broker.start()
+    calls = [
+        asyncio.create_task(call(caller, Ping(text=str(n), then="sleep", seconds=0.2), transport))
+        for n in range(40)
+    ]
+    await asyncio.wait_for(echo.started.wait(), 5)
+    await first.stop()
+    answers = await asyncio.gather(*calls)
+    await second.stop()
+    assert [answer.text for answer in answers] == [str(n) for n in range(40)]
+    assert sorted(echo.heard, key=int) == [str(n) for n in range(40)], "and each is done once"
+
+
+async def test_calls_fail_at_once_while_the_inbox_does_not_listen(
+    caller: Broker, worker: Broker
+) -> None:
+    assert caller.inbox.listening
+    listener = caller.inbox._listener
+    assert listener is not None
+    listener.cancel()
+    await asyncio.wait([listener], timeout=2)
+    assert not caller.inbox.listening, "which is what /health/ready looks at"
+    with pytest.raises(Unavailable):
+        await call(caller, Ping(), Transport.STREAM)
