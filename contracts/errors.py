@@ -180,10 +180,10 @@ class Internal(ServiceError):
 
 _KINDS: dict[Code, type[ServiceError]] = {kind.code: kind for kind in ServiceError.__subclasses__()}
 
-PASSING = frozenset(
+TRANSIENT = frozenset(
     {Code.WORKER_CRASHED, Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.OVERLOADED}
 )
 """What may pass by itself, so that trying again makes sense."""
 
-MENDABLE = PASSING | {Code.INTERNAL}
+REPLAYABLE = TRANSIENT | {Code.INTERNAL}
 """What is not the request's own fault: once it is mended, the same request does well."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.errors import MENDABLE, Code
+from contracts.errors import REPLAYABLE, Code
 from contracts.jobs import OPEN_STATES, Job
 from contracts.operations.pipeline import Pipeline
 from darkroom.client import Client
@@ -22,7 +22,7 @@ from darkroom.suffixes import expected, suffix_of
 
 _WAIT = 15  # seconds that the gateway is asked to keep an answer back for, to say how it ended
 _EXPIRED = frozenset({Code.GONE, Code.NOT_FOUND})
-_IN_VAIN = MENDABLE | {CANCELLED}
+_IN_VAIN = REPLAYABLE | {CANCELLED}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ class Queue(BaseModel):
     age: float
 
 
-class Outlook(BaseModel):
+class Backlog(BaseModel):
     """The jobs that are open, and how they get on."""
 
     queued: int
@@ -25,4 +25,4 @@ class System(BaseModel):
 
     workers: dict[str, dict[str, str | int | float]]
     queues: dict[str, Queue]
-    jobs: Outlook
+    jobs: Backlog

@@ -15,7 +15,7 @@ STREAM = "bench.items"
 KEPT = 10_000  # entries: a load test must not fill Redis
 
 
-class Deliveries:
+class WebhookQueue:
     """What an application would do with the outcome of a delivery: count, and alarm."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Deliveries:
 def create_app() -> FastAPI:
     """An endpoint for each way, all for the same body."""
     broker = make_broker(os.environ["REDIS_URL"])
-    deliveries = Deliveries()
+    deliveries = WebhookQueue()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

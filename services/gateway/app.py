@@ -14,7 +14,7 @@ from services.gateway.dependencies import Collaborators, refuse_long_queries
 from services.gateway.http import openapi, problems
 from services.gateway.http.query import refuse_unknown_parameters
 from services.gateway.live import hub
-from services.gateway.live.hub import Live
+from services.gateway.live.hub import LiveHub
 from services.gateway.middleware.correlation import CorrelationMiddleware
 from services.gateway.middleware.head import HeadMiddleware
 from services.gateway.middleware.lingering import LingeringMiddleware
@@ -22,7 +22,7 @@ from services.gateway.middleware.tracing import TraceMiddleware
 from services.gateway.routes import dead_letters, events, images, jobs, render, results, system
 from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
-from services.gateway.shutdown import Closing
+from services.gateway.shutdown import Shutdown
 from services.gateway.sources.upload import Uploads
 from services.gateway.webhooks import payload
 from services.gateway.webhooks.dispatcher import Webhooks
@@ -31,7 +31,7 @@ from services.runtime.introspection.asyncapi import SuiteSpecification
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route
 from services.runtime.jobs.store import Jobs
-from services.runtime.jobs.webhook_queue import Deliveries
+from services.runtime.jobs.webhook_queue import WebhookQueue
 from services.runtime.liveness.heartbeat import Workers
 from services.runtime.messaging.streams import entry_of
 from services.runtime.redis.client import make_redis
@@ -55,15 +55,15 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     redis = make_redis(settings)
     broker = Broker(redis, settings, room=settings.max_backlog)
     records = Jobs(redis, settings)
-    pushes = Live(records, settings)
+    pushes = LiveHub(records, settings)
 
     async def tell(event: JobEvent, message: RedisMessage) -> None:
         pushes.tell(event.model_copy(update={"id": entry_of(message)}))
 
     broker.follow(EVENTS, JobEvent, tell, on_gap=pushes.missed)
-    closing = Closing()
+    closing = Shutdown()
 
-    deliveries = Deliveries(redis, lease=settings.webhook_lease)
+    deliveries = WebhookQueue(redis, lease=settings.webhook_lease)
     webhooks = Webhooks(records, deliveries, settings, broker.metrics)
 
     async def prepare() -> None:

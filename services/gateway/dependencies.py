@@ -13,10 +13,10 @@ from contracts.operations.pipeline import Pipeline
 from contracts.outputs import AUTO, Output
 from services.gateway.http.accept import negotiated
 from services.gateway.http.prefer import Preference, parse_prefer
-from services.gateway.live.hub import Live
+from services.gateway.live.hub import LiveHub
 from services.gateway.rpc import Imaging
 from services.gateway.settings import GatewaySettings
-from services.gateway.shutdown import Closing
+from services.gateway.shutdown import Shutdown
 from services.gateway.sources.upload import Uploads
 from services.gateway.webhooks.dispatcher import Webhooks
 from services.runtime.introspection.queues import Queues
@@ -34,9 +34,9 @@ class Collaborators:
     images: Blobs
     renditions: Blobs
     jobs: Jobs
-    live: Live
+    live: LiveHub
     webhooks: Webhooks
-    closing: Closing
+    closing: Shutdown
     workers: Workers
     queues: Queues
     uploads: Uploads

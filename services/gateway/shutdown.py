@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 
-class Closing:
+class Shutdown:
     """Set from the moment at which a signal asks for the end."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from services.runtime.gc_tuning import settle
 from services.runtime.introspection.asyncapi import SuiteSpecification
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route
-from services.runtime.jobs.maintenance import Housekeeper
+from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
@@ -45,7 +45,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
     handlers.register(broker, executor, settings)
     records = Jobs(redis, settings)
     runner = job_runner.register(broker, records, executor, settings)
-    housekeeper = Housekeeper(broker.worker, records)
+    housekeeper = JobMaintenance(broker.worker, records)
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
     broker.metrics.watch("darkroom_slots_busy", "Those that work.", lambda: executor.busy)
 

@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Room:
+class Capacity:
     """Counts what is in hand, and lets the readers of lists and streams wait until there is less.
 
     Room is looked at before a read and taken after it, so each reader may be one read over.

@@ -5,7 +5,7 @@ import math
 _WEIGHT = 0.1
 
 
-class Pace:
+class RetryAfter:
     """The mean time that one piece of work takes, the latest counting most."""
 
     def __init__(self) -> None:

@@ -48,7 +48,7 @@ class Watch(Message):
     ] = None
 
 
-class Live:
+class LiveHub:
     """The watchers of this process, by the jobs that they watch."""
 
     def __init__(self, jobs: Jobs, settings: GatewaySettings) -> None:

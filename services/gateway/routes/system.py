@@ -12,7 +12,7 @@ from contracts.methods import Transport
 from services.gateway.dependencies import Here
 from services.gateway.http.openapi import PROBLEMS
 from services.runtime.introspection.queues import Queue
-from services.runtime.jobs.backlog import Outlook
+from services.runtime.jobs.backlog import Backlog
 from services.runtime.liveness.heartbeat import Report
 
 router = APIRouter()
@@ -36,7 +36,7 @@ class System(BaseModel):
 
     workers: dict[str, Report]
     queues: dict[str, Queue]
-    jobs: Outlook
+    jobs: Backlog
 
 
 @router.get("/v1/system", tags=["around"], responses=PROBLEMS)

@@ -16,9 +16,9 @@ from contracts.errors import InvalidRequest, Unavailable
 from contracts.jobs import OPEN_STATES, Webhook
 from services.gateway.outbound.client import refuse_unsafe
 from services.gateway.settings import GatewaySettings
-from services.gateway.webhooks.sender import Courier, Unheard, Unwanted
+from services.gateway.webhooks.sender import Unheard, Unwanted, WebhookSender
 from services.runtime.jobs.store import Jobs
-from services.runtime.jobs.webhook_queue import Deliveries, Delivery
+from services.runtime.jobs.webhook_queue import Delivery, WebhookQueue
 from services.runtime.redis.client import redis_errors
 from services.runtime.tasks import end
 from services.runtime.telemetry.metrics import Metrics
@@ -41,11 +41,11 @@ class Webhooks:
     """This gateway's share in telling of jobs' ends; none without a secret to sign by."""
 
     def __init__(
-        self, jobs: Jobs, deliveries: Deliveries, settings: GatewaySettings, metrics: Metrics
+        self, jobs: Jobs, deliveries: WebhookQueue, settings: GatewaySettings, metrics: Metrics
     ) -> None:
         self._courier = None
         if settings.webhook_secrets:
-            self._courier = Courier(
+            self._courier = WebhookSender(
                 settings.webhook_secrets,
                 timeout=settings.webhook_timeout,
                 allow_private=settings.webhook_allow_private,
@@ -83,7 +83,7 @@ class Webhooks:
             await asyncio.gather(*(end(task) for task in late))
         await self._courier.close()
 
-    async def _take_on(self, courier: Courier) -> None:
+    async def _take_on(self, courier: WebhookSender) -> None:
         lost = False
         while not self._stopping.is_set():
             taken: list[Delivery] = []
@@ -109,7 +109,7 @@ class Webhooks:
     def _free(self) -> int:
         return self._settings.webhook_slots - len(self._in_hand)
 
-    async def _handle(self, delivery: Delivery, courier: Courier) -> None:
+    async def _handle(self, delivery: Delivery, courier: WebhookSender) -> None:
         try:
             await self._deliver(delivery, courier)
         except Unavailable as exc:
@@ -120,7 +120,7 @@ class Webhooks:
             with suppress(Unavailable):
                 await self._again(delivery, Unheard("internal error"))
 
-    async def _deliver(self, delivery: Delivery, courier: Courier) -> None:
+    async def _deliver(self, delivery: Delivery, courier: WebhookSender) -> None:
         with redis_errors():
             job = await self._jobs.get(delivery.job)
         # Its record has expired, or it was brought back and its next end will be told.

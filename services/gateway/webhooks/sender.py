@@ -30,7 +30,7 @@ class Unwanted(Exception):
     """The receiver wants nothing more (410)."""
 
 
-class Courier:
+class WebhookSender:
     """Signed POSTs by Standard Webhooks (https://www.standardwebhooks.com)."""
 
     def __init__(self, secrets: list[str], *, timeout: float, allow_private: bool) -> None:

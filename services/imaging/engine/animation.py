@@ -6,9 +6,9 @@ from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.operations import dispatch
 from services.imaging.engine.operations.dispatch import Settled
-from services.imaging.engine.operations.resources import Beside
+from services.imaging.engine.operations.resources import Resources
 from services.imaging.engine.raster.colour import fitting, has_alpha, on_white
-from services.imaging.engine.raster.film import Film, Frame
+from services.imaging.engine.raster.film import Animation, Frame
 from services.imaging.engine.safety.limits import Limits
 
 _MOST_PLAYS = 65_535  # what a WebP can say; a GIF can say once more, a PNG four thousand million
@@ -18,10 +18,10 @@ def film(
     source: Source,
     steps: tuple[Operation, ...],
     limits: Limits,
-    beside: Beside,
+    beside: Resources,
     *,
     keeps_profile: bool,
-) -> tuple[Film, bytes]:
+) -> tuple[Animation, bytes]:
     """The source's frames after the operations, drawn when they are asked for, and their profile.
 
     What an operation makes dependent on pixels is decided by the first frame. Raises ImageTooBig
@@ -57,4 +57,4 @@ def film(
         return Frame((drawn if mode == "RGBA" else on_white(drawn)).convert(mode), frame.duration)
 
     _, profile = fitting(image.convert(mode), first.profile)
-    return Film(draw, frames, min(source.plays, _MOST_PLAYS)), profile
+    return Animation(draw, frames, min(source.plays, _MOST_PLAYS)), profile

@@ -29,7 +29,7 @@ from services.imaging.engine.formats import plugins
 from services.imaging.engine.metadata.policy import notes_of
 from services.imaging.engine.operations import dispatch, shapes
 from services.imaging.engine.operations.fonts import BUNDLED, Fonts
-from services.imaging.engine.operations.resources import Beside
+from services.imaging.engine.operations.resources import Resources
 from services.imaging.engine.raster.colour import fitting
 from services.imaging.engine.raster.geometry import Size, place
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
@@ -59,7 +59,7 @@ class Picture:
     encode_ms: float
 
 
-Negatives = dict[Draft, Decoded]
+DecodeCache = dict[Draft, Decoded]
 """What has been decoded of one source; pipelines that need the same of it can share it."""
 
 # As many pixels of a source are kept, all its drafts together: 64 MB in colour.
@@ -70,7 +70,7 @@ def run(
     data: bytes,
     pipeline: Pipeline,
     limits: Limits = DEFAULT_LIMITS,
-    negatives: Negatives | None = None,
+    decode_cache: DecodeCache | None = None,
     images: Mapping[str, bytes] = MappingProxyType({}),
     fonts: Fonts = BUNDLED,
 ) -> Picture:
@@ -81,7 +81,7 @@ def run(
     besides, `fonts` those that a text may name. Raises ImageUnreadable, ImageTooBig,
     UnsupportedFormat, InvalidOperation and NotFound.
     """
-    shared = {} if negatives is None else negatives
+    shared = {} if decode_cache is None else decode_cache
     try:
         return _render(data, pipeline, limits, shared, images, fonts)
     except MemoryError as exc:
@@ -101,14 +101,14 @@ def _render(
     data: bytes,
     pipeline: Pipeline,
     limits: Limits,
-    negatives: Negatives,
+    decode_cache: DecodeCache,
     others: Mapping[str, bytes],
     fonts: Fonts,
 ) -> Picture:
     started = time.perf_counter()
     source = open_source(data, limits)
     images = {key: _other(key, others[key], limits) for key in pipeline.images if key in others}
-    beside = Beside(images, fonts)
+    beside = Resources(images, fonts)
     output = pipeline.output
     keeps_profile = keeps_profile_of(source, output)
     # Decoding forgets them.
@@ -124,7 +124,7 @@ def _render(
             source, pipeline.operations, limits, beside, keeps_profile=keeps_profile
         )
     else:
-        first = _decoded(source, pipeline, negatives, keeps_profile=keeps_profile)
+        first = _decoded(source, pipeline, decode_cache, keeps_profile=keeps_profile)
         decoded_at = time.perf_counter()
         operated = _operated(first, pipeline.operations, limits, beside)
         image, profile = fitting(operated, first.profile)
@@ -146,11 +146,11 @@ def _render(
 
 
 def _decoded(
-    source: Source, pipeline: Pipeline, negatives: Negatives, *, keeps_profile: bool
+    source: Source, pipeline: Pipeline, decode_cache: DecodeCache, *, keeps_profile: bool
 ) -> Decoded:
     draft = _draft(source, pipeline.operations, keeps_profile=keeps_profile)
-    decoded = negatives.get(draft) or decode.decode(source, draft)
-    _keep(decoded, draft, negatives)
+    decoded = decode_cache.get(draft) or decode.decode(source, draft)
+    _keep(decoded, draft, decode_cache)
     return decoded
 
 
@@ -166,7 +166,7 @@ def _operated(
     decoded: Decoded,
     steps: tuple[Operation, ...],
     limits: Limits,
-    beside: Beside,
+    beside: Resources,
 ) -> Image.Image:
     before, resize, after = _split(steps)
     image = decoded.image
@@ -179,10 +179,10 @@ def _operated(
     return image
 
 
-def _keep(decoded: Decoded, draft: Draft, negatives: Negatives) -> None:
-    kept = sum(math.prod(one.image.size) for one in negatives.values())
+def _keep(decoded: Decoded, draft: Draft, decode_cache: DecodeCache) -> None:
+    kept = sum(math.prod(one.image.size) for one in decode_cache.values())
     if kept + math.prod(decoded.image.size) <= _KEPT_PIXELS:
-        negatives[draft] = decoded
+        decode_cache[draft] = decoded
 
 
 def _split(

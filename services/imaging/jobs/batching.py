@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from contracts.errors import ServiceError
 from contracts.imaging import Render, Rendered
-from services.imaging.jobs.capacity import SOON, Ahead
+from services.imaging.jobs.capacity import SOON, AdaptiveLimit
 from services.imaging.pool import tasks
 from services.imaging.pool.executor import Done, Executor
 from services.imaging.settings import ImagingSettings
@@ -37,13 +37,13 @@ class _Passenger:
     rendered: asyncio.Future[Rendered]
 
 
-class Carrier:
+class MicroBatcher:
     """Takes the renders of jobs to the executor, as many at once as are soon done.
 
     While one takes long, what waits behind it is let go, and there is less and less `room`.
     """
 
-    def __init__(self, executor: Executor, settings: ImagingSettings, room: Ahead) -> None:
+    def __init__(self, executor: Executor, settings: ImagingSettings, room: AdaptiveLimit) -> None:
         self._executor = executor
         self._settings = settings
         self._room = room

@@ -4,13 +4,13 @@ While a slot waits for Redis to hand out a job, or to write one down, it renders
 renders that is no matter, and whatever is in hand here can't be had by a worker that is free.
 """
 
-from services.runtime.capacity import Room
+from services.runtime.capacity import Capacity
 
 SOON = 0.1  # seconds: a job that is in hand should have been done so soon
 _MOST = 16  # jobs a slot
 
 
-class Ahead(Room):
+class AdaptiveLimit(Capacity):
     """Room for a job a slot at least; it grows while jobs are done soon after they were taken."""
 
     def __init__(self, slots: int) -> None:

@@ -8,11 +8,11 @@ import structlog
 from faststream.redis import RedisMessage
 from redis.exceptions import RedisError
 
-from contracts.errors import PASSING, Code, Failure, Internal, ServiceError, WorkerCrashed
+from contracts.errors import TRANSIENT, Code, Failure, Internal, ServiceError, WorkerCrashed
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
-from services.imaging.jobs.batching import Carrier, NotBegun
-from services.imaging.jobs.capacity import Ahead
+from services.imaging.jobs.batching import MicroBatcher, NotBegun
+from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.jobs.store import Given, Jobs
@@ -41,9 +41,9 @@ class JobRunner:
         workers: Workers,
         cancellations: Cancellations,
         renditions: Blobs,
-        carrier: Carrier,
+        carrier: MicroBatcher,
         settings: ImagingSettings,
-        room: Ahead,
+        room: AdaptiveLimit,
     ) -> None:
         self._name = name
         self._jobs = jobs
@@ -153,7 +153,7 @@ class JobRunner:
                 await self._renditions.find(result.blob.key, ttl=self._settings.job_ttl)
 
     async def _is_tried_again(self, job: Job, problem: Failure) -> bool:
-        if problem.code not in PASSING or job.attempts >= self._settings.job_attempts:
+        if problem.code not in TRANSIENT or job.attempts >= self._settings.job_attempts:
             return False
         longest = min(self._settings.retry_cap, self._settings.retry_base * 2 ** (job.attempts - 1))
         # Full jitter, so that what failed together does not come back together.
@@ -200,8 +200,8 @@ def register(
     broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings
 ) -> JobRunner:
     """Work off the jobs stream on `broker`, as many at once as are soon done."""
-    renditions, room = Blobs(broker.redis, Kind.RENDITION), Ahead(executor.slots)
-    carrier = Carrier(executor, settings, room)
+    renditions, room = Blobs(broker.redis, Kind.RENDITION), AdaptiveLimit(executor.slots)
+    carrier = MicroBatcher(executor, settings, room)
     parts = (Workers(broker.redis), broker.cancellations, renditions, carrier, settings, room)
     runner = JobRunner(broker.worker, jobs, *parts)
     broker.work_off(JOBS, JobRequest, runner.run, room)

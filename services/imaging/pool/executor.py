@@ -18,7 +18,7 @@ from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from contracts.errors import DeadlineExceeded, Overloaded, WorkerCrashed
 from services.imaging.pool.priority import Slots
-from services.runtime.retry_after import Pace
+from services.runtime.retry_after import RetryAfter
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class Executor:
         self._waiting = waiting
         self._places = Slots(slots)
         self._accepted = 0
-        self._pace = Pace()
+        self._pace = RetryAfter()
         self._warm: Callable[[], Awaitable[object]] = _nothing
         self._replacing: set[asyncio.Task[None]] = set()
 

@@ -120,14 +120,14 @@ def _rendered(
     images = {key: _other(key, settings) for key in request.pipeline.images}
     with _forgetting_what_is_no_image(request.source, settings):
         source = _source(request.source, near, settings)
-        limits, negatives = _limits(settings), dict(source.negatives)
+        limits, decode_cache = _limits(settings), dict(source.decode_cache)
         picture = pipeline.run(
-            source.data, request.pipeline, limits, negatives, images, _fonts(settings)
+            source.data, request.pipeline, limits, decode_cache, images, _fonts(settings)
         )
         # What was decoded stays if more is to come, and bytes stay at hand in any case, as a
         # photograph is often wanted in several sizes.
         if keep_source or len(source.data) <= _KEPT_BYTES:
-            _kept.append(replace(source, negatives=negatives if keep_source else {}))
+            _kept.append(replace(source, decode_cache=decode_cache if keep_source else {}))
         else:
             _kept.clear()
     rendered = Rendered(
@@ -155,7 +155,7 @@ def _forgetting_what_is_no_image(source: Blob, settings: ImagingSettings) -> Ite
 class _Source:
     key: str
     data: bytes
-    negatives: pipeline.Negatives
+    decode_cache: pipeline.DecodeCache
 
 
 _kept: deque[_Source] = deque(maxlen=1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Backlog:
     """What is before a job that is accepted now."""
 
     queued: int

@@ -19,7 +19,7 @@ _SWEEP = 10.0  # seconds
 _LOST = 30.0  # seconds without a place until a job counts as orphaned
 
 
-class Housekeeper:
+class JobMaintenance:
     """Keeps house while no other process does."""
 
     def __init__(self, name: str, jobs: Jobs) -> None:
@@ -40,7 +40,7 @@ class Housekeeper:
         while True:
             await asyncio.sleep(_EVERY)
             try:
-                if await self._jobs.keep_house(self._name, life=_LIFE):
+                if await self._jobs.run_maintenance(self._name, life=_LIFE):
                     await self._sweep()
             except (RedisError, OSError) as exc:
                 log.debug("could not keep house", reason=str(exc))

@@ -219,7 +219,7 @@ end
 
 -- One process keeps house, for as long as it says so. It lines up the jobs whose retry is due, and
 -- fills the stream for workers that have come since the last job did.
-function commands.keep_house(worker, life)
+function commands.run_maintenance(worker, life)
   if not redis.call('SET', LEADER, worker, 'NX', 'PX', life) then
     if redis.call('GET', LEADER) ~= worker then
       return 0

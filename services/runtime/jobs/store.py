@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from contracts.control import CONTROL, Cancel
-from contracts.errors import MENDABLE, Conflict, Failure, KeyReused, NotFound, Overloaded
+from contracts.errors import REPLAYABLE, Conflict, Failure, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob
 from contracts.jobs import (
     DEAD,
@@ -35,7 +35,7 @@ from contracts.jobs import (
 )
 from contracts.methods import GROUP
 from contracts.operations.pipeline import Pipeline
-from services.runtime.jobs.backlog import Outlook
+from services.runtime.jobs.backlog import Backlog
 from services.runtime.jobs.records import (
     Fields,
     changing,
@@ -51,7 +51,7 @@ from services.runtime.jobs.records import (
 from services.runtime.liveness.heartbeat import responders_key, rooms_key
 from services.runtime.messaging.envelope import Envelope, envelope
 from services.runtime.messaging.streams import DONE_WITH
-from services.runtime.redis.multiplexer import Wire
+from services.runtime.redis.multiplexer import Multiplexer
 from services.runtime.redis.scripts import Script
 from services.runtime.settings import RuntimeSettings
 
@@ -84,8 +84,8 @@ class Jobs:
     def __init__(self, redis: Redis, settings: RuntimeSettings) -> None:
         self._redis: Any = redis  # the types of its answers are unions over every protocol
         self._settings = settings
-        self._wire = Wire(redis)
-        self._outlook = -math.inf, Outlook(0, 0, 0, 0.0, 0.0)
+        self._wire = Multiplexer(redis)
+        self._outlook = -math.inf, Backlog(0, 0, 0, 0.0, 0.0)
 
     async def submit(
         self,
@@ -236,7 +236,7 @@ class Jobs:
         problems = [result.problem for result in results if result.problem is not None]
         if len(problems) < len(results):
             return await self._change(job, **got_on, state=JobState.SUCCEEDED)
-        got_on["problem"] = next((one for one in problems if one.code in MENDABLE), problems[0])
+        got_on["problem"] = next((one for one in problems if one.code in REPLAYABLE), problems[0])
         return await self._change(job, **got_on, state=JobState.FAILED)
 
     async def cancel(self, job_id: str) -> Job:
@@ -282,24 +282,24 @@ class Jobs:
             raise NotFound("No dead letter has this id; it may have been brought back already.")
         return anew.model_copy(update={"event": entry.decode()})
 
-    async def outlook(self) -> Outlook:
+    async def outlook(self) -> Backlog:
         """What is before a job that is accepted now."""
         queued, running, later, age, ended = await self._run("outlook")
-        found = Outlook(queued, running, later, age / 1000, ended / 60)
+        found = Backlog(queued, running, later, age / 1000, ended / 60)
         self._outlook = time.monotonic(), found
         return found
 
-    async def recent_outlook(self) -> Outlook:
+    async def recent_outlook(self) -> Backlog:
         """As `outlook`, or what it was a moment ago: close enough for whole seconds."""
         at, found = self._outlook
         return found if time.monotonic() - at < _RECENT else await self.outlook()
 
-    async def keep_house(self, process: str, *, life: float) -> bool:
+    async def run_maintenance(self, process: str, *, life: float) -> bool:
         """Line up the retries that are due; False if another process keeps house.
 
         Who does it keeps it for `life` seconds after the last time.
         """
-        return bool(await self._run("keep_house", process, int(life * 1000)))
+        return bool(await self._run("run_maintenance", process, int(life * 1000)))
 
     async def adopt_orphans(self, *, age: float) -> list[Job]:
         """Line up again the open jobs that had lost their place `age` seconds ago."""
@@ -341,7 +341,7 @@ class Jobs:
 
     async def _dead_letter(self, job: Job) -> bytes:
         problem = job.problem
-        if job.state is not JobState.FAILED or problem is None or problem.code not in MENDABLE:
+        if job.state is not JobState.FAILED or problem is None or problem.code not in REPLAYABLE:
             return b""
         letter = DeadLetter(
             job=job.id,

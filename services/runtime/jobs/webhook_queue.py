@@ -58,7 +58,7 @@ class Delivery:
     leased_until: int  # milliseconds: nobody else has it before
 
 
-class Deliveries:
+class WebhookQueue:
     """The webhook deliveries of the suite. All of it raises Unavailable while Redis is away."""
 
     def __init__(self, redis: Redis, *, lease: float) -> None:

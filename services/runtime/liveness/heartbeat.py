@@ -98,7 +98,7 @@ class Workers:
         return {name: _REPORT.validate_json(text) for name, text in pairs if text is not None}
 
 
-class Presence:
+class Heartbeat:
     """One process's heartbeat: it keeps the clock, and says that a worker lives."""
 
     def __init__(

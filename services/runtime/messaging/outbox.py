@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from contracts.errors import Overloaded
 from contracts.message import Message
 from services.runtime.messaging.envelope import envelope
-from services.runtime.redis.multiplexer import Wire, packed
+from services.runtime.redis.multiplexer import Multiplexer, packed
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class Outbox:
     """What this process wants published and doesn't wait for."""
 
     def __init__(self, redis: Redis, *, capacity: int = 10_000) -> None:
-        self._wire = Wire(redis)
+        self._wire = Multiplexer(redis)
         self._capacity = capacity
         self._letters: deque[_Letter] = deque()
         self._filled = asyncio.Event()

@@ -16,8 +16,8 @@ from faststream.redis.message import DefaultStreamMessage
 from faststream.redis.subscriber.usecases import LogicSubscriber, StreamSubscriber
 from redis.exceptions import RedisError, ResponseError
 
-from services.runtime.liveness.heartbeat import Presence, alive
-from services.runtime.messaging.subscribers import POLL, Lasting
+from services.runtime.liveness.heartbeat import Heartbeat, alive
+from services.runtime.messaging.subscribers import POLL, Resilient
 from services.runtime.redis.scripts import Script
 from services.runtime.tasks import end
 
@@ -47,21 +47,21 @@ end
 """)
 
 
-class _Stream(Lasting, StreamSubscriber):
+class _Stream(Resilient, StreamSubscriber):
     @property
     def stream_sub(self) -> StreamSub:
         """Where it reads. FastStream copies this anew at each look, which is many a message."""
         return self._stream_sub
 
 
-class LastingStreamSubscriber(_Stream):
+class ResilientStreamSubscriber(_Stream):
     """A member of a consumer group that acknowledges and deletes what is done with.
 
     What dead members left behind is taken over; they are known by their missing heartbeat, so a
     slow one that lives keeps what it has, however long it takes.
     """
 
-    presence: Presence
+    presence: Heartbeat
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -196,7 +196,7 @@ class LastingStreamSubscriber(_Stream):
             log.debug("could not leave the group", reason=str(exc), **self.place())
 
 
-class LastingStreamReader(_Stream):
+class ResilientStreamReader(_Stream):
     """Reads a stream that everybody reads, from the moment it starts, and misses nothing."""
 
     on_gap: Callable[[], None]

@@ -17,56 +17,56 @@ from faststream.redis.subscriber.specification import (
     StreamSubscriberSpecification,
 )
 
-from services.runtime.messaging.streams import LastingStreamReader, LastingStreamSubscriber
+from services.runtime.messaging.streams import ResilientStreamReader, ResilientStreamSubscriber
 from services.runtime.messaging.subscribers import (
     POLL,
-    Lasting,
-    LastingChannelSubscriber,
-    LastingListSubscriber,
+    Resilient,
+    ResilientChannelSubscriber,
+    ResilientListSubscriber,
 )
 
-LastingT = TypeVar("LastingT", bound=Lasting)
+ResilientT = TypeVar("ResilientT", bound=Resilient)
 
 _UNTITLED = RedisSubscriberSpecificationConfig(title_=None, description_=None)
 
 
-def channel_subscriber(broker: RedisBroker, name: str) -> LastingChannelSubscriber:
+def channel_subscriber(broker: RedisBroker, name: str) -> ResilientChannelSubscriber:
     """One that hears a channel."""
     channel, calls = PubSub(name, polling_interval=POLL), _no_calls()
     described = ChannelSubscriberSpecification(_config(broker), _UNTITLED, calls, channel)
-    return _made(LastingChannelSubscriber, broker, described, calls, channel_sub=channel)
+    return _made(ResilientChannelSubscriber, broker, described, calls, channel_sub=channel)
 
 
-def list_subscriber(broker: RedisBroker, name: str) -> LastingListSubscriber:
+def list_subscriber(broker: RedisBroker, name: str) -> ResilientListSubscriber:
     """One that takes from a list."""
     takes, calls = ListSub(name, polling_interval=POLL), _no_calls()
     described = ListSubscriberSpecification(_config(broker), _UNTITLED, calls, takes)
-    return _made(LastingListSubscriber, broker, described, calls, list_sub=takes)
+    return _made(ResilientListSubscriber, broker, described, calls, list_sub=takes)
 
 
 def stream_member(
     broker: RedisBroker, name: str, *, group: str, consumer: str
-) -> LastingStreamSubscriber:
+) -> ResilientStreamSubscriber:
     """One that shares a stream with the others of its group."""
     stream, calls = StreamSub(name, group=group, consumer=consumer), _no_calls()
     described = StreamSubscriberSpecification(_config(broker), _UNTITLED, calls, stream)
-    return _made(LastingStreamSubscriber, broker, described, calls, stream_sub=stream)
+    return _made(ResilientStreamSubscriber, broker, described, calls, stream_sub=stream)
 
 
-def stream_reader(broker: RedisBroker, name: str) -> LastingStreamReader:
+def stream_reader(broker: RedisBroker, name: str) -> ResilientStreamReader:
     """One that reads all of a stream from now on."""
     stream, calls = StreamSub(name, last_id="$"), _no_calls()
     described = StreamSubscriberSpecification(_config(broker), _UNTITLED, calls, stream)
-    return _made(LastingStreamReader, broker, described, calls, stream_sub=stream)
+    return _made(ResilientStreamReader, broker, described, calls, stream_sub=stream)
 
 
 def _made(
-    kind: type[LastingT],
+    kind: type[ResilientT],
     broker: RedisBroker,
     described: RedisSubscriberSpecification,
     calls: CallsCollection[Any],
     **reads: Any,
-) -> LastingT:
+) -> ResilientT:
     config = RedisSubscriberConfig(
         _outer_config=_config(broker), _ack_policy=AckPolicy.MANUAL, **reads
     )

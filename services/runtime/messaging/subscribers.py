@@ -20,10 +20,10 @@ from faststream.redis.subscriber.usecases import (
 from redis.exceptions import RedisError
 
 from contracts.errors import InvalidRequest
-from services.runtime.capacity import Room
+from services.runtime.capacity import Capacity
 from services.runtime.redis.client import RECONNECT_DELAY
-from services.runtime.redis.multiplexer import Wire
-from services.runtime.redis.subscription import Ear
+from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis.subscription import Subscription
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -32,12 +32,12 @@ POLL = 0.5
 """Seconds a read blocks at most, and so what a stop waits for it."""
 
 
-class Lasting(LogicSubscriber):
+class Resilient(LogicSubscriber):
     """Reads as long as it runs and handles each message in a task of its own."""
 
-    room: Room
-    shared: Wire  # the process's
-    wire: Wire  # its own, as it blocks
+    room: Capacity
+    shared: Multiplexer  # the process's
+    wire: Multiplexer  # its own, as it blocks
     redis: Any  # a Redis; the types of its answers are unions over every protocol
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -119,10 +119,10 @@ class Lasting(LogicSubscriber):
         return {"address": self.get_log_context(None)["channel"]}
 
 
-class LastingChannelSubscriber(Lasting, ChannelSubscriber):
+class ResilientChannelSubscriber(Resilient, ChannelSubscriber):
     """Hears everything, room or not: a channel keeps nothing for later."""
 
-    ear: Ear
+    ear: Subscription
 
     @property
     def channel(self) -> PubSub:
@@ -153,7 +153,7 @@ class LastingChannelSubscriber(Lasting, ChannelSubscriber):
         self.running = False
 
 
-class LastingListSubscriber(Lasting, ListSubscriber):
+class ResilientListSubscriber(Resilient, ListSubscriber):
     """Takes from a list what it has room for, all at once (BLMPOP, Redis 7)."""
 
     @property

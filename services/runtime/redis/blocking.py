@@ -17,7 +17,7 @@ _PIECE = 1 << 18  # bytes read at once
 _MORE = object()  # what hiredis gives when an answer is not there as a whole yet
 
 
-class Held:
+class BlockingConnection:
     """A connection held for good by one thread, whose every command may be done twice.
 
     One that was lost while nobody used it is made anew, and what was asked is asked again.

@@ -20,7 +20,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry as BlockingRetry
 
 from contracts.errors import Unavailable
-from services.runtime.redis.blocking import Held
+from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.settings import RuntimeSettings
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ def make_redis(settings: RuntimeSettings) -> Redis:
     return Redis(connection_pool=pool)
 
 
-def make_held(settings: RuntimeSettings) -> Held:
+def make_held(settings: RuntimeSettings) -> BlockingConnection:
     """The connection of a process that has no event loop; it is made when something is asked."""
     pool = ConnectionPool(
         **_options(
@@ -56,7 +56,7 @@ def make_held(settings: RuntimeSettings) -> Held:
         ),
         retry=BlockingRetry(NoBackoff(), 0),
     )
-    return Held(pool.make_connection())
+    return BlockingConnection(pool.make_connection())
 
 
 def _options(place: Mapping[str, Any], *, patience: float = 5.0) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 _MORE = object()  # what hiredis gives when an answer is not there as a whole yet
 
 
-class Link(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """A connection of the pool's, held for good and made anew when it was lost.
 
     `tell` is called with each answer in order (a refused command's is its ResponseError), and

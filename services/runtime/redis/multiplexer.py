@@ -15,7 +15,7 @@ from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.runtime.redis.client import LOST
-from services.runtime.redis.connection import Link
+from services.runtime.redis.connection import Connection
 from services.runtime.redis.scripts import Script
 from services.runtime.tasks import end
 
@@ -31,7 +31,7 @@ def packed(*command: Any) -> bytes:
     return bytes(pack_command(command))
 
 
-class Wire:
+class Multiplexer:
     """Sends commands in flights and hands out the answers in the order they come in.
 
     What is asked for while a flight is under way leaves with the next one, so a lone command leaves
@@ -40,7 +40,7 @@ class Wire:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._link = Link(redis, tell=self._hand_out, lose=self._fail)
+        self._link = Connection(redis, tell=self._hand_out, lose=self._fail)
         # With the moment at which each was asked for: those under way, then the unsent.
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._unsent: list[bytes] = []

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from services.runtime.redis.connection import Link
+from services.runtime.redis.connection import Connection
 from services.runtime.redis.multiplexer import packed
 from services.runtime.tasks import end
 
@@ -27,13 +27,13 @@ Heard = Callable[[str, bytes], None]
 """Is told the channel and the data of what is published; must not raise."""
 
 
-class Ear:
+class Subscription:
     """Listens to some channels, or to what a pattern matches."""
 
     def __init__(
         self, redis: Redis, *channels: str, heard: Heard, pattern: str | None = None
     ) -> None:
-        self._link = Link(redis, tell=self._take_in, lose=self._lose)
+        self._link = Connection(redis, tell=self._take_in, lose=self._lose)
         self._names = channels if pattern is None else (pattern,)
         self._join, self._part = (
             ("SUBSCRIBE", "UNSUBSCRIBE") if pattern is None else ("PSUBSCRIBE", "PUNSUBSCRIBE")

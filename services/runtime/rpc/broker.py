@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 from contracts.control import CONTROL, Cancel
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
-from services.runtime.capacity import Room
+from services.runtime.capacity import Capacity
 from services.runtime.introspection.queues import Queues
-from services.runtime.liveness.heartbeat import Presence, Report, new_worker_name
+from services.runtime.liveness.heartbeat import Heartbeat, Report, new_worker_name
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.envelope import Envelope
 from services.runtime.messaging.outbox import OnDelivery, Outbox
@@ -25,18 +25,18 @@ from services.runtime.messaging.subscriber_factory import (
     stream_member,
     stream_reader,
 )
-from services.runtime.messaging.subscribers import Lasting
+from services.runtime.messaging.subscribers import Resilient
 from services.runtime.redis.client import LOST, address_of, wait_for_redis
-from services.runtime.redis.multiplexer import Wire
-from services.runtime.redis.subscription import Ear
-from services.runtime.retry_after import Pace
+from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis.subscription import Subscription
+from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.claims import Claims
-from services.runtime.rpc.instrumentation import Calls
-from services.runtime.rpc.middleware import Handler, Rules, ServingMiddleware, taking
-from services.runtime.rpc.producer import InboxProducer
-from services.runtime.rpc.reply_inbox import Inbox
+from services.runtime.rpc.instrumentation import CallInstrumentation
+from services.runtime.rpc.middleware import Handler, ServingContext, ServingMiddleware, taking
+from services.runtime.rpc.producer import ReplyInboxProducer
+from services.runtime.rpc.reply_inbox import ReplyInbox
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
 
@@ -74,16 +74,16 @@ class Broker(RedisBroker):
         self.redis = redis
         self.settings = settings
         self.worker = new_worker_name()
-        self.room = Room(room)
+        self.room = Capacity(room)
         self.metrics = Metrics()
-        self._wire = Wire(redis)
-        self.inbox = Inbox(redis)
+        self._wire = Multiplexer(redis)
+        self.inbox = ReplyInbox(redis)
         self.outbox = Outbox(redis)
-        self.pace = Pace()
+        self.pace = RetryAfter()
         self._clock = clock or Clock()
-        self._calls = Calls(self.worker, self.metrics, self.outbox)
+        self._calls = CallInstrumentation(self.worker, self.metrics, self.outbox)
         self.cancellations = Cancellations()
-        rules = Rules(
+        rules = ServingContext(
             worker=self.worker,
             calls=self._calls,
             cancellations=self.cancellations,
@@ -91,7 +91,7 @@ class Broker(RedisBroker):
             claims=Claims(self._wire, self.worker),
             reply=self._reply,
         )
-        self.presence = Presence(
+        self.presence = Heartbeat(
             redis, self.worker, settings, self._clock, room=room, report=report
         )
         self._served: list[str] = []
@@ -109,7 +109,7 @@ class Broker(RedisBroker):
 
     async def _reply(self, cmd: Any) -> None:
         producer = self._producer
-        assert isinstance(producer, InboxProducer)
+        assert isinstance(producer, ReplyInboxProducer)
         await producer.reply(cmd)
 
     def _make_connection_state(
@@ -119,8 +119,8 @@ class Broker(RedisBroker):
 
     def _make_producer(
         self, connection_state: ConnectionState[Any], kwargs: dict[str, Any]
-    ) -> InboxProducer:
-        return InboxProducer(
+    ) -> ReplyInboxProducer:
+        return ReplyInboxProducer(
             self._wire,
             self.inbox,
             self.outbox,
@@ -234,7 +234,7 @@ class Broker(RedisBroker):
         self._add(list_subscriber(self, method.address(Transport.LIST)), handle)
         self._join(method.address(Transport.STREAM), handle, self.room)
 
-    def work_off(self, stream: str, model: type[Message], handler: Handler, room: Room) -> None:
+    def work_off(self, stream: str, model: type[Message], handler: Handler, room: Capacity) -> None:
         """Handle each entry of `stream` on one worker, as many at once as `room` has places."""
         self._hear_control()
         self._served.append(stream)
@@ -270,10 +270,10 @@ class Broker(RedisBroker):
     def _hear(self, channel: str, handle: Callable[..., Any]) -> None:
         subscriber = channel_subscriber(self, channel)
         own = own_channel(channel, self.worker)
-        subscriber.ear = Ear(self.redis, channel, own, heard=subscriber.hear)
+        subscriber.ear = Subscription(self.redis, channel, own, heard=subscriber.hear)
         self._add(subscriber, handle)
 
-    def _join(self, stream: str, handle: Callable[..., Any], room: Room) -> None:
+    def _join(self, stream: str, handle: Callable[..., Any], room: Capacity) -> None:
         subscriber = stream_member(self, stream, group=GROUP, consumer=self.worker)
         subscriber.presence = self.presence
         self._add(subscriber, handle, room=room)
@@ -286,11 +286,11 @@ class Broker(RedisBroker):
         watch("darkroom_outbox_failures", "Not delivered, ever.", lambda: self.outbox.failures)
 
     def _add(
-        self, subscriber: Lasting, handle: Callable[..., Any], *, room: Room | None = None
+        self, subscriber: Resilient, handle: Callable[..., Any], *, room: Capacity | None = None
     ) -> None:
         subscriber.redis = self.redis
         subscriber.shared = self._wire
-        subscriber.wire = Wire(self.redis)
+        subscriber.wire = Multiplexer(self.redis)
         subscriber.room = room or self.room
         # What FastStream's own broker.subscriber does with the subscriber that it makes.
         Registrator.subscriber(self, subscriber)

@@ -1,6 +1,6 @@
 """On a channel every worker hears a request; the first to claim it does the work."""
 
-from services.runtime.redis.multiplexer import Wire
+from services.runtime.redis.multiplexer import Multiplexer
 from services.runtime.rpc.deadlines import remaining
 from services.runtime.rpc.dropping import ClaimedByAnother
 
@@ -8,7 +8,7 @@ from services.runtime.rpc.dropping import ClaimedByAnother
 class Claims:
     """One worker's claims."""
 
-    def __init__(self, wire: Wire, worker: str) -> None:
+    def __init__(self, wire: Multiplexer, worker: str) -> None:
         self._wire = wire
         self._worker = worker
 

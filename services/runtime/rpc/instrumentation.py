@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 _USAGE_KEPT = 100_000
 
 
-class Calls:
+class CallInstrumentation:
     """Tells of the calls that a process makes and answers."""
 
     def __init__(self, worker: str, metrics: Metrics, outbox: Outbox) -> None:

@@ -28,7 +28,7 @@ from services.runtime.rpc.claims import Claims
 from services.runtime.rpc.deadlines import keeping_deadline, remaining
 from services.runtime.rpc.dropping import Dropped
 from services.runtime.rpc.failures import OUTCOME, WORKER, failed, raise_failure
-from services.runtime.rpc.instrumentation import Calls
+from services.runtime.rpc.instrumentation import CallInstrumentation
 from services.runtime.telemetry.tracing import server_span
 
 ResultT = TypeVar("ResultT")
@@ -38,11 +38,11 @@ Handler = Callable[[Any, RedisMessage], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
-class Rules:
+class ServingContext:
     """What a process keeps to when it serves."""
 
     worker: str
-    calls: Calls
+    calls: CallInstrumentation
     cancellations: Cancellations
     clock: Clock
     claims: Claims
@@ -70,7 +70,7 @@ def taking(model: type[Message], handler: Handler) -> Callable[[RedisMessage], A
 class ServingMiddleware(BaseMiddleware[Any, Any]):
     """Keeps a request to its caller, its deadline and its claim; its end is told and answered."""
 
-    def __init__(self, msg: Any, /, *, context: Any, rules: Rules) -> None:
+    def __init__(self, msg: Any, /, *, context: Any, rules: ServingContext) -> None:
         super().__init__(msg, context=context)
         self._rules = rules
         self._started = time.perf_counter()
@@ -78,7 +78,7 @@ class ServingMiddleware(BaseMiddleware[Any, Any]):
         self._outcome = "lost"
 
     @classmethod
-    def of(cls, rules: Rules) -> Callable[..., "ServingMiddleware"]:
+    def of(cls, rules: ServingContext) -> Callable[..., "ServingMiddleware"]:
         """The middleware of one process."""
         return lambda msg, /, *, context: cls(msg, context=context, rules=rules)
 

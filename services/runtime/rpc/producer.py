@@ -17,12 +17,12 @@ from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.envelope import Envelope
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.redis.client import LOST, redis_errors
-from services.runtime.redis.multiplexer import Then, Wire
+from services.runtime.redis.multiplexer import Multiplexer, Then
 from services.runtime.redis.scripts import Script
-from services.runtime.retry_after import Pace
+from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.deadlines import deadline_header, remaining
-from services.runtime.rpc.reply_inbox import Inbox
+from services.runtime.rpc.reply_inbox import ReplyInbox
 from services.runtime.telemetry.tracing import trace_headers
 
 log = structlog.get_logger(__name__)
@@ -86,16 +86,16 @@ return redis.call('PUBLISH', KEYS[3], ARGV[1])
 _GOLDEN = 0.618033988749895
 
 
-class InboxProducer(RedisFastProducer):
+class ReplyInboxProducer(RedisFastProducer):
     """FastStream's producer with requests answered through the process's one inbox."""
 
     def __init__(
         self,
-        wire: Wire,
-        inbox: Inbox,
+        wire: Multiplexer,
+        inbox: ReplyInbox,
         outbox: Outbox,
         clock: Clock,
-        pace: Pace,
+        pace: RetryAfter,
         **faststream: Any,
     ) -> None:
         super().__init__(**faststream)

@@ -16,13 +16,13 @@ from redis.exceptions import RedisError
 
 from contracts.errors import Unavailable
 from services.runtime.redis.client import RECONNECT_DELAY
-from services.runtime.redis.subscription import Ear
+from services.runtime.redis.subscription import Subscription
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
 
-class Inbox:
+class ReplyInbox:
     """Waits for the replies to every outstanding call of this process, over one connection."""
 
     def __init__(self, redis: Redis) -> None:
@@ -74,11 +74,11 @@ class Inbox:
             reply.cancel()
 
     async def _listen(self) -> None:
-        ear = Ear(self._redis, pattern=self._prefix + "*", heard=self._deliver)
+        ear = Subscription(self._redis, pattern=self._prefix + "*", heard=self._deliver)
         async with aclosing(ear):
             await self._listen_with(ear)
 
-    async def _listen_with(self, ear: Ear) -> None:
+    async def _listen_with(self, ear: Subscription) -> None:
         lost = False
         while True:
             try:

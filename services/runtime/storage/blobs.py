@@ -18,8 +18,8 @@ from redis.asyncio import Redis
 
 from contracts.imaging import Blob
 from contracts.message import Message
-from services.runtime.redis.blocking import Command, Held
-from services.runtime.redis.multiplexer import Wire
+from services.runtime.redis.blocking import BlockingConnection, Command
+from services.runtime.redis.multiplexer import Multiplexer
 
 _UNKNOWN = "application/octet-stream"
 _DATA, _MEDIA_TYPE, _SIZE, _NOTE = b"data", b"media_type", b"bytes", b"note"
@@ -82,7 +82,7 @@ class Blobs:
 
     def __init__(self, redis: Redis, kind: Kind) -> None:
         self._redis = redis
-        self._wire = Wire(redis)
+        self._wire = Multiplexer(redis)
         self._kind = kind
 
     async def put(
@@ -135,7 +135,7 @@ class Blobs:
 class BlockingBlobs:
     """Both kinds, for a process without an event loop: each method is one trip."""
 
-    def __init__(self, redis: Held) -> None:
+    def __init__(self, redis: BlockingConnection) -> None:
         self._redis = redis
 
     def look(

@@ -12,7 +12,7 @@ from prometheus_client import (
 )
 
 from services.runtime.introspection.queues import Queue
-from services.runtime.jobs.backlog import Outlook
+from services.runtime.jobs.backlog import Backlog
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -89,7 +89,7 @@ class Metrics:
             self._waiting.labels(address).set(queue.waiting)
             self._age.labels(address).set(queue.age)
 
-    def show_jobs(self, jobs: Outlook) -> None:
+    def show_jobs(self, jobs: Backlog) -> None:
         """Take in how the jobs are."""
         for state in ("queued", "running", "later"):
             self._jobs.labels(state).set(getattr(jobs, state))

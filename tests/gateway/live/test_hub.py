@@ -19,7 +19,7 @@ from contracts.errors import NotFound
 from contracts.imaging import Blob
 from contracts.jobs import OPEN_STATES, Job, JobEvent, JobResult, JobState
 from contracts.operations.pipeline import Pipeline
-from services.gateway.live.hub import Live
+from services.gateway.live.hub import LiveHub
 from services.gateway.settings import GatewaySettings
 from services.runtime.jobs.store import Jobs
 from services.runtime.settings import RuntimeSettings
@@ -261,11 +261,11 @@ class Records:
         return event(JobState.QUEUED, 0, "5-0").model_copy(update={"job": job_id})
 
 
-def live_on(records: Any, **settings: Any) -> Live:
-    return Live(records, GatewaySettings(**settings))
+def live_on(records: Any, **settings: Any) -> LiveHub:
+    return LiveHub(records, GatewaySettings(**settings))
 
 
-def serving(socket: Any, pushes: Live) -> Coroutine[Any, Any, None]:
+def serving(socket: Any, pushes: LiveHub) -> Coroutine[Any, Any, None]:
     return pushes.serve(socket)
 
 
@@ -286,7 +286,7 @@ async def test_a_reader_that_does_not_keep_up_is_dropped_with_a_reason() -> None
 async def test_what_happens_while_the_last_event_is_read_is_told_after_it() -> None:
     """The job ends while its last event, which says queued, is on its way."""
     sent: list[str] = []
-    pushes: Live
+    pushes: LiveHub
 
     class Late(Records):
         async def last_event(self, job_id: str) -> JobEvent:

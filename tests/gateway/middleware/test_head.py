@@ -6,7 +6,7 @@ import pytest
 from tests.imaging.pictures import encoded, scenery
 
 # What differs from one answer to the next, whatever the method.
-PASSING = {"date", "x-correlation-id", "server-timing", "x-worker", "cache-status"}
+TRANSIENT = {"date", "x-correlation-id", "server-timing", "x-worker", "cache-status"}
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_head_says_what_get_says_and_sends_nothing(client: httpx.Client, path: s
 
 
 def lasting(answer: httpx.Response) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name not in PASSING}
+    return {name: value for name, value in answer.headers.items() if name not in TRANSIENT}

@@ -27,9 +27,9 @@ from contracts.operations.pipeline import Pipeline
 from services.gateway.settings import GatewaySettings
 from services.gateway.webhooks.dispatcher import Webhooks
 from services.gateway.webhooks.payload import documented
-from services.gateway.webhooks.sender import Courier, Unheard
+from services.gateway.webhooks.sender import Unheard, WebhookSender
 from services.runtime.jobs.store import Jobs
-from services.runtime.jobs.webhook_queue import DUE, Deliveries
+from services.runtime.jobs.webhook_queue import DUE, WebhookQueue
 from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
@@ -66,7 +66,7 @@ async def telling(url: str, *, stop: float = 5.0, **options: Any) -> AsyncIterat
     }
     settings = GatewaySettings(**{**given, **options})
     redis, metrics = make_redis(settings), Metrics()
-    deliveries = Deliveries(redis, lease=settings.webhook_lease)
+    deliveries = WebhookQueue(redis, lease=settings.webhook_lease)
     webhooks = Webhooks(Jobs(redis, settings), deliveries, settings, metrics)
     await webhooks.start()
     yield metrics
@@ -259,7 +259,7 @@ async def test_nobody_may_ask_for_more_time_than_the_cap(redis: Redis, redis_url
 async def test_both_forms_of_retry_after_are_understood(
     value: str, seconds: float, redis: Redis
 ) -> None:
-    courier = Courier([SECRET], timeout=2, allow_private=True)
+    courier = WebhookSender([SECRET], timeout=2, allow_private=True)
     async with receiver(f"503 Service Unavailable\r\nRetry-After: {value}") as hearing:
         with pytest.raises(Unheard) as unheard:
             await courier.tell(hearing.url, await ended(redis, hearing.url))
@@ -393,7 +393,7 @@ async def test_a_bug_that_one_brings_out_harms_no_other(redis: Redis, redis_url:
 
 def webhooks_of(settings: GatewaySettings) -> Webhooks:
     redis = make_redis(settings)
-    deliveries = Deliveries(redis, lease=settings.webhook_lease)
+    deliveries = WebhookQueue(redis, lease=settings.webhook_lease)
     return Webhooks(Jobs(redis, settings), deliveries, settings, Metrics())
 
 

@@ -189,7 +189,7 @@ def test_what_is_hardly_seen_hardly_counts_and_how_far_it_is_seen_does(mode: str
     assert list(differences(seen(somewhat), seen(nothing)))
 
 
-DIGESTS = "from tests.imaging import test_golden; test_golden.print_digests()"
+DIGESTS = "from tests.imaging.engine import test_golden; test_golden.print_digests()"
 EVERY_FAMILY = [
     {"op": "resize", "width": 120, "height": 90, "gravity": "smart"},
     {"op": "rotate", "degrees": 7},

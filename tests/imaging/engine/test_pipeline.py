@@ -294,13 +294,13 @@ def promised(size: Size, asked: tuple[Operation, ...]) -> Size:
 def test_pipelines_that_share_what_is_decoded_give_the_bytes_that_they_give_alone(
     data: bytes, asked: list[Pipeline]
 ) -> None:
-    negatives: pipeline.Negatives = {}
+    decode_cache: pipeline.DecodeCache = {}
     for one in asked:
         try:
             alone = pipeline.run(data, one, SMALL).data
         except ServiceError:
             continue
-        assert pipeline.run(data, one, SMALL, negatives).data == alone
+        assert pipeline.run(data, one, SMALL, decode_cache).data == alone
 
 
 def test_what_pipelines_have_in_common_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,16 +313,16 @@ def test_what_pipelines_have_in_common_is_decoded_once(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(decode, "decode", counted)
     data = encoded(scenery(1200, 800), "JPEG")
-    negatives: pipeline.Negatives = {}
+    decode_cache: pipeline.DecodeCache = {}
     for format in Format:
         small = Pipeline(operations=(Resize(width=100),), output=Output(format=format))
-        pipeline.run(data, small, negatives=negatives)
+        pipeline.run(data, small, decode_cache=decode_cache)
     assert len(decodes) == 1
-    pipeline.run(data, Pipeline(operations=(Grayscale(),)), negatives=negatives)
+    pipeline.run(data, Pipeline(operations=(Grayscale(),)), decode_cache=decode_cache)
     assert len(decodes) == 2, "luma alone is another decode"
     for width in (90, 95, 110):
         like = Pipeline(operations=(Resize(width=width),))
-        pipeline.run(data, like, negatives=negatives)
+        pipeline.run(data, like, decode_cache=decode_cache)
     assert len(decodes) == 2, "a quarter of the size does for all of these"
 
 

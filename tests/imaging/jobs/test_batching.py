@@ -10,8 +10,8 @@ import pytest
 from contracts.errors import ImageUnreadable, ServiceError, WorkerCrashed
 from contracts.imaging import Blob, Render, Rendered
 from contracts.operations.pipeline import Pipeline
-from services.imaging.jobs.batching import Carrier, NotBegun
-from services.imaging.jobs.capacity import SOON, Ahead
+from services.imaging.jobs.batching import MicroBatcher, NotBegun
+from services.imaging.jobs.capacity import SOON, AdaptiveLimit
 from services.imaging.pool.executor import Done
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
@@ -64,7 +64,7 @@ class Fake:
 async def company(fake: Fake, size: int = 6) -> list[asyncio.Task[Rendered]]:
     """Renders that go together, once it is known that they are short."""
     executor: Any = fake
-    carrier = Carrier(executor, ImagingSettings(), Ahead(1))
+    carrier = MicroBatcher(executor, ImagingSettings(), AdaptiveLimit(1))
     await carrier.render(numbered(99), alone=False, keep_source=False)
     return [
         asyncio.create_task(carrier.render(numbered(number), alone=False, keep_source=False))
@@ -72,9 +72,9 @@ async def company(fake: Fake, size: int = 6) -> list[asyncio.Task[Rendered]]:
     ]
 
 
-def roomy() -> Ahead:
+def roomy() -> AdaptiveLimit:
     """Room for eight."""
-    room = Ahead(1)
+    room = AdaptiveLimit(1)
     for _ in range(7):
         room.observe(0.0)
     return room
@@ -94,7 +94,7 @@ async def test_short_renders_go_together_and_each_gets_its_own() -> None:
 @pytest.mark.parametrize("steps", range(8))
 async def test_who_comes_as_a_carrier_ends_is_carried_by_another(steps: int) -> None:
     executor: Any = Fake()
-    carrier = Carrier(executor, ImagingSettings(), Ahead(1))
+    carrier = MicroBatcher(executor, ImagingSettings(), AdaptiveLimit(1))
     await carrier.render(numbered(99), alone=False, keep_source=False)
     first = asyncio.create_task(carrier.render(numbered(0), alone=False, keep_source=False))
     for _ in range(steps):
@@ -111,7 +111,7 @@ async def test_what_has_not_begun_is_let_go_behind_what_is_long() -> None:
         await asyncio.Event().wait()
 
     executor: Any = Fake(lambda text: None if about(99, text) else forever())
-    carrier = Carrier(executor, ImagingSettings(), room := roomy())
+    carrier = MicroBatcher(executor, ImagingSettings(), room := roomy())
     await carrier.render(numbered(99), alone=False, keep_source=False)
     some = [
         asyncio.create_task(carrier.render(numbered(number), alone=False, keep_source=False))
@@ -181,7 +181,7 @@ async def test_a_long_render_and_one_that_has_failed_before_go_alone(
     ms: float, more: dict[str, bool]
 ) -> None:
     executor: Any = (fake := Fake(ms=ms))
-    carrier = Carrier(executor, ImagingSettings(), Ahead(1))
+    carrier = MicroBatcher(executor, ImagingSettings(), AdaptiveLimit(1))
     await carrier.render(numbered(99), alone=False, keep_source=False)
     how = {"alone": False, "keep_source": False, **more}
     some = [carrier.render(numbered(number), **how) for number in range(3)]

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from services.imaging.jobs.capacity import Ahead
+from services.imaging.jobs.capacity import AdaptiveLimit
 
 
 async def test_short_jobs_make_room_and_long_ones_take_it_back() -> None:
-    room = Ahead(2)
+    room = AdaptiveLimit(2)
     for _ in range(40):
         room.observe(0.01)
     assert room.free == 32
@@ -24,7 +24,7 @@ async def test_short_jobs_make_room_and_long_ones_take_it_back() -> None:
 
 
 async def test_who_waits_for_room_hears_that_there_is_more() -> None:
-    room = Ahead(1)
+    room = AdaptiveLimit(1)
     room.take()
     waiting = asyncio.create_task(room.wait())
     await asyncio.sleep(0)

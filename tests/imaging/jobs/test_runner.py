@@ -18,7 +18,7 @@ from contracts.imaging import Blob, Rendered
 from contracts.jobs import JOBS, Job, JobRequest, JobState
 from contracts.methods import GROUP
 from contracts.operations.pipeline import Pipeline
-from services.imaging.jobs.capacity import Ahead
+from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.jobs.runner import JobRunner
 from services.imaging.settings import ImagingSettings
 from services.runtime.jobs.store import Jobs
@@ -65,7 +65,7 @@ class Bench:
         self.redis = make_redis(self.settings)
         self.jobs = Jobs(self.redis, self.settings)
         self.cancellations = Cancellations()
-        self.room = Ahead(1)
+        self.room = AdaptiveLimit(1)
 
     def runner(self, executor: Script, name: str = "a-worker") -> JobRunner:
         workers = Workers(self.redis)

@@ -110,12 +110,12 @@ def test_a_source_is_fetched_once_and_decoded_once_if_more_is_to_come(
     source = uploaded(store, encoded(quadrants(), "PNG"), "7" if keep else "9")
     tasks.render(asked(source, Resize(width=2)), store, TTL, keep_source=keep)
     _ask(store, "UNLINK", f"darkroom:image:{source.key}")
-    assert bool(tasks._kept[0].negatives) is keep
+    assert bool(tasks._kept[0].decode_cache) is keep
     with monkeypatch.context() as patched:
         if keep:
             patched.setattr(decode, "decode", None)
         assert tasks.render(asked(source, Resize(width=3)), store, TTL).width == 3
-    assert not tasks._kept[0].negatives
+    assert not tasks._kept[0].decode_cache
 
 
 def test_a_source_that_is_too_large_to_keep_is_fetched_again(

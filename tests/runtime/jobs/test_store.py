@@ -23,14 +23,14 @@ from contracts.jobs import DEAD, EVENTS, JOBS, Job, JobRequest, JobResult, JobSt
 from contracts.methods import GROUP
 from contracts.operations.pipeline import Pipeline
 from services.runtime.jobs import store as runtime_jobs
-from services.runtime.jobs.maintenance import Housekeeper
+from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.records import event_of
 from services.runtime.jobs.store import Jobs, Key
 from services.runtime.liveness.heartbeat import responders_key
 from services.runtime.messaging.envelope import Envelope
 from services.runtime.messaging.streams import DONE_WITH
 from services.runtime.redis.client import make_redis
-from services.runtime.redis.multiplexer import Wire
+from services.runtime.redis.multiplexer import Multiplexer
 from tests.runtime.echo import settings_for
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
@@ -220,10 +220,10 @@ async def test_a_retry_comes_when_it_is_due_and_says_why(jobs: Jobs, redis: Any)
     assert later.not_before is not None
     assert later.not_before > datetime.now(UTC)
     assert (await jobs.outlook()).later == 1
-    assert await jobs.keep_house("me", life=5)
+    assert await jobs.run_maintenance("me", life=5)
     assert await handed_out(redis) == []
     await asyncio.sleep(0.4)
-    await jobs.keep_house("me", life=5)
+    await jobs.run_maintenance("me", life=5)
     assert await handed_out(redis) == [running.id]
     again = done(await jobs.start(await jobs.find(running.id), "another"))
     assert (again.attempts, again.not_before) == (2, None)
@@ -313,15 +313,15 @@ async def test_orphans_are_lined_up_again(jobs: Jobs, redis: Any) -> None:
 
 
 async def test_one_process_keeps_house_and_another_takes_over(jobs: Jobs) -> None:
-    assert await jobs.keep_house("first", life=0.3)
-    assert not await jobs.keep_house("second", life=0.3)
-    assert await jobs.keep_house("first", life=0.3)
+    assert await jobs.run_maintenance("first", life=0.3)
+    assert not await jobs.run_maintenance("second", life=0.3)
+    assert await jobs.run_maintenance("first", life=0.3)
     await asyncio.sleep(0.4)
-    assert await jobs.keep_house("second", life=0.3)
+    assert await jobs.run_maintenance("second", life=0.3)
 
 
 async def test_a_housekeeper_survives_a_redis_that_is_away(jobs: Jobs, redis: Any) -> None:
-    housekeeper = Housekeeper("me", jobs)
+    housekeeper = JobMaintenance("me", jobs)
     await housekeeper.start()
     running = done(await jobs.start(await submitted(jobs), "a-worker"))
     await handed_out(redis)
@@ -432,7 +432,7 @@ async def test_a_stale_holder_does_not_take_an_entry_from_its_new_one(redis: Any
     entry = await redis.xadd("test.stream", {"a": "b"})
     await redis.xreadgroup("group", "first", {"test.stream": ">"})
     await redis.xclaim("test.stream", "group", "second", 0, [entry])
-    wire = Wire(redis)
+    wire = Multiplexer(redis)
     for consumer, left in (("first", 1), ("second", 0)):
         await wire.run(DONE_WITH, ["test.stream"], ["group", entry, consumer])
         assert await redis.xlen("test.stream") == left

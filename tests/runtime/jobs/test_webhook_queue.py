@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from contracts.errors import Unavailable
-from services.runtime.jobs.webhook_queue import ATTEMPTS, DUE, Deliveries, Delivery
+from services.runtime.jobs.webhook_queue import ATTEMPTS, DUE, Delivery, WebhookQueue
 from services.runtime.redis.client import make_redis
 from tests.processes import free_port
 from tests.runtime.echo import settings_for
@@ -23,7 +23,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
     await redis.connection_pool.disconnect()
 
 
-async def until_taken(deliveries: Deliveries) -> Delivery:
+async def until_taken(deliveries: WebhookQueue) -> Delivery:
     async with asyncio.timeout(5):
         while True:
             for delivery in await deliveries.take(1):
@@ -35,7 +35,7 @@ async def test_what_is_due_is_taken_the_longest_first_and_no_more_than_asked(red
     seconds, _ = await redis.time()
     later = (seconds + 60) * 1000
     await redis.zadd(DUE, {"second": 2, "first": 1, "third": 3, "later": later})
-    deliveries = Deliveries(redis, lease=30)
+    deliveries = WebhookQueue(redis, lease=30)
 
     assert [delivery.job for delivery in await deliveries.take(2)] == ["first", "second"]
     assert [delivery.job for delivery in await deliveries.take(2)] == ["third"]
@@ -45,7 +45,7 @@ async def test_what_is_due_is_taken_the_longest_first_and_no_more_than_asked(red
 
 async def test_a_lease_that_runs_out_brings_the_delivery_back_and_counts(redis: Redis) -> None:
     await redis.zadd(DUE, {"job": 1})
-    deliveries = Deliveries(redis, lease=0.2)
+    deliveries = WebhookQueue(redis, lease=0.2)
 
     [first] = await deliveries.take(1)
     assert await deliveries.take(1) == []
@@ -58,7 +58,7 @@ async def test_a_lease_that_runs_out_brings_the_delivery_back_and_counts(redis: 
 async def test_takers_at_once_share_and_double_nothing(redis: Redis, redis_url: str) -> None:
     await redis.zadd(DUE, {f"job-{number}": 1 for number in range(200)})
     other = make_redis(settings_for(redis_url))
-    takers = [Deliveries(client, lease=30) for client in (redis, other) * 10]
+    takers = [WebhookQueue(client, lease=30) for client in (redis, other) * 10]
 
     taken = await asyncio.gather(*(taker.take(16) for taker in takers))
 
@@ -69,7 +69,7 @@ async def test_takers_at_once_share_and_double_nothing(redis: Redis, redis_url: 
 
 async def test_nothing_is_left_of_a_delivery_that_is_done(redis: Redis) -> None:
     await redis.zadd(DUE, {"job": 1})
-    deliveries = Deliveries(redis, lease=30)
+    deliveries = WebhookQueue(redis, lease=30)
 
     [delivery] = await deliveries.take(1)
     await deliveries.done(delivery)
@@ -79,7 +79,7 @@ async def test_nothing_is_left_of_a_delivery_that_is_done(redis: Redis) -> None:
 
 async def test_a_retry_comes_up_after_its_delay(redis: Redis) -> None:
     await redis.zadd(DUE, {"job": 1})
-    deliveries = Deliveries(redis, lease=30)
+    deliveries = WebhookQueue(redis, lease=30)
 
     [first] = await deliveries.take(1)
     await deliveries.retry(first, 0.2)
@@ -90,7 +90,7 @@ async def test_a_retry_comes_up_after_its_delay(redis: Redis) -> None:
 
 async def test_who_has_lost_the_lease_changes_nothing(redis: Redis) -> None:
     await redis.zadd(DUE, {"job": 1})
-    deliveries = Deliveries(redis, lease=0.1)
+    deliveries = WebhookQueue(redis, lease=0.1)
 
     [late] = await deliveries.take(1)
     now = await until_taken(deliveries)
@@ -105,7 +105,7 @@ async def test_who_has_lost_the_lease_changes_nothing(redis: Redis) -> None:
 
 async def test_a_job_that_ends_again_meanwhile_is_told_again(redis: Redis) -> None:
     await redis.zadd(DUE, {"job": 1})
-    deliveries = Deliveries(redis, lease=30)
+    deliveries = WebhookQueue(redis, lease=30)
 
     [before] = await deliveries.take(1)
     await redis.zadd(DUE, {"job": 2})
@@ -115,7 +115,7 @@ async def test_a_job_that_ends_again_meanwhile_is_told_again(redis: Redis) -> No
 
 
 async def test_a_disabled_url_is_one_for_its_time_and_not_to_be_read(redis: Redis) -> None:
-    deliveries = Deliveries(redis, lease=30)
+    deliveries = WebhookQueue(redis, lease=30)
 
     await deliveries.disable(URL, ttl=60)
 
@@ -128,7 +128,7 @@ async def test_a_disabled_url_is_one_for_its_time_and_not_to_be_read(redis: Redi
 
 async def test_without_redis_all_of_it_is_unavailable() -> None:
     redis = make_redis(settings_for(f"redis://127.0.0.1:{free_port()}"))
-    deliveries = Deliveries(redis, lease=30)
+    deliveries = WebhookQueue(redis, lease=30)
     delivery = Delivery("job", 1, 1)
 
     for call in (
@@ -144,7 +144,7 @@ async def test_without_redis_all_of_it_is_unavailable() -> None:
 
 async def test_the_attempts_go_with_the_delivery(redis: Redis) -> None:
     await redis.zadd(DUE, {"one": 1, "two": 2})
-    deliveries = Deliveries(redis, lease=30)
+    deliveries = WebhookQueue(redis, lease=30)
 
     [one] = await deliveries.take(1)
     await deliveries.take(1)

@@ -13,7 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from contracts.imaging import Blob
 from services.runtime.redis import blocking as runtime_held
-from services.runtime.redis.blocking import Held
+from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.client import make_held
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.blobs import BlockingBlobs, Filled, StoredBlob
@@ -24,14 +24,14 @@ IMAGE, RENDITION = f"darkroom:image:{KEY}", f"darkroom:rendition:{KEY}"
 
 
 @pytest.fixture
-def held(redis_url: str) -> Iterator[Held]:
+def held(redis_url: str) -> Iterator[BlockingConnection]:
     held = make_held(RuntimeSettings(redis_url=redis_url))
     held.ask([("UNLINK", IMAGE, RENDITION)])
     yield held
     held.close()
 
 
-def test_blobs_are_kept_and_found_over_it(held: Held) -> None:
+def test_blobs_are_kept_and_found_over_it(held: BlockingConnection) -> None:
     blobs, data = BlockingBlobs(held), bytes(range(256)) * 4096
     blob = Blob(key=KEY, media_type="image/png", bytes=len(data))
     held.ask([("HSET", IMAGE, "data", data)])
@@ -45,7 +45,9 @@ def test_blobs_are_kept_and_found_over_it(held: Held) -> None:
     assert blobs.image(KEY) is None
 
 
-def test_what_redis_refuses_is_raised_and_the_next_answer_is_the_next(held: Held) -> None:
+def test_what_redis_refuses_is_raised_and_the_next_answer_is_the_next(
+    held: BlockingConnection,
+) -> None:
     blobs = BlockingBlobs(held)
     held.ask([("SET", RENDITION, "no hash")])
     with pytest.raises(ResponseError, match="WRONGTYPE"):
@@ -69,7 +71,7 @@ def test_it_comes_back_after_redis_does() -> None:
 
 
 def test_a_connection_that_the_kernel_gave_up_is_made_anew(
-    held: Held, monkeypatch: pytest.MonkeyPatch
+    held: BlockingConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exchange, gone = runtime_held._exchanged, [OSError(errno.ETIMEDOUT, "timed out")]
 

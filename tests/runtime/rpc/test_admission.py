@@ -10,7 +10,7 @@ import pytest
 
 from contracts.errors import Overloaded
 from contracts.methods import Transport
-from services.runtime.retry_after import Pace
+from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.broker import Broker
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
 
@@ -91,7 +91,7 @@ async def test_twice_the_capacity_leaves_the_accepted_their_latency(
 
 
 def test_the_wait_is_computed_from_what_is_being_served() -> None:
-    pace = Pace()
+    pace = RetryAfter()
     assert pace.wait(5) == 1
     for _ in range(100):
         pace.observe(2.0)

@@ -18,7 +18,7 @@ from services.runtime.liveness.heartbeat import Report
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.redis.client import address_of, make_redis
-from services.runtime.redis.multiplexer import Wire
+from services.runtime.redis.multiplexer import Multiplexer
 from services.runtime.rpc.broker import Broker
 from tests.processes import mortal_valkey
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied, settings_for
@@ -113,7 +113,7 @@ async def test_a_request_that_is_sent_twice_is_answered(
 
 async def test_a_command_that_can_not_be_sent_is_its_own_callers_error(redis_url: str) -> None:
     redis = make_redis(settings_for(redis_url))
-    wire = Wire(redis)
+    wire = Multiplexer(redis)
     sound = [asyncio.create_task(wire.execute("PING")) for _ in range(20)]
     with pytest.raises(TypeError):
         await wire.execute("PUBLISH", {"no": "text"}, b"")
@@ -125,7 +125,7 @@ async def test_a_command_that_can_not_be_sent_is_its_own_callers_error(redis_url
 async def test_whoever_waits_when_a_wire_is_closed_is_told(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
         redis = make_redis(settings_for(server.url))
-        wire = Wire(redis)
+        wire = Multiplexer(redis)
         await wire.execute("PING")
         server.pause()
         waiting = [asyncio.create_task(wire.execute("PING")) for _ in range(30)]

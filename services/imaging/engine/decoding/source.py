@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageFile
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
 from contracts.outputs import Format
 from services.imaging.engine.formats import avif, jxl, plugins
-from services.imaging.engine.formats.gif import Reel, reel_of
+from services.imaging.engine.formats.gif import GifCanvas, reel_of
 from services.imaging.engine.raster.geometry import Size
 from services.imaging.engine.safety import container_checks, frame_count
 from services.imaging.engine.safety.limits import Limits
@@ -70,7 +70,7 @@ class Source:
     frames: int
     orientation: int
     plays: int = 0  # how often an animation is played; 0 is for ever
-    reel: Reel | None = None  # where Pillow would show a GIF as it is not
+    reel: GifCanvas | None = None  # where Pillow would show a GIF as it is not
 
     @property
     def start(self) -> int:

@@ -16,7 +16,7 @@ from services.imaging.engine.formats import apng, gif, plugins
 from services.imaging.engine.formats.gif_delays import Delays
 from services.imaging.engine.metadata.policy import NO_NOTES, PARTS, Notes, loaded
 from services.imaging.engine.raster.colour import has_alpha, on_white
-from services.imaging.engine.raster.film import Film, Frame
+from services.imaging.engine.raster.film import Animation, Frame
 
 _WEBP_SIDE = 16_383
 # Two times of eight bytes, after version and flags (ISO/IEC 14496-12:2022, 8.2.2, version 1).
@@ -83,7 +83,7 @@ def _jpeg(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
 def _png(image: Image.Image, encoding: Encoding) -> bytes:
     # Level 6, the default, takes three times as long and saves 4 percent.
     options: dict[str, Any] = {"compress_level": 3}
-    if isinstance(image, Film):
+    if isinstance(image, Animation):
         return _apng(image, encoding)
     if encoding.palette:
         image = paletted(image, encoding.palette, translucent=True)
@@ -94,7 +94,7 @@ def _png(image: Image.Image, encoding: Encoding) -> bytes:
     return _saved(image, encoding, **options)
 
 
-def _apng(film: Film, encoding: Encoding) -> bytes:
+def _apng(film: Animation, encoding: Encoding) -> bytes:
     colours, mode = encoding.palette, film.mode
     if colours:
         # All frames share one table, and so it is no table: few colours a frame are still smaller.
@@ -115,7 +115,7 @@ def _webp(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     if encoding.lossless:
         # How hard to try, from here on; transparent pixels keep their colours as well.
         options |= {"lossless": True, "quality": 60, "exact": True}
-    if not isinstance(image, Film):
+    if not isinstance(image, Animation):
         return _saved(image, encoding, **options)
     data = _saved(image, encoding, loop=image.plays, **options)
     # Frames that are all alike become a still, which may have no flags.
@@ -131,7 +131,7 @@ def _avif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     options = {"subsampling": ":".join(encoding.chroma)} if encoding.chroma else {}
     # The bytes depend on the number of threads, and a process has one core anyway.
     data = _saved(image, encoding, quality=quality, speed=8, max_threads=1, **options)
-    if not isinstance(image, Film):
+    if not isinstance(image, Animation):
         return data
     # libavif says when it made an animation, and the same question has to have the same bytes.
     boxes, _, pixels = data.partition(b"mdat")
@@ -147,7 +147,7 @@ def _gif(image: Image.Image, encoding: Encoding) -> bytes:
     if max(image.size) > _GIF_SIDE:
         raise ImageTooBig(f"A GIF has at most {_GIF_SIDE:,} pixels a side.")
     colours = encoding.palette or 256
-    if not isinstance(image, Film):
+    if not isinstance(image, Animation):
         return _saved(paletted(image, colours), encoding)
     if has_alpha(image):
         return gif.written(
@@ -201,7 +201,7 @@ def _saved(image: Image.Image, encoding: Encoding, **options: Any) -> bytes:
         options["xmp"] = encoding.notes.xmp
     if encoding.profile:
         options["icc_profile"] = encoding.profile
-    if isinstance(image, Film):
+    if isinstance(image, Animation):
         options |= {"save_all": True, "duration": image.durations}
     buffer = io.BytesIO()
     image.save(buffer, encoding.format.value, **options)

@@ -12,7 +12,7 @@ from services.imaging.engine.encoding.encode import Encoding, encode
 from services.imaging.engine.metadata import jpeg_fit
 from services.imaging.engine.metadata.policy import Notes
 from services.imaging.engine.raster.colour import has_alpha, is_of_gray, is_seen_through, opaque
-from services.imaging.engine.raster.film import Film
+from services.imaging.engine.raster.film import Animation
 
 # What a result is written in, where nobody says, by the format that it came in.
 _STAY = {format.value: format for format in (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF)}
@@ -56,7 +56,7 @@ def write(
 
     Raises InvalidOperation where they do not fit or can't be lossless, and ImageTooBig.
     """
-    if not isinstance(image, Film) and _goes_by_alpha(output, source_format):
+    if not isinstance(image, Animation) and _goes_by_alpha(output, source_format):
         image = image if is_seen_through(image) else opaque(image)
     able = _able(image, output)
     # WebP is written with and without loss.
@@ -97,7 +97,7 @@ def _tries(
 def _able(image: Image.Image, output: Output) -> list[Format]:
     """Which of those that `auto` chooses from can hold the image."""
     no = {Format.JPEG} if has_alpha(image) else set()
-    if isinstance(image, Film):
+    if isinstance(image, Animation):
         no = {Format.JPEG, Format.PNG}
     if output.lossless:
         no |= set(Format) - LOSSLESS
@@ -120,7 +120,7 @@ def _compared(
 
 
 def _only_format(image: Image.Image, output: Output, source_format: str) -> Format:
-    if isinstance(image, Film):
+    if isinstance(image, Animation):
         return _moving_format(output, source_format)
     return _still_format(output, source_format, image)
 
@@ -167,7 +167,7 @@ def _written(
         return data
     if output.quality == AUTO:
         # Of an animation, the first frame is the measure.
-        still = image.first if isinstance(image, Film) else image
+        still = image.first if isinstance(image, Animation) else image
         quality = quality_search.good_enough(
             still, lambda quality: encode(still, encoding, quality)
         )
@@ -180,8 +180,10 @@ def _written(
 
 
 def _is_long(image: Image.Image) -> bool:
-    return isinstance(image, Film) and image.n_frames * image.width * image.height > _KEPT_PIXELS
+    return (
+        isinstance(image, Animation) and image.n_frames * image.width * image.height > _KEPT_PIXELS
+    )
 
 
 def _kept(image: Image.Image) -> Image.Image:
-    return image.kept() if isinstance(image, Film) and not _is_long(image) else image
+    return image.kept() if isinstance(image, Animation) and not _is_long(image) else image

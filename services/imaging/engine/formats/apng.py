@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image, ImageChops
 
-from services.imaging.engine.raster.film import Film
+from services.imaging.engine.raster.film import Animation
 
 _SIGNATURE = 8
 _MOST_TICKS = 65_535
 _TICKS = (1000, 100, 10)  # a second
 
 
-def written(film: Film, encode: Callable[[Image.Image], bytes]) -> bytes:
+def written(film: Animation, encode: Callable[[Image.Image], bytes]) -> bytes:
     """The film as a file; `encode` gives a still PNG."""
     parts: list[bytes] = []
     sequence = 0

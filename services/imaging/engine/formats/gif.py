@@ -14,7 +14,7 @@ from PIL import Image
 
 from contracts.errors import ImageUnreadable
 from services.imaging.engine.formats.gif_delays import LONGEST, Delays
-from services.imaging.engine.raster.film import Film
+from services.imaging.engine.raster.film import Animation
 from services.imaging.engine.raster.geometry import Size
 
 _CLEARED, _AS_BEFORE = 2, 3  # what becomes of a frame once it has been seen
@@ -37,7 +37,7 @@ class Part:
             return image.convert("RGBA")
 
 
-class Reel:
+class GifCanvas:
     """The frames of a GIF that needs nothing behind them, one after the other."""
 
     def __init__(self, parts: tuple[Part, ...], size: Size) -> None:
@@ -78,7 +78,7 @@ class Reel:
         return seen
 
 
-def reel_of(data: bytes, image: Image.Image) -> Reel | None:
+def reel_of(data: bytes, image: Image.Image) -> GifCanvas | None:
     """The frames of a GIF that is seen through; None for one that Pillow shows as it is.
 
     Of one that starts in gray (its table is a ramp) Pillow shows no other frame.
@@ -94,10 +94,10 @@ def reel_of(data: bytes, image: Image.Image) -> Reel | None:
     clears = any(part.disposal == _CLEARED for part in others)
     if covers and not (leaves_nothing or starts_gray or clears):
         return None
-    return Reel(parts, size)
+    return GifCanvas(parts, size)
 
 
-def written(film: Film, encode: Callable[[Image.Image], bytes]) -> bytes:
+def written(film: Animation, encode: Callable[[Image.Image], bytes]) -> bytes:
     """A film that is seen through as a file, each frame cleared before the next.
 
     `encode` gives a still GIF.

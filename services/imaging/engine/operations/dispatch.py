@@ -11,14 +11,14 @@ from contracts.operations.pipeline import Operation
 from contracts.operations.shapes import Shape
 from services.imaging.engine.operations import finishes, looks, overlays, shapes
 from services.imaging.engine.operations.overlays import Stamp
-from services.imaging.engine.operations.resources import NOTHING, Beside
+from services.imaging.engine.operations.resources import NOTHING, Resources
 from services.imaging.engine.operations.tones import Curve
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
 Settled = Operation | Curve | Stamp
 
 
-def settle(image: Image.Image, operation: Operation, beside: Beside = NOTHING) -> Settled:
+def settle(image: Image.Image, operation: Operation, beside: Resources = NOTHING) -> Settled:
     """The operation as it is decided on this image, to be applied to others of its size.
 
     An animation settles on its first frame: what goes by the pixels is the same in each, and an
@@ -39,7 +39,7 @@ def apply(
     image: Image.Image,
     operation: Settled,
     limits: Limits = DEFAULT_LIMITS,
-    beside: Beside = NOTHING,
+    beside: Resources = NOTHING,
 ) -> Image.Image:
     """The image after the operation, as it was asked for or as it was settled.
 

@@ -9,11 +9,11 @@ from services.imaging.engine.operations.fonts import BUNDLED, Fonts
 
 
 @dataclass(frozen=True)
-class Beside:
+class Resources:
     """`images` are those that `Pipeline.images` names, decoded, upright and in sRGB."""
 
     images: Mapping[str, Image.Image] = field(default_factory=dict)
     fonts: Fonts = BUNDLED
 
 
-NOTHING = Beside()
+NOTHING = Resources()

@@ -17,7 +17,7 @@ class Frame:
     profile: bytes = b""  # what its numbers mean, unless that is sRGB
 
 
-class Film(Image.Image):
+class Animation(Image.Image):
     """What Pillow's encoders take for an animated image, with one frame of it in memory.
 
     Every frame has the size and the mode of the first.

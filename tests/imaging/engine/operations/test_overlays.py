@@ -11,7 +11,7 @@ from contracts.operations.overlays import OverlayOperation, Position, Text, Wate
 from contracts.operations.pipeline import Operation
 from services.imaging.engine.operations.dispatch import apply, settle
 from services.imaging.engine.operations.fonts import Fonts
-from services.imaging.engine.operations.resources import Beside
+from services.imaging.engine.operations.resources import Resources
 from tests.imaging.pictures import BLUE, RED, WORK_MODES, pixel, psnr, scenery
 
 KEY = "0123456789abcdef" * 4
@@ -28,7 +28,7 @@ def picture(mode: str = "RGB", size: tuple[int, int] = (100, 60)) -> Image.Image
 
 def stamped(image: Image.Image, stamp: Image.Image, **fields: object) -> Image.Image:
     operation = Watermark.model_validate({"image": KEY, **fields})
-    return apply(image, operation, beside=Beside({KEY: stamp}))
+    return apply(image, operation, beside=Resources({KEY: stamp}))
 
 
 def changed(image: Image.Image) -> tuple[int, int, int, int] | None:
@@ -266,14 +266,14 @@ def test_a_font_is_found_by_its_name(fonts: Fonts) -> None:
     image, text = picture(), Text(text="same")
 
     assert apply(
-        image, text.model_copy(update={"font": "House Sans"}), beside=Beside(fonts=fonts)
+        image, text.model_copy(update={"font": "House Sans"}), beside=Resources(fonts=fonts)
     ) == (apply(image, text))
 
 
 @pytest.mark.parametrize("name", ["readme", "Times", "../house/House Sans", "/etc/passwd", ""])
 def test_a_font_that_is_not_there_is_refused_with_those_that_are(name: str, fonts: Fonts) -> None:
     with pytest.raises(InvalidOperation, match=r"there are: House Sans\."):
-        apply(picture(), Text(text="x", font=name), beside=Beside(fonts=fonts))
+        apply(picture(), Text(text="x", font=name), beside=Resources(fonts=fonts))
 
 
 def test_letters_that_a_font_lacks_are_named() -> None:
@@ -294,7 +294,7 @@ def test_without_raqm_nothing_is_written_from_right_to_left(
 def test_what_has_no_opacity_changes_nothing(operation: Operation) -> None:
     image = scenery(60, 40)
 
-    assert apply(image, operation, beside=Beside({KEY: Image.new("RGB", (9, 9), RED)})) == image
+    assert apply(image, operation, beside=Resources({KEY: Image.new("RGB", (9, 9), RED)})) == image
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
@@ -308,7 +308,7 @@ def test_what_has_no_opacity_changes_nothing(operation: Operation) -> None:
 def test_a_settled_overlay_is_the_same_on_any_image_of_the_size(
     operation: OverlayOperation, mode: str
 ) -> None:
-    beside = Beside({KEY: scenery(90, 60).convert("RGBA")})
+    beside = Resources({KEY: scenery(90, 60).convert("RGBA")})
     first, other = picture(mode), scenery(100, 60).convert(mode)
     settled = settle(first, operation, beside)
 
