@@ -18,7 +18,7 @@ from contracts.operations.looks import Blur, Grayscale
 from contracts.operations.pipeline import Operation, Pipeline
 from contracts.operations.shapes import Crop, Extract, Filter, Flip, Flop, Gravity, Resize, Rotate
 from contracts.outputs import Format
-from services.imaging.engine import animation
+from services.imaging.engine import run_animation
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.decode import Decoded, Draft
 from services.imaging.engine.decoding.source import Source, open_source
@@ -30,8 +30,8 @@ from services.imaging.engine.metadata.policy import notes_of
 from services.imaging.engine.operations import dispatch, shapes
 from services.imaging.engine.operations.fonts import BUNDLED, Fonts
 from services.imaging.engine.operations.resources import Resources
-from services.imaging.engine.raster.colour import fitting
 from services.imaging.engine.raster.geometry import Size, place
+from services.imaging.engine.raster.profiles import fitting
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
 # How many times the size wanted a draft has to be: 44 dB and more against a resize of every pixel
@@ -120,7 +120,7 @@ def _render(
     if is_moving(source, output):
         decoded_at = time.perf_counter()
         image: Image.Image
-        image, profile = animation.film(
+        image, profile = run_animation.film(
             source, pipeline.operations, limits, beside, keeps_profile=keeps_profile
         )
     else:

@@ -18,7 +18,7 @@ from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.formats import avif
-from services.imaging.engine.raster.film import Frame
+from services.imaging.engine.raster.animation import Frame
 from services.imaging.engine.safety.limits import Limits
 from tests.imaging.forged import box, chunk
 from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery

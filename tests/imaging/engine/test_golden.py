@@ -23,7 +23,7 @@ from contracts.operations.shapes import Filter, Fit
 from contracts.outputs import ANIMATED
 from services.imaging.engine import pipeline
 from services.imaging.engine.formats import plugins
-from services.imaging.engine.raster.colour import premultiplied
+from services.imaging.engine.raster.profiles import premultiplied
 from tests.imaging.pictures import encoded, scenery
 
 GOLDEN = Path(__file__).parent / "golden" / "operations.json"

@@ -9,9 +9,9 @@ from contracts.errors import ImageUnreadable
 from contracts.imaging import Inspected
 from services.imaging.engine.decoding.source import Source, hostile_bytes, open_source, read_jxl
 from services.imaging.engine.formats.png_transparency import keyed
-from services.imaging.engine.raster.colour import as_they_are, to_srgb
-from services.imaging.engine.raster.film import Frame
+from services.imaging.engine.raster.animation import Frame
 from services.imaging.engine.raster.geometry import Box, Extent, Size
+from services.imaging.engine.raster.profiles import as_they_are, to_srgb
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
 _LONGEST_FRAME = 655_350  # milliseconds: what a GIF can say

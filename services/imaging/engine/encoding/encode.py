@@ -15,8 +15,8 @@ from services.imaging.engine.encoding.quantize import paletted
 from services.imaging.engine.formats import apng, gif, plugins
 from services.imaging.engine.formats.gif_delays import Delays
 from services.imaging.engine.metadata.policy import NO_NOTES, PARTS, Notes, loaded
-from services.imaging.engine.raster.colour import has_alpha, on_white
-from services.imaging.engine.raster.film import Animation, Frame
+from services.imaging.engine.raster.animation import Animation, Frame
+from services.imaging.engine.raster.profiles import has_alpha, on_white
 
 _WEBP_SIDE = 16_383
 # Two times of eight bytes, after version and flags (ISO/IEC 14496-12:2022, 8.2.2, version 1).

@@ -11,8 +11,8 @@ from services.imaging.engine.encoding import quality_search
 from services.imaging.engine.encoding.encode import Encoding, encode
 from services.imaging.engine.metadata import jpeg_fit
 from services.imaging.engine.metadata.policy import Notes
-from services.imaging.engine.raster.colour import has_alpha, is_of_gray, is_seen_through, opaque
-from services.imaging.engine.raster.film import Animation
+from services.imaging.engine.raster.animation import Animation
+from services.imaging.engine.raster.profiles import has_alpha, is_of_gray, is_seen_through, opaque
 
 # What a result is written in, where nobody says, by the format that it came in.
 _STAY = {format.value: format for format in (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF)}

@@ -4,7 +4,7 @@ import sys
 
 from PIL import Image
 
-from services.imaging.engine.raster.colour import is_seen_through, opaque
+from services.imaging.engine.raster.profiles import is_seen_through, opaque
 
 _HALF = 128
 _Colour = tuple[int, int, int, int]

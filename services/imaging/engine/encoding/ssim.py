@@ -7,7 +7,7 @@ overlap, which takes milliseconds by Pillow's own loops.
 
 from PIL import Image, ImageMath
 
-from services.imaging.engine.raster.colour import on_white
+from services.imaging.engine.raster.profiles import on_white
 
 _LONGEST = 2048
 _WINDOW = 8

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image, ImageChops
 
-from services.imaging.engine.raster.film import Animation
+from services.imaging.engine.raster.animation import Animation
 
 _SIGNATURE = 8
 _MOST_TICKS = 65_535

@@ -14,7 +14,7 @@ from PIL import Image
 
 from contracts.errors import ImageUnreadable
 from services.imaging.engine.formats.gif_delays import LONGEST, Delays
-from services.imaging.engine.raster.film import Animation
+from services.imaging.engine.raster.animation import Animation
 from services.imaging.engine.raster.geometry import Size
 
 _CLEARED, _AS_BEFORE = 2, 3  # what becomes of a frame once it has been seen

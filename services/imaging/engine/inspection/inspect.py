@@ -12,8 +12,8 @@ from services.imaging.engine.decoding.decode import Draft
 from services.imaging.engine.decoding.source import UNREADABLE, Source, open_source
 from services.imaging.engine.inspection.hashes import dhash, thumbhash
 from services.imaging.engine.metadata import exif
-from services.imaging.engine.raster.colour import has_alpha, opaque
 from services.imaging.engine.raster.geometry import Size, nearest
+from services.imaging.engine.raster.profiles import has_alpha, opaque
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 

@@ -20,7 +20,7 @@ from contracts.operations.looks import (
     Tint,
 )
 from contracts.operations.pipeline import Operation
-from services.imaging.engine.operations import matrices
+from services.imaging.engine.operations import colour_matrices
 from services.imaging.engine.operations.tones import (
     Curve,
     bent,
@@ -31,7 +31,7 @@ from services.imaging.engine.operations.tones import (
     spread,
     stretched,
 )
-from services.imaging.engine.raster.colour import has_alpha, premultiplied
+from services.imaging.engine.raster.profiles import has_alpha, premultiplied
 
 _NEGATIVE = Curve(tuple(range(255, -1, -1)))
 
@@ -55,7 +55,7 @@ def apply(image: Image.Image, operation: LookOperation | Curve) -> Image.Image:
         case Grayscale():
             return grayscale(image)
         case Sepia():
-            return mixed(image, matrices.sepia(operation.amount))
+            return mixed(image, colour_matrices.sepia(operation.amount))
         case Duotone():
             return duotone(image, operation)
         case Tint():
@@ -97,7 +97,7 @@ def duotone(image: Image.Image, operation: Duotone) -> Image.Image:
 def tint(image: Image.Image, operation: Tint) -> Image.Image:
     """From black over the colour, at its own luma, to white: no luma changes."""
     colour = rgb(operation.colour)
-    middle = sum(weight * band for weight, band in zip(matrices.LUMA, colour, strict=True))
+    middle = sum(weight * band for weight, band in zip(colour_matrices.LUMA, colour, strict=True))
 
     def tinted(tone: int, band: int) -> float:
         if tone <= middle:
@@ -117,8 +117,8 @@ def adjust(image: Image.Image, operation: Adjust) -> Image.Image:
     plain = operation.saturation == 1 and operation.hue % 360 == 0
     if plain or image.mode in ("L", "LA"):
         return curved
-    saturated = matrices.saturation(operation.saturation)
-    return mixed(curved, matrices.product(matrices.turn(operation.hue), saturated))
+    saturated = colour_matrices.saturation(operation.saturation)
+    return mixed(curved, colour_matrices.product(colour_matrices.turn(operation.hue), saturated))
 
 
 def posterize(image: Image.Image, levels: int) -> Image.Image:

@@ -11,8 +11,8 @@ import math
 
 from PIL import Image, ImageFilter
 
-from services.imaging.engine.raster.colour import on_white
 from services.imaging.engine.raster.geometry import nearest
+from services.imaging.engine.raster.profiles import on_white
 
 _SIDE = 64
 

@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageChops, ImageColor
 
-from services.imaging.engine.raster.colour import premultiplied
+from services.imaging.engine.raster.profiles import premultiplied
 
 
 def picture_box(

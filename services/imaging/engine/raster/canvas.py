@@ -2,8 +2,8 @@
 
 from PIL import Image, ImageFilter
 
-from services.imaging.engine.raster.colour import has_alpha, premultiplied
 from services.imaging.engine.raster.geometry import Size, nearest
+from services.imaging.engine.raster.profiles import has_alpha, premultiplied
 from services.imaging.engine.raster.resample import resample
 
 # The picture is blurred this small, and then enlarged: as soft, for a hundredth of the work.

@@ -13,8 +13,8 @@ from PIL import Image
 from contracts.operations.shapes import Filter
 from services.imaging.engine.raster import resample as resample_module
 from services.imaging.engine.raster import simd
-from services.imaging.engine.raster.colour import premultiplied
 from services.imaging.engine.raster.geometry import Box, Size
+from services.imaging.engine.raster.profiles import premultiplied
 from services.imaging.engine.raster.resample import resample
 from tests.imaging.pictures import WORK_MODES, psnr, scenery
 

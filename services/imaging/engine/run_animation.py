@@ -7,8 +7,8 @@ from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.operations import dispatch
 from services.imaging.engine.operations.dispatch import Settled
 from services.imaging.engine.operations.resources import Resources
-from services.imaging.engine.raster.colour import fitting, has_alpha, on_white
-from services.imaging.engine.raster.film import Animation, Frame
+from services.imaging.engine.raster.animation import Animation, Frame
+from services.imaging.engine.raster.profiles import fitting, has_alpha, on_white
 from services.imaging.engine.safety.limits import Limits
 
 _MOST_PLAYS = 65_535  # what a WebP can say; a GIF can say once more, a PNG four thousand million
