@@ -176,7 +176,7 @@ def attempts(data: bytes, number: int) -> Iterator[Callable[[], object]]:
     """What is tried with the bytes."""
     chosen = PIPELINES[(number // 7) % len(PIPELINES)]
     yield lambda: decode.inspect(data, SMALL)
-    yield lambda: inspect.examine(data, SMALL, place=True)
+    yield lambda: inspect.inspect_pixels(data, SMALL, place=True)
     yield lambda: pipeline.run(data, chosen, SMALL)
 
 

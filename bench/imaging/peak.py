@@ -25,7 +25,7 @@ def main() -> None:
     """Be the fresh process."""
     case = {case.name: case for case in CASES}[sys.argv[1]]
     data, asked = case.photo.read(), case.pipeline()
-    pipeline.rehearse()
+    pipeline.warm_up()
     (_SELF / "clear_refs").write_text(_FORGET_THE_PEAK)
     before = _status("VmRSS")
     pipeline.run(data, asked)

@@ -87,7 +87,7 @@ def _hear(process: "subprocess.Popen[str]") -> str:
 
 def main() -> None:
     """Be one of the processes."""
-    pipeline.rehearse()
+    pipeline.warm_up()
     cases = {case.name: case for case in CASES}
     sys.stdout.write("ready\n")
     sys.stdout.flush()

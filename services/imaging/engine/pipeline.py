@@ -26,9 +26,9 @@ from services.imaging.engine.encoding.encode import Encoding, encode
 from services.imaging.engine.encoding.output import is_moving, write
 from services.imaging.engine.encoding.output import keeps_profile as keeps_profile_of
 from services.imaging.engine.formats import plugins
-from services.imaging.engine.metadata.policy import notes_of
+from services.imaging.engine.metadata.policy import select_metadata
 from services.imaging.engine.operations import dispatch, shapes
-from services.imaging.engine.operations.fonts import BUNDLED, Fonts
+from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.operations.resources import Resources
 from services.imaging.engine.raster.geometry import Size, place
 from services.imaging.engine.raster.profiles import fitting
@@ -46,7 +46,7 @@ _LINEAR = (Resize, Crop, Extract, Rotate, Flip, Flop, Blur)
 
 
 @dataclass(frozen=True)
-class Picture:
+class Rendition:
     """A result, and the milliseconds that went into it."""
 
     data: bytes
@@ -72,8 +72,8 @@ def run(
     limits: Limits = DEFAULT_LIMITS,
     decode_cache: DecodeCache | None = None,
     images: Mapping[str, bytes] = MappingProxyType({}),
-    fonts: Fonts = BUNDLED,
-) -> Picture:
+    fonts: Fonts = BUNDLED_FONTS,
+) -> Rendition:
     """Render: the same bytes and pipeline give the same bytes.
 
     With `negatives` of the same bytes, what was decoded before is not decoded again, and what is
@@ -88,7 +88,7 @@ def run(
         raise ImageTooBig("The pipeline takes more memory than it may.") from exc
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """Load what the first use of a format loads, so that no picture has to wait for it."""
     # Freed pixels are kept for the next picture: 3,000 page faults a render less.
     Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ def _render(
     decode_cache: DecodeCache,
     others: Mapping[str, bytes],
     fonts: Fonts,
-) -> Picture:
+) -> Rendition:
     started = time.perf_counter()
     source = open_source(data, limits)
     images = {key: _other(key, others[key], limits) for key in pipeline.images if key in others}
@@ -112,7 +112,7 @@ def _render(
     output = pipeline.output
     keeps_profile = keeps_profile_of(source, output)
     # Decoding forgets them.
-    notes = notes_of(
+    notes = select_metadata(
         source.image,
         output.metadata,
         becomes_srgb="icc_profile" in source.image.info and not keeps_profile,
@@ -133,7 +133,7 @@ def _render(
 
     format, written = write(image, output, source.format, notes, profile)
     encoded_at = time.perf_counter()
-    return Picture(
+    return Rendition(
         data=written,
         format=format,
         media_type=f"image/{format}",

@@ -7,8 +7,9 @@ from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.operations import dispatch
 from services.imaging.engine.operations.dispatch import Settled
 from services.imaging.engine.operations.resources import Resources
+from services.imaging.engine.raster.alpha import flatten_on_white, has_alpha
 from services.imaging.engine.raster.animation import Animation, Frame
-from services.imaging.engine.raster.profiles import fitting, has_alpha, on_white
+from services.imaging.engine.raster.profiles import fitting
 from services.imaging.engine.safety.limits import Limits
 
 _MOST_PLAYS = 65_535  # what a WebP can say; a GIF can say once more, a PNG four thousand million
@@ -54,7 +55,9 @@ def film(
             drawn = dispatch.apply(drawn, operation, limits, beside)
         if drawn.size != size:
             raise InvalidOperation("The operations give frames of different sizes.")
-        return Frame((drawn if mode == "RGBA" else on_white(drawn)).convert(mode), frame.duration)
+        return Frame(
+            (drawn if mode == "RGBA" else flatten_on_white(drawn)).convert(mode), frame.duration
+        )
 
     _, profile = fitting(image.convert(mode), first.profile)
     return Animation(draw, frames, min(source.plays, _MOST_PLAYS)), profile

@@ -16,8 +16,8 @@ from contracts.errors import Gone, ImageUnreadable, NotFound, ServiceError, Unsu
 from contracts.imaging import Blob, Depth, Inspect, Inspected, Render, Rendered
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
-from services.imaging.engine.inspection.inspect import examine
-from services.imaging.engine.operations.fonts import BUNDLED, Fonts
+from services.imaging.engine.inspection.inspect import inspect_pixels
+from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.safety.limits import Limits
 from services.imaging.pool.executor import prepare_process
 from services.imaging.settings import ImagingSettings
@@ -31,7 +31,7 @@ _KEPT_BYTES = 8 << 20
 def warm(settings: ImagingSettings) -> None:
     """Make this process ready for work."""
     _blobs(settings)
-    pipeline.rehearse()
+    pipeline.warm_up()
 
 
 def render(
@@ -86,7 +86,7 @@ def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
             case Depth.HEADER:
                 return decode.inspect(data, limits)
             case Depth.PIXELS:
-                return examine(data, limits, place=request.place)
+                return inspect_pixels(data, limits, place=request.place)
             case _:
                 assert_never(request.depth)
 
@@ -193,7 +193,7 @@ def _blobs(settings: ImagingSettings) -> BlockingBlobs:
 
 @cache
 def _fonts(settings: ImagingSettings) -> Fonts:
-    return Fonts.of(settings.fonts) if settings.fonts else BUNDLED
+    return Fonts.in_directory(settings.fonts) if settings.fonts else BUNDLED_FONTS
 
 
 @cache

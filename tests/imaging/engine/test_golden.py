@@ -23,7 +23,7 @@ from contracts.operations.shapes import Filter, Fit
 from contracts.outputs import ANIMATED
 from services.imaging.engine import pipeline
 from services.imaging.engine.formats import plugins
-from services.imaging.engine.raster.profiles import premultiplied
+from services.imaging.engine.raster.alpha import premultiply
 from tests.imaging.pictures import encoded, scenery
 
 GOLDEN = Path(__file__).parent / "golden" / "operations.json"
@@ -104,7 +104,7 @@ source_once = cache(source)
 
 def seen(image: Image.Image) -> Seen:
     """A result, told in a few hundred numbers, each pixel weighing as much as it is opaque."""
-    weighed = premultiplied(image)
+    weighed = premultiply(image)
     ground = Image.new("RGBA", image.size, "gray")
     luma = Image.alpha_composite(ground, image.convert("RGBA")).convert("L")
     rough = ImageChops.difference(luma, luma.filter(ImageFilter.BoxBlur(1)))

@@ -18,7 +18,7 @@ from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
 from services.imaging.engine.operations import dispatch
-from services.imaging.engine.pipeline import Picture
+from services.imaging.engine.pipeline import Rendition
 from services.imaging.engine.raster.geometry import Size, place
 from services.imaging.engine.safety.limits import Limits
 from tests.imaging.pictures import (
@@ -35,7 +35,7 @@ from tests.imaging.pictures import (
 PNG = Output(format=Format.PNG)
 
 
-def rendered(data: bytes, *steps: Operation, output: Output = PNG) -> Picture:
+def rendered(data: bytes, *steps: Operation, output: Output = PNG) -> Rendition:
     return pipeline.run(data, Pipeline(operations=steps, output=output))
 
 

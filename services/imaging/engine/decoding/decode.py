@@ -11,7 +11,7 @@ from services.imaging.engine.decoding.source import Source, hostile_bytes, open_
 from services.imaging.engine.formats.png_transparency import keyed
 from services.imaging.engine.raster.animation import Frame
 from services.imaging.engine.raster.geometry import Box, Extent, Size
-from services.imaging.engine.raster.profiles import as_they_are, to_srgb
+from services.imaging.engine.raster.profiles import keep_colours, to_srgb
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
 _LONGEST_FRAME = 655_350  # milliseconds: what a GIF can say
@@ -118,7 +118,7 @@ def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes
     profile = image.info.get("icc_profile") or b""
     stored = keyed(image, source.data) if source.format == "png" else image
     if keeps_profile:
-        plain, profile = as_they_are(stored, profile)
+        plain, profile = keep_colours(stored, profile)
     else:
         plain, profile = to_srgb(stored, profile), b""
     # Pillow has turned a TIFF already.

@@ -14,9 +14,14 @@ from contracts.outputs import Chroma, Format
 from services.imaging.engine.encoding.quantize import paletted
 from services.imaging.engine.formats import apng, gif, plugins
 from services.imaging.engine.formats.gif_delays import Delays
-from services.imaging.engine.metadata.policy import NO_NOTES, PARTS, Notes, loaded
+from services.imaging.engine.metadata.policy import (
+    EXIF_DIRECTORIES,
+    NO_METADATA,
+    KeptMetadata,
+    load_exif,
+)
+from services.imaging.engine.raster.alpha import flatten_on_white, has_alpha
 from services.imaging.engine.raster.animation import Animation, Frame
-from services.imaging.engine.raster.profiles import has_alpha, on_white
 
 _WEBP_SIDE = 16_383
 # Two times of eight bytes, after version and flags (ISO/IEC 14496-12:2022, 8.2.2, version 1).
@@ -40,7 +45,7 @@ class Encoding:
     progressive: bool = False
     chroma: Chroma | None = None
     palette: int | None = None
-    notes: Notes = NO_NOTES
+    metadata: KeptMetadata = NO_METADATA
     profile: bytes = b""
 
 
@@ -54,7 +59,7 @@ def encode(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
         raise InvalidOperation(f"format: {missing}")
     match encoding.format:
         case Format.JPEG:
-            return _jpeg(on_white(image), encoding, quality)
+            return _jpeg(flatten_on_white(image), encoding, quality)
         case Format.PNG:
             return _png(image, encoding)
         case Format.WEBP:
@@ -87,9 +92,9 @@ def _png(image: Image.Image, encoding: Encoding) -> bytes:
         return _apng(image, encoding)
     if encoding.palette:
         image = paletted(image, encoding.palette, translucent=True)
-    if encoding.notes.xmp:
+    if encoding.metadata.xmp:
         options["pnginfo"] = PngInfo()
-        text = encoding.notes.xmp.decode(errors="replace")
+        text = encoding.metadata.xmp.decode(errors="replace")
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
     return _saved(image, encoding, **options)
 
@@ -98,7 +103,7 @@ def _apng(film: Animation, encoding: Encoding) -> bytes:
     colours, mode = encoding.palette, film.mode
     if colours:
         # All frames share one table, and so it is no table: few colours a frame are still smaller.
-        film = film.changed(
+        film = film.map_frames(
             lambda frame: Frame(
                 paletted(frame.image, colours, translucent=True).convert(mode), frame.duration
             )
@@ -154,7 +159,7 @@ def _gif(image: Image.Image, encoding: Encoding) -> bytes:
             image, lambda frame: _saved(paletted(frame, colours), encoding, interlace=0)
         )
     delays = Delays()
-    film = image.changed(
+    film = image.map_frames(
         lambda frame: Frame(paletted(frame.image, colours), delays.after(frame.duration))
     )
     # A GIF says how often it is repeated, and nothing where it is played once.
@@ -167,14 +172,14 @@ def _gif(image: Image.Image, encoding: Encoding) -> bytes:
 
 
 def _tiff(image: Image.Image, encoding: Encoding) -> bytes:
-    notes = encoding.notes
-    exif = loaded(notes.exif)
-    for part in PARTS:
+    metadata = encoding.metadata
+    exif = load_exif(metadata.exif)
+    for part in EXIF_DIRECTORIES:
         # libtiff writes no directories within a directory.
         exif.pop(part, None)
-    if notes.xmp:
-        exif[Base.XMLPacket] = notes.xmp
-    plain = replace(encoding, notes=NO_NOTES)
+    if metadata.xmp:
+        exif[Base.XMLPacket] = metadata.xmp
+    plain = replace(encoding, metadata=NO_METADATA)
     return _saved(image, plain, compression="tiff_adobe_deflate", exif=exif)
 
 
@@ -195,10 +200,10 @@ def _heif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
 
 
 def _saved(image: Image.Image, encoding: Encoding, **options: Any) -> bytes:
-    if encoding.notes.exif:
-        options["exif"] = encoding.notes.exif
-    if encoding.notes.xmp and encoding.format not in (Format.PNG, Format.GIF):
-        options["xmp"] = encoding.notes.xmp
+    if encoding.metadata.exif:
+        options["exif"] = encoding.metadata.exif
+    if encoding.metadata.xmp and encoding.format not in (Format.PNG, Format.GIF):
+        options["xmp"] = encoding.metadata.xmp
     if encoding.profile:
         options["icc_profile"] = encoding.profile
     if isinstance(image, Animation):

@@ -10,9 +10,10 @@ from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.encoding import quality_search
 from services.imaging.engine.encoding.encode import Encoding, encode
 from services.imaging.engine.metadata import jpeg_fit
-from services.imaging.engine.metadata.policy import Notes
+from services.imaging.engine.metadata.policy import KeptMetadata
+from services.imaging.engine.raster.alpha import drop_alpha, has_alpha, has_transparent_pixels
 from services.imaging.engine.raster.animation import Animation
-from services.imaging.engine.raster.profiles import has_alpha, is_of_gray, is_seen_through, opaque
+from services.imaging.engine.raster.profiles import is_gray_profile
 
 # What a result is written in, where nobody says, by the format that it came in.
 _STAY = {format.value: format for format in (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF)}
@@ -40,7 +41,7 @@ def keeps_profile(source: Source, output: Output) -> bool:
     if output.icc is not Profile.KEEP or not profile or len(profile) > _LONGEST_PROFILE:
         return False
     moving = is_moving(source, output)
-    if is_of_gray(profile) and (moving or _may_be_webp(output)):
+    if is_gray_profile(profile) and (moving or _may_be_webp(output)):
         # These are written in colour.
         return False
     if moving and not isinstance(output.format, Format):
@@ -50,20 +51,20 @@ def keeps_profile(source: Source, output: Output) -> bool:
 
 
 def write(
-    image: Image.Image, output: Output, source_format: str, notes: Notes, profile: bytes
+    image: Image.Image, output: Output, source_format: str, metadata: KeptMetadata, profile: bytes
 ) -> tuple[Format, bytes]:
     """The result's format and its bytes.
 
     Raises InvalidOperation where they do not fit or can't be lossless, and ImageTooBig.
     """
     if not isinstance(image, Animation) and _goes_by_alpha(output, source_format):
-        image = image if is_seen_through(image) else opaque(image)
+        image = image if has_transparent_pixels(image) else drop_alpha(image)
     able = _able(image, output)
     # WebP is written with and without loss.
     if output.max_bytes is None and (len(able) > 1 or Format.WEBP in able):
         image = _kept(image)
     written = (
-        (format, _written(image, format, tried, notes, profile))
+        (format, _written(image, format, tried, metadata, profile))
         for format, tried in _tries(image, output, able, source_format)
     )
     return min(written, key=lambda one: len(one[1]))
@@ -144,7 +145,7 @@ def _still_format(output: Output, source_format: str, image: Image.Image) -> For
 
 
 def _written(
-    image: Image.Image, format: Format, output: Output, notes: Notes, profile: bytes
+    image: Image.Image, format: Format, output: Output, metadata: KeptMetadata, profile: bytes
 ) -> bytes:
     encoding = Encoding(
         format=format,
@@ -152,7 +153,7 @@ def _written(
         progressive=output.progressive,
         chroma=output.chroma,
         palette=output.palette,
-        notes=jpeg_fit.fitting(notes, format),
+        metadata=jpeg_fit.fit(metadata, format),
         profile=profile,
     )
 
@@ -167,7 +168,7 @@ def _written(
         return data
     if output.quality == AUTO:
         # Of an animation, the first frame is the measure.
-        still = image.first if isinstance(image, Animation) else image
+        still = image.first_frame if isinstance(image, Animation) else image
         quality = quality_search.good_enough(
             still, lambda quality: encode(still, encoding, quality)
         )
@@ -186,4 +187,4 @@ def _is_long(image: Image.Image) -> bool:
 
 
 def _kept(image: Image.Image) -> Image.Image:
-    return image.kept() if isinstance(image, Animation) and not _is_long(image) else image
+    return image.cached() if isinstance(image, Animation) and not _is_long(image) else image

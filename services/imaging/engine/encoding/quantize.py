@@ -4,7 +4,7 @@ import sys
 
 from PIL import Image
 
-from services.imaging.engine.raster.profiles import is_seen_through, opaque
+from services.imaging.engine.raster.alpha import drop_alpha, has_transparent_pixels
 
 _HALF = 128
 _Colour = tuple[int, int, int, int]
@@ -17,8 +17,8 @@ def paletted(image: Image.Image, colours: int, *, translucent: bool = False) -> 
     All that is transparent is one of them. Unless the format has translucent colours, a pixel is as
     transparent as a GIF's: wholly or not.
     """
-    if not is_seen_through(image, 255 if translucent else _HALF):
-        return _quantized(opaque(image).convert("RGB"), colours)
+    if not has_transparent_pixels(image, 255 if translucent else _HALF):
+        return _quantized(drop_alpha(image).convert("RGB"), colours)
     alpha = image.getchannel("A")
     if not translucent:
         return _exact_with_hole(image, alpha, colours) or _with_hole(image, alpha, colours)
@@ -51,7 +51,7 @@ def _exact_with_hole(image: Image.Image, alpha: Image.Image, colours: int) -> Im
 
 
 def _with_hole(image: Image.Image, alpha: Image.Image, colours: int) -> Image.Image:
-    result = _quantized(opaque(image).convert("RGB"), colours - 1)
+    result = _quantized(drop_alpha(image).convert("RGB"), colours - 1)
     hole = colours - 1
     table = result.getpalette() or []
     result.putpalette([*table[: 3 * hole], *[0] * (3 * hole - len(table)), 0, 0, 0])
@@ -63,7 +63,7 @@ def _with_hole(image: Image.Image, alpha: Image.Image, colours: int) -> Image.Im
 
 def _cleared(image: Image.Image, alpha: Image.Image) -> Image.Image:
     """The image with another transparency; what nobody sees has no colours of its own."""
-    solid = opaque(image).convert("RGB")
+    solid = drop_alpha(image).convert("RGB")
     solid.putalpha(alpha)
     cleared = Image.new("RGBA", image.size, _HOLE)
     cleared.paste(solid, mask=alpha.point([0] + [255] * 255))

@@ -7,7 +7,7 @@ overlap, which takes milliseconds by Pillow's own loops.
 
 from PIL import Image, ImageMath
 
-from services.imaging.engine.raster.profiles import on_white
+from services.imaging.engine.raster.alpha import flatten_on_white
 
 _LONGEST = 2048
 _WINDOW = 8
@@ -18,7 +18,7 @@ _C2 = (0.03 * 255) ** 2
 def luma_of(image: Image.Image) -> Image.Image:
     """What `similarity` compares: luma, its sides halved, thirded, ... down to 2048 at most."""
     # What is transparent may have any colour.
-    luma = on_white(image).convert("L")
+    luma = flatten_on_white(image).convert("L")
     longest = max(luma.size)
     if longest > _LONGEST:
         luma = luma.reduce(-(-longest // _LONGEST))

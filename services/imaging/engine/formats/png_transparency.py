@@ -8,7 +8,7 @@ import io
 
 from PIL import Image, ImageChops
 
-from services.imaging.engine.raster.bit_depth import whole_gray
+from services.imaging.engine.raster.bit_depth import integer_gray_to_8_bits
 
 _DEPTH, _KIND = 24, 25  # where in a PNG they lie
 
@@ -29,7 +29,7 @@ def keyed(image: Image.Image, data: bytes) -> Image.Image:
             # Its two bytes, the lower one first.
             low, high = Image.frombytes("LA", image.size, image.tobytes()).split()
             alpha = ImageChops.lighter(_unless(low, key & 255), _unless(high, key >> 8))
-            return Image.merge("LA", (whole_gray(image), alpha))
+            return Image.merge("LA", (integer_gray_to_8_bits(image), alpha))
         case 2, 16 if not getattr(image, "is_animated", False):
             alphas = [
                 _unless(band, part)

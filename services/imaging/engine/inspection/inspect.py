@@ -12,8 +12,8 @@ from services.imaging.engine.decoding.decode import Draft
 from services.imaging.engine.decoding.source import UNREADABLE, Source, open_source
 from services.imaging.engine.inspection.hashes import dhash, thumbhash
 from services.imaging.engine.metadata import exif
+from services.imaging.engine.raster.alpha import drop_alpha, has_alpha
 from services.imaging.engine.raster.geometry import Size, nearest
-from services.imaging.engine.raster.profiles import has_alpha, opaque
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
@@ -22,7 +22,9 @@ _COLOURS = 8
 _WATCHED_PIXELS = 50_000_000  # of an animation, to add up its durations
 
 
-def examine(data: bytes, limits: Limits = DEFAULT_LIMITS, *, place: bool = False) -> Inspected:
+def inspect_pixels(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, *, place: bool = False
+) -> Inspected:
     """What the header and the pixels say, and where it was taken, if that is asked for.
 
     Raises ImageUnreadable, ImageTooBig and UnsupportedFormat.
@@ -30,8 +32,8 @@ def examine(data: bytes, limits: Limits = DEFAULT_LIMITS, *, place: bool = False
     source = open_source(data, limits)
     header = decode.describe(source)
     # Decoding forgets them.
-    shot = exif.shot_of(source.image)
-    where = exif.place_of(source.image) if place else None
+    shot = exif.read_shot(source.image)
+    where = exif.read_place(source.image) if place else None
     profile = _profile_name(source.image)
     small = _small(source)
     palette = _palette(small)
@@ -60,7 +62,7 @@ def _fitting(size: Size) -> Size:
 
 
 def _palette(image: Image.Image) -> tuple[str, ...]:
-    table = opaque(image).convert("RGB").quantize(_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1)
+    table = drop_alpha(image).convert("RGB").quantize(_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1)
     seen = image.getchannel("A").point([0] * 128 + [255] * 128) if has_alpha(image) else None
     counts = table.histogram(seen)
     colours = table.getpalette() or []

@@ -16,7 +16,7 @@ _LONGEST = 200
 _FIRED = 1
 
 
-def shot_of(image: Image.Image) -> Shot:
+def read_shot(image: Image.Image) -> Shot:
     """How the photograph was taken; every field may be missing."""
     with suppress(*UNREADABLE):
         # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
@@ -42,7 +42,7 @@ def shot_of(image: Image.Image) -> Shot:
     return Shot()
 
 
-def place_of(image: Image.Image) -> Place | None:
+def read_place(image: Image.Image) -> Place | None:
     """Where the photograph was taken, if it says so."""
     with suppress(*UNREADABLE):
         found = Image.Image.getexif(image).get_ifd(IFD.GPSInfo)

@@ -5,7 +5,7 @@ from typing import Any
 from PIL import Image
 
 from contracts.outputs import Format
-from services.imaging.engine.metadata.policy import PARTS, Notes, loaded
+from services.imaging.engine.metadata.policy import EXIF_DIRECTORIES, KeptMetadata, load_exif
 from services.imaging.engine.metadata.rights import TAGS
 
 # ITU-T T.81, B.1.1.4: a segment says its length in two bytes, and EXIF and XMP have one each. Other
@@ -17,20 +17,22 @@ _Place = tuple[int | None, int]
 """The directory within EXIF, or None for its own, and the tag."""
 
 
-def fitting(notes: Notes, format: Format) -> Notes:
+def fit(notes: KeptMetadata, format: Format) -> KeptMetadata:
     """As much of the notes as a file of the format holds; who it belongs to goes last."""
     if format is not Format.JPEG:
         return notes
     xmp = notes.xmp if len(notes.xmp) <= _SEGMENT - _XMP_NAME else b""
-    return Notes(_shortened(notes.exif, _SEGMENT), xmp)
+    return KeptMetadata(_shortened(notes.exif, _SEGMENT), xmp)
 
 
 def _shortened(data: bytes, most: int) -> bytes:
     if len(data) <= most:
         return data
-    exif = loaded(data)
-    sizes: dict[_Place, int] = {(None, tag): _size(exif[tag]) for tag in exif if tag not in PARTS}
-    for part in PARTS:
+    exif = load_exif(data)
+    sizes: dict[_Place, int] = {
+        (None, tag): _size(exif[tag]) for tag in exif if tag not in EXIF_DIRECTORIES
+    }
+    for part in EXIF_DIRECTORIES:
         sizes |= {(part, tag): _size(value) for tag, value in exif.get(part, {}).items()}
     longest = sorted(sizes, key=lambda place: (place[1] not in TAGS, sizes[place]))
     while longest and len(data) > most:

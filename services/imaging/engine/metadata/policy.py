@@ -13,7 +13,7 @@ from services.imaging.engine.decoding.source import UNREADABLE
 from services.imaging.engine.metadata import rights
 from services.imaging.engine.metadata.exif_text import as_stored
 
-PARTS = (IFD.Exif, IFD.GPSInfo)
+EXIF_DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 """The directories within EXIF's own that are kept."""
 
 # A TIFF's own directory says how its pixels are stored, which is true of no other file.
@@ -54,41 +54,43 @@ _THUMBNAILS = (b"xmp:Thumbnails", b"xap:Thumbnails")
 
 
 @dataclass(frozen=True)
-class Notes:
+class KeptMetadata:
     """Metadata in the form in which files hold it; empty where there is none."""
 
     exif: bytes = b""
     xmp: bytes = b""
 
 
-NO_NOTES = Notes()
+NO_METADATA = KeptMetadata()
 
 
-def notes_of(image: Image.Image, kept: Metadata, *, becomes_srgb: bool = False) -> Notes:
+def select_metadata(
+    image: Image.Image, kept: Metadata, *, becomes_srgb: bool = False
+) -> KeptMetadata:
     """What is kept of an opened image's metadata; what can't be read is taken for none.
 
     `becomes_srgb` says that the colours are converted, and so the notes shall say what they become.
     """
     match kept:
         case Metadata.STRIP:
-            return NO_NOTES
+            return NO_METADATA
         case Metadata.COPYRIGHT:
-            return Notes(_written(_rights(image)))
+            return KeptMetadata(_written(_rights(image)))
         case Metadata.KEEP:
             exif = _true(image, becomes_srgb=becomes_srgb)
             exif.update(_rights(image))
-            return Notes(_written(exif), _xmp(image))
+            return KeptMetadata(_written(exif), _xmp(image))
         case _:
             assert_never(kept)
 
 
-def loaded(data: bytes) -> Image.Exif:
+def load_exif(data: bytes) -> Image.Exif:
     """EXIF as notes hold it, to be written again in another way."""
     exif = Image.Exif()
     exif.load(data)
     for tag in exif:
         exif[tag] = as_stored(exif[tag])
-    for part in PARTS:
+    for part in EXIF_DIRECTORIES:
         if part in exif:
             exif[part] = {tag: as_stored(value) for tag, value in exif.get_ifd(part).items()}
     return exif
@@ -101,7 +103,7 @@ def _true(image: Image.Image, *, becomes_srgb: bool) -> Image.Exif:
         for tag in _KEPT:
             if tag in found:
                 exif[tag] = as_stored(found[tag])
-        for part in PARTS:
+        for part in EXIF_DIRECTORIES:
             values = {tag: v for tag, v in found.get_ifd(part).items() if tag not in _UNTRUE}
             if becomes_srgb and Base.ColorSpace in values:
                 values[Base.ColorSpace] = _SRGB

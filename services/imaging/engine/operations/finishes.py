@@ -8,8 +8,8 @@ from PIL import Image, ImageChops, ImageDraw
 from contracts.operations.finishes import Background, Border, FinishOperation, Round, Vignette
 from services.imaging.engine.operations.tones import holding
 from services.imaging.engine.operations.units import pixels
+from services.imaging.engine.raster.alpha import has_alpha
 from services.imaging.engine.raster.canvas import on_colour
-from services.imaging.engine.raster.profiles import has_alpha
 from services.imaging.engine.safety.limits import Limits
 
 # A round corner is drawn at so many times its size, in strips of so many pixels of that.

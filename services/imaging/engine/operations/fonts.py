@@ -21,7 +21,7 @@ class Fonts:
         self._files = files or {}
 
     @classmethod
-    def of(cls, directory: Path) -> Self:
+    def in_directory(cls, directory: Path) -> Self:
         """Those in the directory now, at any depth, by their files' names without the suffix."""
         files = sorted(directory.rglob("*"))
         return cls({file.stem: file for file in files if file.suffix.lower() in _SUFFIXES})
@@ -39,7 +39,7 @@ class Fonts:
         return ImageFont.truetype(self._files[name], size)
 
 
-BUNDLED = Fonts()
+BUNDLED_FONTS = Fonts()
 
 
 def check_letters(text: str, font: ImageFont.FreeTypeFont) -> None:

@@ -31,7 +31,7 @@ from services.imaging.engine.operations.tones import (
     spread,
     stretched,
 )
-from services.imaging.engine.raster.profiles import has_alpha, premultiplied
+from services.imaging.engine.raster.alpha import has_alpha, premultiply
 
 _NEGATIVE = Curve(tuple(range(255, -1, -1)))
 
@@ -129,7 +129,7 @@ def posterize(image: Image.Image, levels: int) -> Image.Image:
 
 def blur(image: Image.Image, radius: float) -> Image.Image:
     """Blur the image; what is transparent lends no colour to its neighbours."""
-    return premultiplied(image).filter(ImageFilter.GaussianBlur(radius)).convert(image.mode)
+    return premultiply(image).filter(ImageFilter.GaussianBlur(radius)).convert(image.mode)
 
 
 def sharpen(image: Image.Image, operation: Sharpen) -> Image.Image:

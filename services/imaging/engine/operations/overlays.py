@@ -12,8 +12,8 @@ from contracts.operations.overlays import MAX_FONT, OverlayOperation, Position, 
 from services.imaging.engine.operations.fonts import Fonts, check_letters
 from services.imaging.engine.operations.tones import is_gray
 from services.imaging.engine.operations.units import pixels
+from services.imaging.engine.raster.alpha import has_alpha
 from services.imaging.engine.raster.geometry import Size, nearest
-from services.imaging.engine.raster.profiles import has_alpha
 from services.imaging.engine.raster.resample import resample
 
 # What a text may take before it is cut off at the picture's edges: 160 MB in colour.

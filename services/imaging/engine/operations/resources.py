@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from services.imaging.engine.operations.fonts import BUNDLED, Fonts
+from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Resources:
     """`images` are those that `Pipeline.images` names, decoded, upright and in sRGB."""
 
     images: Mapping[str, Image.Image] = field(default_factory=dict)
-    fonts: Fonts = BUNDLED
+    fonts: Fonts = BUNDLED_FONTS
 
 
 NOTHING = Resources()

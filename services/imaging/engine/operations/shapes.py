@@ -22,9 +22,9 @@ from contracts.operations.shapes import (
 )
 from services.imaging.engine.operations import smart_crop
 from services.imaging.engine.operations.trim import picture_box
+from services.imaging.engine.raster.alpha import has_alpha
 from services.imaging.engine.raster.canvas import on_colour, on_itself, prepared
 from services.imaging.engine.raster.geometry import Extent, Size, cut, place
-from services.imaging.engine.raster.profiles import has_alpha
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.limits import Limits
 

@@ -11,8 +11,8 @@ import math
 
 from PIL import Image, ImageFilter
 
+from services.imaging.engine.raster.alpha import flatten_on_white
 from services.imaging.engine.raster.geometry import nearest
-from services.imaging.engine.raster.profiles import on_white
 
 _SIDE = 64
 
@@ -45,7 +45,9 @@ def focus(image: Image.Image, window: tuple[float, float]) -> tuple[float, float
 def _scores(image: Image.Image) -> Scores:
     scale = min(1.0, _SIDE / max(image.size))
     size = max(1, nearest(image.width * scale)), max(1, nearest(image.height * scale))
-    small = on_white(image.resize(size, Image.Resampling.BOX, reducing_gap=2)).convert("RGB")
+    small = flatten_on_white(image.resize(size, Image.Resampling.BOX, reducing_gap=2)).convert(
+        "RGB"
+    )
     pixels = small.tobytes()
     edges = _edges(small.convert("L"))
     scores = [

@@ -7,7 +7,7 @@ from typing import Self
 from PIL import Image, ImageColor
 
 from services.imaging.engine.operations.colour_matrices import Matrix
-from services.imaging.engine.raster.profiles import has_alpha
+from services.imaging.engine.raster.alpha import has_alpha
 
 
 @dataclass(frozen=True)

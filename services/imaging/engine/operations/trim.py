@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageChops, ImageColor
 
-from services.imaging.engine.raster.profiles import premultiplied
+from services.imaging.engine.raster.alpha import premultiply
 
 
 def picture_box(
@@ -15,12 +15,12 @@ def picture_box(
     are opaque: what is transparent is all alike.
     """
     if background is None:
-        plain = premultiplied(image)
+        plain = premultiply(image)
         colour = plain.getpixel((0, 0))
     else:
-        plain = premultiplied(image.convert("RGBA"))
+        plain = premultiply(image.convert("RGBA"))
         bare = Image.new("RGBA", (1, 1), ImageColor.getcolor(background, "RGBA"))
-        colour = premultiplied(bare).getpixel((0, 0))
+        colour = premultiply(bare).getpixel((0, 0))
     flat = Image.new(plain.mode, plain.size, colour)
     difference = ImageChops.difference(plain, flat).point(lambda off: 255 * (off > tolerance))
     return difference.getbbox(alpha_only=False) or (0, 0, *image.size)

@@ -40,11 +40,11 @@ class Animation(Image.Image):
         self._show(self._first)
 
     @property
-    def first(self) -> Image.Image:
+    def first_frame(self) -> Image.Image:
         """The frame that stands for all of them."""
         return self._first.image
 
-    def changed(self, change: Callable[[Frame], Frame]) -> Self:
+    def map_frames(self, change: Callable[[Frame], Frame]) -> Self:
         """The film with every frame changed, as it is drawn."""
 
         def draw(number: int) -> Frame:
@@ -52,7 +52,7 @@ class Animation(Image.Image):
 
         return type(self)(draw, self.n_frames, self.plays)
 
-    def kept(self) -> Self:
+    def cached(self) -> Self:
         """The film with every frame kept once it is drawn, for who needs them again and again."""
         return type(self)(cache(self._draw), self.n_frames, self.plays)
 

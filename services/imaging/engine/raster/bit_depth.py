@@ -9,7 +9,7 @@ _BRIGHTEST = 16  # times white: what a photograph with lights in it may have
 _SAMPLE_FORMAT, _SIGNED = 339, (2,)  # TIFF 6.0, section 19
 
 
-def whole_gray(image: Image.Image) -> Image.Image:
+def integer_gray_to_8_bits(image: Image.Image) -> Image.Image:
     """Whole numbers, in a mode that begins with I, as L.
 
     White is 65,535; in a TIFF of 32 bits with more than that it is the largest number that there
@@ -27,7 +27,7 @@ def whole_gray(image: Image.Image) -> Image.Image:
     return _scaled(image, _WHOLE_31_BITS if signed else 2 * _WHOLE_31_BITS + 1)
 
 
-def float_gray(image: Image.Image) -> Image.Image:
+def float_gray_to_8_bits(image: Image.Image) -> Image.Image:
     """Floats, in mode F, as L.
 
     White is 1, and so is what is brighter. Where the brightest is more than 16, they were whole

@@ -2,8 +2,8 @@
 
 from PIL import Image, ImageFilter
 
+from services.imaging.engine.raster.alpha import has_alpha, premultiply
 from services.imaging.engine.raster.geometry import Size, nearest
-from services.imaging.engine.raster.profiles import has_alpha, premultiplied
 from services.imaging.engine.raster.resample import resample
 
 # The picture is blurred this small, and then enlarged: as soft, for a hundredth of the work.
@@ -34,7 +34,7 @@ def on_itself(picture: Image.Image, size: Size, corner: tuple[int, int]) -> Imag
         (max(1, nearest(size[0] * shrink)), max(1, nearest(size[1] * shrink))),
         (max(0.0, left), max(0.0, upper), left + across, upper + down),
     )
-    soft = premultiplied(small).filter(ImageFilter.GaussianBlur(_BLURRED_RADIUS))
+    soft = premultiply(small).filter(ImageFilter.GaussianBlur(_BLURRED_RADIUS))
     canvas = soft.resize(size, Image.Resampling.BICUBIC).convert(picture.mode)
     canvas.paste(picture, corner)
     return canvas

@@ -5,7 +5,8 @@ from functools import cache
 
 from PIL import Image, ImageCms
 
-from services.imaging.engine.raster.bit_depth import float_gray, whole_gray
+from services.imaging.engine.raster.alpha import drop_alpha, has_alpha
+from services.imaging.engine.raster.bit_depth import float_gray_to_8_bits, integer_gray_to_8_bits
 
 # Where a profile says what its numbers are (ICC.1:2022, 7.2.6), and the modes that have such.
 _SPACE = slice(16, 20)
@@ -28,7 +29,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return plain.convert("RGB") if plain.mode == "CMYK" else plain
 
 
-def as_they_are(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
+def keep_colours(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
     """The same numbers in L, LA, RGB or RGBA, and the profile that says what they mean.
 
     What only a conversion brings into such a mode is converted to sRGB, which needs no profile.
@@ -49,40 +50,9 @@ def fitting(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
     return image, b""
 
 
-def is_of_gray(profile: bytes) -> bool:
+def is_gray_profile(profile: bytes) -> bool:
     """Whether a profile speaks of gray alone."""
     return profile[_SPACE] == b"GRAY"
-
-
-def has_alpha(image: Image.Image) -> bool:
-    """Whether the image, in a work mode, has transparency."""
-    return image.mode in ("LA", "RGBA")
-
-
-def is_seen_through(image: Image.Image, solid: int = 255) -> bool:
-    """Whether any of it is less opaque than `solid`: an alpha channel may have nothing to say."""
-    return has_alpha(image) and any(image.getchannel("A").histogram()[:solid])
-
-
-def on_white(image: Image.Image) -> Image.Image:
-    """The image without transparency, as it looks on white."""
-    if not has_alpha(image):
-        return image
-    solid = opaque(image)
-    canvas = Image.new(solid.mode, image.size, "white")
-    canvas.paste(solid, mask=image.getchannel("A"))
-    return canvas
-
-
-def premultiplied(image: Image.Image) -> Image.Image:
-    """The image with its colours times its opacity, so that what is transparent weighs nothing."""
-    mode = {"LA": "La", "RGBA": "RGBa"}.get(image.mode)
-    return image if mode is None else image.convert(mode)
-
-
-def opaque(image: Image.Image) -> Image.Image:
-    """The image's colours, as if nothing were transparent."""
-    return image.convert("L" if image.mode in ("L", "LA") else "RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -94,9 +64,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         case "CMYK" | "LAB":
             return image
         case "I" | "I;16" | "I;16L" | "I;16B" | "I;16N":
-            return whole_gray(image)
+            return integer_gray_to_8_bits(image)
         case "F":
-            return float_gray(image)
+            return float_gray_to_8_bits(image)
         case "1" | "L" | "LA" | "La":
             mode = "LA" if image.has_transparency_data else "L"
         case _:
@@ -106,7 +76,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 def _through(profile: ImageCms.ImageCmsProfile, image: Image.Image) -> Image.Image:
     alpha = image.getchannel("A") if has_alpha(image) else None
-    solid = opaque(image) if alpha else image
+    solid = drop_alpha(image) if alpha else image
     srgb = ImageCms.profileToProfile(solid, profile, _srgb(), outputMode="RGB")
     if srgb is None:
         raise ValueError("the profile gave no image")

@@ -13,14 +13,14 @@ from services.imaging.engine import pipeline
 from services.imaging.engine.decoding.decode import inspect as inspected
 from services.imaging.engine.encoding import output
 from services.imaging.engine.formats import plugins
-from services.imaging.engine.pipeline import Picture
+from services.imaging.engine.pipeline import Rendition
 from tests.imaging.pictures import decoded, encoded, pixel, psnr, quadrants, scenery
 
 PHOTO = scenery(320, 240)
 PNG = encoded(PHOTO, "PNG")
 
 
-def written(data: bytes = PNG, **fields: object) -> Picture:
+def written(data: bytes = PNG, **fields: object) -> Rendition:
     return pipeline.run(data, Pipeline(output=Output.model_validate(fields)))
 
 

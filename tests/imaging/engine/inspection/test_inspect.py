@@ -12,13 +12,13 @@ from PIL.TiffImagePlugin import IFDRational
 from contracts.details import Details, Place
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.inspection.hashes import dhash, thumbhash
-from services.imaging.engine.inspection.inspect import examine
+from services.imaging.engine.inspection.inspect import inspect_pixels
 from tests.imaging.engine.test_animation import DURATIONS, MOVING, film, frames_of
 from tests.imaging.pictures import READ, SRGB, encoded, exif_of, quadrants, scenery
 
 
 def details(data: bytes, *, place: bool = False) -> Details:
-    found = examine(data, place=place).details
+    found = inspect_pixels(data, place=place).details
     assert found is not None
     return found
 
@@ -53,7 +53,7 @@ def photograph(**more: object) -> bytes:
 def test_the_header_is_what_it_is_without_the_pixels(format: str) -> None:
     data = encoded(quadrants(), format)
 
-    assert examine(data).model_copy(update={"details": None}) == decode.inspect(data)
+    assert inspect_pixels(data).model_copy(update={"details": None}) == decode.inspect(data)
 
 
 def test_how_it_was_taken_is_told_in_units() -> None:
@@ -112,7 +112,7 @@ def test_what_a_png_shows_where_nothing_moves_takes_no_time() -> None:
     data = film("PNG", [quadrants(64, 48), *frames_of()], default_image=True)
 
     assert details(data).duration == sum(DURATIONS)
-    assert examine(data).frames == len(DURATIONS)
+    assert inspect_pixels(data).frames == len(DURATIONS)
 
 
 def test_the_palette_is_what_is_seen_most_first() -> None:
@@ -218,7 +218,7 @@ def test_any_shape_has_details(size: tuple[int, int]) -> None:
 def test_a_large_photograph_takes_little_time() -> None:
     data = encoded(scenery(4000, 3000), "JPEG")
     started = time.perf_counter()
-    examine(data)
+    inspect_pixels(data)
 
     assert time.perf_counter() - started < 2
 

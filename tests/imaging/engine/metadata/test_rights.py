@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Format, Metadata, Output
 from services.imaging.engine import pipeline
-from services.imaging.engine.inspection.inspect import examine
+from services.imaging.engine.inspection.inspect import inspect_pixels
 from services.imaging.engine.metadata import rights
 from services.imaging.engine.metadata.exif_text import Letters
 from tests.imaging.pictures import decoded, encoded, quadrants
@@ -76,10 +76,10 @@ def test_letters_of_every_language_stay(format: str, metadata: Metadata) -> None
 
 
 def test_letters_of_every_language_are_told() -> None:
-    details = examine(signed()).details
+    details = inspect_pixels(signed()).details
     old = Image.Exif()
     old[Base.Artist] = Letters("Müller")
-    of_old = examine(encoded(quadrants(), "JPEG", exif=old)).details
+    of_old = inspect_pixels(encoded(quadrants(), "JPEG", exif=old)).details
 
     assert details is not None
     assert of_old is not None

@@ -47,7 +47,7 @@ def test_space_has_the_colour_that_was_asked_for(
 
     for result in (boxed, padded):
         assert (result.mode, pixel(result, 0, 0)) == expected
-    # What is turned is premultiplied, which rounds; without opacity it has no colour.
+    # What is turned is premultiply, which rounds; without opacity it has no colour.
     seen = expected[1] if expected[1][-1] or len(expected[1]) % 2 else (0, 0, 0, 0)
     assert turned_on.mode == expected[0]
     assert pixel(turned_on, 0, 0) == pytest.approx(seen, abs=2)

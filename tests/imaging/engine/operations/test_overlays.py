@@ -259,7 +259,7 @@ def fonts(tmp_path: Path) -> Fonts:
     (tmp_path / "house").mkdir()
     (tmp_path / "house" / "House Sans.TTF").write_bytes(bundled.path.getvalue())
     (tmp_path / "readme.txt").write_text("no font")
-    return Fonts.of(tmp_path)
+    return Fonts.in_directory(tmp_path)
 
 
 def test_a_font_is_found_by_its_name(fonts: Fonts) -> None:

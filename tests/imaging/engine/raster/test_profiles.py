@@ -10,14 +10,14 @@ from contracts.outputs import Format, Output, Profile
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
-from services.imaging.engine.pipeline import Picture
+from services.imaging.engine.pipeline import Rendition
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS
 from tests.imaging.pictures import RED_IS_BLUE, SRGB, decoded, encoded, pixel, quadrants
 
 HELD = ("jpeg", "png", "webp", "avif", "tiff", "heif")
 
 
-def written(data: bytes, **fields: object) -> Picture:
+def written(data: bytes, **fields: object) -> Rendition:
     return pipeline.run(data, Pipeline(output=Output.model_validate(fields)))
 
 

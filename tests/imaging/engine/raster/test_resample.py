@@ -13,8 +13,8 @@ from PIL import Image
 from contracts.operations.shapes import Filter
 from services.imaging.engine.raster import resample as resample_module
 from services.imaging.engine.raster import simd
+from services.imaging.engine.raster.alpha import premultiply
 from services.imaging.engine.raster.geometry import Box, Size
-from services.imaging.engine.raster.profiles import premultiplied
 from services.imaging.engine.raster.resample import resample
 from tests.imaging.pictures import WORK_MODES, psnr, scenery
 
@@ -81,7 +81,7 @@ def test_it_gives_what_pillow_gives(size: Size, box: Box, mode: str) -> None:
 
     assert (found.mode, found.size) == (mode, size)
     plain = pillows(image, size, box)
-    assert psnr(premultiplied(found), premultiplied(plain)) > 48
+    assert psnr(premultiply(found), premultiply(plain)) > 48
 
 
 @installed

@@ -287,7 +287,7 @@ def detonate(data: bytes, told: Connection) -> None:
     outcomes, slowest = [], 0.0
     for attempt in (
         lambda: pipeline.run(data, KEEPING),
-        lambda: inspect.examine(data, place=True),
+        lambda: inspect.inspect_pixels(data, place=True),
     ):
         started = time.process_time()
         try:
