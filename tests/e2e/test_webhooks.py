@@ -33,10 +33,10 @@ async def test_a_killed_gateway_loses_no_webhook() -> None:
             with faststream("gateway", url, env=SOON) as gateway:
                 async with httpx.AsyncClient(base_url=gateway.url, timeout=10) as client:
                     job = (await asked(client, hearing.url)).json()["id"]
-                    await hearing.hears(1)
+                    await hearing.receive(1)
                     os.killpg(gateway.process.pid, signal.SIGKILL)
             with faststream("gateway", url, env=SOON) as gateway:
-                before, after = await hearing.hears(2)
+                before, after = await hearing.receive(2)
                 assert SECRET not in gateway.output()
 
         async with Redis.from_url(url) as redis:

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: it writes down what it is told, and answers as its test says."""
+"""A webhook receiver on a local port: records requests, and answers as its test says."""
 
 import asyncio
 import ssl
@@ -9,51 +9,51 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 Answer = str | bytes | asyncio.Event
-"""A status line, with headers if need be; all bytes, repeated for ever; what to wait for."""
+"""A status line, with headers if needed; raw bytes, repeated for ever; an event to wait for."""
 
 
 @dataclass(frozen=True)
-class Heard:
+class Received:
     """One request."""
 
     path: str
     headers: dict[str, str]
     body: str
-    at: float
+    at: float  # seconds on the monotonic clock
 
 
 class Receiver:
-    """Answers in turn as told, and 204 from then on."""
+    """Gives the answers in turn, and 204 after the last one."""
 
     def __init__(self, *answers: Answer) -> None:
-        self.heard: list[Heard] = []
+        self.requests: list[Received] = []
         self.url = ""
         self._answers = deque(answers)
-        self._news = asyncio.Condition()
+        self._arrival = asyncio.Condition()
         self._serving: set[asyncio.Task[None]] = set()
 
-    async def hears(self, count: int, *, within: float = 15) -> list[Heard]:
-        """Everything so far, once it is `count` requests."""
-        async with asyncio.timeout(within), self._news:
-            await self._news.wait_for(lambda: len(self.heard) >= count)
-        return self.heard
+    async def receive(self, count: int, *, within: float = 15) -> list[Received]:
+        """Return every request so far, once there are `count`. Raises TimeoutError."""
+        async with asyncio.timeout(within), self._arrival:
+            await self._arrival.wait_for(lambda: len(self.requests) >= count)
+        return self.requests
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hear one request and answer it."""
+        """Read one request and answer it."""
         task = asyncio.current_task()
         assert task is not None
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         try:
             await self._serve(reader, writer)
-        # A task that is cancelled makes asyncio's own callback fail (CPython 3.11).
+        # A cancelled task makes asyncio's own callback fail (CPython 3.11).
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
 
     async def close(self) -> None:
-        """Let nobody wait for an answer any more."""
+        """Drop every request that is still being answered."""
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
@@ -64,9 +64,9 @@ class Receiver:
         headers = {name.lower(): value for name, value in pairs}
         length = int(headers.get("content-length", 0))
         body = (await reader.readexactly(length)).decode()
-        async with self._news:
-            self.heard.append(Heard(head[0].split()[1], headers, body, time.monotonic()))
-            self._news.notify_all()
+        async with self._arrival:
+            self.requests.append(Received(head[0].split()[1], headers, body, time.monotonic()))
+            self._arrival.notify_all()
         await self._answer(writer)
 
     async def _answer(self, writer: asyncio.StreamWriter) -> None:
@@ -88,13 +88,13 @@ class Receiver:
 async def receiver(
     *answers: Answer, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Receiver]:
-    """A receiver that listens."""
-    hearing = Receiver(*answers)
-    server = await asyncio.start_server(hearing.serve, host, port, ssl=tls)
+    """A receiver that listens on `host`; its URL is in `url`."""
+    listening = Receiver(*answers)
+    server = await asyncio.start_server(listening.serve, host, port, ssl=tls)
     port = server.sockets[0].getsockname()[1]
-    hearing.url = f"http://{host}:{port}/hook"
+    listening.url = f"http://{host}:{port}/hook"
     try:
-        yield hearing
+        yield listening
     finally:
         server.close()
-        await hearing.close()
+        await listening.close()

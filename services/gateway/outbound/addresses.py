@@ -1,18 +1,18 @@
-"""Which addresses are the internet's, and not of any network that this host is in."""
+"""Classify IP addresses: public on the internet, or part of some private or special network."""
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
-_UNICAST = ip_network("2000::/3")  # all of IPv6 that is given out
-# Not for everybody, whatever some versions of `ipaddress` say.
+_UNICAST = ip_network("2000::/3")  # the only part of IPv6 that is assigned to hosts
+# `ipaddress.is_global` is true for some of these, depending on the Python version.
 _SPECIAL = tuple(
     map(
         ip_network,
         (
-            "192.0.0.0/24",  # IETF protocols; a cloud keeps its secrets at .192
+            "192.0.0.0/24",  # IETF protocols; one cloud's metadata service is at .192
             "192.88.99.0/24",  # 6to4 relays, withdrawn
-            "168.63.129.16/32",  # answers only from within a machine of Azure
+            "168.63.129.16/32",  # reachable only from inside an Azure machine
             "2001::/23",  # IETF protocols, Teredo among them
             "2001:db8::/32",  # documentation
             "3fff::/20",  # documentation
@@ -22,11 +22,12 @@ _SPECIAL = tuple(
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet's, for one host, and not of any network here.
+    """Return whether an IP address is a public unicast address of the internet.
 
-    An IPv4 address that an IPv6 address stands for is judged in its place.
+    An IPv6 address that embeds an IPv4 address (mapped, 6to4, NAT64) counts as the IPv4 address.
+    Raises ValueError for text that is not an IP address.
     """
-    ip = _meant(ip_address(address))
+    ip = _embedded_ipv4(ip_address(address))
     if ip.version == 6 and ip not in _UNICAST:
         return False
     if ip.is_multicast or ip.is_reserved or ip.is_unspecified:
@@ -34,8 +35,12 @@ def is_public(address: str) -> bool:
     return ip.is_global and not any(ip in network for network in _SPECIAL)
 
 
-def literal(host: str) -> str | None:
-    """The address that a host is by itself, however it is written; None for a name."""
+def literal_address(host: str) -> str | None:
+    """Return the IP address that a host spells out, in canonical form; None for a DNS name.
+
+    Also understands `localhost`, and the short, octal, hexadecimal and decimal forms of IPv4 that
+    resolvers accept: `127.1`, `0x7f000001`, `2130706433`.
+    """
     host = host.rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return "127.0.0.1"
@@ -44,14 +49,13 @@ def literal(host: str) -> str | None:
     except ValueError:
         pass
     try:
-        # What a resolver takes for an address as well: 127.1, 0x7f000001, 2130706433.
         return socket.inet_ntoa(socket.inet_aton(host))
     except OSError:
         return None
 
 
-def _meant(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address in a mapped, 6to4 or NAT64 one; any other as it is."""
+def _embedded_ipv4(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address inside a mapped, 6to4 or NAT64 address; any other address as is."""
     if isinstance(ip, IPv4Address):
         return ip
     if ip in _NAT64:

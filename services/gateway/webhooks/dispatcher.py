@@ -14,7 +14,7 @@ import structlog
 
 from contracts.errors import InvalidRequest, Unavailable
 from contracts.jobs import OPEN_STATES, Webhook
-from services.gateway.outbound.client import refuse_unsafe
+from services.gateway.outbound.client import refuse_unsafe_url
 from services.gateway.settings import GatewaySettings
 from services.gateway.webhooks.sender import Unheard, Unwanted, WebhookSender
 from services.runtime.jobs.store import Jobs
@@ -64,7 +64,7 @@ class Webhooks:
             raise InvalidRequest(
                 "This gateway tells of no job's end: it has no DARKROOM_WEBHOOK_SECRET to sign by."
             )
-        refuse_unsafe(webhook.url, allow_private=self._settings.webhook_allow_private)
+        refuse_unsafe_url(webhook.url, allow_private=self._settings.webhook_allow_private)
 
     async def start(self) -> None:
         """Deliver what is due, from now on."""

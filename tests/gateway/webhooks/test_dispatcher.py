@@ -33,7 +33,7 @@ from services.runtime.jobs.webhook_queue import DUE, WebhookQueue
 from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
-from tests.gateway.receiver import Heard, receiver
+from tests.gateway.receiver import Received, receiver
 from tests.processes import free_port, mortal_valkey, valkey
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -112,7 +112,7 @@ async def disabled(redis: Redis) -> list[Any]:
     return list(await redis.keys("darkroom:webhooks:disabled:*"))
 
 
-def verified(heard: Heard) -> dict[str, Any]:
+def verified(heard: Received) -> dict[str, Any]:
     """The event, by the verification of Standard Webhooks' own library."""
     event: dict[str, Any] = Signer(SECRET).verify(heard.body, heard.headers)
     return event
@@ -129,7 +129,7 @@ async def test_each_end_is_told_once_and_signed(
 ) -> None:
     async with receiver() as hearing, telling(redis_url) as metrics:
         job = await ended(redis, hearing.url, state)
-        [heard] = await hearing.hears(1)
+        [heard] = await hearing.receive(1)
         await over(redis)
 
     event = verified(heard)
@@ -150,7 +150,7 @@ async def test_what_fails_is_told_again_under_the_same_id(redis: Redis, redis_ur
         telling(redis_url) as metrics,
     ):
         await ended(redis, hearing.url)
-        heard = await hearing.hears(3)
+        heard = await hearing.receive(3)
         await over(redis)
 
     assert len({each.headers["webhook-id"] for each in heard}) == 1
@@ -162,10 +162,10 @@ async def test_a_job_that_ends_again_is_told_under_another_id(redis: Redis, redi
     jobs = jobs_on(redis)
     async with receiver() as hearing, telling(redis_url):
         failed = await ended(redis, hearing.url, JobState.FAILED)
-        await hearing.hears(1)
+        await hearing.receive(1)
         await redis.hset(f"darkroom:job:{failed.id}", "state", "running")
         await jobs.cancel(failed.id)
-        first, second = await hearing.hears(2)
+        first, second = await hearing.receive(2)
 
     assert (verified(first)["type"], verified(second)["type"]) == ("job.failed", "job.cancelled")
     assert first.headers["webhook-id"] != second.headers["webhook-id"]
@@ -176,22 +176,22 @@ async def test_a_redirect_is_a_failure_and_not_followed(redis: Redis, redis_url:
         moved = f"307 Temporary Redirect\r\nLocation: {elsewhere.url}"
         async with receiver(moved) as hearing, telling(redis_url):
             await ended(redis, hearing.url)
-            await hearing.hears(2)
+            await hearing.receive(2)
             await over(redis)
 
-    assert not elsewhere.heard
+    assert not elsewhere.requests
 
 
 async def test_gone_disables_a_url_and_no_other(redis: Redis, redis_url: str) -> None:
     async with receiver("410 Gone") as hearing, telling(redis_url) as metrics:
         await ended(redis, hearing.url)
-        await hearing.hears(1)
+        await hearing.receive(1)
         await over(redis)
         await ended(redis, hearing.url)
         await over(redis)
-        assert len(hearing.heard) == 1
+        assert len(hearing.requests) == 1
         await ended(redis, f"{hearing.url}?other")
-        await hearing.hears(2)
+        await hearing.receive(2)
 
     assert count(metrics, "disabled") == 2
     [key] = await disabled(redis)
@@ -204,7 +204,7 @@ async def test_a_slow_receiver_is_told_again(redis: Redis, redis_url: str) -> No
         telling(redis_url, webhook_timeout=0.3) as metrics,
     ):
         await ended(redis, hearing.url)
-        first, second = await hearing.hears(2)
+        first, second = await hearing.receive(2)
         await over(redis)
 
     assert 0.3 <= second.at - first.at < 2, "not as late as its lease would have it"
@@ -240,7 +240,7 @@ async def test_a_receiver_may_ask_for_time(redis: Redis, redis_url: str) -> None
         telling(redis_url, webhook_timeout=0.5, webhook_lease=0.6),
     ):
         await ended(redis, hearing.url)
-        first, second = await hearing.hears(2)
+        first, second = await hearing.receive(2)
 
     assert second.at - first.at >= 1
 
@@ -249,7 +249,7 @@ async def test_nobody_may_ask_for_more_time_than_the_cap(redis: Redis, redis_url
     busy = f"503 Service Unavailable\r\nRetry-After: {10**30}"
     async with receiver(busy) as hearing, telling(redis_url, webhook_backoff_cap=0.5):
         await ended(redis, hearing.url)
-        await hearing.hears(2)
+        await hearing.receive(2)
 
 
 @pytest.mark.parametrize(
@@ -275,9 +275,9 @@ async def test_what_a_gateway_had_when_it_died_is_told_by_another(
     async with receiver(asyncio.Event()) as hearing:
         async with telling(redis_url, stop=0, webhook_lease=2.5):
             await ended(redis, hearing.url)
-            await hearing.hears(1)
+            await hearing.receive(1)
         async with telling(redis_url):
-            first, second = await hearing.hears(2)
+            first, second = await hearing.receive(2)
             await over(redis)
 
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -289,20 +289,20 @@ async def test_a_graceful_stop_lets_what_is_in_hand_end(redis: Redis, redis_url:
     async with receiver(slow) as hearing:
         async with telling(redis_url):
             await ended(redis, hearing.url)
-            await hearing.hears(1)
+            await hearing.receive(1)
             asyncio.get_running_loop().call_later(0.3, slow.set)
         assert await redis.exists(DUE) == 0
-    assert len(hearing.heard) == 1
+    assert len(hearing.requests) == 1
 
 
 async def test_two_gateways_tell_each_end_once(redis: Redis, redis_url: str) -> None:
     async with receiver() as hearing:
         jobs = [await ended(redis, hearing.url) for _ in range(60)]
         async with telling(redis_url) as one, telling(redis_url) as other:
-            await hearing.hears(60)
+            await hearing.receive(60)
             await over(redis)
 
-    told = sorted(verified(heard)["data"]["id"] for heard in hearing.heard)
+    told = sorted(verified(heard)["data"]["id"] for heard in hearing.requests)
     assert told == sorted(job.id for job in jobs)
     assert min(count(one, "delivered"), count(other, "delivered")) > 0
 
@@ -312,11 +312,11 @@ async def test_no_more_are_under_way_at_once_than_allowed(redis: Redis, redis_ur
     async with receiver(slow, slow, slow) as hearing, telling(redis_url, webhook_slots=2):
         for _ in range(3):
             await ended(redis, hearing.url)
-        await hearing.hears(2)
+        await hearing.receive(2)
         with pytest.raises(TimeoutError):
-            await hearing.hears(3, within=0.7)
+            await hearing.receive(3, within=0.7)
         slow.set()
-        await hearing.hears(3)
+        await hearing.receive(3)
         await over(redis)
 
 
@@ -329,13 +329,13 @@ async def test_redis_killed_and_back_loses_none(tmp_path: Path) -> None:
             Redis.from_url(server.url) as redis,
         ):
             before = await ended(redis, hearing.url)
-            await hearing.hears(1)
+            await hearing.receive(1)
             server.kill()
             slow.set()
             await asyncio.sleep(1)
             await asyncio.to_thread(server.start)
             after = await until_written(redis, hearing.url)
-            heard = await hearing.hears(3)
+            heard = await hearing.receive(3)
             await over(redis)
 
     told = [verified(each)["data"]["id"] for each in heard]
@@ -362,7 +362,7 @@ async def test_a_receiver_in_a_private_network_is_not_told(redis: Redis, redis_u
         await over(redis)
 
     assert count(metrics, "given_up") == 2
-    assert not hearing.heard
+    assert not hearing.requests
 
 
 async def test_jobs_without_a_record_or_open_again_are_forgotten(
@@ -372,7 +372,7 @@ async def test_jobs_without_a_record_or_open_again_are_forgotten(
         job = await submitted(redis, hearing.url)
         await redis.zadd(DUE, {"f" * 32: 1, job.id: 1})
         await over(redis)
-        assert not hearing.heard
+        assert not hearing.requests
 
 
 async def test_a_bug_that_one_brings_out_harms_no_other(redis: Redis, redis_url: str) -> None:
@@ -382,10 +382,10 @@ async def test_a_bug_that_one_brings_out_harms_no_other(redis: Redis, redis_url:
             await redis.hset(f"darkroom:job:{odd.id}", "state", "nonsense")
             await redis.zadd(DUE, {odd.id: 1})
             job = await ended(redis, hearing.url)
-            await hearing.hears(1)
+            await hearing.receive(1)
             await over(redis)
 
-    assert [verified(heard)["data"]["id"] for heard in hearing.heard] == [job.id]
+    assert [verified(heard)["data"]["id"] for heard in hearing.requests] == [job.id]
     assert count(metrics, "given_up") == 1
     bugs = [line for line in logs if line["log_level"] == "error"]
     assert [line["job"] for line in bugs] == [odd.id, odd.id]
@@ -449,7 +449,7 @@ async def test_while_secrets_change_either_one_verifies(redis: Redis, redis_url:
         await ended(redis, hearing.url)
         await over(redis)
 
-    (heard,) = hearing.heard
+    (heard,) = hearing.requests
     for secret in (new, SECRET):
         assert Signer(secret).verify(heard.body, heard.headers)
     with pytest.raises(WebhookVerificationError):
