@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
+from services.imaging.engine.safety import pillow
 from services.imaging.engine.safety.limits import Limits
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)
@@ -49,14 +50,16 @@ def scenery(width: int = 803, height: int = 601) -> Image.Image:
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
-    """The image as a file."""
+    """Return an image as a file, saved by Pillow with its own options."""
+    pillow.configure()  # for HEIF and JXL
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
 
 
 def decoded(data: bytes) -> Image.Image:
-    """The file as an image, its pixels read."""
+    """Return a file as Pillow opens it, with its pixels loaded."""
+    pillow.configure()
     image = Image.open(io.BytesIO(data))
     image.load()
     return image

@@ -23,8 +23,8 @@ from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.decode import Decoded, Draft
 from services.imaging.engine.decoding.source import Source, open_source
 from services.imaging.engine.encoding.encode import Encoding, encode
-from services.imaging.engine.encoding.output import is_moving, write
-from services.imaging.engine.encoding.output import keeps_profile as keeps_profile_of
+from services.imaging.engine.encoding.result import is_moving, write
+from services.imaging.engine.encoding.result import keeps_profile as keeps_profile_of
 from services.imaging.engine.formats import plugins
 from services.imaging.engine.metadata.policy import select_metadata
 from services.imaging.engine.operations import dispatch, shapes

@@ -166,9 +166,9 @@ def test_a_track_lasts_as_often_as_its_edits(
     lasts: int, once: int, plays: int, *, repeated: bool
 ) -> None:
     data = track(lasts, once, repeated=repeated)
-    assert avif.plays(data) == plays
+    assert avif.loop_count(data) == plays
     for length in range(len(data)):
-        avif.plays(data[:length])
+        avif.loop_count(data[:length])
 
 
 @pytest.mark.parametrize("source", MOVING)

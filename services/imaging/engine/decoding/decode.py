@@ -7,11 +7,12 @@ from PIL import Image, ImageFile
 
 from contracts.errors import ImageUnreadable
 from contracts.imaging import Inspected
-from services.imaging.engine.decoding.source import Source, hostile_bytes, open_source, read_jxl
-from services.imaging.engine.formats.png_transparency import keyed
+from services.imaging.engine.decoding.source import Source, open_source, read_jxl
+from services.imaging.engine.formats.png_transparency import with_transparency
 from services.imaging.engine.raster.animation import Frame
 from services.imaging.engine.raster.geometry import Box, Extent, Size
 from services.imaging.engine.raster.profiles import keep_colours, to_srgb
+from services.imaging.engine.safety.decode_errors import translate_decode_errors
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
 _LONGEST_FRAME = 655_350  # milliseconds: what a GIF can say
@@ -78,9 +79,9 @@ def describe(source: Source) -> Inspected:
 def decode(source: Source, draft: Draft = NO_DRAFT) -> Decoded:
     """The first frame, upright. Raises ImageUnreadable and ImageTooBig."""
     image = source.image
-    with hostile_bytes():
-        if source.reel:
-            return Decoded(source.reel.frame(0), Extent.whole(source.size))
+    with translate_decode_errors():
+        if source.gif_canvas:
+            return Decoded(source.gif_canvas.frame(0), Extent.whole(source.size))
         drafted = image.draft(
             draft.mode,
             _as_stored(draft.size, source.orientation) if draft.size else None,
@@ -99,10 +100,10 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
 
     Raises ImageUnreadable and ImageTooBig.
     """
-    with hostile_bytes():
-        if source.reel:
-            duration = min(source.reel.duration(number), _LONGEST_FRAME)
-            return Frame(source.reel.frame(number), duration)
+    with translate_decode_errors():
+        if source.gif_canvas:
+            duration = min(source.gif_canvas.duration(number), _LONGEST_FRAME)
+            return Frame(source.gif_canvas.frame(number), duration)
         source.image.seek(number)
         # Pillow enlarges a GIF for a frame that lies outside of it, and nobody has judged that.
         if source.image.size != _as_stored(source.size, source.orientation):
@@ -116,7 +117,7 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
 def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes]:
     image = source.image
     profile = image.info.get("icc_profile") or b""
-    stored = keyed(image, source.data) if source.format == "png" else image
+    stored = with_transparency(image, source.data) if source.format == "png" else image
     if keeps_profile:
         plain, profile = keep_colours(stored, profile)
     else:

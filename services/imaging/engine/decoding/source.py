@@ -3,20 +3,20 @@
 import io
 import math
 import re
-import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from PIL import ExifTags, Image, ImageFile
 
-from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
+from contracts.errors import UnsupportedFormat
 from contracts.outputs import Format
 from services.imaging.engine.formats import avif, jxl, plugins
-from services.imaging.engine.formats.gif import GifCanvas, reel_of
+from services.imaging.engine.formats.gif_canvas import GifCanvas, canvas_for
 from services.imaging.engine.raster.geometry import Size
-from services.imaging.engine.safety import container_checks, frame_count
+from services.imaging.engine.safety import container_checks, frame_count, pillow
+from services.imaging.engine.safety.decode_errors import (
+    DECODE_ERRORS,
+    translate_decode_errors,
+)
 from services.imaging.engine.safety.limits import Limits
 
 _READ = (
@@ -45,19 +45,6 @@ _OTHER_IMAGES = re.compile(
 
 _XMP = ("xmp", "XML:com.adobe.xmp")  # as Pillow names it
 
-# What Pillow raises on bytes that were made to hurt: measured, not documented.
-UNREADABLE = (
-    OSError,
-    EOFError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-    struct.error,
-)
-
 
 @dataclass(frozen=True)
 class Source:
@@ -70,7 +57,7 @@ class Source:
     frames: int
     orientation: int
     plays: int = 0  # how often an animation is played; 0 is for ever
-    reel: GifCanvas | None = None  # where Pillow would show a GIF as it is not
+    gif_canvas: GifCanvas | None = None  # where Pillow would show a GIF as it is not
 
     @property
     def start(self) -> int:
@@ -94,13 +81,14 @@ def open_source(data: bytes, limits: Limits) -> Source:
 
     Raises ImageUnreadable, ImageTooBig and UnsupportedFormat.
     """
+    pillow.configure()
     _check_format(data)
     # Before Pillow opens it: pillow-jxl-plugin decodes every pixel to do so.
     read_jxl(data, limits)
     # Before Pillow opens it: a GIF is walked up to its first frame to do so.
     counted = frame_count.scan(data, limits.frames)
     container_checks.check_pieces(data)
-    with hostile_bytes():
+    with translate_decode_errors():
         image = Image.open(io.BytesIO(data), formats=_READ)
         source = _source(image, data, counted)
     limits.check_source(*source.size, source.frames)
@@ -109,8 +97,8 @@ def open_source(data: bytes, limits: Limits) -> Source:
         container_checks.check_scans(data, math.prod(source.size))
     if source.format == "gif":
         # Not before its frames are known to be few enough to go through.
-        with hostile_bytes():
-            return replace(source, reel=reel_of(data, image))
+        with translate_decode_errors():
+            return replace(source, gif_canvas=canvas_for(data, image))
     return source
 
 
@@ -126,18 +114,6 @@ def read_jxl(data: bytes, limits: Limits) -> jxl.Header | None:
     limits.check_source(*header.size, frames=1)
     limits.check_file("jxl", header.mode, math.prod(header.size), len(data))
     return header
-
-
-@contextmanager
-def hostile_bytes() -> Iterator[None]:
-    """Give a name to whatever Pillow raises while it reads; its warnings are for nobody."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    except (Image.DecompressionBombError, MemoryError) as exc:
-        raise ImageTooBig("The image takes more memory than it may.") from exc
-    except UNREADABLE as exc:
-        raise ImageUnreadable("The bytes are not an image, or not a whole one.") from exc
 
 
 def _check_format(data: bytes) -> None:
@@ -169,7 +145,7 @@ def _source(image: ImageFile.ImageFile, data: bytes, counted: int | None) -> Sou
 
 def _plays(image: ImageFile.ImageFile, data: bytes) -> int:
     if image.format == "AVIF":
-        return avif.plays(data)
+        return avif.loop_count(data)
     loop = image.info.get("loop")
     if image.format != "GIF":
         return loop if isinstance(loop, int) else 0
@@ -182,7 +158,7 @@ def _plays(image: ImageFile.ImageFile, data: bytes) -> int:
 def _orientation(image: Image.Image) -> int:
     try:
         tag = _exif(image).get(ExifTags.Base.Orientation)
-    except UNREADABLE:
+    except DECODE_ERRORS:
         # Broken EXIF is no reason to refuse pixels: browsers show such an image as it is stored.
         return 1
     return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1

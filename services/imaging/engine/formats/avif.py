@@ -1,50 +1,79 @@
-"""How often an AVIF is played, which Pillow does not tell: its first track lasts as often as its
-edits, if these are repeated (ISO/IEC 14496-12:2022, 4.2, 8.3.2 and 8.6.6).
+"""The loop count of an animated AVIF, read from and written to its boxes (ISO/IEC 14496-12:2022).
+
+Loop count = track duration / edit-list duration, if the edit list repeats (8.3.2, 8.6.6).
+
+Seen in Pillow 13.0: an opened AVIF has no `info["loop"]`, `save` ignores `loop=` and always writes
+"for ever", and libavif writes the time of encoding into the file. This module can go once Pillow
+reads and writes `loop`, and lets a caller set the times.
 """
 
-_MOST_BOXES = 100  # of a box that are looked at: a film has a handful
-_REPEATED = 1  # a flag
+import re
+
+_MAX_BOXES = 100  # read per container; an animation has a handful
+_REPEAT = 1  # flag of an edit list
+
+# Creation and modification time, 8 bytes each, after version and flags (8.2.2, version 1).
+_TIMES = re.compile(rb"((?:mvhd|tkhd|mdhd)\x01.{3}).{16}", re.DOTALL)
+# The durations of the movie and its tracks that mean "for ever" (8.2.2, 8.3.2).
+_FOR_EVER = re.compile(rb"(mvhd\x01.{23}|tkhd\x01.{27})\xff{8}", re.DOTALL)
+# The duration of a track's only edit (8.6.6).
+_EDIT = re.compile(rb"elst\x01.{7}(.{8})", re.DOTALL)
 
 _Span = tuple[int, int]
+"""Where a box's content begins and ends in the file."""
 
 
-def plays(data: bytes) -> int:
-    """How often; 0 is for ever, and where nothing is said of it."""
+def loop_count(data: bytes) -> int:
+    """Return how often an AVIF is played; 0 for ever, or if its boxes do not say."""
     whole = (0, len(data))
     header = _content(data, whole, b"moov", b"trak", b"tkhd")
     edits = _content(data, whole, b"moov", b"trak", b"edts", b"elst")
     if header is None or edits is None:
         return 0
-    if not data[edits[0] + 3 : edits[0] + 4] or not data[edits[0] + 3] & _REPEATED:
+    if not data[edits[0] + 3 : edits[0] + 4] or not data[edits[0] + 3] & _REPEAT:
         return 1
-    # Behind two times and two numbers here, and behind a number there.
-    lasts, for_ever = _duration(data, header, behind=(20, 28))
-    once, _ = _duration(data, edits, behind=(8, 8))
-    return 0 if lasts == for_ever or not once else -(-lasts // once)
+    # The offsets of the durations, in version 0 and version 1 of each box.
+    track, for_ever = _duration(data, header, offsets=(20, 28))
+    edit, _ = _duration(data, edits, offsets=(8, 8))
+    return 0 if track == for_ever or not edit else -(-track // edit)
 
 
-def _duration(data: bytes, span: _Span, *, behind: tuple[int, int]) -> tuple[int, int]:
-    """A duration of four bytes, or of eight in version 1; and what says for ever."""
+def finished(data: bytes, plays: int) -> bytes:
+    """Return an animation that libavif wrote, with this loop count (0: for ever) and no times.
+
+    Without the times, equal requests give equal bytes.
+    """
+    boxes, _, pixels = data.partition(b"mdat")
+    boxes = _TIMES.sub(rb"\g<1>" + bytes(16), boxes)
+    if plays and (edit := _EDIT.search(boxes)):
+        track = (plays * int.from_bytes(edit[1], "big")).to_bytes(8, "big")
+        boxes = _FOR_EVER.sub(lambda found: found[1] + track, boxes)
+    return boxes + b"mdat" + pixels
+
+
+def _duration(data: bytes, span: _Span, *, offsets: tuple[int, int]) -> tuple[int, int]:
+    """Return a duration, of 8 bytes in version 1 and 4 in version 0, and the value "for ever"."""
     is_long = data[span[0] : span[0] + 1] == b"\1"
-    size, at = 8 if is_long else 4, span[0] + behind[is_long]
+    size, at = 8 if is_long else 4, span[0] + offsets[is_long]
     return int.from_bytes(data[at : min(at + size, span[1])], "big"), (1 << 8 * size) - 1
 
 
-def _content(data: bytes, span: _Span, *kinds: bytes) -> _Span | None:
-    """Where the content of the first box of a kind is, within the first of another, and so on."""
+def _content(data: bytes, span: _Span, *path: bytes) -> _Span | None:
+    """Return the content of the box at a path of box types, the first of each type."""
     found: _Span | None = span
-    for kind in kinds:
+    for kind in path:
         found = found and _box(data, found, kind)
     return found
 
 
 def _box(data: bytes, span: _Span, kind: bytes) -> _Span | None:
+    """Return the content of the first box of a type directly within a span."""
     at, end = span
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         size, head = int.from_bytes(data[at : at + 4], "big"), 8
         if size == 1:
             size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
-        # 0 is a box up to the end.
+        # A size of 0 means that the box reaches to the end.
         after = at + size if size else end
         if at + head > after or after > end:
             break

@@ -13,8 +13,11 @@ WRITTEN = tuple(format for format in Format if format not in _PACKAGES or format
 """Every format that this worker writes."""
 
 
-def _register() -> None:
-    """Have Pillow know them, each on one thread: bytes must not depend on how many there are."""
+def register() -> None:
+    """Register the installed plugins with Pillow, with one decoder thread each.
+
+    Decoded bytes must not depend on the number of threads.
+    """
     if Format.HEIF in INSTALLED:
         import pillow_heif
 
@@ -33,6 +36,3 @@ def missing(format: Format) -> str | None:
     if format in WRITTEN:
         return None
     return f"This worker has no {format}; install the project with its extra {format!s}."
-
-
-_register()

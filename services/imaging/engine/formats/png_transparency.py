@@ -1,7 +1,11 @@
-"""The one colour of a PNG that is transparent, where Pillow takes it for another.
+"""Apply a PNG's transparent colour where Pillow compares it with other samples than the file's.
 
-PNG, third edition, 11.3.1.1: the tRNS chunk has samples of the image's own depth. Pillow compares
-them with what it has made of the pixels, and keeps eight bits of sixteen.
+PNG, Third Edition (W3C, 2025), section 11.3.1.1: the tRNS chunk of a gray or colour image names one
+colour, in samples of the image's own depth.
+
+Seen in Pillow 13.0: gray of 2 or 4 bits is scaled to 8 bits, and compared with a tRNS that is not;
+16-bit samples lose their lower 8 bits, and tRNS is compared with the rest, or left out. This module
+can go once `convert("RGBA")` gives the alpha of all three kinds of files.
 """
 
 import io
@@ -10,30 +14,32 @@ from PIL import Image, ImageChops
 
 from services.imaging.engine.raster.bit_depth import integer_gray_to_8_bits
 
-_DEPTH, _KIND = 24, 25  # where in a PNG they lie
+_DEPTH, _COLOUR_TYPE = 24, 25  # offsets in the file, within IHDR
 
 
-def keyed(image: Image.Image, data: bytes) -> Image.Image:
-    """A loaded PNG, `data` as a file, with the transparency that its one colour gives it.
+def with_transparency(image: Image.Image, data: bytes) -> Image.Image:
+    """Return a loaded PNG with its transparent colour applied, in LA or RGBA; `data` is the file.
 
-    The image itself, where Pillow knows as much.
+    Returns `image` itself where Pillow's own conversion is right.
     """
     key = image.info.get("transparency")
     if key is None:
         return image
-    match data[_KIND], data[_DEPTH]:  # 0 is gray, 2 is colour
+    match data[_COLOUR_TYPE], data[_DEPTH]:  # type 0 is gray, 2 is colour
         case 0, (2 | 4) as depth:
-            alpha = _unless(image, key * (255 // ((1 << depth) - 1)))
+            alpha = _alpha_where_not(image, key * (255 // ((1 << depth) - 1)))
             return Image.merge("LA", (image, alpha))
         case 0, 16:
-            # Its two bytes, the lower one first.
+            # Read as two bands of bytes, the lower byte first.
             low, high = Image.frombytes("LA", image.size, image.tobytes()).split()
-            alpha = ImageChops.lighter(_unless(low, key & 255), _unless(high, key >> 8))
+            alpha = ImageChops.lighter(
+                _alpha_where_not(low, key & 255), _alpha_where_not(high, key >> 8)
+            )
             return Image.merge("LA", (integer_gray_to_8_bits(image), alpha))
         case 2, 16 if not getattr(image, "is_animated", False):
             alphas = [
-                _unless(band, part)
-                for half, shift in ((image, 8), (_lower_half(data), 0))
+                _alpha_where_not(band, part)
+                for half, shift in ((image, 8), (_low_bytes(data), 0))
                 for band, part in zip(half.split(), [v >> shift & 255 for v in key], strict=True)
             ]
             for other in alphas[1:]:
@@ -42,13 +48,13 @@ def keyed(image: Image.Image, data: bytes) -> Image.Image:
     return image
 
 
-def _unless(band: Image.Image, value: int) -> Image.Image:
-    """Opaque wherever the band is not this."""
+def _alpha_where_not(band: Image.Image, value: int) -> Image.Image:
+    """Return an alpha band that is transparent where the band has this value."""
     return band.point([0 if other == value else 255 for other in range(256)])
 
 
-def _lower_half(data: bytes) -> Image.Image:
-    """The lower bytes of a PNG in sixteen bits: the higher ones, to who reads them backwards."""
+def _low_bytes(data: bytes) -> Image.Image:
+    """Return the low byte of each 16-bit sample of a colour PNG, by decoding as little-endian."""
     image = Image.open(io.BytesIO(data), formats=("PNG",))
     image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]
     image.load()

@@ -9,12 +9,13 @@ from contracts.errors import ImageTooBig, ImageUnreadable
 from contracts.imaging import Inspected
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.decode import Draft
-from services.imaging.engine.decoding.source import UNREADABLE, Source, open_source
+from services.imaging.engine.decoding.source import Source, open_source
 from services.imaging.engine.inspection.hashes import dhash, thumbhash
 from services.imaging.engine.metadata import exif
 from services.imaging.engine.raster.alpha import drop_alpha, has_alpha
 from services.imaging.engine.raster.geometry import Size, nearest
 from services.imaging.engine.raster.resample import resample
+from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
 _SIDE = 64  # pixels; a ThumbHash is made of 100 at most
@@ -82,7 +83,7 @@ def _profile_name(image: Image.Image) -> str | None:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         return exif.text(ImageCms.getProfileDescription(profile))
-    except (ImageCms.PyCMSError, *UNREADABLE):
+    except (ImageCms.PyCMSError, *DECODE_ERRORS):
         return None
 
 

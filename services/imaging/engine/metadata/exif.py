@@ -9,8 +9,8 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from contracts.details import Place, Shot
-from services.imaging.engine.decoding.source import UNREADABLE
 from services.imaging.engine.metadata.exif_text import readable
+from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 
 _LONGEST = 200
 _FIRED = 1
@@ -18,7 +18,7 @@ _FIRED = 1
 
 def read_shot(image: Image.Image) -> Shot:
     """How the photograph was taken; every field may be missing."""
-    with suppress(*UNREADABLE):
+    with suppress(*DECODE_ERRORS):
         # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
         found = Image.Image.getexif(image)
         more = found.get_ifd(IFD.Exif)
@@ -44,7 +44,7 @@ def read_shot(image: Image.Image) -> Shot:
 
 def read_place(image: Image.Image) -> Place | None:
     """Where the photograph was taken, if it says so."""
-    with suppress(*UNREADABLE):
+    with suppress(*DECODE_ERRORS):
         found = Image.Image.getexif(image).get_ifd(IFD.GPSInfo)
         latitude = _degrees(found.get(GPS.GPSLatitude), found.get(GPS.GPSLatitudeRef), "S")
         longitude = _degrees(found.get(GPS.GPSLongitude), found.get(GPS.GPSLongitudeRef), "W")
@@ -67,7 +67,7 @@ def text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> float | None:
-    with suppress(*UNREADABLE):
+    with suppress(*DECODE_ERRORS):
         number = float(value)
         if math.isfinite(number) and 0 <= number < 1e9:
             return round(number, 6)

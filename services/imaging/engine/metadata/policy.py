@@ -9,9 +9,9 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 
 from contracts.outputs import Metadata
-from services.imaging.engine.decoding.source import UNREADABLE
 from services.imaging.engine.metadata import rights
 from services.imaging.engine.metadata.exif_text import as_stored
+from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 
 EXIF_DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 """The directories within EXIF's own that are kept."""
@@ -99,7 +99,7 @@ def load_exif(data: bytes) -> Image.Exif:
 def _true(image: Image.Image, *, becomes_srgb: bool) -> Image.Exif:
     """What is true of the result, too."""
     exif, found = Image.Exif(), _found(image)
-    with suppress(*UNREADABLE):
+    with suppress(*DECODE_ERRORS):
         for tag in _KEPT:
             if tag in found:
                 exif[tag] = as_stored(found[tag])
@@ -119,14 +119,14 @@ def _rights(image: Image.Image) -> Image.Exif:
 
 
 def _found(image: Image.Image) -> Image.Exif:
-    with suppress(*UNREADABLE):
+    with suppress(*DECODE_ERRORS):
         # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
         return Image.Image.getexif(image)
     return Image.Exif()
 
 
 def _written(exif: Image.Exif) -> bytes:
-    with suppress(*UNREADABLE):
+    with suppress(*DECODE_ERRORS):
         if exif:
             return exif.tobytes()
     return b""

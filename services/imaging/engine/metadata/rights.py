@@ -8,9 +8,9 @@ from xml.parsers import expat
 from PIL import Image
 from PIL.ExifTags import Base
 
-from services.imaging.engine.decoding.source import UNREADABLE
 from services.imaging.engine.metadata import exif
 from services.imaging.engine.metadata.exif_text import Letters, to_store
+from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 
 TAGS = (Base.Artist, Base.Copyright)
 
@@ -37,7 +37,7 @@ def rights_of(image: Image.Image, found: Image.Exif, xmp: bytes) -> _Rights:
 
 
 def _in_exif(found: Image.Exif) -> _Rights:
-    with suppress(*UNREADABLE):
+    with suppress(*DECODE_ERRORS):
         return {tag: Letters(found[tag]) for tag in TAGS if exif.text(found.get(tag))}
     return {}
 
@@ -49,7 +49,7 @@ def _in_xmp(packet: bytes) -> _Rights:
 
 
 def _in_iptc(image: Image.Image, found: Image.Exif) -> _Rights:
-    with suppress(*UNREADABLE):
+    with suppress(*DECODE_ERRORS):
         data = found.get(_IPTC_TAG)
         if isinstance(data, tuple):
             # Bytes that were written as numbers of four.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Self
 
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
 from contracts.errors import ImageTooBig
 
@@ -114,13 +114,3 @@ def check_exif(data: bytes) -> None:
         raise ImageTooBig(f"The EXIF has {len(data):,} bytes; {_MOST_EXIF:,} are accepted.")
     # Pillow forgives a second one.
     check_tiff(data.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0"))
-
-
-class _JudgedExif(Image.Exif):
-    def load(self, data: bytes) -> None:
-        check_exif(data)
-        super().load(data)
-
-
-# JPEG and AVIF are asked for their EXIF while they are opened: there is no moment before.
-Image.Exif = _JudgedExif  # type: ignore[misc]

@@ -8,8 +8,8 @@ from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Format, Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
-from services.imaging.engine.encoding import output as output_module
 from services.imaging.engine.encoding import quality_search
+from services.imaging.engine.encoding import result as result_module
 from services.imaging.engine.encoding.encode import Encoding, encode
 from services.imaging.engine.encoding.ssim import luma_of, similarity
 from tests.imaging.pictures import decoded, encoded, scenery
@@ -75,7 +75,7 @@ def test_without_loss_there_is_nothing_to_lower(output: Output) -> None:
 
 def test_a_search_decodes_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = {"decode": 0, "encode": 0}
-    for module, name in ((decode, "decode"), (output_module, "encode")):
+    for module, name in ((decode, "decode"), (result_module, "encode")):
         plain = getattr(module, name)
 
         def counted(*args: object, plain: object = plain, name: str = name) -> object:

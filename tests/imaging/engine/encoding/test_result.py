@@ -11,7 +11,7 @@ from contracts.operations.pipeline import Pipeline
 from contracts.outputs import AUTO, LOSSLESS, Chroma, Format, Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding.decode import inspect as inspected
-from services.imaging.engine.encoding import output
+from services.imaging.engine.encoding import result
 from services.imaging.engine.formats import plugins
 from services.imaging.engine.pipeline import Rendition
 from tests.imaging.pictures import decoded, encoded, pixel, psnr, quadrants, scenery
@@ -245,7 +245,7 @@ def test_auto_is_the_smallest_of_what_moves() -> None:
 
 
 def test_auto_is_the_newest_of_what_moves_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "_KEPT_PIXELS", 2 * 200 * 200)
+    monkeypatch.setattr(result, "_KEPT_PIXELS", 2 * 200 * 200)
 
     for data in _moving().values():
         assert written(data, format=AUTO, among=ALL).format is Format.AVIF

@@ -1,0 +1,36 @@
+"""The exceptions Pillow raises on malformed bytes, translated into the errors of the contracts."""
+
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from contracts.errors import ImageTooBig, ImageUnreadable
+
+# Measured by fuzzing every format, as Pillow does not document its exceptions.
+DECODE_ERRORS = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
+"""Every exception that Pillow raises because of the bytes it reads, other than MemoryError."""
+
+
+@contextmanager
+def translate_decode_errors() -> Iterator[None]:
+    """Raise ImageTooBig or ImageUnreadable in place of Pillow's exceptions; ignore its warnings."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except (Image.DecompressionBombError, MemoryError) as exc:
+        raise ImageTooBig("Decoding the image takes more memory than is allowed.") from exc
+    except DECODE_ERRORS as exc:
+        raise ImageUnreadable("The bytes are not an image, or the image is incomplete.") from exc
