@@ -14,20 +14,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from contracts.formats import AUTO_FORMATS, Format, format_as_it_came, format_of_suffix
 from contracts.message import Message
-
-
-class Format(StrEnum):
-    """An image format that is written."""
-
-    JPEG = "jpeg"
-    PNG = "png"
-    WEBP = "webp"
-    AVIF = "avif"
-    GIF = "gif"
-    TIFF = "tiff"
-    JXL = "jxl"
-    HEIF = "heif"
 
 
 class Chroma(StrEnum):
@@ -53,27 +41,10 @@ class Profile(StrEnum):
     KEEP = "keep"
 
 
-ANIMATED = frozenset({Format.GIF, Format.PNG, Format.WEBP, Format.AVIF})
-"""Formats that hold an animation."""
-
-LOSSY = frozenset({Format.JPEG, Format.WEBP, Format.AVIF, Format.JXL, Format.HEIF})
-"""Formats that have a quality."""
-
-LOSSLESS = frozenset({Format.PNG, Format.WEBP, Format.TIFF, Format.JXL})
-"""Formats that keep every pixel as it is, on request or always; in eight bits a channel."""
-
 AUTO: Literal["auto"] = "auto"
 
-CHOSEN_FROM = (Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG)
-"""What `auto` chooses from, the newest first."""
-
-# Which formats know what to do with a field.
-_MEANT_FOR = {
-    "lossless": LOSSLESS,
-    "progressive": frozenset({Format.JPEG}),
-    "chroma": frozenset({Format.JPEG, Format.AVIF, Format.HEIF}),
-    "palette": frozenset({Format.PNG, Format.GIF}),
-}
+_OPTIONAL_FIELDS = ("lossless", "progressive", "chroma", "palette")
+"""Fields that a format may have no use for. `FormatSpec` has an attribute of each name."""
 
 _NUMBER = TypeAdapter[int](Annotated[int, Field(ge=1, le=100)])
 
@@ -98,10 +69,14 @@ def _format(value: Any) -> Format | str | None:
 
 
 def _in_order(among: tuple[Format, ...]) -> tuple[Format, ...]:
-    others = [format for format in among if format not in CHOSEN_FROM]
+    others = [format for format in among if format not in AUTO_FORMATS]
     if others:
-        raise PydanticCustomError("among", f"Input should be of {', '.join(CHOSEN_FROM)}")
-    return tuple(format for format in CHOSEN_FROM if format in among)
+        raise PydanticCustomError("among", f"Input should be of {', '.join(AUTO_FORMATS)}")
+    return tuple(format for format in AUTO_FORMATS if format in among)
+
+
+def _formats_with(field: str) -> str:
+    return ", ".join(sorted(format for format in Format if getattr(format.spec, field)))
 
 
 class Output(Message):
@@ -209,12 +184,21 @@ class Output(Message):
         if self.among and self.format != AUTO:
             raise PydanticCustomError("output", "among: it is for auto")
         if isinstance(self.format, Format):
-            for field, formats in _MEANT_FOR.items():
-                if getattr(self, field) and self.format not in formats:
-                    known = ", ".join(sorted(formats))
+            for field in _OPTIONAL_FIELDS:
+                if getattr(self, field) and not getattr(self.format.spec, field):
                     raise PydanticCustomError(
-                        "output", f"{field}: {self.format} has none; it is for {known}"
+                        "output",
+                        f"{field}: {self.format} has none; it is for {_formats_with(field)}",
                     )
         if self.lossless and self.palette:
             raise PydanticCustomError("output", "palette: fewer colours are not lossless")
         return self
+
+    def expected_suffix(self, source_suffix: str) -> str:
+        """Return the likely file suffix of a result, by the suffix of its source, such as `.jpg`.
+
+        The result may get another one: a source's bytes may be of another format than its suffix.
+        """
+        if isinstance(self.format, Format):
+            return self.format.spec.suffixes[0]
+        return format_as_it_came(format_of_suffix(source_suffix)).spec.suffixes[0]

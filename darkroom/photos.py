@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-# More than a gateway reads: what it doesn't is a failure to be told, not a file to be overlooked.
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".tif", ".tiff", ".heic", ".heif", ".jxl"}
-    | {".bmp", ".jp2"}
-)
+from contracts.formats import Format
+
+# BMP and JPEG 2000 are images that no gateway reads: the gateway's refusal is reported, instead of
+# leaving them out silently.
+SUFFIXES = frozenset(suffix for format in Format for suffix in format.spec.suffixes) | {
+    ".bmp",
+    ".jp2",
+}
 
 
 @dataclass(frozen=True)

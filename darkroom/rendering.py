@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.errors import REPLAYABLE, Code
+from contracts.formats import suffix_of
 from contracts.jobs import OPEN_STATES, Job
 from contracts.operations.pipeline import Pipeline
 from darkroom.client import Client
@@ -18,7 +19,6 @@ from darkroom.errors import CANCELLED, GatewayError, failure
 from darkroom.idempotency import key_of
 from darkroom.manifest import Album
 from darkroom.photos import Photo
-from darkroom.suffixes import expected, suffix_of
 
 _WAIT = 15  # seconds that the gateway is asked to keep an answer back for, to say how it ended
 _EXPIRED = frozenset({Code.GONE, Code.NOT_FOUND})
@@ -90,7 +90,8 @@ class Rendering:
         return len(waiting)
 
     def _place(self, photo: Photo) -> Path:
-        return self._album.place(photo, expected(photo.path, self._pipeline.output))
+        suffix = self._pipeline.output.expected_suffix(photo.path.suffix)
+        return self._album.place(photo, suffix)
 
     async def _outcome(self, photo: Photo, target: Path) -> Outcome:
         try:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from bench.imaging.photographs import LARGE, PHOTO, SMALL, Photograph
+from contracts.formats import Format
 from contracts.operations.looks import Grayscale
 from contracts.operations.pipeline import Operation, Pipeline
 from contracts.operations.shapes import Filter, Fit, Resize
-from contracts.outputs import Format, Output
+from contracts.outputs import Output
 
 QUALITY = 80
 

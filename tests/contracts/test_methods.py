@@ -2,12 +2,13 @@
 
 import pytest
 
+from contracts.formats import Format
 from contracts.imaging import INSPECT, METHODS, RENDER, Blob, Render
 from contracts.jobs import EVENTS, JOBS
 from contracts.methods import Transport
 from contracts.operations.pipeline import Pipeline
 from contracts.operations.shapes import Flip, Rotate
-from contracts.outputs import Format, Output
+from contracts.outputs import Output
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
 

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.errors import InvalidOperation
+from contracts.formats import Format
 from contracts.operations.notation import explain, parse_pipeline
-from contracts.outputs import AUTO, Chroma, Format, Metadata, Output, Profile
+from contracts.outputs import AUTO, Chroma, Metadata, Output, Profile
 
 
 def test_every_field_is_written_in_a_query_as_it_is_in_json() -> None:

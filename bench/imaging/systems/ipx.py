@@ -12,7 +12,7 @@ from bench.imaging.photographs import FOLDER
 from bench.imaging.systems.interface import NotInstalled, Running
 from bench.imaging.systems.served import Served, started
 from bench.servers import free_port
-from contracts.outputs import Format
+from contracts.formats import Format
 
 _FOLDER = DATA / "ipx"
 _PINNED = LOCKS / "ipx"

@@ -3,16 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from contracts.outputs import AUTO, CHOSEN_FROM, LOSSLESS, Format, Output
+from contracts.formats import AUTO_FORMATS, Format
+from contracts.outputs import AUTO, Output
 from services.gateway.http.header_lists import elements
 
 _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:;(.*))?")
 _WEIGHT = re.compile(
     r"(?:^|;)\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE
 )
-
-# A client has to name these: many send */* and can't read them.
-_NEW = (Format.AVIF, Format.WEBP)
 
 
 def negotiated(output: Output, lines: Sequence[str]) -> Output:
@@ -24,7 +22,7 @@ def negotiated(output: Output, lines: Sequence[str]) -> Output:
     if output.format != AUTO:
         return output
     weights = _weights(lines)
-    able = [f for f in CHOSEN_FROM if not output.lossless or f in LOSSLESS]
+    able = [f for f in AUTO_FORMATS if not output.lossless or f.spec.lossless]
     liked = {format: _weight(weights, format) for format in able}
     best = max(liked.values())
     among = tuple(format for format in able if best and liked[format] == best)
@@ -33,8 +31,8 @@ def negotiated(output: Output, lines: Sequence[str]) -> Output:
 
 def _weight(weights: Mapping[str, float], format: Format) -> float:
     """The most specific range that matches counts."""
-    named = f"image/{format}"
-    for name in (named,) if format in _NEW else (named, "image/*", "*/*"):
+    named = format.spec.media_type
+    for name in (named,) if format.spec.needs_accept else (named, "image/*", "*/*"):
         if name in weights:
             return weights[name]
     return 0.0

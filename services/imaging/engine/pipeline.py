@@ -14,10 +14,10 @@ from contracts.errors import (
     InvalidOperation,
     UnsupportedFormat,
 )
+from contracts.formats import Format
 from contracts.operations.looks import Blur, Grayscale
 from contracts.operations.pipeline import Operation, Pipeline
 from contracts.operations.shapes import Crop, Extract, Filter, Flip, Flop, Gravity, Resize, Rotate
-from contracts.outputs import Format
 from services.imaging.engine import run_animation
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.decode import Decoded, Draft
@@ -92,7 +92,7 @@ def warm_up() -> None:
     """Load what the first use of a format loads, so that no picture has to wait for it."""
     # Freed pixels are kept for the next picture: 3,000 page faults a render less.
     Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
-    for format in plugins.WRITTEN:
+    for format in plugins.INSTALLED:
         tiny = encode(Image.new("RGB", (8, 8)), Encoding(format), quality=80)
         run(tiny, Pipeline(operations=(Resize(width=4),)))
 
@@ -136,7 +136,7 @@ def _render(
     return Rendition(
         data=written,
         format=format,
-        media_type=f"image/{format}",
+        media_type=format.spec.media_type,
         width=image.width,
         height=image.height,
         decode_ms=(decoded_at - started) * 1000,
@@ -199,7 +199,7 @@ def _split(
 
 def _draft(source: Source, steps: tuple[Operation, ...], *, keeps_profile: bool) -> Draft:
     """What the decoder is asked for; the same for all pipelines that get the same of it."""
-    if source.format != "jpeg":
+    if source.format is not Format.JPEG:
         return Draft(keeps_profile=keeps_profile)
     _, resize, _ = _split(steps)
     scale = 1

@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from contracts.outputs import AUTO, CHOSEN_FROM, Format, Output
+from contracts.formats import AUTO_FORMATS, Format
+from contracts.outputs import AUTO, Output
 from services.gateway.http.accept import negotiated
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import decoded, encoded, scenery
@@ -15,13 +16,13 @@ JPEG = encoded(scenery(90, 60), "JPEG")
 LEFT_OPEN = Output(format=AUTO)
 
 
-AVIF, WEBP, JPEG_, PNG = CHOSEN_FROM
+AVIF, WEBP, JPEG_, PNG = AUTO_FORMATS
 
 
 @pytest.mark.parametrize(
     ("accept", "among"),
     [
-        (CHROME, CHOSEN_FROM),
+        (CHROME, AUTO_FORMATS),
         (SAFARI_14, (WEBP, PNG)),
         (OLD, (PNG,)),
         ("image/avif,image/webp,*/*;q=0.8", (AVIF, WEBP)),

@@ -10,10 +10,11 @@ from PIL import Image, ImageSequence
 from PIL.ExifTags import Base
 
 from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation
+from contracts.formats import Format
 from contracts.operations.looks import Autocontrast, Blur, Grayscale
 from contracts.operations.pipeline import Operation, Pipeline
 from contracts.operations.shapes import Crop, Gravity, Resize, Rotate
-from contracts.outputs import Format, Output
+from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import Source

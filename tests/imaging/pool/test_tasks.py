@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from contracts.errors import Gone, ImageUnreadable, NotFound
+from contracts.formats import Format
 from contracts.imaging import Blob, Render, Rendered
 from contracts.operations.overlays import Watermark
 from contracts.operations.pipeline import Operation, Pipeline
 from contracts.operations.shapes import Resize
-from contracts.outputs import Format, Output
+from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.pool import tasks

@@ -6,6 +6,7 @@ from typing import Literal
 from PIL import Image, ImageFile
 
 from contracts.errors import ImageUnreadable
+from contracts.formats import Format
 from contracts.imaging import Inspected
 from services.imaging.engine.decoding.source import Source, open_source, read_jxl
 from services.imaging.engine.formats.png_transparency import with_transparency
@@ -57,7 +58,11 @@ def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Inspected:
     if header := read_jxl(data, limits):
         width, height = header.size
         return Inspected(
-            format="jxl", media_type="image/jxl", mode=header.mode, width=width, height=height
+            format=Format.JXL,
+            media_type=Format.JXL.spec.media_type,
+            mode=header.mode,
+            width=width,
+            height=height,
         )
     return describe(open_source(data, limits))
 
@@ -117,13 +122,13 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
 def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes]:
     image = source.image
     profile = image.info.get("icc_profile") or b""
-    stored = with_transparency(image, source.data) if source.format == "png" else image
+    stored = with_transparency(image, source.data) if source.format is Format.PNG else image
     if keeps_profile:
         plain, profile = keep_colours(stored, profile)
     else:
         plain, profile = to_srgb(stored, profile), b""
     # Pillow has turned a TIFF already.
-    turn = None if source.format == "tiff" else _UPRIGHT.get(source.orientation)
+    turn = None if source.format is Format.TIFF else _UPRIGHT.get(source.orientation)
     upright = plain if turn is None else plain.transpose(turn)
     if upright is image:
         upright = _forgetting(image)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from PIL import ExifTags, Image, ImageFile
 
 from contracts.errors import UnsupportedFormat
-from contracts.outputs import Format
+from contracts.formats import Format
 from services.imaging.engine.formats import avif, jxl, plugins
 from services.imaging.engine.formats.gif_canvas import GifCanvas, canvas_for
 from services.imaging.engine.raster.geometry import Size
@@ -19,21 +19,6 @@ from services.imaging.engine.safety.decode_errors import (
 )
 from services.imaging.engine.safety.limits import Limits
 
-_READ = (
-    "JPEG",
-    "PNG",
-    "WEBP",
-    "AVIF",
-    "GIF",
-    "TIFF",
-    *(name.upper() for name in plugins.INSTALLED),
-)
-
-# What is read where its package is installed.
-_PLUGGED = {
-    Format.HEIF: re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cxms]|.{0,36}?hei[cx])", re.DOTALL),
-    Format.JXL: re.compile(rb"\0\0\0\x0cJXL |\xff\x0a"),
-}
 _OTHER_IMAGES = re.compile(
     rb"BM.{12}[\x0c-\x7c]\0\0\0"  # BMP, by the size of its second header as well
     rb"|\0\0\0\x0cjP  |\xff\x4f\xff\x51"  # JPEG 2000
@@ -52,7 +37,7 @@ class Source:
 
     image: ImageFile.ImageFile
     data: bytes  # the file
-    format: str
+    format: Format
     size: Size  # upright
     frames: int
     orientation: int
@@ -73,7 +58,7 @@ class Source:
     @property
     def media_type(self) -> str:
         """As in Content-Type."""
-        return f"image/{self.format}"
+        return self.format.spec.media_type
 
 
 def open_source(data: bytes, limits: Limits) -> Source:
@@ -89,13 +74,13 @@ def open_source(data: bytes, limits: Limits) -> Source:
     counted = frame_count.scan(data, limits.frames)
     container_checks.check_pieces(data)
     with translate_decode_errors():
-        image = Image.open(io.BytesIO(data), formats=_READ)
+        image = Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
         source = _source(image, data, counted)
     limits.check_source(*source.size, source.frames)
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
-    if source.format == "jpeg":
+    if source.format is Format.JPEG:
         container_checks.check_scans(data, math.prod(source.size))
-    if source.format == "gif":
+    if source.format is Format.GIF:
         # Not before its frames are known to be few enough to go through.
         with translate_decode_errors():
             return replace(source, gif_canvas=canvas_for(data, image))
@@ -107,21 +92,24 @@ def read_jxl(data: bytes, limits: Limits) -> jxl.Header | None:
 
     Raises ImageUnreadable, ImageTooBig and UnsupportedFormat.
     """
-    if not _PLUGGED[Format.JXL].match(data):
+    if not Format.JXL.spec.matches(data):
         return None
     _check_format(data)
     header = jxl.header(data)
     limits.check_source(*header.size, frames=1)
-    limits.check_file("jxl", header.mode, math.prod(header.size), len(data))
+    limits.check_file(Format.JXL, header.mode, math.prod(header.size), len(data))
     return header
 
 
 def _check_format(data: bytes) -> None:
+    for format in Format:
+        if format.spec.matches(data):
+            if missing := plugins.missing(format):
+                raise UnsupportedFormat(missing)
+            return
     if _OTHER_IMAGES.match(data):
-        raise UnsupportedFormat("Send a JPEG, a PNG, a WebP, an AVIF, a GIF or a TIFF.")
-    for format, pattern in _PLUGGED.items():
-        if pattern.match(data) and (missing := plugins.missing(format)):
-            raise UnsupportedFormat(missing)
+        known = ", ".join(format.spec.title for format in plugins.INSTALLED)
+        raise UnsupportedFormat(f"Send an image in one of these formats: {known}.")
 
 
 def _source(image: ImageFile.ImageFile, data: bytes, counted: int | None) -> Source:
@@ -134,7 +122,7 @@ def _source(image: ImageFile.ImageFile, data: bytes, counted: int | None) -> Sou
     return Source(
         image=image,
         data=data,
-        format=name.lower(),
+        format=Format(name.lower()),
         size=(image.height, image.width) if lies_down else image.size,
         # What is behind a phone's picture in its file is no animation either.
         frames=1 if name in ("JPEG", "HEIF") else counted or int(getattr(image, "n_frames", 1)),

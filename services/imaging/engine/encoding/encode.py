@@ -9,7 +9,8 @@ from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
 from contracts.errors import ImageTooBig, InvalidOperation
-from contracts.outputs import Chroma, Format
+from contracts.formats import Format
+from contracts.outputs import Chroma
 from services.imaging.engine.encoding.quantize import paletted
 from services.imaging.engine.formats import apng, avif, gif_writer, plugins
 from services.imaging.engine.formats.gif_writer import DurationRounder
@@ -22,9 +23,6 @@ from services.imaging.engine.metadata.policy import (
 from services.imaging.engine.raster.alpha import flatten_on_white, has_alpha
 from services.imaging.engine.raster.animation import Animation, Frame
 from services.imaging.engine.safety import pillow
-
-_MAX_WEBP_SIDE = 16_383
-_MAX_GIF_SIDE = 65_535
 
 # The name of a WebP's first chunk, and the flags of VP8X (RFC 9649, section 2.7).
 _WEBP_CHUNK, _WEBP_FLAGS, _WEBP_ALPHA = slice(12, 16), 20, 0x10
@@ -53,6 +51,9 @@ def encode(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     # Not UnsupportedFormat, which blames the source.
     if missing := plugins.missing(encoding.format):
         raise InvalidOperation(f"format: {missing}")
+    spec = encoding.format.spec
+    if spec.max_side and max(image.size) > spec.max_side:
+        raise ImageTooBig(f"A {spec.title} has at most {spec.max_side:,} pixels a side.")
     match encoding.format:
         case Format.JPEG:
             return _jpeg(flatten_on_white(image), encoding, quality)
@@ -109,8 +110,6 @@ def _apng(animation: Animation, encoding: Encoding) -> bytes:
 
 
 def _webp(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
-    if max(image.size) > _MAX_WEBP_SIDE:
-        raise ImageTooBig(f"A WebP has at most {_MAX_WEBP_SIDE:,} pixels a side.")
     # Method 4, the default, takes twice as long and saves 4 percent.
     options: dict[str, Any] = {"quality": quality, "method": 2}
     if encoding.lossless:
@@ -138,8 +137,6 @@ def _avif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
 
 
 def _gif(image: Image.Image, encoding: Encoding) -> bytes:
-    if max(image.size) > _MAX_GIF_SIDE:
-        raise ImageTooBig(f"A GIF has at most {_MAX_GIF_SIDE:,} pixels a side.")
     colours = encoding.palette or 256
     if not isinstance(image, Animation):
         return _save(paletted(image, colours), encoding)
@@ -192,9 +189,11 @@ def _heif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
 
 def _save(image: Image.Image, encoding: Encoding, **options: Any) -> bytes:
     """Return what Pillow saves, with the encoding's metadata and an animation's durations."""
-    if encoding.metadata.exif:
+    spec = encoding.format.spec
+    if encoding.metadata.exif and spec.metadata:
         options["exif"] = encoding.metadata.exif
-    if encoding.metadata.xmp and encoding.format not in (Format.PNG, Format.GIF):
+    # A PNG gets XMP as a text chunk.
+    if encoding.metadata.xmp and spec.metadata and encoding.format is not Format.PNG:
         options["xmp"] = encoding.metadata.xmp
     if encoding.profile:
         options["icc_profile"] = encoding.profile

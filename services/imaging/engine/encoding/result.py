@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from PIL import Image, ImageSequence
 
 from contracts.errors import InvalidOperation
-from contracts.outputs import ANIMATED, AUTO, LOSSLESS, LOSSY, Format, Output, Profile
+from contracts.formats import Format, format_as_it_came
+from contracts.outputs import AUTO, Output, Profile
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.encoding import quality_search
 from services.imaging.engine.encoding.encode import Encoding, encode
@@ -14,11 +15,6 @@ from services.imaging.engine.metadata.policy import KeptMetadata
 from services.imaging.engine.raster.alpha import drop_alpha, has_alpha, has_transparent_pixels
 from services.imaging.engine.raster.animation import Animation
 from services.imaging.engine.raster.profiles import is_gray_profile
-
-# What a result is written in, where nobody says, by the format that it came in.
-_STAY = {format.value: format for format in (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF)}
-_PHOTOGRAPHS = ("heif", "jxl")
-_SEEN_EVERYWHERE = {"jpeg": Format.JPEG, "png": Format.PNG, "gif": Format.PNG, "tiff": Format.PNG}
 
 # Of a film that is written again and again: 200 MB. With more, each try draws its frames anew.
 _KEPT_PIXELS = 50_000_000
@@ -30,9 +26,9 @@ _LONGEST_PROFILE = 255 * 65_519  # bytes: what the segments of a JPEG hold (ICC.
 
 def is_moving(source: Source, output: Output) -> bool:
     """Whether the result is an animation: the source is one, and the format holds one."""
-    if source.moving == 1 or source.format not in ANIMATED or not output.animated:
+    if source.moving == 1 or not source.format.spec.animated or not output.animated:
         return False
-    return output.format in (None, AUTO) or output.format in ANIMATED
+    return not isinstance(output.format, Format) or output.format.spec.animated
 
 
 def keeps_profile(source: Source, output: Output) -> bool:
@@ -41,17 +37,19 @@ def keeps_profile(source: Source, output: Output) -> bool:
     if output.icc is not Profile.KEEP or not profile or len(profile) > _LONGEST_PROFILE:
         return False
     moving = is_moving(source, output)
-    if is_gray_profile(profile) and (moving or _may_be_webp(output)):
-        # These are written in colour.
+    if is_gray_profile(profile) and (moving or _may_need_colour(output)):
         return False
-    if moving and not isinstance(output.format, Format):
-        return _moving_format(output, source.format) is not Format.GIF
-    # pillow-jxl-plugin writes no profile.
-    return output.format not in (Format.GIF, Format.JXL)
+    if isinstance(output.format, Format):
+        return output.format.spec.icc
+    return not moving or _moving_format(output, source.format).spec.icc
 
 
 def write(
-    image: Image.Image, output: Output, source_format: str, metadata: KeptMetadata, profile: bytes
+    image: Image.Image,
+    output: Output,
+    source_format: Format,
+    metadata: KeptMetadata,
+    profile: bytes,
 ) -> tuple[Format, bytes]:
     """The result's format and its bytes.
 
@@ -60,8 +58,7 @@ def write(
     if not isinstance(image, Animation) and _goes_by_alpha(output, source_format):
         image = image if has_transparent_pixels(image) else drop_alpha(image)
     able = _able(image, output)
-    # WebP is written with and without loss.
-    if output.max_bytes is None and (len(able) > 1 or Format.WEBP in able):
+    if output.max_bytes is None and (len(able) > 1 or any(map(_has_both_ways, able))):
         image = _kept(image)
     written = (
         (format, _written(image, format, tried, metadata, profile))
@@ -70,17 +67,27 @@ def write(
     return min(written, key=lambda one: len(one[1]))
 
 
-def _may_be_webp(output: Output) -> bool:
-    return output.format is Format.WEBP or (output.format == AUTO and Format.WEBP in output.among)
+def _may_need_colour(output: Output) -> bool:
+    """Tell whether the result may be in a format that stores gray as colour."""
+    named = (output.format,) if isinstance(output.format, Format) else output.among
+    return not all(format.spec.gray for format in named)
 
 
-def _goes_by_alpha(output: Output, source_format: str) -> bool:
-    """Whether the image decides on its format."""
-    return output.format == AUTO or (output.format is None and source_format in _PHOTOGRAPHS)
+def _has_both_ways(format: Format) -> bool:
+    return format.spec.quality and format.spec.lossless
+
+
+def _goes_by_alpha(output: Output, source_format: Format) -> bool:
+    """Tell whether the result's format depends on the transparency of the image."""
+    if output.format is None:
+        return format_as_it_came(source_format) is not format_as_it_came(
+            source_format, transparent=True
+        )
+    return output.format == AUTO
 
 
 def _tries(
-    image: Image.Image, output: Output, able: list[Format], source_format: str
+    image: Image.Image, output: Output, able: list[Format], source_format: Format
 ) -> Iterator[tuple[Format, Output]]:
     """The formats that may be the smallest, and how they are written; mostly there is one."""
     if isinstance(output.format, Format):
@@ -90,58 +97,56 @@ def _tries(
         yield from _compared(image, output, able)
         return
     format = able[0] if able else _only_format(image, output, source_format)
-    if output.lossless and format not in LOSSLESS:
+    if output.lossless and not format.spec.lossless:
         raise InvalidOperation(f"lossless: the result is a {format}, which has no such form.")
     yield format, output
 
 
 def _able(image: Image.Image, output: Output) -> list[Format]:
     """Which of those that `auto` chooses from can hold the image."""
-    no = {Format.JPEG} if has_alpha(image) else set()
+    able = [f for f in output.among if f.spec.lossless or not output.lossless]
     if isinstance(image, Animation):
-        no = {Format.JPEG, Format.PNG}
-    if output.lossless:
-        no |= set(Format) - LOSSLESS
-    return [format for format in output.among if format not in no]
+        # A PNG of an animation is larger than the others.
+        return [f for f in able if f.spec.animated and f.spec.quality]
+    return [f for f in able if f.spec.alpha or not has_alpha(image)]
 
 
 def _compared(
     image: Image.Image, output: Output, able: list[Format]
 ) -> Iterator[tuple[Format, Output]]:
     few = False
-    if not output.lossless and not {Format.PNG, Format.WEBP}.isdisjoint(able):
+    if not output.lossless and any(format.spec.lossless for format in able):
         few = all(frame.getcolors(_FEW) for frame in ImageSequence.Iterator(image))
     for format in able:
-        if few and format is Format.PNG:
+        if few and format.spec.palette:
             yield format, output.model_copy(update={"palette": output.palette or _FEW})
-        elif format is not Format.PNG or output.lossless or len(able) == 1:
+        elif format.spec.quality or output.lossless or len(able) == 1:
             yield format, output
-        if few and format is Format.WEBP:
+        if few and _has_both_ways(format):
             yield format, output.model_copy(update={"lossless": True})
 
 
-def _only_format(image: Image.Image, output: Output, source_format: str) -> Format:
+def _only_format(image: Image.Image, output: Output, source_format: Format) -> Format:
     if isinstance(image, Animation):
         return _moving_format(output, source_format)
     return _still_format(output, source_format, image)
 
 
-def _moving_format(output: Output, source_format: str) -> Format:
+def _moving_format(output: Output, source_format: Format) -> Format:
     if output.format is None:
-        return Format(source_format)
+        return source_format
     for format in output.among:
-        if format is Format.WEBP or (format is Format.AVIF and not output.lossless):
+        spec = format.spec
+        if spec.animated and spec.quality and (spec.lossless or not output.lossless):
             return format
-    return Format.PNG if source_format == "png" or output.lossless else Format.GIF
+    return Format.PNG if source_format is Format.PNG or output.lossless else Format.GIF
 
 
-def _still_format(output: Output, source_format: str, image: Image.Image) -> Format:
-    plain = Format.PNG if has_alpha(image) or output.lossless else Format.JPEG
+def _still_format(output: Output, source_format: Format, image: Image.Image) -> Format:
+    needs_png = has_alpha(image) or output.lossless
     if output.format is None:
-        other = plain if source_format in _PHOTOGRAPHS else Format.PNG
-        return _STAY.get(source_format, other)
-    seen = _SEEN_EVERYWHERE.get(source_format, plain)
-    return plain if seen is Format.JPEG else seen
+        return format_as_it_came(source_format, transparent=needs_png)
+    return Format.JPEG if source_format.spec.quality and not needs_png else Format.PNG
 
 
 def _written(
@@ -161,7 +166,7 @@ def _written(
         return encode(image, encoding, quality)
 
     most = output.max_bytes
-    if format not in LOSSY or output.lossless:
+    if not format.spec.quality or output.lossless:
         data = encoded(100)
         if most is not None and len(data) > most:
             raise quality_search.too_large(len(data), most, f"as a {format} without loss")

@@ -2,15 +2,17 @@
 
 from importlib.util import find_spec
 
-from contracts.outputs import Format
+from contracts.formats import Format
 
-_PACKAGES = {Format.HEIF: "pillow_heif", Format.JXL: "pillow_jxl"}
+INSTALLED = tuple(
+    format
+    for format in Format
+    if format.spec.package is None or find_spec(format.spec.package) is not None
+)
+"""Formats that this worker reads and writes."""
 
-INSTALLED = frozenset(format for format, name in _PACKAGES.items() if find_spec(name))
-"""Those of them that are read and written here."""
-
-WRITTEN = tuple(format for format in Format if format not in _PACKAGES or format in INSTALLED)
-"""Every format that this worker writes."""
+PILLOW_NAMES = tuple(format.upper() for format in INSTALLED)
+"""The names that `Image.open` knows them by."""
 
 
 def register() -> None:
@@ -33,6 +35,6 @@ def register() -> None:
 
 def missing(format: Format) -> str | None:
     """What to say of a format that is not installed; None for one that is."""
-    if format in WRITTEN:
+    if format in INSTALLED:
         return None
     return f"This worker has no {format}; install the project with its extra {format!s}."

@@ -6,6 +6,7 @@ from PIL import Image, ImageCms
 
 from contracts.details import Details
 from contracts.errors import ImageTooBig, ImageUnreadable
+from contracts.formats import Format
 from contracts.imaging import Inspected
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.decode import Draft
@@ -88,7 +89,7 @@ def _profile_name(image: Image.Image) -> str | None:
 
 
 def _duration(source: Source) -> int | None:
-    if source.moving == 1 or source.format == "tiff":
+    if source.moving == 1 or source.format is Format.TIFF:
         return 0
     if source.frames * source.size[0] * source.size[1] > _WATCHED_PIXELS:
         return None

@@ -4,7 +4,7 @@ from typing import Any
 
 from PIL import Image
 
-from contracts.outputs import Format
+from contracts.formats import Format
 from services.imaging.engine.metadata.policy import EXIF_DIRECTORIES, KeptMetadata, load_exif
 from services.imaging.engine.metadata.rights import TAGS
 

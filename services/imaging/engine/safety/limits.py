@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from contracts.errors import ImageTooBig
 from contracts.fields import MAX_SIDE
-
-# Their decoders keep copies: 7 bytes a pixel and more, of which a WebP takes 15.
-_BUFFERED = ("webp", "avif", "heif", "jxl")
+from contracts.formats import Format
 
 # Measured of white pages: 350 pixels a byte as a PNG, 20,000 as a WebP; a photograph has 100 at
 # the lowest quality, a scanned page of text in colour as many.
@@ -44,14 +42,14 @@ class Limits:
                 f"{self.total_pixels:,} pixels are accepted in all."
             )
 
-    def check_file(self, format: str, mode: str, pixels: int, stored: int) -> None:
+    def check_file(self, format: Format, mode: str, pixels: int, stored: int) -> None:
         """Refuse what takes far more to decode than to send.
 
         `pixels` are those of a frame in `mode`, `stored` the bytes of the file.
         """
-        if format in _BUFFERED:
-            # A JPEG XL of 22 million pixels takes a second.
-            most = self.buffered_pixels // 2 if format == "jxl" else self.buffered_pixels
+        if copies := format.spec.decoder_copies:
+            # 7 bytes a pixel and more; a WebP takes 15. A JPEG XL of 22 million pixels takes 1 s.
+            most = self.buffered_pixels // copies
             if pixels > most:
                 raise ImageTooBig(
                     f"The image has {pixels:,} pixels; {most:,} of a {format} are accepted."

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
+from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
 from contracts.operations.shapes import Filter, Resize
-from contracts.outputs import Format, Output
+from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source

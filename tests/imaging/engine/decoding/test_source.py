@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
-from contracts.outputs import Format
+from contracts.formats import Format
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
 from services.imaging.engine.formats import plugins
@@ -81,7 +81,7 @@ def test_what_is_not_installed_is_unsupported_and_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:
     data = encoded(quadrants(), format)
-    monkeypatch.setattr(plugins, "WRITTEN", (Format.JPEG,))
+    monkeypatch.setattr(plugins, "INSTALLED", (Format.JPEG, Format.PNG))
 
     with pytest.raises(UnsupportedFormat, match=f"extra {format.lower()}"):
         decode.inspect(data)

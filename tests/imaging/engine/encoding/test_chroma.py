@@ -3,8 +3,9 @@
 import pytest
 from PIL import Image
 
+from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
-from contracts.outputs import Chroma, Format, Output
+from contracts.outputs import Chroma, Output
 from services.imaging.engine import pipeline
 from tests.imaging.pictures import decoded, encoded, pixel
 

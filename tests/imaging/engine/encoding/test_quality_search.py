@@ -4,8 +4,9 @@ import pytest
 from PIL import Image
 
 from contracts.errors import InvalidOperation
+from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
-from contracts.outputs import Format, Output
+from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.encoding import quality_search

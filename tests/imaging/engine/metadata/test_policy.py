@@ -7,8 +7,9 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
+from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
-from contracts.outputs import Format, Metadata, Output
+from contracts.outputs import Metadata, Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.formats import plugins
 from services.imaging.engine.metadata.policy import _without
@@ -81,7 +82,7 @@ def test_copyright_is_two_names_and_no_place(format: str) -> None:
 
 
 @pytest.mark.parametrize("metadata", [Metadata.STRIP, Metadata.COPYRIGHT])
-@pytest.mark.parametrize("format", plugins.WRITTEN)
+@pytest.mark.parametrize("format", plugins.INSTALLED)
 @pytest.mark.parametrize("read", READ)
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_what_is_not_kept_is_gone_where_nothing_is_done_to_the_pixels(
@@ -143,7 +144,7 @@ def wordy(tag: int = Base.ImageDescription) -> Image.Exif:
 
 
 @pytest.mark.parametrize("metadata", [Metadata.KEEP, Metadata.COPYRIGHT])
-@pytest.mark.parametrize("format", plugins.WRITTEN)
+@pytest.mark.parametrize("format", plugins.INSTALLED)
 def test_long_notes_go_where_there_is_room_for_them(format: Format, metadata: Metadata) -> None:
     text = PngInfo()
     text.add_itxt("XML:com.adobe.xmp", "<x>" + "z" * BEYOND_A_JPEG + "</x>")

@@ -7,8 +7,9 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 from PIL.PngImagePlugin import PngInfo
 
+from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
-from contracts.outputs import Format, Metadata, Output
+from contracts.outputs import Metadata, Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.inspection.inspect import inspect_pixels
 from services.imaging.engine.metadata import rights

@@ -5,8 +5,9 @@ import struct
 import pytest
 from PIL import Image
 
+from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
-from contracts.outputs import Format, Output, Profile
+from contracts.outputs import Output, Profile
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source

@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from contracts.errors import ImageTooBig
+from contracts.formats import Format
 from services.imaging.engine.decoding.decode import inspect
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS
 from tests.imaging.pictures import encoded, png_claiming
@@ -29,18 +30,29 @@ def test_an_empty_page_of_a_large_document_is_accepted(format: str) -> None:
 
 @pytest.mark.parametrize(
     ("format", "megapixels", "megabytes"),
-    [("jpeg", 100, 20), ("png", 100, 150), ("heif", 48, 3), ("avif", 48, 2), ("jxl", 24, 2)],
+    [
+        (Format.JPEG, 100, 20),
+        (Format.PNG, 100, 150),
+        (Format.HEIF, 48, 3),
+        (Format.AVIF, 48, 2),
+        (Format.JXL, 24, 2),
+    ],
 )
-def test_a_photograph_is_accepted(format: str, megapixels: int, megabytes: int) -> None:
+def test_a_photograph_is_accepted(format: Format, megapixels: int, megabytes: int) -> None:
     DEFAULT_LIMITS.check_file(format, "RGB", megapixels * 1_000_000, megabytes * 1_000_000)
 
 
 @pytest.mark.parametrize(
     ("format", "megapixels", "stored"),
-    [("webp", 51, 10_000_000), ("avif", 96, 1_602), ("jxl", 26, 10_000_000), ("png", 30, 95_000)],
+    [
+        (Format.WEBP, 51, 10_000_000),
+        (Format.AVIF, 96, 1_602),
+        (Format.JXL, 26, 10_000_000),
+        (Format.PNG, 30, 95_000),
+    ],
 )
 def test_what_a_decoder_would_take_long_for_is_refused(
-    format: str, megapixels: int, stored: int
+    format: Format, megapixels: int, stored: int
 ) -> None:
     with pytest.raises(ImageTooBig):
         DEFAULT_LIMITS.check_file(format, "RGB", megapixels * 1_000_000, stored)
