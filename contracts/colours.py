@@ -1,4 +1,4 @@
-"""Colours as a person writes them, and the one way in which they travel."""
+"""Colours: CSS names and hex digits as clients write them, normalised to one spelling."""
 
 import re
 
@@ -43,10 +43,11 @@ yellowgreen=9acd32
 )
 
 
-def plain_colour(text: str) -> str:
-    """A CSS name, or 3, 4, 6 or 8 hex digits with or without "#", as #rrggbb or #rrggbbaa.
+def normalize_colour(text: str) -> str:
+    """Return a colour as #rrggbb, or as #rrggbbaa if it is not opaque.
 
-    What is wholly opaque is #rrggbb, so that the same colour is always the same text.
+    `text` is a CSS name, or 3, 4, 6 or 8 hex digits with or without "#". Equal colours give equal
+    strings, so that they give equal keys of results. Raises ValueError for any other text.
     """
     known = text.strip().lower()
     digits = _HEX.fullmatch(_NAMES.get(known, known))
@@ -58,8 +59,8 @@ def plain_colour(text: str) -> str:
     return f"#{value.removesuffix('ff') if len(value) == 8 else value}"
 
 
-def opaque_colour(colour: str) -> str:
-    """The same plain colour, if nothing shows through it."""
-    if len(colour) > 7:
+def require_opaque(colour: str) -> str:
+    """Return a normalised colour. Raises ValueError if it has an alpha value."""
+    if len(colour) > len("#rrggbb"):
         raise ValueError("has to be opaque: #rrggbb")
     return colour

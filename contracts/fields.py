@@ -1,32 +1,44 @@
-"""Fields that several operations have: what a number may be."""
+"""Types of fields that several messages have: numbers with limits, colours, ids of blobs."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+from pydantic.config import JsonDict
 
-from contracts.colours import opaque_colour, plain_colour
+from contracts.colours import normalize_colour, require_opaque
 
 MAX_SIDE = 16_384
+"""Pixels of a result's longest side."""
 
-Pixels = Annotated[int, Field(ge=1, le=MAX_SIDE)]
-Offset = Annotated[int, Field(ge=0, le=1_000_000)]
+PX: JsonDict = {"x-unit": "px"}
+DEGREES: JsonDict = {"x-unit": "°"}
+PERCENT: JsonDict = {"x-unit": "%"}
+"""Units, for the JSON schemas of numbers."""
+
+Pixels = Annotated[int, Field(ge=1, le=MAX_SIDE, json_schema_extra=PX)]
+Offset = Annotated[int, Field(ge=0, le=1_000_000, json_schema_extra=PX)]
+Angle = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False, json_schema_extra=DEGREES)]
 Factor = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Percent = Annotated[str, Field(pattern=r"^(100|\d{1,2}(\.\d{1,3})?)%$")]
 
 BlobKey = Annotated[
     str,
-    Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, in hex, of what the blob stands for."),
+    Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 in hex: of the bytes of an upload, or of the request for a result.",
+    ),
 ]
 
-# "#" starts the fragment of a URL, and so it may be left out.
+# "#" starts the fragment of a URL, so clients may leave it out.
 Colour = Annotated[
     str,
     Field(
         max_length=40,
         examples=["#ff8800", "ff8800", "#ff880080", "#f80", "darkorange"],
         description="#rgb, #rrggbb, #rrggbbaa (the # may be left out) or a CSS name.",
+        json_schema_extra={"format": "color"},
     ),
-    AfterValidator(plain_colour),
+    AfterValidator(normalize_colour),
 ]
-OpaqueColour = Annotated[Colour, AfterValidator(opaque_colour)]
+OpaqueColour = Annotated[Colour, AfterValidator(require_opaque)]

@@ -1,78 +1,89 @@
-"""Operations that finish an image: what lies at its edges, around it and behind it."""
+"""Operations that finish an image: its corners, its border, and the colour behind it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from contracts.fields import MAX_SIDE, Amount, Colour, OpaqueColour, Percent
-from contracts.message import Message
+from contracts.fields import MAX_SIDE, PX, Colour, Fraction, OpaqueColour, Percent
+from contracts.operations.base import BaseOperation, Demonstration
 
 
-class Finish(Message):
-    """An operation on what is at an image's edges, around it or behind it."""
+class Finish(BaseOperation):
+    """An operation on an image's edges, or on the space around or behind it."""
+
+    family: ClassVar[str] = "finishes"
 
 
 class Vignette(Finish):
-    """Fade the picture into a colour, from its middle to its corners."""
+    """Fade the image into a colour towards its corners."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"op": "vignette", "amount": 0.6, "softness": 0.8}]}
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(("vignette:amount=0.9,colour=white",))
 
     op: Literal["vignette"] = "vignette"
-    amount: Annotated[
-        Amount, Field(description="How much of the colour there is in the corners.")
-    ] = 0.5
+    amount: Annotated[Fraction, Field(description="Share of the colour in the corners.")] = 0.5
     softness: Annotated[
-        Amount,
-        Field(description="Where it begins: 1 in the middle, 0 as an edge just at the corners."),
+        Fraction,
+        Field(
+            description="Where the fade begins: 1 in the middle of the image, 0 as a hard edge at "
+            "the corners."
+        ),
     ] = 0.75
-    colour: Annotated[OpaqueColour, Field(description="The colour.")] = "#000000"
+    colour: Annotated[OpaqueColour, Field(description="The colour to fade into.")] = "#000000"
 
 
 class Round(Finish):
-    """Round the corners off; what is cut off becomes transparent."""
+    """Round the corners. The area outside of them becomes transparent."""
 
     model_config = ConfigDict(
+        title="Round corners",
         json_schema_extra={
             "examples": [
                 {"op": "round", "radius": 24},
                 {"op": "round", "radius": "10%"},
                 {"op": "round", "radius": "circle"},
             ]
-        }
+        },
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(("round:30",))
 
     op: Literal["round"] = "round"
     radius: Annotated[
-        Annotated[float, Field(ge=0, le=MAX_SIDE, allow_inf_nan=False)]
+        Annotated[float, Field(ge=0, le=MAX_SIDE, allow_inf_nan=False, json_schema_extra=PX)]
         | Percent
         | Literal["circle"],
         Field(
-            description="Of a corner: in pixels, or in percent of the shorter side, up to half of "
-            "it. circle: the largest one in the middle is all that is left."
+            description="Radius of a corner: in pixels, or in percent of the shorter side, but at "
+            "most half of that side. circle: keep the largest circle in the middle of the image."
         ),
     ]
 
 
 class Border(Finish):
-    """Put a border around it; the image grows by twice its width."""
+    """Add a border. The image grows by its width on each side."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"op": "border", "width": 20, "colour": "white"}]}
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(("border:width=12,colour=peru",))
 
     op: Literal["border"] = "border"
-    width: Annotated[int, Field(ge=1, le=MAX_SIDE // 2, description="Pixels on each side.")]
-    colour: Annotated[Colour, Field(description="Its colour.")] = "#ffffff"
+    width: Annotated[
+        int,
+        Field(ge=1, le=MAX_SIDE // 2, description="Pixels on each side.", json_schema_extra=PX),
+    ]
+    colour: Annotated[Colour, Field(description="Colour of the border.")] = "#ffffff"
 
 
 class Background(Finish):
-    """Put a colour behind what is transparent; nothing is transparent afterwards."""
+    """Put a colour behind the image, which is opaque afterwards."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"op": "background", "colour": "white"}]}
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(("round:circle", "background:gold"))
 
     op: Literal["background"] = "background"
     colour: Annotated[OpaqueColour, Field(description="The colour.")] = "#ffffff"

@@ -1,37 +1,35 @@
-"""Operations as a person writes them in a query: `resize:width=720,fit=cover`, `rotate:90`.
-
-The grammar is derived from the models, so a new operation needs nothing here:
+"""The notation of operations in a URL's query: `resize:width=720,fit=cover`, `rotate:90`.
 
     operation = name [ ":" fields ]
     fields    = value | field "=" value *( "," field "=" value )
 
-A lone value stands for the operation's first field. Within a value, `\\,` is a comma: a text may
-need one. Any other backslash is itself.
+A single value without a field's name is the value of the operation's first field. Within a value,
+`\\,` is a comma, which a text may contain; any other backslash is literal. Names and fields are
+those of the models, so a new operation needs no change here.
 """
 
 import re
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.errors import InvalidOperation
-from contracts.operations.pipeline import Operation, Pipeline
+from contracts.operations.pipeline import OPERATIONS, Operation, Pipeline
 from contracts.outputs import Output
 
 _COMMA = re.compile(r"(?<!\\),")
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
-_MODELS = {model.model_fields["op"].default: model for model in get_args(get_args(Operation)[0])}
 
 
 def parse_operation(text: str) -> Operation:
-    """The operation that `text` writes down.
+    """Parse one operation, such as `rotate:90`.
 
-    Raises InvalidOperation, naming the operation and the field.
+    Raises InvalidOperation, whose detail names the operation and the field.
     """
     name, colon, rest = text.partition(":")
-    if name not in _MODELS:
-        known = ", ".join(_MODELS)
+    if name not in OPERATIONS:
+        known = ", ".join(OPERATIONS)
         raise InvalidOperation(f"{name[:40]!r} is not an operation; there are: {known}.")
     fields: dict[str, Any] = {"op": name}
     parts = _COMMA.split(rest) if colon else []
@@ -58,15 +56,14 @@ def parse_pipeline(
     quality: str | None = None,
     **fields: str | None,
 ) -> Pipeline:
-    """The pipeline that a query's `op` and the fields of its output write down.
+    """Parse a query: the values of `op` in order, and the fields of its `Output` as text.
 
-    A field is named as in Output, and None stands for one that is left out. Raises
-    InvalidOperation.
+    A field that is None counts as left out. Raises InvalidOperation.
     """
-    written = {"format": format, "quality": quality, **fields}
+    given = {"format": format, "quality": quality, **fields}
     try:
         output = Output.model_validate(
-            {field: text for field, text in written.items() if text is not None}
+            {field: text for field, text in given.items() if text is not None}
         )
     except ValidationError as exc:
         raise InvalidOperation(f"output: {explain(exc)}") from exc
@@ -77,13 +74,17 @@ def parse_pipeline(
 
 
 def explain(error: ValidationError, *, skip: int = 0) -> str:
-    """What is wrong, a clause a field, in a sentence; `skip` leading places are not named."""
+    """Return validation errors as one sentence for a client, with a clause for each field.
+
+    Each clause begins with the field's path, without its first `skip` parts. The sentence holds
+    five clauses and 601 characters at most, and repeats nothing of the input but names of fields.
+    """
     clauses = []
     for item in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
-        place = ".".join(str(part)[:40] for part in item["loc"][skip:])
-        clauses.append(f"{place}: {item['msg']}" if place else item["msg"])
+        path = ".".join(str(part)[:40] for part in item["loc"][skip:])
+        clauses.append(f"{path}: {item['msg']}" if path else item["msg"])
     return "; ".join(clauses)[:600] + "."
 
 
 def _first_field(name: str) -> str:
-    return next((field for field in _MODELS[name].model_fields if field != "op"), "value")
+    return next((field for field in OPERATIONS[name].model_fields if field != "op"), "value")

@@ -1,27 +1,25 @@
-"""Operations that lay something over an image: another image, a text."""
+"""Operations that draw on an image: another image, or text."""
 
 import unicodedata
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from contracts import examples
-from contracts.fields import MAX_SIDE, Amount, BlobKey, OpaqueColour, Percent
-from contracts.message import Message
+from contracts.fields import MAX_SIDE, PX, BlobKey, Fraction, OpaqueColour, Percent
+from contracts.operations.base import BaseOperation, Demonstration
 
 MAX_TEXT = 500
 MAX_FONT = 2_000
 
-_Shift = Annotated[int, Field(ge=-MAX_SIDE, le=MAX_SIDE)]
-
-
-class Overlay(Message):
-    """An operation that lays something over an image."""
+# Categories of Unicode that cannot be drawn: control characters, lone surrogates, line and
+# paragraph separators.
+_NOT_DRAWABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 class Position(StrEnum):
-    """Where on an image something lies."""
+    """Where on an image an overlay is drawn."""
 
     TOP_LEFT = "top_left"
     TOP = "top"
@@ -35,42 +33,42 @@ class Position(StrEnum):
     TILE = "tile"
 
 
-# Control characters, halves of surrogate pairs, Unicode's own line and paragraph separators.
-_UNWRITTEN = ("Cc", "Cs", "Zl", "Zp")
-
-_Placing = Annotated[
-    Position, Field(description="Where it lies; tile repeats it over the whole image.")
+_Position = Annotated[
+    Position, Field(description="Where to draw it. tile repeats it over the whole image.")
 ]
-_Across = Annotated[
+_X = Annotated[
     int,
     Field(
+        title="Horizontal offset",
         ge=-MAX_SIDE,
         le=MAX_SIDE,
-        description="Pixels from the left or right edge inwards; in the middle, to the right; of "
-        "a tile, between one and the next.",
+        description="Pixels from the left or right edge inwards; in the middle, to the right; for "
+        "tile, between neighbours.",
+        json_schema_extra=PX,
     ),
 ]
-_Down = Annotated[
+_Y = Annotated[
     int,
     Field(
+        title="Vertical offset",
         ge=-MAX_SIDE,
         le=MAX_SIDE,
-        description="Pixels from the upper or lower edge inwards; in the middle, downwards; of a "
-        "tile, between one and the next.",
+        description="Pixels from the top or bottom edge inwards; in the middle, downwards; for "
+        "tile, between neighbours.",
+        json_schema_extra=PX,
     ),
 ]
-_Opacity = Annotated[Amount, Field(description="0 is not there, 1 is as opaque as it is.")]
+_Opacity = Annotated[Fraction, Field(description="0 is invisible, 1 draws it as it is.")]
 
 
-def _drawable(text: str) -> str:
-    written = text.replace("\n", "")
-    if any(unicodedata.category(letter) in _UNWRITTEN for letter in written):
-        raise ValueError("a line feed is the only control character that may be in it")
-    return text
+class Overlay(BaseOperation):
+    """An operation that draws something on an image."""
+
+    family: ClassVar[str] = "overlays"
 
 
 class Watermark(Overlay):
-    """Lay another image over this one."""
+    """Draw another image on the image."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -87,32 +85,48 @@ class Watermark(Overlay):
             ]
         }
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(
+        ("watermark:image=LOGO,scale=0.25,x=8,y=8,opacity=0.8",)
+    )
 
     op: Literal["watermark"] = "watermark"
-    image: Annotated[BlobKey, Field(description="The id under which it was uploaded.")]
+    image: Annotated[
+        BlobKey,
+        Field(
+            description="Id of the uploaded image to draw.",
+            json_schema_extra={"format": "image-id"},
+        ),
+    ]
     scale: Annotated[
         float | None,
         Field(
             gt=0,
             le=1,
             allow_inf_nan=False,
-            description="Its width as a part of the image's, though never higher than the image. "
-            "Left out: pixel for pixel.",
+            description="Width of the watermark as a fraction of the image's width; its height is "
+            "limited to the image's. Left out: the watermark keeps its size.",
         ),
     ] = None
-    position: _Placing = Position.BOTTOM_RIGHT
-    x: _Across = 0
-    y: _Down = 0
+    position: _Position = Position.BOTTOM_RIGHT
+    x: _X = 0
+    y: _Y = 0
     opacity: _Opacity = 1.0
 
     @model_validator(mode="after")
-    def _has_room_between_tiles(self) -> Self:
+    def _tiles_do_not_overlap(self) -> Self:
         _check_tiles(self.position, self.x, self.y)
         return self
 
 
+def _drawable(text: str) -> str:
+    characters = text.replace("\n", "")
+    if any(unicodedata.category(character) in _NOT_DRAWABLE for character in characters):
+        raise ValueError("a line feed is the only control character that may be in it")
+    return text
+
+
 class Text(Overlay):
-    """Write on the image; what does not fit on it is cut off."""
+    """Draw text on the image. Text outside of the image is cut off."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -130,37 +144,47 @@ class Text(Overlay):
             ]
         }
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(
+        ("text:text=12 Rose Lane,size=24,stroke=2,position=bottom,y=10",)
+    )
 
     op: Literal["text"] = "text"
     text: Annotated[
         Annotated[str, Field(min_length=1, max_length=MAX_TEXT)],
         AfterValidator(_drawable),
-        Field(description="What is written; a line feed starts a new line."),
+        Field(description="The text. A line feed starts a new line."),
     ]
     font: Annotated[
         str | None,
         Field(
             max_length=100,
-            description="The name of a font that the service has. Left out: Aileron, which has "
-            "the letters of ASCII and few more. A letter that a font lacks is an error.",
+            description="Name of a font that the service has. Left out: Aileron, which has the "
+            "letters of ASCII and few more. A letter that is not in the font is an error.",
         ),
     ] = None
     size: Annotated[
-        Annotated[float, Field(ge=1, le=MAX_FONT, allow_inf_nan=False)] | Percent,
-        Field(description="Of the font: in pixels, or in percent of the image's width."),
+        Annotated[float, Field(ge=1, le=MAX_FONT, allow_inf_nan=False, json_schema_extra=PX)]
+        | Percent,
+        Field(description="Size of the font: in pixels, or in percent of the image's width."),
     ] = "5%"
-    colour: Annotated[OpaqueColour, Field(description="The colour of the letters.")] = "#ffffff"
+    colour: Annotated[OpaqueColour, Field(description="Colour of the letters.")] = "#ffffff"
     stroke: Annotated[
-        int, Field(ge=0, le=100, description="Pixels of an outline around each letter.")
+        int,
+        Field(
+            ge=0,
+            le=100,
+            description="Width of the outline around each letter in pixels.",
+            json_schema_extra=PX,
+        ),
     ] = 0
-    stroke_colour: Annotated[OpaqueColour, Field(description="The outline's colour.")] = "#000000"
-    position: _Placing = Position.BOTTOM_RIGHT
-    x: _Across = 0
-    y: _Down = 0
+    stroke_colour: Annotated[OpaqueColour, Field(description="Colour of the outline.")] = "#000000"
+    position: _Position = Position.BOTTOM_RIGHT
+    x: _X = 0
+    y: _Y = 0
     opacity: _Opacity = 1.0
 
     @model_validator(mode="after")
-    def _has_room_between_tiles(self) -> Self:
+    def _tiles_do_not_overlap(self) -> Self:
         _check_tiles(self.position, self.x, self.y)
         return self
 

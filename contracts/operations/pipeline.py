@@ -1,11 +1,12 @@
-"""What a client may ask for: operations in order, each with its limits, and an output."""
+"""A pipeline: operations in order, and how the result is encoded."""
 
-from typing import Annotated, Self
+from typing import Annotated, Self, get_args
 
 from pydantic import ConfigDict, Field, model_validator
 
 from contracts.fields import BlobKey
 from contracts.message import Message
+from contracts.operations.base import BaseOperation
 from contracts.operations.finishes import FinishOperation
 from contracts.operations.looks import LookOperation
 from contracts.operations.overlays import OverlayOperation, Watermark
@@ -18,6 +19,11 @@ MAX_IMAGES = 8
 Operation = Annotated[
     ShapeOperation | LookOperation | FinishOperation | OverlayOperation, Field(discriminator="op")
 ]
+
+OPERATIONS: dict[str, type[BaseOperation]] = {
+    model.model_fields["op"].default: model for model in get_args(get_args(Operation)[0])
+}
+"""The model of each operation by its name, in the order of documents and pages."""
 
 
 class Pipeline(Message):
@@ -39,7 +45,7 @@ class Pipeline(Message):
 
     operations: Annotated[
         tuple[Operation, ...],
-        Field(max_length=MAX_OPERATIONS, description="What is done, first to last."),
+        Field(max_length=MAX_OPERATIONS, description="Operations, applied from first to last."),
     ] = ()
     output: Annotated[Output, Field(description="How the result is encoded.")] = Output()
 
@@ -51,7 +57,8 @@ class Pipeline(Message):
 
     @property
     def images(self) -> tuple[BlobKey, ...]:
-        """The images besides the source that it needs, in order, each once."""
-        # Not kept: it takes microseconds, and a copy with other operations must not have it.
+        """Keys of the images needed besides the source: each once, in the order of first use."""
+        # Not cached: it takes microseconds, and `model_copy` with other operations would keep the
+        # cached value.
         needed = (one.image for one in self.operations if isinstance(one, Watermark))
         return tuple(dict.fromkeys(needed))

@@ -1,23 +1,25 @@
-"""Operations on an image's shape: its size, what of it is seen, which way up it is.
+"""Operations that change an image's shape: its size, the part that is kept, its orientation.
 
-There is none for EXIF orientation: an image is upright before the first operation.
+None of them concerns EXIF orientation: an image is upright before the first operation.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from contracts.fields import MAX_SIDE, Colour, Offset, Pixels
-from contracts.message import Message
+from contracts.fields import MAX_SIDE, PX, Angle, Colour, Fraction, Offset, Pixels
+from contracts.operations.base import BaseOperation, Demonstration, Sample
 
 
-class Shape(Message):
+class Shape(BaseOperation):
     """An operation on an image's shape."""
+
+    family: ClassVar[str] = "shapes"
 
 
 class Fit(StrEnum):
-    """How an image meets a box of another shape."""
+    """How an image is fitted into a box with another aspect ratio."""
 
     COVER = "cover"
     CONTAIN = "contain"
@@ -27,7 +29,7 @@ class Fit(StrEnum):
 
 
 class Gravity(StrEnum):
-    """Which part of a picture is kept when not all of it is, or where in a box it lies."""
+    """The part of an image that a crop keeps, or the image's position in a larger box."""
 
     TOP_LEFT = "top_left"
     TOP = "top"
@@ -42,7 +44,7 @@ class Gravity(StrEnum):
 
 
 class Filter(StrEnum):
-    """How new pixels are made of old ones, from the coarsest to the finest."""
+    """Resampling filters, from the coarsest to the finest."""
 
     NEAREST = "nearest"
     BOX = "box"
@@ -53,18 +55,28 @@ class Filter(StrEnum):
 
 
 class Axis(StrEnum):
-    """The direction in which a flip mirrors."""
+    """The direction in which an image is mirrored."""
 
     HORIZONTAL = "horizontal"
     VERTICAL = "vertical"
 
 
-_Focus = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-_Edge = Annotated[int, Field(ge=0, le=MAX_SIDE)]
+_Edge = Annotated[int, Field(ge=0, le=MAX_SIDE, json_schema_extra=PX)]
+_FocusX = Annotated[
+    Fraction | None,
+    Field(
+        description="Horizontal position of the point to keep as near to the middle as possible: "
+        "0 is the left edge, 1 the right edge. Takes precedence over gravity."
+    ),
+]
+_FocusY = Annotated[
+    Fraction | None,
+    Field(description="Vertical position of that point: 0 is the top edge, 1 the bottom edge."),
+]
 
 
 class Resize(Shape):
-    """Change the size to a box of `width` x `height`; one side alone takes the other along."""
+    """Resize to a box of `width` x `height`. If one side is left out, the proportions are kept."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -75,55 +87,49 @@ class Resize(Shape):
             ]
         }
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(
+        ("resize:width=240,height=240,gravity=smart",), Sample.ENLARGEMENT
+    )
 
     op: Literal["resize"] = "resize"
-    width: Annotated[Pixels | None, Field(description="Pixels across.")] = None
-    height: Annotated[Pixels | None, Field(description="Pixels down.")] = None
+    width: Annotated[Pixels | None, Field(description="Width in pixels.")] = None
+    height: Annotated[Pixels | None, Field(description="Height in pixels.")] = None
     fit: Annotated[
         Fit,
         Field(
-            description="With both sides given. cover: fill the box and cut off what is over. "
-            "contain: fit in and fill up the rest of the box. fill: stretch. "
-            "inside: the largest that fits in the box. outside: the smallest that covers it."
+            description="Used if both sides are given. cover: fill the box, and crop the rest. "
+            "contain: fit into the box, and pad it. fill: stretch to the box. inside: the largest "
+            "size that fits into the box. outside: the smallest size that covers the box."
         ),
     ] = Fit.COVER
-    enlarge: Annotated[
-        bool, Field(description="Whether an image smaller than the box is made larger.")
-    ] = False
+    enlarge: Annotated[bool, Field(description="Enlarge images that are smaller than the box.")] = (
+        False
+    )
     gravity: Annotated[
         Gravity,
         Field(
-            description="What cover keeps, and where contain puts the picture. smart keeps what "
-            "draws the eye; to contain it is the center."
+            description="The part that cover keeps, and the position that contain puts the image "
+            "at. smart keeps the most eye-catching part; for contain it means center."
         ),
     ] = Gravity.CENTER
-    focus_x: Annotated[
-        _Focus | None,
-        Field(
-            description="A point that comes as near to the middle as may be, from 0 at the left "
-            "edge to 1 at the right; it goes before gravity."
-        ),
-    ] = None
-    focus_y: Annotated[
-        _Focus | None, Field(description="The same, from 0 at the top to 1 at the bottom.")
-    ] = None
+    focus_x: _FocusX = None
+    focus_y: _FocusY = None
     dpr: Annotated[
         float,
         Field(
+            title="Device pixel ratio",
             ge=1,
             le=5,
             allow_inf_nan=False,
-            description="Device pixels to a pixel of width and height.",
+            description="Device pixel ratio: width and height are multiplied by it.",
         ),
     ] = 1.0
-    filter: Annotated[Filter, Field(description="How new pixels are made of old ones.")] = (
-        Filter.LANCZOS
-    )
+    filter: Annotated[Filter, Field(description="The resampling filter.")] = Filter.LANCZOS
     background: Annotated[
         Colour | None,
         Field(
-            description="What contain fills up with. Left out: nothing where the image has "
-            "transparency, else white."
+            description="The colour that contain pads with. Left out: transparent if the image "
+            "has transparency, else white."
         ),
     ] = None
 
@@ -135,8 +141,8 @@ class Resize(Shape):
 
 
 class Crop(Shape):
-    """Cut a rectangle out: at `left` and `top`, where it has to lie within the image, or else
-    by gravity, where it is as large as the image allows.
+    """Cut out a rectangle: at `left` and `top`, where it must lie within the image; or by gravity,
+    where it shrinks to the size of the image if it is larger.
     """
 
     model_config = ConfigDict(
@@ -147,25 +153,20 @@ class Crop(Shape):
             ]
         }
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(
+        ("crop:width=240,height=160,gravity=smart",), Sample.ENLARGEMENT
+    )
 
     op: Literal["crop"] = "crop"
     left: Annotated[Offset | None, Field(description="Pixels from the left edge.")] = None
     top: Annotated[Offset | None, Field(description="Pixels from the top edge.")] = None
-    width: Annotated[Pixels, Field(description="Pixels across.")]
-    height: Annotated[Pixels, Field(description="Pixels down.")]
+    width: Annotated[Pixels, Field(description="Width in pixels.")]
+    height: Annotated[Pixels, Field(description="Height in pixels.")]
     gravity: Annotated[
-        Gravity, Field(description="What is kept; smart keeps what draws the eye.")
+        Gravity, Field(description="The part to keep. smart keeps the most eye-catching part.")
     ] = Gravity.CENTER
-    focus_x: Annotated[
-        _Focus | None,
-        Field(
-            description="A point that comes as near to the middle as may be, from 0 at the left "
-            "edge to 1 at the right; it goes before gravity."
-        ),
-    ] = None
-    focus_y: Annotated[
-        _Focus | None, Field(description="The same, from 0 at the top to 1 at the bottom.")
-    ] = None
+    focus_x: _FocusX = None
+    focus_y: _FocusY = None
 
     @model_validator(mode="after")
     def _is_at_a_point_or_by_gravity(self) -> Self:
@@ -178,40 +179,54 @@ class Crop(Shape):
 
 
 class Extract(Shape):
-    """Cut out the rectangle at `left` and `top`; it has to lie within the image."""
+    """Cut out the rectangle at `left` and `top`. It must lie within the image."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"op": "extract", "left": 10, "top": 20, "width": 300, "height": 200}]
         }
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(
+        ("extract:left=300,top=180,width=240,height=160",), Sample.ENLARGEMENT
+    )
 
     op: Literal["extract"] = "extract"
     left: Annotated[Offset, Field(description="Pixels from the left edge.")]
     top: Annotated[Offset, Field(description="Pixels from the top edge.")]
-    # A source may have longer sides than a result.
-    width: Annotated[int, Field(ge=1, le=1_000_000, description="Pixels across.")]
-    height: Annotated[int, Field(ge=1, le=1_000_000, description="Pixels down.")]
+    # The limits are those of a source, whose sides may be longer than a result's.
+    width: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Width in pixels.", json_schema_extra=PX)
+    ]
+    height: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Height in pixels.", json_schema_extra=PX)
+    ]
 
 
 class Trim(Shape):
-    """Cut off the edges that are all background; an image that is nothing else stays whole."""
+    """Cut off the edges that show only background. An image of background alone is not changed."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"op": "trim", "tolerance": 20}]})
+    demonstration: ClassVar[Demonstration] = Demonstration(("trim:20",), Sample.SCAN)
 
     op: Literal["trim"] = "trim"
     tolerance: Annotated[
         int,
-        Field(ge=0, le=255, description="How far each channel of a background pixel may be off."),
+        Field(
+            ge=0,
+            le=255,
+            description="The difference from the background colour, in levels of any channel, up "
+            "to which a pixel counts as background.",
+        ),
     ] = 10
     colour: Annotated[
-        Colour | None, Field(description="The background. Left out: the top left pixel.")
+        Colour | None,
+        Field(description="The background colour. Left out: the colour of the top left pixel."),
     ] = None
 
 
 class Pad(Shape):
-    """Put space around the picture: up to a canvas of `width` x `height`, the picture in its
-    middle, or as much at each edge as is said.
+    """Add space around the image: up to a canvas of `width` x `height` with the image in its
+    middle, or a number of pixels at each edge.
     """
 
     model_config = ConfigDict(
@@ -222,27 +237,32 @@ class Pad(Shape):
             ]
         }
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(
+        ("pad:width=240,height=240,blurred=true",)
+    )
 
     op: Literal["pad"] = "pad"
     width: Annotated[
-        Pixels | None, Field(description="Pixels across; a picture that is wider stays so.")
+        Pixels | None,
+        Field(description="Width of the canvas in pixels. A wider image keeps its width."),
     ] = None
     height: Annotated[
-        Pixels | None, Field(description="Pixels down; a picture that is higher stays so.")
+        Pixels | None,
+        Field(description="Height of the canvas in pixels. A higher image keeps its height."),
     ] = None
-    top: Annotated[_Edge, Field(description="Pixels above it.")] = 0
-    right: Annotated[_Edge, Field(description="Pixels to the right of it.")] = 0
-    bottom: Annotated[_Edge, Field(description="Pixels below it.")] = 0
-    left: Annotated[_Edge, Field(description="Pixels to the left of it.")] = 0
+    top: Annotated[_Edge, Field(description="Pixels to add at the top.")] = 0
+    right: Annotated[_Edge, Field(description="Pixels to add on the right.")] = 0
+    bottom: Annotated[_Edge, Field(description="Pixels to add at the bottom.")] = 0
+    left: Annotated[_Edge, Field(description="Pixels to add on the left.")] = 0
     background: Annotated[
         Colour | None,
         Field(
-            description="What the space is filled with. Left out: nothing where the image has "
+            description="The colour of the space. Left out: transparent if the image has "
             "transparency, else white."
         ),
     ] = None
     blurred: Annotated[
-        bool, Field(description="Fill it with the picture itself, enlarged and blurred.")
+        bool, Field(description="Fill the space with the image itself, enlarged and blurred.")
     ] = False
 
     @model_validator(mode="after")
@@ -257,7 +277,7 @@ class Pad(Shape):
 
 
 class Rotate(Shape):
-    """Turn clockwise; the canvas grows to hold the corners."""
+    """Rotate clockwise. The canvas grows so that all corners stay in the image."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -267,16 +287,15 @@ class Rotate(Shape):
             ]
         }
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(("rotate:degrees=8,background=indigo",))
 
     op: Literal["rotate"] = "rotate"
-    degrees: Annotated[
-        float, Field(ge=-360, le=360, allow_inf_nan=False, description="Degrees, clockwise.")
-    ]
+    degrees: Annotated[Angle, Field(description="Degrees clockwise.")]
     background: Annotated[
         Colour | None,
         Field(
-            description="What the new corners are filled with. Left out: nothing where the image "
-            "has transparency, else white."
+            description="The colour of the new corners. Left out: transparent if the image has "
+            "transparency, else white."
         ),
     ] = None
 
@@ -287,17 +306,19 @@ class Flip(Shape):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"op": "flip", "axis": "horizontal"}]}
     )
+    demonstration: ClassVar[Demonstration] = Demonstration(("flip:vertical",))
 
     op: Literal["flip"] = "flip"
     axis: Annotated[
-        Axis, Field(description="horizontal swaps left and right, vertical top and bottom.")
+        Axis, Field(description="horizontal swaps left and right, vertical swaps top and bottom.")
     ] = Axis.HORIZONTAL
 
 
 class Flop(Shape):
-    """Mirror the image left and right: a horizontal flip, by the name that others have for it."""
+    """Mirror left and right: the same as a horizontal `flip`, by its name in other services."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"op": "flop"}]})
+    demonstration: ClassVar[Demonstration] = Demonstration(("flop",))
 
     op: Literal["flop"] = "flop"
 

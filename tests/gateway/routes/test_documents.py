@@ -7,6 +7,8 @@ import httpx
 import pytest
 import yaml
 
+from contracts.formats import Format
+from contracts.operations.pipeline import OPERATIONS
 from services.runtime.introspection.asyncapi import suite_document
 
 ELSEWHERE = re.compile(r"""(?:src|href|url)\s*[=(:]\s*["']?\s*(?:https?:)?//[^"')\s]+""", re.I)
@@ -129,3 +131,15 @@ def test_the_system_page_names_the_workers(client: httpx.Client) -> None:
     [report] = client.get("/v1/system").json()["workers"].values()
 
     assert report["slots"] >= 1
+
+
+def test_the_document_has_the_tables_from_which_a_page_builds_its_controls(
+    document: dict[str, Any],
+) -> None:
+    schemas = document["components"]["schemas"]
+    choices = schemas["Pipeline"]["properties"]["operations"]["items"]["oneOf"]
+    operations = [schemas[choice["$ref"].rpartition("/")[2]] for choice in choices]
+
+    assert [one["properties"]["op"]["const"] for one in operations] == list(OPERATIONS)
+    assert all(one["x-family"] and one["description"] for one in operations)
+    assert [row["name"] for row in schemas["Format"]["x-formats"]] == list(Format)
