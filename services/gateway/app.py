@@ -17,7 +17,7 @@ from services.gateway.live import hub
 from services.gateway.live.hub import LiveHub
 from services.gateway.middleware.correlation import CorrelationMiddleware
 from services.gateway.middleware.head import HeadMiddleware
-from services.gateway.middleware.lingering import LingeringMiddleware
+from services.gateway.middleware.unread_body import LingeringMiddleware
 from services.gateway.middleware.tracing import TraceMiddleware
 from services.gateway.routes import dead_letters, events, images, jobs, render, results, system
 from services.gateway.rpc import Imaging
