@@ -19,7 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from contracts.jobs import EVENTS, OPEN_STATES, EventId, JobEvent, JobState
-from services.gateway.live.subscription import place_of
+from services.gateway.live.subscription import position_of
 from services.runtime.jobs.records import event_from
 from services.runtime.tasks import end
 
@@ -83,7 +83,7 @@ class Log:
         """The most seconds in which no job ended although some were open; by Redis's clock."""
         stalls, open_jobs, since = [0.0], set[str](), 0.0
         for event in self.events:
-            now = place_of(event.id)[0] / 1000
+            now = position_of(event.id)[0] / 1000
             if event.state in OPEN_STATES:
                 since = since if open_jobs else now
                 open_jobs.add(event.job)

@@ -1,4 +1,4 @@
-"""The gateway, put together: a FastAPI application inside FastStream's ASGI application."""
+"""Composition root: make every object of the gateway once, and mount FastAPI in FastStream."""
 
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
@@ -10,22 +10,30 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
-from services.gateway.dependencies import Collaborators, refuse_long_queries
-from services.gateway.http import openapi, problems
-from services.gateway.http.query import refuse_unknown_parameters
-from services.gateway.live import hub
+from services.gateway.dependencies import Dependencies
+from services.gateway.http import error_handlers, openapi
+from services.gateway.http.query import refuse_long_queries, refuse_unknown_parameters
 from services.gateway.live.hub import LiveHub
 from services.gateway.middleware.correlation import CorrelationMiddleware
 from services.gateway.middleware.head import HeadMiddleware
-from services.gateway.middleware.unread_body import LingeringMiddleware
 from services.gateway.middleware.tracing import TraceMiddleware
-from services.gateway.routes import dead_letters, events, images, jobs, render, results, system
-from services.gateway.rpc import Imaging
+from services.gateway.middleware.unread_body import UnreadBodyMiddleware
+from services.gateway.routes import (
+    dead_letters,
+    events,
+    images,
+    jobs,
+    live,
+    render,
+    results,
+    system,
+)
+from services.gateway.rpc import ImagingClient
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
-from services.gateway.sources.upload import Uploads
+from services.gateway.sources.upload import UploadReader
 from services.gateway.webhooks import payload
-from services.gateway.webhooks.dispatcher import Webhooks
+from services.gateway.webhooks.dispatcher import WebhookDispatcher
 from services.runtime.gc_tuning import settle
 from services.runtime.introspection.asyncapi import SuiteSpecification
 from services.runtime.introspection.asyncapi_page import documentation_routes
@@ -41,30 +49,29 @@ from services.runtime.telemetry.logging import configure_logging
 
 
 class GatewayApp(AsgiFastStream):
-    """FastStream's application for the broker's life, and FastAPI's for everything asked of it."""
+    """FastStream's application, for the broker's life cycle; FastAPI answers every request."""
 
     http: ASGIApp
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand over, WebSockets included."""
+        """Pass a request, or a WebSocket, to FastAPI."""
         await self.http(scope, receive, send)
 
 
 def create_app(settings: GatewaySettings) -> GatewayApp:
-    """Everything the service is made of, made once and handed down."""
+    """Make the application and everything it works with; nothing connects before its start-up."""
     redis = make_redis(settings)
     broker = Broker(redis, settings, room=settings.max_backlog)
     records = Jobs(redis, settings)
-    pushes = LiveHub(records, settings)
+    live_hub = LiveHub(records, settings)
 
-    async def tell(event: JobEvent, message: RedisMessage) -> None:
-        pushes.tell(event.model_copy(update={"id": entry_of(message)}))
+    async def on_event(event: JobEvent, message: RedisMessage) -> None:
+        live_hub.on_event(event.model_copy(update={"id": entry_of(message)}))
 
-    broker.follow(EVENTS, JobEvent, tell, on_gap=pushes.missed)
-    closing = Shutdown()
-
-    deliveries = WebhookQueue(redis, lease=settings.webhook_lease)
-    webhooks = Webhooks(records, deliveries, settings, broker.metrics)
+    broker.follow(EVENTS, JobEvent, on_event, on_gap=live_hub.on_gap)
+    shutdown = Shutdown()
+    webhook_queue = WebhookQueue(redis, lease=settings.webhook_lease)
+    webhooks = WebhookDispatcher(records, webhook_queue, settings, broker.metrics)
 
     async def prepare() -> None:
         configure_logging(settings.log_level)
@@ -74,53 +81,53 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         logger=None,
         specification=SuiteSpecification(),
         on_startup=[prepare],
-        after_startup=[closing.watch, webhooks.start, settle],
+        after_startup=[shutdown.watch, webhooks.start, settle],
         on_shutdown=[webhooks.stop],
     )
-    images_kept = Blobs(redis, Kind.IMAGE)
+    image_blobs = Blobs(redis, Kind.IMAGE)
     queues = broker.queues(METHODS, JOBS)
-    collaborators = Collaborators(
+    dependencies = Dependencies(
         settings=settings,
-        imaging=Imaging(broker, max_calls=settings.max_calls),
-        images=images_kept,
+        imaging=ImagingClient(broker, max_calls=settings.max_calls),
+        images=image_blobs,
         renditions=Blobs(redis, Kind.RENDITION),
         jobs=records,
-        live=pushes,
+        live=live_hub,
         webhooks=webhooks,
-        closing=closing,
+        shutdown=shutdown,
         workers=Workers(redis),
         queues=queues,
-        uploads=Uploads(images_kept, settings),
+        uploads=UploadReader(image_blobs, settings),
     )
-    http = create_http(collaborators)
-    # Here and not with FastStream, whose refusals are no problem documents.
+    http = create_http(dependencies)
+    # Routes of FastAPI: FastStream's own refuse requests without a problem document.
     for path, route in (
         *health_routes(broker),
         metrics_route(broker, queues, records),
         *documentation_routes(),
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
-    lingering = LingeringMiddleware(HeadMiddleware(http), seconds=settings.linger)
-    app.http = CorrelationMiddleware(TraceMiddleware(lingering))
+    inner = UnreadBodyMiddleware(HeadMiddleware(http), seconds=settings.linger)
+    app.http = CorrelationMiddleware(TraceMiddleware(inner))
     return app
 
 
-def create_http(collaborators: Collaborators) -> FastAPI:
-    """The HTTP side: routes, problem documents, the page and its documentation."""
+def create_http(dependencies: Dependencies) -> FastAPI:
+    """Make the FastAPI application: routes, error handlers, the page and the documentation."""
     http = FastAPIOffline(
         title="Darkroom",
         version="0.1.0",
-        description="Send photographs, get them turned, sized, black and white: now or later.",
+        description="Send photographs; receive them resized, rotated, converted: now or later.",
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[Depends(refuse_long_queries), Depends(refuse_unknown_parameters)],
     )
-    http.state.collaborators = collaborators
-    problems.install(http)
-    http.add_exception_handler(RedisError, problems.store_away)
-    for part in (render, images, jobs, results, events, dead_letters, hub, system):
-        http.include_router(part.router)
+    http.state.dependencies = dependencies
+    error_handlers.install_error_handlers(http)
+    http.add_exception_handler(RedisError, error_handlers.redis_error)
+    for module in (render, images, jobs, results, events, dead_letters, live, system):
+        http.include_router(module.router)
     system.mount_page_files(http)
-    http.webhooks.include_router(payload.documented)
-    openapi.describe_bodies(http, jobs.NewJob)
+    http.webhooks.include_router(payload.documentation)
+    openapi.define_schemas(http, jobs.NewJob)
     return http

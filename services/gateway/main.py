@@ -1,4 +1,4 @@
-"""`faststream run services.gateway.main:app --port 8000`, or uvicorn with the same name."""
+"""The ASGI application: `faststream run services.gateway.main:app --port 8000`, or uvicorn."""
 
 from services.gateway.app import create_app
 from services.gateway.settings import GatewaySettings

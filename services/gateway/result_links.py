@@ -1,4 +1,4 @@
-"""The outcomes of a job as clients see them: links to the images instead of where they are kept."""
+"""A job's results as clients see them: links to images, in place of the keys of blobs."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from contracts.message import Message
 
 
 class ResultLink(Message):
-    """One variant's outcome: where the image is, or why there is none."""
+    """The result of one variant: a link to its image, or the problem that it ended in."""
 
     href: str | None = None
     media_type: str | None = None
@@ -17,22 +17,22 @@ class ResultLink(Message):
     problem: dict[Literal["code", "detail"], str] | None = None
 
 
-def links(job: Job) -> tuple[ResultLink, ...]:
-    """The outcomes so far, in the order of the variants."""
-    found = []
-    for index, outcome in enumerate(job.results):
-        if outcome.blob is None:
-            failure = outcome.problem
+def links_of(job: Job) -> tuple[ResultLink, ...]:
+    """Return a link for each variant that has ended, in the order of the variants."""
+    links = []
+    for index, result in enumerate(job.results):
+        if result.blob is None:
+            failure = result.problem
             assert failure is not None
-            found.append(ResultLink(problem={"code": failure.code, "detail": failure.detail}))
+            links.append(ResultLink(problem={"code": failure.code, "detail": failure.detail}))
         else:
-            found.append(
+            links.append(
                 ResultLink(
                     href=f"/v1/jobs/{job.id}/results/{index}",
-                    media_type=outcome.blob.media_type,
-                    bytes=outcome.blob.bytes,
-                    width=outcome.width,
-                    height=outcome.height,
+                    media_type=result.blob.media_type,
+                    bytes=result.blob.bytes,
+                    width=result.width,
+                    height=result.height,
                 )
             )
-    return tuple(found)
+    return tuple(links)

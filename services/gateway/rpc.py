@@ -15,16 +15,20 @@ ReplyT = TypeVar("ReplyT", bound=Message)
 
 
 @dataclass(frozen=True)
-class Answer(Generic[ReplyT]):
-    """A reply, and what its headers say of how it came about."""
+class Reply(Generic[ReplyT]):
+    """A worker's reply, with the parts of its headers that clients see."""
 
-    reply: ReplyT
-    worker: str
-    queue_ms: float
+    body: ReplyT
+    worker: str  # the name of the worker
+    queue_ms: float  # milliseconds that the request waited for a worker
 
 
-class Imaging:
-    """The imaging service, as the gateway sees it."""
+class ImagingClient:
+    """Calls the imaging service's methods.
+
+    Each call waits `timeout` seconds at most. It raises Overloaded when `max_calls` calls wait
+    already, NoWorkers, DeadlineExceeded, Unavailable, and whichever ServiceError the worker raised.
+    """
 
     def __init__(self, broker: Broker, *, max_calls: int) -> None:
         self._broker = broker
@@ -32,12 +36,12 @@ class Imaging:
 
     async def render(
         self, request: Render, *, timeout: float, transport: Transport = Transport.STREAM
-    ) -> Answer[Rendered]:
-        """Have an image rendered. Raises the worker's ServiceErrors, and the runtime's."""
+    ) -> Reply[Rendered]:
+        """Render an image; the reply names the blob that holds the result."""
         return await self._call(RENDER, request, transport, timeout)
 
-    async def inspect(self, request: Inspect, *, timeout: float) -> Answer[Inspected]:
-        """Have it said what an image is. Raises the worker's ServiceErrors, and the runtime's."""
+    async def inspect(self, request: Inspect, *, timeout: float) -> Reply[Inspected]:
+        """Describe an image: its format and size, and with `Depth.PIXELS` its details."""
         return await self._call(INSPECT, request, Transport.STREAM, timeout)
 
     async def _call(
@@ -46,7 +50,7 @@ class Imaging:
         request: RequestT,
         transport: Transport,
         timeout: float,
-    ) -> Answer[ReplyT]:
+    ) -> Reply[ReplyT]:
         waiting = self._broker.inbox.outstanding
         if waiting >= self._max_calls:
             wait = self._broker.pace.wait(waiting)
@@ -55,7 +59,7 @@ class Imaging:
         message = await self._broker.request(
             request, **destination, timeout=timeout, correlation_id=correlation_id() or None
         )
-        return Answer(
+        return Reply(
             method.reply.model_validate_json(message.body),
             worker=message.headers.get("x-worker", ""),
             queue_ms=float(message.headers.get("x-queue-ms", 0)),

@@ -1,7 +1,7 @@
-"""When this process is told to stop: streams without an end of their own have to know at once.
+"""Tell endless streams that the process is stopping, as soon as its signal arrives.
 
-uvicorn waits for every open answer before it lets the application shut down, so that would be too
-late to end them.
+uvicorn waits for every open response before it starts the application's shutdown. A stream that
+waited for that shutdown would delay it for ever.
 """
 
 import asyncio
@@ -13,29 +13,32 @@ from typing import Any
 
 
 class Shutdown:
-    """Set from the moment at which a signal asks for the end."""
+    """An event that is set when the process receives SIGINT or SIGTERM."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     async def watch(self) -> None:
-        """Listen for the signals, and leave them to whoever listens already."""
+        """Install signal handlers that set the event and then call the previous handler.
+
+        Does nothing outside the main thread, which alone may install signal handlers.
+        """
         if threading.current_thread() is not threading.main_thread():
-            return  # Signals are the main thread's; whoever runs this elsewhere ends it otherwise.
+            return
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._hearing(loop, signal.getsignal(number)))
+            signal.signal(number, self._handler(loop, signal.getsignal(number)))
 
     async def wait(self) -> None:
-        """Return once the end is asked for."""
+        """Return once the process is asked to stop."""
         await self._event.wait()
 
-    def _hearing(
-        self, loop: asyncio.AbstractEventLoop, before: Any
+    def _handler(
+        self, loop: asyncio.AbstractEventLoop, previous: Any
     ) -> Callable[[int, FrameType | None], None]:
-        def hear(number: int, frame: FrameType | None) -> None:
+        def handle(number: int, frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self._event.set)
-            if callable(before):
-                before(number, frame)
+            if callable(previous):
+                previous(number, frame)
 
-        return hear
+        return handle

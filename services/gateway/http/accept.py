@@ -1,11 +1,11 @@
-"""The `Accept` header: which image formats a client names (RFC 9110, section 12.5.1)."""
+"""The `Accept` request header: the image formats a client prefers (RFC 9110, section 12.5.1)."""
 
 import re
 from collections.abc import Mapping, Sequence
 
 from contracts.formats import AUTO_FORMATS, Format
 from contracts.outputs import AUTO, Output
-from services.gateway.http.header_lists import elements
+from services.gateway.http.header_lists import split_list
 
 _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:;(.*))?")
 _WEIGHT = re.compile(
@@ -13,42 +13,45 @@ _WEIGHT = re.compile(
 )
 
 
-def negotiated(output: Output, lines: Sequence[str]) -> Output:
-    """The output, to be chosen from the formats that `Accept` lines like best, if it is open.
+def negotiate_format(output: Output, lines: Sequence[str]) -> Output:
+    """Return an output of format `auto` limited to the formats that `Accept` prefers most.
 
-    Where nothing is named that can be had, it is chosen by the image: as RFC 9110 allows, such a
-    header is disregarded.
+    Any other output comes back unchanged. When the header accepts no possible format, `among` stays
+    empty and the image decides: RFC 9110 allows a server to disregard such a header.
     """
     if output.format != AUTO:
         return output
     weights = _weights(lines)
-    able = [f for f in AUTO_FORMATS if not output.lossless or f.spec.lossless]
-    liked = {format: _weight(weights, format) for format in able}
-    best = max(liked.values())
-    among = tuple(format for format in able if best and liked[format] == best)
+    possible = [f for f in AUTO_FORMATS if not output.lossless or f.spec.lossless]
+    quality = {format: _weight(weights, format) for format in possible}
+    best = max(quality.values())
+    among = tuple(format for format in possible if best and quality[format] == best)
     return output.model_copy(update={"among": among})
 
 
 def _weight(weights: Mapping[str, float], format: Format) -> float:
-    """The most specific range that matches counts."""
-    named = format.spec.media_type
-    for name in (named,) if format.spec.needs_accept else (named, "image/*", "*/*"):
+    """Return the weight of the most specific media range that matches; 0 if none does.
+
+    Wildcards don't match formats that many clients with a `*/*` can't decode.
+    """
+    media_type = format.spec.media_type
+    for name in (media_type,) if format.spec.needs_accept else (media_type, "image/*", "*/*"):
         if name in weights:
             return weights[name]
     return 0.0
 
 
 def _weights(lines: Sequence[str]) -> dict[str, float]:
-    """Each media range with its weight; what is malformed is not there."""
+    """Return the weight of each media range, in lower case; malformed elements are left out."""
     weights: dict[str, float] = {}
-    for element in elements(lines):
-        found = _RANGE.fullmatch(element.rstrip())
-        if found is None:
+    for element in split_list(lines):
+        match = _RANGE.fullmatch(element.rstrip())
+        if match is None:
             continue
-        parameters = found[2] or ""
+        parameters = match[2] or ""
         weight = _WEIGHT.search(parameters)
         if weight is not None:
-            weights[found[1].lower()] = float(weight[1])
+            weights[match[1].lower()] = float(weight[1])
         elif not re.search(r"(?:^|;)\s*q\s*=", parameters, re.IGNORECASE):
-            weights[found[1].lower()] = 1.0
+            weights[match[1].lower()] = 1.0
     return weights

@@ -1,4 +1,4 @@
-"""Nobody works for a client that has left: its call is cancelled, and the worker hears of it."""
+"""Cancel a call when its HTTP client disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,24 +10,24 @@ from starlette.requests import ClientDisconnect
 ResultT = TypeVar("ResultT")
 
 
-async def unless_left(request: Request, call: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """What `call` gives, for a request whose body has been read.
+async def cancel_on_disconnect(request: Request, call: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Return the result of `call`, which is cancelled when the client disconnects first.
 
-    Raises ClientDisconnect once nobody waits for it any more.
+    The request's body must have been read. Raises ClientDisconnect, and what `call` raises.
     """
     work = asyncio.create_task(call)
-    leaving = asyncio.create_task(_left(request))
+    disconnect = asyncio.create_task(_wait_for_disconnect(request))
     try:
-        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             raise ClientDisconnect
         return work.result()
     finally:
         work.cancel()
-        leaving.cancel()
-        await asyncio.gather(work, leaving, return_exceptions=True)
+        disconnect.cancel()
+        await asyncio.gather(work, disconnect, return_exceptions=True)
 
 
-async def _left(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -1,22 +1,23 @@
-"""Header fields that are lists, cut into their elements (RFC 9110, section 5.6.1)."""
+"""Split header fields that are comma-separated lists (RFC 9110, section 5.6.1)."""
 
 from collections.abc import Iterator, Sequence
 
-_READ = 4096
-"""Characters of a header that are read; no list that means something here is longer."""
+_MAX_LENGTH = 4096
+"""Characters of a header that are read; every list that means something here is shorter."""
 
 
-def elements(lines: Sequence[str]) -> Iterator[str]:
-    """The elements of a list, in order, in one pass; what is quoted stays together.
+def split_list(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the elements of a list in order; a comma inside a quoted string splits nothing.
 
-    Several lines are one list. A quote that nobody closes ends with the element it is in.
+    Several header lines form one list. A quote without an end belongs to its element alone. Takes
+    linear time.
     """
-    text = ",".join(lines)[:_READ]
+    text = ",".join(lines)[:_MAX_LENGTH]
     start = at = 0
-    # Beyond the last quote there is none to close one.
+    # A quote at or after the last one has no closing quote: no need to search for it.
     last = text.rfind('"')
     while at < len(text):
-        if text[at] == '"' and at < last and (closed := _closed(text, at)):
+        if text[at] == '"' and at < last and (closed := _end_of_quoted(text, at)):
             at = closed
         elif text[at] == ",":
             yield text[start:at]
@@ -26,8 +27,8 @@ def elements(lines: Sequence[str]) -> Iterator[str]:
     yield text[start:]
 
 
-def _closed(text: str, at: int) -> int:
-    """Where the text goes on after the quoted string that begins at `at`; 0 if it has no end."""
+def _end_of_quoted(text: str, at: int) -> int:
+    """Return the index after the quoted string that begins at `at`; 0 if it has no end."""
     end = at + 1
     while end < len(text):
         if text[end] == "\\":

@@ -1,4 +1,4 @@
-"""What OpenAPI is told about bodies that FastAPI doesn't see: images, problems, JSON read by us."""
+"""OpenAPI for bodies that FastAPI can't derive: images, problems, and JSON that routes parse."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ IMAGE_ANSWER: dict[int | str, dict[str, Any]] = {
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {
-        "description": "The request or the image can't be served; `code` says why.",
+        "description": "The request is wrong, or the image can't be used; `code` gives the reason.",
         "content": {"application/problem+json": _PROBLEM},
     },
     "5XX": {
@@ -46,8 +46,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def describe_bodies(http: FastAPI, *models: type[Message]) -> None:
-    """Have the document of `http` define `models`, so that routes can refer to them."""
+def define_schemas(http: FastAPI, *models: type[Message]) -> None:
+    """Add the schemas of `models` to the OpenAPI document, so that routes can refer to them."""
     _, schemas = models_json_schema(
         [(model, "validation") for model in models],
         ref_template="#/components/schemas/{model}",

@@ -1,13 +1,13 @@
-"""The `Prefer` header: what a client would like better (RFC 7240)."""
+"""The `Prefer` request header (RFC 7240): `respond-async` and `wait`."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.gateway.http.header_lists import elements
+from services.gateway.http.header_lists import split_list
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_NAME_AND_VALUE = re.compile(
+_PREFERENCE = re.compile(
     r"\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)"
     rf"\s*(?:=\s*(?P<value>[!#$%&'*+.^_`|~0-9A-Za-z-]*|{_QUOTED})\s*)?(?:;.*)?\s*"
 )
@@ -15,33 +15,33 @@ _NAME_AND_VALUE = re.compile(
 
 @dataclass(frozen=True)
 class Preference:
-    """Those that are understood here."""
+    """The preferences of a request that the gateway supports."""
 
     respond_async: bool = False
     wait: int | None = None  # seconds
 
     @property
     def applied(self) -> dict[str, str]:
-        """The header that says that this was kept to; none where nothing was preferred."""
-        said = ["respond-async"] if self.respond_async else []
+        """The `Preference-Applied` header of the answer; empty when nothing was preferred."""
+        names = ["respond-async"] if self.respond_async else []
         if self.wait is not None:
-            said.append(f"wait={self.wait}")
-        return {"Preference-Applied": ", ".join(said)} if said else {}
+            names.append(f"wait={self.wait}")
+        return {"Preference-Applied": ", ".join(names)} if names else {}
 
 
-def parse_prefer(lines: Sequence[str], *, most: float) -> Preference:
-    """What header lines prefer; unknown and malformed preferences are ignored, never an error.
+def parse_prefer(lines: Sequence[str], *, max_wait: float) -> Preference:
+    """Parse the lines of `Prefer` headers; unknown and malformed preferences are ignored.
 
-    The first of a repeated one counts. `wait` is cut to `most` seconds.
+    The first of a repeated preference counts. `wait` is cut to `max_wait` seconds.
     """
     preferences: dict[str, str] = {}
-    for part in elements(lines):
-        if found := _NAME_AND_VALUE.fullmatch(part):
-            value = (found["value"] or "").removeprefix('"').removesuffix('"')
-            preferences.setdefault(found["name"].lower(), value)
+    for element in split_list(lines):
+        if match := _PREFERENCE.fullmatch(element):
+            value = (match["value"] or "").removeprefix('"').removesuffix('"')
+            preferences.setdefault(match["name"].lower(), value)
     wait = preferences.get("wait", "")
     seconds = int(wait) if re.fullmatch(r"[0-9]{1,9}", wait) else None
     return Preference(
         respond_async=preferences.get("respond-async") == "",
-        wait=None if seconds is None else min(seconds, int(most)),
+        wait=None if seconds is None else min(seconds, int(max_wait)),
     )

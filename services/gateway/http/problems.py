@@ -1,29 +1,11 @@
-"""The border where a failure becomes HTTP: RFC 9457 problem documents, for every 4xx and 5xx."""
+"""Problem documents (RFC 9457): the HTTP form of a failure, and the status of each code."""
 
 from http import HTTPStatus
 
-import structlog
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.routing import Match, Mount
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.errors import (
-    Code,
-    Failure,
-    Internal,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotFound,
-    ServiceError,
-    Unavailable,
-)
+from contracts.errors import Code, Failure
 from services.gateway.middleware.correlation import correlation_id
-
-log = structlog.get_logger(__name__)
 
 STATUS = {
     Code.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -46,34 +28,34 @@ STATUS = {
 }
 
 TITLES = {
-    Code.INVALID_REQUEST: "The request can't be understood",
-    Code.INVALID_OPERATION: "The operation can't be done",
+    Code.INVALID_REQUEST: "The request is invalid",
+    Code.INVALID_OPERATION: "The operation can't be applied",
     Code.TOO_LARGE: "The body is too large",
     Code.IMAGE_UNREADABLE: "The image can't be read",
     Code.IMAGE_TOO_BIG: "The image has too many pixels or frames",
-    Code.UNSUPPORTED_FORMAT: "The format is not served",
+    Code.UNSUPPORTED_FORMAT: "The format is not supported",
     Code.NOT_FOUND: "Not found",
-    Code.METHOD_NOT_ALLOWED: "Not allowed here",
-    Code.GONE: "No longer here",
-    Code.CONFLICT: "Not in this state",
-    Code.KEY_REUSED: "The idempotency key is taken",
+    Code.METHOD_NOT_ALLOWED: "Method not allowed",
+    Code.GONE: "Expired",
+    Code.CONFLICT: "Not possible in this state",
+    Code.KEY_REUSED: "The idempotency key belongs to another request",
     Code.NO_WORKERS: "No worker is running",
-    Code.OVERLOADED: "Too much to do at the moment",
+    Code.OVERLOADED: "The service is overloaded",
     Code.UNAVAILABLE: "The service can't reach its store",
-    Code.DEADLINE_EXCEEDED: "The time was not enough",
-    Code.WORKER_CRASHED: "The work crashed",
-    Code.INTERNAL: "Something broke",
+    Code.DEADLINE_EXCEEDED: "The time limit was exceeded",
+    Code.WORKER_CRASHED: "The worker process crashed",
+    Code.INTERNAL: "Internal error",
 }
-
-
-_STORE_AWAY = Unavailable("The store behind this service does not answer.", retry_after=2)
-_NOTHING_HERE = NotFound("There is nothing at this address.")
 
 
 def problem(
     failure: Failure, headers: dict[str, str] | None = None, *, status: HTTPStatus | None = None
 ) -> JSONResponse:
-    """The problem document of a failure, whose status is its code's unless one is given."""
+    """Return the problem document of a failure.
+
+    The status is `STATUS` of the failure's code unless one is given. A 503 always has
+    `Retry-After`: the failure's own, or one second.
+    """
     status = status or STATUS[failure.code]
     content = {
         "type": f"urn:darkroom:problem:{failure.code}",
@@ -87,93 +69,3 @@ def problem(
     if status is HTTPStatus.SERVICE_UNAVAILABLE or failure.retry_after is not None:
         extra["Retry-After"] = str(1 if failure.retry_after is None else failure.retry_after)
     return JSONResponse(content, status, headers=extra, media_type="application/problem+json")
-
-
-async def store_away(request: Request, exc: Exception) -> JSONResponse:
-    """The answer where the store's own exception comes through."""
-    log.warning("redis failed", path=request.url.path, reason=str(exc))
-    return problem(_STORE_AWAY.failure())
-
-
-def install(app: FastAPI) -> None:
-    """Answer everything that goes wrong in `app` with a problem document."""
-
-    @app.exception_handler(ServiceError)
-    async def known(request: Request, exc: ServiceError) -> JSONResponse:
-        log.info("refused", code=exc.code, detail=exc.detail, path=request.url.path)
-        return problem(exc.failure())
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, exc: RequestValidationError) -> JSONResponse:
-        if all(error["loc"][0] == "path" for error in exc.errors()):
-            # An id or a number that can't be: nothing has ever been there.
-            return problem(_NOTHING_HERE.failure())
-        clauses = [
-            f"{'.'.join(str(part)[:40] for part in error['loc'])}: {error['msg']}"
-            for error in exc.errors()[:5]
-        ]
-        return problem(InvalidRequest("; ".join(clauses)).failure())
-
-    @app.exception_handler(HTTPException)
-    async def refused(request: Request, exc: HTTPException) -> JSONResponse:
-        headers = dict(exc.headers or {})
-        match exc.status_code:
-            case HTTPStatus.NOT_FOUND:
-                return problem(_NOTHING_HERE.failure(), headers)
-            case HTTPStatus.METHOD_NOT_ALLOWED:
-                error = MethodNotAllowed(f"{request.method} is not allowed at this address.")
-                return problem(error.failure(), {**headers, "Allow": _allowed(request)})
-            case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                failure = InvalidRequest(exc.detail).failure()
-                return problem(failure, headers, status=HTTPStatus(exc.status_code))
-            case _:
-                return problem(InvalidRequest(str(exc.detail)).failure(), headers)
-
-    @app.exception_handler(ClientDisconnect)
-    async def left(request: Request, exc: ClientDisconnect) -> Response:
-        log.info("client left", path=request.url.path)
-        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
-
-    app.add_middleware(BugMiddleware)
-
-
-class BugMiddleware:
-    """The end of every exception that has no name: a line in the log and a 500.
-
-    Starlette's own answers too and raises it on, and then the server logs it a second time,
-    without the correlation id.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_note)
-        except Exception as exc:
-            if started or scope["type"] != "http":
-                raise  # The server ends the connection, which is all that is left to do.
-            log.error("unhandled", path=scope["path"], exc_info=exc)
-            internal = Internal("The log has the details, under this correlation id.")
-            await problem(internal.failure())(scope, receive, send)
-
-
-def _allowed(request: Request) -> str:
-    """The methods that some route takes at the request's address, and HEAD where GET is."""
-    methods = {
-        method
-        for method in ("GET", "POST", "DELETE")
-        for route in request.app.routes
-        if not isinstance(route, Mount)
-        and route.matches({**request.scope, "method": method})[0] is Match.FULL
-    }
-    # What is mounted are files.
-    methods = methods or {"GET"}
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))

@@ -1,4 +1,4 @@
-"""The parameters of a query: one that a route does not know is refused, not passed over."""
+"""Limits of a query: its length, and the parameters that the route documents."""
 
 from difflib import get_close_matches
 
@@ -6,30 +6,37 @@ from starlette.requests import HTTPConnection
 
 from contracts.errors import InvalidRequest
 
-_SHOWN = 40  # letters of a name that is wrong
+_MAX_QUERY = 8192  # bytes
+_MAX_NAME = 40  # characters of an unknown name that the error repeats
+
+
+async def refuse_long_queries(connection: HTTPConnection) -> None:
+    """Raise InvalidRequest for a query longer than any sensible pipeline, before parsing it."""
+    is_http = connection.scope["type"] == "http"  # WebSockets take no parameters
+    if is_http and len(connection.scope["query_string"]) > _MAX_QUERY:
+        raise InvalidRequest(f"The query may have {_MAX_QUERY} bytes at most.")
 
 
 async def refuse_unknown_parameters(connection: HTTPConnection) -> None:
-    """A parameter that is misspelt would otherwise do nothing. Raises InvalidRequest."""
+    """Raise InvalidRequest for a parameter that the route does not document, a misspelt one say."""
     if not connection.query_params:
         return
-    known = _known(connection)
+    known = _documented_parameters(connection)
     if known is None:
         return
     for name in connection.query_params:
         if name not in known:
-            wrong = name[:_SHOWN]
-            near = get_close_matches(wrong, known, n=1)
-            there_are = f"there are: {', '.join(known)}" if known else "there are none"
-            hint = f"did you mean {near[0]!r}?" if near else f"{there_are}."
-            raise InvalidRequest(f"{wrong!r} is not a parameter here; {hint}")
+            shown = name[:_MAX_NAME]
+            similar = get_close_matches(shown, known, n=1)
+            listing = f"there are: {', '.join(known)}" if known else "there are none"
+            hint = f"did you mean {similar[0]!r}?" if similar else f"{listing}."
+            raise InvalidRequest(f"{shown!r} is not a parameter here; {hint}")
 
 
-def _known(connection: HTTPConnection) -> list[str] | None:
-    """The parameters that the document has for this route; None where it is silent about it."""
+def _documented_parameters(connection: HTTPConnection) -> list[str] | None:
+    """Return the query parameters of the route in the OpenAPI document; None if it has no entry."""
     route, method = connection.scope.get("route"), connection.scope.get("method", "")
-    # Made once, and kept by the application.
-    paths = connection.app.openapi()["paths"]
+    paths = connection.app.openapi()["paths"]  # FastAPI caches the document
     operation = paths.get(getattr(route, "path", None), {}).get(method.lower())
     if operation is None:
         return None

@@ -1,4 +1,4 @@
-"""One reader of job events: what it watches, and what it has not been sent yet."""
+"""The job events of one client: the jobs that it watches, and the events that wait to be sent."""
 
 import asyncio
 from collections import defaultdict
@@ -6,71 +6,74 @@ from collections.abc import Awaitable, Sequence
 
 from contracts.jobs import JobEvent
 
-Place = tuple[int, int]
+Position = tuple[int, int]
+"""An event's place in the stream, which sorts: milliseconds, and a number within these."""
 
-START: Place = (0, 0)
+START: Position = (0, 0)
 
 
-class Watcher:
-    """Gets each event of each job that it watches once, in order, or is told that it is too slow.
+class Subscription:
+    """Queues each event of each watched job once, in order; sets `dropped` when it is too slow.
 
-    Events are told apart by their ids, which are their places in Redis's stream.
+    An event's id is its place in Redis's stream: an event at or before the last queued one of the
+    same job is a repeat.
     """
 
     def __init__(self, backlog: int) -> None:
         self.jobs: set[str] = set()
-        self.too_slow = asyncio.Event()
+        self.dropped = asyncio.Event()
         self._backlog = backlog
         self._events: asyncio.Queue[JobEvent] = asyncio.Queue(backlog)
-        self._room = asyncio.Event()
-        self._told: defaultdict[str, Place] = defaultdict(lambda: START)
-        self._held: list[JobEvent] | None = None
+        self._taken = asyncio.Event()
+        self._queued: defaultdict[str, Position] = defaultdict(lambda: START)
+        self._delayed: list[JobEvent] | None = None  # new events while `catch_up` reads old ones
 
-    def tell(self, event: JobEvent) -> None:
-        """Queue an event if it is news, or give the reader up."""
-        if self._held is not None:
-            self._held.append(event)
-            # Others' jobs are caught up with meanwhile, which may take as many again.
-            if len(self._held) > 2 * self._backlog:
-                self.too_slow.set()
-        elif place_of(event.id) > self._told[event.job]:
-            self._told[event.job] = place_of(event.id)
+    def on_event(self, event: JobEvent) -> None:
+        """Queue an event unless it is a repeat; drop the client when its queue is full."""
+        if self._delayed is not None:
+            self._delayed.append(event)
+            # Twice the queue: catching up with other jobs can take as many events again.
+            if len(self._delayed) > 2 * self._backlog:
+                self.dropped.set()
+        elif position_of(event.id) > self._queued[event.job]:
+            self._queued[event.job] = position_of(event.id)
             if self._events.full():
-                self.too_slow.set()
+                self.dropped.set()
             else:
                 self._events.put_nowait(event)
 
-    def resume(self, job: str, after: str | None) -> None:
-        """Take what was told of a job up to an event for known."""
-        self._told[job] = max(self._told[job], place_of(after))
+    def skip_to(self, job: str, after: str | None) -> None:
+        """Treat a job's events up to the id `after` as sent."""
+        self._queued[job] = max(self._queued[job], position_of(after))
 
-    async def catch_up(self, events: Awaitable[Sequence[JobEvent]]) -> None:
-        """Queue what has been told of some jobs before, and then what is told while that is read.
+    async def catch_up(self, past: Awaitable[Sequence[JobEvent]]) -> None:
+        """Queue past events, and then the new ones that arrive while the past is read.
 
-        In the order of their ids, so that whoever is cut off can resume after the last one it had.
+        All past events are queued in the order of their ids, whatever their job, so a client that
+        is cut off can resume after the last one it received. Waits while the queue is full.
         """
-        held = self._held = []
+        delayed = self._delayed = []
         try:
-            for event in sorted(await events, key=lambda event: place_of(event.id)):
+            for event in sorted(await past, key=lambda event: position_of(event.id)):
                 while self._events.full():
-                    self._room.clear()
-                    await self._room.wait()
-                self._told[event.job] = max(self._told[event.job], place_of(event.id))
+                    self._taken.clear()
+                    await self._taken.wait()
+                self._queued[event.job] = max(self._queued[event.job], position_of(event.id))
                 self._events.put_nowait(event)
         finally:
-            self._held = None
-        for event in held:
-            self.tell(event)
+            self._delayed = None
+        for event in delayed:
+            self.on_event(event)
 
     async def next(self) -> JobEvent:
-        """What is to be sent next."""
+        """Wait for the next event and return it."""
         event = await self._events.get()
-        self._room.set()
+        self._taken.set()
         return event
 
 
-def place_of(event_id: str | None) -> Place:
-    """Where an event is among all; before every other for one that nobody published."""
+def position_of(event_id: str | None) -> Position:
+    """Return an event's place in the stream; before all others for an event without an id."""
     if event_id is None:
         return START
     milliseconds, number = event_id.split("-")

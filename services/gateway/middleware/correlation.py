@@ -1,4 +1,4 @@
-"""The id that ties a request, its messages, its log lines and its answer together."""
+"""The correlation id of a request, in its messages, its log lines and its answer."""
 
 import re
 from uuid import uuid4
@@ -8,29 +8,32 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Correlation-ID"
-_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_BEGINNINGS = ("http.response.start", "websocket.accept")
+_VALID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_RESPONSE_STARTS = ("http.response.start", "websocket.accept")
 
 
 def correlation_id() -> str:
-    """The id of the request that is being answered."""
+    """Return the id of the current request; empty outside a request."""
     return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
 
 
 class CorrelationMiddleware:
-    """Takes a request's own id where it is harmless, makes one where not, and answers with it."""
+    """Binds the request's own id, or a new one, and adds it to the answer's headers.
+
+    An id with other characters than letters, digits and `._-`, or longer than 128, is replaced.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = Headers(scope=scope).get(HEADER, "")
-        accepted = given if _ACCEPTED.fullmatch(given) else uuid4().hex
+        bound = given if _VALID.fullmatch(given) else uuid4().hex
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] in _BEGINNINGS:
-                MutableHeaders(scope=message)[HEADER] = accepted
+            if message["type"] in _RESPONSE_STARTS:
+                MutableHeaders(scope=message)[HEADER] = bound
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(correlation_id=accepted):
+        with structlog.contextvars.bound_contextvars(correlation_id=bound):
             await self._app(scope, receive, send_with_id)

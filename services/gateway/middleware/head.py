@@ -1,10 +1,10 @@
-"""HEAD: whatever answers GET answers it too, with the same header fields and no body."""
+"""HEAD for every route that has GET: the same header fields, no body."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadMiddleware:
-    """Asks for a GET in a HEAD's place and keeps the body back (RFC 9110, section 9.3.2)."""
+    """Handles a HEAD request as a GET and drops the body (RFC 9110, section 9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

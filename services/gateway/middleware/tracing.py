@@ -1,4 +1,4 @@
-"""Each HTTP request is a span, within the trace that its `traceparent` names."""
+"""One span per HTTP request, in the trace that the request's `traceparent` header names."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -7,7 +7,7 @@ from services.runtime.telemetry.tracing import server_span
 
 
 class TraceMiddleware:
-    """Takes a request's trace context in; what is called meanwhile carries it on."""
+    """Starts a span for each request; calls made meanwhile become its children."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -16,6 +16,6 @@ class TraceMiddleware:
         method = scope.get("method", "WS")
         with server_span(method, Headers(scope=scope)) as span:
             await self._app(scope, receive, send)
-            # Known only now, and never the path itself: there would be a name for every id.
+            # The router sets the route. Its pattern and not the path: one name for all ids.
             route = getattr(scope.get("route"), "path", "")
             span.update_name(f"{method} {route}".strip())

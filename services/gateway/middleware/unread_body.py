@@ -1,8 +1,8 @@
-"""A body that was answered before it had been read: heard out for a while, then cut off.
+"""Read and drop the rest of a request body that was answered before its end.
 
-A server that closes at once resets the connection, and the client loses the answer together with
-it; one that never closes reads for ever. So the answer goes out, what still comes is dropped, and
-the connection ends with the body or after a time, whichever is first.
+A server that closes the connection at once resets it, and the client loses the answer. A server
+that never closes reads for ever. So the answer is sent, the rest of the body is dropped, and the
+connection closes at the end of the body or after a limit (nginx's `lingering_close`).
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class LingeringMiddleware:
-    """Delays the end of such an answer by `seconds` at most."""
+class UnreadBodyMiddleware:
+    """Delays the end of an answer while its request's body arrives, by `seconds` at most."""
 
     def __init__(self, app: ASGIApp, *, seconds: float) -> None:
         self._app = app
@@ -25,13 +25,13 @@ class LingeringMiddleware:
             return
         unread = True
 
-        async def receive_and_note() -> Message:
+        async def track_receive() -> Message:
             nonlocal unread
             message = await receive()
             unread = message["type"] == "http.request" and message.get("more_body", False)
             return message
 
-        async def send_and_linger(message: Message) -> None:
+        async def send_then_drain(message: Message) -> None:
             if message["type"] == "http.response.start" and unread:
                 MutableHeaders(scope=message)["Connection"] = "close"
             last = message["type"] == "http.response.body" and not message.get("more_body", False)
@@ -42,10 +42,10 @@ class LingeringMiddleware:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds):
                     while unread:
-                        await receive_and_note()
+                        await track_receive()
             await send({"type": "http.response.body", "body": b""})
 
-        await self._app(scope, receive_and_note, send_and_linger)
+        await self._app(scope, track_receive, send_then_drain)
 
 
 def _announces_body(scope: Scope) -> bool:

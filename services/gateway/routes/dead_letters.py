@@ -1,4 +1,4 @@
-"""Jobs that were given up: why, and once more."""
+"""Dead letters: jobs that failed after their last attempt, with the reason."""
 
 from typing import Annotated
 
@@ -6,28 +6,32 @@ from fastapi import APIRouter, Query, Response
 
 from contracts.jobs import DeadLetter, Job
 from contracts.message import Message
-from services.gateway.dependencies import Here
+from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import PROBLEMS
-from services.gateway.jobs.submission import JobIdHere, again, json_response, pending
+from services.gateway.http.responses import json_response
+from services.gateway.jobs import submission
+from services.gateway.jobs.responses import pending_response
+from services.gateway.routes.parameters import JobIdPath
 
 router = APIRouter(tags=["later"], responses=PROBLEMS)
 
 
 class DeadLetters(Message):
-    """The jobs that were given up, the latest first."""
+    """Dead letters, the latest first."""
 
     dead_letters: tuple[DeadLetter, ...]
 
 
 @router.get("/v1/dead-letters", response_model=DeadLetters)
 async def dead_letters(
-    here: Here, limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100
+    deps: Injected,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Return so many at most.")] = 100,
 ) -> Response:
-    """What was tried as often as it may be, and why it was given up."""
-    return json_response(DeadLetters(dead_letters=tuple(await here.jobs.dead_letters(limit))))
+    """List the jobs that failed after their last attempt, and why."""
+    return json_response(DeadLetters(dead_letters=tuple(await deps.jobs.dead_letters(limit))))
 
 
 @router.post("/v1/dead-letters/{job_id}/requeue", status_code=202, response_model=Job)
-async def requeue(job_id: JobIdHere, here: Here) -> Response:
-    """Try a job again that was given up, as if it were new."""
-    return await pending(await again(job_id, here), here)
+async def requeue(job_id: JobIdPath, deps: Injected) -> Response:
+    """Run a dead letter again from its start, with all of its attempts."""
+    return await pending_response(await submission.requeue(job_id, deps), deps)

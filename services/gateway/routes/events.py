@@ -1,7 +1,8 @@
 """A job's events as Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-An event's id is its place among all, so `Last-Event-ID` resumes with neither gap nor repeat. After
-the event that ends the job the stream ends; a client that comes again then is told to stop (204).
+An event's id is its place in the stream of all events, so a client that sends `Last-Event-ID`
+receives every later event once. The response ends after the event that ends the job. A client that
+reconnects then receives 204, which makes it stop.
 """
 
 import asyncio
@@ -16,10 +17,10 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
 from contracts.jobs import OPEN_STATES, EventId
-from services.gateway.dependencies import Collaborators, Here
+from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.openapi import PROBLEMS
-from services.gateway.jobs.submission import JobIdHere
-from services.gateway.live.subscription import place_of
+from services.gateway.live.subscription import position_of
+from services.gateway.routes.parameters import JobIdPath
 from services.runtime.tasks import end
 
 router = APIRouter(tags=["later"], responses=PROBLEMS)
@@ -31,54 +32,56 @@ _EVENT_ID: TypeAdapter[str] = TypeAdapter(EventId)
     "/v1/jobs/{job_id}/events",
     responses={
         200: {"description": "JobEvents.", "content": {"text/event-stream": {}}},
-        204: {"description": "The job has ended, and all of it was told."},
+        204: {"description": "The job has ended, and the client has received all of its events."},
     },
 )
 async def events(
-    job_id: JobIdHere, here: Here, last_event_id: Annotated[str | None, Header()] = None
+    job_id: JobIdPath, deps: Injected, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
-    """How a job stands, or all that came after `Last-Event-ID`; then every change until its end."""
-    job = await here.jobs.find(job_id)
-    after = _resumed(last_event_id)
-    if job.state not in OPEN_STATES and after and place_of(after) >= place_of(job.event):
+    """Stream a job's events: the last one, or all after `Last-Event-ID`, then each change."""
+    job = await deps.jobs.find(job_id)
+    after = _valid_id(last_event_id)
+    if job.state not in OPEN_STATES and after and position_of(after) >= position_of(job.event):
         return Response(status_code=204)
-    return EventStream(_told(job_id, after, here), patience=here.settings.body_patience)
+    return EventStream(_events(job_id, after, deps), timeout=deps.settings.body_patience)
 
 
 class EventStream(StreamingResponse):
-    """A stream whose reader has so many seconds to take in each event, or is given up."""
+    """A stream of events that ends when the client takes longer than `timeout` seconds for one."""
 
-    def __init__(self, events: AsyncIterator[bytes], *, patience: float) -> None:
+    def __init__(self, events: AsyncIterator[bytes], *, timeout: float) -> None:
         super().__init__(
             events,
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-        self._patience = patience
+        self._timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it. A reader that is given up sees its connection cut, and resumes."""
+        """Send the events; a client that is too slow sees its connection close, and resumes."""
 
         async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 await send(message)
 
         with suppress(TimeoutError):
             await super().__call__(scope, receive, send_in_time)
 
 
-async def _told(job_id: str, after: str | None, here: Collaborators) -> AsyncIterator[bytes]:
-    with here.live.watching() as watcher:
-        catching_up = asyncio.create_task(here.live.watch(watcher, job_id, after=after))
-        given_up = asyncio.create_task(_first_of(watcher.too_slow.wait, here.closing.wait))
-        coming = asyncio.create_task(watcher.next())
+async def _events(job_id: str, after: str | None, deps: Dependencies) -> AsyncIterator[bytes]:
+    """Yield events in their SSE form, and comments while there are none.
+
+    The last one is the job's end, or `dropped` when the client is too slow or the process stops.
+    """
+    with deps.live.subscription() as subscription:
+        catching_up = asyncio.create_task(deps.live.watch(subscription, job_id, after=after))
+        stop = asyncio.create_task(_first_of(subscription.dropped.wait, deps.shutdown.wait))
+        coming = asyncio.create_task(subscription.next())
         try:
-            while not given_up.done():
-                waited_for = {coming, given_up, *([] if catching_up.done() else [catching_up])}
+            while not stop.done():
+                tasks = {coming, stop, *([] if catching_up.done() else [catching_up])}
                 await asyncio.wait(
-                    waited_for,
-                    timeout=here.settings.keep_alive,
-                    return_when=asyncio.FIRST_COMPLETED,
+                    tasks, timeout=deps.settings.keep_alive, return_when=asyncio.FIRST_COMPLETED
                 )
                 if catching_up.done():
                     catching_up.result()
@@ -89,15 +92,16 @@ async def _told(job_id: str, after: str | None, here: Collaborators) -> AsyncIte
                     )
                     if event.state not in OPEN_STATES:
                         return
-                    coming = asyncio.create_task(watcher.next())
-                elif catching_up.done() and not given_up.done():
+                    coming = asyncio.create_task(subscription.next())
+                elif catching_up.done() and not stop.done():
                     yield KEEPALIVE_COMMENT
         finally:
-            await asyncio.gather(*(end(task) for task in (catching_up, given_up, coming)))
+            await asyncio.gather(*(end(task) for task in (catching_up, stop, coming)))
         yield format_sse_event(data_str="Connect again and resume.", event="dropped")
 
 
 async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:
+    """Return when the first of several coroutines returns; cancel the others."""
     tasks = [asyncio.ensure_future(wait()) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -106,8 +110,8 @@ async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:
             task.cancel()
 
 
-def _resumed(last_event_id: str | None) -> str | None:
-    """The id to resume after; one that we never gave is as good as none."""
+def _valid_id(last_event_id: str | None) -> str | None:
+    """Return a well-formed event id; None for any other text, as if the header were missing."""
     try:
         return _EVENT_ID.validate_python(last_event_id)
     except ValidationError:

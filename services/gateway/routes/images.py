@@ -1,4 +1,4 @@
-"""Images that stay: uploaded once, fetched, described, and rendered again and again."""
+"""Stored images: upload one once, then fetch, describe and render it many times."""
 
 from typing import Annotated
 
@@ -9,24 +9,18 @@ from contracts.errors import ImageTooBig, ImageUnreadable, NotFound, Unsupported
 from contracts.fields import BlobKey
 from contracts.imaging import Depth, Inspect, Inspected, MediaType, Render
 from contracts.message import Message
-from services.gateway.dependencies import (
-    Afresh,
-    AskedPipeline,
-    AskedTimeout,
-    Collaborators,
-    Here,
-    Variance,
-)
-from services.gateway.http.disconnect import unless_left
+from services.gateway.dependencies import Dependencies, Injected
+from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.http.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
 from services.gateway.http.responses import (
     IMMUTABLE,
-    etag,
-    names,
+    etag_of,
+    if_none_match,
     not_modified,
     resource_response,
-    timing,
+    timing_headers,
 )
+from services.gateway.routes.parameters import NoCache, QueryPipeline, Timeout, VaryHeader
 from services.runtime.storage.blobs import StoredBlob
 
 router = APIRouter(tags=["images"], responses=PROBLEMS)
@@ -37,22 +31,22 @@ ImageId = Annotated[str, Path(description="The image's id: the SHA-256 of its by
 
 
 class Uploaded(Message):
-    """An image that can be asked for by its id."""
+    """An image that is stored under its id."""
 
     id: BlobKey
     media_type: MediaType
-    width: Annotated[int, Field(description="Pixels across, once upright.")]
-    height: Annotated[int, Field(description="Pixels down, once upright.")]
-    bytes: Annotated[int, Field(description="How many bytes it has.")]
+    width: Annotated[int, Field(description="Width in pixels, once upright.")]
+    height: Annotated[int, Field(description="Height in pixels, once upright.")]
+    bytes: Annotated[int, Field(description="Size in bytes.")]
 
 
 @router.post("/v1/images", status_code=201, openapi_extra=IMAGE_BODY)
-async def upload(request: Request, response: Response, here: Here) -> Uploaded:
-    """Keep an image; 200 instead of 201 when it was there already."""
-    stored = await here.uploads.keep(request, ttl=here.settings.image_ttl)
+async def upload(request: Request, response: Response, deps: Injected) -> Uploaded:
+    """Store an image: 201, or 200 when the same image is stored already."""
+    stored = await deps.uploads.store_image(request, ttl=deps.settings.image_ttl)
     if stored.note:
         response.status_code = 200
-    inspected = await _inspected(stored, here)
+    inspected = await _inspect(stored, deps)
     response.headers["Location"] = f"/v1/images/{stored.blob.key}"
     return Uploaded(
         id=stored.blob.key,
@@ -64,23 +58,23 @@ async def upload(request: Request, response: Response, here: Here) -> Uploaded:
 
 
 @router.get("/v1/images/{image_id}", responses=IMAGE_ANSWER)
-async def fetch(image_id: ImageId, request: Request, here: Here) -> Response:
-    """The bytes of an image, as they were uploaded."""
-    stored = await _found(image_id, here)
-    # What came with a render or a job has not been looked at yet.
-    inspected = await _inspected(stored, here)
+async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response:
+    """Return the bytes of an image, as they were uploaded."""
+    stored = await _find(image_id, deps)
+    # An image that arrived with a render or a job has not been inspected yet.
+    inspected = await _inspect(stored, deps)
     blob = stored.blob.model_copy(update={"media_type": inspected.media_type})
-    return await resource_response(request, here.images, blob, IMMUTABLE)
+    return await resource_response(request, deps.images, blob, IMMUTABLE)
 
 
 @router.get("/v1/images/{image_id}/info")
 async def info(
     image_id: ImageId,
-    here: Here,
-    gps: Annotated[bool, Query(description="Whether to say where it was taken.")] = False,
+    deps: Injected,
+    gps: Annotated[bool, Query(description="Whether to include where it was taken.")] = False,
 ) -> Inspected:
-    """What an image is: its header, its colours, a placeholder, how it was taken."""
-    inspected = await _inspected(await _found(image_id, here), here, Depth.PIXELS)
+    """Describe an image: format, size, colours, a placeholder, and how it was taken."""
+    inspected = await _inspect(await _find(image_id, deps), deps, Depth.PIXELS)
     assert inspected.details is not None
     if gps:
         return inspected
@@ -92,53 +86,57 @@ async def info(
 async def render(
     image_id: ImageId,
     request: Request,
-    here: Here,
-    pipeline: AskedPipeline,
-    timeout: AskedTimeout,
-    afresh: Afresh,
-    variance: Variance,
+    deps: Injected,
+    pipeline: QueryPipeline,
+    timeout: Timeout,
+    no_cache: NoCache,
+    vary: VaryHeader,
 ) -> Response:
-    """The image taken through a pipeline; a result that is still there is not made again."""
-    stored = await _found(image_id, here)
-    question = Render(source=stored.blob, pipeline=pipeline, reuse=not afresh)
-    key = question.result_key()
-    always = {**IMMUTABLE, **variance}
-    if not afresh:
-        if names(request, etag(key)):
-            return not_modified(etag(key), always)
-        kept = await here.renditions.find(key, ttl=here.settings.rendition_ttl)
+    """Return the image after a pipeline; a stored result is reused unless `no-cache` is sent."""
+    stored = await _find(image_id, deps)
+    call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
+    key = call.result_key()
+    always = {**IMMUTABLE, **vary}
+    if not no_cache:
+        # `*` counts only for a stored result (`resource_response`): the pipeline may be invalid.
+        if if_none_match(request, etag_of(key)):
+            return not_modified(etag_of(key), always)
+        kept = await deps.renditions.find(key, ttl=deps.settings.rendition_ttl)
         if kept is not None:
             hit = {"Cache-Status": "darkroom; hit", **always}
-            return await resource_response(request, here.renditions, kept.blob, hit)
-    answer = await unless_left(request, here.imaging.render(question, timeout=timeout))
-    status = f"darkroom; fwd={'request' if afresh else 'miss'}"
-    miss = {"Cache-Status": status, **always, **timing(answer)}
-    return await resource_response(request, here.renditions, answer.reply.blob, miss)
+            return await resource_response(request, deps.renditions, kept.blob, hit)
+    reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
+    timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
+    status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
+    miss = {"Cache-Status": status, **always, **timing}
+    return await resource_response(request, deps.renditions, reply.body.blob, miss)
 
 
-async def _found(image_id: str, here: Collaborators) -> StoredBlob:
-    stored = await here.images.find(image_id)
+async def _find(image_id: str, deps: Dependencies) -> StoredBlob:
+    stored = await deps.images.find(image_id)
     if stored is None:
         raise NotFound("There is no image with this id; it may have expired.")
     return stored
 
 
-async def _inspected(
-    stored: StoredBlob, here: Collaborators, depth: Depth = Depth.HEADER
+async def _inspect(
+    stored: StoredBlob, deps: Dependencies, depth: Depth = Depth.HEADER
 ) -> Inspected:
-    """What is noted of an image, or what a worker finds; bytes that are no image are not kept."""
+    """Return an image's stored description, or have a worker make it and store it.
+
+    Deletes bytes that are not an image, and raises the worker's error.
+    """
     if stored.note:
         noted = Inspected.model_validate_json(stored.note)
         if noted.details is not None or depth is Depth.HEADER:
             return noted
-    # Where it was taken is noted as well, and told to who asks for it.
-    question = Inspect(source=stored.blob, depth=depth, place=True)
+    # The place is stored too; `info` leaves it out of its response unless it is asked for.
+    call = Inspect(source=stored.blob, depth=depth, place=True)
     try:
-        answer = await here.imaging.inspect(question, timeout=here.settings.inspect_timeout)
+        reply = await deps.imaging.inspect(call, timeout=deps.settings.inspect_timeout)
     except NOT_AN_IMAGE:
-        await here.images.delete(stored.blob.key)
+        await deps.images.delete(stored.blob.key)
         raise
-    found = answer.reply
-    ttl = here.settings.image_ttl
-    await here.images.describe(stored.blob, found.media_type, found, ttl=ttl)
-    return found
+    ttl = deps.settings.image_ttl
+    await deps.images.describe(stored.blob, reply.body.media_type, reply.body, ttl=ttl)
+    return reply.body

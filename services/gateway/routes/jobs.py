@@ -1,4 +1,4 @@
-"""Render later: accepted at once, done by some worker, looked up or pushed when it has ended."""
+"""Jobs: submit work for later, read its status, cancel it."""
 
 from typing import Annotated
 
@@ -11,39 +11,33 @@ from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
 from contracts.message import Message
 from contracts.operations.notation import explain
-from services.gateway.dependencies import AskedPipeline, Collaborators, Here, Preferred
+from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.openapi import IMAGE_CONTENT, PROBLEMS
-from services.gateway.jobs.submission import (
-    JobIdHere,
-    accept,
-    ended,
-    hold,
-    json_response,
-    lifetime,
-    pending,
-    standing,
-)
-from services.gateway.sources.upload import media_type
+from services.gateway.http.responses import json_response
+from services.gateway.jobs import submission
+from services.gateway.jobs.responses import pending_response, status_response, wait_for_end
+from services.gateway.routes.parameters import JobIdPath, PreferHeader, QueryPipeline
+from services.gateway.sources.upload import media_type_of
 
 router = APIRouter(tags=["later"], responses=PROBLEMS)
 
 
 class ImageSource(Message):
-    """An image that was uploaded."""
+    """An image that was uploaded before."""
 
-    image: Annotated[BlobKey, Field(description="Its id.")]
+    image: Annotated[BlobKey, Field(description="The image's id.")]
 
 
 class NewJob(Message):
-    """What a job is to do."""
+    """A job to submit."""
 
     source: ImageSource
     variants: Variants
-    webhook: Annotated[Webhook | None, Field(description="Where its end is told.")] = None
+    webhook: Annotated[Webhook | None, Field(description="Where to report the job's end.")] = None
 
 
 class OpenJobs(Message):
-    """The jobs that have not ended: those that run, that wait, that wait for a retry."""
+    """The jobs that run, wait, or wait for a retry."""
 
     jobs: tuple[Job, ...]
 
@@ -61,61 +55,63 @@ _BODY = {
 
 @router.post("/v1/jobs", status_code=202, response_model=Job, openapi_extra=_BODY)
 async def submit(
-    request: Request, here: Here, pipeline: AskedPipeline, preference: Preferred
+    request: Request, deps: Injected, pipeline: QueryPipeline, preference: PreferHeader
 ) -> Response:
-    """Accept a job: JSON that names an image and its variants, or an image with `?op=`.
+    """Submit a job: JSON with an image's id and variants, or an image with `?op=` in the query.
 
-    With `Prefer: wait=5` a job that ends within these seconds is answered as its status would be.
+    With `Prefer: wait=5` the response to a job that ends within 5 seconds is its final status.
     """
-    source, variants, webhook = await _asked(request, here, (pipeline,))
-    job = await accept(request, here, source, variants, webhook)
-    if done := await ended(job, here, preference):
-        # What a GET answers with 302 is 303 after a POST (RFC 9110, section 15.4.4).
-        answer = await standing(done, here, found=303)
-        answer.headers.update(preference.applied)
-        return answer
-    return await pending(job, here, preference.applied)
+    source, variants, webhook = await _requested_job(request, deps, (pipeline,))
+    job = await submission.submit(request, deps, source, variants, webhook)
+    if ended := await wait_for_end(job, deps, preference):
+        response = await status_response(ended, deps, redirect=303)
+        response.headers.update(preference.applied)
+        return response
+    return await pending_response(job, deps, preference.applied)
 
 
 @router.get("/v1/jobs", response_model=OpenJobs)
 async def open_jobs(
-    here: Here, limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.")] = 100
+    deps: Injected,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Return so many at most.")] = 100,
 ) -> Response:
-    """The jobs that have not ended."""
-    return json_response(OpenJobs(jobs=tuple(await here.jobs.open(limit))))
+    """List the jobs that have not ended."""
+    return json_response(OpenJobs(jobs=tuple(await deps.jobs.open(limit))))
 
 
 @router.get("/v1/jobs/{job_id}", response_model=Job)
-async def status(job_id: JobIdHere, here: Here) -> Response:
-    """Where a job stands: 202 while it is open, 302 to what it gave, 200 when it gave nothing."""
-    return await standing(await here.jobs.find(job_id), here, found=302)
+async def status(job_id: JobIdPath, deps: Injected) -> Response:
+    """Return a job's status: 202 while it is open, 302 to its results, 200 if it has none."""
+    return await status_response(await deps.jobs.find(job_id), deps, redirect=302)
 
 
 @router.delete("/v1/jobs/{job_id}", status_code=202, response_model=Job)
-async def cancel(job_id: JobIdHere, here: Here) -> Response:
-    """End a job: what has not begun never does, what runs is stopped. 409 once it has ended."""
-    job = await here.jobs.cancel(job_id)
+async def cancel(job_id: JobIdPath, deps: Injected) -> Response:
+    """Cancel a job, waiting or running; 409 once it has ended."""
+    job = await deps.jobs.cancel(job_id)
     return json_response(job, 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
-async def _asked(
-    request: Request, here: Collaborators, in_query: Variants
+async def _requested_job(
+    request: Request, deps: Dependencies, query_variants: Variants
 ) -> tuple[Blob, Variants, Webhook | None]:
-    if media_type(request) != "application/json":
-        stored = await here.uploads.keep(request, ttl=lifetime(here))
-        return stored.blob, in_query, None
+    """Return source, variants and webhook of a JSON body; any other body is itself the source."""
+    if media_type_of(request) != "application/json":
+        ttl = submission.image_lifetime(deps)
+        stored = await deps.uploads.store_image(request, ttl=ttl)
+        return stored.blob, query_variants, None
     try:
-        asked = NewJob.model_validate_json(await here.uploads.json(request))
+        new = NewJob.model_validate_json(await deps.uploads.read_json(request))
     except ValidationError as exc:
-        raise _refusal(exc) from exc
-    source = await hold(here, asked.source.image)
-    if asked.webhook is not None:
-        here.webhooks.check(asked.webhook)
-    return source, asked.variants, asked.webhook
+        raise _service_error(exc) from exc
+    source = await submission.extend_image(deps, new.source.image)
+    if new.webhook is not None:
+        deps.webhooks.check(new.webhook)
+    return source, new.variants, new.webhook
 
 
-def _refusal(error: ValidationError) -> ServiceError:
-    """The same code as for a query, when what is wrong is what a query could have said."""
-    about = {part for item in error.errors(include_input=False) for part in item["loc"]}
-    kind = InvalidOperation if about & {"operations", "output"} else InvalidRequest
+def _service_error(error: ValidationError) -> ServiceError:
+    """Return InvalidOperation for an error in a pipeline, as for one in a query."""
+    names = {name for item in error.errors(include_input=False) for name in item["loc"]}
+    kind = InvalidOperation if names & {"operations", "output"} else InvalidRequest
     return kind(explain(error))

@@ -1,4 +1,4 @@
-"""Render now: an image in, the result out, on one connection."""
+"""POST /v1/render: send an image, receive the result in the same response."""
 
 from typing import Annotated
 
@@ -9,20 +9,20 @@ from contracts.imaging import Render
 from contracts.jobs import JobState
 from contracts.methods import Transport
 from contracts.operations.pipeline import Pipeline
-from services.gateway.dependencies import (
-    Afresh,
-    AskedPipeline,
-    AskedTimeout,
-    Collaborators,
-    Here,
-    Preferred,
-    Variance,
-)
-from services.gateway.http.disconnect import unless_left
+from services.gateway.dependencies import Dependencies, Injected
+from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.http.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
 from services.gateway.http.prefer import Preference
-from services.gateway.http.responses import image_response, timing
-from services.gateway.jobs.submission import accept, ended, lifetime, pending
+from services.gateway.http.responses import image_response, timing_headers
+from services.gateway.jobs.responses import pending_response, wait_for_end
+from services.gateway.jobs.submission import image_lifetime, submit
+from services.gateway.routes.parameters import (
+    NoCache,
+    PreferHeader,
+    QueryPipeline,
+    Timeout,
+    VaryHeader,
+)
 
 router = APIRouter(tags=["now"])
 
@@ -30,45 +30,47 @@ router = APIRouter(tags=["now"])
 @router.post("/v1/render", openapi_extra=IMAGE_BODY, responses={**IMAGE_ANSWER, **PROBLEMS})
 async def render(
     request: Request,
-    here: Here,
-    pipeline: AskedPipeline,
-    timeout: AskedTimeout,
-    afresh: Afresh,
-    preference: Preferred,
-    variance: Variance,
+    deps: Injected,
+    pipeline: QueryPipeline,
+    timeout: Timeout,
+    no_cache: NoCache,
+    preference: PreferHeader,
+    vary: VaryHeader,
     transport: Annotated[
-        Transport, Query(description="How the request travels to a worker.")
+        Transport, Query(description="The Redis structure that carries the request to a worker.")
     ] = Transport.STREAM,
 ) -> Response:
-    """Send an image and get the result.
+    """Send an image and receive the result.
 
-    With `Prefer: respond-async` it is made later, as a job; with `wait=5`, too, unless it is there
-    within these seconds.
+    With `Prefer: respond-async` the image is rendered as a job; with `respond-async, wait=5` the
+    response is the image if the job ends within 5 seconds, and the job otherwise.
     """
     if preference.respond_async:
-        return await _later(request, here, pipeline, preference)
-    stored = await here.uploads.keep(request, ttl=here.settings.rendition_ttl)
-    question = Render(source=stored.blob, pipeline=pipeline, reuse=not afresh)
-    answer = await unless_left(
-        request, here.imaging.render(question, timeout=timeout, transport=transport)
+        return await _render_later(request, deps, pipeline, preference)
+    stored = await deps.uploads.store_image(request, ttl=deps.settings.rendition_ttl)
+    call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
+    reply = await cancel_on_disconnect(
+        request, deps.imaging.render(call, timeout=timeout, transport=transport)
     )
-    waited = preference.applied if preference.wait and "timeout" not in request.query_params else {}
-    headers = {**timing(answer), **waited, **variance}
-    return await image_response(here.renditions, answer.reply.blob, headers)
+    # A `timeout` in the query overrides Prefer's `wait`.
+    wait_counts = preference.wait and "timeout" not in request.query_params
+    applied = preference.applied if wait_counts else {}
+    timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
+    return await image_response(deps.renditions, reply.body.blob, {**timing, **applied, **vary})
 
 
-async def _later(
-    request: Request, here: Collaborators, pipeline: Pipeline, preference: Preference
+async def _render_later(
+    request: Request, deps: Dependencies, pipeline: Pipeline, preference: Preference
 ) -> Response:
-    stored = await here.uploads.keep(request, ttl=lifetime(here))
-    job = await accept(request, here, stored.blob, (pipeline,))
-    done = await ended(job, here, preference)
-    if done is None:
-        return await pending(job, here, preference.applied)
-    if done.problem is not None:
-        raise done.problem.error()
-    if done.state is JobState.CANCELLED:
+    stored = await deps.uploads.store_image(request, ttl=image_lifetime(deps))
+    job = await submit(request, deps, stored.blob, (pipeline,))
+    ended = await wait_for_end(job, deps, preference)
+    if ended is None:
+        return await pending_response(job, deps, preference.applied)
+    if ended.problem is not None:
+        raise ended.problem.error()
+    if ended.state is JobState.CANCELLED:
         raise Conflict("The job was cancelled.")
-    blob = done.results[0].blob
+    blob = ended.results[0].blob
     assert blob is not None
-    return await image_response(here.renditions, blob, preference.applied)
+    return await image_response(deps.renditions, blob, preference.applied)

@@ -1,4 +1,4 @@
-"""What a job gave: where each variant's image is, or why there is none."""
+"""The results of a job: a link to the image of each variant, or the problem it ended in."""
 
 from typing import Annotated
 
@@ -7,48 +7,49 @@ from fastapi import APIRouter, Path, Request, Response
 from contracts.errors import NotFound
 from contracts.jobs import MAX_VARIANTS, OPEN_STATES
 from contracts.message import Message
-from services.gateway.dependencies import Here
+from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import IMAGE_ANSWER, PROBLEMS
-from services.gateway.http.responses import IMMUTABLE, resource_response
-from services.gateway.jobs.submission import JobIdHere, json_response, pending
-from services.gateway.result_links import ResultLink, links
+from services.gateway.http.responses import IMMUTABLE, json_response, resource_response
+from services.gateway.jobs.responses import pending_response
+from services.gateway.result_links import ResultLink, links_of
+from services.gateway.routes.parameters import JobIdPath
 
 router = APIRouter(tags=["later"], responses=PROBLEMS)
 
 
 class Results(Message):
-    """The outcomes of a job, in the order of its variants."""
+    """The results of a job, in the order of its variants."""
 
     job: str
     results: tuple[ResultLink, ...]
 
 
 @router.get("/v1/jobs/{job_id}/results", response_model=Results)
-async def results(job_id: JobIdHere, here: Here) -> Response:
-    """What a job gave; 202 with the job itself while it is open."""
-    job = await here.jobs.find(job_id)
+async def results(job_id: JobIdPath, deps: Injected) -> Response:
+    """List the results of a job that has ended; 202 with the job while it is open."""
+    job = await deps.jobs.find(job_id)
     if job.state in OPEN_STATES:
-        return await pending(job, here)
-    return json_response(Results(job=job.id, results=links(job)))
+        return await pending_response(job, deps)
+    return json_response(Results(job=job.id, results=links_of(job)))
 
 
 @router.get("/v1/jobs/{job_id}/results/{index}", responses=IMAGE_ANSWER)
 async def result(
-    job_id: JobIdHere,
+    job_id: JobIdPath,
     index: Annotated[int, Path(ge=0, lt=MAX_VARIANTS)],
     request: Request,
-    here: Here,
+    deps: Injected,
 ) -> Response:
-    """The image that a variant gave, or the problem that it ended in."""
-    job = await here.jobs.find(job_id)
+    """Return the image of a variant, or the problem it ended in; 202 while it is not done."""
+    job = await deps.jobs.find(job_id)
     if index >= len(job.variants):
         raise NotFound(f"The job has {len(job.variants)} variants; they count from 0.")
     if index >= len(job.results):
         if job.state in OPEN_STATES:
-            return await pending(job, here)
+            return await pending_response(job, deps)
         raise NotFound("The job ended before this variant was done.")
     outcome = job.results[index]
     if outcome.problem is not None:
         raise outcome.problem.error()
     assert outcome.blob is not None
-    return await resource_response(request, here.renditions, outcome.blob, IMMUTABLE)
+    return await resource_response(request, deps.renditions, outcome.blob, IMMUTABLE)

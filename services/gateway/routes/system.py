@@ -1,4 +1,4 @@
-"""The page, and what the suite says of itself."""
+"""The web page, and the state of the suite: workers, queues, jobs."""
 
 from importlib.resources import files
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from contracts.imaging import RENDER
 from contracts.methods import Transport
-from services.gateway.dependencies import Here
+from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import PROBLEMS
 from services.runtime.introspection.queues import Queue
 from services.runtime.jobs.backlog import Backlog
@@ -18,7 +18,7 @@ from services.runtime.liveness.heartbeat import Report
 router = APIRouter()
 
 _WEB = files("services.gateway") / "web"
-_POLICY = (
+_CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -26,13 +26,13 @@ _POLICY = (
 
 @router.get("/", include_in_schema=False)
 async def page() -> HTMLResponse:
-    """The page for people."""
+    """Return the web page."""
     html = (_WEB / "index.html").read_text(encoding="utf-8")
-    return HTMLResponse(html, headers={"Content-Security-Policy": _POLICY})
+    return HTMLResponse(html, headers={"Content-Security-Policy": _CONTENT_SECURITY_POLICY})
 
 
 class System(BaseModel):
-    """The suite as it is now."""
+    """The current state of the suite."""
 
     workers: dict[str, Report]
     queues: dict[str, Queue]
@@ -40,16 +40,16 @@ class System(BaseModel):
 
 
 @router.get("/v1/system", tags=["around"], responses=PROBLEMS)
-async def system(here: Here) -> System:
-    """The workers that are alive, what they last said of themselves, and what waits for them."""
+async def system(deps: Injected) -> System:
+    """Return the running workers with their last reports, the queues, and the backlog of jobs."""
     address = RENDER.address(Transport.STREAM)
     return System(
-        workers=await here.workers.reports(address),
-        queues=await here.queues.look(),
-        jobs=await here.jobs.outlook(),
+        workers=await deps.workers.reports(address),
+        queues=await deps.queues.look(),
+        jobs=await deps.jobs.outlook(),
     )
 
 
 def mount_page_files(app: FastAPI) -> None:
-    """Serve what the page is made of."""
+    """Serve the page's scripts, styles and pictures under `/web`."""
     app.mount("/web", StaticFiles(directory=str(_WEB)), name="web")

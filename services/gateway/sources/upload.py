@@ -1,4 +1,4 @@
-"""A picture on its way in: counted while it streams, refused the moment it is too much."""
+"""Read request bodies within limits of size and time, and store the images in them."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,64 +11,69 @@ from contracts.errors import DeadlineExceeded, InvalidRequest, Overloaded, TooLa
 from services.gateway.settings import GatewaySettings
 from services.runtime.storage.blobs import Blobs, StoredBlob
 
-_ROOM_FOR_MULTIPART = 64 * 1024  # bytes of boundaries and headers around a file
+_MULTIPART_OVERHEAD = 64 * 1024  # bytes of boundaries and headers around a file
 _MAX_JSON = 256 * 1024  # bytes: 64 variants of 32 operations fit
 
 
-class Uploads:
-    """Takes bodies in, and bounds what all of them together take in memory."""
+class UploadReader:
+    """Reads bodies into memory, and limits the bytes that all of them hold there together.
+
+    Every method raises TooLarge over the limit of one body, Overloaded over the limit of all of
+    them, and DeadlineExceeded when no byte arrives for `body_patience` seconds.
+    """
 
     def __init__(self, images: Blobs, settings: GatewaySettings) -> None:
         self._images = images
         self._settings = settings
-        self._held = 0
+        self._in_memory = 0  # bytes of all bodies
 
-    async def keep(self, request: Request, *, ttl: int) -> StoredBlob:
-        """Store the image in a request: its body, or the field `file` of a multipart form.
+    async def store_image(self, request: Request, *, ttl: int) -> StoredBlob:
+        """Store the image of a request for `ttl` seconds at least.
 
-        Its bytes are let go before this returns, so that who waits for a worker holds none.
-        Raises TooLarge, Overloaded, InvalidRequest, DeadlineExceeded.
+        The image is the body, or the field `file` of a multipart form. Its bytes leave memory
+        before this returns, so a call to a worker holds none. Raises InvalidRequest for an empty
+        body and for a form without a file.
         """
         limit = self._settings.max_body
-        counted = _CountedRequest(request, self, limit + _ROOM_FOR_MULTIPART)
+        counted = _CountedRequest(request, self, limit + _MULTIPART_OVERHEAD)
         try:
-            if media_type(request) == "multipart/form-data":
+            if media_type_of(request) == "multipart/form-data":
                 data = await _file_of(counted)
             else:
-                data = await counted.whole()
+                data = await counted.read()
             if not data:
                 raise InvalidRequest("The body is empty; send the bytes of an image.")
             if len(data) > limit:
                 raise TooLarge(f"An image may have {limit:,} bytes at most.")
             return await self._images.keep(data, ttl=ttl)
         finally:
-            self._held -= counted.size
+            self._in_memory -= counted.size
 
-    async def json(self, request: Request) -> bytes:
-        """The JSON in a request. Raises TooLarge, Overloaded, DeadlineExceeded."""
+    async def read_json(self, request: Request) -> bytes:
+        """Return the body of a request, up to 256 KiB; nothing checks that it is JSON."""
         counted = _CountedRequest(request, self, _MAX_JSON)
         try:
-            return await counted.whole()
+            return await counted.read()
         finally:
-            self._held -= counted.size
+            self._in_memory -= counted.size
 
-    def hold(self, more: int) -> None:
-        """Account for `more` bytes that have come in."""
-        self._held += more
-        if self._held > self._settings.max_bodies:
+    def add(self, size: int) -> None:
+        """Count `size` bytes that have arrived. Raises Overloaded over the limit of all bodies."""
+        self._in_memory += size
+        if self._in_memory > self._settings.max_bodies:
             raise Overloaded("Too many uploads at once; try again soon.", retry_after=2)
 
-    async def next_of(self, request: Request) -> Message:
-        """What a client sends next; a client that stops in the middle is not waited for."""
+    async def receive(self, request: Request) -> Message:
+        """Return the next ASGI message of a request. Raises DeadlineExceeded."""
         try:
             async with asyncio.timeout(self._settings.body_patience):
                 return await request.receive()
         except TimeoutError as exc:
-            raise DeadlineExceeded("The body stopped coming before its end.") from exc
+            raise DeadlineExceeded("The body stopped arriving before its end.") from exc
 
 
-def media_type(request: Request) -> str:
-    """What the body says it is, without parameters."""
+def media_type_of(request: Request) -> str:
+    """Return the media type of the body, in lower case and without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -81,11 +86,11 @@ async def _file_of(request: Request) -> bytes:
 
 
 class _CountedRequest(Request):
-    """A request whose body is counted as it is read, whoever reads it."""
+    """A request that counts the bytes of its body while they are read, by forms too."""
 
-    def __init__(self, request: Request, uploads: Uploads, limit: int) -> None:
-        super().__init__(request.scope, lambda: uploads.next_of(request))
-        self._uploads = uploads
+    def __init__(self, request: Request, reader: UploadReader, limit: int) -> None:
+        super().__init__(request.scope, lambda: reader.receive(request))
+        self._reader = reader
         self._limit = limit
         self.size = 0
 
@@ -95,13 +100,13 @@ class _CountedRequest(Request):
             raise self._too_large()
         async for chunk in super().stream():
             self.size += len(chunk)
-            self._uploads.hold(len(chunk))
+            self._reader.add(len(chunk))
             if self.size > self._limit:
                 raise self._too_large()
             yield chunk
 
-    async def whole(self) -> bytes:
-        """The body, not kept in the request."""
+    async def read(self) -> bytes:
+        """Return the whole body; `body()` would keep a second reference in the request."""
         return b"".join([chunk async for chunk in self.stream()])
 
     def _too_large(self) -> TooLarge:

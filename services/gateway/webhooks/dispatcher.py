@@ -1,7 +1,7 @@
-"""Completion webhooks: the end of a job, told until its receiver has heard it.
+"""Deliver webhooks: take those that are due from Redis, send them, retry or give up.
 
-What is due waits in Redis, so any gateway delivers it and a restart loses none. A receiver may hear
-the same one twice, under the same id.
+Due deliveries wait in Redis, so any gateway can send them and a restart loses none. A delivery may
+reach its receiver twice, with the same id: at least once, not exactly once.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from contracts.errors import InvalidRequest, Unavailable
 from contracts.jobs import OPEN_STATES, Webhook
 from services.gateway.outbound.client import refuse_unsafe_url
 from services.gateway.settings import GatewaySettings
-from services.gateway.webhooks.sender import Unheard, Unwanted, WebhookSender
+from services.gateway.webhooks.sender import DeliveryFailed, ReceiverGone, WebhookSender
 from services.runtime.jobs.store import Jobs
 from services.runtime.jobs.webhook_queue import Delivery, WebhookQueue
 from services.runtime.redis.client import redis_errors
@@ -25,11 +25,11 @@ from services.runtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_POLL = 0.5  # seconds between two looks at what is due
+_POLL = 0.5  # seconds between two queries for due deliveries
 
 
 class Outcome(StrEnum):
-    """What became of one try."""
+    """The outcome of one try: a metric's label and the end of a log event."""
 
     DELIVERED = "delivered"
     RETRIED = "retried"
@@ -37,129 +37,138 @@ class Outcome(StrEnum):
     DISABLED = "disabled"
 
 
-class Webhooks:
-    """This gateway's share in telling of jobs' ends; none without a secret to sign by."""
+class WebhookDispatcher:
+    """Sends due deliveries, `webhook_slots` at a time; does nothing without a secret."""
 
     def __init__(
-        self, jobs: Jobs, deliveries: WebhookQueue, settings: GatewaySettings, metrics: Metrics
+        self, jobs: Jobs, queue: WebhookQueue, settings: GatewaySettings, metrics: Metrics
     ) -> None:
-        self._courier = None
+        self._sender = None
         if settings.webhook_secrets:
-            self._courier = WebhookSender(
+            self._sender = WebhookSender(
                 settings.webhook_secrets,
                 timeout=settings.webhook_timeout,
                 allow_private=settings.webhook_allow_private,
             )
         self._jobs = jobs
-        self._deliveries = deliveries
+        self._queue = queue
         self._settings = settings
         self._outcomes = metrics.webhooks
-        self._taker: asyncio.Task[None] | None = None
-        self._in_hand: set[asyncio.Task[None]] = set()
+        self._poller: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
     def check(self, webhook: Webhook) -> None:
-        """Raise InvalidRequest for a webhook that would never be delivered."""
-        if self._courier is None:
+        """Raise InvalidRequest for a webhook that could never be delivered."""
+        if self._sender is None:
             raise InvalidRequest(
-                "This gateway tells of no job's end: it has no DARKROOM_WEBHOOK_SECRET to sign by."
+                "This gateway sends no webhooks: it has no DARKROOM_WEBHOOK_SECRET to sign them."
             )
         refuse_unsafe_url(webhook.url, allow_private=self._settings.webhook_allow_private)
 
     async def start(self) -> None:
-        """Deliver what is due, from now on."""
-        if self._courier is not None and self._taker is None:
-            self._taker = asyncio.create_task(self._take_on(self._courier), name="webhooks")
+        """Start to send due deliveries in the background."""
+        if self._sender is not None and self._poller is None:
+            self._poller = asyncio.create_task(self._poll(self._sender), name="webhooks")
 
     async def stop(self, timeout: float = 5.0) -> None:
-        """Take nothing more; what is in hand has `timeout` seconds, or comes again by its lease."""
-        if self._courier is None or self._taker is None:
+        """Take no more deliveries, and give the running ones `timeout` seconds to end.
+
+        One that is cancelled then becomes due again when its lease ends, for any gateway.
+        """
+        if self._sender is None or self._poller is None:
             return
         self._stopping.set()
-        await asyncio.wait([self._taker], timeout=2 * _POLL)
-        await end(self._taker)
-        if self._in_hand:
-            _, late = await asyncio.wait(self._in_hand, timeout=timeout)
+        await asyncio.wait([self._poller], timeout=2 * _POLL)
+        await end(self._poller)
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=timeout)
             await asyncio.gather(*(end(task) for task in late))
-        await self._courier.close()
+        await self._sender.close()
 
-    async def _take_on(self, courier: WebhookSender) -> None:
-        lost = False
+    async def _poll(self, sender: WebhookSender) -> None:
+        unavailable = False
         while not self._stopping.is_set():
-            taken: list[Delivery] = []
+            due: list[Delivery] = []
             try:
-                taken = await self._deliveries.take(self._free)
+                due = await self._queue.take(self._free_slots)
             except Unavailable as exc:
-                if not lost:
+                if not unavailable:
                     log.warning("webhooks lost redis", reason=str(exc.__cause__))
-                lost = True
+                unavailable = True
             else:
-                lost = False
-            for delivery in taken:
-                task = asyncio.create_task(self._handle(delivery, courier))
-                self._in_hand.add(task)
-                task.add_done_callback(self._in_hand.discard)
-            if self._free:
+                unavailable = False
+            for delivery in due:
+                task = asyncio.create_task(self._handle(delivery, sender))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+            if self._free_slots:
                 with anyio.move_on_after(_POLL):
                     await self._stopping.wait()
             else:
-                await asyncio.wait(self._in_hand, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
     @property
-    def _free(self) -> int:
-        return self._settings.webhook_slots - len(self._in_hand)
+    def _free_slots(self) -> int:
+        return self._settings.webhook_slots - len(self._running)
 
-    async def _handle(self, delivery: Delivery, courier: WebhookSender) -> None:
+    async def _handle(self, delivery: Delivery, sender: WebhookSender) -> None:
+        """Deliver, and let no exception end the other deliveries."""
         try:
-            await self._deliver(delivery, courier)
+            await self._deliver(delivery, sender)
         except Unavailable as exc:
-            log.warning("webhook left to its lease", job=delivery.job, reason=str(exc.__cause__))
+            # Its lease ends, and then it is due again.
+            log.warning("webhook interrupted", job=delivery.job, reason=str(exc.__cause__))
         except Exception as exc:
-            # A bug that one delivery brings out must not keep the others from being told.
             log.error("webhook failed", job=delivery.job, exc_info=exc)
             with suppress(Unavailable):
-                await self._again(delivery, Unheard("internal error"))
+                await self._retry(delivery, DeliveryFailed("internal error"))
 
-    async def _deliver(self, delivery: Delivery, courier: WebhookSender) -> None:
+    async def _deliver(self, delivery: Delivery, sender: WebhookSender) -> None:
         with redis_errors():
             job = await self._jobs.get(delivery.job)
-        # Its record has expired, or it was brought back and its next end will be told.
+        # An open job was requeued; its next end is a delivery of its own.
         if job is None or job.webhook is None or job.state in OPEN_STATES:
-            await self._deliveries.done(delivery)
+            await self._queue.done(delivery)
             log.info("webhook dropped", job=delivery.job, expired=job is None)
             return
         url = job.webhook.url
-        if await self._deliveries.is_disabled(url):
+        if await self._queue.is_disabled(url):
             await self._end(delivery, Outcome.DISABLED)
             return
         try:
-            await courier.tell(url, job)
-        except Unwanted:
-            await self._deliveries.disable(url, ttl=self._settings.webhook_disabled_ttl)
+            await sender.send(url, job)
+        except ReceiverGone:
+            await self._queue.disable(url, ttl=self._settings.webhook_disabled_ttl)
             await self._end(delivery, Outcome.DISABLED)
-        except Unheard as failure:
-            await self._again(delivery, failure)
+        except DeliveryFailed as failure:
+            await self._retry(delivery, failure)
         else:
             await self._end(delivery, Outcome.DELIVERED)
 
-    async def _again(self, delivery: Delivery, failure: Unheard) -> None:
+    async def _retry(self, delivery: Delivery, failure: DeliveryFailed) -> None:
+        """Schedule another try, or end the delivery after the last attempt."""
         if delivery.attempt >= self._settings.webhook_attempts:
             await self._end(delivery, Outcome.GIVEN_UP, reason=str(failure))
             return
         seconds = max(failure.after, self._backoff(delivery.attempt))
-        await self._deliveries.retry(delivery, min(seconds, self._settings.webhook_backoff_cap))
-        self._tell_outcome(delivery, Outcome.RETRIED, reason=str(failure))
+        await self._queue.retry(delivery, min(seconds, self._settings.webhook_backoff_cap))
+        self._record(delivery, Outcome.RETRIED, reason=str(failure))
 
     async def _end(self, delivery: Delivery, outcome: Outcome, **details: str) -> None:
-        await self._deliveries.done(delivery)
-        self._tell_outcome(delivery, outcome, **details)
+        await self._queue.done(delivery)
+        self._record(delivery, outcome, **details)
 
-    def _tell_outcome(self, delivery: Delivery, outcome: Outcome, **details: str) -> None:
+    def _record(self, delivery: Delivery, outcome: Outcome, **details: str) -> None:
+        """Count the outcome of a try, and log it."""
         self._outcomes.labels(outcome).inc()
-        say = log.warning if outcome is Outcome.GIVEN_UP else log.info
-        say(f"webhook {outcome}", job=delivery.job, attempt=delivery.attempt, **details)
+        write = log.warning if outcome is Outcome.GIVEN_UP else log.info
+        write(f"webhook {outcome}", job=delivery.job, attempt=delivery.attempt, **details)
 
     def _backoff(self, attempt: int) -> float:
-        """Exponential with full jitter, so that what failed together does not come together."""
-        grown = self._settings.webhook_backoff * 2 ** (attempt - 1)
-        return random.uniform(0, min(grown, self._settings.webhook_backoff_cap))
+        """Return the seconds before the next try: exponential, with full jitter.
+
+        Jitter spreads deliveries that failed together.
+        """
+        limit = self._settings.webhook_backoff * 2 ** (attempt - 1)
+        return random.uniform(0, min(limit, self._settings.webhook_backoff_cap))

@@ -1,4 +1,4 @@
-"""What a receiver is told of a job's end, and how it knows who told it."""
+"""Body and headers of a webhook by Standard Webhooks, and their entry in the OpenAPI document."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,19 +10,19 @@ from standardwebhooks import Webhook as Signer
 
 from contracts.jobs import Job
 from contracts.message import Message
-from services.gateway.result_links import ResultLink, links
+from services.gateway.result_links import ResultLink, links_of
 
-documented = APIRouter(tags=["later"])
-"""What the OpenAPI document says under `webhooks`; nothing is served by it."""
+documentation = APIRouter(tags=["later"])
+"""The `webhooks` section of the OpenAPI document; the gateway serves none of it."""
 
 
 class EndedJob(Job):
-    """A job as `GET /v1/jobs/{id}` gives it, with links to its results."""
+    """A job as `GET /v1/jobs/{id}` returns it, with links to its results."""
 
     results: tuple[ResultLink, ...]  # type: ignore[assignment]
 
 
-class Notice(Message):
+class WebhookPayload(Message):
     """The body of a webhook."""
 
     type: Literal["job.succeeded", "job.failed", "job.cancelled"]
@@ -30,19 +30,20 @@ class Notice(Message):
     data: EndedJob
 
 
-def notice_of(job: Job) -> str:
-    """The body that tells of a job's end, the same each time."""
-    ended = EndedJob(**{**dict(job), "results": links(job)})
-    kind = f"job.{job.state}"
-    notice = Notice.model_validate({"type": kind, "timestamp": job.updated_at, "data": ended})
-    return notice.model_dump_json()
+def body_of(job: Job) -> str:
+    """Return the body that reports the end of a job as JSON; the same for every try."""
+    ended = EndedJob(**{**dict(job), "results": links_of(job)})
+    payload = WebhookPayload.model_validate(
+        {"type": f"job.{job.state}", "timestamp": job.updated_at, "data": ended}
+    )
+    return payload.model_dump_json()
 
 
-def signed(signers: Sequence[Signer], job: Job, body: str) -> dict[str, str]:
-    """The headers of a try that is made now, by Standard Webhooks.
+def signed_headers(signers: Sequence[Signer], job: Job, body: str) -> dict[str, str]:
+    """Return the headers of a try that is made now, by Standard Webhooks.
 
-    One signature by each secret: a receiver needs only one that it knows. The id is the same for
-    each try, and another one if a job that was brought back ends again.
+    There is one signature per secret; a receiver needs to know only one of them. The id is the same
+    for every try, and a new one when a job that was requeued ends again.
     """
     now = datetime.now(UTC)
     id = f"job_{job.id}_{int(job.updated_at.timestamp() * 1000)}"
@@ -54,21 +55,21 @@ def signed(signers: Sequence[Signer], job: Job, body: str) -> dict[str, str]:
     }
 
 
-@documented.post(
+@documentation.post(
     "job-ended",
     status_code=204,
     responses={
-        "2XX": {"description": "Heard."},
-        "410": {"description": "Nothing more is wanted at this URL."},
-        "default": {"description": "Not heard: it is told again."},
+        "2XX": {"description": "Accepted."},
+        "410": {"description": "Send nothing more to this URL."},
+        "default": {"description": "Not accepted: the webhook is sent again."},
     },
 )
 def job_ended(
-    notice: Notice,
-    webhook_id: Annotated[str, Header(description="The same for each try.")],
+    payload: WebhookPayload,
+    webhook_id: Annotated[str, Header(description="The same for every try.")],
     webhook_timestamp: Annotated[int, Header(description="When this try was made: Unix time.")],
     webhook_signature: Annotated[
         str, Header(description="`v1,` and the HMAC-SHA256 of `id.timestamp.body`, in base64.")
     ],
 ) -> None:
-    """Sent to a job's `webhook` once it has ended (https://www.standardwebhooks.com)."""
+    """Sent to a job's `webhook` once the job has ended (https://www.standardwebhooks.com)."""

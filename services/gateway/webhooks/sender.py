@@ -1,4 +1,4 @@
-"""One try to tell a receiver of a job's end, and what it answered."""
+"""One try to deliver a webhook: send the signed request, read the status."""
 
 import asyncio
 from contextlib import suppress
@@ -12,71 +12,77 @@ from standardwebhooks import Webhook as Signer
 from contracts.errors import InvalidRequest
 from contracts.jobs import Job
 from services.gateway.outbound.client import make_client
-from services.gateway.webhooks.payload import notice_of, signed
+from services.gateway.webhooks.payload import body_of, signed_headers
 
-_HEARD_OUT = 4096  # bytes of an answer that are read, so that its sender sees no broken connection
-_PATIENCE = 1.0  # seconds that this may take
+# A receiver that is still sending when the connection closes logs an error: read a little first.
+_MAX_DRAINED = 4096  # bytes
+_DRAIN_TIME = 1.0  # seconds
 
 
-class Unheard(Exception):
-    """The receiver has not taken it: another try may help, `after` seconds or later."""
+class DeliveryFailed(Exception):
+    """The receiver did not accept the webhook; another try may help, `after` seconds or later."""
 
     def __init__(self, reason: str, *, after: float = 0.0) -> None:
         super().__init__(reason)
         self.after = after
 
 
-class Unwanted(Exception):
-    """The receiver wants nothing more (410)."""
+class ReceiverGone(Exception):
+    """The receiver answered 410: send nothing more to its URL."""
 
 
 class WebhookSender:
-    """Signed POSTs by Standard Webhooks (https://www.standardwebhooks.com)."""
+    """Sends signed POSTs by Standard Webhooks (https://www.standardwebhooks.com)."""
 
     def __init__(self, secrets: list[str], *, timeout: float, allow_private: bool) -> None:
         self._signers = [Signer(secret) for secret in secrets]
         self._timeout = timeout
         self._client = make_client(timeout=timeout, allow_private=allow_private)
 
-    async def tell(self, url: str, job: Job) -> None:
-        """Return once the receiver has taken it (2xx). Raises Unheard, Unwanted."""
+    async def send(self, url: str, job: Job) -> None:
+        """Report the end of `job` to `url`; return once the receiver accepts it (2xx).
+
+        Raises ReceiverGone, and DeliveryFailed for every other status, an unsafe address, a lost
+        connection and a timeout.
+        """
         try:
             answer = await self._post(url, job)
         except (httpx.HTTPError, TimeoutError, InvalidRequest) as exc:
-            raise Unheard(f"{type(exc).__name__}: {exc}"[:200]) from exc
+            raise DeliveryFailed(f"{type(exc).__name__}: {exc}"[:200]) from exc
         if answer.status_code == httpx.codes.GONE:
-            raise Unwanted
+            raise ReceiverGone
         if not answer.is_success:
-            raise Unheard(f"status {answer.status_code}", after=_retry_after(answer))
+            raise DeliveryFailed(f"status {answer.status_code}", after=_retry_after(answer))
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the HTTP client."""
         await self._client.aclose()
 
     async def _post(self, url: str, job: Job) -> httpx.Response:
-        body = notice_of(job)
-        headers = signed(self._signers, job, body)
+        body = body_of(job)
+        headers = signed_headers(self._signers, job, body)
         request = self._client.build_request("POST", url, content=body, headers=headers)
         async with asyncio.timeout(self._timeout):
             answer = await self._client.send(request, stream=True)
         try:
-            await _hear_out(answer)
+            await _drain(answer)
         finally:
             await answer.aclose()
         return answer
 
 
-async def _hear_out(answer: httpx.Response) -> None:
-    heard = 0
-    with suppress(httpx.HTTPError), anyio.move_on_after(_PATIENCE):
-        async for part in answer.aiter_raw():
-            heard += len(part)
-            if heard > _HEARD_OUT:
+async def _drain(answer: httpx.Response) -> None:
+    """Read the start of a response's body and drop it."""
+    read = 0
+    with suppress(httpx.HTTPError), anyio.move_on_after(_DRAIN_TIME):
+        async for chunk in answer.aiter_raw():
+            read += len(chunk)
+            if read > _MAX_DRAINED:
                 return
 
 
 def _retry_after(answer: httpx.Response) -> float:
-    """Seconds that an answer asks to wait (RFC 9110, section 10.2.3); 0 where it doesn't."""
+    """Return the seconds in Retry-After (RFC 9110, section 10.2.3); 0 without a valid one."""
     value = answer.headers.get("retry-after", "")
     if value.isdecimal():
         return float(value)

@@ -5,7 +5,7 @@ import pytest
 
 from contracts.formats import AUTO_FORMATS, Format
 from contracts.outputs import AUTO, Output
-from services.gateway.http.accept import negotiated
+from services.gateway.http.accept import negotiate_format
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import decoded, encoded, scenery
 
@@ -45,24 +45,24 @@ AVIF, WEBP, JPEG_, PNG = AUTO_FORMATS
     ],
 )
 def test_those_that_are_liked_best_are_chosen_from(accept: str, among: tuple[Format, ...]) -> None:
-    assert negotiated(LEFT_OPEN, [accept]) == Output(format=AUTO, among=among)
+    assert negotiate_format(LEFT_OPEN, [accept]) == Output(format=AUTO, among=among)
 
 
 def test_several_lines_are_one_list() -> None:
-    assert negotiated(LEFT_OPEN, ["text/html", "image/webp"]).among == (WEBP,)
-    assert negotiated(LEFT_OPEN, []) == LEFT_OPEN
+    assert negotiate_format(LEFT_OPEN, ["text/html", "image/webp"]).among == (WEBP,)
+    assert negotiate_format(LEFT_OPEN, []) == LEFT_OPEN
 
 
-def test_what_is_decided_is_not_negotiated() -> None:
+def test_what_is_decided_is_not_negotiate_format() -> None:
     for output in (Output(), Output(format=Format.PNG)):
-        assert negotiated(output, [CHROME]) == output
+        assert negotiate_format(output, [CHROME]) == output
 
 
 def test_without_loss_an_avif_will_not_do() -> None:
     lossless = Output(format=AUTO, lossless=True)
 
-    assert negotiated(lossless, [CHROME]).among == (WEBP, PNG)
-    assert negotiated(lossless, ["image/avif, image/jpeg"]).among == ()
+    assert negotiate_format(lossless, [CHROME]).among == (WEBP, PNG)
+    assert negotiate_format(lossless, ["image/avif, image/jpeg"]).among == ()
 
 
 def test_the_answer_says_that_it_varies_and_is_kept_by_what_it_is(client: httpx.Client) -> None:

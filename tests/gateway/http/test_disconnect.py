@@ -15,13 +15,13 @@ LONG = "&".join(["op=blur:90"] * 32)  # half a minute and more
 def test_work_ends_when_its_client_leaves(
     gateway: Service, client: httpx.Client, transport: str
 ) -> None:
-    before = gateway.output().count('"client left"')
+    before = gateway.output().count('"client disconnected"')
     with connected(gateway.url) as sock:
         head = f"POST /v1/render?{LONG}&timeout=50&transport={transport} HTTP/1.1\r\nHost: here\r\n"
         sock.sendall(f"{head}Content-Length: {len(BIG)}\r\n\r\n".encode() + BIG)
         wait_until(lambda: busy(client) == 1, seconds=10)
 
-    wait_until(lambda: gateway.output().count('"client left"') > before, seconds=3)
+    wait_until(lambda: gateway.output().count('"client disconnected"') > before, seconds=3)
     wait_until(lambda: busy(client) == 0, seconds=5)
 
 

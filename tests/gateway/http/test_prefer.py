@@ -10,7 +10,7 @@ from services.gateway.http.prefer import Preference, parse_prefer
 
 
 def preferred(*lines: str) -> Preference:
-    return parse_prefer(lines, most=60)
+    return parse_prefer(lines, max_wait=60)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from contracts.errors import Code, Failure
-from services.gateway.http import problems
+from services.gateway.http import error_handlers, problems
 from services.gateway.middleware.correlation import CorrelationMiddleware
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import encoded, scenery
@@ -193,7 +193,7 @@ def test_another_method_is_told_which_ones_are_allowed(
 
 def test_what_nobody_foresaw_is_a_500_and_one_line_in_the_log() -> None:
     app = FastAPI()
-    problems.install(app)
+    error_handlers.install_error_handlers(app)
 
     @app.get("/")
     async def broken() -> None:

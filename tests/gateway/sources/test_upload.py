@@ -110,7 +110,7 @@ def test_a_client_that_leaves_in_the_middle_is_no_error(lonely: Service) -> None
     wait_until(lambda: '"leaver"' in lonely.output())
 
     [line] = [line for line in lonely.output().splitlines() if '"leaver"' in line]
-    assert "client left" in line
+    assert "client disconnected" in line
     assert "Traceback" not in line
 
 

@@ -25,9 +25,9 @@ from contracts.imaging import Blob
 from contracts.jobs import Job, JobResult, JobState, Webhook
 from contracts.operations.pipeline import Pipeline
 from services.gateway.settings import GatewaySettings
-from services.gateway.webhooks.dispatcher import Webhooks
-from services.gateway.webhooks.payload import documented
-from services.gateway.webhooks.sender import Unheard, WebhookSender
+from services.gateway.webhooks.dispatcher import WebhookDispatcher
+from services.gateway.webhooks.payload import documentation
+from services.gateway.webhooks.sender import DeliveryFailed, WebhookSender
 from services.runtime.jobs.store import Jobs
 from services.runtime.jobs.webhook_queue import DUE, WebhookQueue
 from services.runtime.redis.client import make_redis
@@ -67,7 +67,7 @@ async def telling(url: str, *, stop: float = 5.0, **options: Any) -> AsyncIterat
     settings = GatewaySettings(**{**given, **options})
     redis, metrics = make_redis(settings), Metrics()
     deliveries = WebhookQueue(redis, lease=settings.webhook_lease)
-    webhooks = Webhooks(Jobs(redis, settings), deliveries, settings, metrics)
+    webhooks = WebhookDispatcher(Jobs(redis, settings), deliveries, settings, metrics)
     await webhooks.start()
     yield metrics
     await webhooks.stop(stop)
@@ -261,8 +261,8 @@ async def test_both_forms_of_retry_after_are_understood(
 ) -> None:
     courier = WebhookSender([SECRET], timeout=2, allow_private=True)
     async with receiver(f"503 Service Unavailable\r\nRetry-After: {value}") as hearing:
-        with pytest.raises(Unheard) as unheard:
-            await courier.tell(hearing.url, await ended(redis, hearing.url))
+        with pytest.raises(DeliveryFailed) as unheard:
+            await courier.send(hearing.url, await ended(redis, hearing.url))
     await courier.close()
 
     later = 4_000_000_000 - datetime.now().timestamp() if seconds == 1e9 else seconds
@@ -391,10 +391,10 @@ async def test_a_bug_that_one_brings_out_harms_no_other(redis: Redis, redis_url:
     assert [line["job"] for line in bugs] == [odd.id, odd.id]
 
 
-def webhooks_of(settings: GatewaySettings) -> Webhooks:
+def webhooks_of(settings: GatewaySettings) -> WebhookDispatcher:
     redis = make_redis(settings)
     deliveries = WebhookQueue(redis, lease=settings.webhook_lease)
-    return Webhooks(Jobs(redis, settings), deliveries, settings, Metrics())
+    return WebhookDispatcher(Jobs(redis, settings), deliveries, settings, Metrics())
 
 
 async def test_what_would_never_be_delivered_is_refused() -> None:
@@ -471,12 +471,12 @@ def test_a_lease_outlasts_a_try() -> None:
 
 def test_the_document_says_what_is_sent() -> None:
     http = FastAPI()
-    http.webhooks.include_router(documented)
+    http.webhooks.include_router(documentation)
 
     document = http.openapi()
 
     told = document["webhooks"]["job-ended"]["post"]
     headers = {each["name"] for each in told["parameters"] if each["required"]}
     assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
-    assert "Notice" in str(told["requestBody"])
+    assert "WebhookPayload" in str(told["requestBody"])
     assert not any("422" in each or "Validation" in each for each in told["responses"])

@@ -1,0 +1,119 @@
+"""Turn every exception of a request into a problem document, and log it once."""
+
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contracts.errors import (
+    Internal,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    ServiceError,
+    Unavailable,
+)
+from services.gateway.http.problems import problem
+
+log = structlog.get_logger(__name__)
+
+_REDIS_DOWN = Unavailable("The store behind this service does not answer.", retry_after=2)
+_NO_RESOURCE = NotFound("There is nothing at this address.")
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every exception in `app` with a problem document, except those of Redis.
+
+    `redis_error` handles those; the application's root registers it, which knows their class.
+    """
+
+    @app.exception_handler(ServiceError)
+    async def service_error(request: Request, exc: ServiceError) -> JSONResponse:
+        log.info("refused", code=exc.code, detail=exc.detail, path=request.url.path)
+        return problem(exc.failure())
+
+    @app.exception_handler(RequestValidationError)
+    async def validation_error(request: Request, exc: RequestValidationError) -> JSONResponse:
+        if all(error["loc"][0] == "path" for error in exc.errors()):
+            # No resource has ever had an id or index of this form.
+            return problem(_NO_RESOURCE.failure())
+        clauses = [
+            f"{'.'.join(str(name)[:40] for name in error['loc'])}: {error['msg']}"
+            for error in exc.errors()[:5]
+        ]
+        return problem(InvalidRequest("; ".join(clauses)).failure())
+
+    @app.exception_handler(HTTPException)
+    async def http_exception(request: Request, exc: HTTPException) -> JSONResponse:
+        headers = dict(exc.headers or {})
+        match exc.status_code:
+            case HTTPStatus.NOT_FOUND:
+                return problem(_NO_RESOURCE.failure(), headers)
+            case HTTPStatus.METHOD_NOT_ALLOWED:
+                error = MethodNotAllowed(f"{request.method} is not allowed at this address.")
+                return problem(error.failure(), {**headers, "Allow": _allowed_methods(request)})
+            case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                failure = InvalidRequest(exc.detail).failure()
+                return problem(failure, headers, status=HTTPStatus(exc.status_code))
+            case _:
+                return problem(InvalidRequest(str(exc.detail)).failure(), headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def client_disconnect(request: Request, exc: ClientDisconnect) -> Response:
+        log.info("client disconnected", path=request.url.path)
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # reaches no client
+
+    app.add_middleware(UnhandledErrorMiddleware)
+
+
+async def redis_error(request: Request, exc: Exception) -> JSONResponse:
+    """Answer an exception of the Redis client with a 503 problem document."""
+    log.warning("redis failed", path=request.url.path, reason=str(exc))
+    return problem(_REDIS_DOWN.failure())
+
+
+class UnhandledErrorMiddleware:
+    """Answers an exception that no handler knows, a bug, with a 500, and logs its traceback.
+
+    Starlette's own middleware would raise the exception again after its 500, and the server would
+    log it a second time, without the correlation id.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def track_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, track_send)
+        except Exception as exc:
+            if started or scope["type"] != "http":
+                raise  # A response can't be replaced; the server closes the connection.
+            log.error("unhandled", path=scope["path"], exc_info=exc)
+            internal = Internal("The log has the details, under this correlation id.")
+            await problem(internal.failure())(scope, receive, send)
+
+
+def _allowed_methods(request: Request) -> str:
+    """Return the methods that the routes at the request's address accept; HEAD goes with GET."""
+    methods = {
+        method
+        for method in ("GET", "POST", "DELETE")
+        for route in request.app.routes
+        if not isinstance(route, Mount)
+        and route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    methods = methods or {"GET"}  # only static files are mounted
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))

@@ -1,0 +1,91 @@
+"""Parameters that several routes take: a pipeline, a timeout, preferences, cache directives."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import Field, create_model
+
+from contracts.operations.notation import parse_pipeline
+from contracts.operations.pipeline import Pipeline
+from contracts.outputs import AUTO, Output
+from services.gateway.dependencies import Injected
+from services.gateway.http.accept import negotiate_format
+from services.gateway.http.prefer import Preference, parse_prefer
+
+JobIdPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
+
+# Every field of an output as text, which the contract parses; `among` comes from Accept instead.
+_FIELDS: dict[str, Any] = {
+    name: (str | None, Field(None, description=field.description))
+    for name, field in Output.model_fields.items()
+    if name != "among"
+}
+_OutputQuery = create_model("_OutputQuery", **_FIELDS)
+
+
+async def _output(query: Annotated[_OutputQuery, Query()]) -> dict[str, str]:
+    return query.model_dump(exclude_none=True)
+
+
+_OutputFields = Annotated[dict[str, str], Depends(_output)]
+
+
+async def _pipeline(
+    request: Request,
+    output: _OutputFields,
+    op: Annotated[
+        list[str],
+        Query(
+            description="An operation, `name` or `name:field=value,...`; repeat it for several, "
+            "which are applied in order.",
+            examples=["resize:width=720,height=588,fit=cover", "grayscale"],
+        ),
+    ] = [],  # noqa: B006  FastAPI copies it
+) -> Pipeline:
+    pipeline = parse_pipeline(op, **output)
+    negotiated = negotiate_format(pipeline.output, request.headers.getlist("accept"))
+    return pipeline.model_copy(update={"output": negotiated})
+
+
+QueryPipeline = Annotated[Pipeline, Depends(_pipeline)]
+"""The pipeline of the query; `format=auto` is limited to the formats that Accept prefers."""
+
+
+async def _vary(output: _OutputFields) -> dict[str, str]:
+    return {"Vary": "Accept"} if output.get("format") == AUTO else {}
+
+
+VaryHeader = Annotated[dict[str, str], Depends(_vary)]
+"""`Vary: Accept` when the response depends on Accept; empty otherwise."""
+
+
+async def _preference(request: Request, deps: Injected) -> Preference:
+    lines = request.headers.getlist("prefer")
+    return parse_prefer(lines, max_wait=deps.settings.max_timeout)
+
+
+PreferHeader = Annotated[Preference, Depends(_preference)]
+
+
+async def _timeout(
+    deps: Injected,
+    preference: PreferHeader,
+    timeout: Annotated[
+        float | None, Query(gt=0, allow_inf_nan=False, description="Seconds to wait at most.")
+    ] = None,
+) -> float:
+    default = preference.wait or deps.settings.default_timeout
+    return min(timeout or default, deps.settings.max_timeout)
+
+
+Timeout = Annotated[float, Depends(_timeout)]
+"""Seconds for the call: the query's `timeout`, Prefer's `wait` or the default, up to the limit."""
+
+
+async def _no_cache(request: Request) -> bool:
+    directives = ",".join(request.headers.getlist("cache-control")).lower().split(",")
+    return "no-cache" in {directive.strip() for directive in directives}
+
+
+NoCache = Annotated[bool, Depends(_no_cache)]
+"""Whether the request has `Cache-Control: no-cache`: render again (RFC 9111, section 5.2.1.4)."""
