@@ -71,8 +71,8 @@ def open_source(data: bytes, limits: Limits) -> Source:
     # Before Pillow opens it: pillow-jxl-plugin decodes every pixel to do so.
     read_jxl(data, limits)
     # Before Pillow opens it: a GIF is walked up to its first frame to do so.
-    counted = frame_count.scan(data, limits.frames)
-    container_checks.check_pieces(data)
+    counted = frame_count.count_frames(data, limits.frames)
+    container_checks.check_container(data)
     with translate_decode_errors():
         image = Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
         source = _source(image, data, counted)

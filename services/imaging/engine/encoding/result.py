@@ -174,7 +174,7 @@ def _written(
     if output.quality == AUTO:
         # Of an animation, the first frame is the measure.
         still = image.first_frame if isinstance(image, Animation) else image
-        quality = quality_search.good_enough(
+        quality = quality_search.lowest_good_quality(
             still, lambda quality: encode(still, encoding, quality)
         )
     else:
@@ -182,7 +182,7 @@ def _written(
     if most is None:
         return encoded(quality)
     image = _kept(image)
-    return quality_search.within(encoded, most, quality)
+    return quality_search.encode_within(encoded, most, quality)
 
 
 def _is_long(image: Image.Image) -> bool:

@@ -1,32 +1,35 @@
-"""How alike two images look: structural similarity of their luma, at a reduced size.
+"""Structural similarity of two images, by their luma at a reduced size.
 
 Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From Error Visibility to Structural
-Similarity", IEEE Transactions on Image Processing 13 (4), 2004; over windows of 8 x 8 that do not
-overlap, which takes milliseconds by Pillow's own loops.
+Similarity", IEEE Transactions on Image Processing 13 (4), 2004. Windows are 8 x 8 and do not
+overlap, so that Pillow's own loops do the work in milliseconds.
 """
 
 from PIL import Image, ImageMath
 
 from services.imaging.engine.raster.alpha import flatten_on_white
 
-_LONGEST = 2048
+_MAX_SIDE = 2048
 _WINDOW = 8
 _C1 = (0.01 * 255) ** 2
 _C2 = (0.03 * 255) ** 2
 
 
 def luma_of(image: Image.Image) -> Image.Image:
-    """What `similarity` compares: luma, its sides halved, thirded, ... down to 2048 at most."""
-    # What is transparent may have any colour.
+    """Return an image's luma on white, in mode F, as `similarity` compares it.
+
+    Both sides are divided by the smallest whole number that leaves 2048 pixels or less.
+    """
+    # On white: pixels that are wholly transparent may differ in colour.
     luma = flatten_on_white(image).convert("L")
     longest = max(luma.size)
-    if longest > _LONGEST:
-        luma = luma.reduce(-(-longest // _LONGEST))
+    if longest > _MAX_SIDE:
+        luma = luma.reduce(-(-longest // _MAX_SIDE))
     return luma.convert("F")
 
 
 def similarity(one: Image.Image, other: Image.Image) -> float:
-    """The mean SSIM of two images by `luma_of`, of one size: 1 is the same."""
+    """Return the mean SSIM of two results of `luma_of` with equal sizes; 1 for equal images."""
     window = (min(_WINDOW, one.width), min(_WINDOW, one.height))
     mean_one, mean_other = one.reduce(window), other.reduce(window)
     squares_one = _product(one, one).reduce(window)
@@ -41,16 +44,16 @@ def similarity(one: Image.Image, other: Image.Image) -> float:
             (x * x + y * y + _C1) * (variances + _C2)
         )
 
-    found = ImageMath.lambda_eval(
+    by_window = ImageMath.lambda_eval(
         ssim, x=mean_one, y=mean_other, xx=squares_one, yy=squares_other, xy=products
     )
-    assert isinstance(found, Image.Image)
-    mean = found.reduce(found.size).getpixel((0, 0))
+    assert isinstance(by_window, Image.Image)
+    mean = by_window.reduce(by_window.size).getpixel((0, 0))
     assert isinstance(mean, float)
     return mean
 
 
 def _product(one: Image.Image, other: Image.Image) -> Image.Image:
-    found = ImageMath.lambda_eval(lambda args: args["a"] * args["b"], a=one, b=other)
-    assert isinstance(found, Image.Image)
-    return found
+    product = ImageMath.lambda_eval(lambda args: args["a"] * args["b"], a=one, b=other)
+    assert isinstance(product, Image.Image)
+    return product

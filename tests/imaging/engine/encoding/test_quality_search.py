@@ -38,7 +38,7 @@ class Counted:
 def test_a_budget_is_kept_and_nearly_used_up(format: Format, part: float) -> None:
     counted = Counted(format)
     most = int(len(encode(PHOTO, Encoding(format), 90)) * part)
-    data = quality_search.within(counted, most, 90)
+    data = quality_search.encode_within(counted, most, 90)
 
     assert most * 0.75 < len(data) <= most
     assert len(counted.qualities) <= 8
@@ -50,7 +50,7 @@ def test_a_budget_is_kept_and_nearly_used_up(format: Format, part: float) -> Non
 
 def test_what_fits_is_encoded_once() -> None:
     counted = Counted()
-    quality_search.within(counted, 10_000_000, 100)
+    quality_search.encode_within(counted, 10_000_000, 100)
 
     assert counted.qualities == [100]
 
@@ -58,7 +58,7 @@ def test_what_fits_is_encoded_once() -> None:
 def test_a_budget_that_nothing_fits_in_is_refused_by_its_field() -> None:
     counted = Counted()
     with pytest.raises(InvalidOperation, match=r"max_bytes: the result has .* at the lowest"):
-        quality_search.within(counted, 100, 100)
+        quality_search.encode_within(counted, 100, 100)
 
     assert counted.qualities[-1] == 1
     assert len(counted.qualities) <= 8
@@ -97,7 +97,7 @@ def test_the_quality_that_is_found_is_the_least_that_looks_right(format: Format)
     # In so few pixels what is lost is seen.
     image = PHOTO.reduce(4)
     counted = Counted(format, image)
-    found = quality_search.good_enough(image, counted)
+    found = quality_search.lowest_good_quality(image, counted)
     calls = len(counted.qualities)
 
     def likeness(quality: int) -> float:

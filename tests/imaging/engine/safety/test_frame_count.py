@@ -50,5 +50,5 @@ def test_frames_are_counted_no_further_than_asked(options: dict[str, Any]) -> No
     pictures = [Image.new("L", (8, 8), shade * 8) for shade in range(30)]
     data = encoded(pictures[0], save_all=True, append_images=pictures[1:], **options)
 
-    assert frame_count.scan(data, most=100) == 30
-    assert frame_count.scan(data, most=10) == 11
+    assert frame_count.count_frames(data, most=100) == 30
+    assert frame_count.count_frames(data, most=10) == 11

@@ -1,0 +1,173 @@
+"""Pillow and its plugins still need each workaround.
+
+A test that fails here is good news: delete the workaround that it names, and the test.
+"""
+
+import io
+import struct
+import zlib
+
+import pillow_jxl
+import pytest
+from PIL import Image
+from PIL.ExifTags import Base
+
+from services.imaging.engine.raster.animation import Animation, Frame
+from services.imaging.engine.safety import tiff_tags
+from tests.imaging.forged import chunk
+from tests.imaging.pictures import RED_IS_BLUE, decoded, encoded, exif_of, pixel, quadrants, same
+
+GREEN, RED = (0, 255, 0, 255), (255, 0, 0, 255)
+CLEAR = 2  # a disposal method of GIF
+
+
+def gif(*frames: bytes, table: bytes = bytes((0, 255, 0, 255, 0, 0))) -> bytes:
+    """A GIF of 4 x 4, whose table of two colours begins with green."""
+    return b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0x80, 0, 0) + table + b"".join(frames) + b";"
+
+
+def frame(side: int, disposal: int = 1) -> bytes:
+    """A square of the second colour, at the upper left."""
+    control = b"!\xf9\4" + struct.pack("<BHBB", disposal << 2, 5, 0, 0)
+    # Three bits a code: clear before every pixel, so that codes stay three bits, and the end.
+    codes = [code for _ in range(side * side) for code in (4, 1)] + [5]
+    bits = sum(code << 3 * number for number, code in enumerate(codes))
+    packed = bits.to_bytes((3 * len(codes) + 7) // 8, "little")
+    descriptor = b"," + struct.pack("<HHHHB", 0, 0, side, side, 0)
+    return control + descriptor + b"\2" + bytes([len(packed)]) + packed + b"\0"
+
+
+def frames_of(data: bytes) -> list[Image.Image]:
+    """Every frame as Pillow shows it, in RGBA."""
+    image, found = Image.open(io.BytesIO(data)), []
+    for number in range(getattr(image, "n_frames", 1)):
+        image.seek(number)
+        found.append(image.convert("RGBA"))
+    return found
+
+
+def test_gif_canvas_pillow_fills_the_area_that_no_frame_covers() -> None:
+    [shown] = frames_of(gif(frame(2)))
+
+    assert pixel(shown, 1, 1) == RED
+    assert pixel(shown, 3, 3) == GREEN
+
+
+def test_gif_canvas_pillow_fills_the_area_that_a_frame_clears() -> None:
+    _, second = frames_of(gif(frame(4, CLEAR), frame(1)))
+
+    assert pixel(second, 3, 3) == GREEN
+
+
+def test_gif_canvas_pillow_opens_a_table_of_grays_as_gray() -> None:
+    gray = Image.linear_gradient("L")
+    data = encoded(gray, "GIF", save_all=True, append_images=[Image.new("RGB", gray.size, "red")])
+
+    assert decoded(data).mode == "L"
+    assert pixel(frames_of(data)[1], 3, 200) != RED
+
+
+def test_gif_writer_pillow_writes_transparent_frames_with_colours() -> None:
+    bars = Image.new("RGBA", (20, 20), "black")
+    bars.paste((0, 0, 0, 0), (0, 5, 20, 15))
+    frames = [Image.new("RGBA", (20, 20), "lime"), bars, bars.transpose(Image.Transpose.ROTATE_90)]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], disposal=CLEAR)
+
+    assert not all(same(*pair) for pair in zip(frames_of(data), frames, strict=True))
+
+
+def test_apng_pillow_draws_frames_more_than_once() -> None:
+    drawn = list[int]()
+
+    def draw(number: int) -> Frame:
+        drawn.append(number)
+        return Frame(Image.new("RGB", (32, 32), (number * 40, 0, 0)), 100)
+
+    encoded(Animation(draw, 5, 0), "PNG", save_all=True)
+
+    assert len(drawn) > 5
+
+
+def test_avif_pillow_neither_reads_nor_writes_a_loop_count() -> None:
+    frames = [quadrants(16, 16), quadrants(16, 16).rotate(90)]
+    moving = {"save_all": True, "append_images": frames[1:], "duration": 100}
+    once, thrice = (encoded(frames[0], "AVIF", loop=loop, **moving) for loop in (1, 3))
+
+    assert "loop" not in decoded(once).info
+    assert once.partition(b"edts")[2][:60] == thrice.partition(b"edts")[2][:60]
+
+
+def test_avif_libavif_writes_the_time() -> None:
+    data = encoded(quadrants(16, 16), "AVIF", save_all=True, append_images=[quadrants(16, 16)])
+    at = data.index(b"mvhd") + 8
+
+    assert any(data[at : at + 16])
+
+
+def png(depth: int, colour_type: int, row: bytes, transparent: bytes) -> bytes:
+    """A PNG of two pixels, with a transparent colour."""
+    header = struct.pack(">IIBBBBB", 2, 1, depth, colour_type, 0, 0, 0)
+    chunks = (
+        chunk(b"IHDR", header),
+        chunk(b"tRNS", transparent),
+        chunk(b"IDAT", zlib.compress(b"\0" + row)),
+        chunk(b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+KEY, NEAR = 0x1234, 0x1200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(4, 0, b"\x7f", struct.pack(">H", 7)),
+        png(16, 0, struct.pack(">HH", KEY, NEAR), struct.pack(">H", KEY)),
+        png(16, 2, struct.pack(">6H", *[KEY] * 3, *[NEAR] * 3), struct.pack(">3H", *[KEY] * 3)),
+    ],
+    ids=["gray of 4 bits", "gray of 16 bits", "colour of 16 bits"],
+)
+def test_png_transparency_pillow_misses_the_transparent_pixel(data: bytes) -> None:
+    alpha = frames_of(data)[0].getchannel("A")
+
+    assert (pixel(alpha, 0, 0), pixel(alpha, 1, 0)) != ((0,), (255,))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "AVIF"])
+def test_safety_pillow_parses_exif_while_it_opens_a_file(
+    monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    exif = exif_of(6)
+    exif[Base.Software] = "camera"
+    data, parsed = encoded(quadrants(16, 16), format, exif=exif), list[bytes]()
+    monkeypatch.setattr(tiff_tags, "check_exif", parsed.append)
+
+    Image.open(io.BytesIO(data))
+    assert any(b"camera" in found for found in parsed)
+
+
+def test_jxl_the_plugin_decodes_every_pixel_to_open_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = encoded(quadrants(16, 16), "JXL")
+    monkeypatch.delattr(pillow_jxl.JpegXLImagePlugin, "Decoder")
+
+    with pytest.raises(NameError, match="Decoder"):
+        Image.open(io.BytesIO(data))
+
+
+def test_result_the_jxl_plugin_writes_no_profile() -> None:
+    data = encoded(quadrants(16, 16), "JXL", icc_profile=RED_IS_BLUE)
+
+    assert decoded(data).info.get("icc_profile") != RED_IS_BLUE
+
+
+def test_encode_libwebp_flags_no_alpha_where_only_the_canvas_is_transparent() -> None:
+    frames = [Image.new("RGBA", (64, 64)) for _ in range(2)]
+    for image, colour in zip(frames, ("red", "blue"), strict=True):
+        image.paste(colour, (8, 8, 40, 40))
+    data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+
+    assert data[12:16] == b"VP8X"
+    assert not data[20] & 0x10
