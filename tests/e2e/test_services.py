@@ -91,6 +91,7 @@ def busy(gateway: Service) -> int:
     return sum(int(worker["busy"]) for worker in workers.values())
 
 
+@pytest.mark.serial
 def test_services_started_before_redis_wait_for_it_and_say_so(tmp_path: Path) -> None:
     with (
         mortal_valkey(tmp_path, running=False) as server,
@@ -108,6 +109,7 @@ def test_services_started_before_redis_wait_for_it_and_say_so(tmp_path: Path) ->
         assert render(gateway, photograph()).status_code == 200
 
 
+@pytest.mark.serial
 def test_services_come_back_within_two_seconds_of_a_redis_that_was_away(
     mortal: MortalValkey,
 ) -> None:
@@ -145,6 +147,7 @@ def test_a_stopped_worker_finishes_what_it_has_and_the_next_does_the_rest(
             wait_until(lambda: all(state(gateway, job) == "succeeded" for job in jobs))
 
 
+@pytest.mark.serial
 def test_a_killed_workers_job_is_done_by_another_within_ten_seconds(mortal: MortalValkey) -> None:
     with faststream("gateway", mortal.url) as gateway:
         with faststream("imaging", mortal.url, env={"DARKROOM_SLOTS": "1"}) as imaging:
@@ -219,6 +222,7 @@ def test_a_crashed_pool_process_costs_one_request_a_named_error(
     assert render(gateway, photograph()).status_code == 200
 
 
+@pytest.mark.serial
 def test_late_work_is_killed_and_the_pool_is_whole_again(
     gateway: Service, imaging: Service
 ) -> None:

@@ -55,6 +55,7 @@ async def two_slots() -> AsyncIterator[Executor]:
         await executor.stop()
 
 
+@pytest.mark.serial
 async def test_work_runs_in_other_processes_side_by_side() -> None:
     async with two_slots() as executor:
         started = time.monotonic()
@@ -65,6 +66,7 @@ async def test_work_runs_in_other_processes_side_by_side() -> None:
         assert time.monotonic() - started < 0.6
 
 
+@pytest.mark.serial
 async def test_it_tells_how_long_a_call_waited_and_worked() -> None:
     async with two_slots() as executor:
         results = await asyncio.gather(*(executor.run(nap, 0.2, timeout=5) for _ in range(4)))

@@ -14,6 +14,8 @@ from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.broker import Broker
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
 
+pytestmark = pytest.mark.serial
+
 SECONDS = int(os.environ.get("SOAK_SECONDS", "3"))
 QUEUED = pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM])
 

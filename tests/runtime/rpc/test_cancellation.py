@@ -55,6 +55,7 @@ async def test_waiting_work_never_starts_once_its_caller_has_left(
         await busy.stop()
 
 
+@pytest.mark.serial
 async def test_leaving_is_quick(caller: Broker, worker: Broker, echo: Echo) -> None:
     waiting = asyncio.create_task(
         call(caller, Ping(then="sleep", seconds=30), Transport.STREAM, 30)

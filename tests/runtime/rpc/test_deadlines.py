@@ -34,6 +34,7 @@ async def test_hosts_whose_clocks_differ_agree_on_deadlines(
         await off.stop()
 
 
+@pytest.mark.serial
 async def test_a_nested_call_gets_what_is_left_of_the_outer_ones_time(
     caller: Broker, worker: Broker, redis_url: str
 ) -> None:

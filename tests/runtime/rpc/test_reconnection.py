@@ -14,6 +14,8 @@ from services.runtime.rpc.broker import Broker
 from tests.processes import MortalValkey, mortal_valkey
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
+pytestmark = pytest.mark.serial
+
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
 
 

@@ -83,6 +83,7 @@ async def test_whatever_breaks_in_a_worker_is_told_at_once(
     assert time.monotonic() - started < 1
 
 
+@pytest.mark.serial
 @EVERY_TRANSPORT
 async def test_with_no_worker_a_call_fails_at_once_and_leaves_nothing(
     transport: Transport, caller: Broker
