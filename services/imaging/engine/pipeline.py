@@ -1,53 +1,45 @@
-"""The main line: bytes, a source, pixels, operations, bytes again."""
+"""Run a pipeline: the engine's entry point, from an image file's bytes to a rendition's.
 
-import math
+1. Open: read the header, and refuse a file beyond the limits before any pixel is decoded.
+2. Decode: to upright pixels in L, LA, RGB or RGBA; a still only as large as the pipeline needs.
+3. Operate: apply the operations in order.
+4. Encode: choose the format, and write the file with the metadata and profile that are kept.
+
+Steps 2 and 3 are in `run_still.py` and, frame by frame, in `run_animation.py`.
+"""
+
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from PIL import Image
 
-from contracts.errors import (
-    ImageTooBig,
-    ImageUnreadable,
-    InvalidOperation,
-    UnsupportedFormat,
-)
+from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation, UnsupportedFormat
 from contracts.formats import Format
-from contracts.operations.looks import Blur, Grayscale
-from contracts.operations.pipeline import Operation, Pipeline
-from contracts.operations.shapes import Crop, Extract, Filter, Flip, Flop, Gravity, Resize, Rotate
-from services.imaging.engine import run_animation
+from contracts.operations.pipeline import Pipeline
+from contracts.operations.shapes import Resize
 from services.imaging.engine.decoding import decode
-from services.imaging.engine.decoding.decode import Decoded, Draft
-from services.imaging.engine.decoding.source import Source, open_source
+from services.imaging.engine.decoding.source import open_source
+from services.imaging.engine.encoding import result
 from services.imaging.engine.encoding.encode import Encoding, encode
-from services.imaging.engine.encoding.result import is_moving, write
-from services.imaging.engine.encoding.result import keeps_profile as keeps_profile_of
 from services.imaging.engine.formats import plugins
 from services.imaging.engine.metadata.policy import select_metadata
-from services.imaging.engine.operations import dispatch, shapes
 from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
-from services.imaging.engine.operations.resources import Resources
-from services.imaging.engine.raster.geometry import Size, place
-from services.imaging.engine.raster.profiles import fitting
+from services.imaging.engine.operations.overlays import Resources
+from services.imaging.engine.raster.profiles import match_profile
+from services.imaging.engine.run_animation import make_animation
+from services.imaging.engine.run_still import DecodeCache, apply_operations, decode_still
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
-
-# How many times the size wanted a draft has to be: 44 dB and more against a resize of every pixel
-# for photographs, and 40 for thin lines.
-_DRAFT_MARGIN = 1.75
-
-# These take pixels as they are: from a draft, which is averaged, they give another picture.
-_OF_WHOLE_PIXELS = (Filter.NEAREST, Filter.BOX)
-
-# What treats every channel alike, so that luma alone comes out as it would from the colours.
-_LINEAR = (Resize, Crop, Extract, Rotate, Flip, Flop, Blur)
 
 
 @dataclass(frozen=True)
 class Rendition:
-    """A result, and the milliseconds that went into it."""
+    """The result of a pipeline: an image file, its size in pixels, and the time of each step.
+
+    The frames of an animation are decoded and operated on while they are encoded, so their time
+    counts as `encode_ms`.
+    """
 
     data: bytes
     format: Format
@@ -59,13 +51,6 @@ class Rendition:
     encode_ms: float
 
 
-DecodeCache = dict[Draft, Decoded]
-"""What has been decoded of one source; pipelines that need the same of it can share it."""
-
-# As many pixels of a source are kept, all its drafts together: 64 MB in colour.
-_KEPT_PIXELS = 20_000_000
-
-
 def run(
     data: bytes,
     pipeline: Pipeline,
@@ -74,67 +59,69 @@ def run(
     images: Mapping[str, bytes] = MappingProxyType({}),
     fonts: Fonts = BUNDLED_FONTS,
 ) -> Rendition:
-    """Render: the same bytes and pipeline give the same bytes.
+    """Render an image file; the same arguments give the same bytes.
 
-    With `negatives` of the same bytes, what was decoded before is not decoded again, and what is
-    decoded now is put there; an animation's frames are not. `images` has what the pipeline needs
-    besides, `fonts` those that a text may name. Raises ImageUnreadable, ImageTooBig,
-    UnsupportedFormat, InvalidOperation and NotFound.
+    `images` has the files that `pipeline.images` names, by key. `decode_cache` shares decoded
+    pixels between calls with the same `data`: a still found there is not decoded again, and one
+    decoded now is added. Raises ImageUnreadable and UnsupportedFormat for the file, ImageTooBig,
+    InvalidOperation and NotFound for what the pipeline asks.
     """
-    shared = {} if decode_cache is None else decode_cache
+    cache = {} if decode_cache is None else decode_cache
     try:
-        return _render(data, pipeline, limits, shared, images, fonts)
+        return _run(data, pipeline, limits, cache, images, fonts)
     except MemoryError as exc:
         raise ImageTooBig("The pipeline takes more memory than it may.") from exc
 
 
 def warm_up() -> None:
-    """Load what the first use of a format loads, so that no picture has to wait for it."""
-    # Freed pixels are kept for the next picture: 3,000 page faults a render less.
+    """Load each format's codec, which is loaded at its first use, so that no request waits."""
+    # Keep freed memory for the next image: 3,000 page faults a render less.
     Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
     for format in plugins.INSTALLED:
         tiny = encode(Image.new("RGB", (8, 8)), Encoding(format), quality=80)
         run(tiny, Pipeline(operations=(Resize(width=4),)))
 
 
-def _render(
+def _run(
     data: bytes,
     pipeline: Pipeline,
     limits: Limits,
-    decode_cache: DecodeCache,
-    others: Mapping[str, bytes],
+    cache: DecodeCache,
+    images: Mapping[str, bytes],
     fonts: Fonts,
 ) -> Rendition:
+    operations, output = pipeline.operations, pipeline.output
     started = time.perf_counter()
     source = open_source(data, limits)
-    images = {key: _other(key, others[key], limits) for key in pipeline.images if key in others}
-    beside = Resources(images, fonts)
-    output = pipeline.output
-    keeps_profile = keeps_profile_of(source, output)
-    # Decoding forgets them.
-    notes = select_metadata(
-        source.image,
-        output.metadata,
-        becomes_srgb="icc_profile" in source.image.info and not keeps_profile,
+    overlays = {
+        key: _decode_overlay(key, images[key], limits) for key in pipeline.images if key in images
+    }
+    resources = Resources(overlays, fonts)
+    keeps_profile = result.keeps_profile(source, output)
+    has_profile = "icc_profile" in source.image.info
+    # Before decoding, which drops the metadata.
+    metadata = select_metadata(
+        source.image, output.metadata, becomes_srgb=has_profile and not keeps_profile
     )
-    if is_moving(source, output):
+
+    image: Image.Image
+    if result.is_moving(source, output):
         decoded_at = time.perf_counter()
-        image: Image.Image
-        image, profile = run_animation.film(
-            source, pipeline.operations, limits, beside, keeps_profile=keeps_profile
+        image, profile = make_animation(
+            source, operations, limits, resources, keeps_profile=keeps_profile
         )
     else:
-        first = _decoded(source, pipeline, decode_cache, keeps_profile=keeps_profile)
+        decoded = decode_still(source, operations, cache, keeps_profile=keeps_profile)
         decoded_at = time.perf_counter()
-        operated = _operated(first, pipeline.operations, limits, beside)
-        image, profile = fitting(operated, first.profile)
+        image = apply_operations(decoded, operations, limits, resources)
+        image, profile = match_profile(image, decoded.profile)
     limits.check_result(*image.size)
     operated_at = time.perf_counter()
 
-    format, written = write(image, output, source.format, notes, profile)
+    format, encoded = result.write(image, output, source.format, metadata, profile)
     encoded_at = time.perf_counter()
     return Rendition(
-        data=written,
+        data=encoded,
         format=format,
         media_type=format.spec.media_type,
         width=image.width,
@@ -145,97 +132,12 @@ def _render(
     )
 
 
-def _decoded(
-    source: Source, pipeline: Pipeline, decode_cache: DecodeCache, *, keeps_profile: bool
-) -> Decoded:
-    draft = _draft(source, pipeline.operations, keeps_profile=keeps_profile)
-    decoded = decode_cache.get(draft) or decode.decode(source, draft)
-    _keep(decoded, draft, decode_cache)
-    return decoded
+def _decode_overlay(key: str, data: bytes, limits: Limits) -> Image.Image:
+    """Decode an image that an operation lays over the source.
 
-
-def _other(key: str, data: bytes, limits: Limits) -> Image.Image:
-    """Another image that the pipeline needs; what is wrong with it is not wrong with the source."""
+    Raises ImageTooBig, and InvalidOperation if it can't be read: the source is not to blame.
+    """
     try:
         return decode.decode(open_source(data, limits)).image
     except (ImageUnreadable, UnsupportedFormat) as exc:
         raise InvalidOperation(f"The image {key} can't be used: {exc.detail}") from exc
-
-
-def _operated(
-    decoded: Decoded,
-    steps: tuple[Operation, ...],
-    limits: Limits,
-    beside: Resources,
-) -> Image.Image:
-    before, resize, after = _split(steps)
-    image = decoded.image
-    for operation in before:
-        image = dispatch.apply(image, operation, limits, beside)
-    if resize:
-        image = shapes.resize(image, resize, decoded.extent, limits)
-    for operation in after:
-        image = dispatch.apply(image, operation, limits, beside)
-    return image
-
-
-def _keep(decoded: Decoded, draft: Draft, decode_cache: DecodeCache) -> None:
-    kept = sum(math.prod(one.image.size) for one in decode_cache.values())
-    if kept + math.prod(decoded.image.size) <= _KEPT_PIXELS:
-        decode_cache[draft] = decoded
-
-
-def _split(
-    steps: tuple[Operation, ...],
-) -> tuple[Sequence[Operation], Resize | None, Sequence[Operation]]:
-    """The resize that sees the whole picture, if one does; what comes before; what comes after."""
-    for position, operation in enumerate(steps):
-        if isinstance(operation, Resize):
-            return steps[:position], operation, steps[position + 1 :]
-        if not isinstance(operation, Grayscale):
-            break
-    return steps, None, ()
-
-
-def _draft(source: Source, steps: tuple[Operation, ...], *, keeps_profile: bool) -> Draft:
-    """What the decoder is asked for; the same for all pipelines that get the same of it."""
-    if source.format is not Format.JPEG:
-        return Draft(keeps_profile=keeps_profile)
-    _, resize, _ = _split(steps)
-    scale = 1
-    if resize and resize.filter not in _OF_WHOLE_PIXELS:
-        scale = _scale(source.size, _draft_size(source.size, resize))
-    return Draft(
-        size=(source.size[0] // scale, source.size[1] // scale) if scale > 1 else None,
-        # A profile speaks of colours, and so it has to see them.
-        mode="L" if _ends_gray(steps) and not source.image.info.get("icc_profile") else None,
-        keeps_profile=keeps_profile,
-    )
-
-
-def _scale(picture: Size, wanted: Size) -> int:
-    """The largest by which a JPEG's decoder divides that leaves as much as is wanted."""
-    most = min(have // want for have, want in zip(picture, wanted, strict=True))
-    return max((scale for scale in (2, 4, 8) if scale <= most), default=1)
-
-
-def _draft_size(picture: Size, resize: Resize) -> Size:
-    placement = place(picture, resize)
-    left, upper, right, lower = placement.box
-    return (
-        math.ceil(picture[0] * placement.size[0] / (right - left) * _DRAFT_MARGIN),
-        math.ceil(picture[1] * placement.size[1] / (lower - upper) * _DRAFT_MARGIN),
-    )
-
-
-def _ends_gray(steps: tuple[Operation, ...]) -> bool:
-    for operation in steps:
-        if isinstance(operation, Grayscale):
-            return True
-        if not isinstance(operation, _LINEAR) or _sees_colours(operation):
-            break
-    return False
-
-
-def _sees_colours(operation: Operation) -> bool:
-    return isinstance(operation, Resize | Crop) and operation.gravity is Gravity.SMART

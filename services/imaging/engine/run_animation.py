@@ -1,63 +1,74 @@
-"""Animations: every frame taken through the same operations, one at a time."""
+"""Decode an animation and apply a pipeline's operations, one frame at a time."""
+
+from collections.abc import Sequence
+
+from PIL import Image
 
 from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.operations.pipeline import Operation
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.operations import dispatch
-from services.imaging.engine.operations.dispatch import Settled
-from services.imaging.engine.operations.resources import Resources
+from services.imaging.engine.operations.dispatch import Resolved
+from services.imaging.engine.operations.overlays import Resources
 from services.imaging.engine.raster.alpha import flatten_on_white, has_alpha
 from services.imaging.engine.raster.animation import Animation, Frame
-from services.imaging.engine.raster.profiles import fitting
+from services.imaging.engine.raster.profiles import match_profile
 from services.imaging.engine.safety.limits import Limits
 
-_MOST_PLAYS = 65_535  # what a WebP can say; a GIF can say once more, a PNG four thousand million
+# The most plays that a WebP can store; a GIF can store one more, a PNG 2**32 - 1.
+_MAX_PLAYS = 65_535
 
 
-def film(
+def make_animation(
     source: Source,
-    steps: tuple[Operation, ...],
+    operations: Sequence[Operation],
     limits: Limits,
-    beside: Resources,
+    resources: Resources,
     *,
     keeps_profile: bool,
 ) -> tuple[Animation, bytes]:
-    """The source's frames after the operations, drawn when they are asked for, and their profile.
+    """The source's frames after the operations, in RGB or RGBA, and their ICC profile.
 
-    What an operation makes dependent on pixels is decided by the first frame. Raises ImageTooBig
-    and InvalidOperation, and so does drawing.
+    The first frame is made at once, and resolves the operations for all frames; the others are
+    made when the encoder reads them. The call, and reading a frame, raise ImageUnreadable,
+    ImageTooBig, InvalidOperation and NotFound.
     """
-    start, frames = source.start, source.moving
-    first = decode.decode_frame(source, start, keeps_profile=keeps_profile)
-    image = first.image
-    settled: list[Settled] = []
-    for step in steps:
-        decided = dispatch.settle(image, step, beside)
-        image = dispatch.apply(image, decided, limits, beside)
-        settled.append(decided)
-    limits.check_result(*image.size)
+    first = decode.decode_frame(source, source.start, keeps_profile=keeps_profile)
+    image, resolved = _resolve_all(first.image, operations, limits, resources)
+    size, frames = image.size, source.moving
+    limits.check_result(*size)
     if image.width * image.height * frames > limits.total_pixels:
         raise ImageTooBig(
             f"The result would be {frames} frames of {image.width} x {image.height}; "
-            f"{limits.total_pixels:,} pixels are made in all."
+            f"the limit is {limits.total_pixels:,} pixels in all."
         )
-    # AVIF's writer looks at every frame of a gray film twice.
+    # Always in colour: Pillow's AVIF encoder reads each gray frame twice.
     mode = "RGBA" if has_alpha(image) else "RGB"
-    size = image.size
 
-    def draw(number: int) -> Frame:
+    def make_frame(number: int) -> Frame:
         if number == 0:
             return Frame(image.convert(mode), first.duration)
-        frame = decode.decode_frame(source, start + number, keeps_profile=keeps_profile)
-        drawn = frame.image
-        for operation in settled:
-            drawn = dispatch.apply(drawn, operation, limits, beside)
-        if drawn.size != size:
+        frame = decode.decode_frame(source, source.start + number, keeps_profile=keeps_profile)
+        operated = frame.image
+        for operation in resolved:
+            operated = dispatch.apply(operated, operation, limits, resources)
+        if operated.size != size:
             raise InvalidOperation("The operations give frames of different sizes.")
-        return Frame(
-            (drawn if mode == "RGBA" else flatten_on_white(drawn)).convert(mode), frame.duration
-        )
+        if mode == "RGB":
+            operated = flatten_on_white(operated)
+        return Frame(operated.convert(mode), frame.duration)
 
-    _, profile = fitting(image.convert(mode), first.profile)
-    return Animation(draw, frames, min(source.plays, _MOST_PLAYS)), profile
+    _, profile = match_profile(image.convert(mode), first.profile)
+    return Animation(make_frame, frames, min(source.plays, _MAX_PLAYS)), profile
+
+
+def _resolve_all(
+    image: Image.Image, operations: Sequence[Operation], limits: Limits, resources: Resources
+) -> tuple[Image.Image, list[Resolved]]:
+    """Apply the operations to the first frame, and resolve each on what the one before made."""
+    resolved: list[Resolved] = []
+    for operation in operations:
+        resolved.append(dispatch.resolve(image, operation, resources))
+        image = dispatch.apply(image, resolved[-1], limits, resources)
+    return image, resolved

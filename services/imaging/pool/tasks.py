@@ -18,6 +18,7 @@ from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.inspection.inspect import inspect_pixels
 from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
+from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
 from services.imaging.pool.executor import prepare_process
 from services.imaging.settings import ImagingSettings
@@ -155,7 +156,7 @@ def _forgetting_what_is_no_image(source: Blob, settings: ImagingSettings) -> Ite
 class _Source:
     key: str
     data: bytes
-    decode_cache: pipeline.DecodeCache
+    decode_cache: DecodeCache
 
 
 _kept: deque[_Source] = deque(maxlen=1)

@@ -20,7 +20,8 @@ from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
 from services.imaging.engine.operations import dispatch
 from services.imaging.engine.pipeline import Rendition
-from services.imaging.engine.raster.geometry import Size, place
+from services.imaging.engine.raster.geometry import Size, place_resize
+from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
 from tests.imaging.pictures import (
     RED_IS_BLUE,
@@ -280,7 +281,7 @@ def promised(size: Size, asked: tuple[Operation, ...]) -> Size:
     for operation in asked:
         match operation:
             case Resize():
-                size = place(size, operation).canvas
+                size = place_resize(size, operation).canvas
             case Crop():
                 size = operation.width, operation.height
             case Rotate() if operation.degrees % 180:
@@ -295,7 +296,7 @@ def promised(size: Size, asked: tuple[Operation, ...]) -> Size:
 def test_pipelines_that_share_what_is_decoded_give_the_bytes_that_they_give_alone(
     data: bytes, asked: list[Pipeline]
 ) -> None:
-    decode_cache: pipeline.DecodeCache = {}
+    decode_cache: DecodeCache = {}
     for one in asked:
         try:
             alone = pipeline.run(data, one, SMALL).data
@@ -314,7 +315,7 @@ def test_what_pipelines_have_in_common_is_decoded_once(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(decode, "decode", counted)
     data = encoded(scenery(1200, 800), "JPEG")
-    decode_cache: pipeline.DecodeCache = {}
+    decode_cache: DecodeCache = {}
     for format in Format:
         small = Pipeline(operations=(Resize(width=100),), output=Output(format=format))
         pipeline.run(data, small, decode_cache=decode_cache)

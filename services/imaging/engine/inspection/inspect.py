@@ -14,7 +14,7 @@ from services.imaging.engine.decoding.source import Source, open_source
 from services.imaging.engine.inspection.hashes import dhash, thumbhash
 from services.imaging.engine.metadata import exif
 from services.imaging.engine.raster.alpha import drop_alpha, has_alpha
-from services.imaging.engine.raster.geometry import Size, nearest
+from services.imaging.engine.raster.geometry import Size, round_half_up
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
@@ -60,7 +60,7 @@ def _small(source: Source) -> Image.Image:
 
 def _fitting(size: Size) -> Size:
     scale = min(1.0, _SIDE / max(size))
-    return max(1, nearest(size[0] * scale)), max(1, nearest(size[1] * scale))
+    return max(1, round_half_up(size[0] * scale)), max(1, round_half_up(size[1] * scale))
 
 
 def _palette(image: Image.Image) -> tuple[str, ...]:

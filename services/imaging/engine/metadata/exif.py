@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from contracts.details import Place, Shot
-from services.imaging.engine.metadata.exif_text import readable
+from services.imaging.engine.metadata.exif_text import decode_text
 from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 
 _LONGEST = 200
@@ -62,7 +62,7 @@ def text(value: Any) -> str | None:
         value = value.decode(errors="replace")
     if not isinstance(value, str):
         return None
-    shown = "".join(letter for letter in readable(value) if letter.isprintable()).strip()
+    shown = "".join(letter for letter in decode_text(value) if letter.isprintable()).strip()
     return shown[:_LONGEST] or None
 
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 
-class Letters(str):
+class ExifText(str):
     """A text that Pillow writes as the bytes that it was, not with a ? for all but ASCII."""
 
     def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
@@ -12,17 +12,17 @@ class Letters(str):
         return super().encode("latin-1", errors)
 
 
-def as_stored(value: Any) -> Any:
+def keep_bytes(value: Any) -> Any:
     """What Pillow read of a tag, to be written again; what is no text stays as it is."""
-    return Letters(value) if isinstance(value, str) else value
+    return ExifText(value) if isinstance(value, str) else value
 
 
-def to_store(text: str) -> Letters:
+def encode_text(text: str) -> ExifText:
     """A text as EXIF is to hold it: in UTF-8."""
-    return Letters(text.encode(errors="replace").decode("latin-1"))
+    return ExifText(text.encode(errors="replace").decode("latin-1"))
 
 
-def readable(value: str) -> str:
+def decode_text(value: str) -> str:
     """What Pillow read of a tag, as it was meant: UTF-8, or else Latin-1."""
     with suppress(UnicodeError):
         return value.encode("latin-1").decode()

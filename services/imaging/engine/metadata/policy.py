@@ -10,7 +10,7 @@ from PIL.ExifTags import IFD, Base
 
 from contracts.outputs import Metadata
 from services.imaging.engine.metadata import rights
-from services.imaging.engine.metadata.exif_text import as_stored
+from services.imaging.engine.metadata.exif_text import keep_bytes
 from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 
 EXIF_DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
@@ -89,10 +89,10 @@ def load_exif(data: bytes) -> Image.Exif:
     exif = Image.Exif()
     exif.load(data)
     for tag in exif:
-        exif[tag] = as_stored(exif[tag])
+        exif[tag] = keep_bytes(exif[tag])
     for part in EXIF_DIRECTORIES:
         if part in exif:
-            exif[part] = {tag: as_stored(value) for tag, value in exif.get_ifd(part).items()}
+            exif[part] = {tag: keep_bytes(value) for tag, value in exif.get_ifd(part).items()}
     return exif
 
 
@@ -102,13 +102,13 @@ def _true(image: Image.Image, *, becomes_srgb: bool) -> Image.Exif:
     with suppress(*DECODE_ERRORS):
         for tag in _KEPT:
             if tag in found:
-                exif[tag] = as_stored(found[tag])
+                exif[tag] = keep_bytes(found[tag])
         for part in EXIF_DIRECTORIES:
             values = {tag: v for tag, v in found.get_ifd(part).items() if tag not in _UNTRUE}
             if becomes_srgb and Base.ColorSpace in values:
                 values[Base.ColorSpace] = _SRGB
             if values:
-                exif[part] = {tag: as_stored(value) for tag, value in values.items()}
+                exif[part] = {tag: keep_bytes(value) for tag, value in values.items()}
     return exif
 
 

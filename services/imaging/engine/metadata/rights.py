@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from services.imaging.engine.metadata import exif
-from services.imaging.engine.metadata.exif_text import Letters, to_store
+from services.imaging.engine.metadata.exif_text import ExifText, encode_text
 from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 
 TAGS = (Base.Artist, Base.Copyright)
@@ -25,7 +25,7 @@ _DATASETS = {80: Base.Artist, 116: Base.Copyright}
 _IPTC_TAG, _IPTC_RESOURCE = 33_723, 0x0404  # in a TIFF or EXIF; in what Photoshop adds to a JPEG
 _MOST_IPTC = 65_536  # bytes; a picture has two or three thousand
 
-_Rights = dict[int, Letters]
+_Rights = dict[int, ExifText]
 
 
 def rights_of(image: Image.Image, found: Image.Exif, xmp: bytes) -> _Rights:
@@ -38,7 +38,7 @@ def rights_of(image: Image.Image, found: Image.Exif, xmp: bytes) -> _Rights:
 
 def _in_exif(found: Image.Exif) -> _Rights:
     with suppress(*DECODE_ERRORS):
-        return {tag: Letters(found[tag]) for tag in TAGS if exif.text(found.get(tag))}
+        return {tag: ExifText(found[tag]) for tag in TAGS if exif.text(found.get(tag))}
     return {}
 
 
@@ -68,7 +68,7 @@ def _named(told: Mapping[int, list[str]]) -> _Rights:
     for tag, texts in told.items():
         names = [name for name in map(str.strip, texts) if name]
         if names:
-            rights[tag] = to_store(names[0] if tag == Base.Copyright else "; ".join(names))
+            rights[tag] = encode_text(names[0] if tag == Base.Copyright else "; ".join(names))
     return rights
 
 

@@ -1,16 +1,20 @@
-"""Colours by matrix: what CSS and BT.601 say is sepia, a hue turned, a saturation."""
+"""3 x 3 matrices on red, green and blue: sepia, saturation and hue rotation.
+
+Sepia and hue rotation are those of CSS (Filter Effects Module Level 1); saturation keeps the luma
+of ITU-R BT.601.
+"""
 
 import math
 from collections.abc import Sequence
 
-Matrix = Sequence[Sequence[float]]  # 3 x 3
+Matrix = Sequence[Sequence[float]]
 
-# ITU-R BT.601, as grayscale has it.
+# ITU-R BT.601; Pillow's conversion to L uses the same weights.
 LUMA = (0.299, 0.587, 0.114)
 
 
 def sepia(amount: float) -> Matrix:
-    """The matrix of the sepia() of CSS (Filter Effects Module Level 1)."""
+    """CSS sepia(amount): 0 is the identity, 1 full sepia."""
     rest = 1 - amount
     return (
         (0.393 + 0.607 * rest, 0.769 - 0.769 * rest, 0.189 - 0.189 * rest),
@@ -20,7 +24,7 @@ def sepia(amount: float) -> Matrix:
 
 
 def saturation(factor: float) -> Matrix:
-    """So many times as far from the gray of the same luma."""
+    """Multiply each colour's distance from the gray of its luma by `factor`."""
     red, green, blue = (weight * (1 - factor) for weight in LUMA)
     return (
         (red + factor, green, blue),
@@ -29,8 +33,8 @@ def saturation(factor: float) -> Matrix:
     )
 
 
-def turn(degrees: float) -> Matrix:
-    """The matrix of the hue-rotate() of CSS (Filter Effects Module Level 1)."""
+def hue_rotation(degrees: float) -> Matrix:
+    """CSS hue-rotate(degrees)."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return (
         (
@@ -51,9 +55,10 @@ def turn(degrees: float) -> Matrix:
     )
 
 
-def product(one: Matrix, other: Matrix) -> Matrix:
-    """The other first, then the one."""
-    columns = list(zip(*other, strict=True))
+def product(second: Matrix, first: Matrix) -> Matrix:
+    """The matrix product: applies `first`, then `second`."""
+    columns = list(zip(*first, strict=True))
     return [
-        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in one
+        [sum(a * b for a, b in zip(row, column, strict=True)) for column in columns]
+        for row in second
     ]

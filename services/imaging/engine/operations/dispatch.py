@@ -1,4 +1,4 @@
-"""Every operation, by what it is about."""
+"""Apply any operation: hand it to the module of its family."""
 
 from typing import assert_never
 
@@ -10,51 +10,55 @@ from contracts.operations.overlays import Overlay
 from contracts.operations.pipeline import Operation
 from contracts.operations.shapes import Shape
 from services.imaging.engine.operations import finishes, looks, overlays, shapes
-from services.imaging.engine.operations.overlays import Stamp
-from services.imaging.engine.operations.resources import NOTHING, Resources
-from services.imaging.engine.operations.tones import Curve
+from services.imaging.engine.operations.overlays import NO_RESOURCES, Layer, Resources
+from services.imaging.engine.operations.tones import ToneCurve
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
-Settled = Operation | Curve | Stamp
+Resolved = Operation | ToneCurve | Layer
+"""An operation that no longer depends on an image's pixels."""
 
 
-def settle(image: Image.Image, operation: Operation, beside: Resources = NOTHING) -> Settled:
-    """The operation as it is decided on this image, to be applied to others of its size.
+def resolve(
+    image: Image.Image, operation: Operation, resources: Resources = NO_RESOURCES
+) -> Resolved:
+    """Replace what the operation would read from this image's pixels by fixed values.
 
-    An animation settles on its first frame: what goes by the pixels is the same in each, and an
-    overlay is drawn once.
+    The first frame of an animation resolves an operation for all frames: each is cropped or
+    stretched alike, and an overlay is drawn once. Raises InvalidOperation, ImageTooBig, NotFound.
     """
     match operation:
         case Shape():
-            return shapes.settle(image, operation)
+            return shapes.resolve(image, operation)
         case Look():
-            return looks.settle(image, operation)
-        case Overlay():
-            return overlays.settle(image.size, operation, beside.images, beside.fonts)
-        case _:
+            return looks.resolve(image, operation)
+        case Finish():
             return operation
+        case Overlay():
+            return overlays.resolve(image.size, operation, resources)
+        case _:
+            assert_never(operation)
 
 
 def apply(
     image: Image.Image,
-    operation: Settled,
+    operation: Resolved,
     limits: Limits = DEFAULT_LIMITS,
-    beside: Resources = NOTHING,
+    resources: Resources = NO_RESOURCES,
 ) -> Image.Image:
-    """The image after the operation, as it was asked for or as it was settled.
+    """The image after the operation, which may be resolved or not.
 
     Raises InvalidOperation, ImageTooBig and NotFound.
     """
     match operation:
         case Shape():
             return shapes.apply(image, operation, limits)
-        case Look() | Curve():
+        case Look() | ToneCurve():
             return looks.apply(image, operation)
         case Finish():
             return finishes.apply(image, operation, limits)
         case Overlay():
-            return apply(image, settle(image, operation, beside), limits)
-        case Stamp():
-            return overlays.laid(image, operation)
+            return overlays.lay(image, overlays.resolve(image.size, operation, resources))
+        case Layer():
+            return overlays.lay(image, operation)
         case _:
             assert_never(operation)

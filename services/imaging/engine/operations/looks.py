@@ -1,4 +1,4 @@
-"""Operations on an image's look, one pure function each, on images in L, LA, RGB or RGBA."""
+"""Operations on an image's look: its colours, tones and sharpness; its size stays."""
 
 from typing import assert_never
 
@@ -19,55 +19,41 @@ from contracts.operations.looks import (
     Sharpen,
     Tint,
 )
-from contracts.operations.pipeline import Operation
 from services.imaging.engine.operations import colour_matrices
 from services.imaging.engine.operations.tones import (
-    Curve,
-    bent,
-    histogram,
-    mixed,
-    printed,
+    ToneCurve,
+    apply_curve,
+    apply_matrix,
+    equalizing_curve,
+    luma_histogram,
+    map_luma,
     rgb,
-    spread,
-    stretched,
+    stretching_curve,
 )
 from services.imaging.engine.raster.alpha import has_alpha, premultiply
 
-_NEGATIVE = Curve(tuple(range(255, -1, -1)))
+_NEGATIVE = ToneCurve(tuple(range(255, -1, -1)))
 
 
-def settle(image: Image.Image, operation: Operation) -> Operation | Curve:
-    """The operation as it is decided on this image, where it goes by the pixels; else itself."""
-    match operation:
-        case Autocontrast():
-            return stretched(histogram(image), operation.cutoff)
-        case Equalize():
-            return spread(histogram(image))
-        case _:
-            return operation
-
-
-def apply(image: Image.Image, operation: LookOperation | Curve) -> Image.Image:
+def apply(image: Image.Image, operation: LookOperation | ToneCurve) -> Image.Image:
     """The image after the operation."""
     match operation:
-        case Curve():
-            return bent(image, operation)
         case Grayscale():
             return grayscale(image)
         case Sepia():
-            return mixed(image, colour_matrices.sepia(operation.amount))
+            return apply_matrix(image, colour_matrices.sepia(operation.amount))
         case Duotone():
             return duotone(image, operation)
         case Tint():
             return tint(image, operation)
         case Negate():
-            return bent(image, _NEGATIVE)
+            return apply_curve(image, _NEGATIVE)
         case Adjust():
             return adjust(image, operation)
         case Autocontrast():
-            return bent(image, stretched(histogram(image), operation.cutoff))
+            return apply_curve(image, stretching_curve(luma_histogram(image), operation.cutoff))
         case Equalize():
-            return bent(image, spread(histogram(image)))
+            return apply_curve(image, equalizing_curve(luma_histogram(image)))
         case Posterize():
             return posterize(image, operation.levels)
         case Blur():
@@ -76,26 +62,39 @@ def apply(image: Image.Image, operation: LookOperation | Curve) -> Image.Image:
             return sharpen(image, operation)
         case Pixelate():
             return pixelate(image, operation.size)
+        case ToneCurve():
+            return apply_curve(image, operation)
         case _:
             assert_never(operation)
 
 
+def resolve(image: Image.Image, operation: LookOperation) -> LookOperation | ToneCurve:
+    """Replace an operation that reads the image's histogram by the curve that follows from it."""
+    match operation:
+        case Autocontrast():
+            return stretching_curve(luma_histogram(image), operation.cutoff)
+        case Equalize():
+            return equalizing_curve(luma_histogram(image))
+        case _:
+            return operation
+
+
 def grayscale(image: Image.Image) -> Image.Image:
-    """Leave the luma, and the transparency."""
+    """Keep the luma (ITU-R BT.601) and alpha, in L or LA."""
     return image.convert("LA" if has_alpha(image) else "L")
 
 
 def duotone(image: Image.Image, operation: Duotone) -> Image.Image:
-    """Every luma as the colour that lies as far between the two."""
+    """Replace each luma by a mix of the two colours: black is shadows, white is highlights."""
     ends = list(zip(rgb(operation.shadows), rgb(operation.highlights), strict=True))
-    return printed(
+    return map_luma(
         image,
         [[low + (high - low) * tone / 255 for low, high in ends] for tone in range(256)],
     )
 
 
 def tint(image: Image.Image, operation: Tint) -> Image.Image:
-    """From black over the colour, at its own luma, to white: no luma changes."""
+    """Replace each luma by the operation's hue at that luma: from black by the colour to white."""
     colour = rgb(operation.colour)
     middle = sum(weight * band for weight, band in zip(colour_matrices.LUMA, colour, strict=True))
 
@@ -104,49 +103,53 @@ def tint(image: Image.Image, operation: Tint) -> Image.Image:
             return tone * band / middle if middle else 0.0
         return band + (255 - band) * (tone - middle) / (255 - middle)
 
-    tones = [[tinted(tone, band) for band in colour] for tone in range(256)]
-    result = printed(image, tones)
+    result = map_luma(image, [[tinted(tone, band) for band in colour] for tone in range(256)])
     if operation.amount == 1:
         return result
     return Image.blend(image.convert(result.mode), result, operation.amount)
 
 
 def adjust(image: Image.Image, operation: Adjust) -> Image.Image:
-    """Brightness, contrast, gamma, saturation, hue, in this order; the transparency stays."""
-    curved = bent(image, Curve.of([_tone(value, operation) for value in range(256)]))
-    plain = operation.saturation == 1 and operation.hue % 360 == 0
-    if plain or image.mode in ("L", "LA"):
+    """Change brightness, contrast, gamma, saturation and hue, in this order; alpha stays."""
+    curved = apply_curve(image, ToneCurve.of([_adjusted(tone, operation) for tone in range(256)]))
+    keeps_colours = operation.saturation == 1 and operation.hue % 360 == 0
+    if keeps_colours or image.mode in ("L", "LA"):
         return curved
-    saturated = colour_matrices.saturation(operation.saturation)
-    return mixed(curved, colour_matrices.product(colour_matrices.turn(operation.hue), saturated))
+    saturation = colour_matrices.saturation(operation.saturation)
+    hue = colour_matrices.hue_rotation(operation.hue)
+    return apply_matrix(curved, colour_matrices.product(hue, saturation))
 
 
 def posterize(image: Image.Image, levels: int) -> Image.Image:
-    """The nearest of so many evenly spaced tones, black and white among them."""
+    """Round each sample to the nearest of `levels` evenly spaced tones from black to white."""
     steps = levels - 1
-    return bent(image, Curve.of([round(tone * steps / 255) * 255 / steps for tone in range(256)]))
+    tones = [round(tone * steps / 255) * 255 / steps for tone in range(256)]
+    return apply_curve(image, ToneCurve.of(tones))
 
 
 def blur(image: Image.Image, radius: float) -> Image.Image:
-    """Blur the image; what is transparent lends no colour to its neighbours."""
+    """Gaussian blur; the colour of transparent pixels does not spread to others."""
     return premultiply(image).filter(ImageFilter.GaussianBlur(radius)).convert(image.mode)
 
 
 def sharpen(image: Image.Image, operation: Sharpen) -> Image.Image:
-    """Move away from the blurred image where it differs; the transparency stays."""
+    """Unsharp mask: increase the difference from a blurred copy where it exceeds the threshold.
+
+    Alpha stays.
+    """
     blurred = blur(image, operation.radius)
     sharp = Image.blend(blurred, image, 1 + operation.amount)
     if operation.threshold:
-        differs = [255 * (tone > operation.threshold) for tone in range(256)]
-        edges = ImageChops.difference(blurred, image).convert("L").point(differs)
-        sharp = Image.composite(sharp, image, edges)
+        exceeds = [255 * (level > operation.threshold) for level in range(256)]
+        mask = ImageChops.difference(blurred, image).convert("L").point(exceeds)
+        sharp = Image.composite(sharp, image, mask)
     if has_alpha(image):
         sharp.putalpha(image.getchannel("A"))
     return sharp
 
 
 def pixelate(image: Image.Image, size: int) -> Image.Image:
-    """Means of squares, from the upper left on; transparent pixels weigh nothing in them."""
+    """Fill squares of `size` pixels, from the upper left on, with their mean weighted by alpha."""
     squares = image.reduce(size)
     return squares.resize(
         image.size,
@@ -155,8 +158,9 @@ def pixelate(image: Image.Image, size: int) -> Image.Image:
     )
 
 
-def _tone(value: int, operation: Adjust) -> float:
-    bright = min(255.0, value * operation.brightness)
+def _adjusted(tone: int, operation: Adjust) -> float:
+    """The tone, 0 to 255, after brightness, contrast and gamma."""
+    bright = min(255.0, tone * operation.brightness)
     contrasted = min(255.0, max(0.0, (bright - 127.5) * operation.contrast + 127.5))
     exponent = 1 / operation.gamma
     return float(contrasted**exponent * 255 ** (1 - exponent))

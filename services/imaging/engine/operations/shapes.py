@@ -1,16 +1,15 @@
-"""Operations on an image's shape, one pure function each, on images in L, LA, RGB or RGBA."""
+"""Operations on an image's shape: its size, its edges and its orientation."""
 
 import math
 from typing import assert_never
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageColor
 
 from contracts.errors import InvalidOperation
 from contracts.operations.shapes import (
     Axis,
     Crop,
     Extract,
-    Fit,
     Flip,
     Flop,
     Gravity,
@@ -20,11 +19,14 @@ from contracts.operations.shapes import (
     ShapeOperation,
     Trim,
 )
-from services.imaging.engine.operations import smart_crop
-from services.imaging.engine.operations.trim import picture_box
-from services.imaging.engine.raster.alpha import has_alpha
-from services.imaging.engine.raster.canvas import on_colour, on_itself, prepared
-from services.imaging.engine.raster.geometry import Extent, Size, cut, place
+from services.imaging.engine.operations.smart_crop import aim_crop, aim_resize
+from services.imaging.engine.raster.alpha import has_alpha, premultiply
+from services.imaging.engine.raster.canvas import (
+    place_on_blurred_copy,
+    place_on_colour,
+    prepare_fill,
+)
+from services.imaging.engine.raster.geometry import Extent, Size, crop_box, place_resize
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.limits import Limits
 
@@ -35,22 +37,23 @@ _QUARTER_TURNS = {
     270: Image.Transpose.ROTATE_90,
 }
 
+# A rotation that moves every corner by less than this many pixels is skipped.
+_LEAST_MOVE = 0.5
 
-# A corner that moves by less stays in its pixel.
-_SEEN = 0.5
+_IntBox = tuple[int, int, int, int]
 
 
 def apply(image: Image.Image, operation: ShapeOperation, limits: Limits) -> Image.Image:
-    """The image after the operation; raises InvalidOperation and ImageTooBig."""
+    """The image after the operation. Raises InvalidOperation and ImageTooBig."""
     match operation:
         case Resize():
             return resize(image, operation, Extent.whole(image.size), limits)
         case Crop():
             return crop(image, operation)
         case Extract():
-            return extract(image, operation)
+            return _cut_out(image, operation)
         case Trim():
-            return image.crop(picture_box(image, operation.tolerance, operation.colour))
+            return image.crop(content_box(image, operation))
         case Pad():
             return pad(image, operation, limits)
         case Rotate():
@@ -63,46 +66,62 @@ def apply(image: Image.Image, operation: ShapeOperation, limits: Limits) -> Imag
             assert_never(operation)
 
 
-def settle(image: Image.Image, operation: ShapeOperation) -> ShapeOperation:
-    """The operation as this image decides it, for others of the same size: it looks at no pixels.
+def resolve(image: Image.Image, operation: ShapeOperation) -> ShapeOperation:
+    """Replace a trim, or smart gravity, by the box or focus that this image's pixels give.
 
-    On this image it does what the operation does.
+    The result does the same to this image, and the like to other images of its size.
     """
     match operation:
         case Trim():
-            return _extracting(picture_box(image, operation.tolerance, operation.colour))
+            return _extract(content_box(image, operation))
         case Crop() if operation.gravity is Gravity.SMART:
-            return _extracting(cut(image.size, _aimed_crop(image, operation)))
+            return _extract(crop_box(image.size, aim_crop(image, operation)))
         case Resize():
-            return _aimed_resize(image, operation, image.size)
+            return aim_resize(image, operation, image.size)
         case _:
             return operation
 
 
 def resize(image: Image.Image, operation: Resize, extent: Extent, limits: Limits) -> Image.Image:
-    """Resize the picture that lies in `extent` of the image."""
-    limits.check_result(*place(extent.size, operation).canvas)
-    placement = place(extent.size, _aimed_resize(image, operation, extent.size))
+    """Resize the picture that lies in `extent` of the image. Raises ImageTooBig."""
+    limits.check_result(*place_resize(extent.size, operation).canvas)
+    placement = place_resize(extent.size, aim_resize(image, operation, extent.size))
     picture = resample(image, placement.size, extent.locate(placement.box), operation.filter)
     if placement.canvas == placement.size:
         return picture
-    return on_colour(picture, placement.canvas, placement.corner, operation.background)
+    return place_on_colour(picture, placement.canvas, placement.corner, operation.background)
 
 
 def crop(image: Image.Image, operation: Crop) -> Image.Image:
-    """Cut a rectangle out of the image, at a point or by gravity."""
+    """Cut out a rectangle at a point, or by gravity or focus. Raises InvalidOperation."""
     if operation.left is None or operation.top is None:
-        return image.crop(cut(image.size, _aimed_crop(image, operation)))
-    return _cut_out(image, operation.left, operation.top, operation.width, operation.height)
+        return image.crop(crop_box(image.size, aim_crop(image, operation)))
+    box = operation.left, operation.top, operation.width, operation.height
+    return _cut_out(image, Extract(left=box[0], top=box[1], width=box[2], height=box[3]))
 
 
-def extract(image: Image.Image, operation: Extract) -> Image.Image:
-    """Cut a rectangle out of the image, at a point."""
-    return _cut_out(image, operation.left, operation.top, operation.width, operation.height)
+def content_box(image: Image.Image, operation: Trim) -> _IntBox:
+    """The smallest box with every pixel that is not background; the whole image if all is.
+
+    Each channel of a background pixel differs by no more than `tolerance` from the background
+    colour, which is the top left pixel's unless the operation names one. Colours are multiplied by
+    alpha first, so transparent pixels are all alike.
+    """
+    if operation.colour is None:
+        pixels = premultiply(image)
+        background = pixels.getpixel((0, 0))
+    else:
+        pixels = premultiply(image.convert("RGBA"))
+        named = Image.new("RGBA", (1, 1), ImageColor.getcolor(operation.colour, "RGBA"))
+        background = premultiply(named).getpixel((0, 0))
+    flat = Image.new(pixels.mode, pixels.size, background)
+    tolerance = operation.tolerance
+    content = ImageChops.difference(pixels, flat).point(lambda level: 255 * (level > tolerance))
+    return content.getbbox(alpha_only=False) or (0, 0, *image.size)
 
 
 def pad(image: Image.Image, operation: Pad, limits: Limits) -> Image.Image:
-    """Put space around the image."""
+    """Put space around the image. Raises ImageTooBig."""
     if operation.width is None and operation.height is None:
         corner = operation.left, operation.top
         size = (
@@ -116,27 +135,27 @@ def pad(image: Image.Image, operation: Pad, limits: Limits) -> Image.Image:
     if size == image.size:
         return image
     if operation.blurred:
-        return on_itself(image, size, corner)
-    return on_colour(image, size, corner, operation.background)
+        return place_on_blurred_copy(image, size, corner)
+    return place_on_colour(image, size, corner, operation.background)
 
 
 def rotate(image: Image.Image, operation: Rotate, limits: Limits) -> Image.Image:
-    """Turn clockwise: quarter turns move pixels, all others interpolate."""
+    """Turn clockwise; a quarter turn moves pixels, any other interpolates. Raises ImageTooBig."""
     degrees = operation.degrees % 360
     if degrees == 0:
         return image
     if degrees in _QUARTER_TURNS:
         return image.transpose(_QUARTER_TURNS[int(degrees)])
-    if _moved(image.size, degrees) < _SEEN:
+    if _corner_move(image.size, degrees) < _LEAST_MOVE:
         return image
     across, down = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
     limits.check_result(
         math.ceil(image.width * across + image.height * down),
         math.ceil(image.width * down + image.height * across),
     )
-    image, fill = prepared(image, operation.background)
+    image, fill = prepare_fill(image, operation.background)
     if has_alpha(image):
-        # Pillow turns premultiplied pixels, and fills up among them.
+        # Pillow rotates RGBA premultiplied and fills before it divides by alpha again.
         fill = (*(round(band * fill[-1] / 255) for band in fill[:-1]), fill[-1])
     return image.rotate(-degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=fill)
 
@@ -152,50 +171,21 @@ def flip(image: Image.Image, operation: Flip) -> Image.Image:
             assert_never(operation.axis)
 
 
-def _moved(size: Size, degrees: float) -> float:
-    """How many pixels a corner moves when the image is turned about its middle."""
+def _corner_move(size: Size, degrees: float) -> float:
+    """How many pixels a corner moves when the image turns about its middle."""
     return math.hypot(*size) * abs(math.sin(math.radians(degrees) / 2))
 
 
-def _cut_out(image: Image.Image, left: int, top: int, width: int, height: int) -> Image.Image:
-    right, lower = left + width, top + height
+def _cut_out(image: Image.Image, box: Extract) -> Image.Image:
+    """Raises InvalidOperation if the box is not inside of the image."""
+    right, lower = box.left + box.width, box.top + box.height
     if right > image.width or lower > image.height:
         raise InvalidOperation(
             f"The crop reaches to {right} x {lower}; the image is {image.width} x {image.height}."
         )
-    return image.crop((left, top, right, lower))
+    return image.crop((box.left, box.top, right, lower))
 
 
-def _extracting(box: tuple[int, int, int, int]) -> Extract:
+def _extract(box: _IntBox) -> Extract:
     left, top, right, lower = box
     return Extract(left=left, top=top, width=right - left, height=lower - top)
-
-
-def _aimed_crop(image: Image.Image, operation: Crop) -> Crop:
-    if operation.gravity is not Gravity.SMART:
-        return operation
-    window = operation.width / image.width, operation.height / image.height
-    return operation.model_copy(update=_aim(image, operation, window))
-
-
-def _aimed_resize(image: Image.Image, operation: Resize, picture: Size) -> Resize:
-    if operation.gravity is not Gravity.SMART:
-        return operation
-    placement = place(picture, operation)
-    if operation.fit is not Fit.COVER or placement.box == (0, 0, *picture):
-        return operation.model_copy(update={"gravity": Gravity.CENTER})
-    left, upper, right, lower = placement.box
-    window = (right - left) / picture[0], (lower - upper) / picture[1]
-    return operation.model_copy(update=_aim(image, operation, window))
-
-
-def _aim(
-    image: Image.Image, operation: Resize | Crop, window: tuple[float, float]
-) -> dict[str, object]:
-    """The focus that takes the place of smart gravity; where one is given it stays."""
-    x, y = smart_crop.focus(image, window)
-    return {
-        "gravity": Gravity.CENTER,
-        "focus_x": x if operation.focus_x is None else operation.focus_x,
-        "focus_y": y if operation.focus_y is None else operation.focus_y,
-    }

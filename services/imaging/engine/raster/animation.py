@@ -1,4 +1,4 @@
-"""An animation on its way to an encoder: its frames are drawn one at a time, when asked for."""
+"""The frames of an animation, produced one at a time: the form that encoders take."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,63 +10,65 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Frame:
-    """One image of an animation."""
+    """One frame of an animation."""
 
     image: Image.Image
     duration: int  # milliseconds
-    profile: bytes = b""  # what its numbers mean, unless that is sRGB
+    profile: bytes = b""  # ICC profile of the samples; empty for sRGB
 
 
 class Animation(Image.Image):
-    """What Pillow's encoders take for an animated image, with one frame of it in memory.
+    """An animated image for Pillow's encoders that holds the current frame and the first.
 
     Every frame has the size and the mode of the first.
     """
 
     is_animated = True
 
-    def __init__(self, draw: Callable[[int], Frame], frames: int, plays: int) -> None:
-        """`draw` gives a frame by its number, and raises what is wrong with it; `plays` is how
-        often the animation is played, 0 for ever.
+    def __init__(self, make_frame: Callable[[int], Frame], frames: int, plays: int) -> None:
+        """`make_frame` returns the frame of a number from 0 to `frames` - 1, or raises.
+
+        `plays` is how often a viewer plays the animation; 0 is for ever. The first frame is made
+        at once.
         """
         super().__init__()
         self.n_frames = frames
         self.plays = plays
         self.durations = [0] * frames
-        """Milliseconds a frame; each is filled in when its frame is drawn."""
-        self._draw = draw
-        self._first = draw(0)
-        self._at = 0
+        """Milliseconds per frame; each is 0 until its frame is made."""
+        self._make_frame = make_frame
+        self._first = make_frame(0)
+        self._current = 0
         self._show(self._first)
 
     @property
     def first_frame(self) -> Image.Image:
-        """The frame that stands for all of them."""
+        """The image of the first frame."""
         return self._first.image
 
     def map_frames(self, change: Callable[[Frame], Frame]) -> Self:
-        """The film with every frame changed, as it is drawn."""
+        """An animation that applies `change` to each frame as the frame is made."""
 
-        def draw(number: int) -> Frame:
-            return change(self._first if number == 0 else self._draw(number))
+        def make_changed(number: int) -> Frame:
+            return change(self._first if number == 0 else self._make_frame(number))
 
-        return type(self)(draw, self.n_frames, self.plays)
+        return type(self)(make_changed, self.n_frames, self.plays)
 
     def cached(self) -> Self:
-        """The film with every frame kept once it is drawn, for who needs them again and again."""
-        return type(self)(cache(self._draw), self.n_frames, self.plays)
+        """An animation that keeps every frame in memory, for encoders that read frames again."""
+        return type(self)(cache(self._make_frame), self.n_frames, self.plays)
 
     def seek(self, frame: int) -> None:
-        """Draw a frame, unless it is the one that is seen."""
+        """Make this frame the current one. Raises EOFError past either end, as Pillow expects."""
         if not 0 <= frame < self.n_frames:
             raise EOFError
-        if frame != self._at:
-            self._at = frame
-            self._show(self._first if frame == 0 else self._draw(frame))
+        if frame != self._current:
+            self._current = frame
+            self._show(self._first if frame == 0 else self._make_frame(frame))
 
     def tell(self) -> int:
-        """The number of the frame that is seen."""
-        return self._at
+        """The number of the current frame."""
+        return self._current
 
     def _show(self, frame: Frame) -> None:
         self.im = frame.image.im
@@ -75,4 +77,4 @@ class Animation(Image.Image):
         self.palette = frame.image.palette
         self.info = dict(frame.image.info)
         self.readonly = 0
-        self.durations[self._at] = frame.duration
+        self.durations[self._current] = frame.duration

@@ -1,65 +1,70 @@
-"""What lies around or behind a picture: nothing, a colour, or the picture itself, blurred."""
+"""Paste an image on a larger canvas: a colour, transparency, or a blurred copy of the image."""
 
 from PIL import Image, ImageFilter
 
 from services.imaging.engine.raster.alpha import has_alpha, premultiply
-from services.imaging.engine.raster.geometry import Size, nearest
+from services.imaging.engine.raster.geometry import Size, round_half_up
 from services.imaging.engine.raster.resample import resample
 
-# The picture is blurred this small, and then enlarged: as soft, for a hundredth of the work.
+# Blur a copy of this size and enlarge it: equally soft, for a hundredth of the work.
 _BLURRED_SIDE = 160
 _BLURRED_RADIUS = 4
 
 Fill = tuple[int, ...]
+"""One sample per band, as Pillow's functions take a colour."""
 
 
-def on_colour(
-    picture: Image.Image, size: Size, corner: tuple[int, int], background: str | None
+def place_on_colour(
+    image: Image.Image, size: Size, corner: tuple[int, int], background: str | None
 ) -> Image.Image:
-    """The picture at `corner` of a canvas; what is transparent in it stays so."""
-    picture, fill = prepared(picture, background)
-    canvas = Image.new(picture.mode, size, fill)
-    canvas.paste(picture, corner)
+    """Paste the image with its upper left pixel at `corner` of a canvas of this size.
+
+    `background` is #rrggbb, #rrggbbaa or None, as for `prepare_fill`. It fills the space around
+    the image; transparent pixels of the image stay transparent.
+    """
+    image, fill = prepare_fill(image, background)
+    canvas = Image.new(image.mode, size, fill)
+    canvas.paste(image, corner)
     return canvas
 
 
-def on_itself(picture: Image.Image, size: Size, corner: tuple[int, int]) -> Image.Image:
-    """The picture at `corner` of a canvas that it covers a second time, blurred."""
-    scale = max(size[0] / picture.width, size[1] / picture.height)
+def place_on_blurred_copy(image: Image.Image, size: Size, corner: tuple[int, int]) -> Image.Image:
+    """Paste the image at `corner` of a canvas that an enlarged, blurred copy of it covers."""
+    scale = max(size[0] / image.width, size[1] / image.height)
     across, down = size[0] / scale, size[1] / scale
-    left, upper = (picture.width - across) / 2, (picture.height - down) / 2
+    left, upper = (image.width - across) / 2, (image.height - down) / 2
     shrink = min(1.0, _BLURRED_SIDE / max(size))
     small = resample(
-        picture,
-        (max(1, nearest(size[0] * shrink)), max(1, nearest(size[1] * shrink))),
+        image,
+        (max(1, round_half_up(size[0] * shrink)), max(1, round_half_up(size[1] * shrink))),
         (max(0.0, left), max(0.0, upper), left + across, upper + down),
     )
-    soft = premultiply(small).filter(ImageFilter.GaussianBlur(_BLURRED_RADIUS))
-    canvas = soft.resize(size, Image.Resampling.BICUBIC).convert(picture.mode)
-    canvas.paste(picture, corner)
+    blurred = premultiply(small).filter(ImageFilter.GaussianBlur(_BLURRED_RADIUS))
+    canvas = blurred.resize(size, Image.Resampling.BICUBIC).convert(image.mode)
+    canvas.paste(image, corner)
     return canvas
 
 
-def prepared(image: Image.Image, background: str | None) -> tuple[Image.Image, Fill]:
-    """The image in a mode that has room for a colour (#rrggbb or #rrggbbaa), and that colour.
+def prepare_fill(image: Image.Image, background: str | None) -> tuple[Image.Image, Fill]:
+    """Convert the image to a mode that can hold the background, and the background to that mode.
 
-    Without one it is nothing where the image has transparency, else white.
+    Without a background the fill is transparent if the image has an alpha channel, else white.
     """
     if background is None:
-        return image, _nothing(image)
+        return image, _default_fill(image)
     colour = Image.new("RGBA", (1, 1), background)
     red, green, blue, alpha = colour.tobytes()
     is_gray = image.mode in ("L", "LA") and red == green == blue
     mode = "L" if is_gray else "RGB"
     if has_alpha(image) or alpha < 255:
         mode += "A"
-    return image if image.mode == mode else image.convert(mode), _bands(colour.convert(mode))
+    return image if image.mode == mode else image.convert(mode), _samples(colour.convert(mode))
 
 
-def _nothing(image: Image.Image) -> Fill:
-    bare = Image.new("RGBA", (1, 1), (0, 0, 0, 0) if has_alpha(image) else "white")
-    return _bands(bare.convert(image.mode))
+def _default_fill(image: Image.Image) -> Fill:
+    pixel = Image.new("RGBA", (1, 1), (0, 0, 0, 0) if has_alpha(image) else "white")
+    return _samples(pixel.convert(image.mode))
 
 
-def _bands(pixel: Image.Image) -> Fill:
+def _samples(pixel: Image.Image) -> Fill:
     return tuple(pixel.tobytes())

@@ -1,4 +1,4 @@
-"""Where a resize or a crop puts what: arithmetic on sizes and boxes, without a pixel."""
+"""Sizes and boxes of resizes and crops: arithmetic only, no pixels."""
 
 import math
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from contracts.operations.shapes import Crop, Fit, Gravity, Resize
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]  # left, upper, right, lower
 
-# How much of what is over comes before: none of it, half of it or all of it.
-_ANCHORS = {
+# Of the pixels that are cut off or added: the part that goes to the left and above.
+_PART_BEFORE = {
     Gravity.TOP_LEFT: (0.0, 0.0),
     Gravity.TOP: (0.5, 0.0),
     Gravity.TOP_RIGHT: (1.0, 0.0),
@@ -20,22 +20,29 @@ _ANCHORS = {
     Gravity.BOTTOM_LEFT: (0.0, 1.0),
     Gravity.BOTTOM: (0.5, 1.0),
     Gravity.BOTTOM_RIGHT: (1.0, 1.0),
-    # Until somebody who sees the pixels has put a focus there.
+    # As the center, until `smart_crop` replaces smart gravity by a focus.
     Gravity.SMART: (0.5, 0.5),
 }
 
 
-def nearest(length: float) -> int:
-    """The nearest whole number of pixels; half a pixel is one more.
+def round_half_up(length: float) -> int:
+    """The nearest whole number; 2.5 becomes 3 and 3.5 becomes 4.
 
-    Python's round() goes to the even one: up for one size, down for the next.
+    Python's round() takes the even neighbour: 2.5 becomes 2.
     """
     return math.floor(length + 0.5)
 
 
+def to_pixels(length: float | str, whole: int) -> float:
+    """A length of a contract in pixels: a number as it is, "25%" as a part of `whole`."""
+    if isinstance(length, str):
+        return float(length.removesuffix("%")) / 100 * whole
+    return length
+
+
 @dataclass(frozen=True)
 class Extent:
-    """A picture of `size` that lies in `box` of some other number of pixels.
+    """Where in a decoded image the picture lies: `size` pixels of it are shown by `box`.
 
     A JPEG of 2725 pixels, decoded at half its scale, is 1362.5 wide in an image of 1363.
     """
@@ -45,11 +52,11 @@ class Extent:
 
     @classmethod
     def whole(cls, size: Size) -> Self:
-        """The picture is the image."""
+        """The picture fills an image of this size."""
         return cls(size, (0, 0, *size))
 
     def locate(self, part: Box) -> Box:
-        """Where `part` of the picture lies in the image."""
+        """Convert a box in pixels of the picture to pixels of the image."""
         left, upper, right, lower = self.box
         across = (right - left) / self.size[0]
         down = (lower - upper) / self.size[1]
@@ -63,7 +70,10 @@ class Extent:
 
 @dataclass(frozen=True)
 class Placement:
-    """`box` of the picture becomes `size`, its upper left pixel at `corner` of `canvas`."""
+    """A resize in numbers: scale `box` of the picture to `size`, paste it on a `canvas`.
+
+    `corner` is where on the canvas its upper left pixel comes to lie.
+    """
 
     box: Box
     size: Size
@@ -71,76 +81,86 @@ class Placement:
     corner: tuple[int, int] = (0, 0)
 
 
-def place(picture: Size, resize: Resize) -> Placement:
-    """What `resize` makes of a picture of this size, as its contract promises."""
+def place_resize(picture: Size, resize: Resize) -> Placement:
+    """The box, size and canvas of a resize of a picture of this size.
+
+    Smart gravity counts as center here: `smart_crop.aim_resize` replaces it by a focus.
+    """
     width, height = picture
     across, down = (
-        nearest(side * resize.dpr) if side else 0 for side in (resize.width, resize.height)
+        round_half_up(side * resize.dpr) if side else 0 for side in (resize.width, resize.height)
     )
     if not across or not down:
         scale = across / width if across else down / height
-        return _scaled(picture, _allowed(scale, resize))
+        return _scaled(picture, _limited(scale, resize))
 
-    box = across, down
-    scales = box[0] / width, box[1] / height
+    target = across, down
+    scales = across / width, down / height
     match resize.fit:
         case Fit.INSIDE:
-            return _scaled(picture, _allowed(min(scales), resize))
+            return _scaled(picture, _limited(min(scales), resize))
         case Fit.OUTSIDE:
-            return _scaled(picture, _allowed(max(scales), resize))
+            return _scaled(picture, _limited(max(scales), resize))
         case Fit.CONTAIN:
-            inside = _scaled(picture, _allowed(min(scales), resize))
-            return Placement(inside.box, inside.size, box, _corner(box, inside.size, resize))
+            inside = _scaled(picture, _limited(min(scales), resize))
+            corner = _corner(target, inside.size, resize)
+            return Placement(inside.box, inside.size, target, corner)
         case Fit.FILL:
-            size = _times(picture, *(_allowed(scale, resize) for scale in scales))
+            size = _times(picture, *(_limited(scale, resize) for scale in scales))
             return Placement((0, 0, *picture), size, canvas=size)
         case Fit.COVER:
-            shrink = 1.0 if resize.enlarge else min(1.0, width / box[0], height / box[1])
-            return _covering(picture, _times(box, shrink, shrink), resize)
+            shrink = 1.0 if resize.enlarge else min(1.0, width / across, height / down)
+            return _covering(picture, _times(target, shrink, shrink), resize)
         case _:
             assert_never(resize.fit)
 
 
-def cut(picture: Size, crop: Crop) -> tuple[int, int, int, int]:
-    """The box that a crop by gravity keeps of a picture of this size."""
+def crop_box(picture: Size, crop: Crop) -> tuple[int, int, int, int]:
+    """The box that a crop by gravity or focus keeps of a picture of this size."""
     width, height = min(picture[0], crop.width), min(picture[1], crop.height)
-    over = picture[0] - width, picture[1] - height
-    left, upper = map(nearest, _before(picture, over, crop))
+    excess = picture[0] - width, picture[1] - height
+    left, upper = map(round_half_up, _cut_before(picture, excess, crop))
     return left, upper, left + width, upper + height
 
 
-def _before(picture: Size, over: tuple[float, float], aim: Resize | Crop) -> tuple[float, float]:
-    """How much of what is over is cut off before the part that is kept, across and down."""
-    anchors = _ANCHORS[aim.gravity]
+def _cut_before(
+    picture: Size, excess: tuple[float, float], aim: Resize | Crop
+) -> tuple[float, float]:
+    """How many of the excess pixels are cut off at the left and above.
 
-    def on(axis: int, focus: float | None) -> float:
+    A focus is brought as near to the middle of the part that is kept as the edges allow.
+    """
+    parts = _PART_BEFORE[aim.gravity]
+
+    def on_axis(axis: int, focus: float | None) -> float:
         if focus is None:
-            return anchors[axis] * over[axis]
-        kept = picture[axis] - over[axis]
-        return min(max(0.0, focus * picture[axis] - kept / 2), over[axis])
+            return parts[axis] * excess[axis]
+        kept = picture[axis] - excess[axis]
+        return min(max(0.0, focus * picture[axis] - kept / 2), excess[axis])
 
-    return on(0, aim.focus_x), on(1, aim.focus_y)
+    return on_axis(0, aim.focus_x), on_axis(1, aim.focus_y)
 
 
 def _corner(canvas: Size, size: Size, aim: Resize) -> tuple[int, int]:
-    """Where in a larger canvas a picture lies."""
-    anchors = _ANCHORS[aim.gravity]
+    """Where on a larger canvas a picture of this size is pasted."""
+    parts = _PART_BEFORE[aim.gravity]
 
-    def on(axis: int, focus: float | None) -> int:
-        over = canvas[axis] - size[axis]
+    def on_axis(axis: int, focus: float | None) -> int:
+        space = canvas[axis] - size[axis]
         if focus is None:
-            return int(anchors[axis] * over)
-        return int(min(max(0.0, canvas[axis] / 2 - focus * size[axis]), over))
+            return int(parts[axis] * space)
+        return int(min(max(0.0, canvas[axis] / 2 - focus * size[axis]), space))
 
-    return on(0, aim.focus_x), on(1, aim.focus_y)
+    return on_axis(0, aim.focus_x), on_axis(1, aim.focus_y)
 
 
-def _allowed(scale: float, resize: Resize) -> float:
+def _limited(scale: float, resize: Resize) -> float:
+    """The scale, at most 1 unless the resize may enlarge."""
     return scale if resize.enlarge else min(scale, 1.0)
 
 
 def _times(size: Size, across: float, down: float) -> Size:
-    return max(1, nearest(size[0] * across)), max(1, nearest(size[1] * down))
+    return max(1, round_half_up(size[0] * across)), max(1, round_half_up(size[1] * down))
 
 
 def _scaled(picture: Size, scale: float) -> Placement:
@@ -149,11 +169,12 @@ def _scaled(picture: Size, scale: float) -> Placement:
 
 
 def _covering(picture: Size, size: Size, resize: Resize) -> Placement:
+    """Scale the picture until it covers `size`, and cut off the excess."""
     scale = max(size[0] / picture[0], size[1] / picture[1])
-    over = max(0.0, picture[0] - size[0] / scale), max(0.0, picture[1] - size[1] / scale)
-    left, upper = _before(picture, over, resize)
+    excess = max(0.0, picture[0] - size[0] / scale), max(0.0, picture[1] - size[1] / scale)
+    left, upper = _cut_before(picture, excess, resize)
     if scale == 1:
-        # Whole pixels, where nothing else would move them.
-        left, upper = nearest(left), nearest(upper)
-    box = left, upper, picture[0] - (over[0] - left), picture[1] - (over[1] - upper)
+        # A box of whole pixels is copied unchanged; any other would be interpolated.
+        left, upper = round_half_up(left), round_half_up(upper)
+    box = left, upper, picture[0] - (excess[0] - left), picture[1] - (excess[1] - upper)
     return Placement(box, size, canvas=size)

@@ -1,4 +1,7 @@
-"""Colours: whatever a decoder gives becomes sRGB in L, LA, RGB or RGBA."""
+"""Colour conversion: from any mode and ICC profile that a decoder returns to a work mode.
+
+The work modes are L, LA, RGB and RGBA, 8 bits a sample. Every operation takes and returns them.
+"""
 
 import io
 from functools import cache
@@ -8,41 +11,47 @@ from PIL import Image, ImageCms
 from services.imaging.engine.raster.alpha import drop_alpha, has_alpha
 from services.imaging.engine.raster.bit_depth import float_gray_to_8_bits, integer_gray_to_8_bits
 
-# Where a profile says what its numbers are (ICC.1:2022, 7.2.6), and the modes that have such.
-_SPACE = slice(16, 20)
-_MODES = {b"RGB ": ("RGB", "RGBA"), b"GRAY": ("L", "LA")}
+# The header field of a profile that names its colour space (ICC.1:2022, 7.2.6).
+_COLOUR_SPACE = slice(16, 20)
+_MODES_OF_SPACE = {b"RGB ": ("RGB", "RGBA"), b"GRAY": ("L", "LA")}
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The same colours in L, LA, RGB or RGBA; `profile` is what the file says its numbers mean.
+    """Convert an image of any mode to sRGB in a work mode.
 
-    A profile that can't be read, or belongs to another kind of image, is taken for none.
+    `profile` is the ICC profile of its samples. A profile that can't be read, or is for another
+    kind of image, is ignored: the samples count as sRGB.
     """
-    plain = _eight_bits(image)
-    if plain.mode == "LAB":
-        return _through(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), plain)
+    image = _to_8_bits(image)
+    if image.mode == "LAB":
+        return _converted(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     if profile:
         try:
-            return _through(ImageCms.ImageCmsProfile(io.BytesIO(profile)), plain)
+            return _converted(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass
-    return plain.convert("RGB") if plain.mode == "CMYK" else plain
+    return image.convert("RGB") if image.mode == "CMYK" else image
 
 
 def keep_colours(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
-    """The same numbers in L, LA, RGB or RGBA, and the profile that says what they mean.
+    """Bring an image of any mode into a work mode with its samples and profile unchanged.
 
-    What only a conversion brings into such a mode is converted to sRGB, which needs no profile.
+    CMYK, LAB and anything else whose profile does not describe a work mode is converted to sRGB;
+    the profile returned with it is empty.
     """
-    plain = _eight_bits(image)
-    if profile and plain.mode in _MODES.get(profile[_SPACE], ()):
-        return plain, profile
-    return to_srgb(plain, profile), b""
+    image = _to_8_bits(image)
+    if profile and image.mode in _MODES_OF_SPACE.get(profile[_COLOUR_SPACE], ()):
+        return image, profile
+    return to_srgb(image, profile), b""
 
 
-def fitting(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
-    """The image in a mode of its profile; none goes with an image that has got colours since."""
-    modes = _MODES.get(profile[_SPACE], ())
+def match_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
+    """Make a processed image and its source's profile fit together.
+
+    A gray image with an RGB profile becomes RGB. A gray profile is dropped (empty) from an image
+    to which an operation has added colour.
+    """
+    modes = _MODES_OF_SPACE.get(profile[_COLOUR_SPACE], ())
     if not profile or image.mode in modes:
         return image, profile
     if "RGB" in modes:
@@ -51,14 +60,14 @@ def fitting(image: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
 
 
 def is_gray_profile(profile: bytes) -> bool:
-    """Whether a profile speaks of gray alone."""
-    return profile[_SPACE] == b"GRAY"
+    """Whether the profile describes grayscale samples."""
+    return profile[_COLOUR_SPACE] == b"GRAY"
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """L, LA, RGB, RGBA, CMYK or LAB, eight bits each.
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Convert to L, LA, RGB, RGBA, CMYK or LAB, 8 bits a sample.
 
-    Of sixteen, Pillow has cut off the lower eight as it opened the file, but for gray alone.
+    Pillow has cut 16-bit colour to 8 bits when it opened the file; only gray arrives with more.
     """
     match image.mode:
         case "CMYK" | "LAB":
@@ -74,13 +83,14 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _through(profile: ImageCms.ImageCmsProfile, image: Image.Image) -> Image.Image:
+def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    """Convert from the profile to sRGB; gray stays gray, and alpha is copied unchanged."""
     alpha = image.getchannel("A") if has_alpha(image) else None
-    solid = drop_alpha(image) if alpha else image
-    srgb = ImageCms.profileToProfile(solid, profile, _srgb(), outputMode="RGB")
+    colours = drop_alpha(image) if alpha else image
+    srgb = ImageCms.profileToProfile(colours, profile, _srgb(), outputMode="RGB")
     if srgb is None:
         raise ValueError("the profile gave no image")
-    result = srgb.convert("L") if solid.mode == "L" else srgb
+    result = srgb.convert("L") if colours.mode == "L" else srgb
     if alpha:
         result.putalpha(alpha)
     return result

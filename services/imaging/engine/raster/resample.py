@@ -1,4 +1,4 @@
-"""The resize kernels: Pillow's, and faster ones where they are installed; here and nowhere else."""
+"""Resize with a filter: by fast_image_resize where it is installed, else by Pillow."""
 
 from PIL.Image import Image, Resampling
 
@@ -6,13 +6,13 @@ from contracts.operations.shapes import Filter
 from services.imaging.engine.raster import simd
 from services.imaging.engine.raster.geometry import Box, Size
 
-# Past three times the size wanted, Pillow averages whole pixels first: 4 times faster, 55 dB alike.
+# From three times the size wanted, Pillow averages whole pixels first: 4 times faster, 55 dB alike.
 _REDUCING_GAP = 3.0
 
-# From so many times the size wanted on it pays here as well, down to so many times.
-_FAR, _NEAR = 20, 4
+# For fast_image_resize, averaging first pays from 20 times the size wanted, down to 4 times.
+_REDUCE_FROM, _REDUCE_TO = 20, 4
 
-_KERNELS = {
+_PILLOW_FILTERS = {
     Filter.NEAREST: Resampling.NEAREST,
     Filter.BOX: Resampling.BOX,
     Filter.BILINEAR: Resampling.BILINEAR,
@@ -23,16 +23,17 @@ _KERNELS = {
 
 
 def resample(image: Image, size: Size, box: Box, filter: Filter = Filter.LANCZOS) -> Image:
-    """`box` of an L, LA, RGB or RGBA image, at `size`; colours weigh as much as they are opaque.
+    """Scale `box` of an L, LA, RGB or RGBA image to `size`.
 
-    The same in every process that has the same packages installed. Raises MemoryError.
+    Colours are weighted by their alpha. A box of whole pixels that has this size already is
+    copied. Processes with the same packages installed return the same pixels. Raises MemoryError.
     """
     left, upper, right, lower = box
-    whole = int(left), int(upper), int(left) + size[0], int(upper) + size[1]
-    if box == whole:
-        return image if image.size == size else image.crop(whole)
+    unscaled = int(left), int(upper), int(left) + size[0], int(upper) + size[1]
+    if box == unscaled:
+        return image if image.size == size else image.crop(unscaled)
     wider, higher = size[0] > right - left, size[1] > lower - upper
-    # What lies between the two passes is not to be more than either end.
+    # Shrink one axis before the other is enlarged: no image in between is larger than both ends.
     if wider and not higher:
         image = _resize(image, (image.width, size[1]), (0, upper, image.width, lower), filter)
         box = (left, 0, right, size[1])
@@ -43,21 +44,21 @@ def resample(image: Image, size: Size, box: Box, filter: Filter = Filter.LANCZOS
 
 
 def _resize(image: Image, size: Size, box: Box, filter: Filter) -> Image:
-    if simd.suits(filter):
-        return simd.resize(*_near(image, size, box), filter)
-    return image.resize(size, _KERNELS[filter], box, _REDUCING_GAP)
+    if simd.supports(filter):
+        return simd.resize(*_reduced(image, size, box), filter)
+    return image.resize(size, _PILLOW_FILTERS[filter], box, _REDUCING_GAP)
 
 
-def _near(image: Image, size: Size, box: Box) -> tuple[Image, Size, Box]:
-    """The image with its pixels averaged, where there are far more of them than are wanted."""
-    across, down = _averaged(box[2] - box[0], size[0]), _averaged(box[3] - box[1], size[1])
+def _reduced(image: Image, size: Size, box: Box) -> tuple[Image, Size, Box]:
+    """Average whole pixels of a far larger image; `box` is scaled with it."""
+    across, down = _factor(box[2] - box[0], size[0]), _factor(box[3] - box[1], size[1])
     if across == down == 1:
         return image, size, box
     left, upper, right, lower = box
-    nearer = (left / across, upper / down, right / across, lower / down)
-    return image.reduce((across, down)), size, nearer
+    scaled = (left / across, upper / down, right / across, lower / down)
+    return image.reduce((across, down)), size, scaled
 
 
-def _averaged(length: float, size: int) -> int:
-    """How many pixels become one."""
-    return int(length / size / _NEAR) if length >= _FAR * size else 1
+def _factor(length: float, size: int) -> int:
+    """How many pixels are averaged into one along an axis."""
+    return int(length / size / _REDUCE_TO) if length >= _REDUCE_FROM * size else 1

@@ -13,11 +13,11 @@ from contracts.outputs import Metadata, Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.inspection.inspect import inspect_pixels
 from services.imaging.engine.metadata import rights
-from services.imaging.engine.metadata.exif_text import Letters
+from services.imaging.engine.metadata.exif_text import ExifText
 from tests.imaging.pictures import decoded, encoded, quadrants
 
 NAME = "© Ann Müller, 株式会社"
-STORED = Letters(NAME.encode().decode("latin-1"))
+STORED = ExifText(NAME.encode().decode("latin-1"))
 ROOM_FOR_EXIF = ["jpeg", "png", "webp", "avif", "tiff", "jxl", "heif"]
 
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -79,7 +79,7 @@ def test_letters_of_every_language_stay(format: str, metadata: Metadata) -> None
 def test_letters_of_every_language_are_told() -> None:
     details = inspect_pixels(signed()).details
     old = Image.Exif()
-    old[Base.Artist] = Letters("Müller")
+    old[Base.Artist] = ExifText("Müller")
     of_old = inspect_pixels(encoded(quadrants(), "JPEG", exif=old)).details
 
     assert details is not None

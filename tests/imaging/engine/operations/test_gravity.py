@@ -19,7 +19,7 @@ from contracts.operations.shapes import (
     Trim,
 )
 from services.imaging.engine.operations.dispatch import apply
-from services.imaging.engine.operations.shapes import resize, settle
+from services.imaging.engine.operations.shapes import resize, resolve
 from services.imaging.engine.raster.geometry import Extent
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS
 from tests.imaging.pictures import (
@@ -130,7 +130,7 @@ def test_smart_gravity_finds_the_same_wherever_it_lies(height: int) -> None:
 def test_where_nothing_draws_the_eye_smart_is_the_middle() -> None:
     plain = Image.new("RGB", (400, 300), (90, 90, 90))
 
-    assert settle(plain, Crop(width=100, height=100, gravity=Gravity.SMART)) == Extract(
+    assert resolve(plain, Crop(width=100, height=100, gravity=Gravity.SMART)) == Extract(
         left=150, top=100, width=100, height=100
     )
 
@@ -191,9 +191,9 @@ def test_a_settled_operation_does_the_same_and_looks_at_nothing(
     image: Image.Image, operation: ShapeOperation
 ) -> None:
     before = image.copy()
-    settled = settle(image, operation)
+    settled = resolve(image, operation)
 
     assert same(apply(image, operation), apply(image, settled))
     assert type(settled).model_validate_json(settled.model_dump_json()) == settled
-    assert settle(Image.new(image.mode, image.size), settled) == settled
+    assert resolve(Image.new(image.mode, image.size), settled) == settled
     assert same(image, before), "nothing changes what it is given"

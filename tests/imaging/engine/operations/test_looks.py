@@ -18,7 +18,7 @@ from contracts.operations.looks import (
     Sharpen,
     Tint,
 )
-from services.imaging.engine.operations.dispatch import apply, settle
+from services.imaging.engine.operations.dispatch import apply, resolve
 from tests.imaging.pictures import WORK_MODES, pixel, quadrants, scenery
 
 CLEAR_LEVEL = 90
@@ -290,7 +290,7 @@ def test_equalize_makes_tones_as_frequent_as_each_other() -> None:
 @pytest.mark.parametrize("operation", [Autocontrast(cutoff=1), Equalize()])
 def test_a_settled_operation_is_the_same_on_any_image(operation: LookOperation, mode: str) -> None:
     first = see_through(scenery(60, 40).point(lambda tone: 60 + tone // 3), mode)
-    settled = settle(first, operation)
+    settled = resolve(first, operation)
     dark, light = (see_through(Image.new("L", (4, 4), tone), mode) for tone in (70, 120))
 
     assert same(apply(first, settled), apply(first, operation))
@@ -301,7 +301,7 @@ def test_a_settled_operation_is_the_same_on_any_image(operation: LookOperation, 
 def test_what_does_not_go_by_the_pixels_needs_no_settling() -> None:
     decided = (Autocontrast, Equalize)
     for operation in EVERY:
-        assert (settle(scenery(20, 20), operation) is operation) == (
+        assert (resolve(scenery(20, 20), operation) is operation) == (
             not isinstance(operation, decided)
         )
 

@@ -9,9 +9,9 @@ from PIL import Image, ImageFont, features
 from contracts.errors import ImageTooBig, InvalidOperation, NotFound
 from contracts.operations.overlays import OverlayOperation, Position, Text, Watermark
 from contracts.operations.pipeline import Operation
-from services.imaging.engine.operations.dispatch import apply, settle
+from services.imaging.engine.operations.dispatch import apply, resolve
 from services.imaging.engine.operations.fonts import Fonts
-from services.imaging.engine.operations.resources import Resources
+from services.imaging.engine.operations.overlays import Resources
 from tests.imaging.pictures import BLUE, RED, WORK_MODES, pixel, psnr, scenery
 
 KEY = "0123456789abcdef" * 4
@@ -28,7 +28,7 @@ def picture(mode: str = "RGB", size: tuple[int, int] = (100, 60)) -> Image.Image
 
 def stamped(image: Image.Image, stamp: Image.Image, **fields: object) -> Image.Image:
     operation = Watermark.model_validate({"image": KEY, **fields})
-    return apply(image, operation, beside=Resources({KEY: stamp}))
+    return apply(image, operation, resources=Resources({KEY: stamp}))
 
 
 def changed(image: Image.Image) -> tuple[int, int, int, int] | None:
@@ -266,18 +266,18 @@ def test_a_font_is_found_by_its_name(fonts: Fonts) -> None:
     image, text = picture(), Text(text="same")
 
     assert apply(
-        image, text.model_copy(update={"font": "House Sans"}), beside=Resources(fonts=fonts)
+        image, text.model_copy(update={"font": "House Sans"}), resources=Resources(fonts=fonts)
     ) == (apply(image, text))
 
 
 @pytest.mark.parametrize("name", ["readme", "Times", "../house/House Sans", "/etc/passwd", ""])
 def test_a_font_that_is_not_there_is_refused_with_those_that_are(name: str, fonts: Fonts) -> None:
-    with pytest.raises(InvalidOperation, match=r"there are: House Sans\."):
-        apply(picture(), Text(text="x", font=name), beside=Resources(fonts=fonts))
+    with pytest.raises(InvalidOperation, match=r"the fonts are: House Sans\."):
+        apply(picture(), Text(text="x", font=name), resources=Resources(fonts=fonts))
 
 
 def test_letters_that_a_font_lacks_are_named() -> None:
-    with pytest.raises(InvalidOperation, match="does not have é я"):
+    with pytest.raises(InvalidOperation, match="lacks é я"):
         apply(picture(), Text(text="café я"))
 
 
@@ -294,7 +294,9 @@ def test_without_raqm_nothing_is_written_from_right_to_left(
 def test_what_has_no_opacity_changes_nothing(operation: Operation) -> None:
     image = scenery(60, 40)
 
-    assert apply(image, operation, beside=Resources({KEY: Image.new("RGB", (9, 9), RED)})) == image
+    resources = Resources({KEY: Image.new("RGB", (9, 9), RED)})
+
+    assert apply(image, operation, resources=resources) == image
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
@@ -308,9 +310,9 @@ def test_what_has_no_opacity_changes_nothing(operation: Operation) -> None:
 def test_a_settled_overlay_is_the_same_on_any_image_of_the_size(
     operation: OverlayOperation, mode: str
 ) -> None:
-    beside = Resources({KEY: scenery(90, 60).convert("RGBA")})
+    resources = Resources({KEY: scenery(90, 60).convert("RGBA")})
     first, other = picture(mode), scenery(100, 60).convert(mode)
-    settled = settle(first, operation, beside)
+    settled = resolve(first, operation, resources)
 
-    assert apply(first, settled) == apply(first, operation, beside=beside)
-    assert apply(other, settled) == apply(other, operation, beside=beside)
+    assert apply(first, settled) == apply(first, operation, resources=resources)
+    assert apply(other, settled) == apply(other, operation, resources=resources)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contracts.operations.shapes import Crop, Fit, Gravity, Resize
 from services.imaging.engine.operations.dispatch import apply
-from services.imaging.engine.raster.geometry import Size, cut, place
+from services.imaging.engine.raster.geometry import Size, crop_box, place_resize
 from tests.imaging.pictures import UPRIGHT, corners, quadrants
 
 sides = st.one_of(st.integers(1, 120), st.integers(1, 16_384))
@@ -63,18 +63,18 @@ def test_a_resize_has_the_size_it_promises(resize: Resize, size: tuple[int, int]
 
 @pytest.mark.parametrize(("height", "half"), [(333, 167), (335, 168), (337, 169), (1, 1)])
 def test_half_a_pixel_is_one_more(height: int, half: int) -> None:
-    assert place((1000, height), Resize(width=500)).size == (500, half)
+    assert place_resize((1000, height), Resize(width=500)).size == (500, half)
 
 
 def test_half_a_pixel_of_density_is_one_more() -> None:
-    placement = place((1000, 1000), Resize(width=5, height=3, dpr=1.5, fit=Fit.FILL))
+    placement = place_resize((1000, 1000), Resize(width=5, height=3, dpr=1.5, fit=Fit.FILL))
 
     assert placement.size == (8, 5)
 
 
 @given(picture=st.tuples(sides, sides), resize=resizes)
 def test_a_resize_is_placed_as_its_fit_says(picture: Size, resize: Resize) -> None:
-    placement = place(picture, resize)
+    placement = place_resize(picture, resize)
     left, upper, right, lower = placement.box
     box = (
         half_up((resize.width or picture[0]) * resize.dpr),
@@ -109,15 +109,15 @@ def test_device_pixels_are_a_larger_box_and_nothing_else(picture: Size, resize: 
         }
     )
 
-    assert place(picture, resize) == place(picture, larger)
+    assert place_resize(picture, resize) == place_resize(picture, larger)
 
 
 @given(picture=st.tuples(sides, sides), resize=resizes, gravity=st.sampled_from(Gravity))
 def test_gravity_moves_what_is_seen_and_leaves_its_size(
     picture: Size, resize: Resize, gravity: Gravity
 ) -> None:
-    one = place(picture, resize)
-    other = place(picture, resize.model_copy(update={"gravity": gravity, "focus_x": None}))
+    one = place_resize(picture, resize)
+    other = place_resize(picture, resize.model_copy(update={"gravity": gravity, "focus_x": None}))
 
     assert (one.size, one.canvas) == (other.size, other.canvas)
     for low in (0, 1):
@@ -128,7 +128,7 @@ def test_gravity_moves_what_is_seen_and_leaves_its_size(
 @given(picture=st.tuples(sides, sides), box=st.tuples(sides, sides), x=st.floats(0, 1))
 def test_a_focus_is_as_near_to_the_middle_as_may_be(picture: Size, box: Size, x: float) -> None:
     resize = Resize(width=box[0], height=box[1], focus_x=x)
-    placement = place(picture, resize)
+    placement = place_resize(picture, resize)
     left, upper, right, lower = placement.box
     point = x * picture[0]
     # Where nothing is scaled, whole pixels are kept.
@@ -151,7 +151,7 @@ def test_a_focus_is_as_near_to_the_middle_as_may_be(picture: Size, box: Size, x:
     ),
 )
 def test_a_crop_is_as_large_as_asked_or_as_the_picture(picture: Size, crop: Crop) -> None:
-    left, upper, right, lower = cut(picture, crop)
+    left, upper, right, lower = crop_box(picture, crop)
 
     assert 0 <= left < right <= picture[0]
     assert 0 <= upper < lower <= picture[1]

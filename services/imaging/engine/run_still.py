@@ -1,0 +1,128 @@
+"""Decode a still image, only as large as a pipeline needs, and apply the pipeline's operations.
+
+A JPEG's decoder can halve the size up to three times, and skip colours, at a fraction of the work.
+"""
+
+import math
+from collections.abc import Sequence
+
+from PIL import Image
+
+from contracts.formats import Format
+from contracts.operations.looks import Blur, Grayscale
+from contracts.operations.pipeline import Operation
+from contracts.operations.shapes import Crop, Extract, Filter, Flip, Flop, Gravity, Resize, Rotate
+from services.imaging.engine.decoding import decode
+from services.imaging.engine.decoding.decode import Decoded, Draft
+from services.imaging.engine.decoding.source import Source
+from services.imaging.engine.operations import dispatch, shapes
+from services.imaging.engine.operations.overlays import Resources
+from services.imaging.engine.raster.geometry import Extent, Size, place_resize
+from services.imaging.engine.safety.limits import Limits
+
+# A draft is at least this many times the size wanted. Against a resize of every pixel the result
+# then has 44 dB and more for photographs, and 40 dB for thin lines.
+_DRAFT_MARGIN = 1.75
+
+# Filters that copy or average exact pixels: a draft, which is averaged, gives them other values.
+_FILTERS_OF_EXACT_PIXELS = (Filter.NEAREST, Filter.BOX)
+
+# Operations that treat each channel alike: before a grayscale, they may work on luma alone.
+_PER_CHANNEL = (Resize, Crop, Extract, Rotate, Flip, Flop, Blur)
+
+DecodeCache = dict[Draft, Decoded]
+"""Decodings of one source, for several pipelines."""
+
+_MAX_CACHED_PIXELS = 20_000_000  # of all drafts of a source together: 64 MB in colour
+
+
+def decode_still(
+    source: Source, operations: Sequence[Operation], cache: DecodeCache, *, keeps_profile: bool
+) -> Decoded:
+    """Decode the source's first frame, or take it from the cache, and add it there.
+
+    `keeps_profile` keeps its colours and profile instead of converting to sRGB. Raises
+    ImageUnreadable and ImageTooBig.
+    """
+    draft = _choose_draft(source, operations, keeps_profile=keeps_profile)
+    decoded = cache.get(draft) or decode.decode(source, draft)
+    cached = sum(math.prod(one.image.size) for one in cache.values())
+    if cached + math.prod(decoded.image.size) <= _MAX_CACHED_PIXELS:
+        cache[draft] = decoded
+    return decoded
+
+
+def apply_operations(
+    decoded: Decoded, operations: Sequence[Operation], limits: Limits, resources: Resources
+) -> Image.Image:
+    """The image after all operations. Raises InvalidOperation, ImageTooBig and NotFound."""
+    image, extent = decoded.image, decoded.extent
+    for operation in operations:
+        if isinstance(operation, Resize):
+            image = shapes.resize(image, operation, extent, limits)
+        else:
+            image = dispatch.apply(image, operation, limits, resources)
+        if not isinstance(operation, Grayscale):
+            # From here on the image is not a draft, where a picture may end within a pixel.
+            extent = Extent.whole(image.size)
+    return image
+
+
+def _first_resize(operations: Sequence[Operation]) -> Resize | None:
+    """The resize that gets every pixel of the source, if there is one: only grayscales precede."""
+    for operation in operations:
+        if isinstance(operation, Resize):
+            return operation
+        if not isinstance(operation, Grayscale):
+            break
+    return None
+
+
+def _choose_draft(source: Source, operations: Sequence[Operation], *, keeps_profile: bool) -> Draft:
+    """The least decoding that serves the operations.
+
+    It is equal for pipelines that need the same decoded pixels, and so a key of the cache.
+    """
+    if source.format is not Format.JPEG:
+        return Draft(keeps_profile=keeps_profile)
+    resize = _first_resize(operations)
+    scale = 1
+    if resize and resize.filter not in _FILTERS_OF_EXACT_PIXELS:
+        scale = _largest_scale(source.size, _least_size(source.size, resize))
+    # A profile converts colours, so it needs them.
+    luma_only = _ends_gray(operations) and not source.image.info.get("icc_profile")
+    return Draft(
+        size=(source.size[0] // scale, source.size[1] // scale) if scale > 1 else None,
+        mode="L" if luma_only else None,
+        keeps_profile=keeps_profile,
+    )
+
+
+def _largest_scale(picture: Size, least: Size) -> int:
+    """The largest divisor of a JPEG's decoder (1, 2, 4, 8) that leaves the least size."""
+    most = min(have // need for have, need in zip(picture, least, strict=True))
+    return max((scale for scale in (2, 4, 8) if scale <= most), default=1)
+
+
+def _least_size(picture: Size, resize: Resize) -> Size:
+    """The size of a draft of the whole picture that still has the margin for this resize."""
+    placement = place_resize(picture, resize)
+    left, upper, right, lower = placement.box
+    return (
+        math.ceil(picture[0] * placement.size[0] / (right - left) * _DRAFT_MARGIN),
+        math.ceil(picture[1] * placement.size[1] / (lower - upper) * _DRAFT_MARGIN),
+    )
+
+
+def _ends_gray(operations: Sequence[Operation]) -> bool:
+    """Whether a grayscale follows, and nothing before it needs colours."""
+    for operation in operations:
+        if isinstance(operation, Grayscale):
+            return True
+        if not isinstance(operation, _PER_CHANNEL) or _reads_colours(operation):
+            break
+    return False
+
+
+def _reads_colours(operation: Operation) -> bool:
+    return isinstance(operation, Resize | Crop) and operation.gravity is Gravity.SMART
