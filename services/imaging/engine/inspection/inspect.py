@@ -1,4 +1,4 @@
-"""What a picture is: its header, its notes, and what one decode at a small scale shows."""
+"""Inspect an image file: its header, its metadata, and its pixels decoded at a small size."""
 
 import io
 
@@ -12,38 +12,39 @@ from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.decode import Draft
 from services.imaging.engine.decoding.source import Source, open_source
 from services.imaging.engine.inspection.hashes import dhash, thumbhash
-from services.imaging.engine.metadata import exif
+from services.imaging.engine.metadata.exif import printable_text, read_place, read_shot
 from services.imaging.engine.raster.alpha import drop_alpha, has_alpha
 from services.imaging.engine.raster.geometry import Size, round_half_up
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
-_SIDE = 64  # pixels; a ThumbHash is made of 100 at most
+_SIDE = 64  # pixels of the small image; a ThumbHash takes 100 at most
 _COLOURS = 8
-_WATCHED_PIXELS = 50_000_000  # of an animation, to add up its durations
+_OPAQUE_FROM = 128  # alpha; colours of other pixels are not counted
+_MAX_DURATION_PIXELS = 50_000_000  # of an animation whose frames are read to add their durations
 
 
 def inspect_pixels(
     data: bytes, limits: Limits = DEFAULT_LIMITS, *, place: bool = False
 ) -> Inspected:
-    """What the header and the pixels say, and where it was taken, if that is asked for.
+    """Describe the header and the pixels; `place` adds where the photograph was taken.
 
     Raises ImageUnreadable, ImageTooBig and UnsupportedFormat.
     """
     source = open_source(data, limits)
     header = decode.describe(source)
-    # Decoding forgets them.
-    shot = exif.read_shot(source.image)
-    where = exif.read_place(source.image) if place else None
+    # Before decoding, which drops the metadata.
+    shot = read_shot(source.image)
+    taken_at = read_place(source.image) if place else None
     profile = _profile_name(source.image)
-    small = _small(source)
+    small = _small_image(source)
     palette = _palette(small)
     details = Details(
         duration=_duration(source),
         profile=profile,
         shot=shot,
-        place=where,
+        place=taken_at,
         dominant=palette[0],
         palette=palette,
         thumbhash=thumbhash(small),
@@ -52,28 +53,34 @@ def inspect_pixels(
     return header.model_copy(update={"details": details})
 
 
-def _small(source: Source) -> Image.Image:
-    size = _fitting(source.size)
+def _small_image(source: Source) -> Image.Image:
+    size = _small_size(source.size)
     decoded = decode.decode(source, Draft(size=(size[0] * 2, size[1] * 2)))
     return resample(decoded.image, size, decoded.extent.box)
 
 
-def _fitting(size: Size) -> Size:
+def _small_size(size: Size) -> Size:
     scale = min(1.0, _SIDE / max(size))
     return max(1, round_half_up(size[0] * scale)), max(1, round_half_up(size[1] * scale))
 
 
 def _palette(image: Image.Image) -> tuple[str, ...]:
-    table = drop_alpha(image).convert("RGB").quantize(_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1)
-    seen = image.getchannel("A").point([0] * 128 + [255] * 128) if has_alpha(image) else None
-    counts = table.histogram(seen)
-    colours = table.getpalette() or []
+    """Up to eight colours as #rrggbb, the most frequent first."""
+    quantized = (
+        drop_alpha(image).convert("RGB").quantize(_COLOURS, Image.Quantize.MEDIANCUT, kmeans=1)
+    )
+    mask = None
+    if has_alpha(image):
+        opaque = [0] * _OPAQUE_FROM + [255] * (256 - _OPAQUE_FROM)
+        mask = image.getchannel("A").point(opaque)
+    counts = quantized.histogram(mask)
+    samples = quantized.getpalette() or []
     ranked = sorted(
-        (index for index in range(len(colours) // 3) if counts[index]),
+        (index for index in range(len(samples) // 3) if counts[index]),
         key=lambda index: -counts[index],
     )
-    found = (bytes(colours[3 * index : 3 * index + 3]).hex() for index in ranked)
-    # What is transparent throughout is as white as it looks on most pages.
+    found = (bytes(samples[3 * index : 3 * index + 3]).hex() for index in ranked)
+    # An image without opaque pixels counts as white, as it looks on most pages.
     return tuple(dict.fromkeys(f"#{colour}" for colour in found)) or ("#ffffff",)
 
 
@@ -83,19 +90,20 @@ def _profile_name(image: Image.Image) -> str | None:
         return None
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-        return exif.text(ImageCms.getProfileDescription(profile))
+        return printable_text(ImageCms.getProfileDescription(profile))
     except (ImageCms.PyCMSError, *DECODE_ERRORS):
         return None
 
 
 def _duration(source: Source) -> int | None:
+    """Milliseconds of an animation; 0 for a still, None if it is too long to read or broken."""
     if source.moving == 1 or source.format is Format.TIFF:
         return 0
-    if source.frames * source.size[0] * source.size[1] > _WATCHED_PIXELS:
+    if source.frames * source.size[0] * source.size[1] > _MAX_DURATION_PIXELS:
         return None
     try:
         numbers = range(source.start, source.frames)
         return sum(decode.decode_frame(source, number).duration for number in numbers)
     except (ImageUnreadable, ImageTooBig):
-        # What is wrong with a later frame is no reason to be silent about the first.
+        # The first frame is good: describe it, whatever is wrong with a later one.
         return None

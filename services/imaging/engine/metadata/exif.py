@@ -1,4 +1,4 @@
-"""What EXIF says of a photograph, as typed fields; what is broken or absurd is left out."""
+"""Read EXIF into typed fields; a value that is broken or out of range is left out."""
 
 import math
 from contextlib import suppress
@@ -12,58 +12,66 @@ from contracts.details import Place, Shot
 from services.imaging.engine.metadata.exif_text import decode_text
 from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 
-_LONGEST = 200
-_FIRED = 1
+_MAX_TEXT = 200  # letters
+_FLASH_FIRED = 1  # bit 0 of Flash
+_BELOW_SEA_LEVEL = (1, b"\1")  # values of GPSAltitudeRef
+
+
+def read_exif(image: Image.Image) -> Image.Exif:
+    """The EXIF of an opened image; empty if it can't be read. Decodes no pixel."""
+    with suppress(*DECODE_ERRORS):
+        # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
+        return Image.Image.getexif(image)
+    return Image.Exif()
 
 
 def read_shot(image: Image.Image) -> Shot:
     """How the photograph was taken; every field may be missing."""
     with suppress(*DECODE_ERRORS):
-        # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
-        found = Image.Image.getexif(image)
-        more = found.get_ifd(IFD.Exif)
-        flash = _whole(more.get(Base.Flash))
+        exif = read_exif(image)
+        camera = exif.get_ifd(IFD.Exif)
+        flash = _integer(camera.get(Base.Flash))
         return Shot(
-            make=text(found.get(Base.Make)),
-            model=text(found.get(Base.Model)),
-            lens=text(more.get(Base.LensModel)),
-            taken_at=_time(more.get(Base.DateTimeOriginal), more.get(Base.OffsetTimeOriginal)),
-            exposure=_number(more.get(Base.ExposureTime)),
-            aperture=_number(more.get(Base.FNumber)),
-            iso=_whole(more.get(Base.ISOSpeedRatings)),
-            focal_length=_number(more.get(Base.FocalLength)),
-            focal_length_35mm=_number(more.get(Base.FocalLengthIn35mmFilm)),
-            flash=None if flash is None else bool(flash & _FIRED),
-            software=text(found.get(Base.Software)),
-            artist=text(found.get(Base.Artist)),
-            copyright=text(found.get(Base.Copyright)),
-            description=text(found.get(Base.ImageDescription)),
+            make=printable_text(exif.get(Base.Make)),
+            model=printable_text(exif.get(Base.Model)),
+            lens=printable_text(camera.get(Base.LensModel)),
+            taken_at=_time(camera.get(Base.DateTimeOriginal), camera.get(Base.OffsetTimeOriginal)),
+            exposure=_number(camera.get(Base.ExposureTime)),
+            aperture=_number(camera.get(Base.FNumber)),
+            iso=_integer(camera.get(Base.ISOSpeedRatings)),
+            focal_length=_number(camera.get(Base.FocalLength)),
+            focal_length_35mm=_number(camera.get(Base.FocalLengthIn35mmFilm)),
+            flash=None if flash is None else bool(flash & _FLASH_FIRED),
+            software=printable_text(exif.get(Base.Software)),
+            artist=printable_text(exif.get(Base.Artist)),
+            copyright=printable_text(exif.get(Base.Copyright)),
+            description=printable_text(exif.get(Base.ImageDescription)),
         )
     return Shot()
 
 
 def read_place(image: Image.Image) -> Place | None:
-    """Where the photograph was taken, if it says so."""
+    """Where the photograph was taken, in degrees and metres; None without both coordinates."""
     with suppress(*DECODE_ERRORS):
-        found = Image.Image.getexif(image).get_ifd(IFD.GPSInfo)
-        latitude = _degrees(found.get(GPS.GPSLatitude), found.get(GPS.GPSLatitudeRef), "S")
-        longitude = _degrees(found.get(GPS.GPSLongitude), found.get(GPS.GPSLongitudeRef), "W")
-        altitude = _number(found.get(GPS.GPSAltitude))
-        if altitude is not None and found.get(GPS.GPSAltitudeRef) in (1, b"\1"):
+        gps = read_exif(image).get_ifd(IFD.GPSInfo)
+        latitude = _degrees(gps.get(GPS.GPSLatitude), gps.get(GPS.GPSLatitudeRef), "S")
+        longitude = _degrees(gps.get(GPS.GPSLongitude), gps.get(GPS.GPSLongitudeRef), "W")
+        altitude = _number(gps.get(GPS.GPSAltitude))
+        if altitude is not None and gps.get(GPS.GPSAltitudeRef) in _BELOW_SEA_LEVEL:
             altitude = -altitude
         if latitude is not None and longitude is not None:
             return Place(latitude=latitude, longitude=longitude, altitude=altitude)
     return None
 
 
-def text(value: Any) -> str | None:
-    """A text without what can't be shown, or None for an empty one."""
+def printable_text(value: Any) -> str | None:
+    """The printable letters of a text or bytes, at most 200; None if none is left."""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if not isinstance(value, str):
         return None
-    shown = "".join(letter for letter in decode_text(value) if letter.isprintable()).strip()
-    return shown[:_LONGEST] or None
+    printable = "".join(letter for letter in decode_text(value) if letter.isprintable()).strip()
+    return printable[:_MAX_TEXT] or None
 
 
 def _number(value: Any) -> float | None:
@@ -74,17 +82,18 @@ def _number(value: Any) -> float | None:
     return None
 
 
-def _whole(value: Any) -> int | None:
+def _integer(value: Any) -> int | None:
     if isinstance(value, tuple) and value:
         value = value[0]
     return value if isinstance(value, int) and 0 <= value < 2**31 else None
 
 
 def _time(value: Any, offset: Any) -> str | None:
-    local = _parsed(text(value) or "", "%Y:%m:%d %H:%M:%S")
+    """ISO 8601, with an offset from UTC if the camera wrote one."""
+    local = _parsed(printable_text(value) or "", "%Y:%m:%d %H:%M:%S")
     if local is None:
         return None
-    zone = _parsed(text(offset) or "", "%z")
+    zone = _parsed(printable_text(offset) or "", "%z")
     return (local.replace(tzinfo=zone.tzinfo) if zone else local).isoformat()
 
 
@@ -96,11 +105,12 @@ def _parsed(value: str, pattern: str) -> datetime | None:
         return None
 
 
-def _degrees(value: Any, side: Any, negative: str) -> float | None:
+def _degrees(value: Any, side: Any, negative_side: str) -> float | None:
+    """Degrees, minutes and seconds as one number, below 0 on the negative side."""
     if not isinstance(value, tuple) or len(value) != 3:
         return None
     parts = [_number(part) for part in value]
     if None in parts:
         return None
     degrees = sum((part or 0.0) / float(60**power) for power, part in enumerate(parts))
-    return round(-degrees if text(side) == negative else degrees, 7)
+    return round(-degrees if printable_text(side) == negative_side else degrees, 7)

@@ -1,4 +1,4 @@
-"""How much metadata a format has room for; what is beyond it is left out, the longest first."""
+"""Drop metadata until it fits into a JPEG's segments, the longest values first."""
 
 from typing import Any
 
@@ -6,55 +6,60 @@ from PIL import Image
 
 from contracts.formats import Format
 from services.imaging.engine.metadata.policy import EXIF_DIRECTORIES, KeptMetadata, load_exif
-from services.imaging.engine.metadata.rights import TAGS
+from services.imaging.engine.metadata.rights import RIGHTS_TAGS
 
-# ITU-T T.81, B.1.1.4: a segment says its length in two bytes, and EXIF and XMP have one each. Other
-# formats take what a body may hold.
+# Bytes of a segment: its length has two bytes (ITU-T T.81, B.1.1.4). EXIF and XMP have one segment
+# each. Other formats hold any metadata that a request body can.
 _SEGMENT = 65_533
-_XMP_NAME = 29  # bytes, in front of the packet
+_XMP_SIGNATURE = 29  # bytes, before the packet
 
-_Place = tuple[int | None, int]
-"""The directory within EXIF, or None for its own, and the tag."""
+_ExifKey = tuple[int | None, int]
+"""A directory (None for the main one) and a tag."""
 
 
-def fit(notes: KeptMetadata, format: Format) -> KeptMetadata:
-    """As much of the notes as a file of the format holds; who it belongs to goes last."""
+def fit(metadata: KeptMetadata, format: Format) -> KeptMetadata:
+    """As much of the metadata as a file of this format can hold.
+
+    An XMP packet that is too long is dropped. Of EXIF, tags are dropped by size; artist and
+    copyright go last.
+    """
     if format is not Format.JPEG:
-        return notes
-    xmp = notes.xmp if len(notes.xmp) <= _SEGMENT - _XMP_NAME else b""
-    return KeptMetadata(_shortened(notes.exif, _SEGMENT), xmp)
+        return metadata
+    xmp = metadata.xmp if len(metadata.xmp) <= _SEGMENT - _XMP_SIGNATURE else b""
+    return KeptMetadata(_shortened(metadata.exif, _SEGMENT), xmp)
 
 
-def _shortened(data: bytes, most: int) -> bytes:
-    if len(data) <= most:
+def _shortened(data: bytes, limit: int) -> bytes:
+    if len(data) <= limit:
         return data
     exif = load_exif(data)
-    sizes: dict[_Place, int] = {
+    sizes: dict[_ExifKey, int] = {
         (None, tag): _size(exif[tag]) for tag in exif if tag not in EXIF_DIRECTORIES
     }
-    for part in EXIF_DIRECTORIES:
-        sizes |= {(part, tag): _size(value) for tag, value in exif.get(part, {}).items()}
-    longest = sorted(sizes, key=lambda place: (place[1] not in TAGS, sizes[place]))
-    while longest and len(data) > most:
-        excess = len(data) - most
-        while longest and excess > 0:
-            place = longest.pop()
-            excess -= sizes[place]
-            _leave_out(exif, place)
+    for directory in EXIF_DIRECTORIES:
+        sizes |= {(directory, tag): _size(value) for tag, value in exif.get(directory, {}).items()}
+    # The last is dropped first.
+    order = sorted(sizes, key=lambda key: (key[1] not in RIGHTS_TAGS, sizes[key]))
+    while order and len(data) > limit:
+        excess = len(data) - limit
+        while order and excess > 0:
+            key = order.pop()
+            excess -= sizes[key]
+            _drop(exif, key)
         data = exif.tobytes()
-    return data if longest else b""
+    return data if order else b""
 
 
-def _leave_out(exif: Image.Exif, place: _Place) -> None:
-    part, tag = place
-    if part is None:
+def _drop(exif: Image.Exif, key: _ExifKey) -> None:
+    directory, tag = key
+    if directory is None:
         del exif[tag]
     else:
-        del exif[part][tag]
+        del exif[directory][tag]
 
 
 def _size(value: Any) -> int:
-    """About the bytes of a tag."""
+    """About the bytes that a tag takes."""
     if isinstance(value, str | bytes):
         return len(value) + 12
     return 8 * len(value) + 12 if isinstance(value, tuple) else 20

@@ -1,4 +1,4 @@
-"""Whose a picture is: by its EXIF, else by its XMP, else by its IPTC, as the press writes it."""
+"""Read the artist and the copyright of an image from EXIF, XMP or IPTC, in this order."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,84 +8,88 @@ from xml.parsers import expat
 from PIL import Image
 from PIL.ExifTags import Base
 
-from services.imaging.engine.metadata import exif
+from services.imaging.engine.metadata.exif import printable_text
 from services.imaging.engine.metadata.exif_text import ExifText, encode_text
 from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 
-TAGS = (Base.Artist, Base.Copyright)
+RIGHTS_TAGS = (Base.Artist, Base.Copyright)
 
-# ISO 16684-1:2019, 8.3: a list of names, and a text in several languages.
+# Dublin Core in XMP (ISO 16684-1:2019, 8.3): creator lists names, rights has texts by language.
 _DC = "http://purl.org/dc/elements/1.1/"
-_PROPERTIES = {f"{_DC} creator": Base.Artist, f"{_DC} rights": Base.Copyright}
-_ITEM = "http://www.w3.org/1999/02/22-rdf-syntax-ns# li"
+_XMP_PROPERTIES = {f"{_DC} creator": Base.Artist, f"{_DC} rights": Base.Copyright}
+_XMP_ITEM = "http://www.w3.org/1999/02/22-rdf-syntax-ns# li"
 
 # IPTC-NAA Information Interchange Model 4.2: By-line and Copyright Notice, of record 2.
-_DATASET = 0x1C
-_DATASETS = {80: Base.Artist, 116: Base.Copyright}
-_IPTC_TAG, _IPTC_RESOURCE = 33_723, 0x0404  # in a TIFF or EXIF; in what Photoshop adds to a JPEG
-_MOST_IPTC = 65_536  # bytes; a picture has two or three thousand
+_DATASET_MARKER = 0x1C
+_IPTC_DATASETS = {80: Base.Artist, 116: Base.Copyright}
+_IPTC_TAG = 33_723  # of a TIFF or EXIF
+_IPTC_RESOURCE = 0x0404  # of the Photoshop segment of a JPEG
+_MAX_IPTC = 65_536  # bytes; a photograph has two or three thousand
 
 _Rights = dict[int, ExifText]
 
 
-def rights_of(image: Image.Image, found: Image.Exif, xmp: bytes) -> _Rights:
-    """Artist and copyright holder as EXIF tags; `found` and `xmp` are what the image has of these.
+def read_rights(image: Image.Image, exif: Image.Exif, xmp: bytes) -> _Rights:
+    """Artist and copyright as EXIF tags, each from the first source that has it.
 
-    What can't be read is taken for none.
+    `exif` and `xmp` are those of the opened image. What can't be read counts as absent.
     """
-    return {**_in_iptc(image, found), **_in_xmp(xmp), **_in_exif(found)}
+    return {**_from_iptc(image, exif), **_from_xmp(xmp), **_from_exif(exif)}
 
 
-def _in_exif(found: Image.Exif) -> _Rights:
+def _from_exif(exif: Image.Exif) -> _Rights:
     with suppress(*DECODE_ERRORS):
-        return {tag: ExifText(found[tag]) for tag in TAGS if exif.text(found.get(tag))}
+        return {tag: ExifText(exif[tag]) for tag in RIGHTS_TAGS if printable_text(exif.get(tag))}
     return {}
 
 
-def _in_xmp(packet: bytes) -> _Rights:
+def _from_xmp(packet: bytes) -> _Rights:
     with suppress(expat.ExpatError, ValueError):
-        return _named(_properties(packet))
+        return _joined(_parse_xmp(packet))
     return {}
 
 
-def _in_iptc(image: Image.Image, found: Image.Exif) -> _Rights:
+def _from_iptc(image: Image.Image, exif: Image.Exif) -> _Rights:
     with suppress(*DECODE_ERRORS):
-        data = found.get(_IPTC_TAG)
+        data = exif.get(_IPTC_TAG)
         if isinstance(data, tuple):
-            # Bytes that were written as numbers of four.
-            order: Literal["little", "big"] = "little" if found.endian == "<" else "big"
-            data = b"".join(number.to_bytes(4, order) for number in data[:_MOST_IPTC])
-        added = image.info.get("photoshop")
-        if not data and isinstance(added, dict):
-            data = added.get(_IPTC_RESOURCE)
-        return _named(_datasets((data or b"")[:_MOST_IPTC]))
+            # Some writers store the bytes as 32-bit integers.
+            order: Literal["little", "big"] = "little" if exif.endian == "<" else "big"
+            data = b"".join(number.to_bytes(4, order) for number in data[:_MAX_IPTC])
+        photoshop = image.info.get("photoshop")
+        if not data and isinstance(photoshop, dict):
+            data = photoshop.get(_IPTC_RESOURCE)
+        return _joined(_parse_iptc((data or b"")[:_MAX_IPTC]))
     return {}
 
 
-def _named(told: Mapping[int, list[str]]) -> _Rights:
-    """Every artist; of a copyright in several languages, the first."""
+def _joined(found: Mapping[int, list[str]]) -> _Rights:
+    """All artists, separated by semicolons, and the first copyright: others are translations."""
     rights: _Rights = {}
-    for tag, texts in told.items():
+    for tag, texts in found.items():
         names = [name for name in map(str.strip, texts) if name]
         if names:
             rights[tag] = encode_text(names[0] if tag == Base.Copyright else "; ".join(names))
     return rights
 
 
-def _properties(packet: bytes) -> dict[int, list[str]]:
-    """Elements and attributes of an XMP packet. Raises ExpatError and ValueError."""
+def _parse_xmp(packet: bytes) -> dict[int, list[str]]:
+    """The texts of both properties, written as elements, lists or attributes.
+
+    Raises ExpatError and ValueError.
+    """
     texts: dict[int, list[list[str]]] = {}
     open_property: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        for property, tag in _PROPERTIES.items():
+        for property, tag in _XMP_PROPERTIES.items():
             if property in attributes:
                 texts.setdefault(tag, []).append([attributes[property]])
-        if name in _PROPERTIES and not open_property:
+        if name in _XMP_PROPERTIES and not open_property:
             open_property.append(name)
-            texts.setdefault(_PROPERTIES[name], []).append([])
-        elif name == _ITEM and open_property:
-            texts[_PROPERTIES[open_property[0]]].append([])
+            texts.setdefault(_XMP_PROPERTIES[name], []).append([])
+        elif name == _XMP_ITEM and open_property:
+            texts[_XMP_PROPERTIES[open_property[0]]].append([])
 
     def end(name: str) -> None:
         if open_property == [name]:
@@ -93,7 +97,7 @@ def _properties(packet: bytes) -> dict[int, list[str]]:
 
     def characters(text: str) -> None:
         if open_property:
-            texts[_PROPERTIES[open_property[0]]][-1].append(text)
+            texts[_XMP_PROPERTIES[open_property[0]]][-1].append(text)
 
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -105,20 +109,21 @@ def _properties(packet: bytes) -> dict[int, list[str]]:
 
 
 def _refuse_doctype(*_: object) -> None:
-    # Entities within entities: a kilobyte becomes gigabytes.
+    # A document type may define entities within entities: a kilobyte becomes gigabytes.
     raise ValueError("XMP has no document type")
 
 
-def _datasets(data: bytes) -> dict[int, list[str]]:
-    told: dict[int, list[str]] = {}
-    at = 0
-    while at + 5 <= len(data) and data[at] == _DATASET:
-        record, number, length = data[at + 1], data[at + 2], int.from_bytes(data[at + 3 : at + 5])
-        if record == 2 and number in _DATASETS:
-            value = data[at + 5 : at + 5 + length]
-            told.setdefault(_DATASETS[number], []).append(_decoded(value))
-        at += 5 + length
-    return told
+def _parse_iptc(data: bytes) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    position = 0
+    while position + 5 <= len(data) and data[position] == _DATASET_MARKER:
+        record, number = data[position + 1], data[position + 2]
+        length = int.from_bytes(data[position + 3 : position + 5])
+        if record == 2 and number in _IPTC_DATASETS:
+            value = data[position + 5 : position + 5 + length]
+            found.setdefault(_IPTC_DATASETS[number], []).append(_decoded(value))
+        position += 5 + length
+    return found
 
 
 def _decoded(value: bytes) -> str:

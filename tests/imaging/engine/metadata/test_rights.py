@@ -12,8 +12,8 @@ from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Metadata, Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.inspection.inspect import inspect_pixels
-from services.imaging.engine.metadata import rights
 from services.imaging.engine.metadata.exif_text import ExifText
+from services.imaging.engine.metadata.rights import read_rights
 from tests.imaging.pictures import decoded, encoded, quadrants
 
 NAME = "© Ann Müller, 株式会社"
@@ -150,7 +150,7 @@ def test_exif_counts_before_xmp_and_xmp_before_iptc() -> None:
 def test_a_packet_that_is_made_to_hurt_names_nobody(packet: bytes) -> None:
     started = time.perf_counter()
 
-    assert not rights.rights_of(quadrants(), Image.Exif(), packet)
+    assert not read_rights(quadrants(), Image.Exif(), packet)
     assert time.perf_counter() - started < 1
 
 
