@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from tests.gateway.receiver import receiver
 from tests.gateway.refusals import assert_problem
-from tests.gateway.webhooks.test_dispatcher import SECRET, verified
+from tests.gateway.webhooks.signing import SECRET, verified
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import faststream, valkey
 

@@ -3,18 +3,15 @@
 import json
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import pytest
-from redis.asyncio import Redis
 
 from contracts.imaging import Blob
 from contracts.jobs import JobResult
 from contracts.operations.pipeline import Pipeline
 from services.runtime.jobs.store import Jobs
-from services.runtime.settings import RuntimeSettings
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import Service, faststream
@@ -74,13 +71,6 @@ def submit(client: httpx.Client, variants: int = 1) -> str:
     return str(client.post("/v1/jobs", json=asked).json()["id"])
 
 
-@pytest.fixture
-async def jobs(lonely_redis: str) -> AsyncIterator[Jobs]:
-    """The records behind the lonely gateway, to write what a worker would."""
-    async with Redis.from_url(lonely_redis) as redis:
-        yield Jobs(redis, RuntimeSettings())
-
-
 def test_a_job_is_told_to_its_end_and_the_stream_ends_with_it(client: httpx.Client) -> None:
     events = stream(client, submit(client, variants=3))
     assert {event["event"] for event in events} == {"job"}
@@ -121,20 +111,20 @@ def test_an_unknown_job_is_404(client: httpx.Client) -> None:
 
 
 async def test_what_happens_while_nobody_listens_is_told_on_resuming(
-    lonely: Service, jobs: Jobs
+    workerless: Service, jobs: Jobs
 ) -> None:
     job = await jobs.submit(BLOB, (Pipeline(),) * 3, submitter="me")
-    assert await ids(lonely, job.id, 1) == [job.event]
+    assert await ids(workerless, job.id, 1) == [job.event]
     running = await jobs.start(job, "a-worker")
     assert running is not None
     one = await jobs.add_result(running, JobResult(blob=BLOB))
     assert one is not None
-    assert await ids(lonely, job.id, 2, str(job.event)) == [running.event, one.event]
+    assert await ids(workerless, job.id, 2, str(job.event)) == [running.event, one.event]
 
 
-async def test_an_idle_stream_says_that_it_still_lives(lonely_redis: str, jobs: Jobs) -> None:
+async def test_an_idle_stream_says_that_it_still_lives(workerless_redis: str, jobs: Jobs) -> None:
     job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
-    with faststream("gateway", lonely_redis, env={"DARKROOM_KEEP_ALIVE": "0.2"}) as gateway:
+    with faststream("gateway", workerless_redis, env={"DARKROOM_KEEP_ALIVE": "0.2"}) as gateway:
         async with (
             httpx.AsyncClient(base_url=gateway.url, timeout=10) as client,
             client.stream("GET", f"/v1/jobs/{job.id}/events") as answer,
@@ -146,9 +136,9 @@ async def test_an_idle_stream_says_that_it_still_lives(lonely_redis: str, jobs: 
                     break
 
 
-def test_an_open_stream_does_not_keep_the_gateway_from_stopping(lonely_redis: str) -> None:
+def test_an_open_stream_does_not_keep_the_gateway_from_stopping(workerless_redis: str) -> None:
     with (
-        faststream("gateway", lonely_redis) as gateway,
+        faststream("gateway", workerless_redis) as gateway,
         httpx.Client(base_url=gateway.url, timeout=20) as client,
     ):
         job = client.post("/v1/jobs", content=PNG).json()["id"]
@@ -163,14 +153,14 @@ def test_an_open_stream_does_not_keep_the_gateway_from_stopping(lonely_redis: st
 
 
 async def test_more_events_than_a_reader_may_be_behind_are_caught_up_with(
-    lonely_redis: str, jobs: Jobs
+    workerless_redis: str, jobs: Jobs
 ) -> None:
     job = await jobs.submit(BLOB, (Pipeline(),) * 20, submitter="me")
     running = await jobs.start(job, "a-worker")
     for _ in range(10):
         assert running is not None
         running = await jobs.add_result(running, JobResult(blob=BLOB))
-    with faststream("gateway", lonely_redis, env={"DARKROOM_MAX_BACKLOG": "3"}) as gateway:
+    with faststream("gateway", workerless_redis, env={"DARKROOM_MAX_BACKLOG": "3"}) as gateway:
         assert len(await ids(gateway, job.id, 12, "0-1")) == 12
 
 

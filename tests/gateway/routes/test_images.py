@@ -216,8 +216,8 @@ def test_what_is_kept_is_served_without_any_worker() -> None:
             assert unchanged.status_code == 304
 
 
-def test_an_upload_without_a_worker_is_refused_at_once(nobody: httpx.Client) -> None:
-    answer = nobody.post("/v1/images", content=PNG)
+def test_an_upload_without_a_worker_is_refused_at_once(no_workers: httpx.Client) -> None:
+    answer = no_workers.post("/v1/images", content=PNG)
 
     assert_problem(answer, 503, "no_workers")
     assert answer.elapsed.total_seconds() < 0.5

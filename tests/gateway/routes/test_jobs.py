@@ -119,12 +119,12 @@ def test_a_variant_that_was_not_asked_for_is_404(client: httpx.Client, image: st
     assert_problem(client.get(address), 404, "not_found")
 
 
-def test_a_job_waits_for_a_worker_to_come(nobody: httpx.Client) -> None:
-    accepted = nobody.post("/v1/jobs", content=PNG)
+def test_a_job_waits_for_a_worker_to_come(no_workers: httpx.Client) -> None:
+    accepted = no_workers.post("/v1/jobs", content=PNG)
 
     assert accepted.status_code == 202
     for path in ("", "/results", "/results/0"):
-        waiting = nobody.get(accepted.headers["location"] + path)
+        waiting = no_workers.get(accepted.headers["location"] + path)
         assert waiting.status_code == 202
         assert int(waiting.headers["retry-after"]) >= 1
         assert waiting.json()["state"] == "queued"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,15 +79,8 @@ def written(job: Job | None) -> Job:
     return job
 
 
-@pytest.fixture
-async def jobs(lonely_redis: str) -> AsyncIterator[Jobs]:
-    """The records behind the lonely gateway, to write what a worker would."""
-    async with Redis.from_url(lonely_redis) as redis:
-        yield Jobs(redis, RuntimeSettings())
-
-
-async def test_every_state_is_pushed_in_order(lonely: Service, jobs: Jobs) -> None:
-    async with connect_to(lonely.url) as socket:
+async def test_every_state_is_pushed_in_order(workerless: Service, jobs: Jobs) -> None:
+    async with connect_to(workerless.url) as socket:
         job = await jobs.submit(BLOB, (Pipeline(), Pipeline()), submitter="me")
         await watch(socket, job.id)
         assert progress(await next_event(socket)) == ("queued", 0)
@@ -101,16 +93,16 @@ async def test_every_state_is_pushed_in_order(lonely: Service, jobs: Jobs) -> No
         assert seen == [("running", 0), ("running", 1), ("succeeded", 2)]
 
 
-async def test_resuming_sends_each_later_event_once(lonely: Service, jobs: Jobs) -> None:
+async def test_resuming_sends_each_later_event_once(workerless: Service, jobs: Jobs) -> None:
     job = await jobs.submit(BLOB, (Pipeline(), Pipeline()), submitter="me")
     running = written(await jobs.start(job, "a-worker"))
     one = written(await jobs.add_result(running, JobResult(blob=BLOB)))
-    async with connect_to(lonely.url) as socket:
+    async with connect_to(workerless.url) as socket:
         await socket.send(json.dumps({"watch": [job.id], "after": job.event}))
         assert [(await next_event(socket))["id"] for _ in range(2)] == [running.event, one.event]
         end = written(await jobs.add_result(one, JobResult(blob=BLOB)))
         assert (await next_event(socket))["id"] == end.event
-    async with connect_to(lonely.url) as socket:
+    async with connect_to(workerless.url) as socket:
         await socket.send(json.dumps({"watch": [job.id], "after": end.event}))
         await watch(socket, UNKNOWN)
         assert (await next_event(socket))["job"] == UNKNOWN, "no event of the job is left"
@@ -152,9 +144,9 @@ async def test_an_unknown_job_is_reported_as_not_found(gateway_url: str) -> None
 
 
 async def test_watching_again_repeats_the_last_event_and_later_changes_come_once(
-    lonely: Service, jobs: Jobs
+    workerless: Service, jobs: Jobs
 ) -> None:
-    async with connect_to(lonely.url) as socket:
+    async with connect_to(workerless.url) as socket:
         job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
         for _ in range(3):
             await watch(socket, job.id, job.id)
@@ -232,20 +224,20 @@ async def test_redis_down_closes_the_connection_with_a_reason(tmp_path: Path) ->
 
 
 async def test_past_events_of_several_jobs_come_in_the_order_of_their_ids(
-    lonely: Service, jobs: Jobs
+    workerless: Service, jobs: Jobs
 ) -> None:
     """So a client that is cut off at any of them can resume after the last one it received."""
     one = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
     two = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
     for job in (one, two):
         written(await jobs.start(job, "a-worker"))
-    async with connect_to(lonely.url) as socket:
+    async with connect_to(workerless.url) as socket:
         await socket.send(json.dumps({"watch": [two.id, one.id], "after": "0-1"}))
         first = [await next_event(socket) for _ in range(2)]
         then = [await next_event(socket) for _ in range(2)]
     assert [event["job"] for event in first] == [one.id, two.id]
     assert [event["job"] for event in then] == [one.id, two.id]
-    async with connect_to(lonely.url) as socket:
+    async with connect_to(workerless.url) as socket:
         await socket.send(json.dumps({"watch": [two.id, one.id], "after": first[0]["id"]}))
         assert [await next_event(socket) for _ in range(3)] == [first[1], *then]
 

@@ -178,8 +178,8 @@ def test_too_little_time_is_504_over_every_transport(client: httpx.Client, trans
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_no_worker_is_said_at_once(nobody: httpx.Client, transport: str) -> None:
-    answer = nobody.post("/v1/render", params={"transport": transport}, content=PNG)
+def test_no_worker_is_said_at_once(no_workers: httpx.Client, transport: str) -> None:
+    answer = no_workers.post("/v1/render", params={"transport": transport}, content=PNG)
 
     assert_problem(answer, 503, "no_workers")
     assert answer.elapsed.total_seconds() < 0.5

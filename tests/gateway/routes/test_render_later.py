@@ -115,24 +115,24 @@ def test_a_job_that_ends_in_time_is_answered_as_its_status_is(client: httpx.Clie
     assert (failed.status_code, failed.json()["state"]) == (200, "failed")
 
 
-def test_nobody_waits_longer_than_they_prefer(nobody: httpx.Client) -> None:
+def test_nobody_waits_longer_than_they_prefer(no_workers: httpx.Client) -> None:
     for wait in (0, 1):
-        answer = submit(nobody, Prefer=f"wait={wait}")
+        answer = submit(no_workers, Prefer=f"wait={wait}")
         assert answer.status_code == 202
         assert wait - 0.1 < answer.elapsed.total_seconds() < wait + 4
         assert answer.headers["preference-applied"] == f"wait={wait}"
 
 
-def test_what_has_not_begun_can_be_cancelled(nobody: httpx.Client) -> None:
-    job = submit(nobody).json()["id"]
-    assert job in {one["id"] for one in nobody.get("/v1/jobs?limit=1000").json()["jobs"]}
-    answer = nobody.delete(f"/v1/jobs/{job}")
+def test_what_has_not_begun_can_be_cancelled(no_workers: httpx.Client) -> None:
+    job = submit(no_workers).json()["id"]
+    assert job in {one["id"] for one in no_workers.get("/v1/jobs?limit=1000").json()["jobs"]}
+    answer = no_workers.delete(f"/v1/jobs/{job}")
     assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
-    assert nobody.delete(f"/v1/jobs/{job}").status_code == 202
-    status = nobody.get(f"/v1/jobs/{job}")
+    assert no_workers.delete(f"/v1/jobs/{job}").status_code == 202
+    status = no_workers.get(f"/v1/jobs/{job}")
     assert (status.status_code, status.json()["state"]) == (200, "cancelled")
-    assert job not in {one["id"] for one in nobody.get("/v1/jobs?limit=1000").json()["jobs"]}
-    assert nobody.get(f"/v1/jobs/{job}/results/0").status_code == 404
+    assert job not in {one["id"] for one in no_workers.get("/v1/jobs?limit=1000").json()["jobs"]}
+    assert no_workers.get(f"/v1/jobs/{job}/results/0").status_code == 404
 
 
 def test_what_has_ended_can_not(client: httpx.Client) -> None:
@@ -160,12 +160,12 @@ def test_dead_letters_are_listed_and_only_they_can_be_brought_back(client: httpx
     assert_problem(client.post(f"/v1/dead-letters/{job}/requeue"), 404, "not_found")
 
 
-def test_the_system_says_what_is_before_a_job(nobody: httpx.Client) -> None:
-    submit(nobody)
-    jobs = nobody.get("/v1/system").json()["jobs"]
+def test_the_system_says_what_is_before_a_job(no_workers: httpx.Client) -> None:
+    submit(no_workers)
+    jobs = no_workers.get("/v1/system").json()["jobs"]
     assert jobs["queued"] >= 1
     assert jobs["age"] > 0
-    metrics = nobody.get("/metrics").text
+    metrics = no_workers.get("/metrics").text
     assert 'darkroom_jobs{state="queued"}' in metrics
 
 

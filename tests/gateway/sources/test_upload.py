@@ -13,7 +13,7 @@ from tests.imaging.pictures import encoded, png_claiming, scenery
 from tests.processes import Service, wait_until
 
 PNG = encoded(scenery(60, 40), "PNG")
-LIMIT = 1_000_000  # what the lonely gateway accepts
+LIMIT = 1_000_000  # what the workerless gateway accepts
 TAKEN_IN = ["/v1/render", "/v1/images", "/v1/jobs"]
 
 
@@ -28,15 +28,17 @@ def send_for_ever(sock: socket.socket) -> None:
 
 @pytest.mark.parametrize("path", TAKEN_IN)
 @pytest.mark.parametrize("size", [LIMIT + 1, LIMIT + 100_000, 20 * LIMIT])
-def test_a_body_over_the_limit_is_refused(nobody: httpx.Client, path: str, size: int) -> None:
-    answer = nobody.post(path, content=bytes(size))
+def test_a_body_over_the_limit_is_refused(no_workers: httpx.Client, path: str, size: int) -> None:
+    answer = no_workers.post(path, content=bytes(size))
 
     assert_problem(answer, 413, "too_large")
 
 
 @pytest.mark.parametrize("path", TAKEN_IN)
-def test_a_body_of_unknown_length_is_refused_while_it_streams(lonely: Service, path: str) -> None:
-    with connected(lonely.url) as sock:
+def test_a_body_of_unknown_length_is_refused_while_it_streams(
+    workerless: Service, path: str
+) -> None:
+    with connected(workerless.url) as sock:
         sock.sendall(f"POST {path} HTTP/1.1\r\nHost: here\r\n".encode())
         sock.sendall(b"Transfer-Encoding: chunked\r\n\r\n")
         sent = 0
@@ -51,15 +53,15 @@ def test_a_body_of_unknown_length_is_refused_while_it_streams(lonely: Service, p
     assert sent > LIMIT
 
 
-def test_an_announced_size_is_refused_before_any_of_it_is_sent(lonely: Service) -> None:
-    with connected(lonely.url) as sock:
+def test_an_announced_size_is_refused_before_any_of_it_is_sent(workerless: Service) -> None:
+    with connected(workerless.url) as sock:
         sock.sendall(b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 99999999\r\n\r\n")
 
         assert_problem(answer_on(sock), 413, "too_large")
 
 
-def test_who_asks_first_sends_nothing_in_vain(lonely: Service) -> None:
-    with connected(lonely.url) as sock:
+def test_who_asks_first_sends_nothing_in_vain(workerless: Service) -> None:
+    with connected(workerless.url) as sock:
         sock.sendall(
             b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 9999999\r\n"
             b"Expect: 100-continue\r\n\r\n"
@@ -70,11 +72,11 @@ def test_who_asks_first_sends_nothing_in_vain(lonely: Service) -> None:
 
 @pytest.mark.parametrize("connection", ["keep-alive", "close"])
 def test_a_refusal_reaches_a_client_that_sends_everything_first(
-    lonely: Service, connection: str
+    workerless: Service, connection: str
 ) -> None:
     """As browsers and proxies do; a connection that was reset would lose the answer."""
     body = bytes(8 * LIMIT)
-    with connected(lonely.url) as sock:
+    with connected(workerless.url) as sock:
         head = f"POST /v1/images HTTP/1.1\r\nHost: here\r\nConnection: {connection}\r\n"
         sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
@@ -84,54 +86,54 @@ def test_a_refusal_reaches_a_client_that_sends_everything_first(
     assert answer.headers["connection"] == "close"
 
 
-def test_a_client_that_never_stops_is_cut_off(lonely: Service) -> None:
-    with connected(lonely.url) as sock:
+def test_a_client_that_never_stops_is_cut_off(workerless: Service) -> None:
+    with connected(workerless.url) as sock:
         sock.sendall(b"POST /nowhere HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
 
         with pytest.raises(ConnectionError):
             send_for_ever(sock)
 
 
-def test_a_body_that_stops_in_the_middle_is_given_up(lonely: Service) -> None:
-    with connected(lonely.url) as sock:
+def test_a_body_that_stops_in_the_middle_is_given_up(workerless: Service) -> None:
+    with connected(workerless.url) as sock:
         sock.sendall(b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\nhalf")
 
         assert_problem(answer_on(sock), 504, "deadline_exceeded")
 
 
-def test_a_client_that_leaves_in_the_middle_is_no_error(lonely: Service) -> None:
-    lonely.output()
-    with connected(lonely.url) as sock:
+def test_a_client_that_leaves_in_the_middle_is_no_error(workerless: Service) -> None:
+    workerless.output()
+    with connected(workerless.url) as sock:
         sock.sendall(
             b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n"
             b"X-Correlation-ID: leaver\r\n\r\nhalf"
         )
 
-    wait_until(lambda: '"leaver"' in lonely.output())
+    wait_until(lambda: '"leaver"' in workerless.output())
 
-    [line] = [line for line in lonely.output().splitlines() if '"leaver"' in line]
+    [line] = [line for line in workerless.output().splitlines() if '"leaver"' in line]
     assert "client disconnected" in line
     assert "Traceback" not in line
 
 
-def test_refused_bodies_take_up_no_room(lonely: Service) -> None:
+def test_refused_bodies_take_up_no_room(workerless: Service) -> None:
     """The bytes being received at once are bounded, and every one is given back."""
-    with httpx.Client(base_url=lonely.url) as client:
+    with httpx.Client(base_url=workerless.url) as client:
         for _ in range(10):
             assert client.post("/v1/render", content=bytes(LIMIT + 1)).status_code == 413
 
         assert_problem(client.post("/v1/render", content=bytes(LIMIT)), 503, "no_workers")
 
 
-def test_more_uploads_at_once_than_there_is_room_for_are_refused(lonely: Service) -> None:
+def test_more_uploads_at_once_than_there_is_room_for_are_refused(workerless: Service) -> None:
     body = bytes(LIMIT)
     head = f"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: {LIMIT}\r\n\r\n".encode()
     with (
-        connected(lonely.url) as one,
-        connected(lonely.url) as two,
-        connected(lonely.url) as three,
-        connected(lonely.url) as four,
-        connected(lonely.url) as five,
+        connected(workerless.url) as one,
+        connected(workerless.url) as two,
+        connected(workerless.url) as three,
+        connected(workerless.url) as four,
+        connected(workerless.url) as five,
     ):
         everybody = (one, two, three, four, five)
         for sock in everybody:
@@ -144,9 +146,9 @@ def test_more_uploads_at_once_than_there_is_room_for_are_refused(lonely: Service
 
 
 @pytest.mark.parametrize("path", TAKEN_IN)
-def test_an_empty_body_is_refused(nobody: httpx.Client, path: str) -> None:
-    assert "empty" in assert_problem(nobody.post(path), 422, "invalid_request")
-    assert_problem(nobody.post(path, files={"file": ("a.png", b"")}), 422, "invalid_request")
+def test_an_empty_body_is_refused(no_workers: httpx.Client, path: str) -> None:
+    assert "empty" in assert_problem(no_workers.post(path), 422, "invalid_request")
+    assert_problem(no_workers.post(path, files={"file": ("a.png", b"")}), 422, "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +163,10 @@ def test_an_empty_body_is_refused(nobody: httpx.Client, path: str) -> None:
         (b"x", "Multipart/Form-Data"),
     ],
 )
-def test_a_broken_form_is_refused(nobody: httpx.Client, content: bytes, content_type: str) -> None:
-    answer = nobody.post("/v1/images", content=content, headers={"Content-Type": content_type})
+def test_a_broken_form_is_refused(
+    no_workers: httpx.Client, content: bytes, content_type: str
+) -> None:
+    answer = no_workers.post("/v1/images", content=content, headers={"Content-Type": content_type})
 
     assert_problem(answer, 422, "invalid_request")
 
@@ -180,9 +184,9 @@ def test_a_broken_form_is_refused(nobody: httpx.Client, content: bytes, content_
     ids=["another field", "text", "two files", "a file and 10,000 fields", "10,000", "long text"],
 )
 def test_a_form_without_one_file_is_refused(
-    nobody: httpx.Client, files: list[tuple[str, tuple[str | None, bytes]]]
+    no_workers: httpx.Client, files: list[tuple[str, tuple[str | None, bytes]]]
 ) -> None:
-    answer = nobody.post("/v1/images", files=files)
+    answer = no_workers.post("/v1/images", files=files)
 
     assert answer.status_code in (413, 422)
     assert_problem(answer, answer.status_code, answer.json()["code"])
