@@ -1,4 +1,4 @@
-"""What is told to every worker at once, beside the work."""
+"""Control messages, which every worker receives."""
 
 from typing import Annotated
 
@@ -8,18 +8,15 @@ from contracts import examples
 from contracts.message import Message
 
 CONTROL = "imaging.control"
-"""The channel that every worker hears."""
+"""The channel that every worker subscribes to."""
 
 
 class Cancel(Message):
-    """Nobody waits for this any more: don't start it, or stop."""
+    """Cancel a request whose caller has left, or a job: do not start it, or stop it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"subject": examples.REPLY_TO}]})
 
     subject: Annotated[
         str,
-        Field(
-            max_length=200,
-            description="The reply channel that a request named, or the id of a job.",
-        ),
+        Field(max_length=200, description="The request's reply channel, or the job's id."),
     ]

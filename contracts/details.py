@@ -1,4 +1,4 @@
-"""What a picture is beyond its header: its colours, its likeness in bytes, how it was taken."""
+"""Details of an image beyond its header: colours, a placeholder, a hash, EXIF."""
 
 from typing import Annotated
 
@@ -24,32 +24,33 @@ _PLACE: JsonDict = {"latitude": -33.857, "longitude": 151.215, "altitude": 58.5}
 
 
 class Shot(Message):
-    """How a photograph was taken, as its EXIF says (CIPA DC-008-2019)."""
+    """How a photograph was taken, by its EXIF (CIPA DC-008-2019)."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SHOT]})
 
-    make: Annotated[Text | None, Field(description="Who made the camera.")] = None
-    model: Annotated[Text | None, Field(description="Which camera it was.")] = None
-    lens: Annotated[Text | None, Field(description="Which lens it had.")] = None
+    make: Annotated[Text | None, Field(description="Manufacturer of the camera.")] = None
+    model: Annotated[Text | None, Field(description="Model of the camera.")] = None
+    lens: Annotated[Text | None, Field(description="Model of the lens.")] = None
     taken_at: Annotated[
         Text | None,
         Field(
-            description="When, as ISO 8601; without an offset, in local time. Null for a date that "
-            "there is not."
+            description="Date and time in ISO 8601; without an offset, in local time. Null if the "
+            "date is invalid."
         ),
     ] = None
-    exposure: Annotated[Number | None, Field(description="Seconds.")] = None
-    aperture: Annotated[Number | None, Field(description="The f-number.")] = None
-    iso: Annotated[int | None, Field(ge=0, description="The sensitivity.")] = None
-    focal_length: Annotated[Number | None, Field(description="Millimetres.")] = None
+    exposure: Annotated[Number | None, Field(description="Exposure time in seconds.")] = None
+    aperture: Annotated[Number | None, Field(description="Aperture as an f-number.")] = None
+    iso: Annotated[int | None, Field(ge=0, description="Sensitivity.")] = None
+    focal_length: Annotated[Number | None, Field(description="Focal length in millimetres.")] = None
     focal_length_35mm: Annotated[
-        Number | None, Field(description="Millimetres of a lens that sees as much on 35 mm film.")
+        Number | None,
+        Field(description="Focal length for the same angle of view on 35 mm film, in millimetres."),
     ] = None
     flash: Annotated[bool | None, Field(description="Whether the flash fired.")] = None
-    software: Annotated[Text | None, Field(description="What wrote the file.")] = None
-    artist: Annotated[Text | None, Field(description="Who took it.")] = None
-    copyright: Annotated[Text | None, Field(description="Whose it is.")] = None
-    description: Annotated[Text | None, Field(description="What it shows.")] = None
+    software: Annotated[Text | None, Field(description="Software that wrote the file.")] = None
+    artist: Annotated[Text | None, Field(description="Name of the photographer.")] = None
+    copyright: Annotated[Text | None, Field(description="Copyright notice.")] = None
+    description: Annotated[Text | None, Field(description="Description of the image.")] = None
 
 
 class Place(Message):
@@ -57,15 +58,15 @@ class Place(Message):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PLACE]})
 
-    latitude: Annotated[float, Field(ge=-90, le=90, description="Degrees, north of the equator.")]
-    longitude: Annotated[float, Field(ge=-180, le=180, description="Degrees, east of Greenwich.")]
+    latitude: Annotated[float, Field(ge=-90, le=90, description="Degrees north of the equator.")]
+    longitude: Annotated[float, Field(ge=-180, le=180, description="Degrees east of Greenwich.")]
     altitude: Annotated[
-        float | None, Field(allow_inf_nan=False, description="Metres above the sea.")
+        float | None, Field(allow_inf_nan=False, description="Metres above sea level.")
     ] = None
 
 
 class Details(Message):
-    """What one decode at a small scale finds out."""
+    """Details of an image that need its pixels, found by decoding it once at a small scale."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -86,23 +87,31 @@ class Details(Message):
 
     duration: Annotated[
         int | None,
-        Field(ge=0, description="Milliseconds of an animation; null where it is too long to ask."),
+        Field(
+            ge=0,
+            description="Milliseconds of an animation; 0 for a still. Null if the animation is too "
+            "large to measure, or damaged.",
+        ),
     ] = None
-    profile: Annotated[Text | None, Field(description="The name of its colour profile.")] = None
-    shot: Annotated[Shot, Field(description="How it was taken.")] = Shot()
-    place: Annotated[Place | None, Field(description="Null unless it is asked for.")] = None
-    dominant: Annotated[Hex, Field(description="The colour that most of it has.")]
+    profile: Annotated[Text | None, Field(description="Name of the colour profile.")] = None
+    shot: Annotated[Shot, Field(description="How the photograph was taken.")] = Shot()
+    place: Annotated[
+        Place | None,
+        Field(description="Where the photograph was taken. Null unless the request asks for it."),
+    ] = None
+    dominant: Annotated[Hex, Field(description="The most frequent colour.")]
     palette: Annotated[
         tuple[Hex, ...],
-        Field(max_length=8, description="The colours that it has most of, the most first."),
+        Field(max_length=8, description="The most frequent colours, the most frequent first."),
     ]
     thumbhash: Annotated[
-        str, Field(max_length=40, description="A blurred placeholder: ThumbHash, in base64.")
+        str, Field(max_length=40, description="A blurred placeholder: a ThumbHash in base64.")
     ]
     dhash: Annotated[
         str,
         Field(
             pattern=r"^[0-9a-f]{16}$",
-            description="A perceptual hash of 64 bits: like pictures differ in few of them.",
+            description="A difference hash of 64 bits in hex. Hashes of similar images differ in "
+            "few bits.",
         ),
     ]

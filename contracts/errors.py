@@ -1,4 +1,4 @@
-"""Everything that can go wrong, by name: raised as a ServiceError, carried as a Failure."""
+"""Failures by name: a `ServiceError` is raised, and travels between processes as a `Failure`."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -9,7 +9,7 @@ from contracts.message import Message
 
 
 class Code(StrEnum):
-    """The name of a failure, the same in a message, in a problem document and in a log."""
+    """Name of a failure, the same in messages, problem documents and logs. Codes never change."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_OPERATION = "invalid_operation"
@@ -31,7 +31,7 @@ class Code(StrEnum):
 
 
 class Failure(Message):
-    """A failed outcome: the body of a reply whose `x-outcome` is `failed`."""
+    """The body of a reply whose header `x-outcome` is `failed`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -45,19 +45,19 @@ class Failure(Message):
         }
     )
 
-    code: Annotated[Code, Field(description="What went wrong.")]
-    detail: Annotated[str, Field(max_length=1000, description="The same in words, for a person.")]
+    code: Annotated[Code, Field(description="The kind of failure.")]
+    detail: Annotated[str, Field(max_length=1000, description="Explanation for people.")]
     retry_after: Annotated[
-        int | None, Field(ge=0, description="Seconds after which trying again makes sense.")
+        int | None, Field(ge=0, description="Seconds to wait before a retry makes sense.")
     ] = None
 
     def error(self) -> "ServiceError":
-        """The exception that this failure was made from."""
-        return _KINDS.get(self.code, Internal)(self.detail, retry_after=self.retry_after)
+        """Return the exception of this failure's code."""
+        return _ERRORS.get(self.code, Internal)(self.detail, retry_after=self.retry_after)
 
 
 class ServiceError(Exception):
-    """A failure with a name. It crosses processes and services, and stays itself."""
+    """Base class of named failures. Pickling and `Failure` both preserve the class."""
 
     code: ClassVar[Code]
 
@@ -66,124 +66,126 @@ class ServiceError(Exception):
         self.detail = detail
         self.retry_after = retry_after
         self.worker: str | None = None
-        """Whose answer this was, once it has come from a worker."""
+        """Name of the worker that answered with this error; None if it was raised here."""
 
     def failure(self) -> Failure:
-        """This error as it travels."""
+        """Return the message of this error, with a detail of 1000 characters at most."""
         return Failure(code=self.code, detail=self.detail[:1000], retry_after=self.retry_after)
 
 
 class InvalidRequest(ServiceError):
-    """The request says something that it can't."""
+    """The request is malformed, or contradicts itself."""
 
     code = Code.INVALID_REQUEST
 
 
 class InvalidOperation(ServiceError):
-    """An operation is unknown, has a bad field, or does not fit this image."""
+    """An operation is unknown, has an invalid field, or cannot be applied to this image."""
 
     code = Code.INVALID_OPERATION
 
 
 class TooLarge(ServiceError):
-    """More bytes than are accepted."""
+    """A body has more bytes than are accepted."""
 
     code = Code.TOO_LARGE
 
 
 class ImageUnreadable(ServiceError):
-    """The bytes are not an image, or not a whole one."""
+    """The bytes are not an image, or the image is damaged or incomplete."""
 
     code = Code.IMAGE_UNREADABLE
 
 
 class ImageTooBig(ServiceError):
-    """More pixels or frames than are accepted, found out before decoding."""
+    """An image has more pixels or frames than are accepted. Found before decoding."""
 
     code = Code.IMAGE_TOO_BIG
 
 
 class UnsupportedFormat(ServiceError):
-    """An image, but of a format that is not served."""
+    """The image has a format that this service does not read."""
 
     code = Code.UNSUPPORTED_FORMAT
 
 
 class NotFound(ServiceError):
-    """Nothing is known under this name."""
+    """The named resource does not exist."""
 
     code = Code.NOT_FOUND
 
 
 class MethodNotAllowed(ServiceError):
-    """The resource exists and can't do that."""
+    """The resource exists, but does not support this method."""
 
     code = Code.METHOD_NOT_ALLOWED
 
 
 class Gone(ServiceError):
-    """It was here, and its time has run out."""
+    """The resource existed and has expired."""
 
     code = Code.GONE
 
 
 class Conflict(ServiceError):
-    """The resource is in no state for that."""
+    """The state of the resource does not allow this."""
 
     code = Code.CONFLICT
 
 
 class KeyReused(ServiceError):
-    """An idempotency key that stands for another request already."""
+    """The idempotency key was used for a different request."""
 
     code = Code.KEY_REUSED
 
 
 class NoWorkers(ServiceError):
-    """No live worker listens where the request would go."""
+    """No live worker listens at the address of the request."""
 
     code = Code.NO_WORKERS
 
 
 class Overloaded(ServiceError):
-    """Everything that may wait is waiting already."""
+    """A queue or another bounded resource is full."""
 
     code = Code.OVERLOADED
 
 
 class Unavailable(ServiceError):
-    """Redis is away, or the connection to it was lost while waiting."""
+    """Redis cannot be reached, or the connection was lost while waiting for a reply."""
 
     code = Code.UNAVAILABLE
 
 
 class DeadlineExceeded(ServiceError, TimeoutError):
-    """The answer did not come in time; the work has been stopped, too.
+    """There was no reply before the deadline. The worker stops the work, too.
 
-    A `TimeoutError` as well, because that is what `broker.request` promises.
+    It is a `TimeoutError` as well, which `broker.request` promises to raise.
     """
 
     code = Code.DEADLINE_EXCEEDED
 
 
 class WorkerCrashed(ServiceError):
-    """The process that did the work died of it."""
+    """The pool process died while it worked on the request."""
 
     code = Code.WORKER_CRASHED
 
 
 class Internal(ServiceError):
-    """A bug. The log has the traceback under the same correlation id."""
+    """An unexpected exception. The log has its traceback under the same correlation id."""
 
     code = Code.INTERNAL
 
 
-_KINDS: dict[Code, type[ServiceError]] = {kind.code: kind for kind in ServiceError.__subclasses__()}
+_ERRORS: dict[Code, type[ServiceError]] = {
+    kind.code: kind for kind in ServiceError.__subclasses__()
+}
 
 TRANSIENT = frozenset(
     {Code.WORKER_CRASHED, Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.OVERLOADED}
 )
-"""What may pass by itself, so that trying again makes sense."""
+"""Codes of failures that may be temporary: a retry makes sense."""
 
 REPLAYABLE = TRANSIENT | {Code.INTERNAL}
-"""What is not the request's own fault: once it is mended, the same request does well."""
+"""Codes of failures that the request did not cause: the same request may succeed later."""

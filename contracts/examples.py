@@ -1,4 +1,4 @@
-"""What the documents show as examples in more than one message."""
+"""Values that the examples of several messages share."""
 
 from pydantic.config import JsonDict
 

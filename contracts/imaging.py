@@ -1,4 +1,4 @@
-"""What the imaging service answers: render an image, and say what an image is."""
+"""The methods of the imaging service: render an image, and inspect one."""
 
 import hashlib
 from enum import StrEnum
@@ -14,26 +14,31 @@ from contracts.methods import Method
 from contracts.operations.pipeline import Pipeline
 
 MediaType = Annotated[
-    str, Field(max_length=100, pattern=r"^[\w.+-]+/[\w.+-]+$", description="As in Content-Type.")
+    str,
+    Field(
+        max_length=100,
+        pattern=r"^[\w.+-]+/[\w.+-]+$",
+        description="Media type, as in Content-Type.",
+    ),
 ]
 Milliseconds = Annotated[float, Field(ge=0)]
 
-# Part of every result's key: raise it when the same pipeline starts to give other bytes.
+# Part of every result's key. Raise it when the same pipeline begins to give different bytes.
 _RENDER_VERSION = 5
 
 
 class Blob(Message):
-    """A claim check: the bytes are in the store under `key`, and only this travels."""
+    """Reference to stored bytes. Messages carry it in place of the bytes (a claim check)."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.BLOB]})
 
     key: BlobKey
     media_type: MediaType
-    bytes: Annotated[int, Field(ge=0, description="How many bytes it holds.")]
+    bytes: Annotated[int, Field(ge=0, description="Size in bytes.")]
 
 
 class Render(Message):
-    """Take the image in `source` through `pipeline`."""
+    """Apply `pipeline` to the image in `source`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -42,19 +47,19 @@ class Render(Message):
     )
 
     source: Annotated[Blob, Field(description="The image.")]
-    pipeline: Annotated[Pipeline, Field(description="What to do with it.")] = Pipeline()
+    pipeline: Annotated[Pipeline, Field(description="Operations and output.")] = Pipeline()
     reuse: Annotated[
-        bool, Field(description="Whether a result that is still there may be the answer.")
+        bool, Field(description="Whether a stored result may be returned in place of a new one.")
     ] = True
 
     def result_key(self) -> str:
-        """The key of the result: the same question has the same one."""
+        """Return the key of the result's blob. Equal sources and pipelines give equal keys."""
         question = f"{_RENDER_VERSION}:{self.source.key}:{self.pipeline.model_dump_json()}"
         return hashlib.sha256(question.encode()).hexdigest()
 
 
 class Rendered(Message):
-    """The result of a render."""
+    """The result of a render, and the time it took."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -72,34 +77,36 @@ class Rendered(Message):
         }
     )
 
-    blob: Annotated[Blob, Field(description="Where the result is.")]
-    width: Annotated[int, Field(ge=1, description="Pixels across.")]
-    height: Annotated[int, Field(ge=1, description="Pixels down.")]
-    reused: Annotated[bool, Field(description="Whether it was there already.")] = False
-    decode_ms: Annotated[Milliseconds, Field(description="Time spent decoding.")] = 0
-    operations_ms: Annotated[Milliseconds, Field(description="Time spent on operations.")] = 0
-    encode_ms: Annotated[Milliseconds, Field(description="Time spent encoding.")] = 0
+    blob: Annotated[Blob, Field(description="The result.")]
+    width: Annotated[int, Field(ge=1, description="Width in pixels.")]
+    height: Annotated[int, Field(ge=1, description="Height in pixels.")]
+    reused: Annotated[bool, Field(description="Whether the result was stored already.")] = False
+    decode_ms: Annotated[Milliseconds, Field(description="Milliseconds of decoding.")] = 0
+    operations_ms: Annotated[Milliseconds, Field(description="Milliseconds of operations.")] = 0
+    encode_ms: Annotated[Milliseconds, Field(description="Milliseconds of encoding.")] = 0
 
 
 class Depth(StrEnum):
-    """How far an image is looked at: its header, which takes no time, or its pixels as well."""
+    """How much of an image to inspect: its header, which is quick, or its pixels as well."""
 
     HEADER = "header"
     PIXELS = "pixels"
 
 
 class Inspect(Message):
-    """Say what the image in `source` is."""
+    """Describe the image in `source`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"source": examples.BLOB}]})
 
     source: Annotated[Blob, Field(description="The image.")]
-    depth: Annotated[Depth, Field(description="How far to look.")] = Depth.HEADER
-    place: Annotated[bool, Field(description="Whether to say where it was taken.")] = False
+    depth: Annotated[Depth, Field(description="How much of the image to inspect.")] = Depth.HEADER
+    place: Annotated[
+        bool, Field(description="Whether to include where the photograph was taken.")
+    ] = False
 
 
 class Inspected(Message):
-    """What an image is, as the decoder sees it."""
+    """Description of an image."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -117,19 +124,23 @@ class Inspected(Message):
         }
     )
 
-    format: Annotated[str, Field(max_length=20, description="The format of the bytes.")]
+    format: Annotated[str, Field(max_length=20, description="Format, by the image's bytes.")]
     media_type: MediaType
     mode: Annotated[str, Field(max_length=10, description="Pillow's mode: RGB, L, CMYK, ...")]
-    width: Annotated[int, Field(ge=1, description="Pixels across, once upright.")]
-    height: Annotated[int, Field(ge=1, description="Pixels down, once upright.")]
+    width: Annotated[
+        int, Field(ge=1, description="Width in pixels, once the image is turned upright.")
+    ]
+    height: Annotated[
+        int, Field(ge=1, description="Height in pixels, once the image is turned upright.")
+    ]
     frames: Annotated[
-        int, Field(ge=1, description="Frames of an animation, pages of a tiff; else 1.")
+        int, Field(ge=1, description="Frames of an animation, or pages of a TIFF; else 1.")
     ] = 1
     orientation: Annotated[
         int, Field(ge=1, le=8, description="EXIF orientation; 1 is upright.")
     ] = 1
     details: Annotated[
-        Details | None, Field(description="Where the pixels were looked at as well.")
+        Details | None, Field(description="Null unless the pixels were inspected.")
     ] = None
 
 

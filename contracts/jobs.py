@@ -1,4 +1,4 @@
-"""Jobs: durable, accepted work, and what is told about it."""
+"""Jobs: durable work that a client does not wait for, its events and its dead letters."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,35 +13,42 @@ from contracts.message import Message
 from contracts.operations.pipeline import Pipeline
 
 JOBS = "imaging.jobs"
-"""The stream that accepted jobs wait in, shared by the consumer group `GROUP`."""
+"""The stream of accepted jobs, read by the consumer group `GROUP`."""
 
 EVENTS = "imaging.events"
-"""The stream that tells every change of every job; trimmed."""
+"""The stream of all changes of all jobs. Old events are trimmed."""
 
-DEAD = "imaging.dead"
-"""The stream of jobs that were given up, with the reason; trimmed."""
+DEAD_LETTERS = "imaging.dead"
+"""The stream of jobs that failed for good. Old entries are trimmed."""
 
 MAX_VARIANTS = 64
 
-JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
+JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="Id of the job.")]
 EventId = Annotated[
-    str, Field(pattern=r"^[0-9]{1,19}-[0-9]{1,19}$", description="Its place among all events.")
+    str,
+    Field(
+        pattern=r"^[0-9]{1,19}-[0-9]{1,19}$", description="Position among the events of all jobs."
+    ),
 ]
 Submitter = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9._:-]{1,64}$",
-        description="On whose behalf; the jobs of each take turns with those of the others.",
+        description="The client on whose behalf a job is done. Submitters' jobs take turns.",
     ),
 ]
 Variants = Annotated[
     tuple[Pipeline, ...],
-    Field(min_length=1, max_length=MAX_VARIANTS, description="One result for each, in order."),
+    Field(
+        min_length=1,
+        max_length=MAX_VARIANTS,
+        description="Pipelines of the job. Each gives one result, in the same order.",
+    ),
 ]
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """State of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -54,7 +61,7 @@ OPEN_STATES = frozenset({JobState.QUEUED, JobState.RUNNING})
 
 
 class JobRequest(Message):
-    """A job on its way to a worker. The record has the rest."""
+    """The entry of a job in the stream `JOBS`. The job's record has everything else."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -70,7 +77,7 @@ class JobRequest(Message):
 
 
 class Webhook(Message):
-    """Where the end of a job is told, as a signed POST by Standard Webhooks."""
+    """Receiver of a signed POST (Standard Webhooks) when the job ends."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"url": "https://agency.example/darkroom"}]}
@@ -78,14 +85,12 @@ class Webhook(Message):
 
     url: Annotated[
         str,
-        Field(
-            pattern=r"^https?://[^\s]+$", max_length=2000, description="Of the client's own server."
-        ),
+        Field(pattern=r"^https?://[^\s]+$", max_length=2000, description="URL of the receiver."),
     ]
 
 
 class JobResult(Message):
-    """One variant's outcome: a blob, or the failure that it ended in."""
+    """Outcome of one variant: a result, or a failure."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -93,14 +98,16 @@ class JobResult(Message):
         }
     )
 
-    blob: Annotated[Blob | None, Field(description="Where the result is.")] = None
-    width: Annotated[int | None, Field(description="Pixels across.")] = None
-    height: Annotated[int | None, Field(description="Pixels down.")] = None
-    problem: Annotated[Failure | None, Field(description="Why there is none.")] = None
+    blob: Annotated[Blob | None, Field(description="The result; null after a failure.")] = None
+    width: Annotated[int | None, Field(description="Width in pixels.")] = None
+    height: Annotated[int | None, Field(description="Height in pixels.")] = None
+    problem: Annotated[Failure | None, Field(description="The failure; null after a success.")] = (
+        None
+    )
 
 
 class Job(Message):
-    """A job as it stands."""
+    """Record of a job."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -127,38 +134,44 @@ class Job(Message):
     )
 
     id: JobId
-    state: Annotated[JobState, Field(description="Where it stands.")]
+    state: Annotated[JobState, Field(description="Current state.")]
     source: Annotated[Blob, Field(description="The image.")]
     variants: Variants
     results: Annotated[
-        tuple[JobResult, ...], Field(description="The variants done so far, in order.")
+        tuple[JobResult, ...], Field(description="Results of the variants done so far, in order.")
     ] = ()
     attempts: Annotated[
         int,
-        Field(ge=0, description="How often it was taken up since it last got on."),
+        Field(ge=0, description="Attempts at the current variant so far."),
     ] = 0
-    worker: Annotated[str | None, Field(description="Who has it, or had it last.")] = None
+    worker: Annotated[
+        str | None, Field(description="Name of the worker that has the job, or had it last.")
+    ] = None
     submitter: Submitter
     token: Annotated[
         int,
         Field(
-            ge=0, description="Raised whenever it is taken up; who has an older one can't write."
+            ge=0,
+            description="Fencing token: raised whenever a worker takes the job. A worker with a "
+            "lower token cannot change the record.",
         ),
     ] = 0
-    created_at: Annotated[datetime, Field(description="When it was accepted.")]
-    updated_at: Annotated[datetime, Field(description="When it last changed.")]
+    created_at: Annotated[datetime, Field(description="When the job was accepted.")]
+    updated_at: Annotated[datetime, Field(description="When the record last changed.")]
     not_before: Annotated[
-        datetime | None, Field(description="When it is tried again, while it waits for that.")
+        datetime | None, Field(description="Time of the next attempt, while the job waits for one.")
     ] = None
     problem: Annotated[
-        Failure | None, Field(description="Why it failed, or why it is tried again.")
+        Failure | None, Field(description="Why the job failed, or why it is retried.")
     ] = None
-    webhook: Annotated[Webhook | None, Field(description="Where its end is told.")] = None
-    event: Annotated[EventId | None, Field(description="The last event that told of it.")] = None
+    webhook: Annotated[
+        Webhook | None, Field(description="Receiver of a POST when the job ends.")
+    ] = None
+    event: Annotated[EventId | None, Field(description="Id of the job's latest event.")] = None
 
 
 class DeadLetter(Message):
-    """A job that was given up, and why."""
+    """A job that failed for good, and the reason."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -183,14 +196,14 @@ class DeadLetter(Message):
     )
 
     job: JobId
-    problem: Annotated[Failure, Field(description="Why it was given up.")]
-    attempts: Annotated[int, Field(ge=1, description="How often it was tried without getting on.")]
-    at: Annotated[datetime, Field(description="When it was given up.")]
-    request: Annotated[JobRequest, Field(description="What was to be done.")]
+    problem: Annotated[Failure, Field(description="Why the job failed.")]
+    attempts: Annotated[int, Field(ge=1, description="Attempts at the variant that failed.")]
+    at: Annotated[datetime, Field(description="When the job failed.")]
+    request: Annotated[JobRequest, Field(description="The job's request, as it was accepted.")]
 
 
 class JobEvent(Message):
-    """A change of a job, told the moment it happens."""
+    """A change of a job, published at the moment of the change."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -208,12 +221,14 @@ class JobEvent(Message):
         }
     )
 
-    id: Annotated[EventId | None, Field(description="Its place among all events.")] = None
+    id: Annotated[EventId | None, Field(description="Position among the events of all jobs.")] = (
+        None
+    )
     job: JobId
-    state: Annotated[JobState, Field(description="Where it stands now.")]
-    done: Annotated[int, Field(ge=0, description="Variants done.")]
-    total: Annotated[int, Field(ge=1, description="Variants asked for.")]
-    at: Annotated[datetime, Field(description="When it changed.")]
+    state: Annotated[JobState, Field(description="State after the change.")]
+    done: Annotated[int, Field(ge=0, description="Number of variants done.")]
+    total: Annotated[int, Field(ge=1, description="Number of variants in all.")]
+    at: Annotated[datetime, Field(description="When the job changed.")]
     problem: Annotated[
-        Failure | None, Field(description="Why it failed, or why it is tried again.")
+        Failure | None, Field(description="Why the job failed, or why it is retried.")
     ] = None

@@ -1,9 +1,9 @@
-"""What every message of the suite has in common: it never changes, and it holds nothing unknown."""
+"""Base class of every message."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Message(BaseModel):
-    """A message as it travels: frozen, and a field it does not know is an error."""
+    """A message: immutable, and invalid if it has an unknown field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""A method is something a service answers: what it takes, what it gives, and where it listens."""
+"""Methods: what a service answers, and the addresses it listens at."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,11 +10,11 @@ RequestT = TypeVar("RequestT", bound=Message)
 ReplyT = TypeVar("ReplyT", bound=Message)
 
 GROUP = "imaging"
-"""The consumer group that shares the suite's streams among the workers."""
+"""The consumer group of the workers, on every stream that they share."""
 
 
 class Transport(StrEnum):
-    """The Redis structure that carries a request; replies always come over a channel."""
+    """The Redis structure that carries a request. Replies are always sent over a channel."""
 
     CHANNEL = "channel"
     LIST = "list"
@@ -23,15 +23,15 @@ class Transport(StrEnum):
 
 @dataclass(frozen=True)
 class Method(Generic[RequestT, ReplyT]):
-    """A request, its reply, and their addresses on each transport."""
+    """A method: its name, and the types of its request and its reply."""
 
     name: str
     request: type[RequestT]
     reply: type[ReplyT]
 
     def address(self, transport: Transport) -> str:
-        """Where requests for this method are sent on `transport`.
+        """Return the channel, list or stream that requests are sent to over `transport`.
 
-        A channel, a list and a stream may not share a Redis key, so each has its own name.
+        Each has a name of its own, because one Redis key cannot be both a list and a stream.
         """
         return self.name if transport is Transport.CHANNEL else f"{self.name}:{transport}"

@@ -1,4 +1,4 @@
-"""What comes out: the formats, and how a result is encoded."""
+"""How a result is encoded: format, quality, metadata, colour profile."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -19,7 +19,7 @@ from contracts.message import Message
 
 
 class Chroma(StrEnum):
-    """How many of the colours are kept: all, every second column, or every second row as well."""
+    """Chroma subsampling: full resolution, half of the columns, or half of columns and rows."""
 
     FULL = "444"
     HALF = "422"
@@ -27,7 +27,7 @@ class Chroma(StrEnum):
 
 
 class Metadata(StrEnum):
-    """What is kept of what the source says about itself."""
+    """The part of the source's metadata that a result keeps."""
 
     STRIP = "strip"
     COPYRIGHT = "copyright"
@@ -35,7 +35,7 @@ class Metadata(StrEnum):
 
 
 class Profile(StrEnum):
-    """What happens to colours that a profile gives a meaning."""
+    """What happens to the source's colour profile."""
 
     SRGB = "srgb"
     KEEP = "keep"
@@ -43,8 +43,14 @@ class Profile(StrEnum):
 
 AUTO: Literal["auto"] = "auto"
 
-_OPTIONAL_FIELDS = ("lossless", "progressive", "chroma", "palette")
-"""Fields that a format may have no use for. `FormatSpec` has an attribute of each name."""
+_FORMAT_FIELDS = ("lossless", "progressive", "chroma", "palette")
+"""Fields that only some formats support. `FormatSpec` has an attribute of each name."""
+
+
+def _formats(having: str) -> str:
+    """Return the names of the formats whose `FormatSpec` has this attribute set."""
+    return ", ".join(sorted(format for format in Format if getattr(format.spec, having)))
+
 
 _NUMBER = TypeAdapter[int](Annotated[int, Field(ge=1, le=100)])
 
@@ -75,15 +81,11 @@ def _in_order(among: tuple[Format, ...]) -> tuple[Format, ...]:
     return tuple(format for format in AUTO_FORMATS if format in among)
 
 
-def _formats_with(field: str) -> str:
-    return ", ".join(sorted(format for format in Format if getattr(format.spec, field)))
-
-
 class Output(Message):
-    """How the result is encoded.
+    """How a result is encoded.
 
-    A field that the format has no use for is refused. Where the format is left open, it is passed
-    over instead, but for `lossless`.
+    A field that the named format does not support is an error. If the format is left to the
+    service, such fields are ignored, except for `lossless`.
     """
 
     model_config = ConfigDict(
@@ -99,38 +101,40 @@ class Output(Message):
         Format | Literal["auto"] | None,
         BeforeValidator(_format),
         Field(
-            description="Left out: as the source came, if it was a jpeg, png, webp or avif or an "
-            "animated gif; of others, jpeg of heif and jxl, else png. auto: the smallest of "
-            "those in among; where that is empty, a jpeg, png or gif by the image. jxl and heif "
-            "need a worker that has them."
+            description=f"Left out: the source's format, for {_formats('kept')} and animated gif; "
+            "of other sources, jpeg for heif and jxl (png if transparent or lossless), and png for "
+            "the rest. auto: the smallest result among the formats in among; if that is empty, a "
+            "jpeg, png or gif, depending on the image. A worker has "
+            f"{_formats('package')} only if their packages are installed."
         ),
     ] = None
     among: Annotated[
         tuple[Format, ...],
         AfterValidator(_in_order),
         Field(
-            description="What auto chooses from: avif, webp, jpeg and png; of a query, the ones "
-            "that the request's Accept likes best, avif and webp only where it names them. Each is "
-            "made, and the smallest taken: a picture of 256 colours or less without loss, too, and "
-            "of more no png beside the others; of what moves, avif and webp. What has to fit into "
-            "max_bytes, or moves and has more than 50 million pixels, all frames together, is the "
-            "first of them that can be had."
+            description=f"The formats that auto tries: any of {', '.join(AUTO_FORMATS)}. For a "
+            "query, the gateway fills in those that the request's Accept prefers; "
+            f"{_formats('needs_accept')} only if Accept names them. Each format is encoded, and "
+            "the smallest result is taken. An image of 256 colours or fewer is also tried "
+            "without loss; for more colours, png is only used if it is the only one. For an "
+            "animation, webp and avif are tried. The first possible format is taken without a "
+            "comparison if the result has to fit into max_bytes, or if an animation has more than "
+            "50 million pixels, all frames together."
         ),
     ] = ()
     quality: Annotated[
         int | Literal["auto"],
         BeforeValidator(_quality),
         Field(
-            description="1 to 100, for lossy formats; the others have no use for it. auto: the "
-            "lowest from 40 to 95 that looks like the original, a structural similarity (SSIM) of "
-            "0.96."
+            description="1 to 100, for lossy formats; others ignore it. auto: the lowest quality "
+            "from 40 to 95 with a structural similarity (SSIM) to the original of 0.96."
         ),
     ] = 80
     lossless: Annotated[
         bool,
         Field(
-            description="Every pixel as it is, in eight bits a channel, which all results have: "
-            "png, webp, tiff and jxl."
+            description="Keep every pixel, in the eight bits a channel that all results have. "
+            f"For {_formats('lossless')}."
         ),
     ] = False
     max_bytes: Annotated[
@@ -138,44 +142,52 @@ class Output(Message):
         Field(
             ge=1,
             le=1_000_000_000,
-            description="The most that the result may take: the quality is lowered until it fits.",
+            description="Maximum size of the result in bytes: the quality is lowered until it "
+            "fits.",
+            json_schema_extra={"x-unit": "bytes"},
         ),
     ] = None
     progressive: Annotated[
-        bool, Field(description="A jpeg that is coarse at first, and gets better as it loads.")
+        bool,
+        Field(
+            description="Show a coarse image first, which becomes finer while it loads. "
+            f"For {_formats('progressive')}."
+        ),
     ] = False
     chroma: Annotated[
         Chroma | None,
-        Field(description="Chroma subsampling, for jpeg, avif and heif. Left out: 420."),
+        Field(description=f"Chroma subsampling, for {_formats('chroma')}. Left out: 420."),
     ] = None
     palette: Annotated[
-        int | None, Field(ge=2, le=256, description="So many colours at most, for png and gif.")
+        int | None,
+        Field(ge=2, le=256, description=f"Maximum number of colours, for {_formats('palette')}."),
     ] = None
     metadata: Annotated[
         Metadata,
         Field(
-            description="keep: EXIF, its place included, and XMP. copyright: the names of artist "
-            "and copyright holder alone. Where EXIF does not have these, both take them from XMP "
-            "(dc:creator, dc:rights), or else from IPTC-IIM (2:80, 2:116), of which nothing else "
-            "is kept; they are written as EXIF. How an image lies, thumbnails and a maker's notes "
-            "are never kept. A gif holds none of it, a tiff not how and where it was taken, and a "
-            "jpeg 64 KiB of each: longer XMP is left out (over 4 MB always), and of longer EXIF "
-            "the longest fields."
+            description="keep: EXIF, including the location, and XMP. copyright: only the names of "
+            "artist and copyright holder. If EXIF lacks these names, both take them from XMP "
+            "(dc:creator, dc:rights) or IPTC-IIM (2:80, 2:116), and write them as EXIF; nothing "
+            "else of IPTC-IIM is kept. Orientation, thumbnails and maker notes are never kept. "
+            "A gif holds no metadata, and a tiff no camera settings and no location. A jpeg holds "
+            "64 KiB of EXIF and of XMP: the longest fields of EXIF are left out until it fits, "
+            "and longer XMP is left out. XMP of more than 4 MB is always left out."
         ),
     ] = Metadata.STRIP
     icc: Annotated[
         Profile,
         Field(
-            description="srgb: colours become sRGB. keep: they stay, and so does the profile. "
-            "sRGB all the same are a gif and a jxl, which are written without one, and with a "
-            "profile of gray what moves or may be a webp: these are written in colour."
+            description="srgb: convert colours to sRGB. keep: keep colours and profile. Converted "
+            "to sRGB all the same: results in gif and jxl, which are written without a profile; "
+            "and, if the source's profile is gray, animations and results that may be a webp, "
+            "which are written in colour."
         ),
     ] = Profile.SRGB
     animated: Annotated[
         bool,
         Field(
-            description="Whether an animation stays one, where the format holds it. How often it "
-            "is played stays as well."
+            description="Keep an animation, with its number of repetitions, if the format holds "
+            f"animations ({_formats('animated')}). false: use its first frame."
         ),
     ] = True
 
@@ -184,11 +196,11 @@ class Output(Message):
         if self.among and self.format != AUTO:
             raise PydanticCustomError("output", "among: it is for auto")
         if isinstance(self.format, Format):
-            for field in _OPTIONAL_FIELDS:
+            for field in _FORMAT_FIELDS:
                 if getattr(self, field) and not getattr(self.format.spec, field):
                     raise PydanticCustomError(
                         "output",
-                        f"{field}: {self.format} has none; it is for {_formats_with(field)}",
+                        f"{field}: {self.format} has none; it is for {_formats(field)}",
                     )
         if self.lossless and self.palette:
             raise PydanticCustomError("output", "palette: fewer colours are not lossless")

@@ -1,4 +1,4 @@
-"""Usage: one record for each answered request, published beside the answer and never before it."""
+"""Usage: one record for each answered request."""
 
 from datetime import datetime
 from typing import Annotated
@@ -10,11 +10,14 @@ from contracts.message import Message
 from contracts.methods import Transport
 
 USAGE = "imaging.usage"
-"""The stream of usage records; trimmed."""
+"""The stream of usage records. Old records are trimmed."""
 
 
 class Usage(Message):
-    """A request that was answered: what it was, how it went, and what it cost."""
+    """Record of an answered request: its method, its outcome and its duration.
+
+    It is published after the reply, so that it never delays a reply or makes one fail.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -31,9 +34,11 @@ class Usage(Message):
         }
     )
 
-    method: Annotated[str, Field(max_length=100, description="What was asked for.")]
-    transport: Annotated[Transport, Field(description="How the request travelled.")]
+    method: Annotated[str, Field(max_length=100, description="Name of the method.")]
+    transport: Annotated[Transport, Field(description="The transport of the request.")]
     outcome: Annotated[str, Field(max_length=40, description="ok, or the code of the failure.")]
-    worker: Annotated[str, Field(max_length=200, description="Who answered.")]
-    seconds: Annotated[float, Field(ge=0, description="From taking it up to its answer.")]
-    at: Annotated[datetime, Field(description="When it was answered.")]
+    worker: Annotated[str, Field(max_length=200, description="Name of the worker that answered.")]
+    seconds: Annotated[
+        float, Field(ge=0, description="Time from the request's receipt to its reply.")
+    ]
+    at: Annotated[datetime, Field(description="When the reply was sent.")]

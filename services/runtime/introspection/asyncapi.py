@@ -18,7 +18,7 @@ from pydantic.json_schema import models_json_schema
 from contracts.control import CONTROL, Cancel
 from contracts.errors import Failure
 from contracts.imaging import METHODS
-from contracts.jobs import DEAD, EVENTS, JOBS, DeadLetter, JobEvent, JobRequest
+from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, JobEvent, JobRequest
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
 from contracts.usage import USAGE, Usage
@@ -77,7 +77,7 @@ _BESIDE = (
         "Every change of every job, for every gateway process; trimmed.",
     ),
     _Beside(
-        "dead", DEAD, Transport.STREAM, DeadLetter, ["imaging"], [], None,
+        "dead", DEAD_LETTERS, Transport.STREAM, DeadLetter, ["imaging"], [], None,
         "Jobs that were given up, and why. `POST /v1/dead-letters/{id}/requeue` brings one back; "
         "trimmed.",
     ),

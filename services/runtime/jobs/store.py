@@ -21,7 +21,7 @@ from contracts.control import CONTROL, Cancel
 from contracts.errors import REPLAYABLE, Conflict, Failure, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob
 from contracts.jobs import (
-    DEAD,
+    DEAD_LETTERS,
     EVENTS,
     JOBS,
     OPEN_STATES,
@@ -58,7 +58,7 @@ from services.runtime.settings import RuntimeSettings
 _SCRIPT = Script(files("services.runtime.jobs").joinpath("store.lua").read_text())
 _NOBODY = "0" * 32
 _RECENT = 0.1  # seconds
-_KEYS = [JOBS, EVENTS, DEAD, responders_key(JOBS), rooms_key(JOBS)]
+_KEYS = [JOBS, EVENTS, DEAD_LETTERS, responders_key(JOBS), rooms_key(JOBS)]
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ class Jobs:
 
     async def dead_letters(self, most: int) -> list[DeadLetter]:
         """The jobs that were given up, the latest first."""
-        entries = await self._redis.xrevrange(DEAD, count=most)
+        entries = await self._redis.xrevrange(DEAD_LETTERS, count=most)
         letters = []
         for _, fields in entries:
             # One that another version wrote may say what this one can't read.
@@ -315,7 +315,7 @@ class Jobs:
         """Forget the events and dead letters that are older than a job's record can be."""
         seconds, _ = await self._redis.time()
         oldest = f"{(seconds - 2 * self._settings.job_ttl) * 1000}-0"
-        for stream in (EVENTS, DEAD):
+        for stream in (EVENTS, DEAD_LETTERS):
             await self._redis.xtrim(stream, minid=oldest, approximate=True)
 
     async def _requeue(self, job: Job, where: str, **update: Any) -> Job | None:

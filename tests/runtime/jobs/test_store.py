@@ -19,7 +19,7 @@ from contracts.errors import (
     WorkerCrashed,
 )
 from contracts.imaging import Blob
-from contracts.jobs import DEAD, EVENTS, JOBS, Job, JobRequest, JobResult, JobState, Webhook
+from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, Job, JobRequest, JobResult, JobState, Webhook
 from contracts.methods import GROUP
 from contracts.operations.pipeline import Pipeline
 from services.runtime.jobs import store as runtime_jobs
@@ -385,11 +385,11 @@ async def test_the_outlook_counts_and_estimates(jobs: Jobs, redis: Any) -> None:
 
 async def test_old_events_and_dead_letters_are_forgotten(redis: Any) -> None:
     jobs = jobs_on(redis, job_ttl=10)
-    for stream in (EVENTS, DEAD):
+    for stream in (EVENTS, DEAD_LETTERS):
         for number in range(500):
             await redis.xadd(stream, {"old": "x"}, id=f"{number + 1}-0")
     await jobs.trim()
-    assert [await redis.xlen(EVENTS), await redis.xlen(DEAD)] == [0, 0]
+    assert [await redis.xlen(EVENTS), await redis.xlen(DEAD_LETTERS)] == [0, 0]
 
 
 async def test_a_cancelled_job_leaves_its_place_and_costs_nobody_a_turn(
