@@ -65,3 +65,5 @@ async def test_leaving_is_quick(caller: Broker, worker: Broker, echo: Echo) -> N
     await leave(waiting)
     assert time.monotonic() - left < 0.1
     assert caller.inbox.outstanding == 0
+    # Else the worker's stop would wait for the work.
+    await asyncio.wait_for(echo.stopped.wait(), 1)
