@@ -20,6 +20,7 @@ def test_everybody_imports_only_what_they_may() -> None:
     assert linted.returncode == 0, linted.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "forbidden"),
     [

@@ -248,6 +248,7 @@ for mebibytes in range(0, 160, 4):
 """
 
 
+@pytest.mark.slow
 @installed
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 @pytest.mark.parametrize("mode", WORK_MODES)

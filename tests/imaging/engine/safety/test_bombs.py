@@ -307,6 +307,7 @@ def fresh() -> ForkServerContext:
     return context
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_goes_off_quietly(name: str, fresh: ForkServerContext) -> None:
     allowed, made = BOMBS[name]
