@@ -4,6 +4,7 @@ Session fixtures exist once in each process of pytest-xdist, so parallel tests s
 """
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +21,15 @@ SERVICES = {"gateway", "imaging", "idle", "lonely", "workerless"}
 """The fixtures that start a gateway or an imaging service."""
 
 FOLDERS_WITH_SERVICES = [Path(__file__).parent / name for name in ("browser", "e2e")]
+
+
+def pytest_configure() -> None:
+    """Handle SIGINT, so that the processes that tests start are interrupted by it.
+
+    A shell starts its background jobs with SIGINT ignored, and every process inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
