@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from bench.chaos.client import Client, Order, Refused, client, orders, photographs
-from bench.chaos.ears import hearing
+from bench.chaos.listeners import hearing
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import Suite, suite
 from contracts.errors import Code

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.chaos.client import Client, client, orders, photographs
-from bench.chaos.ears import Log, hearing
+from bench.chaos.listeners import Log, hearing
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite, until
-from bench.chaos.toxic import KINDS, VARIABLE, Poison
+from bench.chaos.faults import KINDS, VARIABLE, Poison
 from contracts.errors import Code
 from contracts.fields import BlobKey
 from contracts.jobs import JobState
@@ -41,7 +41,7 @@ async def poison_is_put_aside(folder: Path, *, jobs: int, patience: float) -> Ou
         "DARKROOM_SLOTS": str(SLOTS),
     }
     async with (
-        suite(folder, workers=WORKERS, env=env, app="bench.chaos.poisoned:app") as running,
+        suite(folder, workers=WORKERS, env=env, app="bench.chaos.faulty_imaging:app") as running,
         client(running.gateway.url) as http,
         hearing(running.redis) as stream,
     ):

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections import defaultdict
 
-from bench.gateway import users
+from bench.gateway import wrk
 from bench.gateway.report import Report, median_of
 from bench.gateway.services import running
-from bench.gateway.users import Answered
+from bench.gateway.wrk import Answered
 
 WAYS = ("no-op", "fire-and-forget", "out-of-band", "with-callback", "awaited", "round-trip")
 LEVELS = (1, 16, 64, 400)
@@ -16,7 +16,7 @@ LEVELS = (1, 16, 64, 400)
 def main() -> None:
     """Measure, print the table, and write what was measured to the results."""
     options = read_options()
-    if not users.installed():
+    if not wrk.installed():
         sys.exit("The users are wrk's, and there is no wrk here (on Debian: apt-get install wrk).")
     rounds: dict[tuple[str, int], list[Answered]] = defaultdict(list)
     with running() as service:
@@ -25,7 +25,7 @@ def main() -> None:
                 sys.stderr.write(f"round {number + 1} of {options.rounds}: {level} users\n")
                 # The ways are compared with each other, so they take turns.
                 for way in WAYS[:: -1 if number % 2 else 1]:
-                    answered = users.post(service, way, level, options.seconds)
+                    answered = wrk.post(service, way, level, options.seconds)
                     rounds[way, level].append(answered)
     report = Report({key: median_of(found) for key, found in rounds.items()}, options.rounds)
     sys.stdout.write(report.markdown())

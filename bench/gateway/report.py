@@ -10,7 +10,7 @@ from statistics import median
 
 from bench.chart import Line, line_chart
 from bench.environments import ROOT
-from bench.gateway.users import Answered
+from bench.gateway.wrk import Answered
 
 RESULTS = ROOT / "bench" / "results"
 

@@ -8,8 +8,8 @@ from collections import defaultdict
 from bench.environments import DATA
 from bench.imaging.cases import CASES, Case
 from bench.imaging.contenders import CONTENDERS, ENGINE, Contender
-from bench.imaging.figures import Cell, failed, measured, median_of
-from bench.imaging.peak import peak_of
+from bench.imaging.measurements import Cell, failed, measured, median_of
+from bench.imaging.peak_memory import peak_of
 from bench.imaging.photographs import PHOTOGRAPHS
 from bench.imaging.report import Report
 from bench.imaging.systems.interface import NotInstalled

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from bench.environments import LOCKS, ROOT
 from bench.imaging.cases import Case
 from bench.imaging.contenders import DARKROOM, ENGINE, OTHERS, WITH_ONE
-from bench.imaging.figures import CLIENT, Cell, cores
+from bench.imaging.measurements import CLIENT, Cell, cores
 from bench.imaging.load import CONNECTIONS
 
 RESULTS = ROOT / "bench" / "results"

@@ -7,9 +7,9 @@ from collections import defaultdict
 
 from bench.environments import DATA, python_of
 from bench.jobs.contenders import CONTENDERS, Contender
-from bench.jobs.figures import Figures, Round, median_of
+from bench.jobs.measurements import Figures, Round, median_of
 from bench.jobs.load import Load
-from bench.jobs.match import Match, match
+from bench.jobs.deployment import Match, match
 from bench.jobs.report import Report
 
 BURSTS = (20, 200, 2000)

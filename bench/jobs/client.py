@@ -13,7 +13,7 @@ from typing import IO
 
 import uvloop
 
-from bench.jobs import picture
+from bench.jobs import workload
 from bench.jobs.load import Load, run
 from bench.jobs.systems.interface import Client, System
 
@@ -33,16 +33,16 @@ def main() -> None:
 
 
 async def serve(system: System, url: str, answers: IO[str]) -> None:
-    stored, photo = 0, picture.photograph()
+    stored, photo = 0, workload.photograph()
     async with system.calling(url) as client:
         while line := await asyncio.to_thread(sys.stdin.readline):
             load = Load(**json.loads(line))
             # Each picture is new, so that nobody finds a result that is there already.
-            pictures = [picture.numbered(photo, stored + n) for n in range(load.jobs)]
+            pictures = [workload.numbered(photo, stored + n) for n in range(load.jobs)]
             stored += load.jobs
             images = [await client.store(data) for data in pictures]
             outcome, job = await run(client, images, load)
-            await check(client, job, picture.render(photo))
+            await check(client, job, workload.render(photo))
             print(json.dumps(outcome.to_dict()), file=answers, flush=True)
     os._exit(0)
 

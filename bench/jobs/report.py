@@ -10,7 +10,7 @@ from importlib.metadata import version
 from bench.chart import Line, line_chart
 from bench.environments import ROOT
 from bench.jobs.contenders import SLOTS
-from bench.jobs.figures import Figures
+from bench.jobs.measurements import Figures
 
 RESULTS = ROOT / "bench" / "results"
 

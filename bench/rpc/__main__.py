@@ -5,10 +5,10 @@ import sys
 from collections import defaultdict
 
 from bench.environments import DATA, python_of
-from bench.rpc.cells import Cell, median_of
+from bench.rpc.measurements import Cell, median_of
 from bench.rpc.contenders import CONTENDERS, Contender
 from bench.rpc.load import Load
-from bench.rpc.match import match
+from bench.rpc.deployment import match
 from bench.rpc.report import Report
 from bench.servers import Nats
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from bench.chart import Line, line_chart
 from bench.environments import ROOT
-from bench.rpc.cells import Cell
+from bench.rpc.measurements import Cell
 
 RESULTS = ROOT / "bench" / "results"
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.chaos.gateway import gateway_dies
+from bench.chaos.gateway_kills import gateway_dies
 from bench.chaos.overload import overload_is_refused
 from bench.chaos.poison import poison_is_put_aside
-from bench.chaos.residue import nothing_stays
-from bench.chaos.store import redis_dies
-from bench.chaos.workers import workers_die
+from bench.chaos.expiry import nothing_stays
+from bench.chaos.redis_kills import redis_dies
+from bench.chaos.worker_kills import workers_die
 
 pytestmark = pytest.mark.timeout(180)
 

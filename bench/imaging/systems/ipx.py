@@ -10,7 +10,7 @@ from bench.environments import DATA, LOCKS
 from bench.imaging.cases import QUALITY, Case
 from bench.imaging.photographs import FOLDER
 from bench.imaging.systems.interface import NotInstalled, Running
-from bench.imaging.systems.served import Served, started
+from bench.imaging.systems.http_server import Served, started
 from bench.servers import free_port
 from contracts.formats import Format
 

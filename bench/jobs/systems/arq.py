@@ -10,9 +10,9 @@ import uvloop
 from arq import create_pool  # type: ignore[import-not-found]
 from arq.connections import RedisSettings  # type: ignore[import-not-found]
 
-from bench.jobs import picture
+from bench.jobs import workload
 from bench.jobs.systems.interface import IMAGE, KEPT, POLL, RESULT
-from bench.jobs.systems.plain import Bytes
+from bench.jobs.systems.redis_images import Bytes
 
 SETTINGS = RedisSettings.from_dsn(os.environ["REDIS_URL"])
 
@@ -22,7 +22,7 @@ asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 async def render(context: Any, image: str) -> str:
     data = await context["redis"].get(IMAGE + image)
-    rendered = await asyncio.to_thread(picture.render, data)
+    rendered = await asyncio.to_thread(workload.render, data)
     await context["redis"].set(RESULT + image, rendered, ex=KEPT)
     return image
 

@@ -11,7 +11,7 @@ from typing import Any
 from celery import Celery  # type: ignore[import-not-found]
 from redis import Redis
 
-from bench.jobs import picture
+from bench.jobs import workload
 from bench.jobs.systems.interface import IMAGE, KEPT, RESULT
 
 SUBMITTERS = 4  # threads; 16 were no faster
@@ -33,7 +33,7 @@ app.conf.update(
 @app.task(name="render")  # type: ignore[untyped-decorator]
 def render(image: str) -> str:
     data = redis.get(IMAGE + image)
-    redis.set(RESULT + image, picture.render(data), ex=KEPT)
+    redis.set(RESULT + image, workload.render(data), ex=KEPT)
     return image
 
 

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from faststream.redis import RedisMessage
 from redis.asyncio import Redis
 
-from bench.jobs.picture import PIPELINE
-from bench.jobs.systems.ends import Ends
+from bench.jobs.workload import PIPELINE
+from bench.jobs.systems.job_ends import Ends
 from bench.jobs.systems.interface import KEPT
 from contracts.imaging import Blob
 from contracts.jobs import EVENTS, JobEvent

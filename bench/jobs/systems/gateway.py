@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from bench.jobs.picture import PIPELINE
-from bench.jobs.systems.ends import Ends
+from bench.jobs.workload import PIPELINE
+from bench.jobs.systems.job_ends import Ends
 from bench.jobs.systems.http import Http
-from bench.jobs.systems.pushes import pushes
+from bench.jobs.systems.websocket import pushes
 from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.blobs import Blobs, Kind

@@ -12,9 +12,9 @@ from taskiq_redis import (  # type: ignore[import-not-found]
     RedisStreamBroker,
 )
 
-from bench.jobs import picture
+from bench.jobs import workload
 from bench.jobs.systems.interface import IMAGE, KEPT, POLL, RESULT, JobFailed
-from bench.jobs.systems.plain import Bytes
+from bench.jobs.systems.redis_images import Bytes
 
 URL = os.environ["REDIS_URL"]
 AT_ONCE = 10  # entries read at once; 100 by default, which would leave one worker with all of them
@@ -28,7 +28,7 @@ broker: Any = RedisStreamBroker(
 
 async def render(image: str) -> str:
     data = await redis.get(IMAGE + image)
-    rendered = await asyncio.to_thread(picture.render, data)
+    rendered = await asyncio.to_thread(workload.render, data)
     await redis.set(RESULT + image, rendered, ex=KEPT)
     return image
 

@@ -14,8 +14,8 @@ from taskiq import AsyncTaskiqTask  # type: ignore[import-not-found]
 
 from bench.jobs.systems.http import Http
 from bench.jobs.systems.interface import POLL, JobFailed
-from bench.jobs.systems.plain import Bytes
-from bench.jobs.systems.pushes import pushes
+from bench.jobs.systems.redis_images import Bytes
+from bench.jobs.systems.websocket import pushes
 from bench.jobs.systems.taskiq import broker, redis, task
 
 LOOKERS = 4  # as many as look where there is no HTTP

@@ -7,7 +7,7 @@ from itertools import cycle
 from pathlib import Path
 
 from bench.chaos.client import client, orders, photographs
-from bench.chaos.ears import Log, hearing, watching
+from bench.chaos.listeners import Log, hearing, watching
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import Mortal, suite
 from contracts.jobs import JobState

@@ -1,4 +1,4 @@
-"""What one render takes at its peak, in a fresh process: `python -m bench.imaging.peak resize`."""
+"""What one render takes at its peak, in a fresh process: `python -m bench.imaging.peak_memory resize`."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ _FORGET_THE_PEAK = "5"  # proc(5), clear_refs
 
 def peak_of(case: Case) -> tuple[float, float]:
     """MiB of a process at its peak, and how many of them came with the render."""
-    command = [sys.executable, "-m", "bench.imaging.peak", case.name]
+    command = [sys.executable, "-m", "bench.imaging.peak_memory", case.name]
     heard = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     whole, more = json.loads(heard)
     return float(whole), float(more)

@@ -1,4 +1,4 @@
-"""One side of a system in a process of its own: `python -m bench.rpc.side worker celery list URL`.
+"""One side of a system in a process of its own: `python -m bench.rpc.peer worker celery list URL`.
 
 It does what each line on its standard input says and answers with a line, and it ends when that
 input does, so no side outlives the run that started it. A worker's only answer is the CPU time it

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.environments import DATA, ROOT, python_of
-from bench.rpc.cells import Cell
+from bench.rpc.measurements import Cell
 from bench.rpc.contenders import Contender
 from bench.rpc.load import Load
 from bench.servers import Server
@@ -48,7 +48,7 @@ class Side:
 
     def __init__(self, side: str, contender: Contender, url: str, log: IO[bytes]) -> None:
         python = python_of(contender.packages) if contender.packages else Path(sys.executable)
-        command = [str(python), "-m", "bench.rpc.side", side]
+        command = [str(python), "-m", "bench.rpc.peer", side]
         self._process = subprocess.Popen(
             [*command, contender.system, contender.transport, url],
             cwd=ROOT,

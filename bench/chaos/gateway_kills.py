@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from bench.chaos.client import client, orders, photographs
-from bench.chaos.ears import following, hearing, watching
+from bench.chaos.listeners import following, hearing, watching
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite
 from services.runtime.jobs.records import events_of

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.environments import DATA, ROOT, python_of
 from bench.jobs.contenders import SLOTS, Command, Contender
-from bench.jobs.cpu import counted, cpu_of
+from bench.processes import counted, cpu_of
 from bench.jobs.load import Load
 from bench.jobs.server import DurableValkey
 from bench.servers import free_port

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.chaos.client import client, orders, photographs
-from bench.chaos.ears import hearing
+from bench.chaos.listeners import hearing
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite, until
 from contracts.jobs import EVENTS, JOBS

@@ -12,7 +12,7 @@ from bench.imaging import fidelity
 from bench.imaging.cases import Case
 from bench.imaging.processes import machine_time, memory_of
 from bench.imaging.systems.interface import Running
-from bench.jobs.cpu import cpu_of
+from bench.processes import cpu_of
 
 CLIENT = "client"
 

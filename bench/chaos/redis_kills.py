@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from bench.chaos.client import client, orders, photographs
-from bench.chaos.ears import hearing
+from bench.chaos.listeners import hearing
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite
 
