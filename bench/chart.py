@@ -1,4 +1,4 @@
-"""A line chart as an SVG that reads on a light page and on a dark one."""
+"""A line chart as an SVG that is readable on a light page and on a dark one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 860, 520
 LEFT, RIGHT, TOP, BOTTOM = 70, 190, 56, 52
-LABEL = 17  # pixels between two names, one below the other
+LABEL_HEIGHT = 17  # pixels between two names, one below the other
 
-# For each system a hue that is told apart on white and on black; a dash for its transport.
+# A hue for each system, distinguishable on white and on black; a dash pattern for its transport.
 COLOURS = ("#7c5cff", "#e8590c", "#0c9b6f", "#d6336c", "#1c87d6", "#a07900", "#7a8490")
 DASHES = {"list": "7 4", "stream": "", "channel": "2 4"}
 
@@ -24,30 +24,36 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
 
 @dataclass(frozen=True)
 class Line:
-    """A name, whose first word has a colour and last word a dash, and a value a tick."""
+    """A name and one value for each tick.
+
+    The name's first word selects the colour, its last word the dash pattern.
+    """
 
     name: str
     values: tuple[float, ...]
 
 
 def line_chart(title: str, ticks: Sequence[str], lines: Sequence[Line]) -> str:
-    """Values upwards on a logarithmic scale, nothing at all below it, ticks evenly to the right."""
+    """Return the SVG: ticks evenly spaced to the right, values upwards on a logarithmic scale.
+
+    A value of 0 is drawn on a line of its own below the scale.
+    """
     positive = [value for line in lines for value in line.values if value > 0]
     low, high = floor(log10(min(positive))), ceil(log10(max(positive)))
-    nothing = HEIGHT - BOTTOM
-    foot = nothing - 30 if any(0 in line.values for line in lines) else nothing
+    zero = HEIGHT - BOTTOM
+    foot = zero - 30 if any(0 in line.values for line in lines) else zero
 
     def x(index: int) -> float:
         return LEFT + index * (WIDTH - LEFT - RIGHT) / max(1, len(ticks) - 1)
 
     def y(value: float) -> float:
         if value == 0:
-            return nothing
+            return zero
         return foot - (log10(value) - low) / max(1, high - low) * (foot - TOP)
 
     steps = [step * 10**power for power in range(low, high) for step in (1, 2, 5)] + [10**high]
     parts = [f'<text class="title" x="{LEFT}" y="28">{escape(title)}</text>']
-    for step in steps if foot == nothing else [0, *steps]:
+    for step in steps if foot == zero else [0, *steps]:
         parts.append(
             f'<path class="grid" d="M{LEFT} {y(step):.1f}H{WIDTH - RIGHT}"/>'
             f'<text x="{LEFT - 8}" y="{y(step) + 4:.1f}" text-anchor="end">{step:,.0f}</text>'
@@ -57,7 +63,7 @@ def line_chart(title: str, ticks: Sequence[str], lines: Sequence[Line]) -> str:
             f'<text x="{x(index):.1f}" y="{HEIGHT - 26}" text-anchor="middle">{escape(tick)}</text>'
         )
     systems = list(dict.fromkeys(line.name.split()[0] for line in lines))
-    labels = _apart([y(line.values[-1]) for line in lines])
+    labels = _spread([y(line.values[-1]) for line in lines])
     for line, label in zip(lines, labels, strict=True):
         colour = COLOURS[systems.index(line.name.split()[0]) % len(COLOURS)]
         dash = DASHES.get(line.name.split()[-1], "")
@@ -77,16 +83,16 @@ def line_chart(title: str, ticks: Sequence[str], lines: Sequence[Line]) -> str:
     )
 
 
-def _apart(heights: Sequence[float]) -> list[float]:
-    """The heights, moved so that no two names overlap."""
+def _spread(heights: Sequence[float]) -> list[float]:
+    """Return the heights, moved apart so that no two labels overlap."""
     order = sorted(range(len(heights)), key=lambda index: heights[index])
     placed = dict.fromkeys(order, 0.0)
     previous = float("-inf")
     for index in order:
-        previous = placed[index] = max(heights[index], previous + LABEL)
-    # What was pushed off the bottom pushes back.
+        previous = placed[index] = max(heights[index], previous + LABEL_HEIGHT)
+    # Labels that were moved below the chart move back up, and push the ones above them.
     limit = float(HEIGHT - BOTTOM)
     for index in reversed(order):
         limit = placed[index] = min(placed[index], limit)
-        limit -= LABEL
+        limit -= LABEL_HEIGHT
     return [placed[index] for index in range(len(heights))]

@@ -1,7 +1,7 @@
-"""What each compared system needs, installed apart from Darkroom's own packages.
+"""A virtual environment for each compared system, apart from Darkroom's own packages.
 
-They can't share one: arq holds redis-py below 6 and brings hiredis, which changes how every other
-client in its environment reads. A lock is made from its `.in` file with
+The systems cannot share one: arq requires redis-py below 6 and installs hiredis, which changes how
+every other client in the same environment parses replies. Make a lock from its `.in` file with
 
     uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --no-annotate --no-header arq.in -o arq.lock
@@ -14,14 +14,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / ".data" / "bench"
 LOCKS = ROOT / "bench" / "locks"
+RESULTS = ROOT / "bench" / "results"
 
 
 def python_of(name: str) -> Path:
-    """The interpreter that has the packages of `<name>.lock`, installed if they aren't yet."""
+    """Return the interpreter with the packages of `<name>.lock`; install them if needed.
+
+    Raises subprocess.CalledProcessError when pip fails.
+    """
     lock = LOCKS / f"{name}.lock"
     folder = DATA / name
     python = folder / "bin" / "python"
-    # Written last, so that an install that broke off is done again.
+    # Written after a complete installation: an interrupted one is repeated.
     installed = folder / "installed.lock"
     if not installed.exists() or installed.read_bytes() != lock.read_bytes():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)

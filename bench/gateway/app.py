@@ -1,4 +1,4 @@
-"""The load test's own service: the same request handled in six ways, each costing a bit more."""
+"""The service under load: six endpoints for the same request, in the order of their cost."""
 
 import asyncio
 import os
@@ -12,27 +12,28 @@ from bench.gateway.echo import ECHO, Echo, make_broker
 from contracts.methods import Transport
 
 STREAM = "bench.items"
-KEPT = 10_000  # entries: a load test must not fill Redis
+MAX_LENGTH = 10_000  # entries of the stream: a load test must not fill Redis
 
 
-class WebhookQueue:
-    """What an application would do with the outcome of a delivery: count, and alarm."""
+class DeliveryCounter:
+    """Counts outcomes of deliveries, as an application would for its metrics."""
 
     def __init__(self) -> None:
-        self.done = 0
+        self.delivered = 0
         self.failed = 0
 
-    def tell(self, error: Exception | None) -> None:
+    def record(self, error: Exception | None) -> None:
+        """Count a delivery; `error` is None for a success."""
         if error is None:
-            self.done += 1
+            self.delivered += 1
         else:
             self.failed += 1
 
 
 def create_app() -> FastAPI:
-    """An endpoint for each way, all for the same body."""
+    """Return the application; the server's address is in REDIS_URL."""
     broker = make_broker(os.environ["REDIS_URL"])
-    deliveries = WebhookQueue()
+    deliveries = DeliveryCounter()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -44,24 +45,24 @@ def create_app() -> FastAPI:
         return {"text": item.text}
 
     async def fire_and_forget(item: Echo) -> dict[str, Any]:
-        broker.publish_soon(item, stream=STREAM, maxlen=KEPT)
+        broker.publish_soon(item, stream=STREAM, maxlen=MAX_LENGTH)
         return {"text": item.text}
 
     async def out_of_band(item: Echo) -> dict[str, Any]:
-        broker.publish_soon(item, stream=STREAM, maxlen=KEPT, on_delivery=deliveries.tell)
+        broker.publish_soon(item, stream=STREAM, maxlen=MAX_LENGTH, on_delivery=deliveries.record)
         return {"text": item.text}
 
     async def with_callback(item: Echo) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
 
         def dispatch(error: Exception | None) -> None:
-            loop.call_soon(deliveries.tell, error)
+            loop.call_soon(deliveries.record, error)
 
-        broker.publish_soon(item, stream=STREAM, maxlen=KEPT, on_delivery=dispatch)
+        broker.publish_soon(item, stream=STREAM, maxlen=MAX_LENGTH, on_delivery=dispatch)
         return {"text": item.text}
 
     async def awaited(item: Echo) -> dict[str, Any]:
-        await broker.publish(item, stream=STREAM, maxlen=KEPT)
+        await broker.publish(item, stream=STREAM, maxlen=MAX_LENGTH)
         return {"text": item.text}
 
     async def round_trip(item: Echo) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def create_app() -> FastAPI:
 
     app = FastAPI(lifespan=lifespan)
     app.get("/undelivered")(undelivered)
-    ways = (no_op, fire_and_forget, out_of_band, with_callback, awaited, round_trip)
-    for way in ways:
-        app.post(f"/items/{way.__name__.replace('_', '-')}")(way)
+    endpoints = (no_op, fire_and_forget, out_of_band, with_callback, awaited, round_trip)
+    for endpoint in endpoints:
+        app.post(f"/items/{endpoint.__name__.replace('_', '-')}")(endpoint)
     return app

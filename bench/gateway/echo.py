@@ -1,4 +1,4 @@
-"""The other end of the full round trip: `python -m bench.gateway.echo`, until its input ends."""
+"""The echo worker of the round trip: `python -m bench.gateway.echo`; it ends with its input."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.logging import configure_logging
 
-ROOM = 400  # messages in hand: as many as there are users
+CAPACITY = 400  # messages handled concurrently: as many as there are users
 
 
 class Echo(Message):
@@ -25,10 +25,10 @@ ECHO: Method[Echo, Echo] = Method("bench.echo", Echo, Echo)
 
 
 def make_broker(url: str) -> Broker:
-    """A broker that logs what goes wrong only."""
+    """Return a broker that logs warnings and errors only."""
     configure_logging("WARNING")
     settings = RuntimeSettings(redis_url=url)
-    return Broker(make_redis(settings), settings, room=ROOM)
+    return Broker(make_redis(settings), settings, room=CAPACITY)
 
 
 async def echo(request: Echo, message: RedisMessage) -> RedisResponse:
@@ -36,7 +36,7 @@ async def echo(request: Echo, message: RedisMessage) -> RedisResponse:
 
 
 async def main() -> None:
-    """Echo until the one who started this closes its input."""
+    """Echo until standard input is closed."""
     broker = make_broker(os.environ["REDIS_URL"])
     broker.serve(ECHO, echo)
     await broker.start()

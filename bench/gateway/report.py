@@ -1,33 +1,29 @@
-"""The results in words, figures and a picture: gateway.md, gateway.json and gateway.svg."""
+"""The report: gateway.md with the table, gateway.json with figures, gateway.svg with a chart."""
 
 import json
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from statistics import median
 
 from bench.chart import Line, line_chart
-from bench.environments import ROOT
-from bench.gateway.wrk import Answered
-
-RESULTS = ROOT / "bench" / "results"
+from bench.environments import RESULTS
+from bench.gateway.wrk import Measurement
+from bench.markdown import header, machine, row
 
 NOTES = """\
 The load test of "Integrating Apache Kafka With Python Asyncio Web Applications" (Confluent), with
 Redis and the runtime's outbox in the place of Kafka. A FastAPI application under uvicorn with one
-worker answers POST /items; wrk's users each post one item after the other.
+worker answers POST /items; each of wrk's users posts one item after the other.
 
 - no-op: validates the item and answers.
-- fire-and-forget: `publish_soon` to a stream, and nobody asks how it went.
-- out-of-band: `publish_soon` with an `on_delivery` that the outbox calls.
-- with-callback: an `on_delivery` that hands over to the event loop.
+- fire-and-forget: `publish_soon` to a stream, without a callback.
+- out-of-band: `publish_soon` with an `on_delivery` callback that the outbox calls.
+- with-callback: an `on_delivery` callback that schedules another one on the event loop.
 - awaited: `await broker.publish(...)`, and then the answer.
 - round-trip: `await broker.request(...)` over a stream to an echo worker in another process.
 """
 
-# Below no-op at 400 users, as the article has it: about 7 %, 3 % less again, a further 12 %.
+# Rates relative to no-op at 400 users, from the article: 7 % lower, 3 % lower again, then 12 %.
 ARTICLE = {
     "no-op": 1.0,
     "fire-and-forget": 0.93,
@@ -37,9 +33,9 @@ ARTICLE = {
 }
 
 
-def median_of(rounds: Sequence[Answered]) -> Answered:
-    """Each figure's median; the failures of all rounds together."""
-    return Answered(
+def median_of(rounds: Sequence[Measurement]) -> Measurement:
+    """Return the median of each figure, with the failures of all rounds added up."""
+    return Measurement(
         rate=median(found.rate for found in rounds),
         p50=median(found.p50 for found in rounds),
         p99=median(found.p99 for found in rounds),
@@ -50,21 +46,21 @@ def median_of(rounds: Sequence[Answered]) -> Answered:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run has measured: by way and number of users."""
+    """The figures of a run, by endpoint and number of users."""
 
-    found: Mapping[tuple[str, int], Answered]
+    found: Mapping[tuple[str, int], Measurement]
     rounds: int
 
     def write(self) -> None:
-        """Write all three files."""
+        """Write the three files to `bench/results`."""
         RESULTS.mkdir(exist_ok=True)
         rows = [
-            {"way": way, "users": users, **asdict(answered)}
-            for (way, users), answered in self.found.items()
+            {"endpoint": endpoint, "users": users, **asdict(found)}
+            for (endpoint, users), found in self.found.items()
         ]
         lines = [
-            Line(way, tuple(self.found[way, users].rate for users in self._levels))
-            for way in self._ways
+            Line(endpoint, tuple(self.found[endpoint, users].rate for users in self._levels))
+            for endpoint in self._endpoints
         ]
         title = "POST /items: requests a second by concurrent users"
         ticks = [str(users) for users in self._levels]
@@ -73,41 +69,29 @@ class Report:
         (RESULTS / "gateway.svg").write_text(line_chart(title, ticks, lines))
 
     def markdown(self) -> str:
-        """The rates, and beside them what the article found."""
+        """Return the rates next to the article's."""
         most = self._levels[-1]
-        heads = ["", *(f"{users} users" for users in self._levels)]
+        heads = [f"{users} users" for users in self._levels]
         heads += [f"of no-op at {most}", "in the article", f"p50, p99 ms at {most}", "failed, lost"]
-        lines = ["# Publishing from a web application", "", NOTES, self._machine(), ""]
-        lines += [_row(heads), _row(["---"] + ["--:"] * (len(heads) - 1))]
-        for way in self._ways:
-            last = self.found[way, most]
+        here = machine("fastapi", "uvicorn", "redis")
+        lines = ["# Publishing from a web application", "", NOTES]
+        lines += [f"Medians of {self.rounds} rounds; {here}.", "", *header("", *heads)]
+        for endpoint in self._endpoints:
+            last = self.found[endpoint, most]
             share = last.rate / self.found["no-op", most].rate
-            article = f"{ARTICLE[way]:.0%}" if way in ARTICLE else "-"
-            rates = [f"{self.found[way, users].rate:,.0f}" for users in self._levels]
-            failed = sum(self.found[way, users].failed for users in self._levels)
-            lost = sum(self.found[way, users].undelivered for users in self._levels)
+            article = f"{ARTICLE[endpoint]:.0%}" if endpoint in ARTICLE else "-"
+            rates = [f"{self.found[endpoint, users].rate:,.0f}" for users in self._levels]
+            failed = sum(self.found[endpoint, users].failed for users in self._levels)
+            lost = sum(self.found[endpoint, users].undelivered for users in self._levels)
             latency = f"{last.p50:.1f}, {last.p99:.1f}"
-            lines.append(
-                _row([way, *rates, f"{share:.0%}", article, latency, f"{failed:,}, {lost:,}"])
-            )
+            figures = [*rates, f"{share:.0%}", article, latency, f"{failed:,}, {lost:,}"]
+            lines.append(row(endpoint, *figures))
         return "\n".join([*lines, ""])
 
     @property
-    def _ways(self) -> list[str]:
-        return list(dict.fromkeys(ARTICLE) | dict.fromkeys(way for way, _ in self.found))
+    def _endpoints(self) -> list[str]:
+        return list(dict.fromkeys(ARTICLE) | dict.fromkeys(endpoint for endpoint, _ in self.found))
 
     @property
     def _levels(self) -> list[int]:
         return sorted({users for _, users in self.found})
-
-    def _machine(self) -> str:
-        packages = [f"{name} {version(name)}" for name in ("fastapi", "uvicorn", "redis")]
-        return (
-            f"Medians of {self.rounds} rounds; {os.cpu_count()} cores shared by everything, "
-            f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, "
-            f"{', '.join(packages)}."
-        )
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

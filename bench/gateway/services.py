@@ -3,18 +3,20 @@
 import os
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.environments import ROOT
-from bench.servers import Valkey, free_port
+from bench.servers import Valkey, free_port, wait_for_http
 
 
 @contextmanager
 def running() -> Iterator[str]:
-    """The service's address, from its first answer on; one worker, as in the article."""
+    """Yield the service's URL once the worker has answered through it.
+
+    uvicorn has one worker, as in the article.
+    """
     with Valkey() as server:
         env = {**os.environ, "REDIS_URL": server.url}
         port = free_port()
@@ -29,25 +31,13 @@ def running() -> Iterator[str]:
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            _await_answer(f"{url}/items/round-trip")
+            headers = {"Content-Type": "application/json"}
+            round_trip = urllib.request.Request(
+                f"{url}/items/round-trip", data=b'{"text": ""}', headers=headers
+            )
+            wait_for_http(round_trip, seconds=30)
             yield url
         finally:
             service.terminate()
             service.wait()
             worker.communicate(timeout=30)
-
-
-def _await_answer(url: str) -> None:
-    end = time.monotonic() + 30
-    ask = urllib.request.Request(
-        url, data=b'{"text": ""}', headers={"Content-Type": "application/json"}
-    )
-    while True:
-        try:
-            urllib.request.urlopen(ask, timeout=5).close()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
-        else:
-            return

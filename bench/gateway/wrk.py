@@ -1,4 +1,4 @@
-"""wrk, as many users at once: one process in C, so that the service is what is measured."""
+"""The load generator: wrk, a single process in C, so that it takes little CPU from the service."""
 
 import shutil
 import subprocess
@@ -11,32 +11,34 @@ SCRIPT = Path(__file__).with_name("post.lua")
 
 
 @dataclass(frozen=True)
-class Answered:
+class Measurement:
+    """Figures of one endpoint with one number of users."""
+
     rate: float  # requests a second
     p50: float  # ms
     p99: float  # ms
     failed: int  # not 2xx, or not answered
-    undelivered: int  # answered, but lost on the way to Redis
+    undelivered: int  # answered, but the message did not reach Redis
 
 
 def installed() -> bool:
-    """Whether this machine has wrk."""
+    """Return whether this machine has wrk."""
     return shutil.which("wrk") is not None
 
 
-def post(service: str, way: str, users: int, seconds: float) -> Answered:
-    """Have `users` post items to `service`, each one request after the other."""
+def post(service: str, endpoint: str, users: int, seconds: float) -> Measurement:
+    """Have `users` connections post items to an endpoint of the service at the URL `service`."""
     lost = _undelivered(service)
     command = ["wrk", "--threads", "1", "--connections", str(users), "--latency"]
     command += ["--duration", f"{seconds:g}s", "--timeout", "10s", "--script", str(SCRIPT)]
     printed = subprocess.run(
-        [*command, f"{service}/items/{way}"], capture_output=True, text=True, check=True
+        [*command, f"{service}/items/{endpoint}"], capture_output=True, text=True, check=True
     ).stdout
-    # What is published in a moment must not be the next measurement's work.
+    # The outbox publishes its last messages now, and not during the next measurement.
     time.sleep(0.5)
     figures = printed.partition("RESULT ")[2].split()
     requests, duration, p50, p99, failed = map(int, figures)
-    return Answered(
+    return Measurement(
         rate=1e6 * (requests - failed) / duration,
         p50=p50 / 1000,
         p99=p99 / 1000,

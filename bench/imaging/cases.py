@@ -1,4 +1,4 @@
-"""What is asked for: a photograph, and what is to become of it."""
+"""The cases: a photograph, one operation, and the format of the result."""
 
 from dataclasses import dataclass
 
@@ -14,28 +14,28 @@ QUALITY = 80
 
 @dataclass(frozen=True)
 class Case:
-    """Exactly `size` pixels by Lanczos, or the same size in gray."""
+    """Resize `photo` to exactly `size` with Lanczos; without a size, turn it gray."""
 
     name: str
     photo: Photograph
-    size: tuple[int, int] | None = None
+    size: tuple[int, int] | None = None  # width and height in pixels
     format: Format = Format.JPEG
 
     @property
     def result(self) -> tuple[int, int]:
-        """The size of the result."""
+        """Width and height of the result in pixels."""
         return self.size or self.photo.size
 
     @property
     def title(self) -> str:
-        """What is done, in a line."""
+        """Describe the case in a line."""
         wide, high = self.photo.size
-        what = f"to {self.size[0]} x {self.size[1]}" if self.size else "in gray"
+        change = f"to {self.size[0]} x {self.size[1]}" if self.size else "in gray"
         quality = "" if self.format is Format.PNG else f" {QUALITY}"
-        return f"{wide} x {high} {what}, {self.format.upper()}{quality}"
+        return f"{wide} x {high} {change}, {self.format.upper()}{quality}"
 
     def pipeline(self) -> Pipeline:
-        """The same as Darkroom's own pipeline."""
+        """Return the case as Darkroom's pipeline."""
         operation: Operation = Grayscale()
         if self.size:
             wide, high = self.size
@@ -43,7 +43,7 @@ class Case:
         return Pipeline(operations=(operation,), output=Output(format=self.format, quality=QUALITY))
 
     def query(self) -> str:
-        """The same as the query of an address."""
+        """Return the same pipeline as the query of a URL of the gateway."""
         operation = "grayscale"
         if self.size:
             operation = f"resize:width={self.size[0]},height={self.size[1]},fit=fill,filter=lanczos"

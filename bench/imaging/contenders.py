@@ -1,4 +1,4 @@
-"""Who is compared, and how each is installed and started."""
+"""The systems that are compared: how each is installed and started."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bench.imaging.systems.interface import Start
 ENGINE = "engine"
 DARKROOM = ("darkroom GET", "darkroom POST")
 OTHERS = ("ipx", "thumbor")
-WITH_ONE = ("darkroom GET, one process", "engine, one process")
+ONE_PROCESS = ("darkroom GET, one process", "engine, one process")
 
 
 def _nothing() -> None:
@@ -19,7 +19,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Contender:
-    """A system, asked one way."""
+    """A system, used in one way. `install` raises NotInstalled."""
 
     name: str
     start: Start
@@ -27,11 +27,11 @@ class Contender:
 
 
 CONTENDERS = (
-    Contender(DARKROOM[0], darkroom.getting),
-    Contender(DARKROOM[1], darkroom.posting),
+    Contender(DARKROOM[0], darkroom.by_get),
+    Contender(DARKROOM[1], darkroom.by_post),
     Contender(OTHERS[0], ipx.run, ipx.install),
     Contender(OTHERS[1], thumbor.run, thumbor.install),
     Contender(ENGINE, engine.run),
-    Contender(WITH_ONE[0], partial(darkroom.getting, slots=1)),
-    Contender(WITH_ONE[1], partial(engine.run, slots=1)),
+    Contender(ONE_PROCESS[0], partial(darkroom.by_get, slots=1)),
+    Contender(ONE_PROCESS[1], partial(engine.run, slots=1)),
 )

@@ -1,4 +1,4 @@
-"""The load: so many connections, each with one request under way, for so long."""
+"""The load: a number of connections, each with one request in flight, for a number of seconds."""
 
 import time
 from collections import Counter
@@ -11,17 +11,17 @@ from threading import Thread
 
 CONNECTIONS = 8
 TIMEOUT = 30.0  # seconds a request may take
-PATIENCE = 3  # times the measured time, for the first answers of what is slow
-AFTER_A_FAILURE = 0.02  # seconds until its connection tries again
+MAX_EXTENSION = 3  # times the measured seconds, while fewer than CONNECTIONS answers have come
+PAUSE_AFTER_FAILURE = 0.02  # seconds until the connection's next request
 
 
-class Refused(Exception):
-    """A status that was not hoped for."""
+class UnexpectedStatus(Exception):
+    """The response has another status than 200 or 201."""
 
 
 @dataclass(frozen=True)
-class Ask:
-    """A request."""
+class Request:
+    """An HTTP request."""
 
     method: str
     path: str
@@ -31,25 +31,29 @@ class Ask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of the answers that came in the measured time, and of everything for what failed."""
+    """Figures of a load.
 
-    rate: float  # a second
+    Rate and median are of the answers in the measured seconds; answers and failures are of the
+    whole load, warm-up included.
+    """
+
+    rate: float  # answers a second
     p50: float | None  # ms
-    answered: int  # with those of the warm-up
-    failures: dict[str, int]
+    answered: int
+    failures: dict[str, int]  # by reason
 
 
-def fetch(port: int, ask: Ask) -> bytes:
-    """One answer, over a connection of its own. Raises Refused."""
+def fetch(port: int, request: Request) -> bytes:
+    """Send one request over a connection of its own; return the body. Raises UnexpectedStatus."""
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
-        return _answer(connection, ask)
+        return _response(connection, request)
     finally:
         connection.close()
 
 
-def play(port: int, ask: Callable[[int], Ask], warm_up: float, seconds: float) -> Outcome:
-    """Ask over all connections at once; the n-th request is `ask(n)`."""
+def run(port: int, request: Callable[[int], Request], warm_up: float, seconds: float) -> Outcome:
+    """Send requests over all connections; `request(n)` makes the n-th. Times are in seconds."""
     begin = time.perf_counter() + warm_up
     end = begin + seconds
     numbers, failures, answered = count(), Counter[str](), Counter[str]()
@@ -57,18 +61,19 @@ def play(port: int, ask: Callable[[int], Ask], warm_up: float, seconds: float) -
 
     def goes_on() -> bool:
         now = time.perf_counter()
-        return now < end or (len(done) < CONNECTIONS and now < end + PATIENCE * seconds)
+        return now < end or (len(done) < CONNECTIONS and now < end + MAX_EXTENSION * seconds)
 
     def connected() -> None:
         connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
         while goes_on():
             sent = time.perf_counter()
             try:
-                _answer(connection, ask(next(numbers)))
-            except (OSError, HTTPException, Refused) as exc:
-                failures[str(exc) if isinstance(exc, Refused) else type(exc).__name__] += 1
+                _response(connection, request(next(numbers)))
+            except (OSError, HTTPException, UnexpectedStatus) as exc:
+                is_status = isinstance(exc, UnexpectedStatus)
+                failures[str(exc) if is_status else type(exc).__name__] += 1
                 connection.close()
-                time.sleep(AFTER_A_FAILURE)
+                time.sleep(PAUSE_AFTER_FAILURE)
             else:
                 now = time.perf_counter()
                 answered["all"] += 1
@@ -82,7 +87,7 @@ def play(port: int, ask: Callable[[int], Ask], warm_up: float, seconds: float) -
     for thread in threads:
         thread.join()
     done.sort()
-    # What is so slow that next to nothing came in time has until its first few answers.
+    # A slow system is measured for longer: until its first CONNECTIONS answers have come.
     window = max([seconds, *(at for at, _ in done[:CONNECTIONS][-1:])])
     latencies = [took for at, took in done if at <= window]
     return Outcome(
@@ -93,10 +98,10 @@ def play(port: int, ask: Callable[[int], Ask], warm_up: float, seconds: float) -
     )
 
 
-def _answer(connection: HTTPConnection, ask: Ask) -> bytes:
-    connection.request(ask.method, ask.path, ask.body, ask.headers)
+def _response(connection: HTTPConnection, request: Request) -> bytes:
+    connection.request(request.method, request.path, request.body, request.headers)
     response = connection.getresponse()
     data = response.read()
     if response.status not in (200, 201):
-        raise Refused(f"{response.status} {response.reason}")
+        raise UnexpectedStatus(f"{response.status} {response.reason}")
     return data

@@ -1,4 +1,4 @@
-"""The photographs: gradients and soft texture, in about as many bytes as a camera's would have."""
+"""The photographs: gradients, soft texture and grain, with about as many bytes as a camera's."""
 
 import io
 import random
@@ -11,17 +11,17 @@ from bench.environments import DATA
 FOLDER = DATA / "imaging" / "photographs"
 
 _START = b"\xff\xd8"  # of a JPEG
-_COMMENT = b"\xff\xfe\x00\x0a"  # of eight bytes, with the two of its length
-_FINE = 50  # spots of noise a side, from which on they are gray
-_TILE = 512  # pixels of noise a side, before it is spread over the picture
+_COMMENT = b"\xff\xfe\x00\x0a"  # a comment of eight bytes, after the two bytes of its length
+_FINE = 50  # cells of noise a side, from which on the noise is gray
+_TILE = 512  # pixels of grain a side, repeated over the image
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """A JPEG of a size, always the same one."""
+    """A JPEG with the same bytes in every run."""
 
     name: str
-    size: tuple[int, int]
+    size: tuple[int, int]  # width and height in pixels
 
     @property
     def megapixels(self) -> float:
@@ -29,13 +29,13 @@ class Photograph:
         return self.size[0] * self.size[1] / 1e6
 
     def read(self) -> bytes:
-        """Its bytes, made if they aren't there yet."""
+        """Return the file's bytes; make the file at the first call."""
         path = FOLDER / self.name
         if not path.exists():
             FOLDER.mkdir(parents=True, exist_ok=True)
-            half = path.with_suffix(".part")
-            half.write_bytes(_photograph(self.size))
-            half.rename(path)
+            part = path.with_suffix(".part")
+            part.write_bytes(_photograph(self.size))
+            part.rename(path)
         return path.read_bytes()
 
 
@@ -46,7 +46,7 @@ PHOTOGRAPHS = (PHOTO, LARGE, SMALL)
 
 
 def numbered(photo: bytes, number: int) -> bytes:
-    """The same picture in other bytes."""
+    """Return the same image in different bytes: a JPEG comment has the number."""
     return _START + _COMMENT + b"%08d" % number + photo[len(_START) :]
 
 
@@ -54,9 +54,9 @@ def _photograph(size: tuple[int, int]) -> bytes:
     dice = random.Random(17)
     across, down = Image.linear_gradient("L").rotate(90), Image.linear_gradient("L")
     sky = Image.merge("RGB", (across, down, Image.radial_gradient("L"))).resize(size)
-    # Clouds of several sizes, as most of a photograph is soft, and a grain over all of it.
+    # Noise of several scales, as most of a photograph is soft, then grain over all of it.
     for side, weight in ((12, 0.4), (60, 0.25), (300, 0.15)):
-        # Coarse ones in colour; fine detail is in the light more than in the colours.
+        # Coarse noise is coloured; fine detail of photographs is mostly in the luminance.
         bands = 3 if side < _FINE else 1
         clouds = Image.merge("RGB", [_noise(dice, side) for _ in range(bands)] * (3 // bands))
         sky = Image.blend(sky, clouds.resize(size, Image.Resampling.BICUBIC), weight)

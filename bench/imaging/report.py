@@ -1,183 +1,168 @@
-"""The results in words and figures: imaging.md and imaging.json."""
+"""The report: imaging.md with the tables, imaging.json with every figure."""
 
 import json
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
-from bench.environments import LOCKS, ROOT
+from bench.environments import LOCKS, RESULTS
 from bench.imaging.cases import Case
-from bench.imaging.contenders import DARKROOM, ENGINE, OTHERS, WITH_ONE
-from bench.imaging.measurements import CLIENT, Cell, cores
+from bench.imaging.contenders import DARKROOM, ENGINE, ONE_PROCESS, OTHERS
 from bench.imaging.load import CONNECTIONS
-
-RESULTS = ROOT / "bench" / "results"
+from bench.imaging.measurements import CLIENT, Measurement, cores
+from bench.markdown import header, machine, ratio, row
 
 NOTES = f"""\
-Whole systems over HTTP, one after the other on one machine that the client shares: {CONNECTIONS}
-connections, each with one request under way, and every result made anew. The same photographs, the
-same sizes, Lanczos and quality 80; every first answer is looked at. The photographs are made, of
-gradients, soft texture and grain. PSNR, in dB, is of the decoded answer against every pixel of the
-source through Pillow's Lanczos. A request that fails is made again after 20 ms. CPU is that of the
-system with all its processes and of the client, an answer; `others busy` are the cores that worked
-for anything else meanwhile. Only figures with next to none of that compare: Darkroom's pool runs at
-nice 5, and gives way to all else.
+Whole systems over HTTP, one after the other, on one machine that the client shares: {CONNECTIONS}
+connections with one request in flight each; every result is rendered anew. All systems get the same
+photographs, sizes, Lanczos filter and quality 80; the first answer of each case is checked. The
+photographs are synthetic: gradients, soft texture and grain. PSNR, in dB, compares the decoded
+answer with Pillow's Lanczos over every pixel of the source. After a failure the connection pauses
+for 20 ms. CPU is of all processes of the system and of the client, for one answer; `others busy` is
+the number of cores that anything else used meanwhile. Only figures with almost none of that
+compare: Darkroom's pool runs at nice 5, and yields to everything else.
 
-- darkroom GET: the gateway, a Valkey, and imaging with a pool process a core, as `make run` starts
-  them. The photograph is uploaded once, and `GET /v1/images/(id)/render` asked with `no-cache`.
-  A pool process has the photograph's bytes at hand from the render before, as others have them in
-  the system's file cache; it decodes them each time.
-- darkroom POST: the same; every `POST /v1/render` brings its photograph along, in bytes that are
-  new (a comment in the JPEG), so that all of it is received, hashed, stored and rendered.
-- ipx: Node.js and sharp, one process with the threads that it makes by itself, by its own command.
-  It writes progressive JPEGs, which take longer; AVIF at sharp's default effort. It reads its
-  photograph from a folder each time, and keeps no results.
-- thumbor: a process a core, photographs from a folder, neither storage nor result storage. JPEGs
-  are not progressive, AVIF at speed 8, both as Darkroom's.
-- engine: Darkroom's `pipeline.run` in a loop, in a process a core: no HTTP, no Redis.
-- ..., one process: with a pool of one, so that the pixels have a core, and the gateway, Valkey,
-  imaging's event loop and the client what is left.
+- darkroom GET: the gateway, a Valkey, and imaging with a pool process for each core, as `make run`
+  starts them. The photograph is uploaded once; each request is
+  `GET /v1/images/(id)/render` with `no-cache`. A pool process keeps the photograph's bytes from the
+  previous render, as the other systems have them in the system's file cache; each render decodes.
+- darkroom POST: the same; each `POST /v1/render` has the photograph as its body, in bytes that are
+  new (a JPEG comment), so that it is received, hashed, stored and rendered.
+- ipx: Node.js and sharp, one process with its default threads, started by its own command. It
+  writes progressive JPEGs, which take longer; AVIF at sharp's default effort. It reads the
+  photograph from a folder for each request, and stores no results.
+- thumbor: a process for each core, photographs from a folder, neither storage nor result storage.
+  JPEGs are not progressive, AVIF at speed 8, both as Darkroom's.
+- engine: Darkroom's `pipeline.run` in a loop, in a process for each core, without HTTP and Redis.
+- ..., one process: with a pool of one process, so that one core is left for the gateway, Valkey,
+  imaging's event loop and the client.
 """
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run has measured, by contender and case, and the peaks of fresh processes by case."""
+    """The figures of a run, by contender's name and case; peak memory by case, in MiB."""
 
-    cells: Mapping[tuple[str, str], Cell]
+    measurements: Mapping[tuple[str, str], Measurement]
     cases: Sequence[Case]
     peaks: Mapping[str, tuple[float, float]]
     rounds: int
     seconds: float
 
     def write(self) -> None:
-        """Write both files."""
+        """Write both files to `bench/results`."""
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "imaging.md").write_text(self.markdown())
         (RESULTS / "imaging.json").write_text(self.json())
 
     def markdown(self) -> str:
-        """The tables."""
-        lines = ["# Pictures, side by side", "", NOTES, self._machine(), ""]
+        """Return all tables."""
+        lines = ["# Image servers, side by side", "", NOTES, self._machine(), ""]
         lines += self._rates()
         for case in self.cases:
-            lines += self._everything(case)
+            lines += self._all_figures(case)
         if self.peaks:
             lines += self._engine()
-        lines += self._shares()
+        lines += self._cpu_shares()
         lines += self._memory()
         return "\n".join(lines)
 
     def json(self) -> str:
-        """Everything, for programs."""
+        """Return every figure."""
         rows = [
-            {"contender": name, "case": case, **cell.to_dict()}
-            for (name, case), cell in self.cells.items()
+            {"contender": name, "case": case, **one.to_dict()}
+            for (name, case), one in self.measurements.items()
         ]
         peaks = {
-            name: {"peak_mib": whole, "more_mib": more}
-            for name, (whole, more) in self.peaks.items()
+            name: {"peak_mib": whole, "more_mib": part}
+            for name, (whole, part) in self.peaks.items()
         }
-        told = {"machine": self._machine(), "cells": rows, "fresh_processes": peaks}
-        return json.dumps(told, indent=1) + "\n"
+        document = {"machine": self._machine(), "cells": rows, "fresh_processes": peaks}
+        return json.dumps(document, indent=1) + "\n"
 
     def _rates(self) -> list[str]:
-        lines = ["## Results a second", "", *_head("", *(case.name for case in self.cases))]
+        lines = ["## Results a second", "", *header("", *(case.name for case in self.cases))]
         for name in self._names:
             rates = [_figure(self._rate(name, case)) for case in self.cases]
-            lines.append(_row(name, *rates))
-        for other in (*OTHERS, ENGINE):
-            for name in DARKROOM:
-                if other in self._names and name in self._names:
-                    ratios = [_times(self._ratio(name, other, case)) for case in self.cases]
-                    lines.append(_row(f"{name} / {other}", *ratios))
-        if set(WITH_ONE) <= set(self._names):
-            ratios = [_times(self._ratio(*WITH_ONE, case)) for case in self.cases]
-            lines.append(_row(" / ".join(WITH_ONE), *ratios))
+            lines.append(row(name, *rates))
+        pairs = [(ours, other) for other in (*OTHERS, ENGINE) for ours in DARKROOM]
+        for ours, other in [*pairs, ONE_PROCESS]:
+            if {ours, other} <= set(self._names):
+                rates_of = [
+                    (self._rate(ours, case), self._rate(other, case)) for case in self.cases
+                ]
+                lines.append(row(f"{ours} / {other}", *(ratio(*pair) for pair in rates_of)))
         return [*lines, ""]
 
-    def _everything(self, case: Case) -> list[str]:
+    def _all_figures(self, case: Case) -> list[str]:
         heads = ["a second", "p50 ms", "PSNR dB", "kB", "CPU ms a result", "cores busy"]
-        heads += ["others busy", "failed, asked again"]
-        lines = [f"## {case.name}: {case.title}", "", *_head("", *heads)]
+        heads += ["others busy", "failures"]
+        lines = [f"## {case.name}: {case.title}", "", *header("", *heads)]
         for name in self._names:
-            cell = self.cells[name, case.name]
-            figures = [cell.rate if cell.answered else None, cell.p50, cell.psnr]
-            figures += [cell.bytes / 1000 if cell.bytes else None]
-            figures += [sum(cell.cpu.values()) if cell.cpu else None, cell.busy, cell.others]
-            lines.append(_row(name, *map(_figure, figures), _failed(cell)))
+            one = self.measurements[name, case.name]
+            figures = [one.rate if one.answered else None, one.p50, one.psnr]
+            figures += [one.bytes / 1000 if one.bytes else None]
+            figures += [sum(one.cpu.values()) if one.cpu else None, one.busy, one.others]
+            lines.append(row(name, *map(_figure, figures), _failed(one)))
         return [*lines, ""]
 
     def _engine(self) -> list[str]:
         heads = ["megapixels a second and core", "MiB at the peak", "of these by the render"]
         heads.append("MiB a source megapixel")
-        lines = ["## The engine alone", "", *_head("", *heads)]
+        lines = ["## The engine alone", "", *header("", *heads)]
         for case in self.cases:
-            whole, more = self.peaks[case.name]
+            whole, part = self.peaks[case.name]
             pixels = case.photo.megapixels
             rate = self._rate(ENGINE, case)
             speed = rate * pixels / cores() if rate else None
-            lines.append(_row(case.name, *map(_figure, (speed, whole, more, more / pixels))))
+            lines.append(row(case.name, *map(_figure, (speed, whole, part, part / pixels))))
         note = "The peak is of a fresh process with every codec loaded, which renders once."
         return [*lines, "", note, ""]
 
-    def _shares(self) -> list[str]:
+    def _cpu_shares(self) -> list[str]:
         names = [name for name in DARKROOM if name in self._names]
         if not names:
             return []
-        who = ("gateway", "Valkey", "imaging", CLIENT)
-        heads = (f"{one} {unit}" for one in who for unit in ("ms", "%"))
-        lines = ["## Where the suite's CPU time goes", "", *_head("", *heads)]
+        kinds = ("gateway", "Valkey", "imaging", CLIENT)
+        heads = (f"{kind} {unit}" for kind in kinds for unit in ("ms", "%"))
+        lines = ["## CPU time by process, for one result", "", *header("", *heads)]
         for name in names:
             for case in self.cases:
-                cpu = self.cells[name, case.name].cpu
+                cpu = self.measurements[name, case.name].cpu
                 whole = sum(cpu.values())
                 if whole:
-                    figures = [(cpu[one], 100 * cpu[one] / whole) for one in who]
+                    figures = [(cpu[kind], 100 * cpu[kind] / whole) for kind in kinds]
                     texts = [
                         text for ms, share in figures for text in (f"{ms:.2f}", f"{share:.0f}")
                     ]
-                    lines.append(_row(f"{name}, {case.name}", *texts))
-        note = "A result; imaging is its event loop and the pool processes, which fetch and store."
+                    lines.append(row(f"{name}, {case.name}", *texts))
+        note = "`imaging` is its event loop and the pool processes, which fetch and store bytes."
         return [*lines, "", note, ""]
 
     def _memory(self) -> list[str]:
         lines = ["## Memory after the load, in MiB", ""]
-        lines += _head("", *(case.name for case in self.cases), "of which, at the most")
+        lines += header("", *(case.name for case in self.cases), "maximum by process")
         for name in self._names:
-            found = [self.cells[name, case.name].memory for case in self.cases]
+            found = [self.measurements[name, case.name].memory for case in self.cases]
             whole = [_figure(sum(one.values()) if one else None) for one in found]
             parts = dict.fromkeys(part for one in found for part in one)
             most = {part: max(one.get(part, 0) for one in found) for part in parts}
-            told = ", ".join(f"{part} {mib:.0f}" for part, mib in most.items())
-            lines.append(_row(name, *whole, told))
-        note = "Pages that processes share count once. Valkey's has what the load has left there."
+            maxima = ", ".join(f"{part} {mib:.0f}" for part, mib in most.items())
+            lines.append(row(name, *whole, maxima))
+        note = "Pages that processes share count once. Valkey's memory includes the load's results."
         return [*lines, "", note, ""]
 
     def _rate(self, name: str, case: Case) -> float | None:
-        cell = self.cells.get((name, case.name))
-        return cell.rate if cell and cell.answered else None
-
-    def _ratio(self, name: str, other: str, case: Case) -> float | None:
-        ours, theirs = self._rate(name, case), self._rate(other, case)
-        return ours / theirs if ours and theirs else None
+        one = self.measurements.get((name, case.name))
+        return one.rate if one and one.answered else None
 
     def _machine(self) -> str:
-        packages = [
-            f"{name} {version(name)}" for name in ("pillow", "cykooz-resizer", "faststream")
-        ]
-        packages += [f"ipx {_of_npm('ipx')}", f"sharp {_of_npm('sharp')}", _of_pip("thumbor")]
-        return (
-            f"{self.rounds} rounds of {self.seconds:g} s a case, medians; {os.cpu_count()} cores, "
-            f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, "
-            f"{', '.join(packages)}."
-        )
+        packages = [f"ipx {_of_npm('ipx')}", f"sharp {_of_npm('sharp')}", _of_pip("thumbor")]
+        here = ", ".join([machine("pillow", "cykooz-resizer", "faststream"), *packages])
+        return f"{self.rounds} rounds of {self.seconds:g} s a case, medians; {here}."
 
     @property
     def _names(self) -> list[str]:
-        return list(dict.fromkeys(name for name, _ in self.cells))
+        return list(dict.fromkeys(name for name, _ in self.measurements))
 
 
 def _of_npm(name: str) -> str:
@@ -191,23 +176,11 @@ def _of_pip(name: str) -> str:
     return pinned.split()[0].replace("==", " ")
 
 
-def _head(first: str, *others: str) -> list[str]:
-    return [_row(first, *others), _row("---", *["--:"] * len(others))]
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
 def _figure(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _times(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
-
-
-def _failed(cell: Cell) -> str:
-    return ", ".join(f"{why} ({number:,})" for why, number in cell.failures.items())
+def _failed(one: Measurement) -> str:
+    return ", ".join(f"{reason} ({number:,})" for reason, number in one.failures.items())

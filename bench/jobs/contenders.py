@@ -1,21 +1,23 @@
-"""Who is compared: the processes that each system is made of, and where its packages are."""
+"""The systems that are compared: the processes of each, and their packages."""
 
 from dataclasses import dataclass
 
-SLOTS = 2  # renders at once, in as many processes
+SLOTS = 2  # concurrent renders, each in a process of its own
 
 Command = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A system and a way in. Without `packages` it runs on those of Darkroom itself.
+    """A system, used directly or over HTTP.
 
-    Commands are modules for its Python to run; they find their Valkey in REDIS_URL.
+    `client` is a module of `bench.jobs.systems`. Each command is run as `python -m ...`, with the
+    Valkey's address in REDIS_URL; with a `gateway`, the client connects to it, otherwise to the
+    Valkey. `packages` is a lock file's name, or None for Darkroom's own packages.
     """
 
     name: str
-    client: str  # a module of bench.jobs.systems
+    client: str
     workers: tuple[Command, ...]
     gateway: Command | None = None
     packages: str | None = None

@@ -1,11 +1,9 @@
-"""One system, running: its Valkey, its workers, its gateway if it has one, and a client."""
+"""A contender's Valkey, workers, gateway and client, running for the measurements."""
 
 import json
 import os
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,17 +11,20 @@ from typing import Any
 
 from bench.environments import DATA, ROOT, python_of
 from bench.jobs.contenders import SLOTS, Command, Contender
-from bench.processes import counted, cpu_of
 from bench.jobs.load import Load
-from bench.jobs.server import DurableValkey
-from bench.servers import free_port
+from bench.jobs.measurements import Measured
+from bench.processes import can_measure, cpu_of
+from bench.servers import DurableValkey, free_port, wait_for_http
 
 LOG = DATA / "jobs.log"
 START_WITHIN = END_WITHIN = 30  # seconds
 
 
-class Match:
-    """Asked for one load after the other."""
+class Deployment:
+    """The running processes of one contender.
+
+    `cpu` has, for each kind of process, a function that returns the CPU seconds used so far.
+    """
 
     def __init__(
         self, client: "subprocess.Popen[str]", cpu: dict[str, Callable[[], float]]
@@ -31,25 +32,28 @@ class Match:
         self._client = client
         self._cpu = cpu
 
-    def play(self, load: Load) -> dict[str, Any]:
-        """What came of a load, with the seconds of CPU that everybody spent on it."""
-        before = {who: used() for who, used in self._cpu.items()}
+    def measure(self, load: Load) -> Measured:
+        """Run a load; return its figures, with the CPU seconds of each kind of process.
+
+        Raises RuntimeError when the client process has ended.
+        """
+        before = {kind: used() for kind, used in self._cpu.items()}
         stdin: Any = self._client.stdin
         stdin.write(json.dumps(vars(load)) + "\n")
         stdin.flush()
         stdout: Any = self._client.stdout
         line = stdout.readline()
         if not line:
-            raise RuntimeError(f"A client of the benchmark ended early; {LOG} may say why.")
-        outcome: dict[str, Any] = json.loads(line)
-        spent = {who: used() - before[who] for who, used in self._cpu.items()}
+            raise RuntimeError(f"A client of the benchmark ended early; see {LOG}.")
+        outcome: Measured = json.loads(line)
+        spent = {kind: used() - before[kind] for kind, used in self._cpu.items()}
         outcome["cpu"] = {"client": outcome["cpu"], **spent}
         return outcome
 
 
 @contextmanager
-def match(contender: Contender) -> Iterator[Match]:
-    """Everything that `contender` needs, with a client that is ready for its first load."""
+def deployed(contender: Contender) -> Iterator[Deployment]:
+    """Start everything that `contender` needs, and a client; end all of it at the end."""
     with ExitStack() as running:
         log = running.enter_context(LOG.open("ab"))
         server = running.enter_context(DurableValkey())
@@ -72,9 +76,9 @@ def match(contender: Contender) -> Iterator[Match]:
         if contender.gateway:
             gateway = start(contender.gateway)
             url = f"http://127.0.0.1:{ports['gateway_port']}"
-            _await_answer(f"{url}/health/live")
+            wait_for_http(f"{url}/health/live", seconds=START_WITHIN)
             cpu["gateway"] = lambda: cpu_of([gateway])
-        if counted():
+        if can_measure():
             cpu["workers"] = lambda: cpu_of(workers)
         client = subprocess.Popen(
             [python, "-m", "bench.jobs.client", contender.client, url],
@@ -86,20 +90,7 @@ def match(contender: Contender) -> Iterator[Match]:
             text=True,
         )
         running.callback(client.communicate, timeout=END_WITHIN)
-        yield Match(client, cpu)
-
-
-def _await_answer(url: str) -> None:
-    end = time.monotonic() + START_WITHIN
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
-        else:
-            return
+        yield Deployment(client, cpu)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

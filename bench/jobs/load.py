@@ -1,4 +1,4 @@
-"""The loads: a burst, one job after the other, and jobs that come at a pace of their own."""
+"""The loads: a burst, one job after the other, and jobs at a steady rate."""
 
 import asyncio
 import sys
@@ -10,104 +10,112 @@ from typing import Any
 
 from bench.jobs.systems.interface import Client
 
-PATIENCE = 30.0  # seconds until a job that has not ended is given up
+TIMEOUT = 30.0  # seconds until a submission, or a job that has not ended, counts as failed
 
 
 @dataclass(frozen=True)
 class Load:
-    """What the runner asks of a client process. `at_once` is how many are submitted at once, or
-    `pace` how many a second; with neither the next is submitted when the last has ended."""
+    """The load that the benchmark requests from a client process.
+
+    With `concurrent`, a burst with that many concurrent submissions; with `rate`, that many
+    submissions a second; with neither, each job is submitted once the previous one has ended.
+    """
 
     jobs: int
-    at_once: int = 0
-    pace: float = 0.0
+    concurrent: int = 0
+    rate: float = 0.0
 
 
 @dataclass
 class Outcome:
-    """What came of it. Latencies are from when a job was to be submitted until its end was seen."""
+    """Figures of a load.
+
+    A latency is the time from the moment a job was due for submission until the client has seen
+    its end; bursts have none.
+    """
 
     seconds: float = 0.0  # from the first submission until the last end was seen
     ended: int = 0
-    failures: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)  # by the name of the exception
     latencies: list[float] = field(default_factory=list)  # ms
     cpu: float = 0.0  # seconds
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
         return asdict(self)
 
 
 async def run(client: Client, images: Sequence[str], load: Load) -> tuple[Outcome, Any]:
-    """Put `load` on a system; what came of it, and one of the jobs that ended well."""
-    crowd = Crowd(client)
+    """Submit a job for each image; return the figures and one job that succeeded, or None."""
+    generator = LoadGenerator(client)
     cpu, begin = time.process_time(), time.perf_counter()
-    if load.at_once:
-        await crowd.burst(images, load.at_once)
-    elif load.pace:
-        await crowd.paced(images, load.pace)
+    if load.concurrent:
+        await generator.burst(images, load.concurrent)
+    elif load.rate:
+        await generator.steady(images, load.rate)
     else:
         for image in images:
-            await crowd.one(image, time.perf_counter())
-    crowd.outcome.seconds = time.perf_counter() - begin
-    crowd.outcome.cpu = time.process_time() - cpu
-    return crowd.outcome, crowd.last
+            await generator.one(image, time.perf_counter())
+    generator.outcome.seconds = time.perf_counter() - begin
+    generator.outcome.cpu = time.process_time() - cpu
+    return generator.outcome, generator.succeeded
 
 
 def percentiles(latencies: Sequence[float]) -> tuple[float, float]:
-    """The 50th and the 99th."""
+    """Return the 50th and the 99th percentile."""
     cuts = quantiles(latencies, n=100, method="inclusive")
     return cuts[49], cuts[98]
 
 
-class Crowd:
-    """Those who submit and those who wait, and what they have seen."""
+class LoadGenerator:
+    """Submits jobs, awaits their ends, and counts both."""
 
     def __init__(self, client: Client) -> None:
         self.outcome = Outcome()
-        self.last: Any = None
+        self.succeeded: Any = None
         self._client = client
 
-    async def burst(self, images: Sequence[str], at_once: int) -> None:
-        """Submit everything as fast as may be, and see the ends in the order of submission."""
-        left = iter(images)
+    async def burst(self, images: Sequence[str], concurrent: int) -> None:
+        """Submit all jobs as fast as possible; await their ends in the order of submission."""
+        remaining = iter(images)
         accepted: asyncio.Queue[Any] = asyncio.Queue()
 
-        async def submitter() -> None:
-            for image in left:
+        async def submit() -> None:
+            for image in remaining:
                 if (job := await self._counted(self._client.submit(image))) is not None:
                     accepted.put_nowait(job)
 
-        async def watcher() -> None:
+        async def await_ends() -> None:
             while (job := await accepted.get()) is not None:
-                await self._see(job)
+                await self._await_end(job)
 
-        watchers = [asyncio.create_task(watcher()) for _ in range(self._client.watchers)]
-        await asyncio.gather(*(submitter() for _ in range(at_once)))
-        for _ in watchers:
+        waiters = [asyncio.create_task(await_ends()) for _ in range(self._client.waiters)]
+        await asyncio.gather(*(submit() for _ in range(concurrent)))
+        for _ in waiters:
             accepted.put_nowait(None)
-        await asyncio.gather(*watchers)
+        await asyncio.gather(*waiters)
 
-    async def paced(self, images: Sequence[str], pace: float) -> None:
-        """Submit at a steady pace, whatever becomes of what was submitted before."""
+    async def steady(self, images: Sequence[str], rate: float) -> None:
+        """Submit `rate` jobs a second, whether or not earlier ones have ended."""
         begin = time.perf_counter()
         tasks = []
         for number, image in enumerate(images):
-            due = begin + number / pace
+            due = begin + number / rate
             await asyncio.sleep(due - time.perf_counter())
             tasks.append(asyncio.create_task(self.one(image, due)))
         await asyncio.gather(*tasks)
 
     async def one(self, image: str, due: float) -> None:
-        """Submit one that was due at a moment, and see its end."""
+        """Submit a job that was due at `due` (of `time.perf_counter`), and await its end."""
         job = await self._counted(self._client.submit(image))
-        if job is not None and await self._see(job):
+        if job is not None and await self._await_end(job):
             self.outcome.latencies.append(1000 * (time.perf_counter() - due))
 
-    async def _see(self, job: Any) -> bool:
+    async def _await_end(self, job: Any) -> bool:
         ended = await self._counted(self._ended(job))
         if ended:
             self.outcome.ended += 1
-            self.last = job
+            self.succeeded = job
         return bool(ended)
 
     async def _ended(self, job: Any) -> bool:
@@ -115,9 +123,9 @@ class Crowd:
         return True
 
     async def _counted(self, step: Awaitable[Any]) -> Any:
-        """What the step gives; None if it fails, which is counted."""
+        """Return the result of `step`, or None after counting its failure."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 return await step
         except Exception as exc:
             kind, failures = type(exc).__name__, self.outcome.failures

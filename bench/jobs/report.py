@@ -1,124 +1,122 @@
-"""The results in words, figures and a picture: jobs.md, jobs.json and jobs.svg."""
+"""The report: jobs.md with the tables, jobs.json with every figure, jobs.svg with the chart."""
 
 import json
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from bench.chart import Line, line_chart
-from bench.environments import ROOT
+from bench.environments import RESULTS
 from bench.jobs.contenders import SLOTS
 from bench.jobs.measurements import Figures
-
-RESULTS = ROOT / "bench" / "results"
+from bench.markdown import header, machine, ratio, row
 
 NOTES = """\
-Each job takes a JPEG of 320 x 240 pixels out of Redis, makes it 96 wide and gray, encodes it (about
-a millisecond, by the very same function everywhere) and keeps the result in Redis, with a TTL.
-Every job has a picture of its own, so nothing is found done. Each system has a Valkey of its own,
-which writes an append-only file and syncs it every second; {slots} renders can run at once. A job
-is acknowledged after the work everywhere; its result can be looked up, and one of each load is
-compared with what the render gives. All log at WARNING.
+Each job reads a JPEG of 320 x 240 pixels from Redis, makes it 96 pixels wide and gray, encodes it
+(about a millisecond, by the same function everywhere) and stores the result in Redis with a TTL.
+Every job has an image of its own, so no result can be reused. Each system has a Valkey of its own
+with an append-only file that is synced every second; {slots} renders can run concurrently. Every
+system acknowledges a job after the work and keeps its result; one result of each load is compared
+with a local render. All log at WARNING.
 
-A burst is submitted by one client process, {at_once} submissions at once, and lasts from the first
-submission until the client has seen the last end. Latencies are from the submission (the moment it
-was due) until its end was seen: one job at a time, and at a steady pace of half of the system's own
-rate. CPU is microseconds a job in the largest burst, of all processes of a kind, children included.
+A burst is submitted by one client process, {concurrent} submissions at a time, and lasts from the
+first submission until the client has seen the last end. Latencies last from the moment a job was
+due for submission until the client has seen its end: for one job at a time, and for a steady rate
+of half of the system's own maximum. CPU is in microseconds a job in the largest burst, of all
+processes of a kind and their children.
 
-- darkroom runtime: `services.imaging` as it is run, one process and {slots} pool processes; jobs
-  come by `Jobs.submit` in the client and are heard of on the events' stream: no HTTP, as the others
-  have none. What it does beside is in its figures: a record and an event for each change,
-  submitters that take turns, a process that can be killed without the worker.
-- darkroom HTTP: the same with the gateway before it: `POST /v1/jobs` of an image that is there, and
-  the end over `WS /v1/live`.
+- darkroom runtime: `services.imaging` as in production, one process and {slots} pool processes. The
+  client submits with `Jobs.submit` and reads ends from the event stream, without HTTP, as the other
+  systems have none. Its figures include a record and an event for each change, fair turns between
+  submitters, and pool processes that can crash without the worker.
+- darkroom HTTP: the same behind the gateway: `POST /v1/jobs` for a stored image, ends over
+  `WS /v1/live`.
 - taskiq: RedisStreamBroker acknowledged `when_saved`, RedisAsyncResultBackend; {slots} worker
-  processes, 10 tasks and 10 entries a read each (defaults 100); a result is looked for every 5 ms
+  processes, 10 tasks and 10 entries a read each (defaults 100); polls for a result every 5 ms
   (default 200).
-- taskiq HTTP: the same behind a FastAPI of two dozen lines: a task is posted, and its end, looked
-  for as above, pushed over a WebSocket. It checks, records and limits nothing.
-- arq: {slots} worker processes, 10 jobs at once each; jobs and results are looked for every 5 ms
+- taskiq HTTP: the same behind a FastAPI application of two dozen lines: it posts a task and pushes
+  the end, found by polling, over a WebSocket. It has no checks, records or limits.
+- arq: {slots} worker processes, 10 concurrent jobs each; polls for jobs and results every 5 ms
   (default 500).
 - celery: prefork with {slots} processes, `acks_late`, a prefetch of 1; 4 threads submit, results
-  come over Pub/Sub.
+  arrive over Pub/Sub.
 
-In a burst those who look for results do so in the order of submission, 4 at a time, so that they
-don't spend the machine on looking. taskiq and arq render in a thread, as their loops go on
-meanwhile: in trials that was a fifth quicker than in the loop. All have hiredis, and uvloop where
-there is a loop.
+In a burst, clients that poll for results do so in the order of submission, 4 at a time, to spend
+less CPU on polling. taskiq and arq render in a thread, which keeps their event loops running: in
+trials that was a fifth faster than rendering in the loop. All have hiredis, and uvloop where there
+is a loop.
 """
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run has measured, by contender."""
+    """The figures of a run, by contender's name."""
 
     figures: Mapping[str, Figures]
     rounds: int
     bursts: tuple[int, ...]
-    at_once: int
+    concurrent: int
 
     def write(self) -> None:
-        """Write all three files."""
+        """Write the three files to `bench/results`."""
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "jobs.md").write_text(self.markdown())
         (RESULTS / "jobs.json").write_text(self.json())
         (RESULTS / "jobs.svg").write_text(self.svg())
 
     def markdown(self) -> str:
-        """The rates, the latencies, the CPU."""
-        notes = NOTES.format(slots=SLOTS, at_once=self.at_once)
+        """Return the tables of rates and their ratios, of latencies and of CPU time."""
+        notes = NOTES.format(slots=SLOTS, concurrent=self.concurrent)
         lines = ["# Jobs, side by side", "", notes, self._machine(), ""]
         lines += ["## Jobs a second, by the size of the burst", ""]
         sizes = sorted(self.bursts)
-        lines += _head("", *(f"{jobs:,}" for jobs in sizes), "failed of all")
+        lines += header("", *(f"{jobs:,}" for jobs in sizes), "failed of all")
         for name, found in self.figures.items():
             rates = [f"{found.rates[jobs]:,.0f}" for jobs in sizes]
-            lines.append(_row(name, *rates, _failed(found)))
-        lines += ["", "## Milliseconds from submission to the end seen", ""]
-        lines += _head("", "alone: p50", "p99", "half load, jobs/s", "p50", "p99")
+            lines.append(row(name, *rates, _failed(found)))
+        lines += self._ratios(sizes)
+        lines += ["", "## Milliseconds from submission until the end is seen", ""]
+        lines += header("", "one at a time: p50", "p99", "half rate, jobs/s", "p50", "p99")
         for name, found in self.figures.items():
-            low, half = (map("{:,.1f}".format, pair) for pair in (found.low, found.half))
-            lines.append(_row(name, *low, f"{found.pace:,.0f}", *half))
+            pairs = (found.sequential, found.half_rate)
+            sequential, half = (map("{:,.1f}".format, pair) for pair in pairs)
+            lines.append(row(name, *sequential, f"{found.half:,.0f}", *half))
         lines += ["", "## Microseconds of CPU a job", ""]
         kinds = ("workers", "server", "gateway", "client")
-        lines += _head("", *kinds)
+        lines += header("", *kinds)
         for name, found in self.figures.items():
             used = [f"{found.cpu[kind]:,.0f}" if kind in found.cpu else "-" for kind in kinds]
-            lines.append(_row(name, *used))
+            lines.append(row(name, *used))
         return "\n".join([*lines, ""])
 
     def json(self) -> str:
-        """Everything, for programs."""
+        """Return every figure."""
         rows = [{"contender": name, **found.to_dict()} for name, found in self.figures.items()]
         return json.dumps({"machine": self._machine(), "systems": rows}, indent=1) + "\n"
 
     def svg(self) -> str:
-        """Jobs a second over the sizes of the bursts."""
+        """Return a chart of jobs a second over the sizes of the bursts."""
         sizes = sorted(self.bursts)
         lines = [
-            # One word, so that each way in has a colour of its own.
+            # The chart gives each first word a colour; hyphens make the whole name one word.
             Line(name.replace(" ", "-"), tuple(found.rates[jobs] for jobs in sizes))
             for name, found in self.figures.items()
         ]
         title = "Jobs a second by the size of the burst, a render of 1 ms"
         return line_chart(title, [f"{jobs:,}" for jobs in sizes], lines)
 
+    def _ratios(self, sizes: list[int]) -> list[str]:
+        """Return a row for each pair of Darkroom and another system, both with or without HTTP."""
+        lines = []
+        for ours, mine in self.figures.items():
+            for name, theirs in self.figures.items():
+                pair = ours.startswith("darkroom") and not name.startswith("darkroom")
+                if pair and ours.endswith("HTTP") == name.endswith("HTTP"):
+                    ratios = [ratio(mine.rates[jobs], theirs.rates[jobs]) for jobs in sizes]
+                    lines.append(row(f"{ours} / {name}", *ratios, ""))
+        return lines
+
     def _machine(self) -> str:
-        packages = [f"{name} {version(name)}" for name in ("faststream", "redis", "pillow")]
-        return (
-            f"Medians of {self.rounds} rounds; {os.cpu_count()} cores, {platform.system()} "
-            f"{platform.machine()}, Python {platform.python_version()}, {', '.join(packages)}."
-        )
-
-
-def _head(first: str, *others: str) -> list[str]:
-    return [_row(first, *others), _row("---", *["--:"] * len(others))]
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
+        return f"Medians of {self.rounds} rounds; {machine('faststream', 'redis', 'pillow')}."
 
 
 def _failed(found: Figures) -> str:

@@ -1,4 +1,4 @@
-"""The work: a small JPEG made smaller and gray, by the very same function in every system."""
+"""The work of a job: make a small JPEG smaller and gray, by the same function in every system."""
 
 import io
 
@@ -12,11 +12,11 @@ from services.imaging.engine import pipeline
 PIPELINE = Pipeline(operations=(Resize(width=96), Grayscale()))
 
 _START = b"\xff\xd8"  # of a JPEG
-_COMMENT = b"\xff\xfe\x00\x0a"  # of eight bytes, with the two of its length
+_COMMENT = b"\xff\xfe\x00\x0a"  # a comment of eight bytes, after the two bytes of its length
 
 
 def photograph() -> bytes:
-    """320 x 240 pixels, some 10 kB."""
+    """Return a JPEG of 320 x 240 pixels, about 10 kB."""
     shape = (320, 240)
     across, noise = Image.linear_gradient("L").rotate(90), Image.effect_noise(shape, 20)
     channels = (across, Image.linear_gradient("L"), Image.radial_gradient("L"))
@@ -27,10 +27,10 @@ def photograph() -> bytes:
 
 
 def numbered(photo: bytes, number: int) -> bytes:
-    """The same picture in other bytes, as Darkroom does not make again what it has made."""
+    """Return the same image in different bytes: Darkroom reuses the result of the same bytes."""
     return _START + _COMMENT + b"%08d" % number + photo[len(_START) :]
 
 
 def render(data: bytes) -> bytes:
-    """About a millisecond of decoding, resizing, gray and encoding."""
+    """Decode, resize, turn gray and encode: about a millisecond."""
     return pipeline.run(data, PIPELINE).data

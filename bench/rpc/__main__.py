@@ -1,14 +1,22 @@
-"""`make bench-rpc`: the round trips of request-reply systems, side by side on one machine."""
+"""`make bench-rpc`: measure the round trips of request-reply systems, next to each other.
+
+Each caller sends 100 bytes to an echo worker, awaits the reply and calls again. For each number of
+concurrent callers the report has calls a second, p50 and p99 latency in milliseconds, CPU time in
+microseconds a call, connections opened, and failures. A short comparison, about 75 seconds:
+
+    python -m bench.rpc --only darkroom faststream --callers 1 16 64 --rounds 1 --no-write
+"""
 
 import argparse
 import sys
 from collections import defaultdict
 
+from bench.command_line import add_selection, progress, select
 from bench.environments import DATA, python_of
-from bench.rpc.measurements import Cell, median_of
 from bench.rpc.contenders import CONTENDERS, Contender
+from bench.rpc.deployment import deployed
 from bench.rpc.load import Load
-from bench.rpc.deployment import match
+from bench.rpc.measurements import Measurement, median_of
 from bench.rpc.report import Report
 from bench.servers import Nats
 
@@ -16,56 +24,57 @@ LEVELS = (1, 16, 64, 400, 2000)
 
 
 def main() -> None:
-    """Measure, print the table, and write what was measured to the results."""
+    """Measure, print the report, and write its files unless `--no-write` is given."""
     options = read_options()
-    contenders = [one for one in CONTENDERS if options.only in one.name and available(one)]
+    contenders = [one for one in select(CONTENDERS, options.only) if is_available(one)]
     DATA.mkdir(parents=True, exist_ok=True)
     for contender in contenders:
         if contender.packages:
-            say(f"packages: {contender.system}")
+            progress(f"packages: {contender.system}")
             python_of(contender.packages)
-    rounds: dict[tuple[str, int], list[Cell]] = defaultdict(list)
+    rounds: dict[tuple[str, int], list[Measurement]] = defaultdict(list)
     for number in range(options.rounds):
-        # Backwards every other time, so that who is first in a slow minute isn't always the same.
+        # Every second round runs backwards: a slow minute of the machine hits others then.
         for contender in contenders[:: -1 if number % 2 else 1]:
-            say(f"round {number + 1} of {options.rounds}: {contender.name}")
-            with match(contender) as running:
+            progress(f"round {number + 1} of {options.rounds}: {contender.name}")
+            with deployed(contender) as deployment:
                 for callers in options.callers:
-                    # Many callers come at once, and are answered at once when that is over.
+                    # The first calls of many callers arrive, and are answered, all at once.
                     warm_up = options.warm_up + callers / 1000
                     load = Load(callers, warm_up, options.seconds)
-                    rounds[contender.name, callers].append(running.play(load))
+                    rounds[contender.name, callers].append(deployment.measure(load))
     report = Report(
-        {key: median_of(cells) for key, cells in rounds.items()},
+        {key: median_of(found) for key, found in rounds.items()},
+        contenders=contenders,
         rounds=options.rounds,
         seconds=options.seconds,
     )
     sys.stdout.write(report.markdown())
-    report.write()
+    if options.write:
+        report.write()
 
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.rpc", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="measured time of a cell")
+    add_selection(parser, rounds=2)
     parser.add_argument(
-        "--warm-up", type=float, default=0.5, help="seconds before it, and 1 ms a caller"
+        "--callers", type=int, nargs="+", default=LEVELS, help="numbers of concurrent callers"
     )
-    parser.add_argument("--rounds", type=int, default=2, help="how often; the median counts")
-    parser.add_argument("--only", default="", help="part of a contender's name: 'darkroom stream'")
-    parser.add_argument("--callers", type=int, nargs="+", default=LEVELS, help="levels of load")
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="measured seconds for each number of callers"
+    )
+    parser.add_argument(
+        "--warm-up", type=float, default=0.5, help="seconds of load before, plus 1 ms a caller"
+    )
     return parser.parse_args()
 
 
-def available(contender: Contender) -> bool:
-    """Whether it can be measured here; says so if it can't."""
+def is_available(contender: Contender) -> bool:
+    """Return whether the contender can be measured here; report the reason when it cannot."""
     if contender.server is Nats and not Nats.installed():
-        say("nats is left out: there is no nats-server here (on Debian: apt-get install it)")
+        progress("nats is skipped: there is no nats-server here (on Debian: apt-get install it)")
         return False
     return True
-
-
-def say(line: str) -> None:
-    sys.stderr.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Who is compared: each system on each transport it has, and where its packages are."""
+"""The systems that are compared, on each of their transports."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,11 @@ from bench.servers import Nats, Server, Valkey
 
 @dataclass(frozen=True)
 class Contender:
-    """A system on one transport. Without `packages` it runs on those of Darkroom itself."""
+    """A system on one transport.
+
+    `system` is a module of `bench.rpc.systems`; `packages` is a lock file's name, or None for
+    Darkroom's own packages; `server` starts the server between caller and worker.
+    """
 
     system: str
     transport: str
@@ -17,6 +21,7 @@ class Contender:
 
     @property
     def name(self) -> str:
+        """The contender's name in the results."""
         return f"{self.system} {self.transport}"
 
 

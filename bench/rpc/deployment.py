@@ -1,4 +1,4 @@
-"""One contender's worker and caller, running; asked for one cell after the other."""
+"""A contender's server, worker process and caller process, running for the measurements."""
 
 import json
 import subprocess
@@ -9,29 +9,29 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.environments import DATA, ROOT, python_of
-from bench.rpc.measurements import Cell
 from bench.rpc.contenders import Contender
 from bench.rpc.load import Load
+from bench.rpc.measurements import Measurement
 from bench.servers import Server
 
 LOG = DATA / "rpc.log"
 
 
-class Match:
-    """A server, a worker and a caller of the same contender."""
+class Deployment:
+    """The running processes of one contender."""
 
-    def __init__(self, server: Server, worker: "Side", caller: "Side") -> None:
+    def __init__(self, server: Server, worker: "PeerProcess", caller: "PeerProcess") -> None:
         self._server = server
         self._worker = worker
         self._caller = caller
 
-    def play(self, load: Load) -> Cell:
-        """Put the load on it, and say how it went."""
+    def measure(self, load: Load) -> Measurement:
+        """Run a load and return its figures."""
         opened, cpu = self._server.connections(), float(self._worker.ask(""))
         outcome = json.loads(self._caller.ask(json.dumps(vars(load))))
         cpu = float(self._worker.ask("")) - cpu
         calls = max(1, outcome["answered"])
-        return Cell(
+        return Measurement(
             rate=outcome["rate"],
             p50=outcome["p50"],
             p99=outcome["p99"],
@@ -43,12 +43,12 @@ class Match:
         )
 
 
-class Side:
-    """A worker or a caller in its own process and its own environment."""
+class PeerProcess:
+    """A `bench.rpc.peer`, the worker or the caller, with the contender's own packages."""
 
-    def __init__(self, side: str, contender: Contender, url: str, log: IO[bytes]) -> None:
+    def __init__(self, role: str, contender: Contender, url: str, log: IO[bytes]) -> None:
         python = python_of(contender.packages) if contender.packages else Path(sys.executable)
-        command = [str(python), "-m", "bench.rpc.peer", side]
+        command = [str(python), "-m", "bench.rpc.peer", role]
         self._process = subprocess.Popen(
             [*command, contender.system, contender.transport, url],
             cwd=ROOT,
@@ -58,34 +58,34 @@ class Side:
             text=True,
         )
 
-    def ask(self, question: str) -> str:
-        """Its answer to a line."""
+    def ask(self, line: str) -> str:
+        """Send a line and return the line that the process answers. Raises RuntimeError."""
         stdin: Any = self._process.stdin
-        stdin.write(question + "\n")
+        stdin.write(line + "\n")
         stdin.flush()
-        return self.hear()
+        return self.read_line()
 
-    def hear(self) -> str:
-        """The next line it says."""
+    def read_line(self) -> str:
+        """Return the next line of the process; raise RuntimeError when it has ended."""
         stdout: Any = self._process.stdout
         line = str(stdout.readline())
         if not line:
-            raise RuntimeError(f"A process of the benchmark ended early; {LOG} may say why.")
+            raise RuntimeError(f"A process of the benchmark ended early; see {LOG}.")
         return line
 
     def end(self) -> None:
-        """Let it end: it does so with its input."""
+        """Close the standard input of the process, which ends it, and wait for its end."""
         _, _ = self._process.communicate(timeout=30)
 
 
 @contextmanager
-def match(contender: Contender) -> Iterator[Match]:
-    """Everything that `contender` needs, from the first answer on."""
+def deployed(contender: Contender) -> Iterator[Deployment]:
+    """Start everything that `contender` needs; yield once the worker has answered a call."""
     with LOG.open("ab") as log, contender.server() as server:
-        sides = [Side(side, contender, server.url, log) for side in ("worker", "caller")]
+        peers = [PeerProcess(role, contender, server.url, log) for role in ("worker", "caller")]
         try:
-            sides[1].hear()
-            yield Match(server, *sides)
+            peers[1].read_line()
+            yield Deployment(server, *peers)
         finally:
-            for side in reversed(sides):
-                side.end()
+            for peer in reversed(peers):
+                peer.end()

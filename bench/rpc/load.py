@@ -1,4 +1,4 @@
-"""The load: so many callers, each with one call under way, for so long."""
+"""The load: a number of concurrent callers, each of which awaits a reply before its next call."""
 
 import asyncio
 import time
@@ -9,19 +9,20 @@ from statistics import quantiles
 from typing import Any
 
 Call = Callable[[str], Awaitable[str]]
+"""Have a text echoed; raises an exception after `TIMEOUT` seconds without a reply."""
 
 TEXT = "0123456789" * 10
 TIMEOUT = 10.0  # seconds a call may take
-AFTER_A_FAILURE = 0.01  # seconds until its caller tries again
+PAUSE_AFTER_FAILURE = 0.01  # seconds until the caller's next call
 
 
 class WrongAnswer(Exception):
-    """An echo of something else."""
+    """The reply is not the text that was sent."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What the runner asks of a caller process."""
+    """The load that the benchmark requests from a caller process."""
 
     callers: int
     warm_up: float  # seconds
@@ -30,22 +31,26 @@ class Load:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it. Rate and latencies are of the calls that ended in the measured time; CPU is
-    over everything, from the first call to the last answer, and so is what it is divided by."""
+    """Figures of a load.
+
+    Rate and latencies are of the calls that ended in the measured seconds. CPU time and answered
+    calls are of the whole load, from the first call to the last reply.
+    """
 
     rate: float  # answered calls a second
     p50: float | None  # ms
     p99: float | None  # ms
     answered: int
-    failures: dict[str, int]
+    failures: dict[str, int]  # by the name of the exception
     cpu: float  # seconds
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
         return asdict(self)
 
 
 async def run(call: Call, load: Load) -> Outcome:
-    """Call from `load.callers` loops at once; returns when the last call has ended."""
+    """Run `load.callers` callers concurrently; return once the last call has ended."""
     cpu = time.process_time()
     begin = time.perf_counter() + load.warm_up
     end = begin + load.seconds
@@ -61,7 +66,7 @@ async def run(call: Call, load: Load) -> Outcome:
                     raise WrongAnswer
             except Exception as exc:
                 failures[type(exc).__name__] += 1
-                await asyncio.sleep(AFTER_A_FAILURE)
+                await asyncio.sleep(PAUSE_AFTER_FAILURE)
             else:
                 done = time.perf_counter()
                 answered += 1

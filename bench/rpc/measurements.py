@@ -1,4 +1,4 @@
-"""What is measured of one contender with so many callers, and the median of several rounds."""
+"""Figures of one contender with one number of callers, and the medians of several rounds."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,37 +8,42 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Cell:
+class Measurement:
+    """Figures of one load. `p50` and `p99` are None when fewer than two calls were answered."""
+
     rate: float  # answered calls a second
     p50: float | None  # ms, of answered calls
     p99: float | None  # ms, of answered calls
     answered: int
-    failures: dict[str, int]
-    connections: int  # opened by either side
+    failures: dict[str, int]  # by the name of the exception
+    connections: int  # opened by caller and worker
     caller_cpu: float  # microseconds an answered call
     worker_cpu: float  # microseconds an answered call
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
         return asdict(self)
 
 
-def median_of(rounds: Sequence[Cell]) -> Cell:
-    """Each figure's median; the calls and failures of all rounds together."""
+def median_of(rounds: Sequence[Measurement]) -> Measurement:
+    """Return the median of each figure, with the calls and failures of all rounds added up."""
     failures: Counter[str] = Counter()
-    for cell in rounds:
-        failures.update(cell.failures)
-    return Cell(
-        rate=median(cell.rate for cell in rounds),
-        p50=_known(rounds, lambda cell: cell.p50),
-        p99=_known(rounds, lambda cell: cell.p99),
-        answered=sum(cell.answered for cell in rounds),
+    for one in rounds:
+        failures.update(one.failures)
+    return Measurement(
+        rate=median(one.rate for one in rounds),
+        p50=_median_of_known(rounds, lambda one: one.p50),
+        p99=_median_of_known(rounds, lambda one: one.p99),
+        answered=sum(one.answered for one in rounds),
         failures=dict(failures.most_common()),
-        connections=round(median(cell.connections for cell in rounds)),
-        caller_cpu=median(cell.caller_cpu for cell in rounds),
-        worker_cpu=median(cell.worker_cpu for cell in rounds),
+        connections=round(median(one.connections for one in rounds)),
+        caller_cpu=median(one.caller_cpu for one in rounds),
+        worker_cpu=median(one.worker_cpu for one in rounds),
     )
 
 
-def _known(rounds: Sequence[Cell], figure: Callable[[Cell], float | None]) -> float | None:
+def _median_of_known(
+    rounds: Sequence[Measurement], figure: Callable[[Measurement], float | None]
+) -> float | None:
     known = [value for value in map(figure, rounds) if value is not None]
     return median(known) if known else None

@@ -1,8 +1,8 @@
-"""One side of a system in a process of its own: `python -m bench.rpc.peer worker celery list URL`.
+"""A worker or a caller in a process of its own: `python -m bench.rpc.peer worker celery list URL`.
 
-It does what each line on its standard input says and answers with a line, and it ends when that
-input does, so no side outlives the run that started it. A worker's only answer is the CPU time it
-has used.
+The caller runs the load that each line of standard input describes, and answers with a line of
+JSON. The worker answers every line with the CPU time that it has used, in seconds. Both end when
+standard input ends, so neither outlives the benchmark.
 """
 
 import asyncio
@@ -19,48 +19,54 @@ import uvloop
 from bench.rpc.load import Call, Load, run
 from bench.rpc.systems.interface import System
 
-WITHIN = 60.0  # seconds for the first answer
+READY_WITHIN = 60.0  # seconds until the worker's first reply
 
 
 def main() -> None:
-    """Be the side that the command line names."""
-    side, name, transport, url = sys.argv[1:]
-    # What a library prints goes to the log, and only answers to the runner.
+    """Run the role, system and transport that the command line names."""
+    role, name, transport, url = sys.argv[1:]
+    # Standard output is for answers alone; anything else that a library prints goes to the log.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     system: System = import_module(f"bench.rpc.systems.{name}")
-    if side == "worker":
-        threading.Thread(target=tell_cpu, args=[answers], daemon=True).start()
+    if role == "worker":
+        threading.Thread(target=answer_with_cpu_time, args=[answers], daemon=True).start()
         uvloop.run(system.serve(url, transport))
     else:
-        uvloop.run(call(system, url, transport, answers))
+        uvloop.run(run_loads(system, url, transport, answers))
 
 
-def tell_cpu(answers: IO[str]) -> None:
+def answer_with_cpu_time(answers: IO[str]) -> None:
     for _ in sys.stdin:
-        print(time.process_time(), file=answers, flush=True)
+        answers.write(f"{time.process_time()}\n")
+        answers.flush()
     os._exit(0)
 
 
-async def call(system: System, url: str, transport: str, answers: IO[str]) -> None:
+async def run_loads(system: System, url: str, transport: str, answers: IO[str]) -> None:
     async with system.calling(url, transport) as echo:
-        await first_answer(echo)
-        print("ready", file=answers, flush=True)
+        await wait_for_worker(echo)
+        answers.write("ready\n")
+        answers.flush()
         while line := await asyncio.to_thread(sys.stdin.readline):
             outcome = await run(echo, Load(**json.loads(line)))
-            print(json.dumps(outcome.to_dict()), file=answers, flush=True)
+            answers.write(json.dumps(outcome.to_dict()) + "\n")
+            answers.flush()
     os._exit(0)
 
 
-async def first_answer(echo: Call) -> None:
-    """Return once the worker answers; a call that it was too late to hear is made again."""
-    end = time.monotonic() + WITHIN
+async def wait_for_worker(echo: Call) -> None:
+    """Return once a call is answered; repeat calls that were sent before the worker subscribed.
+
+    Raises the last call's exception after `READY_WITHIN` seconds.
+    """
+    deadline = time.monotonic() + READY_WITHIN
     while True:
         try:
             async with asyncio.timeout(1):
                 await echo("")
         except Exception:
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.1)
         else:

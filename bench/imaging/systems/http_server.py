@@ -1,4 +1,4 @@
-"""A server on a port, started from a command line and asked over HTTP."""
+"""An image server that is started from a command line and reads photographs from its own folder."""
 
 import socket
 import subprocess
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from bench.environments import DATA
 from bench.imaging.cases import Case
-from bench.imaging.load import Ask, Outcome, fetch, play
+from bench.imaging.load import Outcome, Request, fetch, run
 
 LOG = DATA / "imaging.log"
 READY_WITHIN = 30.0  # seconds
 
 
-class Served:
-    """A server that takes its photographs from its own storage."""
+class HttpServer:
+    """A running server; `path` makes the URL path that requests a case."""
 
     def __init__(self, name: str, pid: int, port: int, path: Callable[[Case], str]) -> None:
         self._name = name
@@ -24,28 +24,31 @@ class Served:
         self._port = port
         self._path = path
 
-    def one(self, case: Case) -> bytes:
-        return fetch(self._port, Ask("GET", self._path(case)))
+    def request(self, case: Case) -> bytes:
+        return fetch(self._port, Request("GET", self._path(case)))
 
-    def play(self, case: Case, warm_up: float, seconds: float) -> Outcome:
-        ask = Ask("GET", self._path(case))
-        return play(self._port, lambda _: ask, warm_up, seconds)
+    def load(self, case: Case, warm_up: float, seconds: float) -> Outcome:
+        request = Request("GET", self._path(case))
+        return run(self._port, lambda _: request, warm_up, seconds)
 
     def processes(self) -> dict[str, int]:
         return {self._name: self._pid}
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         pass
 
 
 @contextmanager
 def started(command: Sequence[str | Path], folder: Path, port: int) -> Iterator[int]:
-    """The process id of a server, from when it listens on."""
+    """Run `command` in `folder`; yield its process id once the server accepts connections.
+
+    Raises RuntimeError when it does not within `READY_WITHIN` seconds.
+    """
     DATA.mkdir(parents=True, exist_ok=True)
     with LOG.open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:
-            _await(process, port)
+            _wait_for_port(process, port)
             yield process.pid
         finally:
             process.terminate()
@@ -56,14 +59,14 @@ def started(command: Sequence[str | Path], folder: Path, port: int) -> Iterator[
                 process.wait()
 
 
-def _await(process: "subprocess.Popen[bytes]", port: int) -> None:
-    end = time.monotonic() + READY_WITHIN
+def _wait_for_port(process: "subprocess.Popen[bytes]", port: int) -> None:
+    deadline = time.monotonic() + READY_WITHIN
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"A server did not start; {LOG} may say why.") from None
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"A server did not start; see {LOG}.") from None
             time.sleep(0.05)
         else:
             return

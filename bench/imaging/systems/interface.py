@@ -1,4 +1,4 @@
-"""What is measured: something that answers over HTTP, or does the pixels at once."""
+"""The interface of a measured system: it renders cases and can be loaded."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,23 +9,24 @@ from bench.imaging.load import Outcome
 
 
 class NotInstalled(Exception):
-    """Why a system can't be measured."""
+    """A system cannot be installed here; the text is the reason."""
 
 
 class Running(Protocol):
-    """A system that answers."""
+    """A system that has started."""
 
-    def one(self, case: Case) -> bytes:
-        """A result."""
+    def request(self, case: Case) -> bytes:
+        """Return one result, an encoded image."""
 
-    def play(self, case: Case, warm_up: float, seconds: float) -> Outcome:
-        """Put a load on it."""
+    def load(self, case: Case, warm_up: float, seconds: float) -> Outcome:
+        """Request results of the case from all connections; times are in seconds."""
 
     def processes(self) -> dict[str, int]:
-        """Its processes by what they do: each with all that it has started."""
+        """Return the system's process ids by name; descendants belong to their root."""
 
-    def forget(self) -> None:
-        """Drop what the load has left behind."""
+    def clear(self) -> None:
+        """Delete the images and results that the load has stored."""
 
 
 Start = Callable[[], AbstractContextManager[Running]]
+"""Starts a system; ends it when the context is left."""

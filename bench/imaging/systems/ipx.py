@@ -1,4 +1,4 @@
-"""ipx: Node.js and sharp, by its own command line, in a folder of its own."""
+"""ipx: Node.js and sharp, installed in a folder of its own, started by its own command."""
 
 import os
 import shutil
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from bench.environments import DATA, LOCKS
 from bench.imaging.cases import QUALITY, Case
 from bench.imaging.photographs import FOLDER
+from bench.imaging.systems.http_server import HttpServer, started
 from bench.imaging.systems.interface import NotInstalled, Running
-from bench.imaging.systems.http_server import Served, started
 from bench.servers import free_port
 from contracts.formats import Format
 
@@ -19,7 +19,7 @@ _PINNED = LOCKS / "ipx"
 
 
 def install() -> None:
-    """Install what the lock names, unless it is there. Raises NotInstalled."""
+    """Install the pinned packages unless they are installed. Raises NotInstalled."""
     lock = (_PINNED / "package-lock.json").read_bytes()
     installed = _FOLDER / "installed.lock"
     if installed.exists() and installed.read_bytes() == lock:
@@ -34,23 +34,23 @@ def install() -> None:
     done = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NotInstalled("npm could not install it")
-    # Written last, so that an install that broke off is done again.
+    # Written after a complete installation: an interrupted one is repeated.
     installed.write_bytes(lock)
 
 
 @contextmanager
 def run() -> Iterator[Running]:
-    """Running, with the photographs in its folder."""
+    """Start the server with the folder of photographs."""
     port = free_port()
     node = shutil.which("node") or "node"
     program = os.path.join("node_modules", "ipx", "bin", "ipx.mjs")
     options = ["--dir", str(FOLDER), "--port", str(port), "--host", "127.0.0.1"]
     with started([node, program, "serve", *options], _FOLDER, port) as pid:
-        yield Served("ipx", pid, port, _path)
+        yield HttpServer("ipx", pid, port, _path)
 
 
 def _path(case: Case) -> str:
     steps = [f"s_{case.size[0]}x{case.size[1]}", "fit_fill"] if case.size else ["grayscale"]
-    # A quality would make it a PNG of few colours.
+    # With a quality, sharp writes a PNG with a palette.
     quality = [] if case.format is Format.PNG else [f"q_{QUALITY}"]
     return f"/{','.join([*steps, f'f_{case.format}', *quality])}/{case.photo.name}"

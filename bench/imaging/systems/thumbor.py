@@ -1,4 +1,4 @@
-"""thumbor: Tornado and Pillow, as many processes as there are cores."""
+"""thumbor: Tornado and Pillow, with a process for each core."""
 
 import os
 import subprocess
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from bench.environments import DATA, python_of
 from bench.imaging.cases import QUALITY, Case
 from bench.imaging.photographs import FOLDER
+from bench.imaging.systems.http_server import HttpServer, started
 from bench.imaging.systems.interface import NotInstalled, Running
-from bench.imaging.systems.http_server import Served, started
 from bench.servers import free_port
 
 _LOCK = "imaging-thumbor"
@@ -25,7 +25,7 @@ AVIF_SPEED = 8
 
 
 def install() -> None:
-    """Install what the lock names, unless it is there. Raises NotInstalled."""
+    """Install the pinned packages unless they are installed. Raises NotInstalled."""
     try:
         python_of(_LOCK)
     except subprocess.CalledProcessError:
@@ -34,14 +34,14 @@ def install() -> None:
 
 @contextmanager
 def run() -> Iterator[Running]:
-    """Running, with the photographs in its folder."""
+    """Start the server with the folder of photographs."""
     port = free_port()
     settings = DATA / "imaging" / "thumbor.conf"
     settings.write_text(_SETTINGS)
     command = [str(python_of(_LOCK).with_name("thumbor")), "-i", "127.0.0.1", "-p", str(port)]
     options = ["-c", str(settings), "--processes", str(os.cpu_count() or 1), "-l", "error"]
     with started([*command, *options], DATA, port) as pid:
-        yield Served("thumbor", pid, port, _path)
+        yield HttpServer("thumbor", pid, port, _path)
 
 
 def _path(case: Case) -> str:

@@ -1,4 +1,4 @@
-"""arq: a sorted set that its workers poll; a job leaves it when its result has been written."""
+"""arq: workers poll a sorted set; a job leaves it once its result has been written."""
 
 import asyncio
 import os
@@ -12,11 +12,11 @@ from arq.connections import RedisSettings  # type: ignore[import-not-found]
 
 from bench.jobs import workload
 from bench.jobs.systems.interface import IMAGE, KEPT, POLL, RESULT
-from bench.jobs.systems.redis_images import Bytes
+from bench.jobs.systems.redis_images import RedisImages
 
 SETTINGS = RedisSettings.from_dsn(os.environ["REDIS_URL"])
 
-# Its command line takes the loop that it finds.
+# arq's command line uses the current event loop policy.
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 
@@ -30,18 +30,18 @@ async def render(context: Any, image: str) -> str:
 class WorkerSettings:
     functions = (render,)
     redis_settings = SETTINGS
-    poll_delay = POLL  # 0.5 by default
+    poll_delay = POLL  # the default is 0.5
     keep_result = KEPT
     log_results = False
 
 
 class Client:
-    watchers = 4
+    waiters = 4
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._bytes = Bytes(pool)
-        self.store = self._bytes.store
+        self._images = RedisImages(pool)
+        self.store = self._images.store
 
     async def submit(self, image: str) -> Any:
         return await self._pool.enqueue_job("render", image)
@@ -50,7 +50,7 @@ class Client:
         await job.result(poll_delay=POLL)
 
     async def result(self, job: Any) -> bytes:
-        return await self._bytes.result(await job.result(poll_delay=POLL))
+        return await self._images.result(await job.result(poll_delay=POLL))
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Celery with Redis for its broker and its results, acknowledged late; its client has threads."""
+"""Celery with Redis as broker and result backend, acknowledged late; its client uses threads."""
 
 import asyncio
 import hashlib
@@ -14,12 +14,12 @@ from redis import Redis
 from bench.jobs import workload
 from bench.jobs.systems.interface import IMAGE, KEPT, RESULT
 
-SUBMITTERS = 4  # threads; 16 were no faster
-WAITERS = 64  # threads, as `get` blocks
+SUBMIT_THREADS = 4  # 16 were no faster
+WAIT_THREADS = 64  # `get` blocks a thread
 
 URL = os.environ["REDIS_URL"]
 
-# It connects when it is first used, which is after the worker has forked.
+# The client connects at its first use, after the worker has forked.
 redis: Any = Redis.from_url(URL)
 app: Any = Celery("bench", broker=URL, backend=URL)
 app.conf.update(
@@ -38,26 +38,26 @@ def render(image: str) -> str:
 
 
 class Client:
-    watchers = 1
+    waiters = 1
 
     def __init__(self) -> None:
-        self._submitters = ThreadPoolExecutor(SUBMITTERS)
-        self._waiters = ThreadPoolExecutor(WAITERS)
+        self._submitters = ThreadPoolExecutor(SUBMIT_THREADS)
+        self._waiters = ThreadPoolExecutor(WAIT_THREADS)
 
     async def store(self, data: bytes) -> str:
-        return str(await self._waiting(_store, data))
+        return str(await self._in_thread(_store, data))
 
     async def submit(self, image: str) -> Any:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._submitters, _submit, image)
 
     async def ended(self, job: str) -> None:
-        await self._waiting(_get, job)
+        await self._in_thread(_get, job)
 
     async def result(self, job: str) -> bytes:
-        return bytes(await self._waiting(redis.get, RESULT + await self._waiting(_get, job)))
+        return bytes(await self._in_thread(redis.get, RESULT + await self._in_thread(_get, job)))
 
-    async def _waiting(self, work: Callable[..., Any], *args: Any) -> Any:
+    async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._waiters, work, *args)
 
 
@@ -72,7 +72,7 @@ def _submit(image: str) -> str:
 
 
 def _get(job: str) -> str:
-    # A thread has a backend of its own, which hears of results that it asked for itself.
+    # Each thread has its own backend, which receives only the results that the thread requested.
     return str(app.AsyncResult(job).get())
 
 

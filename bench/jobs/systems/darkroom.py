@@ -1,4 +1,4 @@
-"""Darkroom's jobs without its gateway: submitted as it submits them, heard of as it hears."""
+"""Darkroom's jobs without HTTP: submit, and follow events, as the gateway does."""
 
 import os
 from collections.abc import AsyncIterator
@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from faststream.redis import RedisMessage
 from redis.asyncio import Redis
 
-from bench.jobs.workload import PIPELINE
-from bench.jobs.systems.job_ends import Ends
 from bench.jobs.systems.interface import KEPT
+from bench.jobs.systems.job_ends import JobEnds
+from bench.jobs.workload import PIPELINE
 from contracts.imaging import Blob
 from contracts.jobs import EVENTS, JobEvent
 from services.runtime.gc_tuning import settle
@@ -22,9 +22,9 @@ from services.runtime.telemetry.logging import configure_logging
 
 
 class Client:
-    watchers = 64
+    waiters = 64
 
-    def __init__(self, redis: Redis, settings: RuntimeSettings, ends: Ends) -> None:
+    def __init__(self, redis: Redis, settings: RuntimeSettings, ends: JobEnds) -> None:
         self._images = Blobs(redis, Kind.IMAGE)
         self._renditions = Blobs(redis, Kind.RENDITION)
         self._jobs = Jobs(redis, settings)
@@ -52,13 +52,13 @@ class Client:
 async def calling(url: str) -> AsyncIterator[Client]:
     settings = RuntimeSettings(redis_url=os.environ["REDIS_URL"], log_level="WARNING")
     configure_logging(settings.log_level)
-    redis, ends = make_redis(settings), Ends()
+    redis, ends = make_redis(settings), JobEnds()
 
-    async def hear(event: JobEvent, message: RedisMessage) -> None:
-        ends.hear(event)
+    async def on_event(event: JobEvent, message: RedisMessage) -> None:
+        ends.on_event(event)
 
     broker = Broker(redis, settings)
-    broker.follow(EVENTS, JobEvent, hear, on_gap=lambda: None)
+    broker.follow(EVENTS, JobEvent, on_event, on_gap=lambda: None)
     await broker.start()
     settle()
     yield Client(redis, settings, ends)

@@ -1,4 +1,4 @@
-"""Darkroom as its clients see it: jobs are posted, and their ends pushed over a WebSocket."""
+"""Darkroom through its gateway: POST a job, receive its end over a WebSocket."""
 
 import asyncio
 import json
@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from bench.jobs.workload import PIPELINE
-from bench.jobs.systems.job_ends import Ends
 from bench.jobs.systems.http import Http
-from bench.jobs.systems.websocket import pushes
+from bench.jobs.systems.job_ends import JobEnds
+from bench.jobs.systems.websocket import subscribed
+from bench.jobs.workload import PIPELINE
 from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.blobs import Blobs, Kind
 
 
 class Client:
-    watchers = 64
+    waiters = 64
 
-    def __init__(self, http: Http, images: Blobs, ends: Ends) -> None:
+    def __init__(self, http: Http, images: Blobs, ends: JobEnds) -> None:
         self._http = http
         self._images = images
         self._ends = ends
@@ -26,12 +26,12 @@ class Client:
         self.posted: asyncio.Queue[str] = asyncio.Queue()
 
     async def store(self, data: bytes) -> str:
-        # What POST /v1/images does, without its question what the image is.
+        # As POST /v1/images stores an image, without the inspection.
         return (await self._images.keep(data, ttl=3600)).blob.key
 
     async def submit(self, image: str) -> str:
-        body = {"source": {"image": image}, "variants": self._variants}
-        answer = await self._http.ask("POST", "/v1/jobs", json.dumps(body).encode(), hoped=202)
+        body = json.dumps({"source": {"image": image}, "variants": self._variants}).encode()
+        answer = await self._http.request("POST", "/v1/jobs", body, expected=202)
         job = str(json.loads(answer)["id"])
         self.posted.put_nowait(job)
         return job
@@ -40,17 +40,18 @@ class Client:
         await self._ends.wait(job)
 
     async def result(self, job: str) -> bytes:
-        return await self._http.ask("GET", f"/v1/jobs/{job}/results/0", hoped=200)
+        return await self._http.request("GET", f"/v1/jobs/{job}/results/0", expected=200)
 
 
 @asynccontextmanager
 async def calling(url: str) -> AsyncIterator[Client]:
     place = urlsplit(url)
-    http, ends = Http(place.hostname or "", place.port or 0), Ends()
+    http, ends = Http(place.hostname or "", place.port or 0), JobEnds()
     client = Client(http, Blobs(make_redis(RuntimeSettings()), Kind.IMAGE), ends)
-    async with pushes(f"ws://{place.netloc}/v1/live", client.posted, _ask, ends.hear_text):
+    live = f"ws://{place.netloc}/v1/live"
+    async with subscribed(live, client.posted, _subscription, ends.on_text):
         yield client
 
 
-def _ask(jobs: list[str]) -> str:
+def _subscription(jobs: list[str]) -> str:
     return json.dumps({"watch": jobs})

@@ -1,30 +1,30 @@
-"""As little HTTP as a load needs: connections that are kept, and answers with their length."""
+"""A minimal HTTP client that costs little CPU: keep-alive, bodies with Content-Length only."""
 
 import asyncio
 import re
 import time
 
-FRESH = 3.0  # seconds a connection may have been idle; uvicorn hangs up after 5
+MAX_IDLE = 3.0  # seconds a connection may have been idle; uvicorn closes it after 5
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class Refused(Exception):
-    """A status that was not hoped for."""
+class UnexpectedStatus(Exception):
+    """The response has another status than the expected one."""
 
 
 class Http:
-    """Asks one server, over as many connections as there are questions at once."""
+    """Sends requests to one server, over as many connections as there are concurrent requests."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
         self._idle: list[tuple[float, Connection]] = []
 
-    async def ask(self, method: str, path: str, body: bytes = b"", *, hoped: int) -> bytes:
-        """The answer's body. Raises Refused for another status."""
+    async def request(self, method: str, path: str, body: bytes = b"", *, expected: int) -> bytes:
+        """Return the response's body. Raises UnexpectedStatus unless its status is `expected`."""
         reader, writer = await self._connection()
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\n"
@@ -36,16 +36,16 @@ class Http:
         text = await reader.readexactly(int(found[1]) if found else 0)
         self._idle.append((time.monotonic(), (reader, writer)))
         status = int(answer[9:12])
-        if status != hoped:
-            raise Refused(f"{status}: {text[:200]!r}")
+        if status != expected:
+            raise UnexpectedStatus(f"{status}: {text[:200]!r}")
         return text
 
     async def _connection(self) -> Connection:
         if self._idle:
             since, connection = self._idle.pop()
-            if time.monotonic() - since < FRESH:
+            if time.monotonic() - since < MAX_IDLE:
                 return connection
-            # It was the one used last, so the others are older.
+            # This one was used last: the others have been idle even longer.
             for _, (_, writer) in [(since, connection), *self._idle]:
                 writer.close()
             self._idle.clear()

@@ -1,39 +1,39 @@
-"""What a compared system's client is: a module with `calling`."""
+"""The interface of a compared system: a module with the function of `System`."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-KEPT = 3600  # seconds an image and a result stay in Redis
-POLL = 0.005  # seconds between two looks, for what has to look
+KEPT = 3600  # seconds that images and results stay in Redis
+POLL = 0.005  # seconds between two polls, for systems whose clients poll
 
-IMAGE, RESULT = "image:", "result:"  # the keys of those who have no place of their own for bytes
+IMAGE, RESULT = "image:", "result:"  # key prefixes, for systems without a store of their own
 
 
 class JobFailed(Exception):
-    """The system says that a job has ended, and not well."""
+    """A job has ended without success."""
 
 
 class Client(Protocol):
-    """The modules of the others import nothing of the project but what is rendered."""
+    """A client of a system. An image is named by the string that `store` returns."""
 
-    watchers: int
-    """How many ends are awaited at once in a burst: a few where each is a look every `POLL`."""
+    waiters: int
+    """How many ends are awaited concurrently in a burst; few where each one polls."""
 
     async def store(self, data: bytes) -> str:
-        """Keep an image; its name."""
+        """Store an image and return its name."""
 
     async def submit(self, image: str) -> Any:
-        """A job for it, once that has been accepted."""
+        """Submit a job for an image; return the job once it has been accepted."""
 
     async def ended(self, job: Any) -> None:
-        """Return when the job has ended well; raise if it has ended otherwise."""
+        """Return once the job has succeeded; raise an exception when it ended otherwise."""
 
     async def result(self, job: Any) -> bytes:
-        """What it gave, looked up."""
+        """Look up the bytes of a succeeded job's result."""
 
 
 class System(Protocol):
     """A module of `bench.jobs.systems`."""
 
     def calling(self, url: str) -> AbstractAsyncContextManager[Client]:
-        """A client of the system whose Valkey, or gateway, is at `url`."""
+        """Connect a client; `url` is the gateway's, or the Valkey's without a gateway."""

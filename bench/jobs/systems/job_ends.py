@@ -1,4 +1,4 @@
-"""The ends of Darkroom's jobs as they are told, kept for who awaits them."""
+"""The ends of Darkroom's jobs, collected from events for the tasks that await them."""
 
 import asyncio
 
@@ -6,24 +6,24 @@ from bench.jobs.systems.interface import JobFailed
 from contracts.jobs import OPEN_STATES, JobEvent, JobState
 
 
-class Ends:
-    """A future for each job, made by whoever comes first: its end, or who waits for it."""
+class JobEnds:
+    """A future for each job; the job's end and its waiter may come in either order."""
 
     def __init__(self) -> None:
         self._ends: dict[str, asyncio.Future[JobState]] = {}
 
-    def hear(self, event: JobEvent) -> None:
-        """Take note of an event."""
+    def on_event(self, event: JobEvent) -> None:
+        """Resolve the job's future when the event is its end."""
         end = self._of(event.job)
         if event.state not in OPEN_STATES and not end.done():
             end.set_result(event.state)
 
-    def hear_text(self, text: str | bytes) -> None:
-        """Take note of an event as it is pushed."""
-        self.hear(JobEvent.model_validate_json(text))
+    def on_text(self, text: str | bytes) -> None:
+        """Take an event as the gateway pushes it: JSON of a JobEvent."""
+        self.on_event(JobEvent.model_validate_json(text))
 
     async def wait(self, job: str) -> None:
-        """Return when the job has ended well. Raises JobFailed."""
+        """Return once the job has succeeded. Raises JobFailed when it ended otherwise."""
         state = await self._of(job)
         if state is not JobState.SUCCEEDED:
             raise JobFailed(state)

@@ -1,4 +1,4 @@
-"""taskiq over taskiq-redis: a stream, acknowledged when the result is saved."""
+"""taskiq over taskiq-redis: a stream, acknowledged once the result is saved."""
 
 import asyncio
 import os
@@ -14,15 +14,15 @@ from taskiq_redis import (  # type: ignore[import-not-found]
 
 from bench.jobs import workload
 from bench.jobs.systems.interface import IMAGE, KEPT, POLL, RESULT, JobFailed
-from bench.jobs.systems.redis_images import Bytes
+from bench.jobs.systems.redis_images import RedisImages
 
 URL = os.environ["REDIS_URL"]
-AT_ONCE = 10  # entries read at once; 100 by default, which would leave one worker with all of them
+READ_COUNT = 10  # entries a read; with the default of 100 one worker would take all of them
 
 redis: Any = Redis.from_url(URL)
-# From the stream's beginning, for what was sent before a worker was there.
+# From the stream's beginning: tasks may be sent before a worker has started.
 broker: Any = RedisStreamBroker(
-    URL, consumer_id="0", xread_count=AT_ONCE, unacknowledged_lock_timeout=60
+    URL, consumer_id="0", xread_count=READ_COUNT, unacknowledged_lock_timeout=60
 ).with_result_backend(RedisAsyncResultBackend(URL, result_ex_time=KEPT))
 
 
@@ -37,11 +37,11 @@ task: Any = broker.register_task(render, task_name="render")
 
 
 class Client:
-    watchers = 4
+    waiters = 4
 
     def __init__(self) -> None:
-        self._bytes = Bytes(redis)
-        self.store = self._bytes.store
+        self._images = RedisImages(redis)
+        self.store = self._images.store
 
     async def submit(self, image: str) -> Any:
         return await task.kiq(image)
@@ -53,7 +53,7 @@ class Client:
 
     async def result(self, job: Any) -> bytes:
         found = await job.get_result()
-        return await self._bytes.result(found.return_value)
+        return await self._images.result(found.return_value)
 
 
 @asynccontextmanager

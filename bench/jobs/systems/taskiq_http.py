@@ -1,4 +1,4 @@
-"""taskiq behind a small FastAPI: tasks are posted, and their ends pushed over a WebSocket."""
+"""taskiq behind a small FastAPI application: POST a task, receive its end over a WebSocket."""
 
 import asyncio
 import json
@@ -14,14 +14,14 @@ from taskiq import AsyncTaskiqTask  # type: ignore[import-not-found]
 
 from bench.jobs.systems.http import Http
 from bench.jobs.systems.interface import POLL, JobFailed
-from bench.jobs.systems.redis_images import Bytes
-from bench.jobs.systems.websocket import pushes
+from bench.jobs.systems.redis_images import RedisImages
 from bench.jobs.systems.taskiq import broker, redis, task
+from bench.jobs.systems.websocket import subscribed
 
-LOOKERS = 4  # as many as look where there is no HTTP
+POLLERS = 4  # tasks that poll for results, as many as without HTTP
 
 
-class Wanted(BaseModel):
+class Submission(BaseModel):
     image: str
 
 
@@ -37,12 +37,12 @@ app = FastAPI(lifespan=started)
 
 @app.get("/health/live")
 async def live() -> None:
-    """Say that it runs."""
+    """Answer 200: the process runs."""
 
 
 @app.post("/jobs", status_code=202)
-async def submit(wanted: Wanted) -> dict[str, str]:
-    return {"id": (await task.kiq(wanted.image)).task_id}
+async def submit(submission: Submission) -> dict[str, str]:
+    return {"id": (await task.kiq(submission.image)).task_id}
 
 
 @app.get("/jobs/{job}")
@@ -55,40 +55,40 @@ async def push(socket: WebSocket) -> None:
     await socket.accept()
     jobs: asyncio.Queue[str] = asyncio.Queue()
 
-    async def look() -> None:
+    async def poll_results() -> None:
         while True:
             job = await jobs.get()
             found: Any = AsyncTaskiqTask(job, broker.result_backend)
             result = await found.wait_result(check_interval=POLL)
             await socket.send_json({"id": job, "failed": result.is_err})
 
-    lookers = [asyncio.create_task(look()) for _ in range(LOOKERS)]
+    pollers = [asyncio.create_task(poll_results()) for _ in range(POLLERS)]
     try:
         while True:
             for job in await socket.receive_json():
                 jobs.put_nowait(job)
     except WebSocketDisconnect:
-        for looker in lookers:
-            looker.cancel()
+        for poller in pollers:
+            poller.cancel()
 
 
 class Client:
-    watchers = 64
+    waiters = 64
 
     def __init__(self, http: Http) -> None:
         self._http = http
-        self._bytes = Bytes(redis)
-        self.store = self._bytes.store
+        self._images = RedisImages(redis)
+        self.store = self._images.store
         self.posted: asyncio.Queue[str] = asyncio.Queue()
         self._ends: defaultdict[str, asyncio.Future[bool]] = defaultdict(asyncio.Future)
 
     async def submit(self, image: str) -> str:
         body = json.dumps({"image": image}).encode()
-        job = str(json.loads(await self._http.ask("POST", "/jobs", body, hoped=202))["id"])
+        job = str(json.loads(await self._http.request("POST", "/jobs", body, expected=202))["id"])
         self.posted.put_nowait(job)
         return job
 
-    def hear(self, text: str | bytes) -> None:
+    def on_message(self, text: str | bytes) -> None:
         event = json.loads(text)
         self._ends[event["id"]].set_result(event["failed"])
 
@@ -97,13 +97,14 @@ class Client:
             raise JobFailed
 
     async def result(self, job: str) -> bytes:
-        found = json.loads(await self._http.ask("GET", f"/jobs/{job}", hoped=200))
-        return await self._bytes.result(found["image"])
+        found = json.loads(await self._http.request("GET", f"/jobs/{job}", expected=200))
+        return await self._images.result(found["image"])
 
 
 @asynccontextmanager
 async def calling(url: str) -> AsyncIterator[Client]:
     place = urlsplit(url)
     client = Client(Http(place.hostname or "", place.port or 0))
-    async with pushes(f"ws://{place.netloc}/live", client.posted, json.dumps, client.hear):
+    live = f"ws://{place.netloc}/live"
+    async with subscribed(live, client.posted, json.dumps, client.on_message):
         yield client

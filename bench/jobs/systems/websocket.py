@@ -1,4 +1,4 @@
-"""A WebSocket over which a client asks for its jobs' ends, and hears of them."""
+"""A WebSocket client that subscribes to jobs and receives their events."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -6,38 +6,42 @@ from contextlib import asynccontextmanager
 
 from websockets.asyncio.client import ClientConnection, connect
 
-AT_ONCE = 1000  # jobs that one message may ask for
+MAX_JOBS = 1000  # jobs in one subscription message
 
 
 @asynccontextmanager
-async def pushes(
+async def subscribed(
     url: str,
     posted: asyncio.Queue[str],
-    ask: Callable[[list[str]], str],
-    hear: Callable[[str | bytes], None],
+    encode: Callable[[list[str]], str],
+    on_message: Callable[[str | bytes], None],
 ) -> AsyncIterator[None]:
-    """Within it, `hear` is called with what is said of the jobs in `posted`; `ask` words that."""
+    """Within this context, subscribe to every job id put into `posted`.
+
+    `encode` turns job ids into a subscription message; `on_message` is called with each message
+    received.
+    """
     async with connect(url) as socket:
         tasks = (
-            asyncio.create_task(_ask_for(socket, posted, ask)),
-            asyncio.create_task(_hear(socket, hear)),
+            asyncio.create_task(_subscribe(socket, posted, encode)),
+            asyncio.create_task(_receive(socket, on_message)),
         )
         yield
         for task in tasks:
             task.cancel()
 
 
-async def _ask_for(
-    socket: ClientConnection, posted: asyncio.Queue[str], ask: Callable[[list[str]], str]
+async def _subscribe(
+    socket: ClientConnection, posted: asyncio.Queue[str], encode: Callable[[list[str]], str]
 ) -> None:
     while True:
-        # All that have been posted meanwhile, in one message.
+        # One message for all jobs that have been posted meanwhile.
         jobs = [await posted.get()]
-        while not posted.empty() and len(jobs) < AT_ONCE:
+        while not posted.empty() and len(jobs) < MAX_JOBS:
             jobs.append(posted.get_nowait())
-        await socket.send(ask(jobs))
+        await socket.send(encode(jobs))
 
 
-async def _hear(socket: ClientConnection, hear: Callable[[str | bytes], None]) -> None:
+async def _receive(socket: ClientConnection, on_message: Callable[[str | bytes], None]) -> None:
     async for text in socket:
-        hear(text)
+        on_message(text)

@@ -1,4 +1,4 @@
-"""arq: a sorted set for the jobs that its worker polls, and a result that is asked for."""
+"""arq: its worker polls a sorted set for jobs, its caller polls for results."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,9 +9,9 @@ from arq.connections import RedisSettings  # type: ignore[import-not-found]
 
 from bench.rpc.load import TIMEOUT, Call
 
-POLL = 0.005  # seconds; 0.5 by default, for the worker and for the caller
+POLL = 0.005  # seconds; the default is 0.5, for the worker and for the caller
 KEPT = 60  # seconds a result stays in Redis
-JOBS = 100  # at a time; 10 by default, which with its polling would be 2,000 a second at most
+JOBS = 100  # concurrently; with the default of 10, polling allows 2,000 a second at most
 
 
 async def echo(_: Any, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Celery with Redis for its broker and its results; callers wait for them in threads."""
+"""Celery with Redis as broker and result backend; callers await results in threads."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from celery import Celery  # type: ignore[import-not-found]
 
 from bench.rpc.load import TIMEOUT, Call
 
-# `get` blocks, so a caller takes a thread, and a thread takes connections of its own.
+# `get` blocks, so each caller occupies a thread, and each thread has its own connections.
 THREADS = 64
 KEPT = 60  # seconds a result stays in Redis
 
@@ -21,7 +21,7 @@ def echo(text: str) -> str:
 
 async def serve(url: str, transport: str) -> None:
     app, _ = _app(url)
-    # One process for everything, as the other workers are; its default has at least two.
+    # One process, as the other workers have; the default pool has at least two.
     options = ["--pool=threads", "--concurrency=16", "--loglevel=WARNING"]
     app.worker_main(["worker", *options, "--without-gossip", "--without-mingle"])
 

@@ -1,4 +1,4 @@
-"""This suite's runtime, used as its services use it, with a log of what goes wrong only."""
+"""Darkroom's runtime, set up as its services set it up, logging warnings and errors only."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,9 +16,9 @@ from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.logging import configure_logging
 
-# Messages in hand. Four times as many may wait; of more than that callers are refused, as they
-# should be, but that is not what is measured here.
-ROOM = 4000
+# Messages handled concurrently; four times as many may wait. Refusals under overload are correct,
+# but they are not measured here.
+CAPACITY = 4000
 
 
 class Echo(Message):
@@ -58,4 +58,4 @@ async def calling(url: str, transport: str) -> AsyncIterator[Call]:
 def _broker(url: str) -> Broker:
     configure_logging("WARNING")
     settings = RuntimeSettings(redis_url=url)
-    return Broker(make_redis(settings), settings, room=ROOM)
+    return Broker(make_redis(settings), settings, room=CAPACITY)

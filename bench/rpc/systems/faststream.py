@@ -1,4 +1,4 @@
-"""FastStream as it comes: `broker.request`, and the pool and subscribers it makes by itself."""
+"""FastStream unchanged: `broker.request` with its default pool and subscribers."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from bench.rpc.load import TIMEOUT, Call
 
-NO_LOG: Any = None  # FastStream understands it, though its types don't say so
+NO_LOG: Any = None  # FastStream accepts None; its type annotations do not
 
 
 class Echo(BaseModel):

@@ -1,4 +1,4 @@
-"""What a compared system is: a module with these two functions."""
+"""The interface of a compared system: a module with the two functions of `System`."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -7,13 +7,10 @@ from bench.rpc.load import Call
 
 
 class System(Protocol):
-    """Its modules import nothing of the project, except for `darkroom`: each has its own packages.
-
-    A call that has no answer after `bench.rpc.load.TIMEOUT` seconds raises something.
-    """
+    """A module of `bench.rpc.systems`. `url` is the server's, `transport` the contender's."""
 
     async def serve(self, url: str, transport: str) -> None:
-        """Echo every text, until the process ends."""
+        """Echo every text until the process ends."""
 
     def calling(self, url: str, transport: str) -> AbstractAsyncContextManager[Call]:
-        """The function that has a text echoed."""
+        """Connect a caller; yield the function that has a text echoed."""

@@ -1,4 +1,4 @@
-"""nats-py's request and reply, over a server of its own kind."""
+"""nats-py's request and reply over nats-server."""
 
 import asyncio
 from collections.abc import AsyncIterator

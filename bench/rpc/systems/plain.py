@@ -1,6 +1,6 @@
-"""redis-py by hand, as lean as it gets: a list for the requests, one Pub/Sub for the replies.
+"""redis-py without a framework: a list for requests, one Pub/Sub connection for replies.
 
-No deadlines, no errors, no second worker's crash survived: the floor under everything on Redis.
+No deadlines, no error replies, no recovery from a crash: the lower bound for a call over Redis.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from bench.rpc.load import TIMEOUT, Call
 
 
 async def serve(url: str, transport: str) -> None:
-    # Its answers' types are unions over every protocol.
+    # Any: the types of redis-py's replies are unions over every protocol version.
     redis: Any = Redis.from_url(url)
     while True:
         _, request = await redis.blpop(["echo"], timeout=0)

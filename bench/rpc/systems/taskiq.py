@@ -1,4 +1,4 @@
-"""taskiq over taskiq-redis: a stream for the tasks, and a result that is asked for."""
+"""taskiq over taskiq-redis: a stream for tasks; the caller polls for results."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from taskiq_redis import (  # type: ignore[import-not-found]
 
 from bench.rpc.load import TIMEOUT, Call
 
-POLL = 0.005  # seconds; 0.2 by default, which would allow 5 calls a second to each caller
+POLL = 0.005  # seconds; the default of 0.2 would allow each caller 5 calls a second
 KEPT = 60  # seconds a result stays in Redis
 
 
