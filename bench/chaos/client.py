@@ -1,4 +1,4 @@
-"""Who hands jobs in: over HTTP, as any client does, and as stubborn as it takes."""
+"""A client that submits jobs over HTTP and retries, under idempotency keys, until it succeeds."""
 
 import asyncio
 import hashlib
@@ -21,44 +21,44 @@ from contracts.operations.shapes import Resize
 from services.gateway.routes.dead_letters import DeadLetters
 from services.imaging.engine import pipeline
 
-AT_ONCE = 8  # requests
+CONCURRENCY = 8  # submissions at a time
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a job is to do."""
+    """The source and the variants of a job."""
 
     image: BlobKey
     variants: tuple[Pipeline, ...]
 
     def body(self) -> dict[str, object]:
-        """As a request has it."""
+        """Return the body of `POST /v1/jobs`."""
         variants = [variant.model_dump(mode="json") for variant in self.variants]
         return {"source": {"image": self.image}, "variants": variants}
 
 
 class Refused(Exception):
-    """An answer to a job that is not 202."""
+    """The gateway answered a submission with another status than 202."""
 
     def __init__(self, answer: httpx.Response) -> None:
         super().__init__(answer.text)
         self.code = Code(answer.json()["code"])
-        again = int(answer.headers.get("retry-after", 0))
-        self.for_now = answer.status_code == 503 and again > 0
-        """Whether it says when to come again."""
+        retry_after = int(answer.headers.get("retry-after", 0))
+        self.is_temporary = answer.status_code == 503 and retry_after > 0
+        """Whether this is a 503 with Retry-After."""
 
 
 class Client:
-    """A client of the gateway; it remembers the bytes of the images that it has sent."""
+    """Client of one gateway; remembers the bytes of the images that it has uploaded."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
         self._images: dict[BlobKey, bytes] = {}
-        self.tries = 0
-        """How often a job was handed in, whatever came of it."""
+        self.attempts = 0
+        """Submissions sent, whatever their result."""
 
     async def upload(self, data: bytes) -> BlobKey:
-        """Keep an image there."""
+        """Upload an image; return its key."""
         answer = await self._http.post("/v1/images", content=data)
         answer.raise_for_status()
         key = str(answer.json()["id"])
@@ -67,16 +67,22 @@ class Client:
         return key
 
     async def submit(self, order: Order, key: str | None = None) -> str:
-        """The id of the job that was accepted. Raises Refused."""
-        self.tries += 1
+        """Submit a job, under an idempotency key if given; return its id.
+
+        Raises Refused, and httpx.TransportError when the connection fails.
+        """
+        self.attempts += 1
         headers = {} if key is None else {"Idempotency-Key": key}
         answer = await self._http.post("/v1/jobs", json=order.body(), headers=headers)
         if answer.status_code != 202:
             raise Refused(answer)
         return str(answer.json()["id"])
 
-    async def insist(self, order: Order) -> str:
-        """The same, however often it takes to hear of it: under a key that makes it one job."""
+    async def submit_with_retries(self, order: Order) -> str:
+        """Submit a job under one idempotency key until it is accepted; return its id.
+
+        Raises Refused when a refusal is not temporary.
+        """
         key = uuid4().hex
         while True:
             try:
@@ -84,39 +90,39 @@ class Client:
             except httpx.TransportError:
                 pass
             except Refused as refused:
-                if not refused.for_now:
+                if not refused.is_temporary:
                     raise
             await asyncio.sleep(0.2)
 
-    async def hand_in(self, orders: Sequence[Order]) -> dict[str, Order]:
-        """All of them, some at once: what was ordered, by the id of its job."""
-        places = asyncio.Semaphore(AT_ONCE)
+    async def submit_all(self, orders: Sequence[Order]) -> dict[str, Order]:
+        """Submit all orders with retries, `CONCURRENCY` at a time; return them by job id."""
+        limit = asyncio.Semaphore(CONCURRENCY)
 
         async def one(order: Order) -> tuple[str, Order]:
-            async with places:
-                return await self.insist(order), order
+            async with limit:
+                return await self.submit_with_retries(order), order
 
         accepted = dict(await asyncio.gather(*map(one, orders)))
         assert len(accepted) == len(orders), "each order is a job of its own"
         return accepted
 
-    async def assert_right(self, jobs: dict[str, Order]) -> None:
-        """Raise unless every result has the bytes that rendering it here and now gives."""
+    async def assert_right_results(self, jobs: dict[str, Order]) -> None:
+        """Raise AssertionError unless every result has the bytes of a local render."""
         for job, order in jobs.items():
             for index, variant in enumerate(order.variants):
                 answer = await self._http.get(f"/v1/jobs/{job}/results/{index}")
                 assert answer.status_code == 200, f"{job}: {answer.text}"
                 expected = await asyncio.to_thread(pipeline.run, self._images[order.image], variant)
-                assert answer.content == expected.data, f"{job}: another picture"
+                assert answer.content == expected.data, f"{job}: the bytes differ"
 
-    async def dead_letters(self, most: int) -> dict[str, Failure]:
-        """Why each job that was given up was."""
-        answer = await self._http.get("/v1/dead-letters", params={"limit": most})
+    async def dead_letters(self, limit: int) -> dict[str, Failure]:
+        """Return the failure of each dead letter, by job id."""
+        answer = await self._http.get("/v1/dead-letters", params={"limit": limit})
         found = DeadLetters.model_validate_json(answer.raise_for_status().content)
         return {letter.job: letter.problem for letter in found.dead_letters}
 
     async def busy(self) -> int:
-        """How many slots of all workers are taken, as they last said."""
+        """Return how many slots are taken, by the workers' last heartbeats."""
         answer = await self._http.get("/v1/system")
         workers = answer.raise_for_status().json()["workers"]
         return sum(int(worker["busy"]) for worker in workers.values())
@@ -124,14 +130,14 @@ class Client:
 
 @asynccontextmanager
 async def client(url: str) -> AsyncIterator[Client]:
-    """A client of the gateway at `url`."""
-    limits = httpx.Limits(max_connections=4 * AT_ONCE)
+    """Yield a client of the gateway at `url`."""
+    limits = httpx.Limits(max_connections=4 * CONCURRENCY)
     async with httpx.AsyncClient(base_url=url, timeout=20, limits=limits) as http:
         yield Client(http)
 
 
 def orders(images: Sequence[BlobKey], number: int, *, width: int, variants: int = 1) -> list[Order]:
-    """So many, no two variants of which are the same, so that none is done for another."""
+    """Return `number` orders; all their variants differ, so that no rendition is reused."""
     radii = (1 + n / 500 for n in count())
     return [
         Order(image, tuple(_blurred(width, next(radii)) for _ in range(variants)))
@@ -140,7 +146,7 @@ def orders(images: Sequence[BlobKey], number: int, *, width: int, variants: int 
 
 
 def photographs(number: int, width: int, height: int) -> Iterator[bytes]:
-    """So many JPEGs, each another, with something in every part."""
+    """Yield `number` different JPEGs with detail everywhere; sizes are in pixels."""
     for seed in range(number):
         noise = random.Random(seed)
         small = Image.frombytes("RGB", (16, 12), noise.randbytes(16 * 12 * 3))

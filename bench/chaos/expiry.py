@@ -1,4 +1,4 @@
-"""Thousands of jobs leave nothing behind once the lives of their records are over."""
+"""Scenario: run thousands of jobs; Redis holds no more than before once all TTLs have passed."""
 
 import re
 import time
@@ -6,70 +6,73 @@ from pathlib import Path
 from typing import Any
 
 from bench.chaos.client import client, orders, photographs
-from bench.chaos.listeners import hearing
+from bench.chaos.listeners import stream_listener
 from bench.chaos.outcome import Outcome
-from bench.chaos.suite import suite, until
+from bench.chaos.suite import suite, wait_until_true
 from contracts.jobs import EVENTS, JOBS
 from contracts.methods import GROUP
 from contracts.usage import USAGE
 
-AT_A_TIME = 250
-WARM_UP = 20
-LIFE = {
+BATCH = 250  # jobs submitted before their ends are awaited
+WARM_UP = 20  # jobs
+ENV = {
     "DARKROOM_JOB_TTL": "5",
     "DARKROOM_RENDITION_TTL": "5",
     "DARKROOM_IDEMPOTENCY_TTL": "5",
     "DARKROOM_IMAGE_TTL": "6",
 }
-SLACK = 1.0  # MiB
-HOUSEKEEPER = "darkroom:housekeeper"
+TOLERANCE = 1.0  # MiB
+MAINTENANCE = "darkroom:housekeeper"  # the key of the maintenance leader's lease
 
-_LIVES = re.compile(rb"darkroom:(?:job|image|rendition|idempotency):")
-_COUNTS = b"darkroom:jobs:ended:"  # how many ended in ten seconds; kept for two minutes
+_EXPIRING = re.compile(rb"darkroom:(?:job|image|rendition|idempotency):")
+_COUNTS = b"darkroom:jobs:ended:"  # ends counted for ten seconds each; kept for two minutes
 
 
-async def nothing_stays(folder: Path, *, jobs: int) -> Outcome:
-    """So many small jobs, a few hundred at a time; every tenth has three variants."""
+async def records_expire(folder: Path, *, jobs: int) -> Outcome:
+    """Run `jobs` small jobs, every tenth with three variants, and wait for their expiry.
+
+    Raises AssertionError when keys, memory or stream consumers remain.
+    """
     async with (
-        suite(folder, workers=1, env=LIFE) as running,
+        suite(folder, workers=1, env=ENV) as running,
         client(running.gateway.url) as http,
-        hearing(running.redis) as stream,
+        stream_listener(running.redis) as stream,
     ):
-        redis, pictures = running.redis, list(photographs(20, 64, 48))
+        redis, images_to_upload = running.redis, list(photographs(20, 64, 48))
 
-        async def go_through(number: int) -> float:
-            images = [await http.upload(picture) for picture in pictures]
+        async def run_jobs(number: int) -> float:
+            images = [await http.upload(image) for image in images_to_upload]
             single = orders(images, number, width=32)
             wanted = single[: -number // 10] + orders(images, number // 10, width=40, variants=3)
             started = time.monotonic()
-            for first in range(0, number, AT_A_TIME):
-                accepted = await http.hand_in(wanted[first : first + AT_A_TIME])
-                await stream.until_ended(accepted, seconds=60)
-                stream.assert_once(accepted)
-            return stream.took(started)
+            for first in range(0, number, BATCH):
+                accepted = await http.submit_all(wanted[first : first + BATCH])
+                await stream.wait_for_ends(accepted, seconds=60)
+                stream.assert_one_end(accepted)
+            return stream.seconds_since(started)
 
-        await go_through(WARM_UP)
-        # They are there a moment after everything else.
-        await until(lambda: _exist(redis, HOUSEKEEPER, USAGE), seconds=10)
-        before = await _used(redis)
-        keys = {key for key in await _keys(redis) if not _LIVES.match(key)}
-        seconds = await go_through(jobs)
-        most = await _used(redis)
+        await run_jobs(WARM_UP)
+        # These keys appear a moment after all others.
+        await wait_until_true(lambda: _exist(redis, MAINTENANCE, USAGE), seconds=10)
+        before = await _used_memory(redis)
+        keys = {key for key in await _keys(redis) if not _EXPIRING.match(key)}
+        seconds = await run_jobs(jobs)
+        most = await _used_memory(redis)
 
-        async def as_before() -> bool:
-            return await _keys(redis) <= keys and await _used(redis) < before + SLACK
+        async def is_as_before() -> bool:
+            return await _keys(redis) <= keys and await _used_memory(redis) < before + TOLERANCE
 
         try:
-            await until(as_before, seconds=90)
+            await wait_until_true(is_as_before, seconds=90)
         except TimeoutError:
-            left, now = await _keys(redis) - keys, await _used(redis)
+            left, now = await _keys(redis) - keys, await _used_memory(redis)
             raise AssertionError(f"left: {left}; MiB, {before:.1f}, {now:.1f}") from None
-        after = await _used(redis)
-        await running.assert_nothing_is_left()
+        after = await _used_memory(redis)
+        await running.assert_no_open_jobs()
         await running.workers[0].stop()
         assert await redis.xinfo_consumers(JOBS, GROUP) == []
         return Outcome(
-            "nothing stays",
+            "expiry",
             jobs=jobs,
             kills=0,
             stall=stream.longest_stall(),
@@ -82,8 +85,8 @@ async def nothing_stays(folder: Path, *, jobs: int) -> Outcome:
         )
 
 
-async def _used(redis: Any) -> float:
-    """What Redis's data and clients take, in MiB."""
+async def _used_memory(redis: Any) -> float:
+    """Return the memory of Redis's data and clients, in MiB."""
     return float((await redis.info("memory"))["used_memory"]) / (1 << 20)
 
 
@@ -92,5 +95,5 @@ async def _exist(redis: Any, *names: str) -> bool:
 
 
 async def _keys(redis: Any) -> set[bytes]:
-    """The names of all there is, but for the counts of ends."""
+    """Return the names of all keys except the counts of ended jobs."""
     return {key async for key in redis.scan_iter(count=1000) if not key.startswith(_COUNTS)}

@@ -1,4 +1,7 @@
-"""What runs in a pool process in the place of a render: some sources are deadly here."""
+"""Replacements for the render functions of a pool process: some sources cause a fault.
+
+The environment variable `CHAOS_FAULTS` has the fault of each faulty image, by the image's key.
+"""
 
 import os
 import signal
@@ -15,58 +18,59 @@ from services.imaging.pool import tasks
 from services.imaging.pool.executor import prepare_process
 from services.imaging.settings import ImagingSettings
 
-VARIABLE = "CHAOS_POISON"
-"""The environment variable with what each poisonous image does, by its key."""
+VARIABLE = "CHAOS_FAULTS"
 
-_really_render, _really_render_some = tasks.render, tasks.render_some
+_original_render, _original_render_some = tasks.render, tasks.render_some
 
 
-class Poison(StrEnum):
-    """What a render may do to the process that it is in."""
+class Fault(StrEnum):
+    """The effect of a render on its process."""
 
     CRASH = "crash"
     HANG = "hang"
-    DEVOUR = "devour"
+    EXHAUST_MEMORY = "exhaust_memory"
 
 
-KINDS = TypeAdapter(dict[str, Poison])
+FAULTS = TypeAdapter(dict[str, Fault])
+"""The format of the environment variable: JSON, faults by image key."""
 
 
 def render(
     request: str, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
 ) -> Rendered:
-    """As `services.imaging.pool.tasks.render`, for what is no poison."""
-    _swallow(request, settings)
-    return _really_render(request, settings, ttl, keep_source=keep_source)
+    """Cause the source's fault, or else call `services.imaging.pool.tasks.render`."""
+    _cause_fault(request, settings)
+    return _original_render(request, settings, ttl, keep_source=keep_source)
 
 
 def render_some(
     requests: Sequence[str], settings: ImagingSettings, ttl: int, *, keep_source: bool = False
 ) -> list[Rendered | ServiceError]:
-    """As `services.imaging.pool.tasks.render_some`, for what is no poison."""
+    """Cause the first fault among the sources, or else call the original `render_some`."""
     for request in requests:
-        _swallow(request, settings)
-    return _really_render_some(requests, settings, ttl, keep_source=keep_source)
+        _cause_fault(request, settings)
+    return _original_render_some(requests, settings, ttl, keep_source=keep_source)
 
 
-def _swallow(request: str, settings: ImagingSettings) -> None:
-    match _POISONS.get(Render.model_validate_json(request).source.key):
+def _cause_fault(request: str, settings: ImagingSettings) -> None:
+    match _FAULTS.get(Render.model_validate_json(request).source.key):
         case None:
             return
-        case Poison.CRASH:
+        case Fault.CRASH:
             os.kill(os.getpid(), signal.SIGKILL)
-        case Poison.HANG:
+        case Fault.HANG:
             time.sleep(3600)
-        case Poison.DEVOUR:
-            prepare_process(settings.process_memory)  # It may be a new one, without its limit yet.
-            _devour()
-    raise AssertionError("it is deadly")
+        case Fault.EXHAUST_MEMORY:
+            # A new process has no memory limit before its first render.
+            prepare_process(settings.process_memory)
+            _exhaust_memory()
+    raise AssertionError("the process has ended")
 
 
-def _devour() -> NoReturn:
-    eaten = []
+def _exhaust_memory() -> NoReturn:
+    blocks = []
     while True:
-        eaten.append(bytes(1 << 24))
+        blocks.append(bytes(1 << 24))
 
 
-_POISONS = KINDS.validate_json(os.environ.get(VARIABLE, "{}"))
+_FAULTS = FAULTS.validate_json(os.environ.get(VARIABLE, "{}"))

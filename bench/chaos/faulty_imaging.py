@@ -5,7 +5,7 @@ from services.imaging.app import create_app
 from services.imaging.pool import tasks
 from services.imaging.settings import ImagingSettings
 
-# Where jobs look them up at each call; faults.py has got hold of the real ones before.
+# Callers look these names up at each call; faults.py has saved the original functions before.
 tasks.render = faults.render
 tasks.render_some = faults.render_some
 

@@ -1,15 +1,15 @@
-"""What a scenario measured, in the columns of the table."""
+"""The figures of a scenario, in the columns of the report's table."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The figures of a scenario that has held."""
+    """Figures of a scenario whose claims have all held."""
 
     scenario: str
-    jobs: int  # that were accepted
+    jobs: int  # accepted
     kills: int
-    stall: float  # seconds without any job's end while some were open, at most
-    seconds: float  # from the first job to the last one's end
+    stall: float  # seconds: the longest time without the end of any job while some were open
+    seconds: float  # from the first submission to the last job's end
     notes: dict[str, float | str] = field(default_factory=dict)

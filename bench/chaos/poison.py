@@ -1,4 +1,7 @@
-"""A tenth of the jobs are poison: they are put aside with a reason, and all others are done."""
+"""Scenario: a tenth of the jobs crash their pool process, hang or exhaust memory.
+
+They become dead letters with that reason, and all other jobs succeed.
+"""
 
 import hashlib
 import time
@@ -6,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.chaos.client import Client, client, orders, photographs
-from bench.chaos.faults import KINDS, VARIABLE, Poison
-from bench.chaos.listeners import Log, hearing
+from bench.chaos.event_log import EventLog
+from bench.chaos.faults import FAULTS, VARIABLE, Fault
+from bench.chaos.listeners import stream_listener
 from bench.chaos.outcome import Outcome
-from bench.chaos.suite import suite, until
+from bench.chaos.suite import suite, wait_until_true
 from contracts.errors import Code
 from contracts.fields import BlobKey
 from contracts.jobs import JobState
@@ -17,24 +21,27 @@ from contracts.jobs import JobState
 WORKERS, SLOTS = 2, 2
 
 REASONS = {
-    Poison.CRASH: (Code.WORKER_CRASHED, "died"),
-    Poison.HANG: (Code.DEADLINE_EXCEEDED, "longer"),
-    Poison.DEVOUR: (Code.WORKER_CRASHED, "memory"),
+    Fault.CRASH: (Code.WORKER_CRASHED, "died"),
+    Fault.HANG: (Code.DEADLINE_EXCEEDED, "longer"),
+    Fault.EXHAUST_MEMORY: (Code.WORKER_CRASHED, "memory"),
 }
-"""Why each is a dead letter in the end: the code, and a word of the sentence."""
+"""The dead letter's code, and a word in its detail."""
 
 
-async def poison_is_put_aside(folder: Path, *, jobs: int, patience: float) -> Outcome:
-    """Every tenth job crashes its pool process, never ends, or eats all memory, in turns.
+async def poison_jobs_become_dead_letters(
+    folder: Path, *, jobs: int, render_timeout: float
+) -> Outcome:
+    """Submit jobs, every tenth of them with one of the three faults in turn.
 
-    A render may take `patience` seconds, in which a new process may have to be started, too.
+    `render_timeout` is in seconds; the start of a new pool process counts. Raises AssertionError
+    unless every job ends as it should and all slots work afterwards.
     """
     *healthy, first, second, third = photographs(13, 800, 600)
-    deadly = {Poison.CRASH: first, Poison.HANG: second, Poison.DEVOUR: third}
-    kinds = {hashlib.sha256(data).hexdigest(): kind for kind, data in deadly.items()}
+    faulty = {Fault.CRASH: first, Fault.HANG: second, Fault.EXHAUST_MEMORY: third}
+    faults = {hashlib.sha256(data).hexdigest(): fault for fault, data in faulty.items()}
     env = {
-        VARIABLE: KINDS.dump_json(kinds).decode(),
-        "DARKROOM_RENDER_TIMEOUT": str(patience),
+        VARIABLE: FAULTS.dump_json(faults).decode(),
+        "DARKROOM_RENDER_TIMEOUT": str(render_timeout),
         "DARKROOM_JOB_ATTEMPTS": "2",
         "DARKROOM_RETRY_BASE": "0.5",
         "DARKROOM_PROCESS_MEMORY": "1024",
@@ -43,31 +50,32 @@ async def poison_is_put_aside(folder: Path, *, jobs: int, patience: float) -> Ou
     async with (
         suite(folder, workers=WORKERS, env=env, app="bench.chaos.faulty_imaging:app") as running,
         client(running.gateway.url) as http,
-        hearing(running.redis) as stream,
+        stream_listener(running.redis) as stream,
     ):
         images = [await http.upload(image) for image in healthy]
-        poisons = [await http.upload(image) for image in deadly.values()]
+        faulty_images = [await http.upload(image) for image in faulty.values()]
         wanted = orders(images, jobs, width=600)
         for turn, place in enumerate(range(0, jobs, 10)):
-            wanted[place] = replace(wanted[place], image=poisons[turn % len(poisons)])
+            image = faulty_images[turn % len(faulty_images)]
+            wanted[place] = replace(wanted[place], image=image)
         started = time.monotonic()
-        accepted = await http.hand_in(wanted)
-        await stream.until_ended(accepted, seconds=60 + jobs)
-        seconds = stream.took(started)
+        accepted = await http.submit_all(wanted)
+        await stream.wait_for_ends(accepted, seconds=60 + jobs)
+        seconds = stream.seconds_since(started)
 
-        poison = {job: kinds[o.image] for job, o in accepted.items() if o.image in kinds}
+        poison = {job: faults[o.image] for job, o in accepted.items() if o.image in faults}
         sound = {job: order for job, order in accepted.items() if job not in poison}
-        stream.assert_once(sound)
-        stream.assert_once(poison, JobState.FAILED)
+        stream.assert_one_end(sound)
+        stream.assert_one_end(poison, JobState.FAILED)
         letters = await http.dead_letters(jobs)
         assert letters.keys() == poison.keys()
-        for job, kind in poison.items():
-            code, word = REASONS[kind]
-            assert letters[job].code is code, f"{kind}: {letters[job]}"
-            assert word in letters[job].detail, f"{kind}: {letters[job]}"
-        await http.assert_right(sound)
-        await _assert_every_slot_works(http, stream, images)
-        await running.assert_nothing_is_left()
+        for job, fault in poison.items():
+            code, word = REASONS[fault]
+            assert letters[job].code is code, f"{fault}: {letters[job]}"
+            assert word in letters[job].detail, f"{fault}: {letters[job]}"
+        await http.assert_right_results(sound)
+        await _assert_all_slots_work(http, stream, images)
+        await running.assert_no_open_jobs()
         return Outcome(
             "poison",
             jobs=jobs,
@@ -78,13 +86,13 @@ async def poison_is_put_aside(folder: Path, *, jobs: int, patience: float) -> Ou
         )
 
 
-async def _assert_every_slot_works(http: Client, stream: Log, images: list[BlobKey]) -> None:
-    """Raise unless all slots of all workers are at work at once."""
+async def _assert_all_slots_work(http: Client, stream: EventLog, images: list[BlobKey]) -> None:
+    """Raise TimeoutError unless all slots of all workers render at the same time."""
 
     async def all_busy() -> bool:
         return await http.busy() == WORKERS * SLOTS
 
-    after = await http.hand_in(orders(images, 2 * WORKERS * SLOTS, width=400, variants=40))
-    await until(all_busy, seconds=20)
-    await stream.until_ended(after, seconds=60)
-    stream.assert_once(after)
+    after = await http.submit_all(orders(images, 2 * WORKERS * SLOTS, width=400, variants=40))
+    await wait_until_true(all_busy, seconds=20)
+    await stream.wait_for_ends(after, seconds=60)
+    stream.assert_one_end(after)

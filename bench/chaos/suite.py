@@ -1,4 +1,4 @@
-"""Redis, a gateway and workers in processes of their own, any of which may be killed."""
+"""Redis, a gateway and workers in processes of their own, each of which can be killed."""
 
 import asyncio
 import os
@@ -19,8 +19,8 @@ GATEWAY = "services.gateway.main:app"
 IMAGING = "services.imaging.main:app"
 
 
-class Mortal:
-    """A service that can be killed and comes back at the same port."""
+class KillableService:
+    """A service that can be killed and started again on the same port."""
 
     def __init__(self, app: str, redis_url: str, env: Mapping[str, str]) -> None:
         self.port = free_port()
@@ -31,14 +31,14 @@ class Mortal:
         self._service: Service | None = None
 
     async def start(self) -> None:
-        """Start it, and return once it says that it could work."""
+        """Start the service; return once it is ready. Raises AssertionError after 40 s."""
         self._service = service = Service(
             self._command, port=self.port, redis_url=self._redis_url, env=self._env
         )
         await asyncio.to_thread(wait_until, service.ready, seconds=40)
 
     def kill(self, *, alone: bool = True) -> None:
-        """End it with no chance to do anything; unless `alone`, its pool processes, too."""
+        """Send SIGKILL to the main process; unless `alone`, to its pool processes as well."""
         service = self._running
         if alone:
             service.process.kill()
@@ -48,25 +48,25 @@ class Mortal:
         service.close()
 
     async def stop(self) -> None:
-        """Stop it as its users do."""
+        """Stop the service gracefully."""
         await asyncio.to_thread(self._running.close)
 
     def end(self) -> None:
-        """Kill it with all of its own, if it still runs."""
+        """Kill the service and its pool processes if it still runs."""
         if self._service is not None and self._service.process.poll() is None:
             self.kill(alone=False)
 
     @property
     def pid(self) -> int:
-        """Of its main process."""
+        """The process id of the main process."""
         return self._running.process.pid
 
     def output(self) -> str:
-        """What it has printed since it was started last."""
+        """Return everything printed since the last start."""
         return self._running.output()
 
     def memory(self) -> float:
-        """What its main process takes, in MiB."""
+        """Return the resident memory of the main process, in MiB."""
         listed = subprocess.run(
             ["ps", "-o", "rss=", "-p", str(self.pid)], capture_output=True, text=True, check=True
         )
@@ -80,28 +80,28 @@ class Mortal:
 
 @dataclass(frozen=True)
 class Suite:
-    """All of it, running."""
+    """All services of the suite, running."""
 
     store: MortalValkey
-    redis: Any  # a Redis; the types of its answers are unions over every protocol
-    gateway: Mortal
-    workers: Sequence[Mortal]
+    redis: Any  # a Redis client; the types of its replies are unions over every protocol version
+    gateway: KillableService
+    workers: Sequence[KillableService]
 
-    async def assert_nothing_is_left(self) -> None:
-        """Raise unless no job waits anywhere, and nobody has one in hand."""
+    async def assert_no_open_jobs(self) -> None:
+        """Raise TimeoutError unless, within 10 s, no job waits and no worker holds one."""
 
         async def nothing() -> bool:
             (group,) = await self.redis.xinfo_groups(JOBS)
-            places = [key async for key in self.redis.scan_iter("darkroom:jobs:[^e]*")]
-            return not (places or group["pending"] or await self.redis.xlen(JOBS))
+            waiting = [key async for key in self.redis.scan_iter("darkroom:jobs:[^e]*")]
+            return not (waiting or group["pending"] or await self.redis.xlen(JOBS))
 
-        await until(nothing, seconds=10)
+        await wait_until_true(nothing, seconds=10)
 
 
-async def until(true: Callable[[], Awaitable[bool]], *, seconds: float) -> None:
-    """Return as soon as `await true()`. Raises TimeoutError."""
+async def wait_until_true(condition: Callable[[], Awaitable[bool]], *, seconds: float) -> None:
+    """Return as soon as the condition holds. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
-        while not await true():  # noqa: ASYNC110  another process makes it true
+        while not await condition():  # noqa: ASYNC110  another process changes it
             await asyncio.sleep(0.1)
 
 
@@ -109,13 +109,16 @@ async def until(true: Callable[[], Awaitable[bool]], *, seconds: float) -> None:
 async def suite(
     folder: Path, *, workers: int, env: Mapping[str, str], app: str = IMAGING
 ) -> AsyncIterator[Suite]:
-    """A suite that keeps its data in `folder`, gone for certain in the end."""
+    """Start a suite with its data in `folder`; kill whatever still runs at the end.
+
+    `env` is added to the environment of every service; `app` is the workers' application.
+    """
     with mortal_valkey(folder) as store:
-        gateway = Mortal(GATEWAY, store.url, env)
-        imaging = [Mortal(app, store.url, env) for _ in range(workers)]
+        gateway = KillableService(GATEWAY, store.url, env)
+        imaging = [KillableService(app, store.url, env) for _ in range(workers)]
         try:
             await asyncio.gather(*(one.start() for one in (gateway, *imaging)))
-            # Its pool is for the bench alone, which goes on where a killed server was.
+            # redis-py reconnects after Redis was killed, which the scenarios rely on.
             async with Redis.from_url(store.url) as redis:
                 yield Suite(store, redis, gateway, imaging)
         finally:
