@@ -1,4 +1,4 @@
-"""`python -m darkroom`, where the command is not installed."""
+"""Run the command without installing it: `python -m darkroom`."""
 
 from darkroom.cli import main
 

@@ -1,4 +1,4 @@
-"""The command `darkroom`: photographs rendered by the folder, and jobs looked after."""
+"""The command `darkroom`: render image files through a gateway, and manage its jobs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,16 +12,24 @@ from rich.console import Console, RenderableType
 from darkroom import tables
 from darkroom.client import Client
 from darkroom.errors import GatewayError
-from darkroom.manifest import Album
-from darkroom.options import LOCAL, AsJson, Gateway, Id, MoreOfIt, OnBehalf, pipeline_of
-from darkroom.photos import find
-from darkroom.progress import Tally, line
+from darkroom.manifest import Manifest
+from darkroom.options import (
+    LOCAL,
+    GatewayOption,
+    JobIdArgument,
+    JsonOption,
+    OutputOption,
+    SubmitterOption,
+    pipeline_of,
+)
+from darkroom.progress import ProgressReporter, outcome_line
 from darkroom.rendering import Rendering
-from darkroom.terminal import plain
+from darkroom.sources import find_sources
+from darkroom.terminal import printable
 
 T = TypeVar("T")
 
-INTERRUPTED = 130  # as a shell says it of SIGINT
+INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -29,103 +37,116 @@ out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 @app.command()
 def render(
-    photos: Annotated[
+    images: Annotated[
         list[Path],
-        typer.Argument(metavar="PHOTO...", exists=True, help="Files, or folders of pictures."),
+        typer.Argument(metavar="IMAGE...", exists=True, help="Image files, or folders of them."),
     ],
     folder: Annotated[
-        Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Where results go.")
+        Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Folder for the results.")
     ],
     op: Annotated[
         list[str],
-        typer.Option(help="An operation, such as resize:width=720; repeat it, in order."),
+        typer.Option(help="An operation, such as resize:width=720. Repeat it, in order."),
     ] = [],  # noqa: B006
-    format: Annotated[str | None, typer.Option(help="Such as webp; left out: as it came.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Format, such as webp. Default: the source's.")
+    ] = None,
     quality: Annotated[str | None, typer.Option(help="1 to 100, for lossy formats.")] = None,
-    output: MoreOfIt = [],  # noqa: B006  Typer copies it
-    recursive: Annotated[bool, typer.Option(help="Folders in folders as well.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, max=256, help="Photographs in hand at once.")] = 16,
-    patience: Annotated[float, typer.Option(min=1, help="Seconds a job is waited for.")] = 3600,
-    submitter: OnBehalf = None,
-    gateway: Gateway = LOCAL,
+    output: OutputOption = [],  # noqa: B006  Typer copies it
+    recursive: Annotated[bool, typer.Option(help="Include folders within folders.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Images to render at a time.")] = 16,
+    timeout: Annotated[
+        float, typer.Option("--patience", min=1, help="Seconds to wait for a job's end.")
+    ] = 3600,
+    submitter: SubmitterOption = None,
+    gateway: GatewayOption = LOCAL,
 ) -> None:
-    """Render photographs into a folder. The same command again does what is not there yet."""
+    """Render images into a folder. Run the same command again to render only what is missing."""
     pipeline = pipeline_of(op, format, quality, output)
-    album = Album(folder)
-    found = find(photos, recursive=recursive, is_result=album.is_result)
-    if not found:
-        raise typer.BadParameter("There are no pictures here.", param_hint="PHOTO")
-    tally = Tally(out, len(found))
+    manifest = Manifest(folder)
+    sources = find_sources(images, recursive=recursive, is_result=manifest.is_result)
+    if not sources:
+        raise typer.BadParameter("No image files were found.", param_hint="IMAGE")
+    progress = ProgressReporter(out, len(sources))
 
     async def run() -> int:
         async with Client(gateway, submitter=submitter, concurrency=jobs) as client:
-            rendering = Rendering(client, album, pipeline, patience=patience)
-            return await rendering.render_all(found, tally.tell, at_once=jobs)
+            rendering = Rendering(client, manifest, pipeline, timeout=timeout)
+            return await rendering.render_all(sources, progress.report, concurrency=jobs)
 
     try:
-        with tally.shown():
+        with progress.displayed():
             untried = asyncio.run(run())
     except KeyboardInterrupt:
-        err.print(f"Interrupted: {tally.summary()}. The same command goes on from here.")
+        err.print(f"Interrupted: {progress.summary()}. Run the same command again to continue.")
         raise typer.Exit(INTERRUPTED) from None
-    out.print(tally.summary())
-    for failed in tally.failed:
-        err.print(line(failed), soft_wrap=True)
+    out.print(progress.summary())
+    for failed in progress.failed:
+        err.print(outcome_line(failed), soft_wrap=True)
     if untried:
-        err.print(f"The gateway is away: {untried} not tried. The same command goes on from here.")
-    raise typer.Exit(1 if tally.failed else 0)
+        err.print(
+            f"The gateway is not available: {untried} images were not tried."
+            " Run the same command again to continue."
+        )
+    raise typer.Exit(1 if progress.failed else 0)
 
 
 @app.command("jobs")
-def open_jobs(gateway: Gateway = LOCAL, as_json: AsJson = False) -> None:
-    """The jobs that are queued or running."""
+def open_jobs(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
+    """List the jobs that are queued or running."""
     _show(_ask(gateway, Client.jobs), tables.jobs_table, as_json)
 
 
 @app.command()
-def job(job_id: Id, gateway: Gateway = LOCAL, as_json: AsJson = False) -> None:
-    """Everything about one job."""
+def job(job_id: JobIdArgument, gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
+    """Show one job in detail."""
     _show(_ask(gateway, lambda client: client.job(job_id)), tables.job_table, as_json)
 
 
 @app.command()
-def cancel(job_id: Id, gateway: Gateway = LOCAL, as_json: AsJson = False) -> None:
+def cancel(
+    job_id: JobIdArgument, gateway: GatewayOption = LOCAL, as_json: JsonOption = False
+) -> None:
     """Cancel a job."""
     _show(_ask(gateway, lambda client: client.cancel(job_id)), tables.job_table, as_json)
 
 
 @app.command()
-def dead(gateway: Gateway = LOCAL, as_json: AsJson = False) -> None:
-    """The jobs that were given up, and why."""
+def dead(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
+    """List the dead letters: jobs that failed after all attempts, with the reason."""
     _show(_ask(gateway, Client.dead_letters), tables.dead_letters_table, as_json)
 
 
 @app.command()
-def requeue(job_id: Id, gateway: Gateway = LOCAL, as_json: AsJson = False) -> None:
-    """Have a job that was given up done again."""
+def requeue(
+    job_id: JobIdArgument, gateway: GatewayOption = LOCAL, as_json: JsonOption = False
+) -> None:
+    """Queue a dead letter's job again."""
     _show(_ask(gateway, lambda client: client.requeue(job_id)), tables.job_table, as_json)
 
 
 @app.command()
-def workers(gateway: Gateway = LOCAL, as_json: AsJson = False) -> None:
-    """The workers that are alive, and what waits for them."""
+def workers(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
+    """List the workers, the queues, and how many jobs are open."""
     _show(_ask(gateway, Client.system), tables.system_tables, as_json)
 
 
 def main() -> None:
-    """The console script."""
+    """Run the command: the entry point of the console script."""
     app()
 
 
-def _ask(gateway: str, question: Callable[[Client], Awaitable[T]]) -> T:
+def _ask(gateway: str, request: Callable[[Client], Awaitable[T]]) -> T:
+    """Return the gateway's answer; print a GatewayError and exit with code 1."""
+
     async def run() -> T:
-        async with Client(gateway, tries=3) as client:
-            return await question(client)
+        async with Client(gateway, attempts=3) as client:
+            return await request(client)
 
     try:
         return asyncio.run(run())
     except GatewayError as exc:
-        err.print(plain(str(exc)), soft_wrap=True)
+        err.print(printable(str(exc)), soft_wrap=True)
         raise typer.Exit(1) from exc
 
 

@@ -1,4 +1,4 @@
-"""A gateway as Python sees it: jobs submitted, waited for, fetched and looked after."""
+"""Client of a gateway: submit jobs, wait for their ends, fetch results, list and cancel jobs."""
 
 import asyncio
 import os
@@ -14,31 +14,39 @@ from pydantic import BaseModel, ValidationError
 from contracts.jobs import OPEN_STATES, DeadLetter, Job
 from contracts.operations.pipeline import Pipeline
 from darkroom import files
-from darkroom.errors import LATE, NOT_UNDERSTOOD, UNREACHABLE, GatewayError, refusal, retry_after
+from darkroom.errors import (
+    LATE,
+    NOT_UNDERSTOOD,
+    UNREACHABLE,
+    GatewayError,
+    error_of_response,
+    retry_after,
+)
 from darkroom.query import query_of
-from darkroom.retries import insist, pause
+from darkroom.retries import retry, retry_delay
 from darkroom.system import System
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
-_TIMEOUT = httpx.Timeout(30, pool=None)  # a free connection comes when another request has ended
-_MOST = 1000  # items of a list: as many as a gateway gives
-_KEEP_ALIVE = 4  # seconds: less than the five after which uvicorn closes an idle connection
+_TIMEOUT = httpx.Timeout(30, pool=None)  # no pool timeout: a request waits for a free connection
+_MAX_ITEMS = 1000  # of a list: the maximum that a gateway returns
+_KEEP_ALIVE = 4  # seconds: below the five after which uvicorn closes an idle connection
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A job as it stands, and where its result is once it has succeeded."""
+class JobStatus:
+    """A job, and the URL of its result once the job has succeeded."""
 
     job: Job
     result: httpx.URL | None
 
 
 class Client:
-    """Talks to the gateway at the origin `gateway`, over `concurrency` connections at most.
+    """Client of the gateway at the origin `gateway`, with at most `concurrency` connections.
 
-    What may pass (a lost connection, 502, 503, 504) is tried `tries` times in all, with pauses that
-    grow and are never shorter than a Retry-After. Every method raises GatewayError.
+    A transient failure (a lost connection, 502, 503, 504) is retried up to `attempts` attempts in
+    all, with increasing delays that are never shorter than Retry-After. Every method raises
+    GatewayError. Use the client as an async context manager.
     """
 
     def __init__(
@@ -47,10 +55,10 @@ class Client:
         *,
         submitter: str | None = None,
         concurrency: int = 16,
-        tries: int = 8,
+        attempts: int = 8,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._tries = tries
+        self._attempts = attempts
         self._http = httpx.AsyncClient(
             base_url=gateway,
             headers={"X-Submitter": submitter} if submitter else {},
@@ -65,108 +73,125 @@ class Client:
     async def __aexit__(self, *exc: object) -> None:
         await self._http.aclose()
 
-    async def submit(self, photo: Path, pipeline: Pipeline, *, key: str, wait: int = 0) -> Standing:
-        """Hand a file over, and hear no later than `wait` seconds after how the job stands.
+    async def submit(
+        self, source: Path, pipeline: Pipeline, *, key: str, wait: int = 0
+    ) -> JobStatus:
+        """Submit a file as a job under the idempotency key `key`; the same key gives the same job.
 
-        The same `key` gives the same job again. Raises OSError as well.
+        The gateway holds its answer back for at most `wait` seconds, until the job has ended.
+        Raises OSError when the file cannot be read.
         """
 
         async def attempt() -> httpx.Response:
             headers = {
-                "Content-Length": str(await files.size(photo)),
+                "Content-Length": str(await files.size(source)),
                 "Content-Type": "application/octet-stream",
                 "Idempotency-Key": f'"{key}"',
                 **({"Prefer": f"wait={wait}"} if wait else {}),
             }
             query = httpx.QueryParams(query_of(pipeline))
-            body = files.pieces(photo)
-            return await self._once("POST", "/v1/jobs", params=query, headers=headers, content=body)
+            body = files.chunks(source)
+            return await self._request_once(
+                "POST", "/v1/jobs", params=query, headers=headers, content=body
+            )
 
-        return self._standing(await insist(attempt, self._tries))
+        return self._job_status(await retry(attempt, self._attempts))
 
-    async def wait(self, job_id: str, *, patience: float = 3600) -> Standing:
-        """The job's end, asked for as often as the gateway likes, for `patience` seconds."""
+    async def wait(self, job_id: str, *, timeout: float = 3600) -> JobStatus:
+        """Poll a job at the pace of Retry-After until it has ended.
+
+        Raises GatewayError with code `late` after `timeout` seconds.
+        """
         try:
-            async with asyncio.timeout(patience):
-                return await self._end_of(job_id)
+            async with asyncio.timeout(timeout):
+                return await self._poll(job_id)
         except TimeoutError as exc:
-            detail = f"The job {job_id} goes on; it has not ended within {patience:g} s."
+            detail = f"The job {job_id} has not ended within {timeout:g} s; it continues."
             raise GatewayError(LATE, detail) from exc
 
     async def fetch(self, result: httpx.URL, target: Path) -> None:
-        """Stream a result to a file that is there once it is whole. Raises OSError as well."""
+        """Stream a result to the file `target`, which appears once it is complete.
+
+        Raises OSError when the file cannot be written.
+        """
         part = target.with_name(f".{target.name}.part")
 
         async def attempt() -> None:
-            async with self._streamed(result) as response:
+            async with self._stream(result) as response:
                 await files.write(part, response.aiter_bytes())
 
         try:
-            await insist(attempt, self._tries)
+            await retry(attempt, self._attempts)
             await asyncio.to_thread(os.replace, part, target)
         finally:
             part.unlink(missing_ok=True)
 
     async def job(self, job_id: str) -> Job:
-        """A job as it stands."""
-        return _read(Job, await self._asked("GET", f"/v1/jobs/{job_id}"))
+        """Return a job."""
+        return _parse(Job, await self._request("GET", f"/v1/jobs/{job_id}"))
 
     async def jobs(self) -> tuple[Job, ...]:
-        """The jobs that are queued or running, 1,000 of them at most."""
-        return _read(_Jobs, await self._asked("GET", f"/v1/jobs?limit={_MOST}")).jobs
+        """Return the jobs that are queued or running, at most 1,000."""
+        return _parse(_Jobs, await self._request("GET", f"/v1/jobs?limit={_MAX_ITEMS}")).jobs
 
     async def cancel(self, job_id: str) -> Job:
-        """End a job; 409 `conflict` when it has ended."""
-        return _read(Job, await self._asked("DELETE", f"/v1/jobs/{job_id}"))
+        """Cancel a job; raise GatewayError `conflict`, status 409, when the job has ended."""
+        return _parse(Job, await self._request("DELETE", f"/v1/jobs/{job_id}"))
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """The jobs that were given up, and why; 1,000 of them at most."""
-        path = f"/v1/dead-letters?limit={_MOST}"
-        return _read(_DeadLetters, await self._asked("GET", path)).dead_letters
+        """Return the dead letters: jobs that failed after all attempts; at most 1,000."""
+        path = f"/v1/dead-letters?limit={_MAX_ITEMS}"
+        return _parse(_DeadLetters, await self._request("GET", path)).dead_letters
 
     async def requeue(self, job_id: str) -> Job:
-        """Have a job that was given up done again. Tried once: a second time would be another."""
-        return _read(Job, await self._once("POST", f"/v1/dead-letters/{job_id}/requeue"))
+        """Queue a dead letter's job again. Never retried: a second request would requeue twice."""
+        path = f"/v1/dead-letters/{job_id}/requeue"
+        return _parse(Job, await self._request_once("POST", path))
 
     async def system(self) -> System:
-        """The workers, and what waits for them."""
-        return _read(System, await self._asked("GET", "/v1/system"))
+        """Return the workers, the queues and the backlog of jobs."""
+        return _parse(System, await self._request("GET", "/v1/system"))
 
-    async def _end_of(self, job_id: str) -> Standing:
+    async def _poll(self, job_id: str) -> JobStatus:
         while True:
-            answer = await self._asked("GET", f"/v1/jobs/{job_id}")
-            standing = self._standing(answer)
-            if standing.job.state not in OPEN_STATES:
-                return standing
-            await asyncio.sleep(pause(1, retry_after(answer) or 1))
+            answer = await self._request("GET", f"/v1/jobs/{job_id}")
+            status = self._job_status(answer)
+            if status.job.state not in OPEN_STATES:
+                return status
+            await asyncio.sleep(retry_delay(1, retry_after(answer) or 1))
 
-    def _standing(self, answer: httpx.Response) -> Standing:
-        """302 after a GET and 303 after a POST lead to the result, on the gateway's own origin."""
-        job = _read(Job, answer)
+    def _job_status(self, answer: httpx.Response) -> JobStatus:
+        """Read a job; the redirect (302 to a GET, 303 to a POST) has the URL of its result.
+
+        Raises GatewayError for a URL on another origin than the gateway's.
+        """
+        job = _parse(Job, answer)
         if answer.next_request is None:
-            return Standing(job, None)
-        place = answer.next_request.url
-        if _origin(place) != _origin(self._http.base_url):
-            raise GatewayError(NOT_UNDERSTOOD, f"The result is said to be elsewhere, at {place}.")
-        return Standing(job, place)
+            return JobStatus(job, None)
+        result = answer.next_request.url
+        if _origin(result) != _origin(self._http.base_url):
+            detail = f"The gateway redirects to another origin, {result}."
+            raise GatewayError(NOT_UNDERSTOOD, detail)
+        return JobStatus(job, result)
 
-    async def _asked(self, method: str, path: str) -> httpx.Response:
-        return await insist(lambda: self._once(method, path), self._tries)
+    async def _request(self, method: str, path: str) -> httpx.Response:
+        return await retry(lambda: self._request_once(method, path), self._attempts)
 
-    async def _once(self, method: str, path: str, **content: Any) -> httpx.Response:
-        async with self._streamed(path, method=method, **content) as response:
+    async def _request_once(self, method: str, path: str, **content: Any) -> httpx.Response:
+        async with self._stream(path, method=method, **content) as response:
             await response.aread()
             return response
 
     @asynccontextmanager
-    async def _streamed(
+    async def _stream(
         self, url: httpx.URL | str, *, method: str = "GET", **content: Any
     ) -> AsyncIterator[httpx.Response]:
+        """Send a request and yield its response; raise GatewayError for every failure."""
         try:
             async with self._http.stream(method, url, **content) as response:
                 if response.is_error:
                     await response.aread()
-                    raise refusal(response)
+                    raise error_of_response(response)
                 yield response
         except httpx.RequestError as exc:
             reason = str(exc) or type(exc).__name__
@@ -181,12 +206,13 @@ class _DeadLetters(BaseModel):
     dead_letters: tuple[DeadLetter, ...]
 
 
-def _read(kind: type[Answer], answer: httpx.Response) -> Answer:
-    """What an answer says. A field that a later gateway adds does no harm."""
+def _parse(model: type[Model], answer: httpx.Response) -> Model:
+    """Parse a response's body, ignoring fields that a later gateway has added."""
     try:
-        return kind.model_validate_json(answer.content, extra="ignore")
+        return model.model_validate_json(answer.content, extra="ignore")
     except ValidationError as exc:
-        detail = f"{answer.url} answered {answer.status_code} with no {kind.__name__.strip('_')}."
+        name = model.__name__.strip("_")
+        detail = f"{answer.url} answered {answer.status_code} without a valid {name}."
         raise GatewayError(NOT_UNDERSTOOD, detail) from exc
 
 

@@ -1,29 +1,29 @@
-"""What goes wrong on the way to a result, as one exception."""
+"""The client's only exception, made from HTTP responses, failed jobs and connection failures."""
 
 import httpx
 
 from contracts.errors import Failure
 
 UNREACHABLE = "unreachable"
-"""No whole answer came."""
+"""The connection failed, or the response was cut off."""
 
 LATE = "late"
-"""The job goes on, and was not waited for any longer."""
+"""The job has not ended within the timeout; it continues."""
 
 CANCELLED = "cancelled"
-"""Somebody cancelled the job."""
+"""The job was cancelled."""
 
 NOT_UNDERSTOOD = "not_understood"
-"""An answer came that is none of a gateway's."""
+"""The response is not one of a gateway."""
 
-_PASSING_STATUS = frozenset({502, 503, 504})
+_TRANSIENT_STATUSES = frozenset({502, 503, 504})
 
 
 class GatewayError(Exception):
-    """A refusal, a job that failed, or a gateway that can't be reached.
+    """A refused request, a failed job, or a gateway that cannot be reached.
 
-    `code` never changes: one of `contracts.errors.Code`, or of this module. `status` is the HTTP
-    status of a refusal, and None for everything else.
+    `code` is stable: one of `contracts.errors.Code`, or of this module. `status` is the HTTP status
+    of a refused request, else None. `retry_after` is in seconds, None without that header.
     """
 
     def __init__(
@@ -36,13 +36,17 @@ class GatewayError(Exception):
         self.retry_after = retry_after
 
     @property
-    def may_pass(self) -> bool:
-        """Whether the same request may well succeed a little later."""
-        return self.code == UNREACHABLE or self.status in _PASSING_STATUS
+    def is_transient(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.code == UNREACHABLE or self.status in _TRANSIENT_STATUSES
 
 
-def refusal(response: httpx.Response) -> GatewayError:
-    """What a 4xx or 5xx says: a problem document, or whatever a proxy on the way made of it."""
+def error_of_response(response: httpx.Response) -> GatewayError:
+    """Return the error of a 4xx or 5xx response.
+
+    The body is a problem document (RFC 9457), or anything else when a proxy answered; the code is
+    then `http_<status>`.
+    """
     status = response.status_code
     try:
         document = response.json()
@@ -53,11 +57,11 @@ def refusal(response: httpx.Response) -> GatewayError:
 
 
 def retry_after(response: httpx.Response) -> int | None:
-    """The seconds in Retry-After. A gateway gives no dates there."""
+    """Return the seconds in Retry-After; None for a date, which gateways do not send."""
     value = response.headers.get("retry-after", "")
     return int(value) if value.isdecimal() else None
 
 
-def failure(problem: Failure) -> GatewayError:
-    """What a job ended in."""
+def error_of_failure(problem: Failure) -> GatewayError:
+    """Return the error of a failed job."""
     return GatewayError(str(problem.code), problem.detail)

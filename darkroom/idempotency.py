@@ -1,4 +1,4 @@
-"""The name of a piece of work: the same photograph through the same pipeline has the same one."""
+"""The idempotency key of a render: the same for the same bytes and the same pipeline."""
 
 import asyncio
 import hashlib
@@ -8,12 +8,12 @@ from pathlib import Path
 from contracts.operations.pipeline import Pipeline
 
 
-async def key_of(photo: Path, pipeline: Pipeline) -> str:
-    """SHA-256, in hex, over the pipeline and the file's bytes. Raises OSError."""
-    return await asyncio.to_thread(_digest, photo, pipeline)
+async def key_of(source: Path, pipeline: Pipeline) -> str:
+    """Return the SHA-256, in hex, of the pipeline and the file's bytes. Raises OSError."""
+    return await asyncio.to_thread(_digest, source, pipeline)
 
 
-def _digest(photo: Path, pipeline: Pipeline) -> str:
-    question = f"{pipeline.model_dump_json()}\n".encode()
-    with photo.open("rb") as file:
-        return hashlib.file_digest(file, partial(hashlib.sha256, question)).hexdigest()
+def _digest(source: Path, pipeline: Pipeline) -> str:
+    prefix = f"{pipeline.model_dump_json()}\n".encode()
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.sha256, prefix)).hexdigest()

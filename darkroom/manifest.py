@@ -1,8 +1,9 @@
-"""The folder of results: whose each file is, and which are complete, kept in `.darkroom.jsonl`.
+"""The record of a folder of results: the source of each file, and whether the file is complete.
 
-A line of that file says that a name is a photograph's before anything is written under it, and
-another that the result is there once it is. What was cut off between the two is fetched again; what
-has no line is somebody else's and never written over.
+The record is the file `.darkroom.jsonl` in the folder; lines are only appended. One line reserves a
+name for a source before a file is written under that name; a second line follows once the file is
+complete. A file with the first line alone was interrupted, and is fetched again. A file without a
+line is not a result, and is never overwritten.
 """
 
 import json
@@ -13,111 +14,121 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 
-from darkroom.photos import Photo
+from darkroom.sources import SourceFile
 
-_MANIFEST = ".darkroom.jsonl"
+_FILE_NAME = ".darkroom.jsonl"
 
 
 @dataclass(frozen=True)
-class _Line:
+class _Entry:
+    """A line of the file; the field names are its JSON keys. Paths are relative to the folder."""
+
     file: str
     source: str
-    key: str  # of the work: what is done with which bytes
-    turn: int  # which job does it, if others came to nothing
-    bytes: int | None = None  # once the result is there
+    key: str  # the idempotency key: the source's bytes and the pipeline
+    turn: int  # 1 for the key's first job, 2 for the one after it has failed, and so on
+    bytes: int | None = None  # the size of the result once it is complete
 
 
-class Album:
-    """Gives photographs their places in `folder`, and remembers. One process at a time uses it."""
+class Manifest:
+    """Chooses file names for results in `folder`, and records them.
+
+    Only one process at a time may use a folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
-        self._manifest = self._folder / _MANIFEST
+        self._file = self._folder / _FILE_NAME
         self._taken: set[str] = set()
-        self._lines: dict[str, _Line] = {}
-        self._works: dict[tuple[str, str], _Line] = {}
-        self._torn = False
-        if self._manifest.exists():
+        self._by_file: dict[str, _Entry] = {}
+        self._by_render: dict[tuple[str, str], _Entry] = {}
+        self._last_line_is_torn = False
+        if self._file.exists():
             self._read()
 
     def is_result(self, path: Path) -> bool:
-        """Whether the file was put here by a render."""
-        return self._name(path.resolve()) in self._lines
+        """Return whether a render has written this file."""
+        return self._relative(path.resolve()) in self._by_file
 
-    def protect(self, photos: Sequence[Photo]) -> None:
-        """Give nobody a place where one of `photos` lies."""
-        self._taken.update(_alike(photo.path.resolve()) for photo in photos)
+    def protect(self, sources: Sequence[SourceFile]) -> None:
+        """Exclude the paths of `sources` from the names that `choose_target` gives."""
+        self._taken.update(_normalised(source.path.resolve()) for source in sources)
 
-    def place(self, photo: Photo, suffix: str) -> Path:
-        """Where the result belongs: its own name, or that with the first number that is free.
+    def choose_target(self, source: SourceFile, suffix: str) -> Path:
+        """Return a free path for the result: the source's name, or `name-2`, `name-3` and so on.
 
-        A photograph has the same place again in the next run, whatever came beside it.
+        A source gets the path of the previous run again, whichever files have been added since.
         """
-        source = self._source(photo)
+        source_name = self._relative_source(source)
         marks = chain([""], (f"-{number}" for number in count(2)))
-        targets = (self._folder / f"{photo.name}{mark}{suffix}" for mark in marks)
-        target = next(target for target in targets if self._is_free(target, source))
-        self._taken.add(_alike(target))
+        targets = (self._folder / f"{source.name}{mark}{suffix}" for mark in marks)
+        target = next(target for target in targets if self._is_free(target, source_name))
+        self._taken.add(_normalised(target))
         return target
 
-    def held(self, photo: Photo, key: str) -> Path | None:
-        """Where the result of the work `key` is, if it is there and as long as it was."""
-        line = self._works.get((self._source(photo), key))
-        if line is None or self._lines[line.file] != line:
+    def complete_result(self, source: SourceFile, key: str) -> Path | None:
+        """Return the path of the result for this source and key, or None.
+
+        None as well when another result has replaced it, or when its size differs from the record.
+        """
+        entry = self._by_render.get((self._relative_source(source), key))
+        if entry is None or self._by_file[entry.file] != entry:
             return None
-        target = self._folder / line.file
+        target = self._folder / entry.file
         try:
-            return target if target.stat().st_size == line.bytes else None
+            return target if target.stat().st_size == entry.bytes else None
         except FileNotFoundError:
             return None
 
-    def turn(self, photo: Photo, key: str) -> int:
-        """Which job is to do the work `key`: the first, unless others came to nothing."""
-        line = self._works.get((self._source(photo), key))
-        return 1 if line is None else line.turn
+    def attempt(self, source: SourceFile, key: str) -> int:
+        """Return the number of the current job for this source and key; 1 for the first."""
+        entry = self._by_render.get((self._relative_source(source), key))
+        return 1 if entry is None else entry.turn
 
-    def claim(self, target: Path, photo: Photo, key: str, turn: int) -> None:
-        """Note whose the place is, before anything is there, and which job is to fill it."""
+    def reserve(self, target: Path, source: SourceFile, key: str, attempt: int) -> None:
+        """Record, before anything is written, the source, key and job of the path `target`."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._note(_Line(self._name(target), self._source(photo), key, turn))
+        name = self._relative(target)
+        self._append(_Entry(name, self._relative_source(source), key, attempt))
 
-    def complete(self, target: Path) -> None:
-        """Note that the result is there now."""
-        line = self._lines[self._name(target)]
-        self._note(replace(line, bytes=target.stat().st_size))
+    def mark_complete(self, target: Path) -> None:
+        """Record that the result at `target` is complete, with its size."""
+        entry = self._by_file[self._relative(target)]
+        self._append(replace(entry, bytes=target.stat().st_size))
 
-    def _is_free(self, target: Path, source: str) -> bool:
-        if _alike(target) in self._taken:
+    def _is_free(self, target: Path, source_name: str) -> bool:
+        if _normalised(target) in self._taken:
             return False
-        line = self._lines.get(self._name(target))
-        return line.source == source if line is not None else not os.path.lexists(target)
+        entry = self._by_file.get(self._relative(target))
+        return entry.source == source_name if entry is not None else not os.path.lexists(target)
 
-    def _name(self, path: Path) -> str:
+    def _relative(self, path: Path) -> str:
         return os.path.relpath(path, self._folder)
 
-    def _source(self, photo: Photo) -> str:
-        return self._name(photo.path.resolve())
+    def _relative_source(self, source: SourceFile) -> str:
+        return self._relative(source.path.resolve())
 
     def _read(self) -> None:
-        text = self._manifest.read_text(encoding="utf-8")
-        self._torn = not text.endswith("\n")
+        text = self._file.read_text(encoding="utf-8")
+        self._last_line_is_torn = not text.endswith("\n")
         for line in text.splitlines():
-            # The last one may be cut off; its file is then fetched once more.
+            # After a crash the last line may be cut off; its result is then fetched again.
             with suppress(ValueError, TypeError):
-                self._remember(_Line(**json.loads(line)))
+                self._index(_Entry(**json.loads(line)))
 
-    def _note(self, line: _Line) -> None:
+    def _append(self, entry: _Entry) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._manifest.open("a", encoding="utf-8") as manifest:
-            manifest.write(f"{chr(10) * self._torn}{json.dumps(asdict(line))}\n")
-        self._torn = False
-        self._remember(line)
+        line_break = "\n" if self._last_line_is_torn else ""
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(f"{line_break}{json.dumps(asdict(entry))}\n")
+        self._last_line_is_torn = False
+        self._index(entry)
 
-    def _remember(self, line: _Line) -> None:
-        self._lines[line.file] = line
-        self._works[line.source, line.key] = line
+    def _index(self, entry: _Entry) -> None:
+        self._by_file[entry.file] = entry
+        self._by_render[entry.source, entry.key] = entry
 
 
-def _alike(path: Path) -> str:
-    """The same for two names that some file systems can't tell apart."""
+def _normalised(path: Path) -> str:
+    """Fold case: some file systems do not distinguish it."""
     return str(path).casefold()

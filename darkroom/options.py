@@ -1,4 +1,4 @@
-"""The options that several commands have, and what they refuse as a mistake of usage."""
+"""Options that several commands share, with their validation as mistakes of usage (exit code 2)."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -14,15 +14,15 @@ from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Output
 
 LOCAL = "http://127.0.0.1:8000"
-"""Where `make run` serves."""
+"""The origin of `make run`."""
 
 
-def _matching(valid: TypeAdapter[str], what: str) -> Callable[[str | None], str | None]:
+def _validated(type_: TypeAdapter[str], noun: str) -> Callable[[str | None], str | None]:
     def check(value: str | None) -> str | None:
         try:
-            return value if value is None else valid.validate_python(value)
+            return value if value is None else type_.validate_python(value)
         except ValidationError as exc:
-            raise typer.BadParameter(f"{value!r} is no {what}.") from exc
+            raise typer.BadParameter(f"{value!r} is not a valid {noun}.") from exc
 
     return check
 
@@ -34,29 +34,34 @@ def _origin(value: str) -> str:
     return value
 
 
-Gateway = Annotated[
-    str, typer.Option(envvar="DARKROOM_GATEWAY", callback=_origin, help="The gateway's origin.")
+GatewayOption = Annotated[
+    str,
+    typer.Option(
+        "--gateway", envvar="DARKROOM_GATEWAY", callback=_origin, help="The gateway's origin."
+    ),
 ]
-OnBehalf = Annotated[
+SubmitterOption = Annotated[
     str | None,
     typer.Option(
+        "--submitter",
         envvar="DARKROOM_SUBMITTER",
-        callback=_matching(TypeAdapter(Submitter), "name of a submitter"),
-        help="On whose behalf: submitters take turns.",
+        callback=_validated(TypeAdapter(Submitter), "submitter"),
+        help="The submitter of the jobs: submitters get fair turns.",
     ),
 ]
-Id = Annotated[
+JobIdArgument = Annotated[
     str,
     typer.Argument(
-        metavar="ID", callback=_matching(TypeAdapter(JobId), "id of a job"), help="A job's id."
+        metavar="ID", callback=_validated(TypeAdapter(JobId), "job id"), help="A job's id."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
-MoreOfIt = Annotated[
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OutputOption = Annotated[
     list[str],
     typer.Option(
+        "--output",
         metavar="FIELD=VALUE",
-        help=f"How the result is encoded: {', '.join(Output.model_fields)}. Repeat it.",
+        help=f"Encoding of the result: {', '.join(Output.model_fields)}. Repeat it.",
     ),
 ]
 
@@ -64,13 +69,14 @@ MoreOfIt = Annotated[
 def pipeline_of(
     operations: Sequence[str], format: str | None, quality: str | None, output: Sequence[str]
 ) -> Pipeline:
-    """What the options write down; what they can't is a mistake of usage."""
+    """Return the pipeline that the options describe. Raises typer.BadParameter."""
     fields = {"format": format, "quality": quality}
     for field in output:
         name, equals, value = field.partition("=")
         if not equals or name not in Output.model_fields:
             known = ", ".join(Output.model_fields)
-            raise typer.BadParameter(f"{field!r}; there are: {known}.", param_hint="--output")
+            detail = f"{field!r} is not FIELD=VALUE; the fields are: {known}."
+            raise typer.BadParameter(detail, param_hint="--output")
         fields[name] = value
     try:
         return parse_pipeline(operations, **fields)

@@ -1,7 +1,7 @@
-"""Photographs taken through one pipeline into an album, so that a second time does only the rest.
+"""Render image files through one pipeline into a folder, and skip files that are complete.
 
-The key of a job is made from the photograph's bytes and the pipeline, so whoever asks for the same
-again is given the job that is there, running or done.
+The idempotency key of a job is made from the file's bytes and the pipeline, so a later run finds
+the jobs that exist already, running or ended.
 """
 
 import asyncio
@@ -15,130 +15,138 @@ from contracts.formats import suffix_of
 from contracts.jobs import OPEN_STATES, Job
 from contracts.operations.pipeline import Pipeline
 from darkroom.client import Client
-from darkroom.errors import CANCELLED, GatewayError, failure
+from darkroom.errors import CANCELLED, GatewayError, error_of_failure
 from darkroom.idempotency import key_of
-from darkroom.manifest import Album
-from darkroom.photos import Photo
+from darkroom.manifest import Manifest
+from darkroom.sources import SourceFile
 
-_WAIT = 15  # seconds that the gateway is asked to keep an answer back for, to say how it ended
+_WAIT = 15  # seconds that the gateway holds back its answer to a submission until the job's end
 _EXPIRED = frozenset({Code.GONE, Code.NOT_FOUND})
-_IN_VAIN = REPLAYABLE | {CANCELLED}
+_REPEATABLE = REPLAYABLE | {CANCELLED}
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """The result has been written."""
+    """The result has been written to `target`."""
 
-    photo: Photo
+    source: SourceFile
     target: Path
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The result was there from another time."""
+class AlreadyComplete:
+    """The result at `target` is complete from an earlier run."""
 
-    photo: Photo
+    source: SourceFile
     target: Path
 
 
 @dataclass(frozen=True)
 class Failed:
-    """There is no result; `may_pass` is about the gateway, not about the photograph."""
+    """There is no result. `is_transient` means that the gateway was not available."""
 
-    photo: Photo
+    source: SourceFile
     code: str
     detail: str
-    may_pass: bool
+    is_transient: bool
 
 
-Outcome = Rendered | Kept | Failed
+Outcome = Rendered | AlreadyComplete | Failed
 
 
 class Rendering:
-    """One pipeline, from photographs into an album."""
+    """Renders files with one pipeline; waits at most `timeout` seconds for each job's end."""
 
     def __init__(
-        self, client: Client, album: Album, pipeline: Pipeline, *, patience: float
+        self, client: Client, manifest: Manifest, pipeline: Pipeline, *, timeout: float
     ) -> None:
         self._client = client
-        self._album = album
+        self._manifest = manifest
         self._pipeline = pipeline
-        self._patience = patience
+        self._timeout = timeout
 
     async def render_all(
-        self, photos: Sequence[Photo], tell: Callable[[Outcome], None], *, at_once: int
+        self,
+        sources: Sequence[SourceFile],
+        report: Callable[[Outcome], None],
+        *,
+        concurrency: int,
     ) -> int:
-        """Render what is not there yet and tell each outcome; how many were not even tried.
+        """Render what is not complete, `concurrency` files at a time; report each outcome.
 
-        It gives up when nothing but the gateway's absence has come of `at_once` in a row.
+        Stops after `concurrency` transient failures in a row: the gateway is not available. Returns
+        the number of files that were not tried.
         """
-        self._album.protect(photos)
-        waiting = deque((photo, self._place(photo)) for photo in photos)
-        in_vain = 0
+        self._manifest.protect(sources)
+        remaining = deque((source, self._choose_target(source)) for source in sources)
+        failures_in_a_row = 0
 
         async def work() -> None:
-            nonlocal in_vain
-            while waiting and in_vain < at_once:
-                outcome = await self._outcome(*waiting.popleft())
-                away = isinstance(outcome, Failed) and outcome.may_pass
-                in_vain = in_vain + 1 if away else 0
-                tell(outcome)
+            nonlocal failures_in_a_row
+            while remaining and failures_in_a_row < concurrency:
+                outcome = await self._outcome(*remaining.popleft())
+                is_transient = isinstance(outcome, Failed) and outcome.is_transient
+                failures_in_a_row = failures_in_a_row + 1 if is_transient else 0
+                report(outcome)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(at_once, len(waiting))):
+            for _ in range(min(concurrency, len(remaining))):
                 group.create_task(work())
-        return len(waiting)
+        return len(remaining)
 
-    def _place(self, photo: Photo) -> Path:
-        suffix = self._pipeline.output.expected_suffix(photo.path.suffix)
-        return self._album.place(photo, suffix)
+    def _choose_target(self, source: SourceFile) -> Path:
+        suffix = self._pipeline.output.expected_suffix(source.path.suffix)
+        return self._manifest.choose_target(source, suffix)
 
-    async def _outcome(self, photo: Photo, target: Path) -> Outcome:
+    async def _outcome(self, source: SourceFile, target: Path) -> Outcome:
         try:
-            key = await key_of(photo.path, self._pipeline)
-            if held := self._album.held(photo, key):
-                return Kept(photo, held)
-            return Rendered(photo, await self._rendered(photo, target, key))
+            key = await key_of(source.path, self._pipeline)
+            if complete := self._manifest.complete_result(source, key):
+                return AlreadyComplete(source, complete)
+            return Rendered(source, await self._render(source, target, key))
         except GatewayError as exc:
-            return Failed(photo, exc.code, exc.detail, exc.may_pass)
+            return Failed(source, exc.code, exc.detail, exc.is_transient)
         except OSError as exc:
-            return Failed(photo, "file", str(exc), may_pass=False)
+            return Failed(source, "file", str(exc), is_transient=False)
 
-    async def _rendered(self, photo: Photo, target: Path, key: str) -> Path:
-        turn = self._album.turn(photo, key)
+    async def _render(self, source: SourceFile, target: Path, key: str) -> Path:
+        """Render with the key's current job; with the next one when its result has expired."""
+        attempt = self._manifest.attempt(source, key)
         try:
-            return await self._take_turn(photo, target, key, turn)
+            return await self._render_attempt(source, target, key, attempt)
         except GatewayError as exc:
             expired = exc.code in _EXPIRED
-            ended_in_vain = exc.status is None and exc.code in _IN_VAIN
-            if expired or ended_in_vain:
-                # The key goes on standing for that job; it takes another key to make another.
-                self._album.claim(target, photo, key, turn + 1)
+            job_failed = exc.status is None and exc.code in _REPEATABLE
+            if expired or job_failed:
+                # The gateway keeps the old job under its key; a new job needs another key.
+                self._manifest.reserve(target, source, key, attempt + 1)
             if not expired:
                 raise
-        return await self._take_turn(photo, target, key, turn + 1)
+        return await self._render_attempt(source, target, key, attempt + 1)
 
-    async def _take_turn(self, photo: Photo, target: Path, key: str, turn: int) -> Path:
-        own_key = key if turn == 1 else f"{key}-{turn}"
-        wait = min(_WAIT, int(self._patience))
-        ended = await self._client.submit(photo.path, self._pipeline, key=own_key, wait=wait)
-        if ended.job.state in OPEN_STATES:
-            ended = await self._client.wait(ended.job.id, patience=self._patience)
-        if ended.result is None:
-            raise _reason(ended.job)
-        (outcome,) = ended.job.results
+    async def _render_attempt(
+        self, source: SourceFile, target: Path, key: str, attempt: int
+    ) -> Path:
+        job_key = key if attempt == 1 else f"{key}-{attempt}"
+        wait = min(_WAIT, int(self._timeout))
+        status = await self._client.submit(source.path, self._pipeline, key=job_key, wait=wait)
+        if status.job.state in OPEN_STATES:
+            status = await self._client.wait(status.job.id, timeout=self._timeout)
+        if status.result is None:
+            raise _error_of(status.job)
+        (outcome,) = status.job.results
         assert outcome.blob is not None
         suffix = suffix_of(outcome.blob.media_type)
         if suffix != target.suffix:
-            # The bytes are of another format than the photograph's name says.
-            target = self._album.place(photo, suffix)
-        self._album.claim(target, photo, key, turn)
-        await self._client.fetch(ended.result, target)
-        self._album.complete(target)
+            # The source's bytes are of another format than its file name says.
+            target = self._manifest.choose_target(source, suffix)
+        self._manifest.reserve(target, source, key, attempt)
+        await self._client.fetch(status.result, target)
+        self._manifest.mark_complete(target)
         return target
 
 
-def _reason(job: Job) -> GatewayError:
+def _error_of(job: Job) -> GatewayError:
     if job.problem is None:
         return GatewayError(CANCELLED, f"The job {job.id} was cancelled.")
-    return failure(job.problem)
+    return error_of_failure(job.problem)

@@ -1,4 +1,4 @@
-"""Trying again what may pass: a bounded number of times, later each time, and never in step."""
+"""Retry transient failures: a bounded number of attempts with exponential backoff and jitter."""
 
 import asyncio
 import random
@@ -9,24 +9,27 @@ from darkroom.errors import GatewayError
 
 T = TypeVar("T")
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0  # seconds
-_LONGEST_ASKED = 60  # seconds: a longer Retry-After is not obeyed to the letter
+_FIRST_DELAY, _MAX_DELAY = 0.25, 10.0  # seconds
+_MAX_RETRY_AFTER = 60  # seconds: a longer Retry-After is shortened to this
 
 
-async def insist(attempt: Callable[[], Awaitable[T]], tries: int) -> T:
-    """What `attempt` gives in the end. Raises GatewayError: its last, or the first for good."""
-    for done in range(1, tries):
+async def retry(attempt: Callable[[], Awaitable[T]], attempts: int) -> T:
+    """Call `attempt` up to `attempts` times until it succeeds; return its result.
+
+    Raises the GatewayError of the last attempt, or the first one that is not transient.
+    """
+    for done in range(1, attempts):
         try:
             return await attempt()
         except GatewayError as exc:
-            if not exc.may_pass:
+            if not exc.is_transient:
                 raise
-            await asyncio.sleep(pause(done, exc.retry_after))
+            await asyncio.sleep(retry_delay(done, exc.retry_after))
     return await attempt()
 
 
-def pause(failures: int, retry_after: int | None) -> float:
-    """Seconds to wait: what was asked for at least, and a little more, not the same for all."""
-    backoff = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (failures - 1))
-    asked = min(_LONGEST_ASKED, retry_after or 0)
-    return asked + random.uniform(0.5, 1) * backoff
+def retry_delay(failures: int, retry_after: int | None) -> float:
+    """Return the seconds to wait after so many failures: Retry-After plus a random backoff."""
+    backoff = min(_MAX_DELAY, _FIRST_DELAY * 2.0 ** (failures - 1))
+    requested = min(_MAX_RETRY_AFTER, retry_after or 0)
+    return requested + random.uniform(0.5, 1) * backoff

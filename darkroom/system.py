@@ -1,27 +1,27 @@
-"""What a gateway says of the suite: its workers, and what waits for them."""
+"""The state of the suite, as `GET /v1/system` returns it: workers, queues and the backlog."""
 
 from pydantic import BaseModel
 
 
 class Queue(BaseModel):
-    """How many wait or are in hand, and the seconds that the first has."""
+    """Messages of one address, waiting or being handled, and the oldest one's age in seconds."""
 
     waiting: int
     age: float
 
 
 class Backlog(BaseModel):
-    """The jobs that are open, and how they get on."""
+    """The open jobs, and the rate at which jobs end."""
 
     queued: int
     running: int
     later: int  # waiting for a retry
-    age: float  # seconds that the first in line has waited
+    age: float  # seconds since the oldest queued job was accepted
     rate: float  # jobs a second that ended in the last minute
 
 
 class System(BaseModel):
-    """The workers that are alive by name, with what each says of itself; the queues by address."""
+    """Live workers by name, with the fields of their heartbeats; queues by address; open jobs."""
 
     workers: dict[str, dict[str, str | int | float]]
     queues: dict[str, Queue]

@@ -1,4 +1,4 @@
-"""Jobs, dead letters, workers and queues as tables."""
+"""Tables for a terminal: jobs, dead letters, workers and queues."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,21 +10,21 @@ from rich.table import Table
 from contracts.jobs import DeadLetter, Job
 from darkroom.query import query_of
 from darkroom.system import System
-from darkroom.terminal import plain
+from darkroom.terminal import printable
 
 
 def jobs_table(jobs: Sequence[Job]) -> Table:
-    """A line for each job."""
+    """Return a table with a row for each job."""
     table = _table("Job", "State", "Done", "Tries", "Age", "Submitter", "Worker")
     for job in jobs:
         done = f"{len(job.results)}/{len(job.variants)}"
         row = (job.id, job.state, done, str(job.attempts), _age(job.created_at), job.submitter)
-        table.add_row(*map(plain, (*row, job.worker or "")))
+        table.add_row(*map(printable, (*row, job.worker or "")))
     return table
 
 
 def job_table(job: Job) -> Table:
-    """Everything about one job."""
+    """Return a table of names and values for one job."""
     table = Table(box=None, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -45,30 +45,30 @@ def job_table(job: Job) -> Table:
             rows[f"Result {index}"] = _result(job, index)
     for name, value in rows.items():
         if value:
-            table.add_row(name, plain(value))
+            table.add_row(name, printable(value))
     return table
 
 
 def dead_letters_table(letters: Sequence[DeadLetter]) -> Table:
-    """A line for each job that was given up."""
+    """Return a table with a row for each dead letter."""
     table = _table("Job", "Tries", "Age", "Code", "Detail")
     for letter in letters:
         problem = letter.problem
         row = (letter.job, str(letter.attempts), _age(letter.at), problem.code, problem.detail)
-        table.add_row(*map(plain, row))
+        table.add_row(*map(printable, row))
     return table
 
 
 def system_tables(system: System) -> Group:
-    """A line for each worker and each queue, and how the jobs get on."""
+    """Return three tables: workers, queues, and the open jobs."""
     workers = _table("Worker", "Host", "Busy", "Slots", "Started")
-    for name, said in system.workers.items():
-        about = (str(said.get(field, "")) for field in ("host", "busy", "slots", "started"))
-        workers.add_row(plain(name), *map(plain, about))
+    for name, heartbeat in system.workers.items():
+        fields = (str(heartbeat.get(field, "")) for field in ("host", "busy", "slots", "started"))
+        workers.add_row(printable(name), *map(printable, fields))
     queues = _table("Queue", "Waiting", "Oldest")
     for name, queue in system.queues.items():
-        queues.add_row(plain(name), str(queue.waiting), f"{queue.age:.1f} s")
-    open_jobs = _table("Jobs queued", "Running", "For a retry", "Oldest", "Ended")
+        queues.add_row(printable(name), str(queue.waiting), f"{queue.age:.1f} s")
+    open_jobs = _table("Jobs queued", "Running", "Waiting for retry", "Oldest", "Ended")
     jobs = system.jobs
     counts = map(str, (jobs.queued, jobs.running, jobs.later))
     open_jobs.add_row(*counts, f"{jobs.age:.1f} s", f"{jobs.rate:.2f}/s")
@@ -77,7 +77,7 @@ def system_tables(system: System) -> Group:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=SIMPLE_HEAD)
-    # What names a line in the next command is never cut off.
+    # The first column is the argument of other commands, so it is never shortened.
     table.add_column(first, no_wrap=True)
     for name in others:
         table.add_column(name, overflow="fold")

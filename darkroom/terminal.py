@@ -1,4 +1,4 @@
-"""What comes from outside, made fit for a terminal."""
+"""Make text from files and servers safe to print on a terminal."""
 
 import unicodedata
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.text import Text
 
 
-def plain(said: str | Path, style: str = "") -> Text:
-    """Text that is no markup, and that can't move the cursor or break an encoding."""
-    return Text("".join(map(_visible, str(said))), style)
+def printable(text: str | Path, style: str = "") -> Text:
+    """Return text without Rich markup, with control characters and surrogates replaced."""
+    return Text("".join(map(_printable, str(text))), style)
 
 
-def _visible(character: str) -> str:
+def _printable(character: str) -> str:
     return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character)[0] == "C" else character

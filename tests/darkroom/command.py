@@ -1,4 +1,4 @@
-"""The command as people run it, in a process of its own, and what it works on."""
+"""Run the command `darkroom` in a process of its own, and make and list its files."""
 
 import os
 import subprocess
@@ -16,8 +16,8 @@ LARGE = (2400, 1800)
 
 
 @contextmanager
-def running(gateway: str, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """`darkroom ...`; gone for certain in the end."""
+def started(gateway: str, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """Start `darkroom ARGUMENTS` for the gateway at a URL; kill the process at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "darkroom", *map(str, arguments)],
         cwd=ROOT,
@@ -33,25 +33,25 @@ def running(gateway: str, *arguments: str | Path) -> Iterator[subprocess.Popen[s
             process.kill()
 
 
-def darkroom(
+def run_darkroom(
     gateway: str, *arguments: str | Path, code: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """`darkroom ...`, ended with the exit code `code`."""
-    with running(gateway, *arguments) as process:
+    """Run `darkroom ARGUMENTS`; fail unless its exit code is `code`."""
+    with started(gateway, *arguments) as process:
         stdout, stderr = process.communicate(timeout=40)
     assert process.returncode == code, stdout + stderr
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
-def take(path: Path, *, seed: int, size: tuple[int, int] = (320, 240)) -> Path:
-    """A photograph, written to `path`; what it is, is JPEG."""
+def write_photograph(path: Path, *, seed: int, size: tuple[int, int] = (320, 240)) -> Path:
+    """Write a JPEG to `path`, whatever its suffix; another seed makes another image."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(photograph(*size, seed=seed))
     return path
 
 
-def names_in(folder: Path) -> list[str]:
-    """The files in a folder and below it, the hidden ones as well."""
+def files_in(folder: Path) -> list[str]:
+    """Return the files in a folder and below it, hidden ones too, except the manifest."""
     return sorted(
         str(path.relative_to(folder))
         for path in folder.rglob("*")
@@ -59,7 +59,7 @@ def names_in(folder: Path) -> list[str]:
     )
 
 
-def jobs_at(redis_url: str) -> int:
-    """How many jobs have ever been accepted there."""
+def count_jobs(redis_url: str) -> int:
+    """Return how many jobs a Redis has records of."""
     with Redis.from_url(redis_url) as redis:
         return sum(1 for _ in redis.scan_iter(f"darkroom:job:{'?' * 32}", count=1000))

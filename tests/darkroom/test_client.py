@@ -1,4 +1,4 @@
-"""The library: what it tries again, what it does not, and where it doesn't follow."""
+"""The library: retries, timeouts, redirects, interrupted results, queries and keys."""
 
 import asyncio
 import time
@@ -15,20 +15,25 @@ from darkroom.client import Client
 from darkroom.errors import GatewayError
 from darkroom.idempotency import key_of
 from darkroom.query import query_of
-from tests.darkroom.command import names_in, take
+from tests.darkroom.command import files_in, write_photograph
 from tests.processes import Service, faststream, mortal_valkey
 
 GRAY = parse_pipeline(["grayscale"], "png")
 
 
-def answering(*answers: httpx.Response, asked: list[float] | None = None) -> httpx.MockTransport:
-    """A gateway that gives these answers, one after the other, and the last one for ever."""
-    left = list(answers)
+def answering(
+    *answers: httpx.Response, requested: list[float] | None = None
+) -> httpx.MockTransport:
+    """Return a gateway that gives these answers in turn, then the last one again and again.
+
+    The time of each request is appended to `requested`.
+    """
+    remaining = list(answers)
 
     def answer(request: httpx.Request) -> httpx.Response:
-        if asked is not None:
-            asked.append(time.monotonic())
-        return left.pop(0) if len(left) > 1 else left[0]
+        if requested is not None:
+            requested.append(time.monotonic())
+        return remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
     return httpx.MockTransport(answer)
 
@@ -38,37 +43,37 @@ def refusing(status: int, code: str, **headers: str) -> httpx.Response:
     return httpx.Response(status, json=document, headers=headers)
 
 
-NOTHING_TO_DO = {"queued": 0, "running": 0, "later": 0, "age": 0, "rate": 0}
-IDLE = {"workers": {}, "queues": {}, "jobs": NOTHING_TO_DO, "of_a_later_gateway": 1}
+NO_JOBS = {"queued": 0, "running": 0, "later": 0, "age": 0, "rate": 0}
+IDLE = {"workers": {}, "queues": {}, "jobs": NO_JOBS, "of_a_later_gateway": 1}
 
 
-async def test_a_refusal_is_tried_again_not_before_it_said(tmp_path: Path) -> None:
-    asked: list[float] = []
+async def test_a_refusal_is_retried_after_retry_after_and_not_earlier(tmp_path: Path) -> None:
+    requested: list[float] = []
     busy = refusing(503, "overloaded", **{"Retry-After": "1"})
-    gateway = answering(busy, httpx.Response(200, json=IDLE), asked=asked)
+    gateway = answering(busy, httpx.Response(200, json=IDLE), requested=requested)
     async with Client("http://gateway", transport=gateway) as client:
         assert (await client.system()).workers == {}
-    first, second = asked
+    first, second = requested
     assert 1 <= second - first < 2
 
 
 @pytest.mark.parametrize(
     ("status", "code", "requests"), [(502, "x", 3), (504, "x", 3), (422, "x", 1), (500, "x", 1)]
 )
-async def test_what_may_pass_is_tried_a_bounded_number_of_times(
+async def test_only_transient_refusals_are_retried_and_a_bounded_number_of_times(
     status: int, code: str, requests: int
 ) -> None:
-    asked: list[float] = []
-    gateway = answering(refusing(status, code), asked=asked)
-    async with Client("http://gateway", tries=3, transport=gateway) as client:
+    requested: list[float] = []
+    gateway = answering(refusing(status, code), requested=requested)
+    async with Client("http://gateway", attempts=3, transport=gateway) as client:
         with pytest.raises(GatewayError) as refused:
             await client.system()
     assert (refused.value.status, refused.value.code) == (status, code)
     assert refused.value.detail == "Not now."
-    assert len(asked) == requests
+    assert len(requested) == requests
 
 
-async def test_an_answer_that_is_no_gateways_is_an_error_with_a_name() -> None:
+async def test_a_response_that_is_not_a_gateways_is_an_error_with_a_code() -> None:
     for answer, code in [
         (httpx.Response(404, text="<html>"), "http_404"),
         (httpx.Response(200, text="<html>"), "not_understood"),
@@ -79,39 +84,39 @@ async def test_an_answer_that_is_no_gateways_is_an_error_with_a_name() -> None:
         assert refused.value.code == code
 
 
-async def test_a_gateway_that_is_not_there_is_unreachable() -> None:
-    async with Client("http://127.0.0.1:9", tries=2) as client:
+async def test_a_gateway_that_does_not_run_is_unreachable() -> None:
+    async with Client("http://127.0.0.1:9", attempts=2) as client:
         with pytest.raises(GatewayError) as refused:
             await client.jobs()
     assert (refused.value.code, refused.value.status) == ("unreachable", None)
 
 
-async def test_a_photograph_waits_for_a_redis_that_is_away(tmp_path: Path) -> None:
-    photo = take(tmp_path / "a.jpg", seed=1)
+async def test_a_submission_is_retried_until_redis_is_back(tmp_path: Path) -> None:
+    photo = write_photograph(tmp_path / "a.jpg", seed=1)
     with mortal_valkey(tmp_path) as mortal, faststream("gateway", mortal.url) as gateway:
         mortal.kill()
         async with Client(gateway.url) as client:
             submitted = asyncio.create_task(client.submit(photo, GRAY, key="a"))
-            await asyncio.sleep(0.5)  # refusals meanwhile
+            await asyncio.sleep(0.5)  # the gateway refuses meanwhile
             await asyncio.to_thread(mortal.start)
             job = (await submitted).job
             assert (await client.job(job.id)).state == "queued"
 
 
-async def test_a_job_that_does_not_end_is_not_waited_for_any_longer(
-    idle: Service, tmp_path: Path
-) -> None:
-    photo = take(tmp_path / "a.jpg", seed=1)
+async def test_waiting_for_a_job_ends_at_the_timeout(idle: Service, tmp_path: Path) -> None:
+    photo = write_photograph(tmp_path / "a.jpg", seed=1)
     async with Client(idle.url) as client:
         job = (await client.submit(photo, GRAY, key="waits")).job
         with pytest.raises(GatewayError) as late:
-            await client.wait(job.id, patience=0.2)
+            await client.wait(job.id, timeout=0.2)
         assert (await client.cancel(job.id)).state == "cancelled"
     assert late.value.code == "late"
 
 
-async def test_a_result_elsewhere_is_not_fetched(gateway_url: str, tmp_path: Path) -> None:
-    photo = take(tmp_path / "a.jpg", seed=2)
+async def test_a_redirect_to_another_origin_is_not_followed(
+    gateway_url: str, tmp_path: Path
+) -> None:
+    photo = write_photograph(tmp_path / "a.jpg", seed=2)
     async with Client(gateway_url) as client:
         job = (await client.submit(photo, GRAY, key="elsewhere", wait=10)).job
     moved = httpx.Response(
@@ -124,8 +129,8 @@ async def test_a_result_elsewhere_is_not_fetched(gateway_url: str, tmp_path: Pat
 
 
 @asynccontextmanager
-async def cutting_off(body: bytes) -> AsyncIterator[tuple[str, list[int]]]:
-    """A server that breaks off in the middle of its first answer."""
+async def cutting_off_first(body: bytes) -> AsyncIterator[tuple[str, list[int]]]:
+    """Serve `body`, but close the connection halfway through the first response."""
     answers: list[int] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -141,22 +146,22 @@ async def cutting_off(body: bytes) -> AsyncIterator[tuple[str, list[int]]]:
         yield f"http://127.0.0.1:{port}", answers
 
 
-async def test_a_result_that_breaks_off_is_fetched_again_and_never_half_there(
+async def test_an_interrupted_result_is_fetched_again_and_leaves_no_partial_file(
     tmp_path: Path,
 ) -> None:
     target = tmp_path / "result.bin"
     body = bytes(range(256)) * 4000
-    async with cutting_off(body) as (url, answers):
-        async with Client(url, tries=1) as client:
+    async with cutting_off_first(body) as (url, answers):
+        async with Client(url, attempts=1) as client:
             with pytest.raises(GatewayError):
                 await client.fetch(httpx.URL(f"{url}/"), target)
-            assert names_in(tmp_path) == []
+            assert files_in(tmp_path) == []
             answers.clear()
-        async with Client(url, tries=2) as client:
+        async with Client(url, attempts=2) as client:
             await client.fetch(httpx.URL(f"{url}/"), target)
     assert target.read_bytes() == body
     assert len(answers) == 2
-    assert names_in(tmp_path) == ["result.bin"]
+    assert files_in(tmp_path) == ["result.bin"]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +174,7 @@ async def test_a_result_that_breaks_off_is_fetched_again_and_never_half_there(
         (["text:position=top,text=12\\, Rose = Lane: \\,\\", "text:A\\,B"], "webp"),
     ],
 )
-def test_a_query_is_read_as_the_pipeline_that_it_was_made_from(
+def test_a_query_parses_to_the_pipeline_that_it_was_made_from(
     operations: list[str], format: str | None
 ) -> None:
     pipeline = parse_pipeline(operations, format, "73")
@@ -179,8 +184,8 @@ def test_a_query_is_read_as_the_pipeline_that_it_was_made_from(
     assert parse_pipeline(written, **others) == pipeline
 
 
-async def test_the_key_is_the_same_for_the_same_work_only(tmp_path: Path) -> None:
-    photo, copy, other = (take(tmp_path / f"{n}.jpg", seed=n // 2) for n in (0, 1, 2))
+async def test_the_key_depends_on_the_bytes_and_the_pipeline_only(tmp_path: Path) -> None:
+    photo, copy, other = (write_photograph(tmp_path / f"{n}.jpg", seed=n // 2) for n in (0, 1, 2))
     keys = [await key_of(path, GRAY) for path in (photo, copy, other)]
     assert keys[0] == keys[1] != keys[2]
     assert await key_of(photo, Pipeline()) != keys[0]

@@ -1,4 +1,4 @@
-"""The photographs that a command line names: files, and the pictures in folders."""
+"""Find the image files that a command line names: files, and the images in folders."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,33 +15,34 @@ SUFFIXES = frozenset(suffix for format in Format for suffix in format.spec.suffi
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A file, and the name of its result in the folder of results, without a suffix."""
+class SourceFile:
+    """A file, and its result's name, without a suffix and relative to the folder of results."""
 
     path: Path
     name: PurePath
 
 
-def find(
+def find_sources(
     given: Sequence[Path], *, recursive: bool, is_result: Callable[[Path], bool]
-) -> list[Photo]:
-    """Every photograph once, in the order given; those of a folder by name, without the results.
+) -> list[SourceFile]:
+    """Return each image file once, in the order given; files of a folder in the order of names.
 
-    What lies in a folder keeps its place below it. Names that begin with a dot are passed over.
+    A file in a folder keeps its path below that folder as its name. Hidden files, and results of
+    an earlier render (`is_result`), are left out of folders.
     """
-    photos: dict[Path, Photo] = {}
+    sources: dict[Path, SourceFile] = {}
     for path in given:
         if path.is_dir():
-            for found in _pictures_in(path, recursive):
+            for found in _images_in(path, recursive):
                 if not is_result(found):
                     name = found.relative_to(path).with_suffix("")
-                    photos.setdefault(found.resolve(), Photo(found, name))
+                    sources.setdefault(found.resolve(), SourceFile(found, name))
         else:
-            photos.setdefault(path.resolve(), Photo(path, PurePath(path.stem)))
-    return list(photos.values())
+            sources.setdefault(path.resolve(), SourceFile(path, PurePath(path.stem)))
+    return list(sources.values())
 
 
-def _pictures_in(folder: Path, recursive: bool) -> Iterator[Path]:
+def _images_in(folder: Path, recursive: bool) -> Iterator[Path]:
     for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
