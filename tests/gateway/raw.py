@@ -1,4 +1,4 @@
-"""HTTP by hand, for what a proper client never does."""
+"""HTTP over a plain socket, for requests that an HTTP client would never send."""
 
 import socket
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ import httpx
 
 @contextmanager
 def connected(url: str) -> Iterator[socket.socket]:
-    """A connection to the server at `url`."""
+    """A TCP connection to the server of `url`."""
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as sock:
         yield sock
 
 
-def answer_on(sock: socket.socket) -> httpx.Response:
-    """The next answer that comes in, whole."""
+def read_response(sock: socket.socket) -> httpx.Response:
+    """Read the next response, with its body."""
     with HTTPResponse(sock) as response:
         response.begin()
         body = response.read()

@@ -1,4 +1,4 @@
-"""What every refusal has to be, whatever was refused."""
+"""The form of every error response: a complete problem document."""
 
 import httpx
 
@@ -6,7 +6,7 @@ FIELDS = {"type", "title", "status", "detail", "code", "correlation_id"}
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> str:
-    """That an answer is a whole problem document; its detail."""
+    """Check that a response is a complete problem document; return its detail."""
     assert (answer.status_code, answer.headers["content-type"]) == (
         status,
         "application/problem+json",

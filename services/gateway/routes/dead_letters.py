@@ -13,7 +13,7 @@ from services.gateway.jobs import submission
 from services.gateway.jobs.responses import pending_response
 from services.gateway.routes.parameters import JobIdPath
 
-router = APIRouter(tags=["later"], responses=PROBLEMS)
+router = APIRouter(tags=["jobs"], responses=PROBLEMS)
 
 
 class DeadLetters(Message):

@@ -23,7 +23,7 @@ from services.gateway.live.subscription import position_of
 from services.gateway.routes.parameters import JobIdPath
 from services.runtime.tasks import end
 
-router = APIRouter(tags=["later"], responses=PROBLEMS)
+router = APIRouter(tags=["jobs"], responses=PROBLEMS)
 
 _EVENT_ID: TypeAdapter[str] = TypeAdapter(EventId)
 

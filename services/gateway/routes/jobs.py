@@ -19,7 +19,7 @@ from services.gateway.jobs.responses import pending_response, status_response, w
 from services.gateway.routes.parameters import JobIdPath, PreferHeader, QueryPipeline
 from services.gateway.sources.upload import media_type_of
 
-router = APIRouter(tags=["later"], responses=PROBLEMS)
+router = APIRouter(tags=["jobs"], responses=PROBLEMS)
 
 
 class ImageSource(Message):

@@ -24,7 +24,7 @@ from services.gateway.routes.parameters import (
     VaryHeader,
 )
 
-router = APIRouter(tags=["now"])
+router = APIRouter(tags=["render"])
 
 
 @router.post("/v1/render", openapi_extra=IMAGE_BODY, responses={**IMAGE_ANSWER, **PROBLEMS})

@@ -14,7 +14,7 @@ from services.gateway.jobs.responses import pending_response
 from services.gateway.result_links import ResultLink, links_of
 from services.gateway.routes.parameters import JobIdPath
 
-router = APIRouter(tags=["later"], responses=PROBLEMS)
+router = APIRouter(tags=["jobs"], responses=PROBLEMS)
 
 
 class Results(Message):

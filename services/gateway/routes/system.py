@@ -39,7 +39,7 @@ class System(BaseModel):
     jobs: Backlog
 
 
-@router.get("/v1/system", tags=["around"], responses=PROBLEMS)
+@router.get("/v1/system", tags=["system"], responses=PROBLEMS)
 async def system(deps: Injected) -> System:
     """Return the running workers with their last reports, the queues, and the backlog of jobs."""
     address = RENDER.address(Transport.STREAM)

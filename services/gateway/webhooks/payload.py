@@ -12,7 +12,7 @@ from contracts.jobs import Job
 from contracts.message import Message
 from services.gateway.result_links import ResultLink, links_of
 
-documentation = APIRouter(tags=["later"])
+documentation = APIRouter(tags=["jobs"])
 """The `webhooks` section of the OpenAPI document; the gateway serves none of it."""
 
 

@@ -1,4 +1,4 @@
-"""The format that a client likes best (RFC 9110, section 12.5.1)."""
+"""The format that a client prefers (RFC 9110, section 12.5.1)."""
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 SAFARI_14 = "image/webp,image/png,image/svg+xml,image/*;q=0.8,video/*;q=0.8,*/*;q=0.5"
 OLD = "image/png,image/svg+xml,image/*;q=0.8,video/*;q=0.8,*/*;q=0.5"
 JPEG = encoded(scenery(90, 60), "JPEG")
-LEFT_OPEN = Output(format=AUTO)
+ANY_FORMAT = Output(format=AUTO)
 
 
 AVIF, WEBP, JPEG_, PNG = AUTO_FORMATS
@@ -44,28 +44,30 @@ AVIF, WEBP, JPEG_, PNG = AUTO_FORMATS
         ("image/webp;q=2, image/avif;q=x, webp, ;;,", ()),
     ],
 )
-def test_those_that_are_liked_best_are_chosen_from(accept: str, among: tuple[Format, ...]) -> None:
-    assert negotiate_format(LEFT_OPEN, [accept]) == Output(format=AUTO, among=among)
+def test_the_formats_of_the_highest_weight_are_chosen(
+    accept: str, among: tuple[Format, ...]
+) -> None:
+    assert negotiate_format(ANY_FORMAT, [accept]) == Output(format=AUTO, among=among)
 
 
-def test_several_lines_are_one_list() -> None:
-    assert negotiate_format(LEFT_OPEN, ["text/html", "image/webp"]).among == (WEBP,)
-    assert negotiate_format(LEFT_OPEN, []) == LEFT_OPEN
+def test_several_header_lines_are_one_list() -> None:
+    assert negotiate_format(ANY_FORMAT, ["text/html", "image/webp"]).among == (WEBP,)
+    assert negotiate_format(ANY_FORMAT, []) == ANY_FORMAT
 
 
-def test_what_is_decided_is_not_negotiate_format() -> None:
+def test_a_format_that_is_named_is_not_negotiated() -> None:
     for output in (Output(), Output(format=Format.PNG)):
         assert negotiate_format(output, [CHROME]) == output
 
 
-def test_without_loss_an_avif_will_not_do() -> None:
+def test_a_lossless_output_excludes_avif_and_jpeg() -> None:
     lossless = Output(format=AUTO, lossless=True)
 
     assert negotiate_format(lossless, [CHROME]).among == (WEBP, PNG)
     assert negotiate_format(lossless, ["image/avif, image/jpeg"]).among == ()
 
 
-def test_the_answer_says_that_it_varies_and_is_kept_by_what_it_is(client: httpx.Client) -> None:
+def test_a_negotiated_result_varies_and_is_cached_by_its_format(client: httpx.Client) -> None:
     image = client.post("/v1/images", content=JPEG).headers["location"]
     address = f"{image}/render?op=flip&format=auto"
     answers = {
@@ -85,7 +87,7 @@ def test_the_answer_says_that_it_varies_and_is_kept_by_what_it_is(client: httpx.
     assert (unchanged.status_code, unchanged.headers["vary"]) == (304, "Accept")
 
 
-def test_a_render_now_varies_as_well(client: httpx.Client) -> None:
+def test_a_post_negotiates_and_varies_too(client: httpx.Client) -> None:
     for accept, format in ((CHROME, "WEBP"), ("image/avif", "AVIF"), ("*/*", "JPEG")):
         answer = client.post(
             "/v1/render", params={"format": "auto"}, content=JPEG, headers={"Accept": accept}
@@ -94,7 +96,7 @@ def test_a_render_now_varies_as_well(client: httpx.Client) -> None:
         assert answer.headers["vary"] == "Accept"
 
 
-def test_every_field_of_an_output_is_a_parameter(client: httpx.Client) -> None:
+def test_every_field_of_an_output_is_a_query_parameter(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     parameters = document["paths"]["/v1/render"]["post"]["parameters"]
     names = {parameter["name"] for parameter in parameters}
@@ -115,7 +117,7 @@ def test_every_field_of_an_output_is_a_parameter(client: httpx.Client) -> None:
         ({"format": "jpeg", "max_bytes": "20"}, "max_bytes"),
     ],
 )
-def test_what_can_not_be_is_refused_by_its_field(
+def test_an_invalid_output_is_refused_by_its_field(
     client: httpx.Client, query: dict[str, str], field: str
 ) -> None:
     answer = client.post("/v1/render", params=query, content=JPEG)

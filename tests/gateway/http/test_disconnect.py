@@ -1,4 +1,4 @@
-"""A client that leaves: nobody goes on working for it."""
+"""A client that disconnects: its render is cancelled in the worker."""
 
 import httpx
 import pytest
@@ -12,7 +12,7 @@ LONG = "&".join(["op=blur:90"] * 32)  # half a minute and more
 
 
 @pytest.mark.parametrize("transport", ["channel", "list", "stream"])
-def test_work_ends_when_its_client_leaves(
+def test_a_render_is_cancelled_when_its_client_disconnects(
     gateway: Service, client: httpx.Client, transport: str
 ) -> None:
     before = gateway.output().count('"client disconnected"')
@@ -26,6 +26,6 @@ def test_work_ends_when_its_client_leaves(
 
 
 def busy(client: httpx.Client) -> int:
-    """How many slots are taken, as of the last heartbeat."""
+    """Return the busy slots of the worker, by its last heartbeat."""
     [report] = client.get("/v1/system").json()["workers"].values()
     return int(report["busy"])

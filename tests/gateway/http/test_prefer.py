@@ -1,4 +1,4 @@
-"""The Prefer header, as RFC 7240 has it."""
+"""The Prefer header (RFC 7240)."""
 
 import time
 
@@ -38,18 +38,18 @@ def preferred(*lines: str) -> Preference:
         (['foo="unclosed, respond-async'], True, None),
     ],
 )
-def test_preferences_are_read_as_the_rfc_says(
+def test_prefer_is_parsed_as_in_the_rfc(
     lines: list[str], respond_async: bool, wait: int | None
 ) -> None:
     assert preferred(*lines) == Preference(respond_async, wait)
 
 
 @given(st.lists(st.text(max_size=60), max_size=4))
-def test_nothing_that_is_preferred_is_an_error(lines: list[str]) -> None:
+def test_no_header_is_an_error(lines: list[str]) -> None:
     preferred(*lines)
 
 
-def test_a_long_header_is_read_in_no_time() -> None:
+def test_a_long_header_is_parsed_in_linear_time() -> None:
     started = time.perf_counter()
     for hostile in (
         '"' * 30_000,
@@ -62,7 +62,7 @@ def test_a_long_header_is_read_in_no_time() -> None:
     assert time.perf_counter() - started < 0.5
 
 
-def test_only_what_was_kept_to_is_said_to_be() -> None:
+def test_preference_applied_lists_supported_preferences_only() -> None:
     assert preferred("respond-async, wait=5, handling=strict").applied == {
         "Preference-Applied": "respond-async, wait=5"
     }

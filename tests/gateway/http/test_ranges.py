@@ -1,4 +1,4 @@
-"""Parts of an image (RFC 9110, section 14)."""
+"""Byte ranges of an image (RFC 9110, section 14)."""
 
 import httpx
 import pytest
@@ -28,7 +28,7 @@ def image(client: httpx.Client) -> str:
         (f"bytes={SIZE - 1}-", SIZE - 1, SIZE - 1),
     ],
 )
-def test_one_range_is_that_part(
+def test_one_range_is_answered_with_these_bytes(
     client: httpx.Client, image: str, asked: str, first: int, last: int
 ) -> None:
     answer = client.get(image, headers={"Range": asked})
@@ -40,7 +40,7 @@ def test_one_range_is_that_part(
 
 
 @pytest.mark.parametrize("asked", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 5}", "bytes=-0"])
-def test_a_part_that_is_not_there_is_416(client: httpx.Client, image: str, asked: str) -> None:
+def test_a_range_after_the_end_is_416(client: httpx.Client, image: str, asked: str) -> None:
     answer = client.get(image, headers={"Range": asked})
 
     assert_problem(answer, 416, "invalid_request")
@@ -51,7 +51,7 @@ def test_a_part_that_is_not_there_is_416(client: httpx.Client, image: str, asked
     "asked",
     ["bytes=0-1,5-6", "bytes=5-4", "bytes=", "bytes=-", "pages=1-2", "bytes=a-b", "bytes=1-2-3"],
 )
-def test_what_is_not_one_range_gives_the_whole(
+def test_anything_but_one_range_is_answered_with_all_bytes(
     client: httpx.Client, image: str, asked: str
 ) -> None:
     answer = client.get(image, headers={"Range": asked})
@@ -60,7 +60,9 @@ def test_what_is_not_one_range_gives_the_whole(
     assert answer.headers["accept-ranges"] == "bytes"
 
 
-def test_if_range_gives_the_whole_of_another_version(client: httpx.Client, image: str) -> None:
+def test_if_range_with_another_tag_is_answered_with_all_bytes(
+    client: httpx.Client, image: str
+) -> None:
     tag = client.get(image).headers["etag"]
     part = {"Range": "bytes=0-9"}
 
@@ -77,7 +79,7 @@ def test_a_range_of_an_unchanged_image_is_304(client: httpx.Client, image: str) 
     assert answer.status_code == 304
 
 
-def test_head_knows_no_range(client: httpx.Client, image: str) -> None:
+def test_head_ignores_range(client: httpx.Client, image: str) -> None:
     answer = client.head(image, headers={"Range": "bytes=0-9"})
 
     assert (answer.status_code, answer.headers["content-length"]) == (200, str(SIZE))

@@ -1,4 +1,4 @@
-"""The correlation id: the client's own where it is harmless, in every answer and both logs."""
+"""The correlation id: the client's own if it is valid, in every answer and log line."""
 
 import json
 import re
@@ -16,13 +16,13 @@ PATHS += ["/openapi.json", "/asyncapi", "/asyncapi.yaml", "/health/live", "/heal
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_answer_carries_the_request_s_id(client: httpx.Client, path: str) -> None:
+def test_every_answer_has_the_id_of_its_request(client: httpx.Client, path: str) -> None:
     answer = client.get(path, headers={"X-Correlation-ID": "My_own.id-1"})
 
     assert answer.headers.get_list("x-correlation-id") == ["My_own.id-1"]
 
 
-def test_an_image_carries_it_too(client: httpx.Client) -> None:
+def test_an_image_has_the_id_too(client: httpx.Client) -> None:
     answer = client.post("/v1/render", content=PNG, headers={"X-Correlation-ID": "a" * 128})
 
     assert answer.status_code == 200
@@ -33,7 +33,7 @@ def test_an_image_carries_it_too(client: httpx.Client) -> None:
     "given",
     [b"", b"a" * 129, b"a b", b"a\tb", b"<script>", b'{"a":1}', b"\xff\xfe", "ä".encode(), b"a;b"],
 )
-def test_a_harmful_id_is_replaced(client: httpx.Client, given: bytes) -> None:
+def test_an_invalid_id_is_replaced(client: httpx.Client, given: bytes) -> None:
     headers = [(b"X-Correlation-ID", given)]
 
     one, other = (client.get("/v1/system", headers=headers) for _ in range(2))
@@ -43,18 +43,17 @@ def test_a_harmful_id_is_replaced(client: httpx.Client, given: bytes) -> None:
     assert ids[0] != ids[1]
 
 
-def test_the_worker_s_log_has_it_too(client: httpx.Client, imaging: Service) -> None:
-    """The worker knows it from the message."""
+def test_a_render_answers_with_the_id(client: httpx.Client, imaging: Service) -> None:
     query = {"timeout": "0.01", "op": "blur:50", "transport": "list"}
-    headers = {"X-Correlation-ID": "across-the-wire"}
+    headers = {"X-Correlation-ID": "a-render"}
 
     answer = client.post("/v1/render", params=query, content=PNG, headers=headers)
 
-    assert answer.headers["x-correlation-id"] == "across-the-wire"
+    assert answer.headers["x-correlation-id"] == "a-render"
     assert answer.status_code in (200, 504)
 
 
-def test_the_refusal_s_log_line_has_it(client: httpx.Client, gateway: Service) -> None:
+def test_the_log_line_of_an_error_has_the_id(client: httpx.Client, gateway: Service) -> None:
     client.get("/v1/images/unknown", headers={"X-Correlation-ID": "in-the-log"})
 
     wait_until(lambda: '"in-the-log"' in gateway.output())
@@ -63,7 +62,7 @@ def test_the_refusal_s_log_line_has_it(client: httpx.Client, gateway: Service) -
     assert json.loads(line)["event"] == "refused"
 
 
-async def test_a_websocket_s_handshake_has_it(gateway_url: str) -> None:
+async def test_the_handshake_of_a_websocket_has_the_id(gateway_url: str) -> None:
     url = gateway_url.replace("http", "ws", 1) + "/v1/live"
 
     async with connect(url, additional_headers={"X-Correlation-ID": "watcher"}) as socket:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.imaging.pictures import encoded, scenery
 
-# What differs from one answer to the next, whatever the method.
+# Headers that differ from one answer to the next, whatever the method.
 TRANSIENT = {"date", "x-correlation-id", "server-timing", "x-worker", "cache-status"}
 
 
@@ -30,7 +30,7 @@ TRANSIENT = {"date", "x-correlation-id", "server-timing", "x-worker", "cache-sta
         "/nowhere",
     ],
 )
-def test_head_says_what_get_says_and_sends_nothing(client: httpx.Client, path: str) -> None:
+def test_head_has_the_headers_of_get_and_no_body(client: httpx.Client, path: str) -> None:
     image = client.post("/v1/images", content=encoded(scenery(50, 40), "PNG")).json()["id"]
     address = path.format(id=image)
 
@@ -39,8 +39,8 @@ def test_head_says_what_get_says_and_sends_nothing(client: httpx.Client, path: s
     assert get.content
     assert head.content == b""
     assert head.status_code == get.status_code
-    assert lasting(head) == lasting(get)
+    assert stable_headers(head) == stable_headers(get)
 
 
-def lasting(answer: httpx.Response) -> dict[str, str]:
+def stable_headers(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in TRANSIENT}

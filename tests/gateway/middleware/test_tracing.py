@@ -1,4 +1,4 @@
-"""An HTTP request is a span of the trace that it names, under its route's name."""
+"""An HTTP request is a span in the trace of its `traceparent`, named after its route."""
 
 import httpx
 from fastapi import FastAPI
@@ -23,7 +23,9 @@ async def ask(path: str, headers: dict[str, str]) -> dict[str, str]:
         return carried
 
 
-async def test_a_request_continues_the_trace_that_it_names(spans: InMemorySpanExporter) -> None:
+async def test_a_request_continues_the_trace_of_its_traceparent(
+    spans: InMemorySpanExporter,
+) -> None:
     carried = await ask("/things/1", {"traceparent": f"00-{TRACE}-{PARENT}-01"})
     (span,) = spans.get_finished_spans()
     assert f"{span.context.trace_id:032x}" == TRACE

@@ -24,7 +24,7 @@ class Event(dict[str, str]):
     """The fields of one event."""
 
     @property
-    def told(self) -> dict[str, Any]:
+    def job_event(self) -> dict[str, Any]:
         data: dict[str, Any] = json.loads(self["data"])
         return data
 
@@ -42,7 +42,7 @@ def events_in(lines: Iterator[str]) -> Iterator[Event]:
 
 
 def stream(client: httpx.Client, job: str, after: str | None = None) -> list[Event]:
-    """Every event until the server ends the stream."""
+    """Return the events of a job until the server ends the stream."""
     headers = {} if after is None else {"Last-Event-ID": after}
     with client.stream("GET", f"/v1/jobs/{job}/events", headers=headers) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -51,7 +51,7 @@ def stream(client: httpx.Client, job: str, after: str | None = None) -> list[Eve
 
 
 async def ids(gateway: Service, job: str, number: int, after: str = "") -> list[str]:
-    """The ids of so many events; then nobody listens any more."""
+    """Return the ids of the next `number` events, and close the connection."""
     found: list[str] = []
     async with (
         httpx.AsyncClient(base_url=gateway.url, timeout=10) as client,
@@ -71,20 +71,20 @@ def submit(client: httpx.Client, variants: int = 1) -> str:
     return str(client.post("/v1/jobs", json=asked).json()["id"])
 
 
-def test_a_job_is_told_to_its_end_and_the_stream_ends_with_it(client: httpx.Client) -> None:
+def test_the_stream_ends_with_the_job(client: httpx.Client) -> None:
     events = stream(client, submit(client, variants=3))
     assert {event["event"] for event in events} == {"job"}
-    assert events[-1].told["state"] == "succeeded"
-    assert [event["id"] for event in events] == [event.told["id"] for event in events]
-    done = [event.told["done"] for event in events]
+    assert events[-1].job_event["state"] == "succeeded"
+    assert [event["id"] for event in events] == [event.job_event["id"] for event in events]
+    done = [event.job_event["done"] for event in events]
     assert done == sorted(done)
 
 
-def test_a_resume_after_any_event_gives_each_later_one_once(client: httpx.Client) -> None:
+def test_resuming_after_any_event_sends_each_later_one_once(client: httpx.Client) -> None:
     job = submit(client, variants=4)
     stream(client, job)
     everything = stream(client, job, after="0-1")
-    assert [event.told["state"] for event in everything] == [
+    assert [event.job_event["state"] for event in everything] == [
         "queued",
         *["running"] * 4,
         "succeeded",
@@ -93,14 +93,14 @@ def test_a_resume_after_any_event_gives_each_later_one_once(client: httpx.Client
         assert stream(client, job, after=event["id"]) == everything[number + 1 :]
 
 
-def test_who_has_heard_the_end_is_told_to_stop(client: httpx.Client) -> None:
+def test_a_client_that_has_the_last_event_receives_204(client: httpx.Client) -> None:
     job = submit(client)
     last = stream(client, job)[-1]["id"]
     again = client.get(f"/v1/jobs/{job}/events", headers={"Last-Event-ID": last})
     assert (again.status_code, again.content) == (204, b"")
 
 
-def test_an_id_that_was_never_given_starts_with_how_the_job_stands(client: httpx.Client) -> None:
+def test_a_malformed_id_starts_with_the_last_event(client: httpx.Client) -> None:
     job = submit(client)
     (end,) = stream(client, job)[-1:]
     assert stream(client, job, after="nonsense") == [end]
@@ -110,7 +110,7 @@ def test_an_unknown_job_is_404(client: httpx.Client) -> None:
     assert_problem(client.get(f"/v1/jobs/{'f' * 32}/events"), 404, "not_found")
 
 
-async def test_what_happens_while_nobody_listens_is_told_on_resuming(
+async def test_events_between_two_connections_are_sent_on_resuming(
     workerless: Service, jobs: Jobs
 ) -> None:
     job = await jobs.submit(BLOB, (Pipeline(),) * 3, submitter="me")
@@ -122,7 +122,7 @@ async def test_what_happens_while_nobody_listens_is_told_on_resuming(
     assert await ids(workerless, job.id, 2, str(job.event)) == [running.event, one.event]
 
 
-async def test_an_idle_stream_says_that_it_still_lives(workerless_redis: str, jobs: Jobs) -> None:
+async def test_an_idle_stream_sends_comments(workerless_redis: str, jobs: Jobs) -> None:
     job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
     with faststream("gateway", workerless_redis, env={"DARKROOM_KEEP_ALIVE": "0.2"}) as gateway:
         async with (
@@ -136,7 +136,7 @@ async def test_an_idle_stream_says_that_it_still_lives(workerless_redis: str, jo
                     break
 
 
-def test_an_open_stream_does_not_keep_the_gateway_from_stopping(workerless_redis: str) -> None:
+def test_an_open_stream_does_not_delay_a_shutdown(workerless_redis: str) -> None:
     with (
         faststream("gateway", workerless_redis) as gateway,
         httpx.Client(base_url=gateway.url, timeout=20) as client,
@@ -152,7 +152,7 @@ def test_an_open_stream_does_not_keep_the_gateway_from_stopping(workerless_redis
         assert time.monotonic() - started < 8
 
 
-async def test_more_events_than_a_reader_may_be_behind_are_caught_up_with(
+async def test_catching_up_may_take_more_events_than_the_queue_holds(
     workerless_redis: str, jobs: Jobs
 ) -> None:
     job = await jobs.submit(BLOB, (Pipeline(),) * 20, submitter="me")
@@ -164,7 +164,7 @@ async def test_more_events_than_a_reader_may_be_behind_are_caught_up_with(
         assert len(await ids(gateway, job.id, 12, "0-1")) == 12
 
 
-def test_an_id_past_all_ids_is_as_good_as_none(client: httpx.Client) -> None:
+def test_an_id_beyond_every_possible_one_starts_with_the_last_event(client: httpx.Client) -> None:
     job = submit(client)
     (end,) = stream(client, job)[-1:]
     assert stream(client, job, after="99999999999999999999-0") == [end]

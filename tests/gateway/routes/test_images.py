@@ -1,4 +1,4 @@
-"""Images that stay: uploaded once, fetched, described, rendered again and again."""
+"""Stored images: upload, fetch, describe, render."""
 
 import hashlib
 
@@ -17,11 +17,11 @@ PNG = encoded(PICTURE, "PNG")
 
 @pytest.fixture(scope="module")
 def image(client: httpx.Client) -> str:
-    """The address of an uploaded image."""
+    """Upload an image; return its address."""
     return str(client.post("/v1/images", content=PNG).headers["location"])
 
 
-def test_an_image_is_created_once(client: httpx.Client) -> None:
+def test_the_same_image_is_stored_once(client: httpx.Client) -> None:
     picture = encoded(scenery(33, 44), "JPEG", exif=exif_of(6))
     digest = hashlib.sha256(picture).hexdigest()
 
@@ -39,7 +39,7 @@ def test_an_image_is_created_once(client: httpx.Client) -> None:
     }  # fmt: skip
 
 
-def test_an_image_comes_back_as_it_was_sent(client: httpx.Client, image: str) -> None:
+def test_an_image_is_returned_unchanged(client: httpx.Client, image: str) -> None:
     answer = client.get(image)
 
     assert answer.status_code == 200
@@ -50,7 +50,7 @@ def test_an_image_comes_back_as_it_was_sent(client: httpx.Client, image: str) ->
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_what_came_with_a_render_has_its_media_type_too(client: httpx.Client) -> None:
+def test_the_image_of_a_render_has_its_media_type(client: httpx.Client) -> None:
     webp = encoded(scenery(31, 41), "WEBP")
     client.post("/v1/render", content=webp)
 
@@ -60,7 +60,7 @@ def test_what_came_with_a_render_has_its_media_type_too(client: httpx.Client) ->
     assert answer.content == webp
 
 
-def test_bytes_that_are_no_image_are_not_kept(client: httpx.Client) -> None:
+def test_bytes_that_are_no_image_are_not_stored(client: httpx.Client) -> None:
     refused = client.post("/v1/images", content=b"nothing to see")
     rendered = client.post("/v1/render", content=b"nothing to render")
 
@@ -71,9 +71,7 @@ def test_bytes_that_are_no_image_are_not_kept(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/render?op=grayscale"])
-def test_a_copy_that_is_still_right_is_not_sent_again(
-    client: httpx.Client, image: str, path: str
-) -> None:
+def test_if_none_match_is_answered_with_304(client: httpx.Client, image: str, path: str) -> None:
     address = image + path
     whole = client.get(address)
     tag = whole.headers["etag"]
@@ -91,8 +89,7 @@ def test_a_copy_that_is_still_right_is_not_sent_again(
         assert answer.content == whole.content
 
 
-def test_any_version_will_do_only_where_there_is_one(client: httpx.Client, image: str) -> None:
-    """A `*` may not hide that the pipeline doesn't fit."""
+def test_if_none_match_any_hides_no_invalid_pipeline(client: httpx.Client, image: str) -> None:
     query = "/render?op=crop:left=100,top=0,width=100,height=10"
 
     answer = client.get(image + query, headers={"If-None-Match": "*"})
@@ -100,9 +97,9 @@ def test_any_version_will_do_only_where_there_is_one(client: httpx.Client, image
     assert_problem(answer, 422, "invalid_operation")
 
 
-def test_info_says_what_the_decoder_sees(client: httpx.Client) -> None:
-    lying = encoded(quadrants(80, 60, "L"), "JPEG", exif=exif_of(8))
-    address = client.post("/v1/images", content=lying).headers["location"]
+def test_info_describes_the_decoded_image(client: httpx.Client) -> None:
+    rotated = encoded(quadrants(80, 60, "L"), "JPEG", exif=exif_of(8))
+    address = client.post("/v1/images", content=rotated).headers["location"]
 
     found = client.get(f"{address}/info").json()
 
@@ -119,7 +116,7 @@ def test_info_says_what_the_decoder_sees(client: httpx.Client) -> None:
     assert found["details"]["dominant"] in found["details"]["palette"]
 
 
-def test_a_place_is_told_to_who_asks(client: httpx.Client) -> None:
+def test_info_has_the_place_only_on_request(client: httpx.Client) -> None:
     exif = Image.Exif()
     exif[IFD.GPSInfo] = {
         GPS.GPSLatitudeRef: "N", GPS.GPSLatitude: (47.0, 22.0, 12.0),
@@ -134,7 +131,7 @@ def test_a_place_is_told_to_who_asks(client: httpx.Client) -> None:
         assert place == {"latitude": 47.37, "longitude": 8.5, "altitude": None}
 
 
-def test_the_first_render_is_a_miss_and_the_second_a_hit(client: httpx.Client) -> None:
+def test_the_first_render_is_a_cache_miss_and_the_second_a_hit(client: httpx.Client) -> None:
     picture = scenery(51, 61)
     address = client.post("/v1/images", content=encoded(picture, "PNG")).headers["location"]
 
@@ -153,14 +150,14 @@ def test_the_first_render_is_a_miss_and_the_second_a_hit(client: httpx.Client) -
 @pytest.mark.parametrize(
     "header", [{"Cache-Control": "no-cache"}, {"Cache-Control": "max-age=0, No-Cache"}]
 )
-def test_no_cache_renders_afresh(client: httpx.Client, image: str, header: dict[str, str]) -> None:
+def test_no_cache_renders_again(client: httpx.Client, image: str, header: dict[str, str]) -> None:
     kept = client.get(f"{image}/render?op=flip")
 
-    afresh = client.get(f"{image}/render?op=flip", headers=header)
+    again = client.get(f"{image}/render?op=flip", headers=header)
 
-    assert afresh.headers["cache-status"] == "darkroom; fwd=request"
-    assert "decode" in afresh.headers["server-timing"]
-    assert afresh.content == kept.content
+    assert again.headers["cache-status"] == "darkroom; fwd=request"
+    assert "decode" in again.headers["server-timing"]
+    assert again.content == kept.content
 
 
 @pytest.mark.parametrize(
@@ -172,7 +169,7 @@ def test_no_cache_renders_afresh(client: httpx.Client, image: str, header: dict[
         "op=resize%3Awidth%3D30%2Cheight%3D20&op=rotate:%2B90&quality=080&format=webp",
     ],
 )
-def test_the_same_pipeline_in_other_words_has_the_same_tag(
+def test_equal_pipelines_have_the_same_entity_tag(
     client: httpx.Client, image: str, other: str
 ) -> None:
     plain = client.get(f"{image}/render?op=resize:width=30,height=20&op=rotate:90&format=webp")
@@ -191,7 +188,7 @@ def test_another_pipeline_has_another_tag(client: httpx.Client, image: str) -> N
     assert len(tags) == len(queries)
 
 
-def test_what_is_kept_is_served_without_any_worker() -> None:
+def test_stored_results_are_served_without_workers() -> None:
     with valkey() as server:
         url = str(server.connection_url)
         with (
@@ -216,14 +213,14 @@ def test_what_is_kept_is_served_without_any_worker() -> None:
             assert unchanged.status_code == 304
 
 
-def test_an_upload_without_a_worker_is_refused_at_once(no_workers: httpx.Client) -> None:
+def test_an_upload_without_workers_is_refused_at_once(no_workers: httpx.Client) -> None:
     answer = no_workers.post("/v1/images", content=PNG)
 
     assert_problem(answer, 503, "no_workers")
     assert answer.elapsed.total_seconds() < 0.5
 
 
-def test_an_image_can_lie_over_another_while_it_is_there(client: httpx.Client, image: str) -> None:
+def test_a_stored_image_can_be_a_watermark(client: httpx.Client, image: str) -> None:
     stamp = client.post("/v1/images", content=encoded(quadrants(20, 20), "PNG")).json()["id"]
 
     marked = client.get(f"{image}/render?op=watermark:{stamp}")

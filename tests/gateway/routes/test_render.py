@@ -1,4 +1,4 @@
-"""POST /v1/render: an image in, the result out."""
+"""POST /v1/render: send an image, receive the result or a job."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import decoded, encoded, exif_of, psnr, quadrants, scenery
+from tests.processes import wait_until
 
 PICTURE = scenery(240, 160)
 PNG = encoded(PICTURE, "PNG")
@@ -41,9 +42,7 @@ OPERATIONS: list[tuple[str, Expected]] = [
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_every_transport_brings_back_the_right_picture(
-    client: httpx.Client, transport: str
-) -> None:
+def test_every_transport_returns_the_right_picture(client: httpx.Client, transport: str) -> None:
     query = {"op": ["rotate:90", "grayscale"], "transport": transport, "format": "png"}
     picture = scenery(90 + len(transport), 60)
 
@@ -70,7 +69,7 @@ def test_every_operation_can_be_written_in_a_query(
     assert psnr(given, wanted) > 28
 
 
-def test_contain_fills_up_the_rest_of_the_box(client: httpx.Client) -> None:
+def test_contain_fills_the_rest_of_the_box(client: httpx.Client) -> None:
     query = {"op": "resize:width=60,height=60,fit=contain", "format": "png"}
 
     answer = client.post("/v1/render", params=query, content=PNG)
@@ -78,7 +77,7 @@ def test_contain_fills_up_the_rest_of_the_box(client: httpx.Client) -> None:
     assert decoded(answer.content).size == (60, 60)
 
 
-def test_operations_are_done_in_the_order_they_are_written_in(client: httpx.Client) -> None:
+def test_operations_are_applied_in_the_order_of_the_query(client: httpx.Client) -> None:
     ops = ["crop:left=0,top=0,width=40,height=20", "rotate:90"]
 
     one = client.post("/v1/render", params={"op": ops, "format": "png"}, content=PNG)
@@ -89,7 +88,7 @@ def test_operations_are_done_in_the_order_they_are_written_in(client: httpx.Clie
     assert psnr(decoded(other.content), turned.crop((0, 0, 40, 20))) > 60
 
 
-def test_a_form_s_file_is_rendered_like_a_raw_body(client: httpx.Client) -> None:
+def test_a_form_with_a_file_is_rendered_like_a_raw_body(client: httpx.Client) -> None:
     query = {"op": "flip", "format": "png"}
 
     raw = client.post("/v1/render", params=query, content=PNG)
@@ -100,7 +99,7 @@ def test_a_form_s_file_is_rendered_like_a_raw_body(client: httpx.Client) -> None
 
 
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp", "avif"])
-def test_the_format_asked_for_is_the_format_given(client: httpx.Client, format: str) -> None:
+def test_the_result_has_the_requested_format(client: httpx.Client, format: str) -> None:
     answer = client.post("/v1/render", params={"format": format, "quality": "90"}, content=PNG)
 
     assert answer.headers["content-type"] == f"image/{format}"
@@ -110,7 +109,9 @@ def test_the_format_asked_for_is_the_format_given(client: httpx.Client, format: 
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_without_a_format_it_goes_as_it_came(client: httpx.Client, format: str) -> None:
+def test_without_a_format_the_result_has_that_of_the_source(
+    client: httpx.Client, format: str
+) -> None:
     answer = client.post("/v1/render", params={"op": "flip"}, content=encoded(PICTURE, format))
 
     assert answer.headers["content-type"] == f"image/{format.lower()}"
@@ -125,16 +126,16 @@ def test_lower_quality_takes_fewer_bytes(client: httpx.Client) -> None:
     assert len(low.content) < len(high.content) / 2
 
 
-def test_a_photograph_that_lies_on_its_side_is_put_upright(client: httpx.Client) -> None:
-    lying = encoded(quadrants(80, 60), "JPEG", exif=exif_of(6), quality=95)
+def test_a_photograph_with_an_orientation_is_turned_upright(client: httpx.Client) -> None:
+    rotated = encoded(quadrants(80, 60), "JPEG", exif=exif_of(6), quality=95)
 
-    answer = client.post("/v1/render", params={"format": "png"}, content=lying)
+    answer = client.post("/v1/render", params={"format": "png"}, content=rotated)
 
     upright = quadrants(80, 60).transpose(Image.Transpose.ROTATE_270)
     assert psnr(decoded(answer.content).convert("RGB"), upright) > 25
 
 
-def test_a_render_may_not_be_answered_without_its_image(client: httpx.Client) -> None:
+def test_a_post_ignores_conditions_and_ranges(client: httpx.Client) -> None:
     """If-None-Match and Range are for GET."""
     tag = client.post("/v1/render", content=PNG).headers["etag"]
 
@@ -146,20 +147,20 @@ def test_a_render_may_not_be_answered_without_its_image(client: httpx.Client) ->
     assert len(decoded(answer.content).tobytes()) == 240 * 160 * 3
 
 
-def test_no_cache_does_the_work_again(client: httpx.Client) -> None:
+def test_no_cache_renders_again(client: httpx.Client) -> None:
     picture = encoded(scenery(70, 50), "PNG")
     client.post("/v1/render", content=picture)
 
     reused = client.post("/v1/render", content=picture)
-    afresh = client.post("/v1/render", content=picture, headers={"Cache-Control": "no-cache"})
+    again = client.post("/v1/render", content=picture, headers={"Cache-Control": "no-cache"})
 
     assert "decode" not in reused.headers["server-timing"]
-    assert "decode" in afresh.headers["server-timing"]
-    assert afresh.content == reused.content
+    assert "decode" in again.headers["server-timing"]
+    assert again.content == reused.content
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_worker_s_refusal_comes_back_over_every_transport(
+def test_a_workers_refusal_reaches_the_client_over_every_transport(
     client: httpx.Client, transport: str
 ) -> None:
     answer = client.post("/v1/render", params={"transport": transport}, content=PNG[:-100])
@@ -178,8 +179,45 @@ def test_too_little_time_is_504_over_every_transport(client: httpx.Client, trans
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_no_worker_is_said_at_once(no_workers: httpx.Client, transport: str) -> None:
+def test_without_workers_the_answer_is_503_at_once(
+    no_workers: httpx.Client, transport: str
+) -> None:
     answer = no_workers.post("/v1/render", params={"transport": transport}, content=PNG)
 
     assert_problem(answer, 503, "no_workers")
     assert answer.elapsed.total_seconds() < 0.5
+
+
+def test_respond_async_makes_a_job(client: httpx.Client) -> None:
+    answer = client.post(
+        "/v1/render",
+        params={"op": "flip"},
+        content=PNG,
+        headers={"Prefer": "respond-async"},
+    )
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "respond-async"
+    assert int(answer.headers["retry-after"]) >= 1
+    address = answer.headers["location"]
+    wait_until(lambda: client.get(address).status_code == 302)
+    assert client.get(address, follow_redirects=True).headers["content-type"] == "image/png"
+
+
+def test_a_job_that_ends_in_time_is_answered_with_its_image(client: httpx.Client) -> None:
+    now = client.post("/v1/render", params={"op": "flip"}, content=PNG)
+    answer = client.post(
+        "/v1/render",
+        params={"op": "flip"},
+        content=PNG,
+        headers={"Prefer": "respond-async, wait=10"},
+    )
+    assert answer.status_code == 200
+    assert answer.content == now.content
+    assert answer.headers["preference-applied"] == "respond-async, wait=10"
+
+
+def test_a_job_that_fails_in_time_is_answered_with_its_problem(client: httpx.Client) -> None:
+    answer = client.post(
+        "/v1/render", content=b"no image", headers={"Prefer": "respond-async, wait=10"}
+    )
+    assert_problem(answer, 422, "image_unreadable")

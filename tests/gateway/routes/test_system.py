@@ -1,14 +1,23 @@
-"""What the suite says of itself: workers, queues, metrics."""
+"""The page, the AsyncAPI document, and the state of the suite: workers, queues, metrics."""
+
+import re
 
 import httpx
+import pytest
+import yaml
 
+from services.runtime.introspection.asyncapi import suite_document
 from tests.e2e.pictures import photograph
 
+OTHER_HOST = re.compile(r"""(?:src|href|url)\s*[=(:]\s*["']?\s*(?:https?:)?//[^"')\s]+""", re.I)
+URLS = re.compile(r"""(?:src|href|url)\s*[=:]\s*["'](/[^"']+)""")
 
-def test_the_system_shows_its_workers_and_what_waits_for_them(gateway_url: str) -> None:
+
+def test_the_system_shows_workers_and_queues(gateway_url: str) -> None:
     system = httpx.get(f"{gateway_url}/v1/system").json()
     (worker,) = system["workers"].values()
     assert {"host", "pid", "slots", "busy", "started", "pillow", "faststream"} <= set(worker)
+    assert worker["slots"] >= 1
     assert system["queues"]["imaging.render:stream"] == {"waiting": 0, "age": 0.0}
     assert "imaging.jobs" in system["queues"]
 
@@ -20,3 +29,38 @@ def test_metrics_count_the_calls(gateway_url: str) -> None:
     counted = 'outcome="ok",side="client",transport="list"'
     assert f'darkroom_call_seconds_count{{method="imaging.render",{counted}}}' in answer.text
     assert 'darkroom_queue_age_seconds{address="imaging.jobs"}' in answer.text
+
+
+def test_the_system_shows_the_backlog_of_jobs(no_workers: httpx.Client) -> None:
+    no_workers.post("/v1/jobs", content=photograph())
+    jobs = no_workers.get("/v1/system").json()["jobs"]
+    assert jobs["queued"] >= 1
+    assert jobs["age"] > 0
+    metrics = no_workers.get("/metrics").text
+    assert 'darkroom_jobs{state="queued"}' in metrics
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/asyncapi"])
+def test_a_page_loads_nothing_from_other_hosts(client: httpx.Client, path: str) -> None:
+    page = client.get(path)
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert OTHER_HOST.findall(page.text) == []
+    parts = set(URLS.findall(page.text))
+    assert parts
+    for part in parts:
+        assert client.get(part).status_code == 200, part
+
+
+def test_the_asyncapi_document_is_that_of_the_suite(client: httpx.Client) -> None:
+    answer = client.get("/asyncapi.yaml")
+
+    assert answer.headers["content-type"] == "application/yaml"
+    assert yaml.safe_load(answer.text) == suite_document()
+
+
+def test_the_page_forbids_resources_from_other_hosts(client: httpx.Client) -> None:
+    policy = client.get("/").headers["content-security-policy"]
+
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
