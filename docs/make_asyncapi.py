@@ -2,7 +2,7 @@
 
 import sys
 
-from services.runtime.introspection.asyncapi import SuiteDocument
+from services.runtime.introspection.asyncapi import suite_yaml
 
 if __name__ == "__main__":
-    sys.stdout.write(SuiteDocument().to_yaml())
+    sys.stdout.write(suite_yaml())

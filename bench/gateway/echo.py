@@ -28,7 +28,7 @@ def make_broker(url: str) -> Broker:
     """Return a broker that logs warnings and errors only."""
     configure_logging("WARNING")
     settings = RuntimeSettings(redis_url=url)
-    return Broker(make_redis(settings), settings, room=CAPACITY)
+    return Broker(make_redis(settings), settings, capacity=CAPACITY)
 
 
 async def echo(request: Echo, message: RedisMessage) -> RedisResponse:

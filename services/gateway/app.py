@@ -34,14 +34,15 @@ from services.gateway.shutdown import Shutdown
 from services.gateway.sources.upload import UploadReader
 from services.gateway.webhooks import payload
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
+from services.runtime.faststream_adapter.message import entry_of
 from services.runtime.gc_tuning import settle
-from services.runtime.introspection.asyncapi import SuiteSpecification
+from services.runtime.introspection.asyncapi import suite_specification
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route
+from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.store import Jobs
 from services.runtime.jobs.webhook_queue import WebhookQueue
 from services.runtime.liveness.heartbeat import Workers
-from services.runtime.messaging.streams import entry_of
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
 from services.runtime.storage.blobs import Blobs, Kind
@@ -61,7 +62,7 @@ class GatewayApp(AsgiFastStream):
 def create_app(settings: GatewaySettings) -> GatewayApp:
     """Make the application and everything it works with; nothing connects before its start-up."""
     redis = make_redis(settings)
-    broker = Broker(redis, settings, room=settings.max_backlog)
+    broker = Broker(redis, settings, capacity=settings.max_backlog)
     records = Jobs(redis, settings)
     live_hub = LiveHub(records, settings)
 
@@ -79,13 +80,13 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     app = GatewayApp(
         broker,
         logger=None,
-        specification=SuiteSpecification(),
+        specification=suite_specification(),
         on_startup=[prepare],
         after_startup=[shutdown.watch, webhooks.start, settle],
         on_shutdown=[webhooks.stop],
     )
     image_blobs = Blobs(redis, Kind.IMAGE)
-    queues = broker.queues(METHODS, JOBS)
+    queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
     dependencies = Dependencies(
         settings=settings,
         imaging=ImagingClient(broker, max_calls=settings.max_calls),

@@ -53,7 +53,7 @@ class ImagingClient:
     ) -> Reply[ReplyT]:
         waiting = self._broker.inbox.outstanding
         if waiting >= self._max_calls:
-            wait = self._broker.pace.wait(waiting)
+            wait = self._broker.retry_after.wait(waiting)
             raise Overloaded("Too many requests wait for an answer.", retry_after=wait)
         destination: dict[str, Any] = {transport.value: method.address(transport)}
         message = await self._broker.request(

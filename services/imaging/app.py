@@ -12,9 +12,10 @@ from services.imaging.pool import tasks
 from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.gc_tuning import settle
-from services.runtime.introspection.asyncapi import SuiteSpecification
+from services.runtime.introspection.asyncapi import suite_specification
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route
+from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import make_redis
@@ -35,7 +36,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
     broker = Broker(
         redis,
         settings,
-        room=room,
+        capacity=room,
         report=lambda: {
             "slots": executor.slots,
             "busy": executor.busy,
@@ -49,6 +50,8 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
     broker.metrics.watch("darkroom_slots_busy", "Those that work.", lambda: executor.busy)
 
+    queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
+
     async def prepare() -> None:
         configure_logging(settings.log_level)
         await executor.start(tasks.warm, settings)
@@ -56,14 +59,14 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
     return AsgiFastStream(
         broker,
         logger=None,
-        specification=SuiteSpecification(),
+        specification=suite_specification(),
         on_startup=[prepare],
         after_startup=[housekeeper.start, settle],
         on_shutdown=[housekeeper.stop, runner.rest],
         after_shutdown=[runner.stop, executor.stop],
         asgi_routes=[
             *health_routes(broker),
-            metrics_route(broker, broker.queues(METHODS, JOBS), records),
+            metrics_route(broker, queues, records),
             *documentation_routes(),
         ],
     )

@@ -1,12 +1,13 @@
-"""How much a process takes in at once: what does not fit stays in Redis, for another to take."""
+"""Limit of the messages that a process handles at once; the others stay in Redis."""
 
 import asyncio
 
 
 class Capacity:
-    """Counts what is in hand, and lets the readers of lists and streams wait until there is less.
+    """Counts the messages that are being handled, and lets readers wait until one more fits.
 
-    Room is looked at before a read and taken after it, so each reader may be one read over.
+    A reader checks the capacity before a read and takes it afterwards, so each reader may exceed
+    the limit by one read.
     """
 
     def __init__(self, size: int) -> None:
@@ -16,25 +17,25 @@ class Capacity:
 
     @property
     def taken(self) -> int:
-        """How many messages are in hand."""
+        """Return the number of messages that are being handled."""
         return self._taken
 
     @property
     def free(self) -> int:
-        """How many more fit."""
+        """Return how many more messages fit, 0 at least."""
         return max(0, self._size - self._taken)
 
     async def wait(self) -> None:
-        """Return when something fits."""
+        """Return when at least one more message fits."""
         while not self.free:
             self._changed.clear()
             await self._changed.wait()
 
     def take(self) -> None:
-        """Take a place, to be given back."""
+        """Count a message; `give_back` ends it. Never waits and never refuses."""
         self._taken += 1
 
     def give_back(self) -> None:
-        """Give a place back."""
+        """Count a message as handled."""
         self._taken -= 1
         self._changed.set()

@@ -31,7 +31,7 @@ def echo() -> Echo:
 
 @pytest.fixture
 async def worker(redis_url: str, caller: Broker, echo: Echo) -> AsyncIterator[Broker]:
-    broker = broker_on(redis_url, room=2000)
+    broker = broker_on(redis_url, capacity=2000)
     broker.serve(ECHO, echo.__call__)
     await broker.start()
     yield broker

@@ -9,6 +9,7 @@ from faststream.redis import RedisMessage, RedisResponse
 from contracts.errors import ImageUnreadable
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
+from services.runtime.introspection.queues import Queues
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
@@ -56,10 +57,10 @@ def settings_for(redis_url: str, **changes: float) -> RuntimeSettings:
 
 
 def broker_on(
-    redis_url: str, *, room: int = 8, clock: Clock | None = None, **changes: float
+    redis_url: str, *, capacity: int = 8, clock: Clock | None = None, **changes: float
 ) -> Broker:
     settings = settings_for(redis_url, **changes)
-    return Broker(make_redis(settings), settings, room=room, clock=clock)
+    return Broker(make_redis(settings), settings, capacity=capacity, clock=clock)
 
 
 async def call(broker: Broker, ping: object, transport: Transport, timeout: float = 5.0) -> Ping:
@@ -70,8 +71,9 @@ async def call(broker: Broker, ping: object, transport: Transport, timeout: floa
 
 async def emptied(caller: Broker, transport: Transport) -> None:
     """Return once nothing waits or is in hand: an entry goes a moment after its answer."""
+    queues = Queues.of([ECHO], redis=caller.redis, clock=caller.clock)
     deadline = time.monotonic() + 2
-    while any(queue.waiting for queue in (await caller.queues([ECHO]).look()).values()):
+    while any(queue.waiting for queue in (await queues.look()).values()):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
     if transport is Transport.STREAM:

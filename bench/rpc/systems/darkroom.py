@@ -58,4 +58,4 @@ async def calling(url: str, transport: str) -> AsyncIterator[Call]:
 def _broker(url: str) -> Broker:
     configure_logging("WARNING")
     settings = RuntimeSettings(redis_url=url)
-    return Broker(make_redis(settings), settings, room=CAPACITY)
+    return Broker(make_redis(settings), settings, capacity=CAPACITY)

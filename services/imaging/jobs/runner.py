@@ -15,9 +15,9 @@ from services.imaging.jobs.batching import MicroBatcher, NotBegun
 from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
+from services.runtime.faststream_adapter.message import entry_of
 from services.runtime.jobs.store import Given, Jobs
 from services.runtime.liveness.heartbeat import Workers
-from services.runtime.messaging.streams import entry_of
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.storage.blobs import Blobs, Kind
@@ -112,7 +112,7 @@ class JobRunner:
         over = self._over[job.id] = asyncio.Event()
         try:
             self._cancellations.check(job.id)
-            await self._cancellations.keep(job.id, self._work(job, deadly=deadly))
+            await self._cancellations.run(job.id, self._work(job, deadly=deadly))
         finally:
             over.set()
             del self._over[job.id]
@@ -204,5 +204,5 @@ def register(
     carrier = MicroBatcher(executor, settings, room)
     parts = (Workers(broker.redis), broker.cancellations, renditions, carrier, settings, room)
     runner = JobRunner(broker.worker, jobs, *parts)
-    broker.work_off(JOBS, JobRequest, runner.run, room)
+    broker.consume(JOBS, JobRequest, runner.run, room)
     return runner

@@ -5,14 +5,10 @@ its place as the applications' specification factory; a test holds it against wh
 service really subscribes to. Follows https://www.asyncapi.com/docs/reference/specification/v3.0.0.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-from faststream.asgi.handlers import HttpHandler
-from faststream.specification.base import Specification, SpecificationFactory
 from pydantic.json_schema import models_json_schema
 
 from contracts.control import CONTROL, Cancel
@@ -22,8 +18,11 @@ from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, JobEvent, Job
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
 from contracts.usage import USAGE, Usage
-
-Document = dict[str, Any]
+from services.runtime.faststream_adapter.specification import (
+    Document,
+    GivenSpecification,
+    as_yaml,
+)
 
 _TRANSPORTS = {
     Transport.CHANNEL: "The gateway sends it to one worker alone, on a channel of its own: this "
@@ -256,41 +255,11 @@ def _as_asyncapi(schema: Any) -> Any:
     }
 
 
-class SuiteDocument(Specification):
-    """The document in the shapes that FastStream's command line asks for."""
-
-    title = "Darkroom"
-
-    def to_jsonable(self) -> Document:
-        """As JSON values."""
-        return suite_document()
-
-    def to_json(self) -> str:
-        """As JSON."""
-        return json.dumps(suite_document(), ensure_ascii=False)
-
-    def to_yaml(self) -> str:
-        """As YAML."""
-        return yaml.safe_dump(suite_document(), sort_keys=False, allow_unicode=True, width=100)
+def suite_yaml() -> str:
+    """Return the suite's document as YAML."""
+    return as_yaml(suite_document())
 
 
-class SuiteSpecification(SpecificationFactory):
-    """What an application is given as its `specification`: the suite's, whichever service asks."""
-
-    title = "Darkroom"
-    description = None
-    version = "0.1.0"
-    contact = None
-    license = None
-
-    def add_broker(self, broker: Any, /) -> "SuiteSpecification":
-        """Nothing to add: the contracts name every address."""
-        return self
-
-    def add_http_route(self, path: str, handler: HttpHandler) -> "SuiteSpecification":
-        """Nothing to add: OpenAPI has the routes."""
-        return self
-
-    def to_specification(self) -> Specification:
-        """The suite's document."""
-        return SuiteDocument()
+def suite_specification() -> GivenSpecification:
+    """Return the suite's document as an application takes it, whichever service asks."""
+    return GivenSpecification(suite_document, title="Darkroom", version="0.1.0")

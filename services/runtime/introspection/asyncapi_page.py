@@ -5,7 +5,7 @@ from importlib.resources import files
 from faststream.asgi import AsgiResponse, get
 from faststream.asgi.types import ASGIApp, Scope
 
-from services.runtime.introspection.asyncapi import SuiteDocument
+from services.runtime.introspection.asyncapi import suite_yaml
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -33,7 +33,7 @@ def documentation_routes() -> list[tuple[str, ASGIApp]]:
         ("/asyncapi", _serve(_PAGE.encode(), "text/html; charset=utf-8")),
         ("/asyncapi/page.css", _serve(_STYLE.encode(), "text/css; charset=utf-8")),
         ("/asyncapi/viewer.js", _serve(viewer, "text/javascript; charset=utf-8")),
-        ("/asyncapi.yaml", _serve(SuiteDocument().to_yaml().encode(), "application/yaml")),
+        ("/asyncapi.yaml", _serve(suite_yaml().encode(), "application/yaml")),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Whether a process lives, whether it is of use, and what it has counted."""
+"""Health checks and metrics over HTTP."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from faststream.asgi.types import ASGIApp, Scope
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from contracts.errors import Unavailable
+from services.runtime.introspection.gauges import QueueGauges
 from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import redis_errors
@@ -16,7 +17,11 @@ from services.runtime.rpc.broker import Broker
 
 
 def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
-    """`/health/live`: the process answers. `/health/ready`: it could do its work now."""
+    """Return the routes of the health checks, by path.
+
+    `/health/live` is 200 while the process answers. `/health/ready` is 200 if the process can do
+    its work now, and 503 otherwise, with the result of each check.
+    """
 
     @get(include_in_schema=False)
     async def live(scope: Scope) -> AsgiResponse:
@@ -27,24 +32,29 @@ def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
         checks = {
             "redis": await _redis_answers(broker),
             "inbox": broker.inbox.listening,
-            "heartbeat": broker.presence.beating,
-            "subscribers": broker.running and all(sub.running for sub in broker.subscribers),
+            "heartbeat": broker.heartbeat.beating,
+            "subscribers": broker.running and all(sub.running for sub in broker.consumers),
         }
-        well = all(checks.values())
-        said = {name: "ok" if check else "not ok" for name, check in checks.items()}
-        return _json(200 if well else 503, {"status": "ready" if well else "not ready", **said})
+        healthy = all(checks.values())
+        results = {name: "ok" if check else "not ok" for name, check in checks.items()}
+        status = {"status": "ready" if healthy else "not ready"}
+        return _json(200 if healthy else 503, {**status, **results})
 
     return [("/health/live", live), ("/health/ready", ready)]
 
 
 def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGIApp]:
-    """`/metrics`, for Prometheus."""
+    """Return the route of the metrics, in Prometheus's text format, after its path.
+
+    Without Redis the gauges of queues and jobs keep their last values.
+    """
+    gauges = QueueGauges(broker.metrics.registry)
 
     @get(include_in_schema=False)
     async def metrics(scope: Scope) -> AsgiResponse:
         with suppress(Unavailable), redis_errors():
-            broker.metrics.show_queues(await queues.look())
-            broker.metrics.show_jobs(await jobs.outlook())
+            gauges.set_queues(await queues.look())
+            gauges.set_jobs(await jobs.outlook())
         return AsgiResponse(broker.metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
 
     return "/metrics", metrics

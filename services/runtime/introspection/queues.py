@@ -1,23 +1,29 @@
-"""How much waits where, and for how long."""
+"""Length and age of the queues."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
 
+from contracts.methods import Method, Transport
 from services.runtime.liveness.server_clock import Clock
 
 
 @dataclass(frozen=True)
 class Queue:
-    """A stream or a list: how many wait or are in hand, and the seconds that the first has."""
+    """State of a stream or a list.
+
+    `waiting` counts entries that wait or, in a stream, are being handled; `age` is the first
+    entry's in seconds, and 0 for a list, whose entries have no time.
+    """
 
     waiting: int
     age: float
 
 
 class Queues:
-    """Looks at the queues of some addresses. A list doesn't know its entries' age."""
+    """Looks at the queues at some addresses."""
 
     def __init__(
         self, redis: Redis, clock: Clock, *, lists: Sequence[str], streams: Sequence[str]
@@ -27,8 +33,20 @@ class Queues:
         self._lists = lists
         self._streams = streams
 
+    @classmethod
+    def of(
+        cls, methods: Sequence[Method[Any, Any]], *streams: str, redis: Redis, clock: Clock
+    ) -> "Queues":
+        """Return the queues of `methods` and some additional streams."""
+        return cls(
+            redis,
+            clock,
+            lists=[method.address(Transport.LIST) for method in methods],
+            streams=[*(method.address(Transport.STREAM) for method in methods), *streams],
+        )
+
     async def look(self) -> dict[str, Queue]:
-        """Every queue as it is now, by address."""
+        """Return the present state of every queue, by address. Costs one round trip."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for name in self._lists:
                 pipe.llen(name)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from contracts.errors import Failure, InvalidRequest
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
-from services.runtime.messaging.envelope import Envelope
+from services.runtime.faststream_adapter.envelope import Envelope
 
 Fields = dict[str, str | bytes]
 

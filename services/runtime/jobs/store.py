@@ -35,6 +35,7 @@ from contracts.jobs import (
 )
 from contracts.methods import GROUP
 from contracts.operations.pipeline import Pipeline
+from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.jobs.backlog import Backlog
 from services.runtime.jobs.records import (
     Fields,
@@ -49,7 +50,7 @@ from services.runtime.jobs.records import (
     name_of,
 )
 from services.runtime.liveness.heartbeat import responders_key, rooms_key
-from services.runtime.messaging.envelope import Envelope, envelope
+from services.runtime.messaging.envelope import envelope
 from services.runtime.messaging.streams import DONE_WITH
 from services.runtime.redis.multiplexer import Multiplexer
 from services.runtime.redis.scripts import Script

@@ -1,8 +1,8 @@
-"""FastStream's binary envelope, written and read in a few steps instead of one a field.
+"""FastStream's binary envelope, read and written in a few steps instead of one a field.
 
-The layout (integers are big-endian): an identity of 8 bytes, the version (2), where the headers and
-the body start (4 each), the number of headers (2), each header's name and value with its length in
-bytes before it (2), the body.
+The layout (integers are big-endian): an identity of 8 bytes, the version (2), the offsets of the
+headers and of the body (4 each), the number of headers (2), each header's name and value preceded
+by their length in bytes (2), the body.
 """
 
 import struct
@@ -10,56 +10,75 @@ from collections.abc import Mapping
 from struct import Struct
 from typing import Any
 
-from faststream.redis.parser.binary import BinaryMessageFormatV1, FastStreamMessageVersion
-
 from contracts.errors import InvalidRequest
 from contracts.message import Message
 
-_START = Struct(">8sHIIH")
+IDENTITY = b"\x89BIN\r\n\x1a\n"
+VERSION = 1
+_PREAMBLE = Struct(">8sHIIH")
 _LENGTH = Struct(">H")
-_HEADERS_START = 18
-_LONGEST = 65_535  # bytes of a header
-_VERSION = FastStreamMessageVersion.v1.value
+_HEADERS_OFFSET = 18
+_MAX_HEADER = 65_535  # bytes of a header's name or value
 
 
-class Envelope(BinaryMessageFormatV1):
-    """The same bytes as FastStream's own, but for headers beyond ASCII, which that cuts short."""
+def pack(body: bytes, headers: Mapping[str, Any]) -> bytes:
+    """Return body and headers in an envelope.
 
-    @classmethod
-    async def encode(cls, **message: Any) -> bytes:
-        """A message as it is sent. Raises InvalidRequest for headers that can't be."""
-        built = await cls.build(**message)
-        headers = _packed(built.headers)
-        start = _START.pack(
-            cls.IDENTITY_HEADER,
-            _VERSION,
-            _HEADERS_START,
-            _START.size + len(headers),
-            len(built.headers),
-        )
-        return b"".join((start, headers, built.data))
-
-    @classmethod
-    def parse(cls, data: bytes) -> tuple[bytes, dict[str, Any]]:
-        """Body and headers of what came; what isn't in this format is left to FastStream."""
-        if len(data) < _START.size or not data.startswith(cls.IDENTITY_HEADER):
-            return _sound(*super().parse(data))
-        _, version, at, body, number = _START.unpack_from(data)
-        if version != _VERSION or at != _HEADERS_START:
-            return _sound(*super().parse(data))
-        fields = []
-        try:
-            at = _START.size
-            for _ in range(2 * number):
-                (length,) = _LENGTH.unpack_from(data, at)
-                at += _LENGTH.size + length
-                fields.append(data[at - length : at].decode())
-        except Exception:
-            return _sound(*super().parse(data))
-        return data[body:], dict(zip(fields[::2], fields[1::2], strict=True))
+    Raises InvalidRequest for a header that is no text or is longer than 65,535 bytes.
+    """
+    packed = _packed_headers(headers)
+    preamble = _PREAMBLE.pack(
+        IDENTITY, VERSION, _HEADERS_OFFSET, _PREAMBLE.size + len(packed), len(headers)
+    )
+    return b"".join((preamble, packed, body))
 
 
-def _packed(headers: Mapping[str, Any]) -> bytes:
+def unpack(data: bytes) -> tuple[bytes, dict[str, Any]] | None:
+    """Return body and headers of an envelope as `pack` writes it, or None for other data."""
+    if len(data) < _PREAMBLE.size or not data.startswith(IDENTITY):
+        return None
+    _, version, headers_offset, body_offset, number = _PREAMBLE.unpack_from(data)
+    if version != VERSION or headers_offset != _HEADERS_OFFSET:
+        return None
+    fields = []
+    end = _PREAMBLE.size
+    try:
+        for _ in range(2 * number):
+            (length,) = _LENGTH.unpack_from(data, end)
+            end += _LENGTH.size + length
+            fields.append(data[end - length : end].decode())
+    except (struct.error, UnicodeDecodeError):
+        return None
+    return data[body_offset:], dict(zip(fields[::2], fields[1::2], strict=True))
+
+
+def body_of(data: bytes) -> bytes:
+    """Return the body of an envelope; data without an envelope is a body already."""
+    unpacked = unpack(data)
+    return data if unpacked is None else unpacked[0]
+
+
+def travelling_headers(headers: object) -> dict[str, Any]:
+    """Return those headers that are texts which `pack` accepts; {} if `headers` is no mapping.
+
+    A message from elsewhere may hold any JSON, and its reply repeats some of its headers.
+    """
+    named = headers.items() if isinstance(headers, dict) else ()
+    return {name: value for name, value in named if _packable(name) and _packable(value)}
+
+
+async def envelope(message: Message, correlation_id: str) -> bytes:
+    """Return a message as JSON in its envelope, for messages that skip FastStream's publishers."""
+    return pack_message(message, correlation_id)
+
+
+def pack_message(message: Message, correlation_id: str) -> bytes:
+    """Return a message as JSON in its envelope, for messages that skip FastStream's publishers."""
+    headers = {"correlation_id": correlation_id, "content-type": "application/json"}
+    return pack(message.model_dump_json().encode(), headers)
+
+
+def _packed_headers(headers: Mapping[str, Any]) -> bytes:
     parts: list[bytes] = []
     try:
         for field in (field for header in headers.items() for field in header):
@@ -70,24 +89,8 @@ def _packed(headers: Mapping[str, Any]) -> bytes:
     return b"".join(parts)
 
 
-def _sound(body: bytes, headers: Any) -> tuple[bytes, dict[str, Any]]:
-    """What came as JSON from anywhere, with those of its headers that are texts which travel."""
-    named = headers.items() if isinstance(headers, dict) else ()
-    return body, {name: value for name, value in named if _travels(name) and _travels(value)}
-
-
-def _travels(text: object) -> bool:
+def _packable(text: object) -> bool:
     try:
-        return isinstance(text, str) and len(text.encode()) <= _LONGEST
+        return isinstance(text, str) and len(text.encode()) <= _MAX_HEADER
     except UnicodeEncodeError:
         return False
-
-
-async def envelope(message: Message, correlation_id: str) -> bytes:
-    """A message as JSON in its envelope, for what is written past FastStream's publishers."""
-    return await Envelope.encode(
-        message=message.model_dump_json().encode(),
-        reply_to=None,
-        headers={"content-type": "application/json"},
-        correlation_id=correlation_id,
-    )

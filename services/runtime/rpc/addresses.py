@@ -1,26 +1,30 @@
-"""What an address says: its method, its transport, and whether one worker alone listens there."""
+"""Method, transport and worker that the name of a channel, list or stream tells.
+
+An address is a method's name, `:` and the transport; `@` and a worker's name follow on a channel
+that one worker alone subscribes to.
+"""
 
 from contracts.methods import Transport
 
-_OWN = "@"
+OWN_CHANNEL_MARK = "@"
 
 
 def own_channel(channel: str, worker: str) -> str:
-    """Where `worker` alone hears what others hear on `channel`."""
-    return f"{channel}{_OWN}{worker}"
+    """Return the channel on which `worker` alone receives what is meant for `channel`."""
+    return f"{channel}{OWN_CHANNEL_MARK}{worker}"
 
 
 def is_own_channel(address: str) -> bool:
-    """Whether what comes there has one worker already."""
-    return _OWN in address
+    """Return whether one worker alone subscribes to `address`."""
+    return OWN_CHANNEL_MARK in address
 
 
 def method_of(address: str) -> str:
-    """The method that an address belongs to, whatever its transport."""
-    return address.partition(_OWN)[0].partition(":")[0]
+    """Return the name of the method that is called at `address`."""
+    return address.partition(OWN_CHANNEL_MARK)[0].partition(":")[0]
 
 
 def transport_of(address: str) -> Transport:
-    """How a message gets to an address."""
-    suffix = address.partition(_OWN)[0].rpartition(":")[2]
+    """Return the transport of `address`; a name without one is a channel."""
+    suffix = address.partition(OWN_CHANNEL_MARK)[0].rpartition(":")[2]
     return Transport(suffix) if suffix in set(Transport) else Transport.CHANNEL

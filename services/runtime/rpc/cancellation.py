@@ -1,4 +1,4 @@
-"""Nobody works for a caller who has left: running work is stopped, waiting work never starts."""
+"""Cancellation: a request whose caller has left is stopped, or is never started."""
 
 import asyncio
 from collections import OrderedDict
@@ -6,49 +6,52 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from contracts.control import Cancel
-from services.runtime.rpc.dropping import Cancelled
+from services.runtime.rpc.discarded import Cancelled
 
 ResultT = TypeVar("ResultT")
 
-_REMEMBERED = 10_000
+_MAX_REMEMBERED = 10_000
 
 
 class Cancellations:
-    """What a worker knows of requests by their reply channel: those it runs, those to leave be."""
+    """Running and cancelled subjects of one worker: reply channels of requests, ids of jobs."""
 
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[object]] = {}
-        # Every worker hears of every cancelled request, and most never meet it: only the last
-        # ones are remembered, which is enough for what waits in a list or a stream.
-        self._left: OrderedDict[str, None] = OrderedDict()
+        # Every worker is sent every cancellation, and never receives most of the subjects. The
+        # last ones suffice for the requests that wait in a list or a stream.
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
 
-    def hear(self, cancel: Cancel) -> None:
-        """Stop the request, or leave it be when it comes."""
-        self._left[cancel.subject] = None
-        if len(self._left) > _REMEMBERED:
-            self._left.popitem(last=False)
+    def cancel(self, cancel: Cancel) -> None:
+        """Cancel the task that runs the subject, and remember the subject for when it arrives."""
+        self._cancelled[cancel.subject] = None
+        if len(self._cancelled) > _MAX_REMEMBERED:
+            self._cancelled.popitem(last=False)
         task = self._running.get(cancel.subject)
         if task is not None:
             task.cancel()
 
-    def check(self, reply_to: str) -> None:
-        """Raise Cancelled if nobody waits there any more."""
-        if reply_to in self._left:
+    def check(self, subject: str) -> None:
+        """Raise Cancelled if `subject` was cancelled."""
+        if subject in self._cancelled:
             raise Cancelled
 
-    async def keep(self, reply_to: str, work: Awaitable[ResultT]) -> ResultT:
-        """What `work` gives, for as long as its caller waits. Raises Cancelled when it doesn't."""
+    async def run(self, subject: str, work: Awaitable[ResultT]) -> ResultT:
+        """Await `work` and return its result. Raises Cancelled if `subject` is cancelled meanwhile.
+
+        Any other cancellation of this task is raised as CancelledError, as usual.
+        """
         task = asyncio.current_task()
         assert task is not None
-        self._running[reply_to] = task
+        self._running[subject] = task
         try:
             return await work
         except asyncio.CancelledError:
-            if reply_to not in self._left:
+            if subject not in self._cancelled:
                 raise
             task.uncancel()
             raise Cancelled from None
         finally:
-            # A request that was sent twice has the second task there by now.
-            if self._running.get(reply_to) is task:
-                del self._running[reply_to]
+            # A request that was sent twice has a second task, which may be registered by now.
+            if self._running.get(subject) is task:
+                del self._running[subject]

@@ -1,25 +1,28 @@
-"""On a channel every worker hears a request; the first to claim it does the work."""
+"""Claims: of all workers that receive a request on a shared channel, one handles it."""
 
 from services.runtime.redis.multiplexer import Multiplexer
 from services.runtime.rpc.deadlines import remaining
-from services.runtime.rpc.dropping import ClaimedByAnother
+from services.runtime.rpc.discarded import ClaimedByAnotherWorker
+
+_LIFE = 60.0  # seconds of a claim on a request without a deadline
+_MAX_LIFE = 3600.0
 
 
 class Claims:
-    """One worker's claims."""
+    """Claims requests in the name of one worker."""
 
     def __init__(self, wire: Multiplexer, worker: str) -> None:
         self._wire = wire
         self._worker = worker
 
     async def claim(self, reply_to: str) -> None:
-        """Take a request, by its reply channel, for this worker. Raises ClaimedByAnother.
+        """Claim a request, which its reply channel identifies. Costs one round trip.
 
-        One round trip; the claim goes by itself once no other worker could hear of it late.
+        Raises ClaimedByAnotherWorker. The claim expires with the request's deadline.
         """
         left = remaining()
-        life = 60.0 if left is None else min(3600.0, max(1.0, left))
+        life = _LIFE if left is None else min(_MAX_LIFE, max(1.0, left))
         key, milliseconds = f"darkroom:claim:{reply_to}", int(life * 1000)
         claimed = await self._wire.execute("SET", key, self._worker, "NX", "PX", milliseconds)
         if claimed is None:
-            raise ClaimedByAnother
+            raise ClaimedByAnotherWorker

@@ -1,7 +1,7 @@
-"""Deadlines travel with a request: what is late is dropped before it is started.
+"""Deadlines: each request carries one, and a worker discards a request that is late.
 
-On the wire a deadline is a moment by Redis's clock, so that the hosts' own clocks don't matter.
-While a request is handled its remainder is at hand, and calls made meanwhile inherit it.
+A deadline is a moment by Redis's clock, so the hosts' clocks may differ. Calls that a handler makes
+inherit the time that its own request has left.
 """
 
 import time
@@ -13,44 +13,47 @@ from typing import Any
 from faststream.message import StreamMessage
 
 from services.runtime.liveness.server_clock import Clock
-from services.runtime.rpc.dropping import Late
+from services.runtime.rpc.discarded import DeadlinePassed
 
 DEADLINE = "x-deadline"
+_MAX_DIGITS = 15  # of a Unix time in milliseconds; a longer number is no deadline
 
-_ends: ContextVar[float | None] = ContextVar("darkroom_deadline", default=None)
+_deadline: ContextVar[float | None] = ContextVar("darkroom_deadline", default=None)
 
 
 def remaining() -> float | None:
-    """Seconds until the caller of the request that is handled here stops waiting.
+    """Return the seconds until the caller of the request handled here stops waiting, 0 at least.
 
-    None where no request is handled, or where its caller set no deadline.
+    None outside of a handler, or if the caller set no deadline.
     """
-    ends = _ends.get()
-    return None if ends is None else max(0.0, ends - time.monotonic())
+    deadline = _deadline.get()
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 def deadline_header(seconds: float, clock: Clock) -> dict[str, str]:
-    """The header that says that nobody waits in `seconds` any more."""
+    """Return the header of a request whose caller waits for `seconds` from now on."""
     return {DEADLINE: str(int((clock.now() + seconds) * 1000))}
 
 
 def seconds_left(message: StreamMessage[Any], clock: Clock) -> float | None:
-    """Until the message's deadline, negative when it has passed; None if it has none."""
+    """Return the seconds until the message's deadline, negative after it; None without one."""
     value = str(message.headers.get(DEADLINE, ""))
-    # Longer than any moment is: not a deadline, and not worth reading.
-    if not value.isdecimal() or len(value) > 15:
+    if not value.isdecimal() or len(value) > _MAX_DIGITS:
         return None
     return int(value) / 1000 - clock.now()
 
 
 @contextmanager
-def keeping_deadline(message: StreamMessage[Any], clock: Clock) -> Iterator[None]:
-    """Within it `remaining()` is what the message's caller has left. Raises Late if that's none."""
+def deadline_scope(message: StreamMessage[Any], clock: Clock) -> Iterator[None]:
+    """Set what `remaining()` returns within the scope to the time that `message` has left.
+
+    Raises DeadlinePassed if no time is left.
+    """
     left = seconds_left(message, clock)
     if left is not None and left <= 0:
-        raise Late
-    token = _ends.set(None if left is None else time.monotonic() + left)
+        raise DeadlinePassed
+    token = _deadline.set(None if left is None else time.monotonic() + left)
     try:
         yield
     finally:
-        _ends.reset(token)
+        _deadline.reset(token)

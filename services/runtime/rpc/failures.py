@@ -1,4 +1,4 @@
-"""A worker's error reaches the caller as itself, at once, and never as a timeout."""
+"""A handler's exception as a reply, and the reply as an exception at the caller."""
 
 from typing import Any
 
@@ -14,10 +14,15 @@ log = structlog.get_logger(__name__)
 
 OUTCOME = "x-outcome"
 WORKER = "x-worker"
+_FAILED = "failed"
 
 
-def failed(exc: Exception, correlation_id: str | None) -> RedisResponse:
-    """The reply that says what went wrong. A bug is logged here, with its traceback, once."""
+def failure_reply(exc: Exception, correlation_id: str | None) -> RedisResponse:
+    """Return the reply for an exception of a handler.
+
+    A ServiceError keeps its code; a RedisError becomes Unavailable; any other exception is a bug,
+    is logged here with its traceback, and becomes Internal.
+    """
     match exc:
         case ServiceError():
             error = exc
@@ -26,18 +31,16 @@ def failed(exc: Exception, correlation_id: str | None) -> RedisResponse:
         case _:
             log.error("handler failed", correlation_id=correlation_id, exc_info=exc)
             error = Internal("Something broke in the worker; its log has the details.")
-    return RedisResponse(
-        error.failure(), headers={OUTCOME: "failed"}, correlation_id=correlation_id
-    )
+    return RedisResponse(error.failure(), headers={OUTCOME: _FAILED}, correlation_id=correlation_id)
 
 
 def raise_failure(reply: StreamMessage[Any]) -> None:
-    """Raise what a reply tells of, if it tells of a failure."""
-    if reply.headers.get(OUTCOME) == "failed":
+    """Raise the ServiceError that a reply holds, with the worker's name; return for a result."""
+    if reply.headers.get(OUTCOME) == _FAILED:
         try:
             error = Failure.model_validate_json(reply.body).error()
         except ValidationError:
-            # A worker of another version may know failures that are unknown here.
+            # A worker of another version may send codes that this version lacks.
             error = Internal("The worker failed in a way that is unknown here.")
         error.worker = reply.headers.get(WORKER)
         raise error

@@ -1,4 +1,4 @@
-"""What became of a call: a log line, an observation and a span on each side, and a usage record."""
+"""Log line, metric and span of each call on both sides, and the usage record of an answered one."""
 
 import time
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from services.runtime.telemetry.tracing import client_span
 
 log = structlog.get_logger(__name__)
 
-_USAGE_KEPT = 100_000
+_MAX_USAGE_RECORDS = 100_000
 
 
 class CallInstrumentation:
-    """Tells of the calls that a process makes and answers."""
+    """Records the calls that a process makes and answers."""
 
     def __init__(self, worker: str, metrics: Metrics, outbox: Outbox) -> None:
         self._worker = worker
@@ -29,8 +29,13 @@ class CallInstrumentation:
         self._outbox = outbox
 
     @contextmanager
-    def made(self, address: str, transport: Transport, correlation_id: str) -> Iterator[None]:
-        """A call that is made within this; how it went is how this is left."""
+    def client_call(
+        self, address: str, transport: Transport, correlation_id: str
+    ) -> Iterator[None]:
+        """Record the call that is made within this context.
+
+        The outcome is the code of the exception that leaves the context, or "ok".
+        """
         started = time.perf_counter()
         outcome = "cancelled"
         try:
@@ -45,13 +50,13 @@ class CallInstrumentation:
             raise
         finally:
             seconds = time.perf_counter() - started
-            self._tell("called", "client", address, transport, outcome, seconds, correlation_id)
+            self._record("called", "client", address, transport, outcome, seconds, correlation_id)
 
     def answered(self, address: str, outcome: str, seconds: float, correlation_id: str) -> None:
-        """A request was answered, or was lost."""
+        """Record a request that was answered, or whose handling was cut off ("lost")."""
         transport = transport_of(address)
-        self._tell("answered", "server", address, transport, outcome, seconds, correlation_id)
-        # Made of what this process knows itself: there is nothing to validate.
+        self._record("answered", "server", address, transport, outcome, seconds, correlation_id)
+        # Every value comes from this process, so validating them would be wasted time.
         record = Usage.model_construct(
             method=method_of(address),
             transport=transport,
@@ -60,14 +65,14 @@ class CallInstrumentation:
             seconds=seconds,
             at=datetime.now(UTC),
         )
-        self._outbox.publish_soon(record, stream=USAGE, maxlen=_USAGE_KEPT)
+        self._outbox.publish_soon(record, stream=USAGE, maxlen=_MAX_USAGE_RECORDS)
 
-    def dropped(self, reason: str, correlation_id: str) -> None:
-        """A request was let go without an answer."""
+    def discarded(self, reason: str, correlation_id: str) -> None:
+        """Record a request that ended without a reply, on purpose."""
         self._metrics.dropped.labels(reason).inc()
-        log.debug("dropped", reason=reason, correlation_id=correlation_id)
+        log.debug("discarded", reason=reason, correlation_id=correlation_id)
 
-    def _tell(
+    def _record(
         self,
         event: str,
         side: str,

@@ -1,18 +1,19 @@
-"""What a process says of itself: a JSON line a happening, with its correlation id."""
+"""Structured logs: one JSON line for each event, on standard output."""
 
 import logging
 import sys
 
 import structlog
 
-# Its lines repeat what ours say with a name, a status and a correlation id.
+# Their lines repeat ours, which add a method, an outcome and a correlation id.
 _SILENCED = ("uvicorn.access", "faststream.access.redis")
 
 
 def configure_logging(level: str) -> None:
-    """Make every log line of this process, uvicorn's and FastStream's too, JSON on standard output.
+    """Write every log line of this process as JSON, uvicorn's and FastStream's lines too.
 
-    Call it once the server has set up its own logging, which this takes the place of.
+    `level` is a name such as "info". Call this after the server has set up its own logging, which
+    this replaces.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

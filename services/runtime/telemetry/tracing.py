@@ -1,7 +1,7 @@
-"""W3C trace context, in through HTTP, through Redis and back (https://www.w3.org/TR/trace-context).
+"""W3C trace context through HTTP and Redis (https://www.w3.org/TR/trace-context).
 
-With OpenTelemetry's SDK set up by whoever runs a process, every call is a span; without it the
-context that came in is passed on as it is. Span names are methods and routes, so there are few.
+With OpenTelemetry's SDK set up in a process, each call is a span. Without the SDK the process
+passes on the context that came in. Span names are methods and routes, so there are few of them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,15 +25,15 @@ _tracer = get_tracer("darkroom")
 _TRACEPARENT = "traceparent"
 
 
-def _nobody_traces() -> bool:
-    """Whether spans would go nowhere: making them all the same takes a tenth of a small call."""
+def _without_sdk() -> bool:
+    """Return whether no SDK takes spans; making them anyway takes a tenth of a small call."""
     return isinstance(_tracer, ProxyTracer) and isinstance(
         get_tracer_provider(), ProxyTracerProvider
     )
 
 
 def trace_headers() -> dict[str, str]:
-    """The headers that carry the present context; none where there is no trace."""
+    """Return the headers that carry the current trace context; {} without a trace."""
     headers: dict[str, str] = {}
     if get_current_span() is not INVALID_SPAN:
         _propagator.inject(headers)
@@ -42,8 +42,8 @@ def trace_headers() -> dict[str, str]:
 
 @contextmanager
 def client_span(name: str) -> Iterator[Span]:
-    """A call that this process makes."""
-    if _nobody_traces():
+    """Open a span for a call that this process makes."""
+    if _without_sdk():
         yield get_current_span()
         return
     with _tracer.start_as_current_span(name, kind=SpanKind.CLIENT) as span:
@@ -52,11 +52,11 @@ def client_span(name: str) -> Iterator[Span]:
 
 @contextmanager
 def server_span(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
-    """A call that this process answers, within the trace that its headers name.
+    """Open a span for a call that this process answers, within the trace that `headers` name.
 
-    Headers that name none, or are malformed, start a new one.
+    Missing or malformed headers start a new trace.
     """
-    if _TRACEPARENT not in headers and _nobody_traces():
+    if _TRACEPARENT not in headers and _without_sdk():
         yield INVALID_SPAN
         return
     parent: Context = _propagator.extract(headers, context=Context())

@@ -25,7 +25,7 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers, responders_key
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.cancellation import Cancellations
-from services.runtime.rpc.dropping import Cancelled
+from services.runtime.rpc.discarded import Cancelled
 from services.runtime.storage.blobs import Blobs, Kind
 from tests.processes import valkey
 
@@ -204,7 +204,7 @@ async def test_a_running_job_that_is_cancelled_is_stopped(bench: Bench) -> None:
     running = asyncio.create_task(runner.run(request_of(job), await bench.given()))
     await asyncio.wait_for(begun.wait(), 5)
     await bench.jobs.cancel(job.id)
-    bench.cancellations.hear(Cancel(subject=job.id))
+    bench.cancellations.cancel(Cancel(subject=job.id))
     with pytest.raises(Cancelled):
         await asyncio.wait_for(running, 5)
     assert stopped.is_set()

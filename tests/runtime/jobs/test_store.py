@@ -22,12 +22,12 @@ from contracts.imaging import Blob
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, Job, JobRequest, JobResult, JobState, Webhook
 from contracts.methods import GROUP
 from contracts.operations.pipeline import Pipeline
+from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.jobs import store as runtime_jobs
 from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.records import event_of
 from services.runtime.jobs.store import Jobs, Key
 from services.runtime.liveness.heartbeat import responders_key
-from services.runtime.messaging.envelope import Envelope
 from services.runtime.messaging.streams import DONE_WITH
 from services.runtime.redis.client import make_redis
 from services.runtime.redis.multiplexer import Multiplexer

@@ -4,7 +4,7 @@ from faststream.redis.parser import BinaryMessageFormatV1
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.messaging.envelope import Envelope
+from services.runtime.faststream_adapter.envelope import Envelope
 
 ASCII = st.text(st.characters(max_codepoint=127), max_size=40)
 HEADERS = st.dictionaries(ASCII, ASCII, max_size=6)

@@ -24,7 +24,7 @@ QUEUED = pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM]
 async def test_past_the_room_of_all_workers_a_call_is_refused_at_once(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
-    small = broker_on(redis_url, room=2)
+    small = broker_on(redis_url, capacity=2)
     small.serve(ECHO, echo.__call__)
     await small.start()
     try:
@@ -57,7 +57,7 @@ async def test_twice_the_capacity_leaves_the_accepted_their_latency(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Capacity: 4 at once, 50 ms each, 80 a second. Offered: 160, for a minute in `make soak`."""
-    small = broker_on(redis_url, room=4)
+    small = broker_on(redis_url, capacity=4)
     small.serve(ECHO, echo.__call__)
     await small.start()
     latencies: list[float] = []

@@ -36,7 +36,7 @@ async def test_running_work_is_stopped_when_its_caller_leaves(
 async def test_waiting_work_never_starts_once_its_caller_has_left(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
-    busy = broker_on(redis_url, room=1)
+    busy = broker_on(redis_url, capacity=1)
     busy.serve(ECHO, echo.__call__)
     await busy.start()
     try:

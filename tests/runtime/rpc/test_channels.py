@@ -25,7 +25,7 @@ def other_echo() -> Echo:
 @pytest.fixture
 async def other(redis_url: str, worker: Broker, other_echo: Echo) -> AsyncIterator[Broker]:
     """A worker with half of the room of `worker`."""
-    broker = broker_on(redis_url, room=1000)
+    broker = broker_on(redis_url, capacity=1000)
     broker.serve(ECHO, other_echo.__call__)
     await broker.start()
     yield broker

@@ -180,7 +180,7 @@ async def test_what_a_living_worker_has_in_hand_stays_its_own_after_a_pause(
     """While Redis answers nobody, nobody's heartbeat is there, and that says nothing of anybody."""
     echoes, workers = [Echo(), Echo()], []
     for echo in echoes:
-        worker = broker_on(redis_url, room=4, heartbeat_interval=0.2, heartbeat_ttl=1.0)
+        worker = broker_on(redis_url, capacity=4, heartbeat_interval=0.2, heartbeat_ttl=1.0)
         worker.serve(ECHO, echo.__call__)
         await worker.start()
         workers.append(worker)
@@ -252,7 +252,7 @@ async def test_a_report_that_fails_does_not_end_the_heartbeat(redis_url: str) ->
     await broker.start()
     with capture_logs() as logs:
         await asyncio.sleep(0.3)
-    assert broker.presence.beating
+    assert broker.heartbeat.beating
     assert any(line["event"] == "heartbeat failed" for line in logs)
     await broker.stop()
 

@@ -136,7 +136,7 @@ async def test_a_timeout_shorter_than_the_way_there_ends_too(
 async def test_what_is_late_is_never_started(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
-    busy = broker_on(redis_url, room=1)
+    busy = broker_on(redis_url, capacity=1)
     busy.serve(ECHO, echo.__call__)
     await busy.start()
     try:

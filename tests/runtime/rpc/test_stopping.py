@@ -15,7 +15,7 @@ async def test_a_backlog_loses_nothing_when_one_of_two_workers_stops(
     transport: Transport, redis_url: str, caller: Broker
 ) -> None:
     echo = Echo()
-    first, second = (broker_on(redis_url, room=12) for _ in range(2))
+    first, second = (broker_on(redis_url, capacity=12) for _ in range(2))
     for broker in (first, second):
         broker.serve(ECHO, echo.__call__)
         await broker.start()

@@ -1,0 +1,71 @@
+"""Consumer of a stream that everybody reads, such as the jobs' events."""
+
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import structlog
+
+from contracts.methods import Transport
+from services.runtime.capacity import Capacity
+from services.runtime.messaging.consumer import POLL, Consumer, Deliver, Received
+from services.runtime.messaging.streams import entries_of
+from services.runtime.redis.multiplexer import Multiplexer
+
+log = structlog.get_logger(__name__)
+
+_MAX_READ_INTERVAL = 5.0  # seconds between reads, after which entries may have been trimmed unread
+
+
+class StreamReader(Consumer):
+    """Reads every entry that is added after the start, one after the other, in order.
+
+    Calls `on_gap` when entries were trimmed before they could be read. `wire` is a connection of
+    this consumer's own, as its reads block.
+    """
+
+    transport: ClassVar = Transport.STREAM
+
+    def __init__(
+        self, address: str, redis: Any, wire: Multiplexer, *, on_gap: Callable[[], None]
+    ) -> None:
+        super().__init__(address, Capacity(1), graceful_timeout=0)
+        self._redis = redis
+        self._wire = wire
+        self._on_gap = on_gap
+        self._last_id = "0-0"
+        self._read_at = 0.0
+
+    async def start(self, deliver: Deliver) -> None:
+        """Note the stream's present end; `$` would mean a later end at each read."""
+        last = await self._redis.xrevrange(self.address, count=1)
+        self._last_id = last[0][0].decode() if last else "0-0"
+        self._read_at = time.monotonic()
+        await super().start(deliver)
+
+    async def stop(self) -> None:
+        """Read nothing more."""
+        await super().stop()
+        await self._wire.close()
+
+    async def _read(self) -> None:
+        last_id, late = self._last_id, time.monotonic() - self._read_at > _MAX_READ_INTERVAL
+        read = await self._wire.execute(
+            *("XREAD", "COUNT", 100, "BLOCK", int(POLL * 1000)), *("STREAMS", self.address, last_id)
+        )
+        self._read_at = time.monotonic()
+        if late and read and await self._has_gap_after(last_id):
+            log.warning("events were trimmed before they were read", address=self.address)
+            self._on_gap()
+        for entry, fields in entries_of(read):
+            self._last_id = entry.decode()
+            await self._handle(Received(self.address, fields, entry))
+
+    async def _has_gap_after(self, last_id: str) -> bool:
+        """Return whether the stream begins after `last_id`, so that entries may be missing."""
+        first = await self._redis.xrange(self.address, count=1)
+        return bool(first) and last_id != "0-0" and _order(first[0][0].decode()) > _order(last_id)
+
+
+def _order(entry_id: str) -> tuple[int, ...]:
+    return tuple(map(int, entry_id.split("-")))

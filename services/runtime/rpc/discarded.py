@@ -1,0 +1,31 @@
+"""Requests that end without a reply, on purpose.
+
+FastStream and the consumers treat these exceptions as success: the request is finished.
+"""
+
+from faststream.exceptions import AckMessage
+
+
+class Discarded(AckMessage):
+    """Raised in place of a reply that nobody waits for, or that another worker sends."""
+
+    reason: str
+    """The value of the label `reason` of the metric `darkroom_dropped`."""
+
+
+class DeadlinePassed(Discarded):
+    """The request's deadline has passed before it was started."""
+
+    reason = "late"
+
+
+class Cancelled(Discarded):
+    """The request's caller has cancelled it or is gone."""
+
+    reason = "cancelled"
+
+
+class ClaimedByAnotherWorker(Discarded):
+    """Another worker was the first to claim a request that every worker received."""
+
+    reason = "claimed_by_another"

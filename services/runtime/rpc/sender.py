@@ -1,0 +1,217 @@
+"""Send requests, messages and replies over the shared connection of a process."""
+
+import asyncio
+import time
+from itertools import count
+from typing import Any
+
+import structlog
+
+from contracts.control import CONTROL, Cancel
+from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
+from contracts.methods import Transport
+from services.runtime.faststream_adapter.producer import Encode
+from services.runtime.liveness.heartbeat import responders_key, rooms_key
+from services.runtime.liveness.server_clock import Clock
+from services.runtime.messaging.destination import DATA_FIELD, Destination
+from services.runtime.messaging.outbox import Outbox
+from services.runtime.redis.client import LOST, redis_errors
+from services.runtime.redis.multiplexer import Multiplexer, Then
+from services.runtime.redis.scripts import Script
+from services.runtime.retry_after import RetryAfter
+from services.runtime.rpc.addresses import own_channel
+from services.runtime.rpc.deadlines import deadline_header, remaining
+from services.runtime.rpc.reply_inbox import ReplyInbox
+from services.runtime.telemetry.tracing import trace_headers
+
+log = structlog.get_logger(__name__)
+
+_RESPONDERS = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local names = redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')
+local rooms, room = {}, 0
+if #names > 0 then
+  rooms = redis.call('HMGET', KEYS[2], unpack(names))
+end
+for i, has in ipairs(rooms) do
+  rooms[i] = tonumber(has) or 0
+  room = room + rooms[i]
+end
+"""
+
+# Push a request to a list or stream, in one round trip. Returns 1; 0 without a living worker; the
+# negative length of the queue when it is four times the living workers' capacity. After 0 or less
+# nothing is pushed.
+_PUSH_IF_SERVED = Script(
+    _RESPONDERS
+    + """
+if #names == 0 then
+  return 0
+end
+local length = ARGV[1] == 'list' and 'LLEN' or 'XLEN'
+local waiting = redis.call(length, KEYS[3])
+if waiting >= 4 * room then
+  return -waiting
+end
+if ARGV[1] == 'list' then
+  redis.call('RPUSH', KEYS[3], ARGV[2])
+else
+  redis.call('XADD', KEYS[3], '*', ARGV[3], ARGV[2])
+end
+return 1
+"""
+)
+
+# Publish a request to the own channel of one worker, so that no claim is needed: to each worker in
+# proportion to its capacity, and to the next one if that worker has just gone. Without a living
+# worker, publish to the shared channel. Returns the number of subscribers that received it.
+_PUBLISH_TO_ONE = Script(
+    _RESPONDERS
+    + """
+local place, chosen = ARGV[2] * room, 1
+while chosen < #names and place >= rooms[chosen] do
+  place = place - rooms[chosen]
+  chosen = chosen + 1
+end
+for i = 0, #names - 1 do
+  local name = names[(chosen - 1 + i) % #names + 1]
+  if redis.call('PUBLISH', KEYS[3] .. ARGV[3] .. name, ARGV[1]) > 0 then
+    return 1
+  end
+end
+return redis.call('PUBLISH', KEYS[3], ARGV[1])
+"""
+)
+
+_GOLDEN_RATIO = 0.618033988749895
+_DEFAULT_TIMEOUT = 30.0  # seconds
+
+
+class MessageSender:
+    """Sends a request and waits for its reply in the process's inbox; sends messages and replies.
+
+    Implements the adapter's `Sender`, so `broker.request` needs no connection for each call.
+    """
+
+    def __init__(
+        self,
+        wire: Multiplexer,
+        inbox: ReplyInbox,
+        outbox: Outbox,
+        clock: Clock,
+        retry_after: RetryAfter,
+    ) -> None:
+        self._wire = wire
+        self._inbox = inbox
+        self._outbox = outbox
+        self._clock = clock
+        self._retry_after = retry_after
+        # Fractions from 0 to 1 that choose a worker; steps of the golden ratio spread them evenly,
+        # whatever capacity each worker has.
+        self._fractions = (number * _GOLDEN_RATIO % 1 for number in count())
+
+    async def request(
+        self, destination: Destination, encode: Encode, timeout: float | None
+    ) -> tuple[str, bytes]:
+        """Send a request; return its reply channel and the reply's envelope.
+
+        Waits at most `timeout` seconds (30 for None), and no longer than the request that is being
+        handled has left. Raises NoWorkers, Overloaded, Unavailable, DeadlineExceeded.
+        """
+        timeout = _DEFAULT_TIMEOUT if timeout is None else timeout
+        left = remaining()
+        if left is not None:
+            timeout = min(timeout, left)
+        started = time.monotonic()
+        with self._inbox.expect() as (reply_to, reply):
+            headers = {**trace_headers(), **deadline_header(timeout, self._clock)}
+            message = await encode(reply_to, headers)
+            data = await self._exchange(destination, message, reply_to, reply, timeout)
+        seconds = time.monotonic() - started
+        self._retry_after.observe(seconds / (1 + self._inbox.outstanding))
+        return reply_to, data
+
+    async def _exchange(
+        self,
+        destination: Destination,
+        message: bytes,
+        reply_to: str,
+        reply: asyncio.Future[bytes],
+        timeout: float,
+    ) -> bytes:
+        try:
+            self._send_request(destination, message, reply)
+            # Not asyncio.timeout: its one cancellation can get lost.
+            await asyncio.wait([reply], timeout=timeout)
+        except asyncio.CancelledError:
+            # A worker stops by itself at the deadline, but it can't know that a caller has left.
+            self._outbox.publish_soon(Cancel(subject=reply_to), channel=CONTROL)
+            raise
+        if not reply.done():
+            raise DeadlineExceeded(f"No answer within {timeout:g} s.")
+        return reply.result()
+
+    def _send_request(
+        self, destination: Destination, message: bytes, reply: asyncio.Future[bytes]
+    ) -> None:
+        """Send the request. A refusal becomes the reply's exception."""
+
+        def on_sent(sent: asyncio.Future[Any]) -> None:
+            refusal = self._refusal(sent)
+            if refusal is not None and not reply.done():
+                reply.set_exception(refusal)
+
+        self._wire.start(*_push(destination, message, next(self._fractions)), on_sent)
+
+    def _refusal(self, sent: asyncio.Future[Any]) -> Exception | None:
+        """Return the exception that ends the call, or None if the request was sent."""
+        try:
+            with redis_errors():
+                answer = int(sent.result())
+        except Exception as exc:
+            return exc
+        if answer < 0:
+            wait = self._retry_after.wait(-answer)
+            return Overloaded("More waits already than can be served.", retry_after=wait)
+        if answer == 0:
+            return NoWorkers("No worker is running; try again soon.", retry_after=5)
+        return None
+
+    async def publish(self, destination: Destination, data: bytes) -> Any:
+        """Send a message and return Redis's answer. Raises RedisError."""
+        return await self._wire.execute(*destination.command(data))
+
+    def reply(self, channel: str, data: bytes) -> None:
+        """Send a reply, and once more if the connection was lost before Redis answered.
+
+        A caller takes the first of two replies, so sending twice does no harm. No task waits for
+        the answer: waking a task would cost a small call a tenth of its time.
+        """
+
+        def publish(then: Then) -> None:
+            self._wire.post("PUBLISH", channel, data).add_done_callback(then)
+
+        def on_sent(sent: asyncio.Future[Any]) -> None:
+            if isinstance(sent.exception(), LOST):
+                publish(_log_lost_reply)
+            else:
+                _log_lost_reply(sent)
+
+        publish(on_sent)
+
+
+def _push(
+    destination: Destination, message: bytes, fraction: float
+) -> tuple[Script, list[str], list[Any]]:
+    """Return script, keys and arguments that send a request."""
+    address = destination.address
+    keys = [responders_key(address), rooms_key(address), address]
+    if destination.transport is Transport.CHANNEL:
+        return _PUBLISH_TO_ONE, keys, [message, fraction, own_channel("", "")]
+    return _PUSH_IF_SERVED, keys, [destination.transport.value, message, DATA_FIELD]
+
+
+def _log_lost_reply(sent: asyncio.Future[Any]) -> None:
+    if (exc := sent.exception()) is not None:
+        log.warning("reply lost", reason=str(exc))
