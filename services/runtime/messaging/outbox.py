@@ -1,66 +1,44 @@
-"""Publishing out of band: the caller goes on, and hears of the delivery only if it asks.
+"""Publishing out of band: the caller goes on, and learns of the delivery only on request.
 
-The pattern is that of a Kafka producer with delivery callbacks: a bounded buffer, one task that
-sends what has gathered in one pipeline, failures counted and logged at a limited rate, and a flush
-at the stop.
+Like a Kafka producer with delivery callbacks: a bounded number of messages without an answer,
+failures counted and logged at a limited rate, and a flush at the stop. Batching is the shared
+connection's: docs/decisions/0017.
 """
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
-from faststream.redis.message import DATA_KEY
-from redis.asyncio import Redis
 
 from contracts.errors import Overloaded
 from contracts.message import Message
-from services.runtime.messaging.envelope import envelope
-from services.runtime.redis.multiplexer import Multiplexer, packed
-from services.runtime.tasks import end
+from contracts.methods import Transport
+from services.runtime.messaging.destination import Destination
+from services.runtime.messaging.envelope import pack_message
+from services.runtime.redis.multiplexer import Multiplexer
 
 log = structlog.get_logger(__name__)
 
 OnDelivery = Callable[[Exception | None], None]
+"""Callback that gets None for a delivered message, or the exception that lost it."""
 
-_BATCH = 2000
-_GATHERING = 0.01  # seconds: a crowd shares a pipeline, and nobody waits for any of it
-_SECONDS_BETWEEN_COMPLAINTS = 10.0
-
-
-@dataclass(frozen=True, eq=False)
-class _Letter:
-    message: Message
-    stream: str | None
-    channel: str | None
-    maxlen: int | None
-    on_delivery: OnDelivery | None
-
-    def command(self, data: bytes) -> Sequence[Any]:
-        """What publishes it."""
-        if self.channel is not None:
-            return "PUBLISH", self.channel, data
-        trim = () if self.maxlen is None else ("MAXLEN", "~", self.maxlen)
-        return "XADD", self.stream, *trim, "*", DATA_KEY, data
+_LOG_INTERVAL = 10.0  # seconds between two lines about failures
 
 
 class Outbox:
-    """What this process wants published and doesn't wait for."""
+    """Publishes messages over the shared connection `wire`, at most `capacity` of them at once."""
 
-    def __init__(self, redis: Redis, *, capacity: int = 10_000) -> None:
-        self._wire = Multiplexer(redis)
+    def __init__(self, wire: Multiplexer, *, capacity: int = 10_000) -> None:
+        self._wire = wire
         self._capacity = capacity
-        self._letters: deque[_Letter] = deque()
-        self._filled = asyncio.Event()
-        self._sender: asyncio.Task[None] | None = None
-        self._closing = False
-        self._complained = -_SECONDS_BETWEEN_COMPLAINTS
+        self._correlation_id = uuid4().hex
+        self._unanswered: dict[asyncio.Future[object], OnDelivery | None] = {}
+        self._closed = False
+        self._logged_at = -_LOG_INTERVAL
         self.failures = 0
-        """How many messages were not delivered, ever."""
+        """How many messages were not delivered since the process began."""
 
     def publish_soon(
         self,
@@ -71,88 +49,70 @@ class Outbox:
         maxlen: int | None = None,
         on_delivery: OnDelivery | None = None,
     ) -> None:
-        """Publish `message` in a moment, to a stream (trimmed to about `maxlen`) or a channel.
+        """Publish `message` to a stream, which is trimmed to about `maxlen`, or to a channel.
 
-        Returns at once and never raises; `on_delivery` is told None, or what went wrong.
+        Returns at once and never raises. Calls `on_delivery` with the outcome: Overloaded for a
+        full or closed outbox, or whatever sending raised.
         """
-        letter = _Letter(message, stream, channel, maxlen, on_delivery)
-        if self._closing or len(self._letters) >= self._capacity:
-            self._fail([letter], Overloaded("The outbox is full, or closed."))
+        if self._closed or len(self._unanswered) >= self._capacity:
+            self._on_failure(Overloaded("The outbox is full, or closed."), on_delivery)
             return
-        self._letters.append(letter)
-        self._filled.set()
+        try:
+            data = pack_message(message, self._correlation_id)
+            answer = self._wire.post(*_destination(stream, channel, maxlen).command(data))
+        except Exception as exc:
+            self._on_failure(exc, on_delivery)
+            return
+        self._unanswered[answer] = on_delivery
+        answer.add_done_callback(self._on_answer)
 
     async def start(self) -> None:
-        """Begin to send."""
-        if self._sender is None:
-            self._closing = False
-            self._sender = asyncio.create_task(self._send_on(), name="outbox")
+        """Accept messages, again after a stop."""
+        self._closed = False
 
     async def stop(self, timeout: float = 5.0) -> None:
-        """Send what is left, for `timeout` seconds at most; what can't be has failed."""
-        if self._sender is None:
-            return
-        self._closing = True
-        self._filled.set()
-        await asyncio.wait([self._sender], timeout=timeout)
-        await end(self._sender)
-        self._sender = None
-        await self._wire.close()
-        left, self._letters = list(self._letters), deque()
-        if left:
-            self._fail(left, TimeoutError("stopped before it could be sent"))
+        """Accept no more messages and wait for the answers, at most `timeout` seconds.
 
-    async def _send_on(self) -> None:
-        while not self._closing or self._letters:
-            await self._filled.wait()
-            if not self._closing:
-                await asyncio.sleep(_GATHERING)
-            letters = [self._letters.popleft() for _ in range(min(_BATCH, len(self._letters)))]
-            if letters:
-                await self._send(letters)
-            if not self._letters and not self._closing:
-                self._filled.clear()
+        A message without an answer by then has failed.
+        """
+        self._closed = True
+        if self._unanswered:
+            await asyncio.wait(list(self._unanswered), timeout=timeout)
+        for answer in list(self._unanswered):
+            if not answer.done():
+                answer.set_exception(TimeoutError("stopped before Redis answered"))
+        # Let the callbacks of the answers run.
+        await asyncio.sleep(0)
 
-    async def _send(self, letters: list[_Letter]) -> None:
-        outcomes: list[Any]
-        packets = await self._packed(letters)
-        try:
-            sent = [self._wire.post_packed(data) for data in packets.values()]
-            outcomes = await asyncio.gather(*sent, return_exceptions=True)
-        except asyncio.CancelledError:
-            self._fail(list(packets), TimeoutError("stopped before it was sent"))
-            raise
-        for letter, outcome in zip(packets, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                self._fail([letter], outcome)
-            elif letter.on_delivery is not None:
-                _tell(letter.on_delivery, None)
+    def _on_answer(self, answer: asyncio.Future[object]) -> None:
+        on_delivery = self._unanswered.pop(answer)
+        exc = answer.exception()
+        if isinstance(exc, Exception):
+            self._on_failure(exc, on_delivery)
+        else:
+            _call(on_delivery, None)
 
-    async def _packed(self, letters: list[_Letter]) -> dict[_Letter, bytes]:
-        """Each letter as it travels; one that can't be sent has failed, and harms no other."""
-        correlation_id = uuid4().hex
-        packets: dict[_Letter, bytes] = {}
-        for letter in letters:
-            try:
-                data = await envelope(letter.message, correlation_id)
-                packets[letter] = packed(*letter.command(data))
-            except Exception as exc:
-                self._fail([letter], exc)
-        return packets
-
-    def _fail(self, letters: list[_Letter], exc: Exception) -> None:
-        self.failures += len(letters)
-        if time.monotonic() - self._complained >= _SECONDS_BETWEEN_COMPLAINTS:
-            self._complained = time.monotonic()
+    def _on_failure(self, exc: Exception, on_delivery: OnDelivery | None) -> None:
+        self.failures += 1
+        if time.monotonic() - self._logged_at >= _LOG_INTERVAL:
+            self._logged_at = time.monotonic()
             log.warning("not delivered", messages=self.failures, reason=str(exc))
-        for letter in letters:
-            if letter.on_delivery is not None:
-                _tell(letter.on_delivery, exc)
+        _call(on_delivery, exc)
 
 
-def _tell(on_delivery: OnDelivery, outcome: Exception | None) -> None:
+def _destination(stream: str | None, channel: str | None, maxlen: int | None) -> Destination:
+    if channel is not None:
+        return Destination(Transport.CHANNEL, channel)
+    if stream is not None:
+        return Destination(Transport.STREAM, stream, maxlen)
+    raise ValueError("neither a stream nor a channel was given")
+
+
+def _call(on_delivery: OnDelivery | None, outcome: Exception | None) -> None:
+    if on_delivery is None:
+        return
     try:
         on_delivery(outcome)
     except Exception as exc:
-        # A callback's own bug must not keep the others from being told.
+        # A callback's own bug must not keep the outbox from its other messages.
         log.error("delivery callback failed", exc_info=exc)

@@ -60,7 +60,7 @@ class Broker(AdaptedBroker):
         self.metrics = Metrics()
         self._wire = Multiplexer(redis)
         self.inbox = ReplyInbox(redis)
-        self.outbox = Outbox(redis)
+        self.outbox = Outbox(self._wire)
         self.retry_after = RetryAfter()
         self.clock = clock or Clock()
         self._calls = CallInstrumentation(self.worker, self.metrics, self.outbox)
@@ -105,8 +105,8 @@ class Broker(AdaptedBroker):
                 return
 
     def _require_connections(self) -> None:
-        # Held for good: the inbox, the shared connection, the outbox, one for each consumer.
-        held = 3 + len(self.consumers)
+        # Held for good: the inbox, the shared connection, one for each consumer.
+        held = 2 + len(self.consumers)
         if self.settings.redis_connections < held + _SPARE_CONNECTIONS:
             raise ValueError(
                 f"DARKROOM_REDIS_CONNECTIONS={self.settings.redis_connections} is too few: "

@@ -1,58 +1,104 @@
-"""Out of band: never in the way, bounded, told of failures, flushed at the stop."""
+"""Publishing out of band: never blocks, is bounded, reports failures, is flushed at the stop."""
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
 
 from contracts.methods import Transport
 from contracts.usage import USAGE
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.redis.client import make_redis
+from services.runtime.redis.multiplexer import Multiplexer
 from services.runtime.rpc.broker import Broker
 from tests.processes import mortal_valkey
 from tests.runtime.echo import Echo, Ping, broker_on, call, settings_for
 
 
-async def test_publishing_soon_delivers_and_tells(caller: Broker) -> None:
-    told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
-    caller.publish_soon(Ping(text="note"), stream="test.notes", on_delivery=told.set_result)
-    assert await asyncio.wait_for(told, 2) is None
+@pytest.fixture
+async def wire(redis_url: str) -> AsyncIterator[Multiplexer]:
+    redis = make_redis(settings_for(redis_url))
+    wire = Multiplexer(redis)
+    yield wire
+    await wire.close()
+    await redis.connection_pool.disconnect()
+
+
+async def test_publish_soon_delivers_and_calls_back(caller: Broker) -> None:
+    delivered: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+    caller.publish_soon(Ping(text="note"), stream="test.notes", on_delivery=delivered.set_result)
+    assert await asyncio.wait_for(delivered, 2) is None
     assert await caller.redis.xlen("test.notes") == 1
 
 
-async def test_a_full_outbox_refuses_at_once_and_tells(redis_url: str) -> None:
+async def test_a_full_outbox_refuses_at_once_and_calls_back(wire: Multiplexer) -> None:
     outcomes: list[Exception | None] = []
-    redis = make_redis(settings_for(redis_url))
-    outbox = Outbox(redis, capacity=3)
+    outbox = Outbox(wire, capacity=3)
     for _ in range(5):
         outbox.publish_soon(Ping(), stream="test.full", on_delivery=outcomes.append)
     assert outbox.failures == 2
     assert [type(outcome).__name__ for outcome in outcomes] == ["Overloaded", "Overloaded"]
-    await outbox.start()
     await outbox.stop()
-    assert outcomes[2:] == [None, None, None], "what had room is flushed at the stop"
-    await redis.connection_pool.disconnect()
+    assert outcomes[2:] == [None, None, None], "the accepted messages are flushed at the stop"
 
 
-async def test_a_callback_that_fails_harms_nobody(caller: Broker) -> None:
-    told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+async def test_a_callback_that_fails_harms_no_other_message(caller: Broker) -> None:
+    delivered: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
     def broken(outcome: Exception | None) -> None:
         raise ZeroDivisionError
 
     caller.publish_soon(Ping(), stream="test.notes", on_delivery=broken)
-    caller.publish_soon(Ping(), stream="test.notes", on_delivery=told.set_result)
-    assert await asyncio.wait_for(told, 2) is None
+    caller.publish_soon(Ping(), stream="test.notes", on_delivery=delivered.set_result)
+    assert await asyncio.wait_for(delivered, 2) is None
 
 
-async def test_usage_records_follow_the_answers(caller: Broker, worker: Broker, echo: Echo) -> None:
+async def test_a_message_that_cannot_be_sent_harms_no_other(wire: Multiplexer) -> None:
+    outbox = Outbox(wire)
+    outcomes: list[Exception | None] = []
+    outbox.publish_soon(Ping(text="no destination"), on_delivery=outcomes.append)
+    outbox.publish_soon(Ping(text="sound"), channel="test.somewhere", on_delivery=outcomes.append)
+    await outbox.stop()
+    assert isinstance(outcomes[0], Exception)
+    assert outcomes[1] is None
+    assert outbox.failures == 1
+    outbox.publish_soon(
+        Ping(text="too late"), channel="test.somewhere", on_delivery=outcomes.append
+    )
+    assert len(outcomes) == 3
+    assert outcomes[2] is not None
+
+
+async def test_messages_that_a_hung_redis_does_not_take_have_failed_after_the_stop(
+    tmp_path: Path,
+) -> None:
+    with mortal_valkey(tmp_path) as server:
+        redis = make_redis(settings_for(server.url))
+        wire = Multiplexer(redis)
+        outbox = Outbox(wire)
+        outcomes: list[Exception | None] = []
+        server.pause()
+        for _ in range(5):
+            outbox.publish_soon(Ping(), channel="test.somewhere", on_delivery=outcomes.append)
+        await outbox.stop(timeout=0.5)
+        assert len(outcomes) == 5
+        assert None not in outcomes
+        assert outbox.failures == 5
+        server.resume()
+        await wire.close()
+        await redis.connection_pool.disconnect()
+
+
+async def test_each_answer_has_its_usage_record(caller: Broker, worker: Broker, echo: Echo) -> None:
     for _ in range(3):
         await call(caller, Ping(), Transport.STREAM)
     await worker.stop()
     assert await caller.redis.xlen(USAGE) == 3
 
 
-async def test_without_redis_the_failures_are_told_and_nothing_waits(tmp_path: Path) -> None:
+async def test_without_redis_failures_are_reported_and_nothing_blocks(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
         broker = broker_on(server.url)
         await broker.start()

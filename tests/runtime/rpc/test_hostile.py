@@ -16,7 +16,6 @@ from contracts.errors import DeadlineExceeded, InvalidRequest
 from contracts.methods import GROUP, Transport
 from services.runtime.liveness.heartbeat import Report
 from services.runtime.liveness.server_clock import Clock
-from services.runtime.messaging.outbox import Outbox
 from services.runtime.redis.client import address_of, make_redis
 from services.runtime.redis.multiplexer import Multiplexer
 from services.runtime.rpc.broker import Broker
@@ -134,42 +133,6 @@ async def test_whoever_waits_when_a_wire_is_closed_is_told(tmp_path: Path) -> No
         done, left = await asyncio.wait(waiting, timeout=2)
         assert not left
         assert all(isinstance(task.exception(), RedisError) for task in done)
-        server.resume()
-        await redis.connection_pool.disconnect()
-
-
-async def test_a_letter_that_can_not_be_sent_harms_no_other(redis_url: str) -> None:
-    redis = make_redis(settings_for(redis_url))
-    outbox = Outbox(redis)
-    told: list[Exception | None] = []
-    await outbox.start()
-    outbox.publish_soon(Ping(text="nowhere"), on_delivery=told.append)
-    outbox.publish_soon(Ping(text="sound"), channel="test.somewhere", on_delivery=told.append)
-    await outbox.stop()
-    assert isinstance(told[0], Exception)
-    assert told[1] is None
-    assert outbox.failures == 1
-    outbox.publish_soon(Ping(text="too late"), channel="test.somewhere", on_delivery=told.append)
-    assert len(told) == 3
-    assert told[2] is not None
-    await redis.connection_pool.disconnect()
-
-
-async def test_letters_that_a_hung_redis_does_not_take_are_told_at_the_stop(
-    tmp_path: Path,
-) -> None:
-    with mortal_valkey(tmp_path) as server:
-        redis = make_redis(settings_for(server.url))
-        outbox = Outbox(redis)
-        told: list[Exception | None] = []
-        await outbox.start()
-        server.pause()
-        for _ in range(5):
-            outbox.publish_soon(Ping(), channel="test.somewhere", on_delivery=told.append)
-        await outbox.stop(timeout=0.5)
-        assert len(told) == 5
-        assert None not in told
-        assert outbox.failures == 5
         server.resume()
         await redis.connection_pool.disconnect()
 
