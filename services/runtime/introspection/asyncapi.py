@@ -1,8 +1,8 @@
-"""The AsyncAPI document of the whole suite, made from the contracts.
+"""The AsyncAPI document of the suite, made from the contracts.
 
-FastStream's own generator knows what a broker subscribes to and nothing of replies, so this takes
-its place as the applications' specification factory; a test holds it against what the imaging
-service really subscribes to. Follows https://www.asyncapi.com/docs/reference/specification/v3.0.0.
+FastStream's own generator documents the subscriptions of one broker and no replies, so the
+applications take this document as their specification. A test compares it with the addresses that
+both services consume. Follows https://www.asyncapi.com/docs/reference/specification/v3.0.0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,36 +25,40 @@ from services.runtime.faststream_adapter.specification import (
 )
 
 _TRANSPORTS = {
-    Transport.CHANNEL: "The gateway sends it to one worker alone, on a channel of its own: this "
-    "name, `@` and the worker's. What is published here every worker hears, and the first to claim "
-    "it does it. Nobody there: refused at once. A worker that dies loses it.",
-    Transport.LIST: "One worker takes it. No live worker: refused at once. A worker that dies "
-    "loses it.",
-    Transport.STREAM: "One worker of the group takes it, and another takes it over if that one "
-    "dies before the deadline. No live worker: refused at once.",
+    Transport.CHANNEL: "The gateway publishes a request to one worker's own channel: this name, "
+    "`@` and the worker's name. Every worker receives a request that is published to this channel "
+    "itself, and the first to claim it handles it. Without a live worker a request is refused at "
+    "once. A worker that dies loses its requests.",
+    Transport.LIST: "One worker takes each request. Without a live worker a request is refused at "
+    "once. A worker that dies loses its requests.",
+    Transport.STREAM: "One worker of the group handles each request; another worker reclaims it if "
+    "the first one dies before the deadline. Without a live worker a request is refused at once.",
 }
 
 _REQUEST_HEADERS = {
-    "correlation_id": "The caller's correlation id; in every log line on both sides.",
-    "reply_to": "The channel that the reply goes to.",
+    "correlation_id": "Id chosen by the caller; in every log line about the request.",
+    "reply_to": "Channel of the reply.",
     "content-type": "application/json",
-    "x-deadline": "Unix time in milliseconds, by Redis's clock, after which nobody waits.",
-    "traceparent": "W3C trace context of the call, where there is one.",
+    "x-deadline": "Unix time in milliseconds, by Redis's clock; the caller waits no longer.",
+    "traceparent": "W3C trace context of the call, if it is traced.",
 }
 _REPLY_HEADERS = {
     "correlation_id": "The request's correlation id.",
     "content-type": "application/json",
-    "x-outcome": "ok, or failed: then the body is a Failure.",
-    "x-worker": "The name of the worker that answered.",
+    "x-outcome": "`ok`, or `failed` if the body is a Failure.",
+    "x-worker": "Name of the worker that answered.",
     "x-queue-ms": "Milliseconds that the request waited for a slot.",
-    "x-work-ms": "Milliseconds that it had one.",
+    "x-work-ms": "Milliseconds that the request occupied a slot.",
 }
-_EVENT_HEADERS = {"correlation_id": "The job's id, or any.", "content-type": "application/json"}
+_EVENT_HEADERS = {
+    "correlation_id": "Id of the job, or any id for other messages.",
+    "content-type": "application/json",
+}
 
 
 @dataclass(frozen=True)
-class _Beside:
-    """An address beside the methods: what it carries, and who writes and reads it."""
+class _OtherChannel:
+    """A channel that belongs to no method: its message, senders and receivers."""
 
     name: str
     address: str
@@ -66,34 +70,34 @@ class _Beside:
     summary: str
 
 
-_BESIDE = (
-    _Beside(
+_OTHER_CHANNELS = (
+    _OtherChannel(
         "jobs", JOBS, Transport.STREAM, JobRequest, ["gateway"], ["imaging"], GROUP,
         "Accepted jobs, each done by one worker of the group and deleted when it has ended.",
     ),
-    _Beside(
+    _OtherChannel(
         "events", EVENTS, Transport.STREAM, JobEvent, ["gateway", "imaging"], ["gateway"], None,
-        "Every change of every job, for every gateway process; trimmed.",
+        "Every change of every job, read by every gateway process. The stream is trimmed.",
     ),
-    _Beside(
+    _OtherChannel(
         "dead", DEAD_LETTERS, Transport.STREAM, DeadLetter, ["imaging"], [], None,
-        "Jobs that were given up, and why. `POST /v1/dead-letters/{id}/requeue` brings one back; "
-        "trimmed.",
+        "Jobs that failed for good, with the reason. `POST /v1/dead-letters/{id}/requeue` submits "
+        "one again. The stream is trimmed.",
     ),
-    _Beside(
+    _OtherChannel(
         "control", CONTROL, Transport.CHANNEL, Cancel, ["gateway"], ["imaging"], None,
-        "What every worker is told at once: requests whose caller has left, cancelled jobs.",
+        "Cancellations, sent to every worker: of requests whose caller has left, and of jobs.",
     ),
-    _Beside(
+    _OtherChannel(
         "usage", USAGE, Transport.STREAM, Usage, ["imaging"], [], None,
-        "One record for each answered request, published out of band: it never delays or fails "
-        "an answer. For whoever wants to read it; trimmed.",
+        "One record for each answered request, published out of band, so that it never delays or "
+        "fails an answer. No service reads the records. The stream is trimmed.",
     ),
 )  # fmt: skip
 
 
 def suite_document() -> Document:
-    """Both services, every address, requests with their replies, headers and examples."""
+    """Return the document: services, addresses, requests with their replies, headers, examples."""
     channels: Document = {"replies": _replies()}
     operations: Document = {}
     for method in METHODS:
@@ -106,19 +110,17 @@ def suite_document() -> Document:
             reply = _reply(method)
             operations[f"imaging.{name}.receive"] = _operation("receive", name, method, reply)
             operations[f"gateway.{name}.send"] = _operation("send", name, method, reply)
-    for beside in _BESIDE:
-        channels[beside.name] = _channel(
-            beside.address, beside.transport, beside.message, beside.summary, beside.group
+    for other in _OTHER_CHANNELS:
+        channels[other.name] = _channel(
+            other.address, other.transport, other.message, other.summary, other.group
         )
-        for action, services in (("send", beside.senders), ("receive", beside.receivers)):
+        for action, services in (("send", other.senders), ("receive", other.receivers)):
             for service in services:
-                operations[f"{service}.{beside.name}.{action}"] = {
+                operations[f"{service}.{other.name}.{action}"] = {
                     "action": action,
-                    "summary": f"The {service} service: {action} {beside.message.__name__}.",
-                    "channel": _ref("channels", beside.name),
-                    "messages": [
-                        _ref("channels", beside.name, "messages", beside.message.__name__)
-                    ],
+                    "summary": f"The {service} service: {action} {other.message.__name__}.",
+                    "channel": _ref("channels", other.name),
+                    "messages": [_ref("channels", other.name, "messages", other.message.__name__)],
                 }
     return {
         "asyncapi": "3.0.0",
@@ -140,7 +142,7 @@ def suite_document() -> Document:
 def _components() -> Document:
     requests = [method.request for method in METHODS]
     replies = [*(method.reply for method in METHODS), Failure]
-    events = [beside.message for beside in _BESIDE]
+    events = [other.message for other in _OTHER_CHANNELS]
     everything = [*requests, *replies, *events]
     _, schemas = models_json_schema(
         [(model, "serialization") for model in everything],
@@ -206,7 +208,7 @@ def _replies() -> Document:
     names = [*(method.reply.__name__ for method in METHODS), Failure.__name__]
     return {
         "address": None,
-        "description": "A reply channel is named by its request, in the header `reply_to`.",
+        "description": "The header `reply_to` of a request names the channel of its reply.",
         "messages": {name: _ref("components", "messages", name) for name in names},
         "x-redis": {"type": str(Transport.CHANNEL)},
     }
@@ -242,7 +244,7 @@ def _ref(*path: str) -> Document:
 
 
 def _as_asyncapi(schema: Any) -> Any:
-    """A JSON Schema of pydantic's as AsyncAPI has it, where `discriminator` is a plain name."""
+    """Return a JSON Schema of pydantic's with AsyncAPI's `discriminator`, a property name."""
     if isinstance(schema, list):
         return [_as_asyncapi(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""The pages that both services serve beside their work: the AsyncAPI document, with no internet."""
+"""HTTP page of the AsyncAPI document, which works without the internet."""
 
 from importlib.resources import files
 
@@ -27,7 +27,7 @@ _STYLE = "body { margin: 0; font-family: system-ui, sans-serif; }"
 
 
 def documentation_routes() -> list[tuple[str, ASGIApp]]:
-    """The page, the document, and the viewer out of the package that ships it."""
+    """Return the routes of the page, its style, the viewer's script and the document, by path."""
     viewer = (files("asyncapi_viewer") / "static" / "asyncapi-viewer.js").read_bytes()
     return [
         ("/asyncapi", _serve(_PAGE.encode(), "text/html; charset=utf-8")),

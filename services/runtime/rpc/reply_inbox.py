@@ -1,7 +1,7 @@
-"""One reply inbox for a whole process.
+"""The reply inbox of a process: one subscription for the replies to all of its calls.
 
-A call takes a reply channel of its own under the inbox's one subscription. Replies are matched by
-that channel and not by correlation id, because a handler may set another correlation id.
+Each call has a reply channel of its own, which the inbox's pattern matches. The channel identifies
+the call; the correlation id does not, because a handler may set another one.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class ReplyInbox:
-    """Waits for the replies to every outstanding call of this process, over one connection."""
+    """Receives the replies to all outstanding calls of this process, over one connection."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -35,31 +35,39 @@ class ReplyInbox:
 
     @property
     def outstanding(self) -> int:
-        """How many calls wait for their reply."""
+        """Return the number of calls without a reply yet."""
         return len(self._waiting)
 
     @property
     def listening(self) -> bool:
-        """Whether a reply would be heard now."""
+        """Return whether a reply sent now would be received."""
         return self._listening.is_set()
 
     async def start(self) -> None:
-        """Subscribe; returns once replies are heard."""
+        """Subscribe, and return once replies are received. Raises what ends the listener.
+
+        Retries while Redis is away.
+        """
         if self._listener is None:
             self._listener = asyncio.create_task(self._listen(), name="reply-inbox")
             self._listener.add_done_callback(self._on_listener_done)
-        await self._listening.wait()
+        listening = asyncio.create_task(self._listening.wait())
+        await asyncio.wait([listening, self._listener], return_when=asyncio.FIRST_COMPLETED)
+        if not self.listening:
+            await end(listening)
+            self._listener.result()
 
     async def stop(self) -> None:
-        """Unsubscribe. Calls that still wait fail at once."""
+        """Unsubscribe. Outstanding calls fail with Unavailable."""
         await end(self._listener)
         self._listener = None
 
     @contextmanager
     def expect(self) -> Iterator[tuple[str, asyncio.Future[bytes]]]:
-        """A reply channel and the future of what arrives there; forgotten at the end.
+        """Provide a new reply channel and the future of its reply, until the context is left.
 
-        Raises Unavailable when no reply could be heard.
+        The future raises Unavailable if the connection is lost. Raises Unavailable at once if no
+        reply could be received now.
         """
         if not self.listening:
             raise Unavailable("The connection to Redis is being restored.", retry_after=1)
@@ -70,7 +78,7 @@ class ReplyInbox:
             yield channel, reply
         finally:
             del self._waiting[channel]
-            # Whatever still becomes of it is nobody's.
+            # Nobody reads the future from here on.
             reply.cancel()
 
     async def _listen(self) -> None:
@@ -90,21 +98,21 @@ class ReplyInbox:
                     log.warning("reply inbox lost its connection", reason=str(exc))
                 lost = True
             finally:
-                self._lose_connection()
+                self._fail_outstanding()
             await asyncio.sleep(RECONNECT_DELAY)
 
     def _deliver(self, channel: str, data: bytes) -> None:
         reply = self._waiting.get(channel)
-        # The first reply counts; a second one, or one that comes late, is dropped.
+        # Ignore a second reply, and one that comes too late.
         if reply is not None and not reply.done():
             reply.set_result(data)
 
-    def _lose_connection(self) -> None:
+    def _fail_outstanding(self) -> None:
         self._listening.clear()
         for reply in self._waiting.values():
             if not reply.done():
                 reply.set_exception(Unavailable("The connection to Redis was lost.", retry_after=1))
-                # Its caller may have been cancelled in this same moment and never look.
+                # Mark the exception as read: the caller may have just been cancelled.
                 reply.exception()
 
     def _on_listener_done(self, listener: asyncio.Task[None]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.errors import Unavailable
 from contracts.methods import Transport
+from services.runtime.redis.subscription import Subscription
 from services.runtime.rpc.broker import Broker
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
 
@@ -42,3 +43,16 @@ async def test_calls_fail_at_once_while_the_inbox_does_not_listen(
     assert not caller.inbox.listening, "which is what /health/ready looks at"
     with pytest.raises(Unavailable):
         await call(caller, Ping(), Transport.STREAM)
+
+
+async def test_a_listener_that_dies_at_the_start_fails_the_start(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(subscription: Subscription) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Subscription, "listen", broken)
+    broker = broker_on(redis_url)
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(broker.start(), 2)
+    await broker.stop()
