@@ -1,4 +1,4 @@
-"""The runtime's tests have a server of their own, which they empty, a caller and a worker."""
+"""Fixtures of the runtime's tests: a server of their own, which is emptied, a caller, a worker."""
 
 from collections.abc import AsyncIterator, Iterator
 

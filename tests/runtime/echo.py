@@ -1,4 +1,4 @@
-"""A method to call: it echoes, and fails in every way that a handler can."""
+"""Echo method for tests, which can also fail in every way that a handler can."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ ECHO: Method[Ping, Ping] = Method("test.echo", Ping, Ping)
 
 
 class Echo:
-    """The handler; it remembers what it was asked."""
+    """Handler that records the texts it was sent."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -70,7 +70,7 @@ async def call(broker: Broker, ping: object, transport: Transport, timeout: floa
 
 
 async def emptied(caller: Broker, transport: Transport) -> None:
-    """Return once nothing waits or is in hand: an entry goes a moment after its answer."""
+    """Wait until no request is queued or handled: an entry is deleted shortly after its answer."""
     queues = Queues.of([ECHO], redis=caller.redis, clock=caller.clock)
     deadline = time.monotonic() + 2
     while any(queue.waiting for queue in (await queues.look()).values()):

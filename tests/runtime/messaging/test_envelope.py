@@ -1,4 +1,4 @@
-"""Our envelope is FastStream's, byte for byte."""
+"""Our envelope has the bytes of FastStream's binary format."""
 
 from faststream.redis.parser import BinaryMessageFormatV1
 from hypothesis import given
@@ -16,7 +16,7 @@ async def both(headers: dict[str, str], body: bytes) -> tuple[bytes, bytes]:
 
 
 @given(headers=HEADERS, body=st.binary(max_size=200))
-async def test_it_writes_and_reads_what_faststream_does(
+async def test_envelopes_are_those_of_faststream_byte_for_byte(
     headers: dict[str, str], body: bytes
 ) -> None:
     ours, theirs = await both(headers, body)
@@ -25,7 +25,7 @@ async def test_it_writes_and_reads_what_faststream_does(
     assert Envelope.parse(ours)[0] == body
 
 
-async def test_a_header_beyond_ascii_comes_through() -> None:
+async def test_a_header_beyond_ascii_survives() -> None:
     ours, theirs = await both({"x-name": "Müller 写真"}, b"body")
     assert Envelope.parse(ours)[1]["x-name"] == "Müller 写真"
     assert BinaryMessageFormatV1.parse(ours)[1]["x-name"] == "Müller 写真"
@@ -33,7 +33,7 @@ async def test_a_header_beyond_ascii_comes_through() -> None:
 
 
 @given(data=st.binary(max_size=100), cut=st.integers(0, 100))
-async def test_whatever_comes_is_read_as_something(data: bytes, cut: int) -> None:
+async def test_any_bytes_can_be_parsed(data: bytes, cut: int) -> None:
     ours, _ = await both({"a": "b"}, data)
     for damaged in (data, ours[:cut], ours[:cut] + data):
         body, headers = Envelope.parse(damaged)

@@ -1,4 +1,4 @@
-"""What can't be served soon is refused at once, with the time after which to come again."""
+"""Requests that can't be served soon are refused at once, with a time to try again after."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ QUEUED = pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM]
 
 
 @QUEUED
-async def test_past_the_room_of_all_workers_a_call_is_refused_at_once(
+async def test_beyond_the_capacity_of_all_workers_a_call_is_refused_at_once(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
     small = broker_on(redis_url, capacity=2)
@@ -43,13 +43,13 @@ async def test_past_the_room_of_all_workers_a_call_is_refused_at_once(
             assert exc.retry_after is not None
             assert exc.retry_after >= 1
         accepted = await asyncio.gather(*waiting)
-        assert len(accepted) + len(refused) == 30, "what is accepted is answered"
+        assert len(accepted) + len(refused) == 30, "accepted calls are answered"
     finally:
         await small.stop()
 
 
 @QUEUED
-async def test_twice_the_capacity_leaves_the_accepted_their_latency(
+async def test_at_twice_the_capacity_accepted_calls_keep_their_latency(
     transport: Transport,
     redis_url: str,
     caller: Broker,
@@ -82,8 +82,8 @@ async def test_twice_the_capacity_leaves_the_accepted_their_latency(
     assert len(latencies) > 40 * SECONDS
     assert refusals
     latencies_of_the_end = sorted(latencies[-20 * SECONDS :])
-    # Sixteen waiting or in hand: four or five turns of 50 ms. Without a bound it would be three
-    # seconds by the end; a second leaves room for a machine that is busy with other things.
+    # At most 16 requests wait or are handled: four or five times 50 ms. Without a limit the latency
+    # would be 3 s by the end; 1 s tolerates a busy machine.
     assert latencies_of_the_end[int(len(latencies_of_the_end) * 0.95)] < 1
     assert sorted(refusals)[len(refusals) // 2] < 0.2
     p50, p95 = quantiles(latencies, n=20)[9::9]
@@ -92,11 +92,11 @@ async def test_twice_the_capacity_leaves_the_accepted_their_latency(
         print(f"{len(refusals)} refused, p50 {sorted(refusals)[len(refusals) // 2]:.4f} s")  # noqa: T201
 
 
-def test_the_wait_is_computed_from_what_is_being_served() -> None:
-    pace = RetryAfter()
-    assert pace.wait(5) == 1
+def test_the_time_to_wait_follows_from_the_duration_of_calls() -> None:
+    retry_after = RetryAfter()
+    assert retry_after.wait(5) == 1
     for _ in range(100):
-        pace.observe(2.0)
-    assert pace.wait(5) == 10
-    assert pace.wait(5, abreast=5) == 2
-    assert pace.wait(1000) == 60
+        retry_after.observe(2.0)
+    assert retry_after.wait(5) == 10
+    assert retry_after.wait(5, abreast=5) == 2
+    assert retry_after.wait(1000) == 60

@@ -1,4 +1,4 @@
-"""A caller who leaves takes the work along: what runs is stopped, what waits never starts."""
+"""A caller who leaves cancels its request: running work stops, waiting work never starts."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ async def test_running_work_is_stopped_when_its_caller_leaves(
     await asyncio.wait_for(echo.started.wait(), 5)
     await leave(waiting)
     await asyncio.wait_for(echo.stopped.wait(), 1)
-    # The worker goes on, and what was cancelled is not done again.
+    # The worker serves the next request and does not repeat the cancelled one.
     assert (await call(caller, Ping(text="next"), transport)).text == "next"
     assert len(echo.heard) == 2
     await emptied(caller, transport)
@@ -56,7 +56,7 @@ async def test_waiting_work_never_starts_once_its_caller_has_left(
 
 
 @pytest.mark.serial
-async def test_leaving_is_quick(caller: Broker, worker: Broker, echo: Echo) -> None:
+async def test_a_cancelled_call_returns_at_once(caller: Broker, worker: Broker, echo: Echo) -> None:
     waiting = asyncio.create_task(
         call(caller, Ping(then="sleep", seconds=30), Transport.STREAM, 30)
     )

@@ -1,4 +1,4 @@
-"""A channel with several workers: exactly one of them does the work."""
+"""Channels with several workers: exactly one worker handles each request."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ def other_echo() -> Echo:
 
 @pytest.fixture
 async def other(redis_url: str, worker: Broker, other_echo: Echo) -> AsyncIterator[Broker]:
-    """A worker with half of the room of `worker`."""
+    """A worker with half the capacity of `worker`."""
     broker = broker_on(redis_url, capacity=1000)
     broker.serve(ECHO, other_echo.__call__)
     await broker.start()
@@ -38,14 +38,14 @@ async def ask(caller: Broker, number: int, **destination: Any) -> str:
     return str(message.headers["x-worker"])
 
 
-async def test_a_request_goes_to_one_worker_as_often_as_it_has_room(
+async def test_requests_go_to_one_worker_each_in_proportion_to_capacity(
     caller: Broker, worker: Broker, other: Broker, echo: Echo, other_echo: Echo
 ) -> None:
     for number in range(60):
         await ask(caller, number)
     assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(60))
     assert len(echo.heard) == pytest.approx(40, abs=3)
-    assert await caller.redis.keys("darkroom:claim:*") == [], "which needs no claim"
+    assert await caller.redis.keys("darkroom:claim:*") == [], "no claim is needed"
 
 
 async def test_a_worker_that_has_just_died_is_passed_over(
@@ -61,7 +61,7 @@ async def test_a_worker_that_has_just_died_is_passed_over(
     }
 
 
-async def test_a_caller_that_knows_nobody_is_answered_by_the_first_to_claim(
+async def test_a_request_published_to_every_worker_is_answered_by_the_first_to_claim(
     redis_url: str,
     caller: Broker,
     worker: Broker,
@@ -69,7 +69,7 @@ async def test_a_caller_that_knows_nobody_is_answered_by_the_first_to_claim(
     echo: Echo,
     other_echo: Echo,
 ) -> None:
-    """FastStream's own client publishes to everybody."""
+    """FastStream's own client publishes to the shared channel."""
     async with RedisBroker(redis_url) as stranger:
         for number in range(30):
             answer = await stranger.request(Ping(text=str(number)), channel=CHANNEL, timeout=5)
@@ -77,11 +77,11 @@ async def test_a_caller_that_knows_nobody_is_answered_by_the_first_to_claim(
     assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(30))
     claims = await caller.redis.keys("darkroom:claim:*")
     assert len(claims) == 30
-    assert all([await caller.redis.pttl(claim) > 0 for claim in claims]), "they go by themselves"
+    assert all([await caller.redis.pttl(claim) > 0 for claim in claims]), "claims expire"
 
 
-async def test_a_worker_that_says_nothing_of_itself_is_found(caller: Broker) -> None:
-    """FastStream's own worker has no heartbeat, but it hears the channel."""
+async def test_a_worker_without_a_heartbeat_is_reached(caller: Broker) -> None:
+    """FastStream's own worker subscribes to the shared channel and has no heartbeat."""
     plain = RedisBroker(caller.settings.redis_url)
 
     @plain.subscriber(CHANNEL)
@@ -93,7 +93,7 @@ async def test_a_worker_that_says_nothing_of_itself_is_found(caller: Broker) -> 
         assert (await call(caller, Ping(text="hello"), Transport.CHANNEL)).text == "hello"
 
 
-async def test_what_was_published_before_a_stop_is_answered(
+async def test_requests_published_before_a_stop_are_answered(
     caller: Broker, worker: Broker, other: Broker, echo: Echo, other_echo: Echo
 ) -> None:
     calls = [asyncio.create_task(ask(caller, number)) for number in range(400)]

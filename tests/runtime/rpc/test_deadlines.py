@@ -1,4 +1,4 @@
-"""Deadlines: by Redis's clock, inherited by nested calls."""
+"""Deadlines follow Redis's clock, and nested calls inherit them."""
 
 import asyncio
 import time
@@ -35,7 +35,7 @@ async def test_hosts_whose_clocks_differ_agree_on_deadlines(
 
 
 @pytest.mark.serial
-async def test_a_nested_call_gets_what_is_left_of_the_outer_ones_time(
+async def test_a_nested_call_gets_the_time_that_the_outer_call_has_left(
     caller: Broker, worker: Broker, redis_url: str
 ) -> None:
     left: list[float] = []

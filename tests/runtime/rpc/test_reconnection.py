@@ -1,4 +1,4 @@
-"""Redis dies and comes back: calls in flight end at once, and everybody is served again."""
+"""Redis dies and comes back: calls in flight fail at once, and calls are served again soon."""
 
 import asyncio
 import time
@@ -86,7 +86,7 @@ async def test_calls_in_flight_fail_at_once_when_redis_dies(
     assert time.monotonic() - died < 0.5
 
 
-async def test_what_was_done_as_the_connection_was_lost_is_not_done_again(
+async def test_a_request_answered_as_the_connection_was_lost_is_not_handled_again(
     mortal: MortalValkey, caller: Broker, worker: Broker
 ) -> None:
     number = await worker._wire.execute("CLIENT", "ID")
@@ -94,7 +94,7 @@ async def test_what_was_done_as_the_connection_was_lost_is_not_done_again(
         call(caller, Ping(then="sleep", seconds=0.2), Transport.STREAM, timeout=5)
     )
     await asyncio.sleep(0.1)
-    # The reply and the end of its entry are under way, and get no further.
+    # Redis holds back the reply and the acknowledgement until the connection is gone.
     await caller.redis.client_pause(5000, all=False)
     await asyncio.sleep(0.3)
     await caller.redis.client_kill_filter(_id=number)
@@ -114,7 +114,7 @@ async def test_a_broker_started_before_redis_waits_for_it(tmp_path: Path) -> Non
         await broker.stop()
 
 
-async def test_a_group_that_vanishes_is_made_again(
+async def test_a_consumer_group_that_vanishes_is_created_again(
     mortal: MortalValkey, caller: Broker, worker: Broker
 ) -> None:
     await call(caller, Ping(), Transport.STREAM)
@@ -123,34 +123,34 @@ async def test_a_group_that_vanishes_is_made_again(
     assert len(await caller.redis.xinfo_groups(ECHO.address(Transport.STREAM))) == 1
 
 
-async def test_a_request_whose_worker_died_is_taken_over_before_its_deadline(
+async def test_a_request_whose_worker_died_is_reclaimed_before_its_deadline(
     mortal: MortalValkey, caller: Broker
 ) -> None:
     dead = "a-worker-that-died"
     stream = ECHO.address(Transport.STREAM)
     await caller.redis.xgroup_create(stream, GROUP, id="0", mkstream=True)
-    heir = broker_on(mortal.url, heartbeat_interval=0.2, heartbeat_ttl=1)
+    successor = broker_on(mortal.url, heartbeat_interval=0.2, heartbeat_ttl=1)
     echo = Echo()
-    # The dead one is made by hand: it has said that it lives, and has taken the request.
+    # Simulate the dead worker: its heartbeat is there, and it has read the request.
     await caller.redis.zadd(responders_key(stream), {dead: 2**52})
     await caller.redis.hset(rooms_key(stream), dead, 8)
-    waiting = asyncio.create_task(call(caller, Ping(text="orphan"), Transport.STREAM, timeout=10))
+    waiting = asyncio.create_task(call(caller, Ping(text="orphaned"), Transport.STREAM, timeout=10))
     assert await caller.redis.xreadgroup(GROUP, dead, {stream: ">"}, block=5000)
-    heir.serve(ECHO, echo.__call__)
-    await heir.start()
+    successor.serve(ECHO, echo.__call__)
+    await successor.start()
     try:
         await asyncio.sleep(1.5)
-        assert echo.heard == [], "while it lives, nobody takes anything from it"
+        assert echo.heard == [], "entries of a living worker are not reclaimed"
         await caller.redis.zrem(responders_key(stream), dead)
-        assert (await waiting).text == "orphan"
-        assert echo.heard == ["orphan"]
-        # What it leaves is forgotten with it: the group has one member again.
+        assert (await waiting).text == "orphaned"
+        assert echo.heard == ["orphaned"]
+        # The dead worker is removed from the group, which has one member again.
         deadline = time.monotonic() + 5
         while len(await caller.redis.xinfo_consumers(stream, GROUP)) > 1:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
     finally:
-        await heir.stop()
+        await successor.stop()
 
 
 async def test_a_redis_that_hangs_does_not_hang_its_callers(

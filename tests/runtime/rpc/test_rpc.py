@@ -1,4 +1,4 @@
-"""broker.request over every transport: answers, failures, and nobody there."""
+"""`broker.request` over every transport: answers, failures, and no worker."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ async def test_a_request_is_answered(transport: Transport, caller: Broker, worke
 
 
 @EVERY_TRANSPORT
-async def test_an_answer_has_the_callers_correlation_id_and_says_who_gave_it(
+async def test_an_answer_has_the_callers_correlation_id_and_the_workers_name(
     transport: Transport, caller: Broker, worker: Broker
 ) -> None:
     destination: dict[str, Any] = {transport.value: ECHO.address(transport)}
@@ -51,7 +51,7 @@ async def test_two_thousand_calls_at_once_are_all_answered_over_a_bounded_pool(
 
 
 @EVERY_TRANSPORT
-async def test_a_failure_keeps_its_code_across_the_wire(
+async def test_a_failure_keeps_its_code_on_the_way_to_the_caller(
     transport: Transport, caller: Broker, worker: Broker
 ) -> None:
     with pytest.raises(ImageUnreadable, match="torn") as caught:
@@ -70,7 +70,7 @@ async def test_a_failure_keeps_its_code_across_the_wire(
         (b"\xff\x00", InvalidRequest),
     ],
 )
-async def test_whatever_breaks_in_a_worker_is_told_at_once(
+async def test_every_kind_of_failure_reaches_the_caller_at_once(
     transport: Transport,
     body: object,
     kind: type[Exception],
@@ -98,7 +98,7 @@ async def test_with_no_worker_a_call_fails_at_once_and_leaves_nothing(
 
 
 @EVERY_TRANSPORT
-async def test_a_worker_that_has_stopped_is_not_waited_for(
+async def test_a_call_does_not_wait_for_a_worker_that_has_stopped(
     transport: Transport, caller: Broker, worker: Broker
 ) -> None:
     await worker.stop()
@@ -118,10 +118,10 @@ async def test_a_call_ends_at_its_timeout(
 
 @EVERY_TRANSPORT
 @pytest.mark.parametrize("timeout", [0.0, 0.0001, 0.0005, 0.002])
-async def test_a_timeout_shorter_than_the_way_there_ends_too(
+async def test_a_timeout_shorter_than_a_round_trip_ends_the_call(
     transport: Transport, timeout: float, caller: Broker, worker: Broker
 ) -> None:
-    """A timeout in the very moment in which a send ends must not be lost with it."""
+    """A timeout that coincides with the end of a send must not get lost."""
     calls = [
         asyncio.create_task(call(caller, Ping(then="sleep", seconds=0.5), transport, timeout))
         for _ in range(100)
@@ -133,7 +133,7 @@ async def test_a_timeout_shorter_than_the_way_there_ends_too(
 
 
 @pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM])
-async def test_what_is_late_is_never_started(
+async def test_a_request_past_its_deadline_is_never_started(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
     busy = broker_on(redis_url, capacity=1)
@@ -168,7 +168,7 @@ async def test_an_answered_stream_request_leaves_nothing_behind(
 
 
 @EVERY_TRANSPORT
-async def test_a_graceful_stop_answers_what_is_in_hand(
+async def test_a_graceful_stop_answers_the_requests_being_handled(
     transport: Transport, caller: Broker, worker: Broker
 ) -> None:
     calls = [
@@ -180,7 +180,7 @@ async def test_a_graceful_stop_answers_what_is_in_hand(
     assert [(await waiting).text for waiting in calls] == list("01234")
 
 
-async def test_publishing_reaches_every_kind_of_place(caller: Broker) -> None:
+async def test_publish_reaches_channels_lists_and_streams(caller: Broker) -> None:
     redis: Redis = caller.redis
     async with aclosing(redis.pubsub()) as subscription:
         await subscription.subscribe("test.channel")

@@ -1,4 +1,4 @@
-"""What is promised at a stop, and of a listener that dies."""
+"""A stop loses no request, and a listener that dies fails calls and the start at once."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def test_a_backlog_loses_nothing_when_one_of_two_workers_stops(
     answers = await asyncio.gather(*calls)
     await second.stop()
     assert [answer.text for answer in answers] == [str(n) for n in range(40)]
-    assert sorted(echo.heard, key=int) == [str(n) for n in range(40)], "and each is done once"
+    assert sorted(echo.heard, key=int) == [str(n) for n in range(40)], "each is handled once"
 
 
 async def test_calls_fail_at_once_while_the_inbox_does_not_listen(
@@ -40,7 +40,7 @@ async def test_calls_fail_at_once_while_the_inbox_does_not_listen(
     assert listener is not None
     listener.cancel()
     await asyncio.wait([listener], timeout=2)
-    assert not caller.inbox.listening, "which is what /health/ready looks at"
+    assert not caller.inbox.listening, "/health/ready reports it"
     with pytest.raises(Unavailable):
         await call(caller, Ping(), Transport.STREAM)
 

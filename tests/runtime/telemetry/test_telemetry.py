@@ -1,4 +1,4 @@
-"""Each call is told of on both sides, once: a line, an observation, a place in its trace."""
+"""Each call has one log line, one observation and one span on each side."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def lines(logs: list[Any], event: str) -> list[Any]:
 
 
 @EVERY_TRANSPORT
-async def test_a_call_is_one_line_on_each_side_with_its_correlation_id(
+async def test_a_call_is_logged_once_on_each_side_with_its_correlation_id(
     transport: Transport, caller: Broker, worker: Broker
 ) -> None:
     with capture_logs() as logs:
@@ -51,7 +51,9 @@ async def test_a_failure_is_logged_by_its_code_and_a_bug_with_its_traceback_once
     assert isinstance(bug["exc_info"], ZeroDivisionError)
 
 
-async def test_metrics_count_calls_by_bounded_labels(caller: Broker, worker: Broker) -> None:
+async def test_metrics_count_calls_under_a_bounded_number_of_labels(
+    caller: Broker, worker: Broker
+) -> None:
     for number in range(20):
         await call(caller, Ping(text=str(number)), Transport.LIST)
     await worker.stop()
@@ -61,11 +63,11 @@ async def test_metrics_count_calls_by_bounded_labels(caller: Broker, worker: Bro
     assert f"darkroom_call_seconds_count{{{labels.format('server')}}} 20.0" in server
     assert "darkroom_calls_waiting 0.0" in client
     series = [line for line in client.splitlines() if line.startswith("darkroom_call_seconds")]
-    assert len(series) < 40, "twenty calls over one method and transport are one set of series"
+    assert len(series) < 40, "calls of one method and transport share one set of series"
 
 
 @EVERY_TRANSPORT
-async def test_a_trace_goes_through_redis_and_its_spans_have_few_names(
+async def test_a_trace_continues_through_redis_with_few_span_names(
     transport: Transport, caller: Broker, worker: Broker, spans: InMemorySpanExporter
 ) -> None:
     with tracing.server_span("outer", {}) as outer:
@@ -88,7 +90,7 @@ def test_a_malformed_traceparent_starts_a_new_trace(spans: InMemorySpanExporter)
     assert finished.parent is None
 
 
-def test_without_an_sdk_the_context_that_came_in_is_passed_on() -> None:
+def test_without_an_sdk_the_incoming_trace_context_is_passed_on() -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with tracing.server_span("outer", {"traceparent": parent}), tracing.client_span("inner"):
         assert tracing.trace_headers() == {"traceparent": parent}
