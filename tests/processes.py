@@ -1,5 +1,6 @@
 """Start real servers and real services for the tests, wait for them, and always stop them."""
 
+import asyncio
 import os
 import random
 import signal
@@ -70,6 +71,13 @@ def wait_until(true: Callable[[], bool], *, seconds: float = 20, every: float = 
     while not true():
         assert time.monotonic() < end, f"still waiting after {seconds} s"
         time.sleep(every)
+
+
+async def until(true: Callable[[], bool], *, seconds: float = 5, every: float = 0.01) -> None:
+    """Call `true()` every `every` seconds until it is true. Raises TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110  for conditions that set no event
+            await asyncio.sleep(every)
 
 
 @contextmanager

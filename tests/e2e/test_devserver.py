@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.processes import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = (sys.executable, "-m", "devserver.local")
 
@@ -49,13 +51,7 @@ def env(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def free_ports() -> dict[str, str]:
-    with socket.socket() as gateway, socket.socket() as imaging:
-        gateway.bind(("127.0.0.1", 0))
-        imaging.bind(("127.0.0.1", 0))
-        return {
-            "PORT": str(gateway.getsockname()[1]),
-            "IMAGING_PORT": str(imaging.getsockname()[1]),
-        }
+    return {"PORT": str(free_port()), "IMAGING_PORT": str(free_port())}
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from anyio import to_process
 
 from contracts.errors import DeadlineExceeded, ImageTooBig, Overloaded, WorkerCrashed
 from services.imaging.pool.executor import Executor, prepare_process
+from tests.processes import until
 
 
 def warm() -> int:
@@ -114,8 +115,7 @@ async def test_a_named_error_stays_itself() -> None:
 async def test_cancelled_work_is_killed() -> None:
     async with two_slots() as executor:
         task = asyncio.create_task(executor.run(nap, 60, timeout=60))
-        await asyncio.sleep(0.2)
-        assert executor.busy == 1
+        await until(lambda: executor.busy == 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

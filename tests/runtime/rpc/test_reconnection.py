@@ -11,7 +11,7 @@ from contracts.errors import NoWorkers, Unavailable
 from contracts.methods import GROUP, Transport
 from services.runtime.liveness.heartbeat import responders_key, rooms_key
 from services.runtime.rpc.broker import Broker
-from tests.processes import MortalValkey, mortal_valkey
+from tests.processes import MortalValkey, mortal_valkey, until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
 pytestmark = pytest.mark.serial
@@ -72,9 +72,7 @@ async def test_calls_in_flight_fail_at_once_when_redis_dies(
         asyncio.create_task(call(caller, Ping(then="sleep", seconds=2), transport, timeout=20))
         for transport in Transport
     ]
-    async with asyncio.timeout(5):
-        while len(echo.heard) < len(waiting):  # noqa: ASYNC110  `started` is set by the first
-            await asyncio.sleep(0.01)
+    await until(lambda: len(echo.heard) == len(waiting))
     mortal.kill()
     died = time.monotonic()
     failures = await asyncio.gather(*waiting, return_exceptions=True)
