@@ -9,7 +9,7 @@ from bench.chaos.client import client, orders, photographs
 from bench.chaos.listeners import sse_listener, stream_listener, websocket_listener
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite
-from services.runtime.jobs.records import events_of
+from services.runtime.redis import keys
 
 
 async def gateway_is_killed(
@@ -44,7 +44,9 @@ async def gateway_is_killed(
             await log.wait_for_ends([job], seconds=10)
         stream.assert_one_end(accepted)
         for job in accepted:
-            stored = [entry.decode() for entry, _ in await running.redis.xrange(events_of(job))]
+            stored = [
+                entry.decode() for entry, _ in await running.redis.xrange(keys.job_events(job))
+            ]
             assert pushed.ids(job) == stored, f"over WebSocket: {pushed.ids(job)}, not {stored}"
             if job in followed:
                 assert followed[job].ids(job) == stored, f"over SSE: {followed[job].ids(job)}"

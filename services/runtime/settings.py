@@ -13,7 +13,6 @@ class RuntimeSettings(BaseSettings):
         default="redis://127.0.0.1:6379",
         validation_alias=AliasChoices("REDIS_URL", "DARKROOM_REDIS_URL"),
     )
-    redis_connections: PositiveInt = 64  # a process; a command waits for a free one
     heartbeat_interval: PositiveFloat = 1.0  # seconds
     heartbeat_ttl: PositiveFloat = 4.0  # seconds without a heartbeat until a worker counts as dead
     graceful_timeout: PositiveFloat = 15.0  # seconds that running work gets at a stop

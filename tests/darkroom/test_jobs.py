@@ -46,10 +46,10 @@ async def fail_for_good(job: Job, redis_url: str) -> None:
     settings = settings_for(redis_url)
     redis = make_redis(settings)
     jobs = Jobs(redis, settings)
-    taken = await jobs.start(job, "a-worker")
+    taken = await jobs.leases.start(job, "a-worker")
     assert taken is not None
-    await jobs.add_result(taken, JobResult(problem=CRASHED))
-    await redis.connection_pool.disconnect()
+    await jobs.leases.add_result(taken, JobResult(problem=CRASHED))
+    await redis.close()
 
 
 async def test_open_jobs_are_listed_until_they_are_cancelled(

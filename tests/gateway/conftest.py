@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 
 from services.runtime.jobs.store import Jobs
+from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
 from tests.processes import Service, faststream, valkey
 
@@ -47,5 +47,6 @@ def no_workers(workerless: Service) -> Iterator[httpx.Client]:
 @pytest.fixture
 async def jobs(workerless_redis: str) -> AsyncIterator[Jobs]:
     """The jobs of the gateway without workers, for a test that acts as a worker."""
-    async with Redis.from_url(workerless_redis) as redis:
-        yield Jobs(redis, RuntimeSettings())
+    redis = make_redis(RuntimeSettings(redis_url=workerless_redis))
+    yield Jobs(redis, RuntimeSettings())
+    await redis.close()

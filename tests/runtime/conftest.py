@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from redis.asyncio import Redis
 
 from services.runtime.rpc.broker import Broker
 from tests.processes import valkey
@@ -18,10 +19,17 @@ def redis_url() -> Iterator[str]:
 @pytest.fixture
 async def caller(redis_url: str) -> AsyncIterator[Broker]:
     broker = broker_on(redis_url)
-    await broker.redis.flushall()
+    await broker.redis.execute("FLUSHALL")
     await broker.start()
     yield broker
     await broker.stop()
+
+
+@pytest.fixture
+async def plain(redis_url: str) -> AsyncIterator[Redis]:
+    """redis-py's own client: what a test looks at it sees with other eyes."""
+    async with Redis.from_url(redis_url) as redis:
+        yield redis
 
 
 @pytest.fixture

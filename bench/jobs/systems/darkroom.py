@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from faststream.redis import RedisMessage
-from redis.asyncio import Redis
 
 from bench.jobs.systems.interface import KEPT
 from bench.jobs.systems.job_ends import JobEnds
@@ -14,7 +13,7 @@ from contracts.imaging import Blob
 from contracts.jobs import EVENTS, JobEvent
 from services.runtime.gc_tuning import settle
 from services.runtime.jobs.store import Jobs
-from services.runtime.redis.client import make_redis
+from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.blobs import Blobs, Kind
@@ -24,7 +23,7 @@ from services.runtime.telemetry.logging import configure_logging
 class Client:
     waiters = 64
 
-    def __init__(self, redis: Redis, settings: RuntimeSettings, ends: JobEnds) -> None:
+    def __init__(self, redis: RedisClient, settings: RuntimeSettings, ends: JobEnds) -> None:
         self._images = Blobs(redis, Kind.IMAGE)
         self._renditions = Blobs(redis, Kind.RENDITION)
         self._jobs = Jobs(redis, settings)

@@ -12,7 +12,7 @@ async def pending_response(
     job: Job, deps: Dependencies, headers: dict[str, str] | None = None
 ) -> Response:
     """Return 202 with the job, the address of its status, and when to ask again (Retry-After)."""
-    wait = (await deps.jobs.recent_outlook()).wait if job.state is JobState.QUEUED else 1
+    wait = (await deps.jobs.recent_backlog()).wait if job.state is JobState.QUEUED else 1
     where = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(wait)}
     return json_response(job, 202, {**where, **(headers or {})})
 

@@ -9,7 +9,7 @@ from contracts.errors import InvalidRequest, NotFound
 from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
 from services.gateway.dependencies import Dependencies
-from services.runtime.jobs.store import Key
+from services.runtime.jobs.store import IdempotencyKey
 
 _SUBMITTER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _NOT_IN_SUBMITTER = re.compile(r"[^A-Za-z0-9._:-]")
@@ -77,7 +77,7 @@ def _submitter_of(request: Request) -> str:
     return name
 
 
-def _idempotency_key(request: Request, submitter: str, fingerprint: str) -> Key | None:
+def _idempotency_key(request: Request, submitter: str, fingerprint: str) -> IdempotencyKey | None:
     """Return the Idempotency-Key header (an IETF draft) in the scope of its submitter, if any."""
     key = request.headers.get("idempotency-key")
     if key is None:
@@ -85,4 +85,4 @@ def _idempotency_key(request: Request, submitter: str, fingerprint: str) -> Key 
     if not _KEY.fullmatch(key):
         raise InvalidRequest('Idempotency-Key is a string of 255 characters at most: "like-this".')
     scoped = submitter + "\n" + key.strip('"')
-    return Key(hashlib.sha256(scoped.encode()).hexdigest(), fingerprint)
+    return IdempotencyKey(hashlib.sha256(scoped.encode()).hexdigest(), fingerprint)

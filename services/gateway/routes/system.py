@@ -46,7 +46,7 @@ async def system(deps: Injected) -> System:
     return System(
         workers=await deps.workers.reports(address),
         queues=await deps.queues.look(),
-        jobs=await deps.jobs.outlook(),
+        jobs=await deps.jobs.backlog(),
     )
 
 

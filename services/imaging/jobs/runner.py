@@ -16,7 +16,8 @@ from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.faststream_adapter.message import entry_of
-from services.runtime.jobs.store import Given, Jobs
+from services.runtime.jobs.leases import Assignment
+from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.cancellation import Cancellations
@@ -63,12 +64,12 @@ class JobRunner:
         another worker, when this raises. Raises Cancelled for a job that somebody cancels.
         """
         entry = entry_of(message)
-        taken = await self._jobs.take(request, self._name, entry=entry)
-        given: Given | None = Given(entry, request.id, taken)
+        taken = await self._jobs.leases.take(request, self._name, entry=entry)
+        given: Assignment | None = Assignment(entry, request.id, taken)
         while given is not None:
             if not await self._take_up(given):
                 # No change of its job does that, and this goes on for as long as there are more.
-                await self._jobs.leave(given.entry, self._name)
+                await self._jobs.leases.acknowledge(given.entry, self._name)
             given = await self._next_given()
 
     def rest(self) -> None:
@@ -79,12 +80,12 @@ class JobRunner:
         """Let go of what is still rendered; its jobs are given back by now."""
         await self._carrier.stop()
 
-    async def _next_given(self) -> Given | None:
+    async def _next_given(self) -> Assignment | None:
         if self._resting or self._room.exceeded:
             return None
-        return await self._jobs.take_next(self._name)
+        return await self._jobs.leases.take_next(self._name)
 
-    async def _take_up(self, given: Given) -> bool:
+    async def _take_up(self, given: Assignment) -> bool:
         """Do what is left of a job, or its turn of it; False if nothing is for this worker."""
         if given.job is not None:
             await self._keep(given.job, deadly=False)
@@ -100,7 +101,7 @@ class JobRunner:
             return False
         if job is None or job.state not in OPEN_STATES or await self._in_good_hands(job):
             return False
-        started = await self._jobs.start(job, self._name, entry=given.entry)
+        started = await self._jobs.leases.start(job, self._name, entry=given.entry)
         if started is None:
             return False
         gave_up = job.state is JobState.RUNNING and started.attempts > job.attempts
@@ -135,7 +136,7 @@ class JobRunner:
                     return
             if result.problem is not None and await self._is_tried_again(job, result.problem):
                 return
-            changed = await self._jobs.add_result(job, result)
+            changed = await self._jobs.leases.add_result(job, result)
             if changed is None:
                 return
             job = changed
@@ -143,7 +144,7 @@ class JobRunner:
                 await self._hold_results(job)
                 log.info("job ended", job=job.id, state=job.state, variants=len(job.variants))
                 return
-            if done % _A_TURN == 0 and await self._jobs.let_others(job):
+            if done % _A_TURN == 0 and await self._jobs.leases.yield_turn(job):
                 return
 
     async def _hold_results(self, job: Job) -> None:
@@ -158,7 +159,7 @@ class JobRunner:
         longest = min(self._settings.retry_cap, self._settings.retry_base * 2 ** (job.attempts - 1))
         # Full jitter, so that what failed together does not come back together.
         delay = random.uniform(0, longest)
-        if await self._jobs.retry(job, problem, delay=delay):
+        if await self._jobs.leases.retry(job, problem, delay=delay):
             log.info("job is tried again", job=job.id, code=problem.code, after=round(delay, 2))
         return True
 
@@ -174,7 +175,7 @@ class JobRunner:
         except (asyncio.CancelledError, NotBegun):
             # If this worker stops, or has long work before it, the job is none the worse for it; if
             # the job was cancelled, this changes nothing.
-            await self._jobs.give_back(job)
+            await self._jobs.leases.hand_back(job)
             raise
 
     async def _render(self, request: Render, *, alone: bool, keep_source: bool) -> JobResult:

@@ -22,8 +22,8 @@ from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
 from services.imaging.pool.executor import prepare_process
 from services.imaging.settings import ImagingSettings
-from services.runtime.redis.client import make_held
-from services.runtime.storage.blobs import SMALL, BlockingBlobs, Filled
+from services.runtime.redis.client import make_blocking_redis
+from services.runtime.storage.blobs import SMALL, BlockingBlobs, NewBlob
 
 _A_MOMENT = 0.05  # seconds
 _KEPT_BYTES = 8 << 20
@@ -62,7 +62,7 @@ def render_some(
     asked = [Render.model_validate_json(request) for request in requests]
     found, near = _looked_up(asked, settings, ttl)
     outcomes: list[Rendered | ServiceError] = []
-    made: list[Filled] = []
+    made: list[NewBlob] = []
     for request in asked:
         try:
             rendered = found.get(request.result_key()) if request.reuse else None
@@ -117,7 +117,7 @@ def _rendered(
     near: Mapping[str, bytes | None],
     *,
     keep_source: bool,
-) -> tuple[Filled, Rendered]:
+) -> tuple[NewBlob, Rendered]:
     images = {key: _other(key, settings) for key in request.pipeline.images}
     with _forgetting_what_is_no_image(request.source, settings):
         source = _source(request.source, near, settings)
@@ -139,7 +139,7 @@ def _rendered(
         operations_ms=picture.operations_ms,
         encode_ms=picture.encode_ms,
     )
-    return Filled(rendered.blob, picture.data, rendered), rendered
+    return NewBlob(rendered.blob, picture.data, rendered), rendered
 
 
 @contextmanager
@@ -189,7 +189,7 @@ def _fetch(key: str, settings: ImagingSettings) -> bytes:
 def _blobs(settings: ImagingSettings) -> BlockingBlobs:
     # The first thing that any call does in a new process, and so the place to prepare it.
     prepare_process(settings.process_memory)
-    return BlockingBlobs(make_held(settings))
+    return BlockingBlobs(make_blocking_redis(settings))
 
 
 @cache

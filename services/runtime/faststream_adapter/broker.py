@@ -7,7 +7,6 @@ from faststream.redis import RedisBroker
 from faststream.redis.configs import ConnectionState, RedisConnectionState
 from faststream.redis.response import RedisPublishCommand
 from faststream.types import BrokerMiddleware
-from redis.asyncio import Redis
 
 from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.faststream_adapter.producer import Sender, SenderProducer
@@ -17,6 +16,7 @@ from services.runtime.faststream_adapter.subscriber import (
     Handle,
 )
 from services.runtime.messaging.consumer import Consumer
+from services.runtime.redis.client import RedisClient
 
 
 class AdaptedBroker(RedisBroker):
@@ -24,7 +24,7 @@ class AdaptedBroker(RedisBroker):
 
     def __init__(
         self,
-        redis: Redis,
+        redis: RedisClient,
         sender: Sender,
         *,
         middleware: BrokerMiddleware[Any],
@@ -76,17 +76,20 @@ class AdaptedBroker(RedisBroker):
 
 
 class _GivenConnection(RedisConnectionState):
-    """Connection state around a client that its owner opens and closes."""
+    """Connection state around a client that its owner opens and closes.
 
-    def __init__(self, redis: Redis) -> None:
+    FastStream expects redis-py's client; with our sender and consumers it uses `ping` alone.
+    """
+
+    def __init__(self, redis: RedisClient) -> None:
         super().__init__()
-        self._given = redis
+        self._given: Any = redis
 
     @property
-    def client(self) -> Redis:
+    def client(self) -> Any:
         return self._given
 
-    async def connect(self) -> Redis:
+    async def connect(self) -> Any:
         return self._given
 
     async def disconnect(self) -> None:

@@ -54,7 +54,7 @@ def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGI
     async def metrics(scope: Scope) -> AsgiResponse:
         with suppress(Unavailable), redis_errors():
             gauges.set_queues(await queues.look())
-            gauges.set_jobs(await jobs.outlook())
+            gauges.set_jobs(await jobs.backlog())
         return AsgiResponse(broker.metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
 
     return "/metrics", metrics
@@ -64,7 +64,7 @@ async def _redis_answers(broker: Broker) -> bool:
     try:
         with redis_errors():
             async with asyncio.timeout(1):
-                return bool(await broker.redis.ping())
+                return await broker.redis.ping()
     except (Unavailable, TimeoutError):
         return False
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
-
 from contracts.methods import Method, Transport
 from services.runtime.liveness.server_clock import Clock
+from services.runtime.redis.client import RedisClient
+from services.runtime.redis.endpoint import Command
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Queues:
     """Looks at the queues at some addresses."""
 
     def __init__(
-        self, redis: Redis, clock: Clock, *, lists: Sequence[str], streams: Sequence[str]
+        self, redis: RedisClient, clock: Clock, *, lists: Sequence[str], streams: Sequence[str]
     ) -> None:
         self._redis = redis
         self._clock = clock
@@ -35,7 +35,7 @@ class Queues:
 
     @classmethod
     def of(
-        cls, methods: Sequence[Method[Any, Any]], *streams: str, redis: Redis, clock: Clock
+        cls, methods: Sequence[Method[Any, Any]], *streams: str, redis: RedisClient, clock: Clock
     ) -> "Queues":
         """Return the queues of `methods` and some additional streams."""
         return cls(
@@ -47,16 +47,13 @@ class Queues:
 
     async def look(self) -> dict[str, Queue]:
         """Return the present state of every queue, by address. Costs one round trip."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for name in self._lists:
-                pipe.llen(name)
-            for name in self._streams:
-                pipe.xlen(name)
-                pipe.xrange(name, count=1)
-            answers = iter(await pipe.execute())
-        queues = {name: Queue(next(answers), 0.0) for name in self._lists}
+        commands: list[Command] = [("LLEN", name) for name in self._lists]
         for name in self._streams:
-            queues[name] = Queue(next(answers), self._age(next(answers)))
+            commands += [("XLEN", name), ("XRANGE", name, "-", "+", "COUNT", 1)]
+        replies = iter(await self._redis.pipeline(commands))
+        queues = {name: Queue(next(replies), 0.0) for name in self._lists}
+        for name in self._streams:
+            queues[name] = Queue(next(replies), self._age(next(replies)))
         return queues
 
     def _age(self, first: Sequence[tuple[bytes, object]]) -> float:

@@ -1,6 +1,4 @@
-"""What has to be done now and then, by one process of all: retries that are due, jobs that lost
-their place, events that are old.
-"""
+"""Periodic work that one process does for all: due retries, orphaned jobs, old events."""
 
 import asyncio
 import time
@@ -13,44 +11,44 @@ from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
-_EVERY = 0.5  # seconds; a retry comes so much late at most
-_LIFE = 5.0  # seconds until another process takes over
-_SWEEP = 10.0  # seconds
-_LOST = 30.0  # seconds without a place until a job counts as orphaned
+_INTERVAL = 0.5  # seconds; a retry is at most that late
+_LEASE = 5.0  # seconds after which another process takes the leadership over
+_SWEEP_INTERVAL = 10.0  # seconds
+_ORPHANED_AFTER = 30.0  # seconds in no queue
 
 
 class JobMaintenance:
-    """Keeps house while no other process does."""
+    """Does the maintenance in the process that leads, and waits to lead in every other."""
 
     def __init__(self, name: str, jobs: Jobs) -> None:
         self._name = name
         self._jobs = jobs
         self._task: asyncio.Task[None] | None = None
-        self._swept = 0.0
+        self._swept_at = 0.0
 
     async def start(self) -> None:
-        """Begin, or wait until the process that does it is gone."""
-        self._task = asyncio.create_task(self._keep(), name="housekeeper")
+        """Start the background task."""
+        self._task = asyncio.create_task(self._run(), name="job-maintenance")
 
     async def stop(self) -> None:
-        """Leave it to another process, which notices within seconds."""
+        """Stop; another process takes over when the lease has run out."""
         await end(self._task)
 
-    async def _keep(self) -> None:
+    async def _run(self) -> None:
         while True:
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(_INTERVAL)
             try:
-                if await self._jobs.run_maintenance(self._name, life=_LIFE):
+                if await self._jobs.run_maintenance(self._name, lease=_LEASE):
                     await self._sweep()
             except (RedisError, OSError) as exc:
-                log.debug("could not keep house", reason=str(exc))
+                log.debug("job maintenance lost redis", reason=str(exc))
             except Exception as exc:
-                log.error("housekeeping failed", exc_info=exc)
+                log.error("job maintenance failed", exc_info=exc)
 
     async def _sweep(self) -> None:
-        if time.monotonic() - self._swept < _SWEEP:
+        if time.monotonic() - self._swept_at < _SWEEP_INTERVAL:
             return
-        self._swept = time.monotonic()
-        for job in await self._jobs.adopt_orphans(age=_LOST):
-            log.warning("orphaned job lined up again", job=job.id)
+        self._swept_at = time.monotonic()
+        for job in await self._jobs.requeue_orphans(age=_ORPHANED_AFTER):
+            log.warning("orphaned job queued again", job=job.id)
         await self._jobs.trim()

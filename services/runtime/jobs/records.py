@@ -1,31 +1,21 @@
-"""How a job is kept: as the fields of a hash, and its events as entries of a stream."""
+"""A job as the fields of a hash, and its events as entries of a stream."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
-from faststream.redis.message import bDATA_KEY
 from pydantic import ValidationError
 
 from contracts.errors import Failure, InvalidRequest
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
-from services.runtime.faststream_adapter.envelope import Envelope
+from services.runtime.messaging.destination import DATA_FIELD
+from services.runtime.messaging.envelope import body_of
 
 Fields = dict[str, str | bytes]
 
 
-def name_of(job_id: str) -> str:
-    """Where the record is."""
-    return f"darkroom:job:{job_id}"
-
-
-def events_of(job_id: str) -> str:
-    """Where the job's own events are, under the ids they have among all."""
-    return f"{name_of(job_id)}:events"
-
-
 def event_of(job: Job) -> JobEvent:
-    """What there is to tell of a job as it stands."""
+    """Build the event that reports a job as it is."""
     return JobEvent(
         id=job.event,
         job=job.id,
@@ -38,14 +28,13 @@ def event_of(job: Job) -> JobEvent:
 
 
 def event_from(entry: bytes, fields: Mapping[bytes, bytes]) -> JobEvent:
-    """The event of a stream's entry, with its id."""
-    body, _ = Envelope.parse(fields[bDATA_KEY])
-    event = JobEvent.model_validate_json(body)
+    """Read an event from an entry of a stream; the entry's id becomes the event's."""
+    event = JobEvent.model_validate_json(body_of(fields[DATA_FIELD.encode()]))
     return event.model_copy(update={"id": entry.decode()})
 
 
-def lasting(job: Job) -> Fields:
-    """The fields of a record that stay as they are, but for the request."""
+def fixed_fields(job: Job) -> Fields:
+    """The fields of a record that never change; the request is not among them."""
     fields: Fields = {
         "submitter": job.submitter,
         "created_at": job.created_at.isoformat(),
@@ -56,8 +45,8 @@ def lasting(job: Job) -> Fields:
     return fields
 
 
-def changing(job: Job, *, since: Job | None = None) -> Fields:
-    """The fields of a record that change with its state, and the results that are new."""
+def state_fields(job: Job, *, since: Job | None = None) -> Fields:
+    """The fields of a record that change with its state, and the results added since `since`."""
     fields: Fields = {
         "state": job.state,
         "token": str(job.token),
@@ -73,7 +62,7 @@ def changing(job: Job, *, since: Job | None = None) -> Fields:
 
 
 def job_from(fields: Mapping[bytes, bytes]) -> Job:
-    """The job that a record holds. Raises InvalidRequest for one of a version it doesn't know."""
+    """Read a record. Raises InvalidRequest for one that only another version can read."""
     try:
         return _job(fields)
     except (ValidationError, KeyError, ValueError) as exc:
@@ -81,7 +70,7 @@ def job_from(fields: Mapping[bytes, bytes]) -> Job:
 
 
 def jobs_from(records: Iterable[Mapping[bytes, bytes]]) -> list[Job]:
-    """The jobs of those records that are there and can be read."""
+    """Read several records; missing and unreadable ones are left out."""
     jobs = []
     for fields in records:
         with suppress(InvalidRequest):
@@ -90,8 +79,7 @@ def jobs_from(records: Iterable[Mapping[bytes, bytes]]) -> list[Job]:
 
 
 def _job(fields: Mapping[bytes, bytes]) -> Job:
-    request, _ = Envelope.parse(fields[b"request"])
-    asked = JobRequest.model_validate_json(request)
+    asked = JobRequest.model_validate_json(body_of(fields[b"request"]))
     row = {name.decode(): value.decode() for name, value in fields.items() if name != b"request"}
     results = [row[name] for i in range(len(asked.variants)) if (name := _result(i)) in row]
     not_before, problem, webhook = (row.get(name) for name in ("not_before", "problem", "webhook"))
@@ -112,8 +100,8 @@ def _job(fields: Mapping[bytes, bytes]) -> Job:
     )
 
 
-def flat(fields: Mapping[str, str | bytes]) -> list[str | bytes]:
-    """Names and values in turn, as Redis takes them."""
+def flattened(fields: Mapping[str, str | bytes]) -> list[str | bytes]:
+    """Names and values in turn, as HSET takes them."""
     return [part for pair in fields.items() for part in pair]
 
 

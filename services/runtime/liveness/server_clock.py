@@ -1,4 +1,4 @@
-"""One clock for all hosts: Redis's, as near as a round trip tells."""
+"""Redis's clock, estimated: one clock for all hosts."""
 
 import time
 from collections.abc import Callable
@@ -7,26 +7,26 @@ _SLOW = 0.02  # seconds; a round trip that is shorter is as good as any
 
 
 class Clock:
-    """Unix time by Redis's clock, without asking it each time.
+    """Unix time by Redis's clock, without a round trip for each reading.
 
     The offset is measured at every heartbeat as NTP does it (RFC 5905, section 8): the server's
-    time is taken to be that of the middle of the round trip, so it is off by half of it at most.
+    time is taken to be that of the middle of the round trip, so the error is half of it at most.
     """
 
     def __init__(self, host: Callable[[], float] = time.time) -> None:
         self.host = host
-        """The time by this host's own clock."""
+        """This host's own clock: seconds since the epoch."""
         self._offset = 0.0
         self._best: float | None = None  # seconds: the shortest round trip, of late
 
     def now(self) -> float:
-        """Seconds since the epoch, by Redis."""
+        """Return the seconds since the epoch by Redis's clock."""
         return self.host() + self._offset
 
     def set(self, *, asked: float, answered: float, server: float) -> None:
-        """Take in one measurement; `asked` and `answered` are by this host's own clock.
+        """Correct the estimate by one round trip: sent, answered (this host's clock), Redis's time.
 
-        One that was held up on its way tells little, and is left out.
+        A round trip that took much longer than the shortest one is ignored: its error is large.
         """
         trip = answered - asked
         if self._best is not None and trip > max(_SLOW, 4 * self._best):

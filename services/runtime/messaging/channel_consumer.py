@@ -2,11 +2,10 @@
 
 from typing import ClassVar
 
-from redis.asyncio import Redis
-
 from contracts.methods import Transport
 from services.runtime.capacity import Capacity
 from services.runtime.messaging.consumer import Consumer, Deliver, Received
+from services.runtime.redis.client import RedisClient
 from services.runtime.redis.subscription import Subscription
 
 
@@ -23,7 +22,7 @@ class ChannelConsumer(Consumer):
         address: str,
         own_channel: str,
         capacity: Capacity,
-        redis: Redis,
+        redis: RedisClient,
         *,
         graceful_timeout: float,
     ) -> None:
@@ -35,8 +34,8 @@ class ChannelConsumer(Consumer):
     async def start(self, deliver: Deliver) -> None:
         """Subscribe; from its return on no message is missed while Redis is there."""
         self._deliver = deliver
-        self._subscription = Subscription(
-            self._redis, self.address, self._own_channel, heard=self._on_message
+        self._subscription = self._redis.subscribe(
+            self.address, self._own_channel, on_message=self._on_message
         )
         await self._subscription.listen()
         await super().start(deliver)
@@ -50,7 +49,7 @@ class ChannelConsumer(Consumer):
     def _end_reading(self) -> None:
         # Reading ends by itself, after the last message before the unsubscription.
         if self._subscription is not None:
-            self._subscription.leave()
+            self._subscription.unsubscribe()
 
     async def _read(self) -> None:
         assert self._subscription is not None

@@ -17,7 +17,7 @@ from contracts.message import Message
 from contracts.methods import Transport
 from services.runtime.messaging.destination import Destination
 from services.runtime.messaging.envelope import pack_message
-from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis.client import RedisClient
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +28,10 @@ _LOG_INTERVAL = 10.0  # seconds between two lines about failures
 
 
 class Outbox:
-    """Publishes messages over the shared connection `wire`, at most `capacity` of them at once."""
+    """Publishes messages over the shared connection, at most `capacity` of them unanswered."""
 
-    def __init__(self, wire: Multiplexer, *, capacity: int = 10_000) -> None:
-        self._wire = wire
+    def __init__(self, redis: RedisClient, *, capacity: int = 10_000) -> None:
+        self._redis = redis
         self._capacity = capacity
         self._correlation_id = uuid4().hex
         self._unanswered: dict[asyncio.Future[object], OnDelivery | None] = {}
@@ -59,7 +59,7 @@ class Outbox:
             return
         try:
             data = pack_message(message, self._correlation_id)
-            answer = self._wire.post(*_destination(stream, channel, maxlen).command(data))
+            answer = self._redis.send(*_destination(stream, channel, maxlen).command(data))
         except Exception as exc:
             self._on_failure(exc, on_delivery)
             return

@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import structlog
 
 from contracts.methods import Transport
 from services.runtime.capacity import Capacity
 from services.runtime.messaging.consumer import POLL, Consumer, Deliver, Received
-from services.runtime.messaging.streams import entries_of
-from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis.client import RedisClient
+from services.runtime.redis.stream_entries import entries_read
 
 log = structlog.get_logger(__name__)
 
@@ -20,25 +20,22 @@ _MAX_READ_INTERVAL = 5.0  # seconds between reads, after which entries may have 
 class StreamReader(Consumer):
     """Reads every entry that is added after the start, one after the other, in order.
 
-    Calls `on_gap` when entries were trimmed before they could be read. `wire` is a connection of
-    this consumer's own, as its reads block.
+    Calls `on_gap` when entries were trimmed before they could be read.
     """
 
     transport: ClassVar = Transport.STREAM
 
-    def __init__(
-        self, address: str, redis: Any, wire: Multiplexer, *, on_gap: Callable[[], None]
-    ) -> None:
+    def __init__(self, address: str, redis: RedisClient, *, on_gap: Callable[[], None]) -> None:
         super().__init__(address, Capacity(1), graceful_timeout=0)
         self._redis = redis
-        self._wire = wire
+        self._reads = redis.dedicated()
         self._on_gap = on_gap
         self._last_id = "0-0"
         self._read_at = 0.0
 
     async def start(self, deliver: Deliver) -> None:
         """Note the stream's present end; `$` would mean a later end at each read."""
-        last = await self._redis.xrevrange(self.address, count=1)
+        last = await self._redis.execute("XREVRANGE", self.address, "+", "-", "COUNT", 1)
         self._last_id = last[0][0].decode() if last else "0-0"
         self._read_at = time.monotonic()
         await super().start(deliver)
@@ -46,24 +43,24 @@ class StreamReader(Consumer):
     async def stop(self) -> None:
         """Read nothing more."""
         await super().stop()
-        await self._wire.close()
+        await self._reads.close()
 
     async def _read(self) -> None:
         last_id, late = self._last_id, time.monotonic() - self._read_at > _MAX_READ_INTERVAL
-        read = await self._wire.execute(
+        read = await self._reads.execute(
             *("XREAD", "COUNT", 100, "BLOCK", int(POLL * 1000)), *("STREAMS", self.address, last_id)
         )
         self._read_at = time.monotonic()
         if late and read and await self._has_gap_after(last_id):
             log.warning("events were trimmed before they were read", address=self.address)
             self._on_gap()
-        for entry, fields in entries_of(read):
+        for entry, fields in entries_read(read):
             self._last_id = entry.decode()
             await self._handle(Received(self.address, fields, entry))
 
     async def _has_gap_after(self, last_id: str) -> bool:
         """Return whether the stream begins after `last_id`, so that entries may be missing."""
-        first = await self._redis.xrange(self.address, count=1)
+        first = await self._redis.execute("XRANGE", self.address, "-", "+", "COUNT", 1)
         return bool(first) and last_id != "0-0" and _order(first[0][0].decode()) > _order(last_id)
 
 

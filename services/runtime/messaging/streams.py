@@ -5,7 +5,6 @@ and leaves the entries of a dead member where they are.
 """
 
 import asyncio
-from collections.abc import Iterator
 from functools import partial
 from typing import Any, ClassVar
 
@@ -16,32 +15,17 @@ from contracts.methods import Transport
 from services.runtime.capacity import Capacity
 from services.runtime.liveness.heartbeat import Heartbeat, alive
 from services.runtime.messaging.consumer import POLL, Consumer, Deliver, Received
-from services.runtime.redis.multiplexer import Multiplexer
-from services.runtime.redis.scripts import Script
+from services.runtime.redis.client import RedisClient
+from services.runtime.redis.endpoint import Command
+from services.runtime.redis.scripts import load_script
+from services.runtime.redis.stream_entries import ACKNOWLEDGE, Fields, entries_from, entries_read
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
 _MAX_PENDING_READ = 1000  # pending entries that one round looks at
 
-# Acknowledge and delete in one step, so that no entry is only acknowledged. An entry that another
-# consumer has reclaimed is left alone: it is not finished.
-DONE_WITH = Script("""
-if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3]) == 0 then
-  return 0
-end
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-return redis.call('XDEL', KEYS[1], ARGV[2])
-""")
-
-# Remove a consumer that has no pending entries.
-_FORGET_IDLE = Script("""
-for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
-  if consumer[2] == ARGV[2] and consumer[4] == 0 then
-    return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
-  end
-end
-""")
+_REMOVE_IDLE = load_script(__package__, "remove_idle_consumer")
 
 
 class StreamConsumer(Consumer):
@@ -61,9 +45,7 @@ class StreamConsumer(Consumer):
         capacity: Capacity,
         heartbeat: Heartbeat,
         *,
-        redis: Any,  # a Redis; the types of its answers are unions over every protocol
-        wire: Multiplexer,  # of this consumer's own, as its reads block
-        shared: Multiplexer,  # of the process
+        redis: RedisClient,
         graceful_timeout: float,
     ) -> None:
         super().__init__(address, capacity, graceful_timeout=graceful_timeout)
@@ -71,8 +53,7 @@ class StreamConsumer(Consumer):
         self._name = name
         self._heartbeat = heartbeat
         self._redis = redis
-        self._wire = wire
-        self._shared = shared
+        self._reads = redis.dedicated()
         self._unfinished: set[bytes] = set()
         self._reclaimer: asyncio.Task[None] | None = None
 
@@ -86,12 +67,14 @@ class StreamConsumer(Consumer):
         """Leave the group, unless entries are left for other members to reclaim."""
         await end(self._reclaimer)
         await super().stop()
-        await self._wire.close()
+        await self._reads.close()
         await self._remove_if_idle(self._name)
 
     async def _create_group(self) -> None:
         try:
-            await self._redis.xgroup_create(self.address, self._group, id="0", mkstream=True)
+            await self._redis.execute(
+                "XGROUP", "CREATE", self.address, self._group, "0", "MKSTREAM"
+            )
         except ResponseError as exc:
             if "BUSYGROUP" not in str(exc):
                 raise
@@ -100,7 +83,7 @@ class StreamConsumer(Consumer):
         if not await self._wait_for_capacity():
             return
         try:
-            read = await self._wire.execute(
+            read = await self._reads.execute(
                 *("XREADGROUP", "GROUP", self._group, self._name),
                 *("COUNT", max(1, self._capacity.free), "BLOCK", int(POLL * 1000)),
                 *("STREAMS", self.address, ">"),
@@ -111,10 +94,10 @@ class StreamConsumer(Consumer):
             log.warning("consumer group vanished, creating it again", address=self.address)
             await self._create_group()
             return
-        for entry, fields in entries_of(read):
+        for entry, fields in entries_read(read):
             self._accept_entry(entry, fields)
 
-    def _accept_entry(self, entry: bytes, fields: dict[bytes, bytes]) -> None:
+    def _accept_entry(self, entry: bytes, fields: Fields) -> None:
         if entry not in self._unfinished:
             self._unfinished.add(entry)
             self._accept(Received(self.address, fields, entry))
@@ -129,7 +112,7 @@ class StreamConsumer(Consumer):
             if finished:
                 mine = [self._group, entry, self._name]
                 acknowledged = partial(self._on_acknowledged, entry)
-                self._shared.start(DONE_WITH, [self.address], mine, acknowledged, again=True)
+                self._redis.script_soon(ACKNOWLEDGE, [self.address], mine, acknowledged, retry=True)
             else:
                 self._unfinished.discard(entry)
         return finished
@@ -152,13 +135,13 @@ class StreamConsumer(Consumer):
         """Reclaim the entries of dead members, and own entries that could not be acknowledged."""
         living = await alive(self._redis, self.address)
         ttl = self._heartbeat.heartbeat_ttl
-        for consumer in await self._redis.xinfo_consumers(self.address, self._group):
-            name = consumer["name"].decode()
+        for consumer in await self._redis.execute("XINFO", "CONSUMERS", self.address, self._group):
+            name = consumer[b"name"].decode()
             own = name == self._name
             dead = name not in living and self._heartbeat.steady
             if own or dead:
                 await self._reclaim_from(name, len(living))
-            if not own and dead and consumer["idle"] > 1000 * ttl:
+            if not own and dead and consumer[b"idle"] > 1000 * ttl:
                 await self._remove_if_idle(name)
 
     async def _reclaim_from(self, consumer: str, living: int) -> None:
@@ -167,34 +150,23 @@ class StreamConsumer(Consumer):
         Claiming resets an entry's idle time, so only one member gets it.
         """
         idle = int(self._heartbeat.heartbeat_ttl * 1000)
-        left = await self._redis.xpending_range(
-            self.address, self._group, "-", "+", _MAX_PENDING_READ, consumer, idle=idle
-        )
-        ids = [row["message_id"] for row in left if row["message_id"] not in self._unfinished]
+        pending: Command = ("XPENDING", self.address, self._group, "IDLE", idle)
+        left = await self._redis.execute(*pending, "-", "+", _MAX_PENDING_READ, consumer)
+        ids = [entry for entry, *_ in left if entry not in self._unfinished]
         # Claim a fair share even when this worker is full: the entries have waited for a dead
         # worker already.
         entries = ids[: max(1, self._capacity.free, -(-len(ids) // max(1, living)))]
         if entries and self._reading:
-            claimed = await self._redis.xclaim(self.address, self._group, self._name, idle, entries)
-            for entry, fields in claimed:
+            claimed = await self._redis.execute(
+                "XCLAIM", self.address, self._group, self._name, idle, *entries
+            )
+            for entry, fields in entries_from(claimed):
                 log.info("reclaimed", entry=entry.decode(), consumer=consumer, address=self.address)
                 self._accept_entry(entry, fields)
 
     async def _remove_if_idle(self, consumer: str) -> None:
         try:
-            # By the connection that acknowledges, so that the acknowledgements come first.
-            await self._shared.run(_FORGET_IDLE, [self.address], [self._group, consumer])
+            # The shared connection keeps the order, so acknowledgements come first.
+            await self._redis.script(_REMOVE_IDLE, [self.address], [self._group, consumer])
         except (RedisError, OSError) as exc:
             log.debug("could not leave the group", reason=str(exc), address=self.address)
-
-
-def entries_of(read: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
-    """Yield id and fields of each entry that XREAD or XREADGROUP returned.
-
-    Redis answers with a mapping of streams in RESP 3, with pairs in RESP 2, and with None when
-    there is nothing to read.
-    """
-    streams = read.items() if isinstance(read, dict) else read or ()
-    for _, entries in streams:
-        for entry, fields in entries:
-            yield entry, dict(zip(fields[::2], fields[1::2], strict=True))

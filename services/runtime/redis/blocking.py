@@ -1,83 +1,122 @@
-"""A connection that a pool process keeps, and commands with as little around them as there can be.
+"""A connection for a process without an event loop: a pool process.
 
-redis-py's pool, retries and records take longer over a small command than Redis itself.
+redis-py's pool, retries and bookkeeping take longer over a small command than Redis itself.
 """
 
+import socket
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hiredis import Reader, pack_command
+from hiredis import ProtocolError, PushNotification, pack_command
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-Command = tuple[Any, ...]
-"""Its name and arguments."""
+from services.runtime.redis.endpoint import Command, Endpoint
+from services.runtime.redis.replies import INCOMPLETE, new_reader
 
-_PIECE = 1 << 18  # bytes read at once
-_MORE = object()  # what hiredis gives when an answer is not there as a whole yet
+_READ_SIZE = 1 << 18  # bytes
 
 
 class BlockingConnection:
-    """A connection held for good by one thread, whose every command may be done twice.
+    """A connection that one thread keeps. Use it for commands that may run twice, and only those.
 
-    One that was lost while nobody used it is made anew, and what was asked is asked again.
+    When the connection turns out to have been lost, the commands are sent once more over a new one.
     """
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._socket: socket.socket | None = None
 
-    def ask(self, commands: list[Command]) -> list[Any]:
-        """The answers in order. Raises the first that is an error, and what a lost one raises."""
-        packed = b"".join(map(pack_command, commands))
+    def pipeline(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies in order, for one round trip.
+
+        Raises the first error reply, or redis-py's ConnectionError or TimeoutError.
+        """
+        request = b"".join(map(pack_command, commands))
         try:
-            answers = self._exchange(packed, len(commands))
+            replies = self._exchange(request, len(commands))
         except RedisConnectionError:
-            answers = self._exchange(packed, len(commands))
-        for answer in answers:
-            if isinstance(answer, ReadOnlyError):
-                # What was the primary is none any more; a new connection may find the one that is.
+            replies = self._exchange(request, len(commands))
+        for reply in replies:
+            if isinstance(reply, ReadOnlyError):
+                # The server became a replica; a new connection may find the new primary.
                 self.close()
-            if isinstance(answer, Exception):
-                raise answer
-        return answers
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
 
-    def ask_together(self, commands: list[Command]) -> None:
-        """Have all done, or none. Raises as `ask`."""
-        answers = self.ask([("MULTI",), *commands, ("EXEC",)])[-1]
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
+    def transaction(self, commands: Iterable[Command]) -> None:
+        """Run all commands as one step, or none. Raises as `pipeline`."""
+        replies = self.pipeline([("MULTI",), *commands, ("EXEC",)])[-1]
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
 
     def close(self) -> None:
-        """Hang up, until something is asked."""
-        self._connection.disconnect()
+        """Close the connection; the next command opens a new one."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
-    def _exchange(self, packed: bytes, number: int) -> list[Any]:
-        self._connection.connect()
+    def _exchange(self, request: bytes, number: int) -> list[Any]:
         try:
-            return _exchanged(self._connection, packed, number)
+            connected = self._socket
+            if connected is None:
+                connected = self._socket = self._connect()
+            connected.sendall(request)
+            return _replies(connected, number)
         except BaseException as exc:
-            # Answers may be under way that nobody will take.
+            # Replies may be on their way that nobody will read.
             self.close()
-            # The kernel's, of a connection that is no more, has a number.
+            # A timeout of the kernel's, for a connection that is no more, has an errno.
             if isinstance(exc, TimeoutError) and exc.errno is None:
-                raise RedisTimeoutError("Redis did not answer in time.") from exc
-            if isinstance(exc, OSError):
-                raise RedisConnectionError(f"The connection to Redis was lost: {exc}.") from exc
+                raise RedisTimeoutError(
+                    f"Redis at {self._endpoint} did not reply in time."
+                ) from exc
+            if isinstance(exc, OSError | ProtocolError):
+                reason = f"The connection to Redis at {self._endpoint} was lost: {exc}."
+                raise RedisConnectionError(reason) from exc
             raise
 
-
-def _exchanged(connection: Any, packed: bytes, number: int) -> list[Any]:
-    socket = connection._sock
-    reader = Reader(replyError=connection._parser.parse_error, notEnoughData=_MORE)
-    socket.sendall(packed)
-    answers: list[Any] = []
-    while len(answers) < number:
-        answer = reader.gets()
-        if answer is not _MORE:
-            answers.append(answer)
-        elif piece := socket.recv(_PIECE):
-            reader.feed(piece)
+    def _connect(self) -> socket.socket:
+        endpoint = self._endpoint
+        if endpoint.path is not None:
+            connected = socket.socket(socket.AF_UNIX)
+            connected.settimeout(endpoint.connect_timeout)
+            connected.connect(endpoint.path)
         else:
-            raise ConnectionError("Redis hung up")
-    return answers
+            address = (endpoint.host, endpoint.port)
+            connected = socket.create_connection(address, timeout=endpoint.connect_timeout)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        try:
+            if endpoint.tls is not None:
+                context = endpoint.tls.context()
+                connected = context.wrap_socket(connected, server_hostname=endpoint.host)
+            connected.settimeout(endpoint.reply_timeout)
+            commands = endpoint.handshake()
+            connected.sendall(b"".join(map(pack_command, commands)))
+            for reply in _replies(connected, len(commands)):
+                if isinstance(reply, Exception):
+                    raise RedisConnectionError(f"Redis refused the login: {reply}") from reply
+        except BaseException:
+            connected.close()
+            raise
+        return connected
+
+
+def _replies(connected: socket.socket, number: int) -> list[Any]:
+    reader = new_reader()
+    replies: list[Any] = []
+    while len(replies) < number:
+        reply = reader.gets()
+        if isinstance(reply, PushNotification):
+            continue
+        if reply is not INCOMPLETE:
+            replies.append(reply)
+        elif data := connected.recv(_READ_SIZE):
+            reader.feed(data)
+        else:
+            raise ConnectionError("Redis closed the connection")
+    return replies

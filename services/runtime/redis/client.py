@@ -1,116 +1,141 @@
-"""The one way to Redis: a bounded pool whose callers wait, and errors that are named."""
+"""The Redis client of a process: made once in the composition root, and handed down."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
-from redis import ConnectionPool
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.connection import parse_url as parse_url_for_blocking
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.maint_notifications import MaintNotificationsConfig
-from redis.retry import Retry as BlockingRetry
 
 from contracts.errors import Unavailable
 from services.runtime.redis.blocking import BlockingConnection
+from services.runtime.redis.endpoint import Command, Endpoint, endpoint_of
+from services.runtime.redis.multiplexer import Multiplexer, OnReply
+from services.runtime.redis.replies import LOST
+from services.runtime.redis.scripts import Script
+from services.runtime.redis.subscription import OnMessage, Subscription
 from services.runtime.settings import RuntimeSettings
 
 log = structlog.get_logger(__name__)
 
 RECONNECT_DELAY = 0.25
-"""Seconds between two tries to reach a Redis that is away."""
+"""Seconds between two attempts to reach Redis."""
 
-LOST = (RedisConnectionError, RedisTimeoutError, OSError)
-"""What a lost connection raises."""
+_BULK_CONNECTIONS = 4
+_BLOCKING_REPLY_TIMEOUT = 3.0  # seconds: less than the caller of a pool process waits
 
 
-def make_redis(settings: RuntimeSettings) -> Redis:
-    """A client on a pool of its own; nothing is connected yet.
+class RedisClient:
+    """Commands over one shared connection, and dedicated connections where sharing would hurt.
 
-    A command is never sent twice: the pool finds dead connections when it hands them out, and a
-    repeated XADD or RPUSH would be a second request.
+    No command is ever sent twice without the caller's word: a repeated XADD or RPUSH would be a
+    second request. Every method raises redis-py's exceptions: a ResponseError for a refused
+    command, one of `replies.LOST` for a lost connection. Nothing is connected before it is used.
     """
-    pool = BlockingConnectionPool(
-        **_options(parse_url(settings.redis_url)),
-        max_connections=settings.redis_connections,
-        timeout=10,  # seconds to wait for a free connection: longer than any command takes
-        retry=Retry(NoBackoff(), 0),
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._shared = Multiplexer(endpoint)
+        self._bulk = [Multiplexer(endpoint) for _ in range(_BULK_CONNECTIONS)]
+        self._dedicated: list[Multiplexer] = []
+
+    def send(self, *command: Any) -> asyncio.Future[Any]:
+        """Queue a command; its reply, or its error, becomes the future's."""
+        return self._shared.send(*command)
+
+    async def ping(self) -> bool:
+        """Return True when Redis answers."""
+        return bool(await self._shared.execute("PING") == b"PONG")
+
+    async def execute(self, *command: Any) -> Any:
+        """Return a command's reply."""
+        return await self._shared.execute(*command)
+
+    async def pipeline(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies of several commands in order, for one round trip."""
+        return await self._shared.pipeline(commands)
+
+    async def transaction(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies of several commands that run as one step, or not at all."""
+        return await self._shared.transaction(commands)
+
+    async def script(self, script: Script, keys: Sequence[str], args: Sequence[Any] = ()) -> Any:
+        """Return a script's reply."""
+        return await self._shared.run(script, keys, args)
+
+    def script_soon(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        args: Sequence[Any],
+        on_reply: OnReply,
+        *,
+        retry: bool = False,
+    ) -> None:
+        """Have a script run, and `on_reply` called with the outcome: see Multiplexer.run_soon."""
+        self._shared.run_soon(script, keys, args, on_reply, retry=retry)
+
+    def subscribe(
+        self, *channels: str, on_message: OnMessage, pattern: str | None = None
+    ) -> Subscription:
+        """Make a subscription with a connection of its own; `listen` begins it."""
+        return Subscription(self.endpoint, *channels, on_message=on_message, pattern=pattern)
+
+    def dedicated(self) -> Multiplexer:
+        """Make a connection for blocking reads, which would hold up every other command."""
+        connection = Multiplexer(self.endpoint)
+        self._dedicated.append(connection)
+        return connection
+
+    @property
+    def bulk(self) -> Multiplexer:
+        """The least busy of the connections for large values, which would hold up small ones."""
+        return min(self._bulk, key=lambda connection: connection.open_commands)
+
+    async def drain(self) -> None:
+        """Return once no command on the shared connection is open; after 5 seconds anyway."""
+        await self._shared.drain()
+
+    async def close(self) -> None:
+        """Close every connection. Open commands fail."""
+        for connection in (*self._dedicated, *self._bulk, self._shared):
+            await connection.close()
+        self._dedicated.clear()
+
+
+def make_redis(settings: RuntimeSettings) -> RedisClient:
+    """Make the client of a process. Raises ValueError for a URL that can't be read."""
+    return RedisClient(endpoint_of(settings.redis_url))
+
+
+def make_blocking_redis(settings: RuntimeSettings) -> BlockingConnection:
+    """Make the connection of a process without an event loop."""
+    return BlockingConnection(
+        endpoint_of(settings.redis_url, reply_timeout=_BLOCKING_REPLY_TIMEOUT)
     )
-    return Redis(connection_pool=pool)
 
 
-def make_held(settings: RuntimeSettings) -> BlockingConnection:
-    """The connection of a process that has no event loop; it is made when something is asked."""
-    pool = ConnectionPool(
-        **_options(
-            parse_url_for_blocking(settings.redis_url),  # type: ignore[no-untyped-call]
-            patience=3.0,  # less than whoever waits for this process has
-        ),
-        retry=BlockingRetry(NoBackoff(), 0),
-    )
-    return BlockingConnection(pool.make_connection())
-
-
-def _options(place: Mapping[str, Any], *, patience: float = 5.0) -> dict[str, Any]:
-    # What the URL says of more than the place has no say: everything here counts on what follows.
-    options = {name: value for name, value in place.items() if name not in _OURS}
-    if "path" not in options:
-        options["socket_keepalive"] = True
-    return options | {
-        "socket_connect_timeout": 2.0,
-        "socket_timeout": patience,  # seconds without an answer until a connection counts as lost
-        # While it listens for notices of a managed Redis's upgrades, the pool hands out dead
-        # connections without looking at them.
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
-    }
-
-
-_OURS = frozenset(
-    {
-        *("decode_responses", "encoding", "encoding_errors", "max_connections", "timeout"),
-        *("retry", "retry_on_timeout", "retry_on_error", "health_check_interval"),
-        *("socket_timeout", "socket_connect_timeout", "socket_keepalive"),
-    }
-)
-
-
-async def wait_for_redis(redis: Redis, settings: RuntimeSettings) -> None:
-    """Return once Redis answers; say so while it doesn't."""
+async def wait_for_redis(redis: RedisClient) -> None:
+    """Return once Redis answers; log at the beginning and the end of a wait."""
     waiting = False
     while True:
         try:
             await redis.ping()
         except LOST as exc:
             if not waiting:
-                log.warning("waiting for redis", address=address_of(settings), reason=str(exc))
+                log.warning("waiting for redis", address=str(redis.endpoint), reason=str(exc))
                 waiting = True
             await asyncio.sleep(RECONNECT_DELAY)
         else:
             if waiting:
-                log.info("redis is there", address=address_of(settings))
+                log.info("redis is available", address=str(redis.endpoint))
             return
-
-
-def address_of(settings: RuntimeSettings) -> str:
-    """Host and port of Redis, without the password that its URL may hold."""
-    parts = urlsplit(settings.redis_url)
-    try:
-        return f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
-    except ValueError:
-        return "an address that can't be read"
 
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Within it, a Redis that is away, loading or full is `Unavailable`."""
+    """Raise Unavailable in place of the errors of a Redis that is away, loading or full."""
     try:
         yield
     except (RedisError, OSError) as exc:

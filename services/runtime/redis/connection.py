@@ -1,100 +1,159 @@
-"""One connection to Redis whose every answer goes straight to whoever is told of it.
+"""One connection to Redis, from its handshake to its end.
 
-redis-py connects and authenticates. What it does for each answer after that, a task and two timers
-among it, costs a small one more time than Redis takes for it.
+redis-py creates a task and two timers for each reply, which cost a small command more time than
+Redis takes to answer it. Here each reply goes to a callback.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
-from hiredis import ProtocolError, Reader
-from redis.asyncio import Redis
+from hiredis import ProtocolError, PushNotification, pack_command
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-_MORE = object()  # what hiredis gives when an answer is not there as a whole yet
+from services.runtime.redis.endpoint import Endpoint
+from services.runtime.redis.replies import INCOMPLETE, new_reader
+
+OnReply = Callable[[Any], None]
+"""Called with each reply in order; an error reply is an exception. Must not raise."""
+
+OnPush = Callable[[list[Any]], None]
+"""Called with each push message (RESP 3), such as what a channel says. Must not raise."""
+
+OnDisconnect = Callable[[Exception], None]
+"""Called once with the reason when the connection has ended. Must not raise."""
+
+
+def packed(*command: Any) -> bytes:
+    """Encode a command for Redis. Raises TypeError or UnicodeEncodeError for what can't be."""
+    return bytes(pack_command(command))
 
 
 class Connection(asyncio.Protocol):
-    """A connection of the pool's, held for good and made anew when it was lost.
+    """A connection: `connect` makes one, and it is never opened again after its end."""
 
-    `tell` is called with each answer in order (a refused command's is its ResponseError), and
-    `lose` once with what ended the connection; neither may raise.
-    """
-
-    def __init__(
-        self,
-        redis: Redis,
-        *,
-        tell: Callable[[Any], None],
-        lose: Callable[[Exception], None],
-    ) -> None:
-        self._pool = redis.connection_pool
-        self._tell = tell
-        self._lose = lose
-        self._connection: Any = None
+    def __init__(self, *, on_reply: OnReply, on_push: OnPush, on_disconnect: OnDisconnect) -> None:
+        self._on_reply = on_reply
+        self._on_push = on_push
+        self._on_disconnect = on_disconnect
         self._transport: Any = None
-        self._stream: Any = None
-        self._reader: Any = None
+        self._reader: Any = new_reader()
+        self._clock = asyncio.get_running_loop().time
+        self.open = True
+        """Whether what is written now would be sent."""
+        self.heard_at = self._clock()
+        """The event loop's time at which the last bytes arrived."""
 
-    @property
-    def connected(self) -> bool:
-        """Whether what is written would be sent."""
-        return self._reader is not None
-
-    @property
-    def limit(self) -> float | None:
-        """Seconds without an answer until a connection counts as lost."""
-        limit: float | None = self._connection.socket_timeout
-        return limit
-
-    async def connect(self) -> None:
-        """Connect anew. Raises what redis-py raises."""
-        if self._connection is None:
-            self._connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-        else:
-            await self._connection.disconnect(nowait=True)
-            await self._connection.connect()
-        self._transport = self._connection._writer.transport
-        if self._transport.is_closing():
-            raise RedisConnectionError("Redis hung up at once.")
-        self._reader = Reader(replyError=self._connection._parser.parse_error, notEnoughData=_MORE)
-        # redis-py waits for its own when it closes.
-        self._stream = self._transport.get_protocol()
-        self._transport.set_protocol(self)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport, and have the kernel notice a peer that has vanished."""
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != getattr(socket, "AF_UNIX", None):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def write(self, data: bytes) -> None:
-        """Send packed commands; uvloop sends together what is written in one turn of the loop."""
+        """Send packed commands; uvloop sends what is written in one turn of the loop together."""
         self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        """Tell of each answer that is whole now."""
-        reader = self._reader
-        if reader is None:
+        """Hand out each reply that has arrived as a whole."""
+        if not self.open:
             return
-        reader.feed(data)
+        self.heard_at = self._clock()
+        reader = self._reader
         try:
-            while (answer := reader.gets()) is not _MORE:
-                self._tell(answer)
+            reader.feed(data)
+            while (reply := reader.gets()) is not INCOMPLETE:
+                if isinstance(reply, PushNotification):
+                    self._on_push(reply)
+                else:
+                    self._on_reply(reply)
+                if not self.open:
+                    return
         except ProtocolError as exc:
-            self.give_up(RedisConnectionError(f"What Redis says can't be read: {exc}"))
+            self.abort(RedisConnectionError(f"Redis sent something that is not RESP 3: {exc}."))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell of the end, unless that was told when it was given up."""
-        self._stream.connection_lost(exc)
-        self.give_up(RedisConnectionError(f"The connection to Redis was lost: {exc or 'closed'}."))
+        """Report the end, unless `abort` did."""
+        self.abort(RedisConnectionError(f"The connection to Redis was lost: {exc or 'closed'}."))
 
-    def give_up(self, reason: Exception) -> None:
-        """Hang up at once, and tell of it."""
-        if self._reader is not None:
-            self._reader = None
-            self._transport.abort()
-            self._lose(reason)
+    def abort(self, reason: Exception) -> None:
+        """Close at once, and report `reason`; nothing happens to a connection that has ended."""
+        if self.open:
+            self.open = False
+            if self._transport is not None:
+                self._transport.abort()
+            self._on_disconnect(reason)
 
-    async def close(self) -> None:
-        """Hang up, whether or not Redis answers, and give the place in the pool back."""
-        self.give_up(RedisConnectionError("Stopped before it was answered."))
-        connection, self._connection = self._connection, None
+    def replace_callbacks(self, on_reply: OnReply, on_disconnect: OnDisconnect) -> None:
+        """Hand the connection over, once its handshake is done."""
+        self._on_reply = on_reply
+        self._on_disconnect = on_disconnect
+
+
+async def connect(
+    endpoint: Endpoint, *, on_reply: OnReply, on_push: OnPush, on_disconnect: OnDisconnect
+) -> Connection:
+    """Open a connection, log in and choose the database.
+
+    Raises redis-py's ConnectionError (AuthenticationError for a refused login) or TimeoutError;
+    `on_disconnect` is only called for a connection that this has returned.
+    """
+    loop = asyncio.get_running_loop()
+    commands = endpoint.handshake()
+    replies: list[Any] = []
+    done: asyncio.Future[None] = loop.create_future()
+
+    def take_reply(reply: Any) -> None:
+        replies.append(reply)
+        if len(replies) == len(commands) and not done.done():
+            done.set_result(None)
+
+    def fail(reason: Exception) -> None:
+        if not done.done():
+            done.set_exception(reason)
+
+    connection: Connection | None = None
+    try:
+        async with asyncio.timeout(endpoint.connect_timeout):
+            connection = Connection(on_reply=take_reply, on_push=on_push, on_disconnect=fail)
+            await _open(endpoint, connection)
+            connection.write(b"".join(packed(*command) for command in commands))
+            await done
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise _login_error(reply)
+        if not connection.open:
+            raise RedisConnectionError(f"Redis at {endpoint} closed the connection at once.")
+    except BaseException as exc:
         if connection is not None:
-            await connection.disconnect(nowait=True)
-            await self._pool.release(connection)
+            connection.abort(RedisConnectionError("The handshake failed."))
+        # Nobody else looks at it.
+        if done.done() and not done.cancelled():
+            done.exception()
+        if isinstance(exc, TimeoutError):
+            seconds = endpoint.connect_timeout
+            raise RedisTimeoutError(f"No connection to {endpoint} within {seconds:g} s.") from exc
+        if isinstance(exc, OSError):
+            raise RedisConnectionError(f"Can't connect to {endpoint}: {exc}.") from exc
+        raise
+    connection.replace_callbacks(on_reply, on_disconnect)
+    return connection
+
+
+async def _open(endpoint: Endpoint, connection: Connection) -> None:
+    loop = asyncio.get_running_loop()
+    tls = endpoint.tls.context() if endpoint.tls is not None else None
+    if endpoint.path is not None:
+        await loop.create_unix_connection(lambda: connection, endpoint.path)
+    else:
+        await loop.create_connection(lambda: connection, endpoint.host, endpoint.port, ssl=tls)
+
+
+def _login_error(reply: Exception) -> Exception:
+    if isinstance(reply, ResponseError) and str(reply).startswith("ERR unknown command"):
+        return RedisConnectionError("Redis 7 or later, or Valkey, is needed: it must speak RESP 3.")
+    return reply if isinstance(reply, RedisConnectionError) else RedisConnectionError(str(reply))

@@ -1,4 +1,4 @@
-"""Commands of many tasks over one connection, without one waiting for another's answer.
+"""Commands of many tasks over one connection, none of which waits for another's reply.
 
 Measured in bench/rpc: most of a small command's cost in redis-py is taking a connection out of the
 pool and putting it back, and next to that a pipeline's task and timers.
@@ -6,178 +6,256 @@ pool and putting it back, and next to that a pipeline's task and timers.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from hiredis import PushNotification, pack_command
-from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from services.runtime.redis.client import LOST
-from services.runtime.redis.connection import Connection
+from services.runtime.redis.connection import Connection, connect, packed
+from services.runtime.redis.endpoint import Command, Endpoint
+from services.runtime.redis.replies import LOST
 from services.runtime.redis.scripts import Script
 from services.runtime.tasks import end
 
-Then = Callable[[asyncio.Future[Any]], None]
-"""Is told what became of a command; must not raise."""
+OnReply = Callable[[asyncio.Future[Any]], None]
+"""Called with a command's future when it is done. Must not raise."""
+
+MAX_COMMANDS = 50_000
+"""Commands that may be open at once, sent and unsent."""
+
+MAX_BYTES = 512 << 20
+"""Bytes of all open commands; a single command may be larger when no other is open."""
 
 _LEAST = 8
 _MOST = 500
 
 
-def packed(*command: Any) -> bytes:
-    """A command as it travels. Raises TypeError or UnicodeEncodeError for what can't."""
-    return bytes(pack_command(command))
+class QueueFull(RedisError):
+    """So many commands are open already that another would only wait. It was not sent."""
 
 
 class Multiplexer:
-    """Sends commands in flights and hands out the answers in the order they come in.
+    """Sends commands in batches, and gives each its reply in the order of sending.
 
-    What is asked for while a flight is under way leaves with the next one, so a lone command leaves
-    at once and a crowd shares the way. A command is sent twice by none but who says so: those that
-    wait when the connection is lost fail, and the next one makes a new connection.
+    Commands that arrive while a batch is unanswered leave with the next one: a lone command leaves
+    at once, and many share the system calls. When the connection is lost every open command fails,
+    because nobody knows which of them Redis has run; the next command opens a new connection.
     """
 
-    def __init__(self, redis: Redis) -> None:
-        self._link = Connection(redis, tell=self._hand_out, lose=self._fail)
-        # With the moment at which each was asked for: those under way, then the unsent.
-        self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
+    def __init__(
+        self, endpoint: Endpoint, *, max_commands: int = MAX_COMMANDS, max_bytes: int = MAX_BYTES
+    ) -> None:
+        self._endpoint = endpoint
+        self._max_commands = max_commands
+        self._max_bytes = max_bytes
+        self._connection: Connection | None = None
+        # Those sent, in order, then the unsent; with each command's size.
+        self._open: deque[tuple[asyncio.Future[Any], int]] = deque()
+        self._open_bytes = 0
         self._unsent: list[bytes] = []
-        self._under_way = 0
+        self._unanswered = 0  # of the batch that was sent
+        self._sent_at = 0.0
         self._connecting: asyncio.Task[None] | None = None
-        self._watch: asyncio.TimerHandle | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
 
-    def post(self, *command: Any) -> asyncio.Future[Any]:
-        """Have `command` sent; what becomes of it is the future's.
+    @property
+    def open_commands(self) -> int:
+        """How many commands have no reply yet."""
+        return len(self._open)
 
-        Raises TypeError or UnicodeEncodeError for what can't be sent, which is nobody else's error.
+    def send(self, *command: Any) -> asyncio.Future[Any]:
+        """Queue a command; its reply, or its error, becomes the future's.
+
+        Raises TypeError or UnicodeEncodeError for arguments that can't be encoded, and QueueFull.
         """
-        return self.post_packed(packed(*command))
-
-    def post_packed(self, command: bytes) -> asyncio.Future[Any]:
-        """As `post`, for what `packed` gave."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((answer, loop.time()))
-        self._unsent.append(command)
-        if not self._link.connected:
-            if self._connecting is None:
-                self._connecting = asyncio.create_task(self._connect(), name="wire")
-        elif not self._under_way:
-            self._send()
-        return answer
+        return self._queue(packed(*command))
 
     async def execute(self, *command: Any) -> Any:
-        """The answer to `command`. Raises its ResponseError, or what a lost connection raises."""
-        return await self.post(*command)
+        """Return the reply. Raises its ResponseError, QueueFull, or one of `LOST`."""
+        return await self.send(*command)
 
-    def start(
-        self,
-        script: Script,
-        keys: list[str],
-        args: list[Any],
-        then: Then,
-        *,
-        again: bool = False,
-    ) -> None:
-        """Have a script run, and with `again` once more if it was lost with its connection; `then`
-        is told what became of it.
+    async def pipeline(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies of several commands in order, for one round trip.
 
-        Nobody is woken for that: a task that is costs a small call a tenth of its time.
+        Others' commands may run between them. Raises the first error, after all have run.
         """
+        return await _all([self.send(*command) for command in commands])
 
-        def settle(answer: asyncio.Future[Any]) -> None:
-            exc = answer.exception()
-            if isinstance(exc, NoScriptError):
-                self.post(*script.in_full(keys, args)).add_done_callback(then)
-            elif again and isinstance(exc, LOST):
-                self.start(script, keys, args, then)
-            else:
-                then(answer)
+    async def transaction(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies of several commands that run as one step, or not at all."""
+        begun = [self.send("MULTI"), *(self.send(*command) for command in commands)]
+        replies: list[Any] = (await _all([*begun, self.send("EXEC")]))[-1]
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
 
-        self.post(*script.call(keys, args)).add_done_callback(settle)
-
-    async def run(self, script: Script, keys: list[str], args: list[Any]) -> Any:
-        """The answer of a script. Raises as `execute`."""
+    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any] = ()) -> Any:
+        """Return a script's reply. Raises as `execute`."""
         try:
             return await self.execute(*script.call(keys, args))
         except NoScriptError:
             return await self.execute(*script.in_full(keys, args))
 
+    def run_soon(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        args: Sequence[Any],
+        on_reply: OnReply,
+        *,
+        retry: bool = False,
+    ) -> None:
+        """Have a script run, and `on_reply` called with the outcome.
+
+        With `retry` the script runs once more when its connection is lost, so it may run twice.
+        No task waits for the reply: waking one costs a small call a tenth of its time.
+        """
+
+        def settle(reply: asyncio.Future[Any]) -> None:
+            exc = reply.exception()
+            if isinstance(exc, NoScriptError):
+                self._send_or_fail(script.in_full(keys, args), on_reply)
+            elif retry and isinstance(exc, LOST):
+                self.run_soon(script, keys, args, on_reply)
+            else:
+                on_reply(reply)
+
+        self._send_or_fail(script.call(keys, args), settle)
+
     async def drain(self, *, seconds: float = 5.0) -> None:
-        """Return once all that was asked for, and again for a lost connection, is answered or lost;
-        after `seconds` anyway."""
+        """Return once no command is open, repeated ones included; after `seconds` anyway."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while (left := deadline - loop.time()) > 0:
-            await asyncio.wait([self.post("PING")], timeout=left)
-            if not self._waiting:
+        while True:
+            # Let the callbacks of done commands run: some send a command again.
+            await asyncio.sleep(0)
+            left = deadline - loop.time()
+            if not self._open or left <= 0:
                 return
+            await asyncio.wait([self._open[-1][0]], timeout=left)
 
     async def close(self) -> None:
-        """Hang up. Whoever still waits is told, and not by what would have them ask again."""
+        """Close the connection. Open commands fail, with an error that is not one of `LOST`."""
         await end(self._connecting)
-        self._fail(RedisError("Stopped before it was answered."))
-        await self._link.close()
+        self._disconnect(RedisError("Closed before the reply came."))
+
+    def _send_or_fail(self, command: Command, on_reply: OnReply) -> None:
+        try:
+            reply = self.send(*command)
+        except RedisError as exc:
+            reply = asyncio.get_running_loop().create_future()
+            reply.set_exception(exc)
+        reply.add_done_callback(on_reply)
+
+    def _queue(self, command: bytes) -> asyncio.Future[Any]:
+        size = len(command)
+        if self._open and (
+            len(self._open) >= self._max_commands or self._open_bytes + size > self._max_bytes
+        ):
+            raise QueueFull(f"{len(self._open)} commands wait for Redis already.")
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._open.append((reply, size))
+        self._open_bytes += size
+        self._unsent.append(command)
+        if self._connection is None:
+            if self._connecting is None:
+                self._connecting = asyncio.create_task(self._connect(), name="redis-connect")
+        elif not self._unanswered:
+            self._send_batch(self._connection)
+        return reply
 
     async def _connect(self) -> None:
         try:
-            await self._link.connect()
+            connection = await connect(
+                self._endpoint,
+                on_reply=self._take_reply,
+                on_push=_ignore,
+                on_disconnect=self._fail,
+            )
         except Exception as exc:
-            # Whatever it is, it is everybody's: each of them was promised an answer.
+            # Whatever it is, every open command was promised an answer.
             self._fail(exc)
         else:
-            self._send()
-            self._watch_over()
+            self._connection = connection
+            self._send_batch(connection)
+            self._watch()
         finally:
             self._connecting = None
 
-    def _send(self) -> None:
-        # Half of what waits, so that Redis and whoever it wakes work on that while the rest is made
+    def _send_batch(self, connection: Connection) -> None:
+        # Half of what is queued, so that Redis and its clients work on it while the rest is made
         # ready: 1.4 times the calls at 16 to 64 callers.
         number = min(len(self._unsent), max(_LEAST, len(self._unsent) // 2), _MOST)
-        self._under_way = number
-        self._link.write(b"".join(self._unsent[:number]))
+        self._unanswered = number
+        self._sent_at = asyncio.get_running_loop().time()
+        connection.write(b"".join(self._unsent[:number]))
         del self._unsent[:number]
 
-    def _hand_out(self, answer: Any) -> None:
-        if isinstance(answer, PushNotification) or not self._under_way:
+    def _take_reply(self, reply: Any) -> None:
+        if not self._unanswered:
             return
-        waiting, _ = self._waiting.popleft()
-        if waiting.done():
+        future, size = self._open.popleft()
+        self._open_bytes -= size
+        if future.done():
             pass
-        elif isinstance(answer, Exception):
-            waiting.set_exception(answer)
-            if isinstance(answer, ReadOnlyError):
-                # What was the primary is none any more; a new connection may find the one that is.
-                asyncio.get_running_loop().call_soon(self._link.give_up, answer)
+        elif isinstance(reply, Exception):
+            future.set_exception(reply)
+            if isinstance(reply, ReadOnlyError) and self._connection is not None:
+                # The server became a replica; a new connection may find the new primary.
+                asyncio.get_running_loop().call_soon(self._connection.abort, reply)
         else:
-            waiting.set_result(answer)
-        self._under_way -= 1
-        if not self._under_way and self._unsent:
-            self._send()
+            future.set_result(reply)
+        self._unanswered -= 1
+        if not self._unanswered and self._unsent and self._connection is not None:
+            self._send_batch(self._connection)
 
-    def _watch_over(self) -> None:
-        """Give the connection up once the oldest command has waited too long."""
-        limit = self._link.limit
-        if limit is None:
+    def _watch(self) -> None:
+        """Give the connection up when it has been silent too long after a batch was sent.
+
+        The time counts from sending, and anew with each byte that arrives: a long queue is no
+        reason to end a connection that works.
+        """
+        connection, limit = self._connection, self._endpoint.reply_timeout
+        if connection is None:
             return
         loop = asyncio.get_running_loop()
-        oldest = self._waiting[0][1] if self._waiting else loop.time()
-        if oldest + limit <= loop.time():
-            self._link.give_up(RedisTimeoutError(f"Redis has not answered within {limit:g} s."))
+        waiting_since = max(self._sent_at, connection.heard_at) if self._unanswered else loop.time()
+        if waiting_since + limit <= loop.time():
+            connection.abort(RedisTimeoutError(f"Redis has been silent for {limit:g} s."))
         else:
-            self._watch = loop.call_at(oldest + limit, self._watch_over)
+            self._watchdog = loop.call_at(waiting_since + limit, self._watch)
+
+    def _disconnect(self, reason: Exception) -> None:
+        if self._connection is not None:
+            self._connection.abort(reason)
+        else:
+            self._fail(reason)
 
     def _fail(self, reason: Exception) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-        waiting, self._waiting = self._waiting, deque()
+        self._connection = None
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        failed, self._open = self._open, deque()
+        self._open_bytes = 0
         self._unsent.clear()
-        self._under_way = 0
-        for answer, _ in waiting:
-            if not answer.done():
-                answer.set_exception(reason)
-                # Whoever asked may have been cancelled in this same moment and never look.
-                answer.exception()
+        self._unanswered = 0
+        for future, _ in failed:
+            if not future.done():
+                future.set_exception(reason)
+                # The caller may have been cancelled in this same moment and never look.
+                future.exception()
+
+
+async def _all(replies: list[asyncio.Future[Any]]) -> list[Any]:
+    """Wait for all, so that none is left behind unread, and return or raise the first error."""
+    outcomes = await asyncio.gather(*replies, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return outcomes
+
+
+def _ignore(push: list[Any]) -> None:
+    """Push messages are for subscriptions; this connection has none."""

@@ -1,7 +1,11 @@
 """Lua scripts, which Redis runs as one step."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import Any
+
+from services.runtime.redis.endpoint import Command
 
 
 class Script:
@@ -11,10 +15,32 @@ class Script:
         self._text = text
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    def call(self, keys: list[str], args: list[Any]) -> tuple[Any, ...]:
-        """The command that runs it."""
+    def call(self, keys: Sequence[str], args: Sequence[Any] = ()) -> Command:
+        """Build the command that runs the script, where Redis knows it."""
         return "EVALSHA", self._sha, len(keys), *keys, *args
 
-    def in_full(self, keys: list[str], args: list[Any]) -> tuple[Any, ...]:
-        """The command where Redis doesn't know it (any more), and does from then on."""
+    def in_full(self, keys: Sequence[str], args: Sequence[Any] = ()) -> Command:
+        """Build the command that runs the script, and has Redis know it from then on."""
         return "EVAL", self._text, len(keys), *keys, *args
+
+
+def load_script(package: str, name: str, **constants: str | int) -> Script:
+    """Load `<name>.lua` of a package, with prelude.lua and `constants` (as locals) before it.
+
+    Constants are how keys and limits reach Lua: Python names them, in one place.
+    """
+    prelude = files(__package__).joinpath("prelude.lua").read_text()
+    script = files(package).joinpath(f"{name}.lua").read_text()
+    return Script("\n".join([_locals(constants), prelude, script]))
+
+
+def _locals(constants: Mapping[str, str | int]) -> str:
+    return "\n".join(f"local {name} = {_literal(value)}" for name, value in constants.items())
+
+
+def _literal(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    assert value.isprintable(), value
+    assert not set(value) & set("'\\"), value
+    return f"'{value}'"

@@ -1,120 +1,135 @@
-"""Hears what is published, over one connection of its own.
+"""Messages published to channels, over a connection of their own.
 
-A pulse beside it notices a connection that has gone silent without an end, as one does whose way
-was cut.
+PINGs notice a connection that is dead without having been closed, as after a cut cable.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 
-from services.runtime.redis.connection import Connection
-from services.runtime.redis.multiplexer import packed
+from services.runtime.redis.connection import Connection, connect, packed
+from services.runtime.redis.endpoint import Endpoint
 from services.runtime.tasks import end
 
-PULSE = 2.0
-"""Seconds without a word until Redis is asked for one; after three times as long it is given up."""
+PING_INTERVAL = 2.0
+"""Seconds between two PINGs; a connection that stays silent for three of them is lost."""
 
-_HEARD = (b"message", b"pmessage")
-_JOINED = (b"subscribe", b"psubscribe")
-_LEFT = (b"unsubscribe", b"punsubscribe")
+_MESSAGES = (b"message", b"pmessage")
+_SUBSCRIBED = (b"subscribe", b"psubscribe")
+_UNSUBSCRIBED = (b"unsubscribe", b"punsubscribe")
 
-Heard = Callable[[str, bytes], None]
-"""Is told the channel and the data of what is published; must not raise."""
+OnMessage = Callable[[str, bytes], None]
+"""Called with the channel and the data of each message. Must not raise."""
 
 
 class Subscription:
-    """Listens to some channels, or to what a pattern matches."""
+    """A subscription to some channels, or to all that a pattern matches."""
 
     def __init__(
-        self, redis: Redis, *channels: str, heard: Heard, pattern: str | None = None
+        self,
+        endpoint: Endpoint,
+        *channels: str,
+        on_message: OnMessage,
+        pattern: str | None = None,
     ) -> None:
-        self._link = Connection(redis, tell=self._take_in, lose=self._lose)
+        self._endpoint = endpoint
         self._names = channels if pattern is None else (pattern,)
-        self._join, self._part = (
+        self._subscribe, self._unsubscribe = (
             ("SUBSCRIBE", "UNSUBSCRIBE") if pattern is None else ("PSUBSCRIBE", "PUNSUBSCRIBE")
         )
-        self._heard = heard
-        self._silent = 0
-        self._pulse: asyncio.Task[None] | None = None
-        self._missing = 0
-        self._listening: asyncio.Future[None] | None = None
-        self._end: asyncio.Future[None] | None = None
+        self._on_message = on_message
+        self._connection: Connection | None = None
+        self._silent_pings = 0
+        self._pings: asyncio.Task[None] | None = None
+        self._unconfirmed = 0
+        self._subscribed: asyncio.Future[None] | None = None
+        self._ended: asyncio.Future[None] | None = None
 
     async def listen(self) -> None:
-        """Subscribe, unless that is so; from here on nothing is missed while Redis is there.
+        """Subscribe, unless subscribed already; no message is missed from here to `end`.
 
-        Raises what a lost connection raises, or the ResponseError of a Redis that refuses; the
-        next try has a new connection.
+        Raises one of `replies.LOST`, or the ResponseError of a Redis that refuses; the next call
+        opens a new connection.
         """
-        if self._end is not None and not self._end.done():
+        if self._ended is not None and not self._ended.done():
             return
-        await self._link.connect()
         loop = asyncio.get_running_loop()
-        self._missing = len(self._names)
-        self._listening, self._end = loop.create_future(), loop.create_future()
-        if self._pulse is None:
-            self._pulse = asyncio.create_task(self._feel_pulse(), name="pulse")
-        self._link.write(packed(self._join, *self._names))
+        subscribed, ended = loop.create_future(), loop.create_future()
+        self._unconfirmed = len(self._names)
+        self._connection = await connect(
+            self._endpoint,
+            on_reply=self._take_reply,
+            on_push=self._take_push,
+            on_disconnect=self._lose,
+        )
+        self._subscribed, self._ended = subscribed, ended
+        if self._pings is None:
+            self._pings = asyncio.create_task(self._ping(), name="redis-subscription-pings")
+        self._connection.write(packed(self._subscribe, *self._names))
         try:
-            await self._listening
+            await subscribed
         except BaseException as exc:
-            # Connected and not subscribed would be deaf.
-            self._link.give_up(RedisConnectionError(f"Could not subscribe: {exc!r}."))
+            # Connected and not subscribed, it would miss every message.
+            self._connection.abort(RedisConnectionError(f"Could not subscribe: {exc!r}."))
             raise
 
     async def end(self) -> None:
-        """Return after the last message, once `leave` was called. Raises what a lost connection
-        raises."""
-        assert self._end is not None
-        # Shielded, for it is this ear's and not of whoever waits for it.
-        await asyncio.shield(self._end)
+        """Return after the last message, once `unsubscribe` was called.
 
-    def leave(self) -> None:
-        """Unsubscribe: what was published before is still heard, and then there is a last one."""
-        if self._link.connected:
-            self._link.write(packed(self._part))
+        Raises one of `replies.LOST` when the connection is lost before.
+        """
+        assert self._ended is not None
+        # Shielded: a cancelled caller must not cancel the future that others wait for.
+        await asyncio.shield(self._ended)
+
+    def unsubscribe(self) -> None:
+        """Unsubscribe: messages published before still arrive, and then `end` returns."""
+        if self._connection is not None and self._connection.open:
+            self._connection.write(packed(self._unsubscribe))
 
     async def aclose(self) -> None:
-        """Hang up, whether or not Redis answers."""
-        await end(self._pulse)
-        await self._link.close()
+        """Close the connection, whether or not Redis answers."""
+        await end(self._pings)
+        self._pings = None
+        if self._connection is not None:
+            self._connection.abort(RedisConnectionError("The subscription was closed."))
 
-    def _take_in(self, said: Any) -> None:
-        self._silent = 0
-        if isinstance(said, ResponseError):
-            self._link.give_up(said)
-        # The answer to a pulse is no list, or is one that says pong.
-        elif not isinstance(said, list):
-            return
-        elif said[0] in _HEARD:
-            self._heard(said[-2].decode(errors="replace"), said[-1])
-        elif said[0] in _JOINED:
-            self._missing -= 1
-            if not self._missing:
-                _settle(self._listening)
-        elif said[0] in _LEFT and said[-1] == 0:
-            _settle(self._end)
+    def _take_reply(self, reply: Any) -> None:
+        self._silent_pings = 0
+        if isinstance(reply, Exception) and self._connection is not None:
+            self._connection.abort(reply)
+
+    def _take_push(self, push: list[Any]) -> None:
+        self._silent_pings = 0
+        kind = push[0]
+        if kind in _MESSAGES:
+            self._on_message(push[-2].decode(errors="replace"), push[-1])
+        elif kind in _SUBSCRIBED:
+            self._unconfirmed -= 1
+            if not self._unconfirmed:
+                _settle(self._subscribed)
+        elif kind in _UNSUBSCRIBED and push[-1] == 0:
+            _settle(self._ended)
 
     def _lose(self, reason: Exception) -> None:
-        _settle(self._listening, reason)
-        _settle(self._end, reason)
+        _settle(self._subscribed, reason)
+        _settle(self._ended, reason)
 
-    async def _feel_pulse(self) -> None:
+    async def _ping(self) -> None:
         while True:
-            await asyncio.sleep(PULSE)
-            if not self._link.connected:
-                self._silent = 0
-            elif self._silent >= 3:
-                # Whoever waits for its end is told at once.
-                self._link.give_up(RedisConnectionError("Redis has fallen silent."))
+            await asyncio.sleep(PING_INTERVAL)
+            connection = self._connection
+            if connection is None or not connection.open:
+                self._silent_pings = 0
+            elif self._silent_pings >= 3:
+                seconds = 3 * PING_INTERVAL
+                reason = f"Redis has been silent for {seconds:g} s."
+                connection.abort(RedisConnectionError(reason))
             else:
-                self._silent += 1
-                self._link.write(packed("PING"))
+                self._silent_pings += 1
+                connection.write(packed("PING"))
 
 
 def _settle(future: asyncio.Future[None] | None, reason: Exception | None = None) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 from faststream.redis import RedisMessage
 from faststream.redis.message import RedisChannelMessage
-from redis.asyncio import Redis
 
 from contracts.control import CONTROL, Cancel
 from contracts.message import Message
@@ -20,8 +19,8 @@ from services.runtime.messaging.list_consumer import ListConsumer
 from services.runtime.messaging.outbox import OnDelivery, Outbox
 from services.runtime.messaging.stream_reader import StreamReader
 from services.runtime.messaging.streams import StreamConsumer
-from services.runtime.redis.client import LOST, address_of, wait_for_redis
-from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis.client import RedisClient, wait_for_redis
+from services.runtime.redis.replies import LOST
 from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.cancellation import Cancellations
@@ -33,9 +32,6 @@ from services.runtime.rpc.sender import MessageSender
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
 
-_SPARE_CONNECTIONS = 8
-"""Connections of the pool that stay free for occasional commands."""
-
 
 class Broker(AdaptedBroker):
     """FastStream's RedisBroker with typed methods, one reply inbox and consumers that reconnect.
@@ -46,7 +42,7 @@ class Broker(AdaptedBroker):
 
     def __init__(
         self,
-        redis: Redis,
+        redis: RedisClient,
         settings: RuntimeSettings,
         *,
         capacity: int = 1,
@@ -58,9 +54,8 @@ class Broker(AdaptedBroker):
         self.worker = new_worker_name()
         self.capacity = Capacity(capacity)
         self.metrics = Metrics()
-        self._wire = Multiplexer(redis)
         self.inbox = ReplyInbox(redis)
-        self.outbox = Outbox(self._wire)
+        self.outbox = Outbox(redis)
         self.retry_after = RetryAfter()
         self.clock = clock or Clock()
         self._calls = CallInstrumentation(self.worker, self.metrics, self.outbox)
@@ -70,30 +65,26 @@ class Broker(AdaptedBroker):
             calls=self._calls,
             cancellations=self.cancellations,
             clock=self.clock,
-            claims=Claims(self._wire, self.worker),
+            claims=Claims(redis, self.worker),
             send_reply=self.send_reply,
         )
         self.heartbeat = Heartbeat(
-            redis, self.worker, settings, self.clock, room=capacity, report=report
+            redis, self.worker, settings, self.clock, capacity=capacity, report=report
         )
         self._served: list[str] = []
         super().__init__(
             redis,
-            MessageSender(self._wire, self.inbox, self.outbox, self.clock, self.retry_after),
+            MessageSender(redis, self.inbox, self.outbox, self.clock, self.retry_after),
             middleware=ServingMiddleware.of(serving),
             graceful_timeout=settings.graceful_timeout,
-            specification_url=f"redis://{address_of(settings)}",
+            specification_url=f"redis://{redis.endpoint}",
         )
         self._watch_metrics()
 
     async def start(self) -> None:
-        """Wait for Redis, then listen for replies, start the consumers and the heartbeat.
-
-        Raises ValueError if the connection pool is too small.
-        """
-        self._require_connections()
+        """Wait for Redis, then listen for replies, start the consumers and the heartbeat."""
         while True:
-            await wait_for_redis(self.redis, self.settings)
+            await wait_for_redis(self.redis)
             try:
                 await self.inbox.start()
                 await self.outbox.start()
@@ -104,24 +95,14 @@ class Broker(AdaptedBroker):
             else:
                 return
 
-    def _require_connections(self) -> None:
-        # Held for good: the inbox, the shared connection, one for each consumer.
-        held = 2 + len(self.consumers)
-        if self.settings.redis_connections < held + _SPARE_CONNECTIONS:
-            raise ValueError(
-                f"DARKROOM_REDIS_CONNECTIONS={self.settings.redis_connections} is too few: "
-                f"this process needs {held + _SPARE_CONNECTIONS}."
-            )
-
     async def stop(self, *exc_info: Any) -> None:
         """Accept no more messages, finish the accepted ones, flush, and disconnect."""
         await self.heartbeat.stop()
         await super().stop(*exc_info)
         await self.outbox.stop()
         await self.inbox.stop()
-        await self._wire.drain()
-        await self._wire.close()
-        await self.redis.connection_pool.disconnect()
+        await self.redis.drain()
+        await self.redis.close()
 
     async def request(  # type: ignore[override]  # as FastStream's own RedisBroker does
         self,
@@ -198,7 +179,7 @@ class Broker(AdaptedBroker):
 
         Calls `on_gap` when entries were trimmed before they could be read.
         """
-        reader = StreamReader(stream, self.redis, Multiplexer(self.redis), on_gap=on_gap)
+        reader = StreamReader(stream, self.redis, on_gap=on_gap)
         self.attach_directly(reader, validating(model, handler))
 
     def _consume_control(self) -> None:
@@ -225,7 +206,7 @@ class Broker(AdaptedBroker):
         consumer = ListConsumer(
             address,
             self.capacity,
-            Multiplexer(self.redis),
+            self.redis,
             graceful_timeout=self.settings.graceful_timeout,
         )
         self.attach(consumer, handle)
@@ -238,8 +219,6 @@ class Broker(AdaptedBroker):
             capacity,
             self.heartbeat,
             redis=self.redis,
-            wire=Multiplexer(self.redis),
-            shared=self._wire,
             graceful_timeout=self.settings.graceful_timeout,
         )
         self.attach(consumer, handle)

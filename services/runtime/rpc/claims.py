@@ -1,6 +1,7 @@
 """Claims: of all workers that receive a request on a shared channel, one handles it."""
 
-from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis import keys
+from services.runtime.redis.client import RedisClient
 from services.runtime.rpc.deadlines import remaining
 from services.runtime.rpc.discarded import ClaimedByAnotherWorker
 
@@ -11,8 +12,8 @@ _MAX_LIFE = 3600.0
 class Claims:
     """Claims requests in the name of one worker."""
 
-    def __init__(self, wire: Multiplexer, worker: str) -> None:
-        self._wire = wire
+    def __init__(self, redis: RedisClient, worker: str) -> None:
+        self._redis = redis
         self._worker = worker
 
     async def claim(self, reply_to: str) -> None:
@@ -22,7 +23,7 @@ class Claims:
         """
         left = remaining()
         life = _LIFE if left is None else min(_MAX_LIFE, max(1.0, left))
-        key, milliseconds = f"darkroom:claim:{reply_to}", int(life * 1000)
-        claimed = await self._wire.execute("SET", key, self._worker, "NX", "PX", milliseconds)
+        key, milliseconds = keys.claim(reply_to), int(life * 1000)
+        claimed = await self._redis.execute("SET", key, self._worker, "NX", "PX", milliseconds)
         if claimed is None:
             raise ClaimedByAnotherWorker

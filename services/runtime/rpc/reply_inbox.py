@@ -11,11 +11,10 @@ from itertools import count
 from uuid import uuid4
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contracts.errors import Unavailable
-from services.runtime.redis.client import RECONNECT_DELAY
+from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.subscription import Subscription
 from services.runtime.tasks import end
 
@@ -25,7 +24,7 @@ log = structlog.get_logger(__name__)
 class ReplyInbox:
     """Receives the replies to all outstanding calls of this process, over one connection."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
         self._prefix = f"darkroom.replies.{uuid4().hex}."
         self._numbers = count()
@@ -82,17 +81,17 @@ class ReplyInbox:
             reply.cancel()
 
     async def _listen(self) -> None:
-        ear = Subscription(self._redis, pattern=self._prefix + "*", heard=self._deliver)
-        async with aclosing(ear):
-            await self._listen_with(ear)
+        subscription = self._redis.subscribe(pattern=f"{self._prefix}*", on_message=self._deliver)
+        async with aclosing(subscription):
+            await self._listen_with(subscription)
 
-    async def _listen_with(self, ear: Subscription) -> None:
+    async def _listen_with(self, subscription: Subscription) -> None:
         lost = False
         while True:
             try:
-                await ear.listen()
+                await subscription.listen()
                 self._listening.set()
-                await ear.end()
+                await subscription.end()
             except (RedisError, OSError) as exc:
                 if self.listening or not lost:
                     log.warning("reply inbox lost its connection", reason=str(exc))

@@ -11,13 +11,14 @@ from contracts.control import CONTROL, Cancel
 from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
 from contracts.methods import Transport
 from services.runtime.faststream_adapter.producer import Encode
-from services.runtime.liveness.heartbeat import responders_key, rooms_key
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.destination import DATA_FIELD, Destination
 from services.runtime.messaging.outbox import Outbox
-from services.runtime.redis.client import LOST, redis_errors
-from services.runtime.redis.multiplexer import Multiplexer, Then
-from services.runtime.redis.scripts import Script
+from services.runtime.redis import keys
+from services.runtime.redis.client import RedisClient, redis_errors
+from services.runtime.redis.multiplexer import OnReply
+from services.runtime.redis.replies import LOST
+from services.runtime.redis.scripts import Script, load_script
 from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.deadlines import deadline_header, remaining
@@ -26,63 +27,8 @@ from services.runtime.telemetry.tracing import trace_headers
 
 log = structlog.get_logger(__name__)
 
-_RESPONDERS = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local names = redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')
-local rooms, room = {}, 0
-if #names > 0 then
-  rooms = redis.call('HMGET', KEYS[2], unpack(names))
-end
-for i, has in ipairs(rooms) do
-  rooms[i] = tonumber(has) or 0
-  room = room + rooms[i]
-end
-"""
-
-# Push a request to a list or stream, in one round trip. Returns 1; 0 without a living worker; the
-# negative length of the queue when it is four times the living workers' capacity. After 0 or less
-# nothing is pushed.
-_PUSH_IF_SERVED = Script(
-    _RESPONDERS
-    + """
-if #names == 0 then
-  return 0
-end
-local length = ARGV[1] == 'list' and 'LLEN' or 'XLEN'
-local waiting = redis.call(length, KEYS[3])
-if waiting >= 4 * room then
-  return -waiting
-end
-if ARGV[1] == 'list' then
-  redis.call('RPUSH', KEYS[3], ARGV[2])
-else
-  redis.call('XADD', KEYS[3], '*', ARGV[3], ARGV[2])
-end
-return 1
-"""
-)
-
-# Publish a request to the own channel of one worker, so that no claim is needed: to each worker in
-# proportion to its capacity, and to the next one if that worker has just gone. Without a living
-# worker, publish to the shared channel. Returns the number of subscribers that received it.
-_PUBLISH_TO_ONE = Script(
-    _RESPONDERS
-    + """
-local place, chosen = ARGV[2] * room, 1
-while chosen < #names and place >= rooms[chosen] do
-  place = place - rooms[chosen]
-  chosen = chosen + 1
-end
-for i = 0, #names - 1 do
-  local name = names[(chosen - 1 + i) % #names + 1]
-  if redis.call('PUBLISH', KEYS[3] .. ARGV[3] .. name, ARGV[1]) > 0 then
-    return 1
-  end
-end
-return redis.call('PUBLISH', KEYS[3], ARGV[1])
-"""
-)
+_PUSH_IF_SERVED = load_script(__package__, "push_if_served")
+_PUBLISH_TO_ONE = load_script(__package__, "publish_to_one")
 
 _GOLDEN_RATIO = 0.618033988749895
 _DEFAULT_TIMEOUT = 30.0  # seconds
@@ -96,13 +42,13 @@ class MessageSender:
 
     def __init__(
         self,
-        wire: Multiplexer,
+        redis: RedisClient,
         inbox: ReplyInbox,
         outbox: Outbox,
         clock: Clock,
         retry_after: RetryAfter,
     ) -> None:
-        self._wire = wire
+        self._redis = redis
         self._inbox = inbox
         self._outbox = outbox
         self._clock = clock
@@ -162,7 +108,7 @@ class MessageSender:
             if refusal is not None and not reply.done():
                 reply.set_exception(refusal)
 
-        self._wire.start(*_push(destination, message, next(self._fractions)), on_sent)
+        self._redis.script_soon(*_push(destination, message, next(self._fractions)), on_sent)
 
     def _refusal(self, sent: asyncio.Future[Any]) -> Exception | None:
         """Return the exception that ends the call, or None if the request was sent."""
@@ -180,7 +126,7 @@ class MessageSender:
 
     async def publish(self, destination: Destination, data: bytes) -> Any:
         """Send a message and return Redis's answer. Raises RedisError."""
-        return await self._wire.execute(*destination.command(data))
+        return await self._redis.execute(*destination.command(data))
 
     def reply(self, channel: str, data: bytes) -> None:
         """Send a reply, and once more if the connection was lost before Redis answered.
@@ -189,8 +135,8 @@ class MessageSender:
         the answer: waking a task would cost a small call a tenth of its time.
         """
 
-        def publish(then: Then) -> None:
-            self._wire.post("PUBLISH", channel, data).add_done_callback(then)
+        def publish(then: OnReply) -> None:
+            self._redis.send("PUBLISH", channel, data).add_done_callback(then)
 
         def on_sent(sent: asyncio.Future[Any]) -> None:
             if isinstance(sent.exception(), LOST):
@@ -206,10 +152,10 @@ def _push(
 ) -> tuple[Script, list[str], list[Any]]:
     """Return script, keys and arguments that send a request."""
     address = destination.address
-    keys = [responders_key(address), rooms_key(address), address]
+    names = [keys.responders(address), keys.capacities(address), address]
     if destination.transport is Transport.CHANNEL:
-        return _PUBLISH_TO_ONE, keys, [message, fraction, own_channel("", "")]
-    return _PUSH_IF_SERVED, keys, [destination.transport.value, message, DATA_FIELD]
+        return _PUBLISH_TO_ONE, names, [message, fraction, own_channel("", "")]
+    return _PUSH_IF_SERVED, names, [destination.transport.value, message, DATA_FIELD]
 
 
 def _log_lost_reply(sent: asyncio.Future[Any]) -> None:

@@ -115,9 +115,9 @@ async def test_events_between_two_connections_are_sent_on_resuming(
 ) -> None:
     job = await jobs.submit(BLOB, (Pipeline(),) * 3, submitter="me")
     assert await ids(workerless, job.id, 1) == [job.event]
-    running = await jobs.start(job, "a-worker")
+    running = await jobs.leases.start(job, "a-worker")
     assert running is not None
-    one = await jobs.add_result(running, JobResult(blob=BLOB))
+    one = await jobs.leases.add_result(running, JobResult(blob=BLOB))
     assert one is not None
     assert await ids(workerless, job.id, 2, str(job.event)) == [running.event, one.event]
 
@@ -156,10 +156,10 @@ async def test_catching_up_may_take_more_events_than_the_queue_holds(
     workerless_redis: str, jobs: Jobs
 ) -> None:
     job = await jobs.submit(BLOB, (Pipeline(),) * 20, submitter="me")
-    running = await jobs.start(job, "a-worker")
+    running = await jobs.leases.start(job, "a-worker")
     for _ in range(10):
         assert running is not None
-        running = await jobs.add_result(running, JobResult(blob=BLOB))
+        running = await jobs.leases.add_result(running, JobResult(blob=BLOB))
     with faststream("gateway", workerless_redis, env={"DARKROOM_MAX_BACKLOG": "3"}) as gateway:
         assert len(await ids(gateway, job.id, 12, "0-1")) == 12
 

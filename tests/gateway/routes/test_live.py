@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -22,6 +21,7 @@ from services.gateway.live.hub import LiveHub
 from services.gateway.routes.live import serve
 from services.gateway.settings import GatewaySettings
 from services.runtime.jobs.store import Jobs
+from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import encoded, scenery
@@ -85,9 +85,9 @@ async def test_every_state_is_pushed_in_order(workerless: Service, jobs: Jobs) -
         await watch(socket, job.id)
         assert progress(await next_event(socket)) == ("queued", 0)
 
-        running = written(await jobs.start(job, "a-worker"))
-        one = written(await jobs.add_result(running, JobResult(blob=BLOB)))
-        written(await jobs.add_result(one, JobResult(blob=BLOB)))
+        running = written(await jobs.leases.start(job, "a-worker"))
+        one = written(await jobs.leases.add_result(running, JobResult(blob=BLOB)))
+        written(await jobs.leases.add_result(one, JobResult(blob=BLOB)))
 
         seen = [progress(await next_event(socket)) for _ in range(3)]
         assert seen == [("running", 0), ("running", 1), ("succeeded", 2)]
@@ -95,12 +95,12 @@ async def test_every_state_is_pushed_in_order(workerless: Service, jobs: Jobs) -
 
 async def test_resuming_sends_each_later_event_once(workerless: Service, jobs: Jobs) -> None:
     job = await jobs.submit(BLOB, (Pipeline(), Pipeline()), submitter="me")
-    running = written(await jobs.start(job, "a-worker"))
-    one = written(await jobs.add_result(running, JobResult(blob=BLOB)))
+    running = written(await jobs.leases.start(job, "a-worker"))
+    one = written(await jobs.leases.add_result(running, JobResult(blob=BLOB)))
     async with connect_to(workerless.url) as socket:
         await socket.send(json.dumps({"watch": [job.id], "after": job.event}))
         assert [(await next_event(socket))["id"] for _ in range(2)] == [running.event, one.event]
-        end = written(await jobs.add_result(one, JobResult(blob=BLOB)))
+        end = written(await jobs.leases.add_result(one, JobResult(blob=BLOB)))
         assert (await next_event(socket))["id"] == end.event
     async with connect_to(workerless.url) as socket:
         await socket.send(json.dumps({"watch": [job.id], "after": end.event}))
@@ -153,7 +153,7 @@ async def test_watching_again_repeats_the_last_event_and_later_changes_come_once
             assert progress(await next_event(socket)) == ("queued", 0)
             assert progress(await next_event(socket)) == ("queued", 0)
 
-        await jobs.start(job, "a-worker")
+        await jobs.leases.start(job, "a-worker")
 
         assert progress(await next_event(socket)) == ("running", 0)
         await watch(socket, UNKNOWN)
@@ -193,21 +193,21 @@ async def test_events_during_a_lost_connection_to_redis_are_sent_afterwards() ->
     with valkey() as server:
         url = str(server.connection_url)
         with faststream("gateway", url) as gateway:
-            async with Redis.from_url(url) as redis, connect_to(gateway.url) as socket:
+            redis = make_redis(RuntimeSettings(redis_url=url))
+            async with connect_to(gateway.url) as socket:
                 jobs = Jobs(redis, RuntimeSettings())
                 job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
                 await watch(socket, job.id)
                 assert progress(await next_event(socket)) == ("queued", 0)
 
                 # Cut the gateway's connections, and write both changes before it reconnects.
-                async with redis.pipeline(transaction=False) as pipe:
-                    pipe.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-                    await pipe.execute()
-                running = written(await jobs.start(job, "a-worker"))
-                await jobs.add_result(running, JobResult(problem=NotFound("gone").failure()))
+                await redis.execute("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                running = written(await jobs.leases.start(job, "a-worker"))
+                await jobs.leases.add_result(running, JobResult(problem=NotFound("gone").failure()))
 
                 assert progress(await next_event(socket)) == ("running", 0)
                 assert progress(await next_event(socket)) == ("failed", 1)
+            await redis.close()
 
 
 async def test_redis_down_closes_the_connection_with_a_reason(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ async def test_past_events_of_several_jobs_come_in_the_order_of_their_ids(
     one = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
     two = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
     for job in (one, two):
-        written(await jobs.start(job, "a-worker"))
+        written(await jobs.leases.start(job, "a-worker"))
     async with connect_to(workerless.url) as socket:
         await socket.send(json.dumps({"watch": [two.id, one.id], "after": "0-1"}))
         first = [await next_event(socket) for _ in range(2)]

@@ -5,13 +5,11 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
@@ -22,8 +20,9 @@ from contracts.operations.pipeline import Pipeline
 from services.gateway.settings import GatewaySettings
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
 from services.runtime.jobs.store import Jobs
-from services.runtime.jobs.webhook_queue import DUE, WebhookQueue
-from services.runtime.redis.client import make_redis
+from services.runtime.jobs.webhook_queue import WebhookQueue
+from services.runtime.redis import keys
+from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.receiver import receiver
@@ -40,9 +39,9 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as redis:
-        await redis.flushall()
+async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
+    async with connected(redis_url) as redis:
+        await redis.execute("FLUSHALL")
         yield redis
 
 
@@ -64,45 +63,51 @@ async def dispatching(url: str, *, stop: float = 5.0, **options: Any) -> AsyncIt
     await dispatcher.start()
     yield metrics
     await dispatcher.stop(stop)
-    await redis.connection_pool.disconnect()
+    await redis.close()
 
 
-@cache
-def jobs_on(redis: Redis) -> Jobs:
-    """Return the jobs of a Redis client; one object each, as it holds a connection."""
+@asynccontextmanager
+async def connected(redis_url: str) -> AsyncIterator[RedisClient]:
+    redis = make_redis(RuntimeSettings(redis_url=redis_url))
+    yield redis
+    await redis.close()
+
+
+def jobs_on(redis: RedisClient) -> Jobs:
+    """Return the jobs of a Redis client."""
     return Jobs(redis, RuntimeSettings())
 
 
-async def submitted(redis: Redis, url: str) -> Job:
+async def submitted(redis: RedisClient, url: str) -> Job:
     jobs = jobs_on(redis)
     webhook = Webhook(url=url)
     return await jobs.submit(BLOB, (Pipeline(),), submitter="agency", webhook=webhook)
 
 
-async def ended(redis: Redis, url: str, state: JobState = JobState.SUCCEEDED) -> Job:
+async def ended(redis: RedisClient, url: str, state: JobState = JobState.SUCCEEDED) -> Job:
     """Submit a job and end it as a worker, or its client, would."""
     jobs, job = jobs_on(redis), await submitted(redis, url)
     if state is JobState.CANCELLED:
         return await jobs.cancel(job.id)
-    running = await jobs.start(job, "a-worker")
+    running = await jobs.leases.start(job, "a-worker")
     assert running is not None
     problem = Internal("broken").failure() if state is JobState.FAILED else None
     blob = None if problem else BLOB
-    done = await jobs.add_result(running, JobResult(blob=blob, problem=problem))
+    done = await jobs.leases.add_result(running, JobResult(blob=blob, problem=problem))
     assert done is not None
     assert done.state is state
     return done
 
 
-async def until_idle(redis: Redis) -> None:
+async def until_idle(redis: RedisClient) -> None:
     """Wait until no delivery, and no trace of one, is left in Redis."""
     async with asyncio.timeout(15):
-        while set(await redis.keys("darkroom:webhooks*")) - set(await disabled(redis)):  # noqa: ASYNC110  Redis has no event for it
+        while set(await redis.execute("KEYS", "darkroom:webhooks*")) - set(await disabled(redis)):  # noqa: ASYNC110  Redis has no event for it
             await asyncio.sleep(0.02)
 
 
-async def disabled(redis: Redis) -> list[Any]:
-    return list(await redis.keys("darkroom:webhooks:disabled:*"))
+async def disabled(redis: RedisClient) -> list[Any]:
+    return list(await redis.execute("KEYS", "darkroom:webhooks:disabled:*"))
 
 
 def count(metrics: Metrics, outcome: str) -> int:
@@ -112,7 +117,7 @@ def count(metrics: Metrics, outcome: str) -> int:
 
 @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED])
 async def test_each_end_of_a_job_is_delivered_once_and_signed(
-    state: JobState, redis: Redis, redis_url: str
+    state: JobState, redis: RedisClient, redis_url: str
 ) -> None:
     async with receiver() as listening, dispatching(redis_url) as metrics:
         job = await ended(redis, listening.url, state)
@@ -131,7 +136,9 @@ async def test_each_end_of_a_job_is_delivered_once_and_signed(
     assert links == expected.get(state, [])
 
 
-async def test_a_failed_delivery_is_retried_with_the_same_id(redis: Redis, redis_url: str) -> None:
+async def test_a_failed_delivery_is_retried_with_the_same_id(
+    redis: RedisClient, redis_url: str
+) -> None:
     async with (
         receiver("500 Internal Server Error", "404 Not Found") as listening,
         dispatching(redis_url) as metrics,
@@ -146,13 +153,13 @@ async def test_a_failed_delivery_is_retried_with_the_same_id(redis: Redis, redis
 
 
 async def test_a_job_that_ends_again_is_delivered_with_another_id(
-    redis: Redis, redis_url: str
+    redis: RedisClient, redis_url: str
 ) -> None:
     jobs = jobs_on(redis)
     async with receiver() as listening, dispatching(redis_url):
         failed = await ended(redis, listening.url, JobState.FAILED)
         await listening.receive(1)
-        await redis.hset(f"darkroom:job:{failed.id}", "state", "running")
+        await redis.execute("HSET", keys.job(failed.id), "state", "running")
         await jobs.cancel(failed.id)
         first, second = await listening.receive(2)
 
@@ -160,7 +167,7 @@ async def test_a_job_that_ends_again_is_delivered_with_another_id(
     assert first.headers["webhook-id"] != second.headers["webhook-id"]
 
 
-async def test_a_redirect_is_a_failure_and_not_followed(redis: Redis, redis_url: str) -> None:
+async def test_a_redirect_is_a_failure_and_not_followed(redis: RedisClient, redis_url: str) -> None:
     async with receiver() as target:
         moved = f"307 Temporary Redirect\r\nLocation: {target.url}"
         async with receiver(moved) as listening, dispatching(redis_url):
@@ -171,7 +178,7 @@ async def test_a_redirect_is_a_failure_and_not_followed(redis: Redis, redis_url:
     assert not target.requests
 
 
-async def test_410_disables_a_url_and_no_other(redis: Redis, redis_url: str) -> None:
+async def test_410_disables_a_url_and_no_other(redis: RedisClient, redis_url: str) -> None:
     async with receiver("410 Gone") as listening, dispatching(redis_url) as metrics:
         await ended(redis, listening.url)
         await listening.receive(1)
@@ -184,10 +191,12 @@ async def test_410_disables_a_url_and_no_other(redis: Redis, redis_url: str) -> 
 
     assert count(metrics, "disabled") == 2
     [key] = await disabled(redis)
-    assert await redis.ttl(key) > 23 * 3600
+    assert await redis.execute("TTL", key) > 23 * 3600
 
 
-async def test_a_timeout_is_retried_before_its_lease_ends(redis: Redis, redis_url: str) -> None:
+async def test_a_timeout_is_retried_before_its_lease_ends(
+    redis: RedisClient, redis_url: str
+) -> None:
     async with (
         receiver(asyncio.Event()) as listening,
         dispatching(redis_url, webhook_timeout=0.3) as metrics,
@@ -200,7 +209,7 @@ async def test_a_timeout_is_retried_before_its_lease_ends(redis: Redis, redis_ur
     assert (count(metrics, "retried"), count(metrics, "delivered")) == (1, 1)
 
 
-async def test_an_endless_answer_is_not_read_to_its_end(redis: Redis, redis_url: str) -> None:
+async def test_an_endless_answer_is_not_read_to_its_end(redis: RedisClient, redis_url: str) -> None:
     endless = b"HTTP/1.1 200 OK\r\n\r\n" + bytes(100_000)
     async with receiver(endless) as listening, dispatching(redis_url) as metrics:
         await ended(redis, listening.url)
@@ -210,7 +219,7 @@ async def test_an_endless_answer_is_not_read_to_its_end(redis: Redis, redis_url:
 
 
 async def test_a_delivery_that_always_fails_is_given_up_and_logged(
-    redis: Redis, redis_url: str
+    redis: RedisClient, redis_url: str
 ) -> None:
     unreachable = f"http://127.0.0.1:{free_port()}/hook?token=t"
     with capture_logs() as logs:
@@ -225,7 +234,7 @@ async def test_a_delivery_that_always_fails_is_given_up_and_logged(
     assert "token" not in str(logs)
 
 
-async def test_retry_after_delays_the_next_try(redis: Redis, redis_url: str) -> None:
+async def test_retry_after_delays_the_next_try(redis: RedisClient, redis_url: str) -> None:
     async with (
         receiver("429 Too Many Requests\r\nRetry-After: 1") as listening,
         dispatching(redis_url, webhook_timeout=0.5, webhook_lease=0.6),
@@ -236,7 +245,9 @@ async def test_retry_after_delays_the_next_try(redis: Redis, redis_url: str) -> 
     assert second.at - first.at >= 1
 
 
-async def test_retry_after_delays_no_longer_than_the_cap(redis: Redis, redis_url: str) -> None:
+async def test_retry_after_delays_no_longer_than_the_cap(
+    redis: RedisClient, redis_url: str
+) -> None:
     busy = f"503 Service Unavailable\r\nRetry-After: {10**30}"
     async with receiver(busy) as listening, dispatching(redis_url, webhook_backoff_cap=0.5):
         await ended(redis, listening.url)
@@ -244,7 +255,7 @@ async def test_retry_after_delays_no_longer_than_the_cap(redis: Redis, redis_url
 
 
 async def test_a_dead_gateways_delivery_is_sent_by_another_after_its_lease(
-    redis: Redis, redis_url: str
+    redis: RedisClient, redis_url: str
 ) -> None:
     async with receiver(asyncio.Event()) as listening:
         async with dispatching(redis_url, stop=0, webhook_lease=2.5):
@@ -258,18 +269,20 @@ async def test_a_dead_gateways_delivery_is_sent_by_another_after_its_lease(
     assert second.at - first.at >= 2.3
 
 
-async def test_a_graceful_stop_waits_for_running_deliveries(redis: Redis, redis_url: str) -> None:
+async def test_a_graceful_stop_waits_for_running_deliveries(
+    redis: RedisClient, redis_url: str
+) -> None:
     slow = asyncio.Event()
     async with receiver(slow) as listening:
         async with dispatching(redis_url):
             await ended(redis, listening.url)
             await listening.receive(1)
             asyncio.get_running_loop().call_later(0.3, slow.set)
-        assert await redis.exists(DUE) == 0
+        assert await redis.execute("EXISTS", keys.WEBHOOKS_DUE) == 0
     assert len(listening.requests) == 1
 
 
-async def test_two_gateways_share_the_deliveries(redis: Redis, redis_url: str) -> None:
+async def test_two_gateways_share_the_deliveries(redis: RedisClient, redis_url: str) -> None:
     async with receiver() as listening:
         jobs = [await ended(redis, listening.url) for _ in range(60)]
         async with dispatching(redis_url) as one, dispatching(redis_url) as other:
@@ -281,7 +294,7 @@ async def test_two_gateways_share_the_deliveries(redis: Redis, redis_url: str) -
     assert min(count(one, "delivered"), count(other, "delivered")) > 0
 
 
-async def test_only_so_many_deliveries_run_at_once(redis: Redis, redis_url: str) -> None:
+async def test_only_so_many_deliveries_run_at_once(redis: RedisClient, redis_url: str) -> None:
     slow = asyncio.Event()
     async with receiver(slow, slow, slow) as listening, dispatching(redis_url, webhook_slots=2):
         for _ in range(3):
@@ -300,7 +313,7 @@ async def test_a_restart_of_redis_loses_no_delivery(tmp_path: Path) -> None:
         async with (
             receiver(slow) as listening,
             dispatching(server.url) as metrics,
-            Redis.from_url(server.url) as redis,
+            connected(server.url) as redis,
         ):
             before = await ended(redis, listening.url)
             await listening.receive(1)
@@ -319,7 +332,7 @@ async def test_a_restart_of_redis_loses_no_delivery(tmp_path: Path) -> None:
     assert count(metrics, "delivered") == 2
 
 
-async def until_written(redis: Redis, url: str) -> Job:
+async def until_written(redis: RedisClient, url: str) -> Job:
     async with asyncio.timeout(5):
         while True:
             try:
@@ -328,7 +341,7 @@ async def until_written(redis: Redis, url: str) -> Job:
                 await asyncio.sleep(0.05)
 
 
-async def test_nothing_is_sent_to_a_private_address(redis: Redis, redis_url: str) -> None:
+async def test_nothing_is_sent_to_a_private_address(redis: RedisClient, redis_url: str) -> None:
     settings = {"webhook_allow_private": False, "webhook_attempts": 1}
     async with receiver() as listening, dispatching(redis_url, **settings) as metrics:
         await ended(redis, listening.url)
@@ -340,21 +353,21 @@ async def test_nothing_is_sent_to_a_private_address(redis: Redis, redis_url: str
 
 
 async def test_a_delivery_is_dropped_when_its_job_has_expired_or_is_open_again(
-    redis: Redis, redis_url: str
+    redis: RedisClient, redis_url: str
 ) -> None:
     async with receiver() as listening, dispatching(redis_url):
         job = await submitted(redis, listening.url)
-        await redis.zadd(DUE, {"f" * 32: 1, job.id: 1})
+        await redis.execute("ZADD", keys.WEBHOOKS_DUE, 1, "f" * 32, 1, job.id)
         await until_idle(redis)
         assert not listening.requests
 
 
-async def test_a_bug_in_one_delivery_harms_no_other(redis: Redis, redis_url: str) -> None:
+async def test_a_bug_in_one_delivery_harms_no_other(redis: RedisClient, redis_url: str) -> None:
     with capture_logs() as logs:
         async with receiver() as listening, dispatching(redis_url, webhook_attempts=2) as metrics:
             odd = await submitted(redis, listening.url)
-            await redis.hset(f"darkroom:job:{odd.id}", "state", "nonsense")
-            await redis.zadd(DUE, {odd.id: 1})
+            await redis.execute("HSET", keys.job(odd.id), "state", "nonsense")
+            await redis.execute("ZADD", keys.WEBHOOKS_DUE, 1, odd.id)
             job = await ended(redis, listening.url)
             await listening.receive(1)
             await until_idle(redis)
@@ -383,10 +396,10 @@ async def test_a_webhook_that_could_never_be_delivered_is_refused() -> None:
 
 
 async def test_without_a_secret_due_deliveries_are_left_to_other_gateways(
-    redis: Redis, redis_url: str
+    redis: RedisClient, redis_url: str
 ) -> None:
-    await redis.zadd(DUE, {"f" * 32: 1})
+    await redis.execute("ZADD", keys.WEBHOOKS_DUE, 1, "f" * 32)
     async with dispatching(redis_url, webhook_secret=None):
         await asyncio.sleep(0.1)
 
-    assert await redis.zscore(DUE, "f" * 32) == 1
+    assert await redis.execute("ZSCORE", keys.WEBHOOKS_DUE, "f" * 32) == 1

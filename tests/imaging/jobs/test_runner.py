@@ -22,8 +22,10 @@ from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.jobs.runner import JobRunner
 from services.imaging.settings import ImagingSettings
 from services.runtime.jobs.store import Jobs
-from services.runtime.liveness.heartbeat import Workers, responders_key
+from services.runtime.liveness.heartbeat import Workers
+from services.runtime.redis import keys
 from services.runtime.redis.client import make_redis
+from services.runtime.redis.stream_entries import entries_read
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.discarded import Cancelled
 from services.runtime.storage.blobs import Blobs, Kind
@@ -79,9 +81,9 @@ class Bench:
     async def given(self, name: str = "a-worker") -> RedisMessage:
         """What a worker is given next, if anything, as FastStream would hand it over."""
         with suppress(ResponseError):
-            await self.redis.xgroup_create(JOBS, GROUP, id="0", mkstream=True)
-        read: Any = await self.redis.xreadgroup(GROUP, name, {JOBS: ">"}, count=1)
-        entries = [entry for _, entries in read for entry, _ in entries] or [b"0-0"]
+            await self.redis.execute("XGROUP", "CREATE", JOBS, GROUP, 0, "MKSTREAM")
+        read = ("XREADGROUP", "GROUP", GROUP, name, "COUNT", 1, "STREAMS", JOBS, ">")
+        entries = [entry for entry, _ in entries_read(await self.redis.execute(*read))] or [b"0-0"]
         raw = {"type": "stream", "channel": JOBS, "message_ids": entries, "data": {}}
         return RedisMessage(raw_message=cast(Any, raw), body=b"")
 
@@ -100,9 +102,9 @@ def request_of(job: Job) -> JobRequest:
 @pytest.fixture
 async def bench(redis_url: str) -> AsyncIterator[Bench]:
     bench = Bench(redis_url)
-    await bench.redis.flushall()
+    await bench.redis.execute("FLUSHALL")
     yield bench
-    await bench.redis.connection_pool.disconnect()
+    await bench.redis.close()
 
 
 async def test_a_bug_ends_the_job_by_its_name_and_is_logged_once(bench: Bench) -> None:
@@ -165,7 +167,7 @@ async def test_the_others_are_done_beside_a_variant_that_is_given_up(bench: Benc
 async def test_a_job_whose_workers_die_is_given_up(bench: Bench) -> None:
     job = await bench.submitted()
     for number in range(3):
-        taken = await bench.jobs.start(await bench.jobs.find(job.id), f"dead-{number}")
+        taken = await bench.jobs.leases.start(await bench.jobs.find(job.id), f"dead-{number}")
         assert taken is not None
     job = await bench.run(job, script := Script())
     assert (job.state, script.runs) == (JobState.FAILED, 0)
@@ -175,8 +177,8 @@ async def test_a_job_whose_workers_die_is_given_up(bench: Bench) -> None:
 
 async def test_an_entry_too_many_leaves_the_job_to_the_worker_that_has_it(bench: Bench) -> None:
     job = await bench.submitted()
-    running = await bench.jobs.start(job, "living")
-    await bench.redis.zadd(responders_key(JOBS), {"living": 10**15})
+    running = await bench.jobs.leases.start(job, "living")
+    await bench.redis.execute("ZADD", keys.responders(JOBS), 10**15, "living")
     assert await bench.run(job, script := Script()) == running
     assert script.runs == 0
 
@@ -233,7 +235,7 @@ async def test_one_job_after_the_other_is_done_in_one_go(bench: Bench) -> None:
     await bench.runner(script := Script()).run(request_of(jobs[0]), await bench.given())
     states = {(await bench.jobs.find(job.id)).state for job in jobs}
     assert (states, script.runs) == ({JobState.SUCCEEDED}, 20)
-    assert await bench.redis.xlen(JOBS) == 0
+    assert await bench.redis.execute("XLEN", JOBS) == 0
 
 
 async def test_of_what_is_given_next_only_what_is_open_is_taken_up_and_nothing_stays(
@@ -242,16 +244,16 @@ async def test_of_what_is_given_next_only_what_is_open_is_taken_up_and_nothing_s
     cancelled, taken, kept, back = [await bench.submitted() for _ in range(4)]
     message = await bench.given()
     await bench.jobs.cancel(cancelled.id)
-    await bench.jobs.start(taken, "living")
-    await bench.redis.zadd(responders_key(JOBS), {"living": 10**15})
-    tried = await bench.jobs.start(back, "another")
+    await bench.jobs.leases.start(taken, "living")
+    await bench.redis.execute("ZADD", keys.responders(JOBS), 10**15, "living")
+    tried = await bench.jobs.leases.start(back, "another")
     assert tried is not None
-    assert await bench.jobs.give_back(tried), "which makes a second entry of it"
+    assert await bench.jobs.leases.hand_back(tried), "which makes a second entry of it"
     await bench.runner(script := Script()).run(request_of(cancelled), message)
     states = [(await bench.jobs.find(job.id)).state for job in (cancelled, taken, kept, back)]
     assert states == ["cancelled", "running", "succeeded", "succeeded"]
     assert script.runs == 2
-    assert await bench.redis.xlen(JOBS) == 0
+    assert await bench.redis.execute("XLEN", JOBS) == 0
 
 
 async def test_the_entry_of_a_job_that_was_cancelled_does_not_wait_for_the_next_ones_end(
@@ -268,7 +270,7 @@ async def test_the_entry_of_a_job_that_was_cancelled_does_not_wait_for_the_next_
     runner = bench.runner(Script(forever))
     running = asyncio.create_task(runner.run(request_of(cancelled), await bench.given()))
     await asyncio.wait_for(begun.wait(), 5)
-    assert await bench.redis.xlen(JOBS) == 1, "the next one's"
+    assert await bench.redis.execute("XLEN", JOBS) == 1, "the next one's"
     running.cancel()
     await asyncio.wait([running], timeout=5)
 

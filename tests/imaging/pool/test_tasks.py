@@ -16,7 +16,7 @@ from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.pool import tasks
 from services.imaging.settings import ImagingSettings
-from services.runtime.redis.client import make_held
+from services.runtime.redis.client import make_blocking_redis
 from tests.imaging.pictures import encoded, quadrants
 from tests.processes import valkey
 
@@ -54,9 +54,9 @@ def result(store: ImagingSettings, rendered: Rendered) -> bytes | None:
 
 
 def _ask(store: ImagingSettings, *command: Any) -> Any:
-    held = make_held(store)
-    [answer] = held.ask([command])
-    held.close()
+    connection = make_blocking_redis(store)
+    [answer] = connection.pipeline([command])
+    connection.close()
     return answer
 
 

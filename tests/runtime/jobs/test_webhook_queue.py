@@ -1,26 +1,18 @@
 """Webhook deliveries in Redis: leased, counted, and gone without a trace when they are over."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
 from contracts.errors import Unavailable
-from services.runtime.jobs.webhook_queue import ATTEMPTS, DUE, Delivery, WebhookQueue
-from services.runtime.redis.client import make_redis
+from services.runtime.jobs.webhook_queue import Delivery, WebhookQueue
+from services.runtime.redis import keys
+from services.runtime.redis.client import RedisClient, make_redis
 from tests.processes import free_port
 from tests.runtime.echo import settings_for
 
 URL = "https://agency.example/darkroom?token=t"
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    redis = make_redis(settings_for(redis_url))
-    await redis.flushall()
-    yield redis
-    await redis.connection_pool.disconnect()
 
 
 async def until_taken(deliveries: WebhookQueue) -> Delivery:
@@ -31,21 +23,25 @@ async def until_taken(deliveries: WebhookQueue) -> Delivery:
             await asyncio.sleep(0.01)
 
 
-async def test_what_is_due_is_taken_the_longest_first_and_no_more_than_asked(redis: Redis) -> None:
+async def test_what_is_due_is_taken_the_longest_first_and_no_more_than_asked(
+    redis: Redis, client: RedisClient
+) -> None:
     seconds, _ = await redis.time()
     later = (seconds + 60) * 1000
-    await redis.zadd(DUE, {"second": 2, "first": 1, "third": 3, "later": later})
-    deliveries = WebhookQueue(redis, lease=30)
+    await redis.zadd(keys.WEBHOOKS_DUE, {"second": 2, "first": 1, "third": 3, "later": later})
+    deliveries = WebhookQueue(client, lease=30)
 
     assert [delivery.job for delivery in await deliveries.take(2)] == ["first", "second"]
     assert [delivery.job for delivery in await deliveries.take(2)] == ["third"]
     assert await deliveries.take(2) == []
-    assert await redis.zscore(DUE, "later") == later
+    assert await redis.zscore(keys.WEBHOOKS_DUE, "later") == later
 
 
-async def test_a_lease_that_runs_out_brings_the_delivery_back_and_counts(redis: Redis) -> None:
-    await redis.zadd(DUE, {"job": 1})
-    deliveries = WebhookQueue(redis, lease=0.2)
+async def test_a_lease_that_runs_out_brings_the_delivery_back_and_counts(
+    redis: Redis, client: RedisClient
+) -> None:
+    await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
+    deliveries = WebhookQueue(client, lease=0.2)
 
     [first] = await deliveries.take(1)
     assert await deliveries.take(1) == []
@@ -55,21 +51,25 @@ async def test_a_lease_that_runs_out_brings_the_delivery_back_and_counts(redis: 
     assert second.leased_until >= first.leased_until + 200
 
 
-async def test_takers_at_once_share_and_double_nothing(redis: Redis, redis_url: str) -> None:
-    await redis.zadd(DUE, {f"job-{number}": 1 for number in range(200)})
+async def test_takers_at_once_share_and_double_nothing(
+    redis: Redis, redis_url: str, client: RedisClient
+) -> None:
+    await redis.zadd(keys.WEBHOOKS_DUE, {f"job-{number}": 1 for number in range(200)})
     other = make_redis(settings_for(redis_url))
-    takers = [WebhookQueue(client, lease=30) for client in (redis, other) * 10]
+    takers = [WebhookQueue(each, lease=30) for each in (client, other) * 10]
 
     taken = await asyncio.gather(*(taker.take(16) for taker in takers))
 
     jobs = [delivery.job for each in taken for delivery in each]
     assert len(jobs) == len(set(jobs)) == 200
-    await other.connection_pool.disconnect()
+    await other.close()
 
 
-async def test_nothing_is_left_of_a_delivery_that_is_done(redis: Redis) -> None:
-    await redis.zadd(DUE, {"job": 1})
-    deliveries = WebhookQueue(redis, lease=30)
+async def test_nothing_is_left_of_a_delivery_that_is_done(
+    redis: Redis, client: RedisClient
+) -> None:
+    await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
+    deliveries = WebhookQueue(client, lease=30)
 
     [delivery] = await deliveries.take(1)
     await deliveries.done(delivery)
@@ -77,9 +77,9 @@ async def test_nothing_is_left_of_a_delivery_that_is_done(redis: Redis) -> None:
     assert await redis.keys() == []
 
 
-async def test_a_retry_comes_up_after_its_delay(redis: Redis) -> None:
-    await redis.zadd(DUE, {"job": 1})
-    deliveries = WebhookQueue(redis, lease=30)
+async def test_a_retry_comes_up_after_its_delay(redis: Redis, client: RedisClient) -> None:
+    await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
+    deliveries = WebhookQueue(client, lease=30)
 
     [first] = await deliveries.take(1)
     await deliveries.retry(first, 0.2)
@@ -88,34 +88,38 @@ async def test_a_retry_comes_up_after_its_delay(redis: Redis) -> None:
     assert (await until_taken(deliveries)).attempt == 2
 
 
-async def test_who_has_lost_the_lease_changes_nothing(redis: Redis) -> None:
-    await redis.zadd(DUE, {"job": 1})
-    deliveries = WebhookQueue(redis, lease=0.1)
+async def test_who_has_lost_the_lease_changes_nothing(redis: Redis, client: RedisClient) -> None:
+    await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
+    deliveries = WebhookQueue(client, lease=0.1)
 
     [late] = await deliveries.take(1)
     now = await until_taken(deliveries)
     await deliveries.done(late)
     await deliveries.retry(late, 0)
-    assert await redis.zscore(DUE, "job") == now.leased_until
+    assert await redis.zscore(keys.WEBHOOKS_DUE, "job") == now.leased_until
 
     await deliveries.done(now)
     await deliveries.retry(late, 0)
     assert await redis.keys() == []
 
 
-async def test_a_job_that_ends_again_meanwhile_is_told_again(redis: Redis) -> None:
-    await redis.zadd(DUE, {"job": 1})
-    deliveries = WebhookQueue(redis, lease=30)
+async def test_a_job_that_ends_again_meanwhile_is_told_again(
+    redis: Redis, client: RedisClient
+) -> None:
+    await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
+    deliveries = WebhookQueue(client, lease=30)
 
     [before] = await deliveries.take(1)
-    await redis.zadd(DUE, {"job": 2})
+    await redis.zadd(keys.WEBHOOKS_DUE, {"job": 2})
     await deliveries.done(before)
 
     assert [delivery.job for delivery in await deliveries.take(1)] == ["job"]
 
 
-async def test_a_disabled_url_is_one_for_its_time_and_not_to_be_read(redis: Redis) -> None:
-    deliveries = WebhookQueue(redis, lease=30)
+async def test_a_disabled_url_is_one_for_its_time_and_not_to_be_read(
+    redis: Redis, client: RedisClient
+) -> None:
+    deliveries = WebhookQueue(client, lease=30)
 
     await deliveries.disable(URL, ttl=60)
 
@@ -142,12 +146,12 @@ async def test_without_redis_all_of_it_is_unavailable() -> None:
             await call
 
 
-async def test_the_attempts_go_with_the_delivery(redis: Redis) -> None:
-    await redis.zadd(DUE, {"one": 1, "two": 2})
-    deliveries = WebhookQueue(redis, lease=30)
+async def test_the_attempts_go_with_the_delivery(redis: Redis, client: RedisClient) -> None:
+    await redis.zadd(keys.WEBHOOKS_DUE, {"one": 1, "two": 2})
+    deliveries = WebhookQueue(client, lease=30)
 
     [one] = await deliveries.take(1)
     await deliveries.take(1)
     await deliveries.done(one)
 
-    assert await redis.hgetall(ATTEMPTS) == {b"two": b"1"}
+    assert await redis.hgetall(keys.WEBHOOK_ATTEMPTS) == {b"two": b"1"}

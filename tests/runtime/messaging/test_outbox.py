@@ -10,32 +10,29 @@ import pytest
 from contracts.methods import Transport
 from contracts.usage import USAGE
 from services.runtime.messaging.outbox import Outbox
-from services.runtime.redis.client import make_redis
-from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.rpc.broker import Broker
 from tests.processes import mortal_valkey
 from tests.runtime.echo import Echo, Ping, broker_on, call, settings_for
 
 
 @pytest.fixture
-async def wire(redis_url: str) -> AsyncIterator[Multiplexer]:
+async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
     redis = make_redis(settings_for(redis_url))
-    wire = Multiplexer(redis)
-    yield wire
-    await wire.close()
-    await redis.connection_pool.disconnect()
+    yield redis
+    await redis.close()
 
 
 async def test_publish_soon_delivers_and_calls_back(caller: Broker) -> None:
     delivered: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
     caller.publish_soon(Ping(text="note"), stream="test.notes", on_delivery=delivered.set_result)
     assert await asyncio.wait_for(delivered, 2) is None
-    assert await caller.redis.xlen("test.notes") == 1
+    assert await caller.redis.execute("XLEN", "test.notes") == 1
 
 
-async def test_a_full_outbox_refuses_at_once_and_calls_back(wire: Multiplexer) -> None:
+async def test_a_full_outbox_refuses_at_once_and_calls_back(redis: RedisClient) -> None:
     outcomes: list[Exception | None] = []
-    outbox = Outbox(wire, capacity=3)
+    outbox = Outbox(redis, capacity=3)
     for _ in range(5):
         outbox.publish_soon(Ping(), stream="test.full", on_delivery=outcomes.append)
     assert outbox.failures == 2
@@ -55,8 +52,8 @@ async def test_a_callback_that_fails_harms_no_other_message(caller: Broker) -> N
     assert await asyncio.wait_for(delivered, 2) is None
 
 
-async def test_a_message_that_cannot_be_sent_harms_no_other(wire: Multiplexer) -> None:
-    outbox = Outbox(wire)
+async def test_a_message_that_cannot_be_sent_harms_no_other(redis: RedisClient) -> None:
+    outbox = Outbox(redis)
     outcomes: list[Exception | None] = []
     outbox.publish_soon(Ping(text="no destination"), on_delivery=outcomes.append)
     outbox.publish_soon(Ping(text="sound"), channel="test.somewhere", on_delivery=outcomes.append)
@@ -76,8 +73,7 @@ async def test_messages_that_a_hung_redis_does_not_take_have_failed_after_the_st
 ) -> None:
     with mortal_valkey(tmp_path) as server:
         redis = make_redis(settings_for(server.url))
-        wire = Multiplexer(redis)
-        outbox = Outbox(wire)
+        outbox = Outbox(redis)
         outcomes: list[Exception | None] = []
         server.pause()
         for _ in range(5):
@@ -87,15 +83,14 @@ async def test_messages_that_a_hung_redis_does_not_take_have_failed_after_the_st
         assert None not in outcomes
         assert outbox.failures == 5
         server.resume()
-        await wire.close()
-        await redis.connection_pool.disconnect()
+        await redis.close()
 
 
 async def test_each_answer_has_its_usage_record(caller: Broker, worker: Broker, echo: Echo) -> None:
     for _ in range(3):
         await call(caller, Ping(), Transport.STREAM)
     await worker.stop()
-    assert await caller.redis.xlen(USAGE) == 3
+    assert await caller.redis.execute("XLEN", USAGE) == 3
 
 
 async def test_without_redis_failures_are_reported_and_nothing_blocks(tmp_path: Path) -> None:

@@ -1,181 +1,224 @@
-"""The connection that commands share: each has its own answer, and nobody's end is silence."""
+"""One connection for many tasks: each gets its own reply, and no lost connection goes unnoticed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from services.runtime.redis.client import LOST, make_redis
-from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis.client import RedisClient
+from services.runtime.redis.endpoint import Endpoint, endpoint_of
+from services.runtime.redis.multiplexer import Multiplexer, QueueFull
+from services.runtime.redis.replies import LOST
 from services.runtime.redis.scripts import Script
-from services.runtime.redis.subscription import Subscription
-from tests.processes import free_port, mortal_valkey
-from tests.runtime.echo import settings_for
+from tests.processes import mortal_valkey
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    redis = make_redis(settings_for(redis_url))
-    yield redis
-    await redis.connection_pool.disconnect()
+async def test_a_thousand_commands_get_their_own_replies(connection: Multiplexer) -> None:
+    replies = [connection.send("ECHO", str(number)) for number in range(1000)]
+    assert [await reply for reply in replies] == [b"%d" % number for number in range(1000)]
 
 
-@pytest.fixture
-async def wire(redis: Redis) -> AsyncIterator[Multiplexer]:
-    wire = Multiplexer(redis)
-    yield wire
-    await wire.close()
-
-
-async def test_each_of_a_thousand_has_its_own_answer(wire: Multiplexer) -> None:
-    asked = [wire.post("ECHO", str(number)) for number in range(1000)]
-    assert [await answer for answer in asked] == [b"%d" % number for number in range(1000)]
-
-
-async def test_a_refused_command_is_its_own_callers_error(wire: Multiplexer) -> None:
-    before, refused, after = wire.post("ECHO", "a"), wire.post("NONSENSE"), wire.post("ECHO", "b")
+async def test_an_error_reply_is_raised_to_its_own_caller(connection: Multiplexer) -> None:
+    before, refused, after = (
+        connection.send("ECHO", "a"),
+        connection.send("NONSENSE"),
+        connection.send("ECHO", "b"),
+    )
     assert [await before, await after] == [b"a", b"b"]
     with pytest.raises(ResponseError, match="unknown command"):
         await refused
 
 
-async def test_an_answer_that_nobody_waits_for_any_more_shifts_no_other(wire: Multiplexer) -> None:
-    await wire.execute("PING")
-    asked = [wire.post("ECHO", str(number)) for number in range(10)]
-    asked[4].cancel()
-    assert [await answer for answer in asked if not answer.cancelled()][4] == b"5"
+async def test_a_cancelled_command_shifts_no_other_reply(connection: Multiplexer) -> None:
+    await connection.execute("PING")
+    replies = [connection.send("ECHO", str(number)) for number in range(10)]
+    replies[4].cancel()
+    assert [await reply for reply in replies if not reply.cancelled()][4] == b"5"
 
 
-async def test_a_large_answer_comes_whole(wire: Multiplexer) -> None:
+async def test_a_large_reply_arrives_as_a_whole(connection: Multiplexer) -> None:
     whole = b"x" * 5_000_000
-    assert await wire.execute("ECHO", whole) == whole
+    assert await connection.execute("ECHO", whole) == whole
 
 
-async def test_a_script_that_redis_has_forgotten_is_known_again(wire: Multiplexer) -> None:
+async def test_a_pipeline_returns_replies_in_order(connection: Multiplexer) -> None:
+    assert await connection.pipeline([("ECHO", "1"), ("ECHO", "2")]) == [b"1", b"2"]
+    assert await connection.pipeline([]) == []
+
+
+async def test_a_pipeline_raises_its_first_error_after_all_have_run(
+    connection: Multiplexer,
+) -> None:
+    with pytest.raises(ResponseError, match="unknown command"):
+        await connection.pipeline([("SET", "p", 1), ("NONSENSE",), ("SET", "p", 2)])
+    assert await connection.execute("GET", "p") == b"2"
+
+
+async def test_a_transaction_runs_as_a_whole_or_not_at_all(connection: Multiplexer) -> None:
+    assert await connection.transaction([("SET", "t", 1), ("INCR", "t")]) == [b"OK", 2]
+    with pytest.raises(ResponseError):
+        await connection.transaction([("SET", "t", 7), ("NONSENSE",)])
+    assert await connection.execute("GET", "t") == b"2"
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await connection.transaction([("LPUSH", "t", 1)])
+
+
+async def test_a_script_that_redis_has_forgotten_is_sent_in_full(connection: Multiplexer) -> None:
     script = Script("return ARGV[1]")
-    await wire.execute("SCRIPT", "FLUSH")
-    assert await wire.run(script, [], ["there"]) == b"there"
-    assert await wire.execute(*script.call([], ["still"])) == b"still"
+    await connection.execute("SCRIPT", "FLUSH")
+    assert await connection.run(script, [], ["there"]) == b"there"
+    assert await connection.execute(*script.call([], ["still"])) == b"still"
 
 
-async def test_what_is_under_way_fails_with_its_connection_and_the_next_has_a_new_one(
-    wire: Multiplexer, redis: Redis
+async def test_open_commands_fail_with_their_connection_and_the_next_opens_a_new_one(
+    connection: Multiplexer, redis: RedisClient
 ) -> None:
-    number = await wire.execute("CLIENT", "ID")
-    waiting, behind = wire.post("BLPOP", "nothing", 0), wire.post("PING")
-    await asyncio.sleep(0.05)
-    await redis.execute_command("CLIENT", "KILL", "ID", number)  # type: ignore[no-untyped-call]
-    for answer in (waiting, behind):
+    number = await connection.execute("CLIENT", "ID")
+    sent, behind = connection.send("BLPOP", "nothing", 0), connection.send("PING")
+    await redis.execute("CLIENT", "KILL", "ID", number)
+    for reply in (sent, behind):
         with pytest.raises(RedisConnectionError):
-            await asyncio.wait_for(answer, 1)
-    assert await wire.execute("CLIENT", "ID") != number
+            await asyncio.wait_for(reply, 1)
+    assert await connection.execute("CLIENT", "ID") != number
 
 
-async def test_what_is_asked_again_for_a_lost_connection_is_waited_for(
-    wire: Multiplexer, redis: Redis
+async def test_drain_waits_for_commands_that_are_repeated_after_a_lost_connection(
+    connection: Multiplexer, redis: RedisClient
 ) -> None:
-    number = await wire.execute("CLIENT", "ID")
+    number = await connection.execute("CLIENT", "ID")
     again: list[asyncio.Future[Any]] = []
-    lost = wire.post("BLPOP", "nothing", 0)
-    lost.add_done_callback(lambda _: again.append(wire.post("ECHO", "again")))
-    draining = asyncio.create_task(wire.drain())
-    await asyncio.sleep(0.05)
-    await redis.execute_command("CLIENT", "KILL", "ID", number)  # type: ignore[no-untyped-call]
+    lost = connection.send("BLPOP", "nothing", 0)
+    lost.add_done_callback(lambda _: again.append(connection.send("ECHO", "again")))
+    draining = asyncio.create_task(connection.drain())
+    await redis.execute("CLIENT", "KILL", "ID", number)
     await asyncio.wait_for(draining, 1)
     assert again[0].result() == b"again"
 
 
-async def test_what_is_never_answered_is_waited_for_so_long_and_is_not_asked_again(
-    wire: Multiplexer,
+async def test_drain_ends_in_time_and_close_fails_the_rest_for_good(
+    connection: Multiplexer,
 ) -> None:
-    lost = wire.post("BLPOP", "nothing", 0)
-    await asyncio.wait_for(wire.drain(seconds=0.1), 1)
-    assert not lost.done()
-    await wire.close()
-    reason = lost.exception()
+    unanswered = connection.send("BLPOP", "nothing", 0)
+    await asyncio.wait_for(connection.drain(seconds=0.1), 1)
+    assert not unanswered.done()
+    await connection.close()
+    reason = unanswered.exception()
     assert isinstance(reason, RedisError)
-    assert not isinstance(reason, LOST), "which would have it sent once more"
+    assert not isinstance(reason, LOST), "which callers repeat"
 
 
-async def test_a_redis_that_hangs_is_given_up(tmp_path: Path) -> None:
+async def test_a_redis_that_hangs_loses_its_connection_in_time(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
-        redis = make_redis(settings_for(server.url))
-        redis.connection_pool.connection_kwargs["socket_timeout"] = 0.5
-        wire = Multiplexer(redis)
-        assert await wire.execute("PING") == b"PONG"
-        await asyncio.sleep(0.3)
+        connection = Multiplexer(endpoint_of(server.url, reply_timeout=0.5))
+        assert await connection.execute("PING") == b"PONG"
+        await asyncio.sleep(0.3)  # time is the subject: the limit counts from sending
         server.pause()
-        began = asyncio.get_running_loop().time()
+        began = time.monotonic()
         with pytest.raises(RedisTimeoutError):
-            await wire.execute("PING")
-        assert 0.4 < asyncio.get_running_loop().time() - began < 0.9
+            await connection.execute("PING")
+        assert 0.4 < time.monotonic() - began < 0.9
         server.resume()
-        assert await wire.execute("PING") == b"PONG"
-        await wire.close()
-        await redis.connection_pool.disconnect()
+        assert await connection.execute("PING") == b"PONG"
+        await connection.close()
 
 
-async def test_everybody_is_told_that_redis_is_away(tmp_path: Path) -> None:
+async def test_a_queue_that_takes_longer_than_the_limit_keeps_its_connection(
+    redis_url: str,
+) -> None:
+    connection = Multiplexer(endpoint_of(redis_url, reply_timeout=0.6))
+    number = await connection.execute("CLIENT", "ID")
+    loops, began = 2_000_000, time.monotonic()
+    count = "for i = 1, ARGV[1] do end return 1"
+    await connection.execute("EVAL", count, 0, loops)
+    loops = int(loops * 0.025 / (time.monotonic() - began))
+    # Forty times 25 ms: the last command waits longer than the limit, and Redis is never silent.
+    replies = [connection.send("EVAL", count, 0, loops) for _ in range(40)]
+    assert await asyncio.gather(*replies) == [1] * 40
+    assert await connection.execute("CLIENT", "ID") == number
+    await connection.close()
+
+
+async def test_the_queue_is_bounded_by_number_and_by_bytes(endpoint: Endpoint) -> None:
+    few = Multiplexer(endpoint, max_commands=3)
+    replies = [few.send("ECHO", str(number)) for number in range(3)]
+    with pytest.raises(QueueFull, match="3 commands wait"):
+        few.send("ECHO", "too much")
+    assert await asyncio.gather(*replies) == [b"0", b"1", b"2"]
+    assert await few.execute("ECHO", "again") == b"again"
+    await few.close()
+    small = Multiplexer(endpoint, max_bytes=1000)
+    alone = small.send("ECHO", b"x" * 2000)
+    with pytest.raises(QueueFull):
+        small.send("ECHO", "too much")
+    assert len(await alone) == 2000
+    await small.close()
+
+
+async def test_a_full_queue_reaches_the_callback_of_a_script(endpoint: Endpoint) -> None:
+    full = Multiplexer(endpoint, max_commands=1)
+    outcome: asyncio.Future[asyncio.Future[Any]] = asyncio.get_running_loop().create_future()
+    first = full.send("PING")
+    full.run_soon(Script("return 1"), [], [], outcome.set_result)
+    assert isinstance((await asyncio.wait_for(outcome, 1)).exception(), QueueFull)
+    await first
+    await full.close()
+
+
+async def test_every_caller_learns_that_redis_is_away(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path, running=False) as server:
-        redis = make_redis(settings_for(server.url))
-        wire = Multiplexer(redis)
+        connection = Multiplexer(endpoint_of(server.url))
         outcomes = await asyncio.gather(
-            *(wire.execute("PING") for _ in range(20)), return_exceptions=True
+            *(connection.execute("PING") for _ in range(20)), return_exceptions=True
         )
-        assert all(isinstance(outcome, RedisError) for outcome in outcomes)
+        assert all(isinstance(outcome, RedisConnectionError) for outcome in outcomes)
         server.start()
-        assert await wire.execute("PING") == b"PONG"
-        await wire.close()
-        await redis.connection_pool.disconnect()
+        assert await connection.execute("PING") == b"PONG"
+        await connection.close()
 
 
-async def test_what_is_no_answer_ends_the_connection() -> None:
-    port = free_port()
-
+async def test_a_reply_that_is_not_resp_ends_the_connection() -> None:
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
-            # As a Redis, until it is asked for something.
-            writer.write(b"?!\r\n" if line.startswith(b"PING") else b"+OK\r\n")
+            # As a Redis, until a PING comes.
+            if line.startswith((b"PING", b"HELLO")):
+                writer.write(b"?!\r\n" if line.startswith(b"PING") else b"%0\r\n")
         writer.close()
 
-    async with await asyncio.start_server(babble, "127.0.0.1", port):
-        redis = make_redis(settings_for(f"redis://127.0.0.1:{port}?protocol=2"))
-        wire = Multiplexer(redis)
-        with pytest.raises(RedisError):
-            await asyncio.wait_for(wire.execute("PING"), 2)
-        await wire.close()
-        await redis.connection_pool.disconnect()
+    async with await asyncio.start_server(babble, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        connection = Multiplexer(endpoint_of(f"redis://127.0.0.1:{port}"))
+        with pytest.raises(RedisConnectionError, match="not RESP 3"):
+            await asyncio.wait_for(connection.execute("PING"), 2)
+        await connection.close()
 
 
-async def test_an_ear_hears_everything_until_it_leaves(redis: Redis) -> None:
-    heard: list[tuple[str, bytes]] = []
-    ear = Subscription(redis, "one", "two", heard=lambda *said: heard.append(said))
-    await ear.listen()
-    await redis.publish("one", "first")
-    await redis.publish("two", "second")
-    ear.leave()
-    await asyncio.wait_for(ear.end(), 1)
-    await redis.publish("one", "too late")
-    await asyncio.sleep(0.05)
-    assert heard == [("one", b"first"), ("two", b"second")]
-    await ear.aclose()
+async def test_pushes_are_no_replies(connection: Multiplexer, redis: RedisClient) -> None:
+    await connection.execute("CLIENT", "TRACKING", "ON")
+    await connection.execute("GET", "tracked")
+    await redis.execute("SET", "tracked", "changed")
+    assert await connection.execute("ECHO", "mine") == b"mine"
 
 
-async def test_an_ear_whose_connection_is_lost_says_so_and_hears_again(redis: Redis) -> None:
-    heard: list[Any] = []
-    ear = Subscription(redis, pattern="any.*", heard=lambda *said: heard.append(said))
-    await ear.listen()
-    await redis.execute_command("CLIENT", "KILL", "TYPE", "PUBSUB")  # type: ignore[no-untyped-call]
-    with pytest.raises(RedisConnectionError):
-        await asyncio.wait_for(ear.end(), 1)
-    await ear.listen()
-    await redis.publish("any.thing", "again")
-    await asyncio.sleep(0.05)
-    assert heard == [("any.thing", b"again")]
-    await ear.aclose()
+async def test_a_command_that_cannot_be_encoded_is_its_own_callers_error(
+    connection: Multiplexer,
+) -> None:
+    sound = [connection.send("PING") for _ in range(20)]
+    with pytest.raises(TypeError):
+        connection.send("PUBLISH", {"no": "text"}, b"")
+    assert await asyncio.gather(*sound) == [b"PONG"] * 20
+
+
+async def test_close_fails_every_open_command(tmp_path: Path) -> None:
+    with mortal_valkey(tmp_path) as server:
+        connection = Multiplexer(endpoint_of(server.url))
+        await connection.execute("PING")
+        server.pause()
+        replies = [connection.send("PING") for _ in range(30)]
+        await connection.close()
+        assert all(isinstance(reply.exception(), RedisError) for reply in replies)
+        server.resume()

@@ -10,7 +10,7 @@ from faststream.redis import RedisBroker
 from redis.asyncio import Redis
 
 from contracts.methods import Transport
-from services.runtime.liveness.heartbeat import responders_key, rooms_key
+from services.runtime.redis import keys
 from services.runtime.rpc.broker import Broker
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
 
@@ -39,22 +39,22 @@ async def ask(caller: Broker, number: int, **destination: Any) -> str:
 
 
 async def test_requests_go_to_one_worker_each_in_proportion_to_capacity(
-    caller: Broker, worker: Broker, other: Broker, echo: Echo, other_echo: Echo
+    caller: Broker, worker: Broker, other: Broker, echo: Echo, other_echo: Echo, plain: Redis
 ) -> None:
     for number in range(60):
         await ask(caller, number)
     assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(60))
     assert len(echo.heard) == pytest.approx(40, abs=3)
-    assert await caller.redis.keys("darkroom:claim:*") == [], "no claim is needed"
+    assert await plain.keys("darkroom:claim:*") == [], "no claim is needed"
 
 
 async def test_a_worker_that_has_just_died_is_passed_over(
-    caller: Broker, worker: Broker, other: Broker
+    caller: Broker, worker: Broker, other: Broker, plain: Redis
 ) -> None:
-    redis: Redis = caller.redis
+    redis: Redis = plain
     far = 10**15
-    await redis.zadd(responders_key(CHANNEL), {"died-just-now": far})
-    await redis.hset(rooms_key(CHANNEL), "died-just-now", "100000")
+    await redis.zadd(keys.responders(CHANNEL), {"died-just-now": far})
+    await redis.hset(keys.capacities(CHANNEL), "died-just-now", "100000")
     assert Counter([await ask(caller, number) for number in range(20)]).keys() <= {
         worker.worker,
         other.worker,
@@ -68,6 +68,7 @@ async def test_a_request_published_to_every_worker_is_answered_by_the_first_to_c
     other: Broker,
     echo: Echo,
     other_echo: Echo,
+    plain: Redis,
 ) -> None:
     """FastStream's own client publishes to the shared channel."""
     async with RedisBroker(redis_url) as stranger:
@@ -75,9 +76,9 @@ async def test_a_request_published_to_every_worker_is_answered_by_the_first_to_c
             answer = await stranger.request(Ping(text=str(number)), channel=CHANNEL, timeout=5)
             assert Ping.model_validate_json(answer.body).text == str(number)
     assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(30))
-    claims = await caller.redis.keys("darkroom:claim:*")
+    claims = await plain.keys("darkroom:claim:*")
     assert len(claims) == 30
-    assert all([await caller.redis.pttl(claim) > 0 for claim in claims]), "claims expire"
+    assert all([await plain.pttl(claim) > 0 for claim in claims]), "claims expire"
 
 
 async def test_a_worker_without_a_heartbeat_is_reached(caller: Broker) -> None:
@@ -103,10 +104,12 @@ async def test_requests_published_before_a_stop_are_answered(
     assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(400))
 
 
-async def test_a_stop_does_not_wait_for_a_redis_that_is_gone(redis_url: str, echo: Echo) -> None:
+async def test_a_stop_does_not_wait_for_a_redis_that_is_gone(
+    redis_url: str, echo: Echo, plain: Redis
+) -> None:
     broker = broker_on(redis_url)
     broker.serve(ECHO, echo.__call__)
     await broker.start()
-    await broker.redis.client_kill_filter(_type="pubsub")
+    await plain.client_kill_filter(_type="pubsub")
     async with asyncio.timeout(5):
         await broker.stop()

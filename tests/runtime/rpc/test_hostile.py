@@ -4,22 +4,18 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
 from contracts.errors import DeadlineExceeded, InvalidRequest
 from contracts.methods import GROUP, Transport
 from services.runtime.liveness.heartbeat import Report
 from services.runtime.liveness.server_clock import Clock
-from services.runtime.redis.client import address_of, make_redis
-from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
-from tests.processes import mortal_valkey
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied, settings_for
 
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
@@ -49,31 +45,31 @@ async def forge(redis: Any, transport: Transport, data: bytes) -> None:
 
 @EVERY_TRANSPORT
 async def test_forged_messages_cost_nobody_else_a_call(
-    transport: Transport, caller: Broker, worker: Broker
+    transport: Transport, caller: Broker, worker: Broker, plain: Redis
 ) -> None:
     for round in range(5):
         calls = [asyncio.create_task(call(caller, Ping(text=str(n)), transport)) for n in range(40)]
         for data in FORGED:
-            await forge(caller.redis, transport, data)
+            await forge(plain, transport, data)
         answers = await asyncio.gather(*calls)
         assert [answer.text for answer in answers] == [str(n) for n in range(40)], round
     await emptied(caller, transport)
 
 
 async def test_what_can_not_be_read_does_not_stay_in_a_stream(
-    caller: Broker, worker: Broker
+    caller: Broker, worker: Broker, plain: Redis
 ) -> None:
     with capture_logs() as logs:
         for _ in range(5):
-            await forge(caller.redis, Transport.STREAM, b'{"nothing": "like it"}')
+            await forge(plain, Transport.STREAM, b'{"nothing": "like it"}')
         await emptied(caller, Transport.STREAM)
     assert len([line for line in logs if line["event"] == "message refused"]) == 5
 
 
 async def test_a_reply_that_is_no_text_does_not_deafen_the_inbox(
-    caller: Broker, worker: Broker
+    caller: Broker, worker: Broker, plain: Redis
 ) -> None:
-    await caller.redis.publish(caller.inbox._prefix.encode() + b"\xff", b"x")
+    await plain.publish(caller.inbox._prefix.encode() + b"\xff", b"x")
     assert (await call(caller, Ping(text="still"), Transport.STREAM)).text == "still"
     assert caller.inbox.listening
 
@@ -100,9 +96,9 @@ async def test_headers_that_can_not_travel_are_refused_by_name(
 
 
 async def test_a_request_that_is_sent_twice_is_answered(
-    caller: Broker, worker: Broker, echo: Echo
+    caller: Broker, worker: Broker, echo: Echo, plain: Redis
 ) -> None:
-    redis: Any = caller.redis
+    redis: Any = plain
     waiting = asyncio.create_task(call(caller, Ping(then="sleep", seconds=0.5), Transport.STREAM))
     await asyncio.wait_for(echo.started.wait(), 5)
     ((_, fields),) = await redis.xrange(ECHO.address(Transport.STREAM))
@@ -110,35 +106,8 @@ async def test_a_request_that_is_sent_twice_is_answered(
     assert (await waiting).then == "sleep"
 
 
-async def test_a_command_that_can_not_be_sent_is_its_own_callers_error(redis_url: str) -> None:
-    redis = make_redis(settings_for(redis_url))
-    wire = Multiplexer(redis)
-    sound = [asyncio.create_task(wire.execute("PING")) for _ in range(20)]
-    with pytest.raises(TypeError):
-        await wire.execute("PUBLISH", {"no": "text"}, b"")
-    assert await asyncio.gather(*sound) == [b"PONG"] * 20
-    await wire.close()
-    await redis.connection_pool.disconnect()
-
-
-async def test_whoever_waits_when_a_wire_is_closed_is_told(tmp_path: Path) -> None:
-    with mortal_valkey(tmp_path) as server:
-        redis = make_redis(settings_for(server.url))
-        wire = Multiplexer(redis)
-        await wire.execute("PING")
-        server.pause()
-        waiting = [asyncio.create_task(wire.execute("PING")) for _ in range(30)]
-        await asyncio.sleep(0.1)
-        await wire.close()
-        done, left = await asyncio.wait(waiting, timeout=2)
-        assert not left
-        assert all(isinstance(task.exception(), RedisError) for task in done)
-        server.resume()
-        await redis.connection_pool.disconnect()
-
-
 async def test_what_a_living_worker_has_in_hand_stays_its_own_after_a_pause(
-    redis_url: str, caller: Broker
+    redis_url: str, caller: Broker, plain: Redis
 ) -> None:
     """While Redis answers nobody, nobody's heartbeat is there, and that says nothing of anybody."""
     echoes, workers = [Echo(), Echo()], []
@@ -155,7 +124,7 @@ async def test_what_a_living_worker_has_in_hand_stays_its_own_after_a_pause(
             for n in range(4)
         ]
         await asyncio.sleep(0.3)
-        redis: Redis = caller.redis
+        redis: Redis = plain
         await redis.execute_command("CLIENT", "PAUSE", 1800, "ALL")  # type: ignore[no-untyped-call]
         answers = await asyncio.gather(*calls)
         assert [answer.text for answer in answers] == list("0123")
@@ -171,7 +140,7 @@ async def test_a_connection_that_falls_silent_is_given_up(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A way that was cut gives no end: bytes just stop to come."""
-    monkeypatch.setattr("services.runtime.redis.subscription.PULSE", 0.1)
+    monkeypatch.setattr("services.runtime.redis.subscription.PING_INTERVAL", 0.1)
     port = int(redis_url.rpartition(":")[2].partition("/")[0])
     flowing, ways = asyncio.Event(), set[asyncio.Task[None]]()
     flowing.set()
@@ -220,13 +189,6 @@ async def test_a_report_that_fails_does_not_end_the_heartbeat(redis_url: str) ->
     await broker.stop()
 
 
-async def test_too_few_connections_are_named_at_the_start(redis_url: str) -> None:
-    broker = broker_on(redis_url, redis_connections=5)
-    broker.serve(ECHO, Echo().__call__)
-    with pytest.raises(ValueError, match="DARKROOM_REDIS_CONNECTIONS=5 is too few"):
-        await broker.start()
-
-
 async def test_any_address_can_be_called(caller: Broker, worker: Broker) -> None:
     body = b'{"text": "x"}'
     for destination in ({"channel": "foo:bar"}, {"list": "foo"}):
@@ -242,22 +204,3 @@ def test_a_measurement_that_was_held_up_does_not_move_the_clock() -> None:
     for _ in range(20):
         clock.set(asked=96.0, answered=100.0, server=108.0)
     assert clock.now() == pytest.approx(110.0), "but what is always slow is all there is"
-
-
-@pytest.mark.parametrize(
-    ("url", "address"),
-    [
-        ("redis://127.0.0.1:6379/0", "127.0.0.1:6379"),
-        ("redis://user:secret@redis.example", "redis.example:6379"),
-        ("redis://:pa/ss@redis.example", "an address that can't be read"),
-    ],
-)
-def test_no_part_of_a_password_is_in_an_address(url: str, address: str) -> None:
-    assert address_of(settings_for(url)) == address
-
-
-async def test_options_in_the_url_do_not_change_what_is_read(redis_url: str) -> None:
-    redis = make_redis(settings_for(f"{redis_url}?decode_responses=true&socket_timeout=0.001"))
-    await redis.set("test", "x")
-    assert await redis.get("test") == b"x"
-    await redis.connection_pool.disconnect()

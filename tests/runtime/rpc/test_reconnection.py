@@ -6,15 +6,23 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from contracts.errors import NoWorkers, Unavailable
 from contracts.methods import GROUP, Transport
-from services.runtime.liveness.heartbeat import responders_key, rooms_key
+from services.runtime.redis import keys
 from services.runtime.rpc.broker import Broker
 from tests.processes import MortalValkey, mortal_valkey, until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
 pytestmark = pytest.mark.serial
+
+
+@pytest.fixture
+async def plain(mortal: MortalValkey) -> AsyncIterator[Redis]:
+    """redis-py's own client on the server that dies."""
+    async with Redis.from_url(mortal.url) as redis:
+        yield redis
 
 
 @pytest.fixture
@@ -85,18 +93,18 @@ async def test_calls_in_flight_fail_at_once_when_redis_dies(
 
 
 async def test_a_request_answered_as_the_connection_was_lost_is_not_handled_again(
-    mortal: MortalValkey, caller: Broker, worker: Broker
+    mortal: MortalValkey, caller: Broker, worker: Broker, plain: Redis
 ) -> None:
-    number = await worker._wire.execute("CLIENT", "ID")
+    number = await worker.redis.execute("CLIENT", "ID")
     waiting = asyncio.create_task(
         call(caller, Ping(then="sleep", seconds=0.2), Transport.STREAM, timeout=5)
     )
     await asyncio.sleep(0.1)
     # Redis holds back the reply and the acknowledgement until the connection is gone.
-    await caller.redis.client_pause(5000, all=False)
+    await plain.client_pause(5000, all=False)
     await asyncio.sleep(0.3)
-    await caller.redis.client_kill_filter(_id=number)
-    await caller.redis.client_unpause()
+    await plain.client_kill_filter(_id=number)
+    await plain.client_unpause()
     await waiting
     await emptied(caller, Transport.STREAM)
 
@@ -113,38 +121,38 @@ async def test_a_broker_started_before_redis_waits_for_it(tmp_path: Path) -> Non
 
 
 async def test_a_consumer_group_that_vanishes_is_created_again(
-    mortal: MortalValkey, caller: Broker, worker: Broker
+    mortal: MortalValkey, caller: Broker, worker: Broker, plain: Redis
 ) -> None:
     await call(caller, Ping(), Transport.STREAM)
-    await caller.redis.delete(ECHO.address(Transport.STREAM))
+    await plain.delete(ECHO.address(Transport.STREAM))
     assert (await call(caller, Ping(text="again"), Transport.STREAM, timeout=5)).text == "again"
-    assert len(await caller.redis.xinfo_groups(ECHO.address(Transport.STREAM))) == 1
+    assert len(await plain.xinfo_groups(ECHO.address(Transport.STREAM))) == 1
 
 
 async def test_a_request_whose_worker_died_is_reclaimed_before_its_deadline(
-    mortal: MortalValkey, caller: Broker
+    mortal: MortalValkey, caller: Broker, plain: Redis
 ) -> None:
     dead = "a-worker-that-died"
     stream = ECHO.address(Transport.STREAM)
-    await caller.redis.xgroup_create(stream, GROUP, id="0", mkstream=True)
+    await plain.xgroup_create(stream, GROUP, id="0", mkstream=True)
     successor = broker_on(mortal.url, heartbeat_interval=0.2, heartbeat_ttl=1)
     echo = Echo()
     # Simulate the dead worker: its heartbeat is there, and it has read the request.
-    await caller.redis.zadd(responders_key(stream), {dead: 2**52})
-    await caller.redis.hset(rooms_key(stream), dead, 8)
+    await plain.zadd(keys.responders(stream), {dead: 2**52})
+    await plain.hset(keys.capacities(stream), dead, 8)
     waiting = asyncio.create_task(call(caller, Ping(text="orphaned"), Transport.STREAM, timeout=10))
-    assert await caller.redis.xreadgroup(GROUP, dead, {stream: ">"}, block=5000)
+    assert await plain.xreadgroup(GROUP, dead, {stream: ">"}, block=5000)
     successor.serve(ECHO, echo.__call__)
     await successor.start()
     try:
         await asyncio.sleep(1.5)
         assert echo.heard == [], "entries of a living worker are not reclaimed"
-        await caller.redis.zrem(responders_key(stream), dead)
+        await plain.zrem(keys.responders(stream), dead)
         assert (await waiting).text == "orphaned"
         assert echo.heard == ["orphaned"]
         # The dead worker is removed from the group, which has one member again.
         deadline = time.monotonic() + 5
-        while len(await caller.redis.xinfo_consumers(stream, GROUP)) > 1:
+        while len(await plain.xinfo_consumers(stream, GROUP)) > 1:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
     finally:

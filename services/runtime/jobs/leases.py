@@ -1,0 +1,133 @@
+"""A worker's side of jobs: take one up, report each result, hand it back.
+
+A lease is the right to change a running job. Its token goes up with every start, so a worker that
+was slow and lost its job to another can't write any more.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from contracts.errors import REPLAYABLE, Failure
+from contracts.jobs import JOBS, Job, JobEvent, JobRequest, JobResult, JobState
+from contracts.methods import GROUP
+from services.runtime.jobs.records import Fields, flattened, job_from
+from services.runtime.jobs.transitions import Transitions
+from services.runtime.messaging.envelope import body_of, pack_message
+from services.runtime.redis.client import RedisClient
+from services.runtime.redis.stream_entries import ACKNOWLEDGE
+
+_UNKNOWN_JOB = "0" * 32
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An entry of the jobs stream that a worker was given; its job if that was taken as well."""
+
+    entry: str
+    id: str
+    job: Job | None
+
+
+class Leases:
+    """The jobs that workers take: `Jobs.leases`. All methods raise what `RedisClient` raises."""
+
+    def __init__(self, redis: RedisClient, transitions: Transitions) -> None:
+        self._redis = redis
+        self._transitions = transitions
+
+    async def take(self, request: JobRequest, worker: str, *, entry: str = "") -> Job | None:
+        """Take a job that no worker has had before, in one round trip; None for any other.
+
+        When the job stops running, the stream's `entry` is acknowledged in the same step.
+        """
+        event, fields = _first_start(request.id, worker, total=len(request.variants))
+        sent = pack_message(event, request.id)
+        taken = {**fields, "entry": entry}
+        record = await self._transitions.run("take", request.id, sent, *flattened(taken))
+        return job_from(_paired(record)) if record else None
+
+    async def take_next(self, worker: str) -> Assignment | None:
+        """Give `worker` the next entry of the stream, and take its job as `take` does.
+
+        None when the stream is empty. A job that a worker has had before is not taken: `start` it.
+        """
+        event, fields = _first_start(_UNKNOWN_JOB, worker, total=1)
+        body = event.model_dump_json().encode()
+        sent = pack_message(event, _UNKNOWN_JOB)
+        # The script fills in the job's id, between head and tail and in the body.
+        head, tail = sent[: -len(body)].split(_UNKNOWN_JOB.encode())
+        given = await self._transitions.run(
+            "take_next", worker, head, tail, body, *flattened(fields)
+        )
+        if not given:
+            return None
+        entry, found = given
+        if isinstance(found, bytes):
+            request = JobRequest.model_validate_json(body_of(found))
+            return Assignment(entry.decode(), request.id, None)
+        job = job_from(_paired(found))
+        return Assignment(entry.decode(), job.id, job)
+
+    async def start(self, job: Job, worker: str, *, entry: str = "") -> Job | None:
+        """Take a job with a new token; None when it has changed meanwhile.
+
+        A job that `worker` had already, and takes again after an outage of Redis, is no new
+        attempt.
+        """
+        attempts = job.attempts + (job.worker != worker)
+        return await self._transitions.change(
+            job,
+            entry=entry,
+            state=JobState.RUNNING,
+            attempts=attempts,
+            worker=worker,
+            token=job.token + 1,
+        )
+
+    async def acknowledge(self, entry: str, worker: str) -> None:
+        """Remove an entry that `worker` was given and whose job it doesn't take."""
+        await self._redis.script(ACKNOWLEDGE, [JOBS], [GROUP, entry, worker])
+
+    async def hand_back(self, job: Job) -> Job | None:
+        """Queue the job as the first of its submitter, and don't count this attempt."""
+        return await self._transitions.queue(job, "first", attempts=max(0, job.attempts - 1))
+
+    async def yield_turn(self, job: Job) -> Job | None:
+        """Queue a job that has got on as the last of its submitter; None if no job waits."""
+        return await self._transitions.queue(job, "fair", attempts=0)
+
+    async def retry(self, job: Job, problem: Failure, *, delay: float) -> Job | None:
+        """Have the job tried again in `delay` seconds."""
+        due = datetime.now(UTC) + timedelta(seconds=delay)
+        milliseconds = str(int(delay * 1000))
+        return await self._transitions.queue(job, milliseconds, problem=problem, not_before=due)
+
+    async def add_result(self, job: Job, result: JobResult) -> Job | None:
+        """Add one variant's result; the last one ends the job.
+
+        A result resets the count of attempts. A job whose variants have all failed has failed, and
+        becomes a dead letter if one of the failures may succeed when it is tried again.
+        """
+        results = (*job.results, result)
+        update: dict[str, Any] = {"results": results, "problem": None}
+        if len(results) < len(job.variants):
+            return await self._transitions.change(job, **update, attempts=1)
+        problems = [result.problem for result in results if result.problem is not None]
+        if len(problems) < len(results):
+            return await self._transitions.change(job, **update, state=JobState.SUCCEEDED)
+        update["problem"] = next((one for one in problems if one.code in REPLAYABLE), problems[0])
+        return await self._transitions.change(job, **update, state=JobState.FAILED)
+
+
+def _first_start(job_id: str, worker: str, *, total: int) -> tuple[JobEvent, Fields]:
+    """The event and the fields of a job that starts for the first time."""
+    running, now = JobState.RUNNING, datetime.now(UTC)
+    event = JobEvent(job=job_id, state=running, done=0, total=total, at=now)
+    fields: Fields = {"state": running, "token": "1", "attempts": "1", "worker": worker}
+    return event, {**fields, "updated_at": now.isoformat()}
+
+
+def _paired(flat: list[bytes]) -> dict[bytes, bytes]:
+    """A hash as a script returns it: names and values in turn."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))

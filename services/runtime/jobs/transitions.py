@@ -1,0 +1,89 @@
+"""Change a job from one state to another, with its event, in one script: see store.lua."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts.errors import REPLAYABLE
+from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, Job, JobRequest, JobState
+from contracts.methods import GROUP
+from services.runtime.jobs.records import event_of, flattened, state_fields
+from services.runtime.messaging.destination import DATA_FIELD
+from services.runtime.messaging.envelope import pack_message
+from services.runtime.redis import keys
+from services.runtime.redis.client import RedisClient
+from services.runtime.redis.scripts import load_script
+from services.runtime.settings import RuntimeSettings
+
+_SCRIPT = load_script(
+    __package__,
+    "store",
+    RECORD=keys.JOB,
+    LINE=keys.JOB_LINE,
+    TURNS=keys.JOB_TURNS,
+    QUEUED=keys.JOBS_QUEUED,
+    RUNNING=keys.JOBS_RUNNING,
+    LATER=keys.JOBS_LATER,
+    ENDED=keys.JOBS_ENDED,
+    LEADER=keys.MAINTENANCE_LEADER,
+    WEBHOOKS=keys.WEBHOOKS_DUE,
+    WEBHOOK_ATTEMPTS=keys.WEBHOOK_ATTEMPTS,
+    GROUP=GROUP,
+    DATA=DATA_FIELD,
+    EVENTS_KEPT=10_000,
+    DEAD_KEPT=10_000,
+    MIN_CAPACITY=4,
+)
+_KEYS = (JOBS, EVENTS, DEAD_LETTERS, keys.responders(JOBS), keys.capacities(JOBS))
+
+
+class Transitions:
+    """Every change of a job's state. All methods raise what `RedisClient` raises."""
+
+    def __init__(self, redis: RedisClient, settings: RuntimeSettings) -> None:
+        self._redis = redis
+        self._settings = settings
+
+    async def run(self, command: str, *args: Any) -> Any:
+        """Return the reply of one of the commands of store.lua."""
+        return await self._redis.script(_SCRIPT, _KEYS, (command, *args))
+
+    async def change(
+        self, job: Job, where: str = "last", *, entry: str | None = None, **update: Any
+    ) -> Job | None:
+        """Write `update` to a job that is still as `job` says, and return it as it is then.
+
+        None when the job has changed meanwhile: its lease is somebody else's. `where` says where
+        a queued job goes: see store.lua. `entry` is the stream's entry that the job came in.
+        """
+        update = {"not_before": None, **update, "updated_at": datetime.now(UTC)}
+        changed = job.model_copy(update=update)
+        fields = state_fields(changed, since=job)
+        if entry is not None:
+            fields["entry"] = entry
+        event = await self.run(
+            "change",
+            *(job.id, job.state, job.token, changed.state, where, self._settings.job_ttl),
+            pack_message(event_of(changed), job.id),
+            _dead_letter(changed),
+            *flattened(fields),
+        )
+        return changed.model_copy(update={"event": event.decode()}) if event else None
+
+    async def queue(self, job: Job, where: str, **update: Any) -> Job | None:
+        """Queue a job again, without a worker. As `change`."""
+        return await self.change(job, where, state=JobState.QUEUED, worker=None, **update)
+
+
+def _dead_letter(job: Job) -> bytes:
+    """The dead letter of a job that failed and may succeed when it is tried again; else nothing."""
+    problem = job.problem
+    if job.state is not JobState.FAILED or problem is None or problem.code not in REPLAYABLE:
+        return b""
+    letter = DeadLetter(
+        job=job.id,
+        problem=problem,
+        attempts=job.attempts,
+        at=job.updated_at,
+        request=JobRequest(id=job.id, source=job.source, variants=job.variants),
+    )
+    return pack_message(letter, job.id)

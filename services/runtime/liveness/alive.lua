@@ -1,0 +1,2 @@
+-- KEYS: the responders of an address. Returns the names of those alive.
+return alive(KEYS[1])

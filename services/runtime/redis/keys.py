@@ -1,0 +1,82 @@
+"""The name of every key in Redis. Addresses of messages (`contracts.methods`) are not here.
+
+Names are kept from version to version: what an older one has stored stays readable.
+"""
+
+from hashlib import sha256
+
+PREFIX = "darkroom:"
+
+WORKERS = f"{PREFIX}workers"
+"""Hash: what each worker last reported of itself, by name."""
+
+JOB = f"{PREFIX}job:"
+"""Prefix of the hash that is a job's record; its events are the stream `...:events`."""
+
+JOB_LINE = f"{PREFIX}jobs:line:"
+"""Prefix of the list of a submitter's queued jobs."""
+
+JOB_TURNS = f"{PREFIX}jobs:turns"
+"""List: the submitters who have queued jobs, in the order of their turns."""
+
+JOBS_QUEUED = f"{PREFIX}jobs:queued"
+"""Sorted set: queued jobs by the moment (ms) at which they were queued."""
+
+JOBS_RUNNING = f"{PREFIX}jobs:running"
+"""Sorted set: running jobs by the moment (ms) at which they started."""
+
+JOBS_LATER = f"{PREFIX}jobs:later"
+"""Sorted set: jobs that wait for a retry, by the moment (ms) at which it is due."""
+
+JOBS_ENDED = f"{PREFIX}jobs:ended:"
+"""Prefix of the counters of ended jobs, one for each ten seconds."""
+
+MAINTENANCE_LEADER = f"{PREFIX}housekeeper"
+"""String: the process that does the maintenance."""
+
+WEBHOOKS_DUE = f"{PREFIX}webhooks"
+"""Sorted set: jobs whose end a webhook has to report, by the moment (ms) at which that is due."""
+
+WEBHOOK_ATTEMPTS = f"{PREFIX}webhooks:attempts"
+"""Hash: how often each of these deliveries was attempted."""
+
+
+def responders(address: str) -> str:
+    """Sorted set: the workers that serve `address`, by the moment (ms) at which they count as
+    dead."""
+    return f"{PREFIX}responders:{address}"
+
+
+def capacities(address: str) -> str:
+    """Hash: how many messages each worker that serves `address` takes at once."""
+    return f"{PREFIX}rooms:{address}"
+
+
+def job(job_id: str) -> str:
+    """Hash: a job's record."""
+    return f"{JOB}{job_id}"
+
+
+def job_events(job_id: str) -> str:
+    """Stream: a job's own events, under the ids they have in the stream of all events."""
+    return f"{JOB}{job_id}:events"
+
+
+def idempotency(name: str) -> str:
+    """Hash: the job and the request that an idempotency key stands for."""
+    return f"{PREFIX}idempotency:{name}"
+
+
+def blob(kind: str, digest: str) -> str:
+    """Hash: the bytes of an image or a rendition, and what is known about them."""
+    return f"{PREFIX}{kind}:{digest}"
+
+
+def claim(reply_to: str) -> str:
+    """String: the worker that has claimed the request with this reply channel."""
+    return f"{PREFIX}claim:{reply_to}"
+
+
+def webhook_disabled(url: str) -> str:
+    """String: exists while a receiver wants no more webhooks."""
+    return f"{PREFIX}webhooks:disabled:{sha256(url.encode()).hexdigest()}"

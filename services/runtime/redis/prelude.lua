@@ -1,0 +1,25 @@
+-- What scripts have in common. scripts.py puts this before each of them.
+
+-- Redis's own time in milliseconds, so that the clocks of the hosts don't matter.
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The names of the workers in a sorted set of responders whose heartbeat has not run out.
+local function alive(responders)
+  return redis.call('ZRANGEBYSCORE', responders, now_ms(), '+inf')
+end
+
+-- The living workers' names, the capacity of each, and the sum.
+local function capacities(responders, capacity_hash)
+  local names, each, sum = alive(responders), {}, 0
+  if #names > 0 then
+    each = redis.call('HMGET', capacity_hash, unpack(names))
+  end
+  for i, capacity in ipairs(each) do
+    each[i] = tonumber(capacity) or 0
+    sum = sum + each[i]
+  end
+  return names, each, sum
+end

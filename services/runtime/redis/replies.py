@@ -1,0 +1,43 @@
+"""Read RESP 3 replies with hiredis, errors as redis-py's exceptions."""
+
+from collections.abc import Callable
+
+from hiredis import Reader
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+LOST = (RedisConnectionError, RedisTimeoutError, OSError)
+"""The exceptions of a lost connection. Whether Redis ran the command is unknown."""
+
+INCOMPLETE = object()
+"""What a reader returns while the next reply has not arrived as a whole."""
+
+_ERRORS: dict[str, Callable[[str], Exception]] = {
+    "LOADING": BusyLoadingError,
+    "NOAUTH": AuthenticationError,
+    "NOPERM": NoPermissionError,
+    "NOSCRIPT": NoScriptError,
+    "OOM": OutOfMemoryError,
+    "READONLY": ReadOnlyError,
+    "WRONGPASS": AuthenticationError,
+}
+
+
+def new_reader() -> Reader:
+    """Make a parser for one connection."""
+    return Reader(replyError=error_of, notEnoughData=INCOMPLETE)
+
+
+def error_of(text: str) -> Exception:
+    """Turn an error reply into the exception of its code; the message keeps the whole text."""
+    code, _, _ = text.partition(" ")
+    return _ERRORS.get(code, ResponseError)(text)

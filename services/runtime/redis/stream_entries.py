@@ -1,0 +1,25 @@
+"""Entries of streams: read them from a reply, and acknowledge them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.runtime.redis.scripts import load_script
+
+Fields = dict[bytes, bytes]
+
+ACKNOWLEDGE = load_script(__package__, "acknowledge")
+"""KEYS: a stream. ARGV: the group, an entry, the consumer that was given the entry."""
+
+
+def entries_from(reply: list[list[Any]] | None) -> Iterator[tuple[bytes, Fields]]:
+    """Read the reply of XRANGE, XREVRANGE or XCLAIM: each entry's id and fields, in order."""
+    for entry, fields in reply or ():
+        # A deleted entry that is still pending has no fields.
+        if fields is not None:
+            yield entry, dict(zip(fields[::2], fields[1::2], strict=True))
+
+
+def entries_read(reply: Mapping[bytes, list[list[Any]]] | None) -> Iterator[tuple[bytes, Fields]]:
+    """Read the reply of XREAD or XREADGROUP, which is None when nothing came in time."""
+    for entries in (reply or {}).values():
+        yield from entries_from(entries)

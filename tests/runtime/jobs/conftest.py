@@ -1,0 +1,23 @@
+"""An empty store: the client that jobs use, and redis-py's to look at what they wrote."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from services.runtime.redis.client import RedisClient, make_redis
+from tests.runtime.echo import settings_for
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushall()
+        yield redis
+
+
+@pytest.fixture
+async def client(redis: Redis, redis_url: str) -> AsyncIterator[RedisClient]:
+    client = make_redis(settings_for(redis_url))
+    yield client
+    await client.close()
