@@ -16,14 +16,14 @@ help: ## List the targets
 run: $(INSTALLED) ## Start everything here; PORT, IMAGING_PORT, REDIS_URL and DATA_DIR may be set
 	@$(BIN)/python -m devserver.local
 
-# The tests marked `serial` measure time, and so run alone; then the others, in several processes.
+# Tests marked `serial` measure time, so they run alone; then all others run in parallel.
 test: $(INSTALLED) ## Run all tests (4 to 8 minutes)
 	@failed=0; \
 		$(BIN)/python -m pytest -q -m serial || failed=1; \
 		$(BIN)/python -m pytest -q -m 'not serial' -n auto --dist worksteal || failed=1; \
 		exit $$failed
 
-test-quick: $(INSTALLED) ## Run the tests that start no services and are quick (under a minute); TESTS=folder
+test-quick: $(INSTALLED) ## Run the quick tests, which start no services, between edits (a minute); TESTS=folder
 	@$(BIN)/python -m pytest -q -m 'not serial and not services and not slow' -n auto --dist worksteal $(TESTS)
 
 check: $(INSTALLED) ## Lint, types, who imports whom, and whether asyncapi.yaml is up to date
