@@ -1,4 +1,4 @@
-"""Tell endless streams that the process is stopping, as soon as its signal arrives.
+"""Notify endless streams that the process is stopping, as soon as its signal arrives.
 
 uvicorn waits for every open response before it starts the application's shutdown. A stream that
 waited for that shutdown would delay it for ever.

@@ -13,7 +13,7 @@ ResultT = TypeVar("ResultT")
 async def cancel_on_disconnect(request: Request, call: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Return the result of `call`, which is cancelled when the client disconnects first.
 
-    The request's body must have been read. Raises ClientDisconnect, and what `call` raises.
+    The request's body must have been read. Raises ClientDisconnect, and every exception of `call`.
     """
     work = asyncio.create_task(call)
     disconnect = asyncio.create_task(_wait_for_disconnect(request))

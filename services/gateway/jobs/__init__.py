@@ -1,5 +1,5 @@
-"""Submitting jobs and answering for them: what several routes about jobs share.
+"""Submit jobs and answer requests about them: the code that several routes share.
 
-`submission` accepts a job and keeps its images alive; `responses` turns a job into an HTTP
+`submission` stores a job and extends the life of its images; `responses` turns a job into an HTTP
 response. Imports `dependencies` and the layers below. Start with `submission.submit`.
 """

@@ -1,4 +1,4 @@
-"""The hub tells each subscription of each event once, in order."""
+"""The hub passes each event to every subscription of its job, once and in order."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -65,6 +65,6 @@ def test_the_log_line_of_an_error_has_the_id(client: httpx.Client, gateway: Serv
 async def test_the_handshake_of_a_websocket_has_the_id(gateway_url: str) -> None:
     url = gateway_url.replace("http", "ws", 1) + "/v1/live"
 
-    async with connect(url, additional_headers={"X-Correlation-ID": "watcher"}) as socket:
+    async with connect(url, additional_headers={"X-Correlation-ID": "a-websocket"}) as socket:
         assert socket.response is not None
-        assert socket.response.headers["X-Correlation-ID"] == "watcher"
+        assert socket.response.headers["X-Correlation-ID"] == "a-websocket"

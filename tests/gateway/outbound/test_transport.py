@@ -61,7 +61,7 @@ async def test_a_body_that_stops_early_is_a_protocol_error(lax: httpx.AsyncClien
             await lax.post(listening.url)
 
 
-async def test_a_port_that_nobody_listens_on_is_a_connect_error(lax: httpx.AsyncClient) -> None:
+async def test_a_closed_port_is_a_connect_error(lax: httpx.AsyncClient) -> None:
     with pytest.raises(httpx.ConnectError):
         await lax.post(f"http://127.0.0.1:{free_port()}/")
 
