@@ -1,9 +1,8 @@
-"""Animations: every frame, its time and its transparency, from one format into another."""
+"""Animations: frames, durations, plays and transparency, from each format to each other."""
 
 import re
 import struct
 import tracemalloc
-from collections.abc import Sequence
 
 import pytest
 from PIL import Image, ImageSequence
@@ -21,32 +20,9 @@ from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.formats import avif
 from services.imaging.engine.raster.animation import Frame
 from services.imaging.engine.safety.limits import Limits
+from tests.imaging.animations import ANIMATED_FORMATS, DURATIONS, animation, moving_square
 from tests.imaging.forged import box, chunk
 from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
-
-MOVING = ("GIF", "PNG", "WEBP", "AVIF")
-DURATIONS = [40, 200, 500, 80]
-
-
-def frames_of(width: int = 64, height: int = 48, mode: str = "RGB") -> list[Image.Image]:
-    """A square that goes to the right, on a ground that is transparent where the mode can be."""
-    frames = []
-    for step in range(len(DURATIONS)):
-        ground = (0, 0, 0, 0) if mode == "RGBA" else (20, 90, 20)
-        frame = Image.new(mode, (width, height), ground)
-        left = 4 + step * 12
-        frame.paste((250, 40, 40, 255)[: len(mode)], (left, 8, left + 10, 18))
-        frames.append(frame)
-    return frames
-
-
-def film(format: str, frames: Sequence[Image.Image], **options: object) -> bytes:
-    fine = {"quality": 100} if format in ("WEBP", "AVIF") else {}
-    first, *others = frames
-    return encoded(
-        first, format, save_all=True, append_images=others,
-        **{"duration": DURATIONS, "loop": 0, **fine, **options},
-    )  # fmt: skip
 
 
 def run(data: bytes, *steps: Operation, **output: object) -> bytes:
@@ -69,11 +45,11 @@ def durations(data: bytes) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("source", MOVING)
-@pytest.mark.parametrize("target", MOVING)
-def test_every_frame_and_its_time_arrive(source: str, target: str) -> None:
-    frames = frames_of()
-    data = run(film(source, frames), Resize(width=32), format=target.lower(), quality=95)
+@pytest.mark.parametrize("source", ANIMATED_FORMATS)
+@pytest.mark.parametrize("target", ANIMATED_FORMATS)
+def test_every_frame_and_its_duration_is_kept(source: str, target: str) -> None:
+    frames = moving_square()
+    data = run(animation(source, frames), Resize(width=32), format=target.lower(), quality=95)
 
     assert durations(data) == DURATIONS
     for expected, found in zip(frames, shown(data), strict=True):
@@ -82,23 +58,23 @@ def test_every_frame_and_its_time_arrive(source: str, target: str) -> None:
         assert psnr(found.convert("RGB"), small) > 24
 
 
-@pytest.mark.parametrize("target", MOVING)
-@pytest.mark.parametrize("source", MOVING)
-def test_what_is_transparent_does_not_show_the_frame_before(source: str, target: str) -> None:
-    between = run(film("PNG", frames_of(mode="RGBA")), format=source.lower(), quality=100)
+@pytest.mark.parametrize("target", ANIMATED_FORMATS)
+@pytest.mark.parametrize("source", ANIMATED_FORMATS)
+def test_transparent_pixels_do_not_show_the_previous_frame(source: str, target: str) -> None:
+    between = run(animation("PNG", moving_square(mode="RGBA")), format=source.lower(), quality=100)
     data = run(between, format=target.lower(), quality=95)
 
     for step, frame in enumerate(shown(data)):
         assert pixel(frame, 4 + step * 12 + 5, 13)[3] > 250
         assert pixel(frame, 60, 40)[3] == 0
         if step:
-            assert pixel(frame, 8, 13)[3] == 0, "where the square was at first"
+            assert pixel(frame, 8, 13)[3] == 0, "the square of the first frame"
 
 
-@pytest.mark.parametrize("target", MOVING)
-def test_what_only_a_later_frame_has_transparent_is_white(target: str) -> None:
-    data = film("PNG", frames_of())
-    # Behind the head of the second frame, where it holds for what follows.
+@pytest.mark.parametrize("target", ANIMATED_FORMATS)
+def test_transparent_pixels_become_white_if_the_first_frame_is_opaque(target: str) -> None:
+    data = animation("PNG", moving_square())
+    # Insert a tRNS chunk before the pixels of the second frame: later frames have it, too.
     at = data.index(b"fcTL", data.index(b"fcTL") + 1) + 4 + 26 + 4
     ground = chunk(b"tRNS", struct.pack(">3H", 20, 90, 20))
     first, *others = shown(run(data[:at] + ground + data[at:], format=target.lower()))
@@ -109,33 +85,33 @@ def test_what_only_a_later_frame_has_transparent_is_white(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["GIF", "PNG", "WEBP"])
 @pytest.mark.parametrize("plays", [0, 1, 3])
-def test_it_is_played_as_often_as_before(target: str, plays: int) -> None:
+def test_the_number_of_plays_is_kept(target: str, plays: int) -> None:
     repeats = {} if plays == 1 else {"loop": max(0, plays - 1)}
-    first, *others = frames_of()
+    first, *others = moving_square()
     gif = encoded(first, "GIF", save_all=True, append_images=others, duration=50, **repeats)
     image = decoded(run(gif, format=target.lower()))
 
     if target == "GIF":
         assert image.info.get("loop") == repeats.get("loop")
-        assert run(gif) == run(run(gif)), "again"
+        assert run(gif) == run(run(gif)), "a second run changes nothing"
     else:
         assert image.info["loop"] == plays
 
 
 @pytest.mark.parametrize("target", ["GIF", "PNG", "WEBP"])
-def test_it_is_played_no_more_often_than_every_format_can_say(target: str) -> None:
-    image = decoded(run(film("PNG", frames_of(), loop=2**31), format=target.lower()))
+def test_plays_are_limited_to_what_every_format_can_store(target: str) -> None:
+    image = decoded(run(animation("PNG", moving_square(), loop=2**31), format=target.lower()))
 
     assert image.info["loop"] == 65_535 - (target == "GIF")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 @pytest.mark.parametrize("plays", [0, 1, 3, 65_535])
-def test_an_avif_lasts_as_often_as_it_is_played(plays: int, mode: str) -> None:
-    data = run(film("PNG", frames_of(mode=mode), loop=plays), format="avif")
+def test_an_avif_lasts_its_duration_times_its_plays(plays: int, mode: str) -> None:
+    data = run(animation("PNG", moving_square(mode=mode), loop=plays), format="avif")
     for_ever, once = 2**64 - 1, sum(DURATIONS)
 
-    # Where a film and its tracks say how long they last, behind their dates and a number or two.
+    # The duration fields of the movie's and the tracks' headers.
     found = re.findall(rb"(?:mvhd.{24}|tkhd.{28})(.{8})", data, re.DOTALL)
     assert len(found) == (3 if mode == "RGBA" else 2)
     assert {int.from_bytes(lasts, "big") for lasts in found} == {plays * once or for_ever}
@@ -143,13 +119,13 @@ def test_an_avif_lasts_as_often_as_it_is_played(plays: int, mode: str) -> None:
 
 
 @pytest.mark.parametrize("plays", [0, 1, 3, 65_535])
-def test_what_came_as_an_avif_is_played_as_often(plays: int) -> None:
-    moving = run(film("PNG", frames_of(), loop=plays), format="avif")
+def test_the_number_of_plays_of_an_avif_is_kept(plays: int) -> None:
+    moving = run(animation("PNG", moving_square(), loop=plays), format="avif")
     assert decoded(run(moving, format="png")).info["loop"] == plays
 
 
 def track(lasts: int, once: int, *, repeated: bool = True) -> bytes:
-    """The boxes of a film, with times of four bytes."""
+    """The boxes of an AVIF sequence, with durations of four bytes."""
     header = box(b"tkhd", bytes(20), struct.pack(">I", lasts), bytes(60))
     edits = box(b"elst", struct.pack(">III", repeated, 1, once), bytes(8))
     whole = box(b"moov", box(b"mvhd", bytes(100)), box(b"trak", header, box(b"edts", edits)))
@@ -163,7 +139,7 @@ def track(lasts: int, once: int, *, repeated: bool = True) -> bytes:
         *((2**32 - 1, 100, True, 0), (300, 0, True, 0)),
     ],
 )
-def test_a_track_lasts_as_often_as_its_edits(
+def test_plays_are_track_duration_by_edit_duration(
     lasts: int, once: int, plays: int, *, repeated: bool
 ) -> None:
     data = track(lasts, once, repeated=repeated)
@@ -172,9 +148,9 @@ def test_a_track_lasts_as_often_as_its_edits(
         avif.loop_count(data[:length])
 
 
-@pytest.mark.parametrize("source", MOVING)
-def test_an_animation_stays_what_it_was_unless_it_is_asked_to_be_still(source: str) -> None:
-    data = film(source, frames_of())
+@pytest.mark.parametrize("source", ANIMATED_FORMATS)
+def test_an_animation_keeps_its_format_and_frames_by_default(source: str) -> None:
+    data = animation(source, moving_square())
 
     assert decoded(run(data)).format == source
     assert len(shown(run(data))) == 4
@@ -183,22 +159,24 @@ def test_an_animation_stays_what_it_was_unless_it_is_asked_to_be_still(source: s
         assert len(shown(run(data, format=format))) == 1
 
 
-def test_what_a_png_shows_where_nothing_moves_is_no_frame() -> None:
+def test_the_default_image_of_an_apng_is_not_a_frame() -> None:
     poster = Image.new("RGB", (64, 48), "white")
-    data = film("PNG", [poster, *frames_of()], default_image=True)
+    data = animation("PNG", [poster, *moving_square()], default_image=True)
 
     assert durations(run(data, format="webp", lossless=True)) == DURATIONS
-    for expected, found in zip(frames_of(), shown(run(data)), strict=True):
+    for expected, found in zip(moving_square(), shown(run(data)), strict=True):
         assert psnr(found.convert("RGB"), expected) > 60
     assert pixel(shown(run(data, format="jpeg"))[0], 5, 5)[:3] == (255, 255, 255)
 
 
-def test_one_frame_beside_what_is_shown_where_nothing_moves_is_a_still() -> None:
+def test_an_apng_of_one_frame_and_a_default_image_is_a_still() -> None:
     poster = Image.new("RGB", (64, 48), "white")
-    data = film("PNG", [poster, frames_of()[0]], default_image=True, duration=100)
+    data = animation("PNG", [poster, moving_square()[0]], default_image=True, duration=100)
 
     assert decode.inspect(data).frames == 1
-    assert decode.inspect(film("PNG", [poster, *frames_of()], default_image=True)).frames == 4
+    assert (
+        decode.inspect(animation("PNG", [poster, *moving_square()], default_image=True)).frames == 4
+    )
     for format in ("png", "webp"):
         found = decoded(run(data, format=format, lossless=True))
         assert not getattr(found, "is_animated", False)
@@ -216,22 +194,24 @@ def test_one_frame_beside_what_is_shown_where_nothing_moves_is_a_still() -> None
         ([655_350, 14, 655_349, 500], [655_350, 20, 655_340, 500]),
     ],
 )
-def test_a_gif_lasts_as_long_as_its_hundredths_allow(asked: list[int], found: list[int]) -> None:
-    data = film("WEBP", frames_of(), duration=asked)
+def test_gif_durations_are_rounded_to_hundredths_of_a_second(
+    asked: list[int], found: list[int]
+) -> None:
+    data = animation("WEBP", moving_square(), duration=asked)
 
     assert durations(run(data, format="gif")) == found
 
 
-def test_pages_are_no_animation() -> None:
+def test_the_pages_of_a_tiff_are_not_an_animation() -> None:
     data = encoded(quadrants(), "TIFF", save_all=True, append_images=[quadrants()])
 
     assert len(shown(run(data, format="webp"))) == 1
 
 
-@pytest.mark.parametrize("target", MOVING)
-def test_operations_reach_every_frame_and_the_bytes_are_the_same_each_time(target: str) -> None:
+@pytest.mark.parametrize("target", ANIMATED_FORMATS)
+def test_operations_change_every_frame_and_bytes_are_reproducible(target: str) -> None:
     steps = (Crop(left=2, top=2, width=60, height=40), Rotate(degrees=90), Grayscale())
-    data = film("WEBP", frames_of())
+    data = animation("WEBP", moving_square())
     one, other = (run(data, *steps, format=target.lower(), quality=90) for _ in range(2))
 
     assert one == other
@@ -241,27 +221,29 @@ def test_operations_reach_every_frame_and_the_bytes_are_the_same_each_time(targe
         assert max(red, green, blue) - min(red, green, blue) < 12
 
 
-def test_frames_that_are_alike_keep_their_time() -> None:
-    frames = frames_of()
+def test_equal_frames_keep_their_durations() -> None:
+    frames = moving_square()
     still = [frames[0], frames[0], frames[1], frames[1]]
-    webp = film("WEBP", still)
+    webp = animation("WEBP", still)
 
-    for target in MOVING:
+    for target in ANIMATED_FORMATS:
         assert sum(durations(run(webp, format=target.lower()))) == sum(DURATIONS)
 
 
-@pytest.mark.parametrize("target", MOVING)
-def test_a_frame_may_last_for_minutes_or_no_time(target: str) -> None:
+@pytest.mark.parametrize("target", ANIMATED_FORMATS)
+def test_a_frame_may_last_for_minutes_or_zero_milliseconds(target: str) -> None:
     asked = [10, 655_350, 70_000, 500]
-    found = durations(run(film("PNG", frames_of(), duration=asked), format=target.lower()))
+    found = durations(run(animation("PNG", moving_square(), duration=asked), format=target.lower()))
 
     assert found == asked
-    none = film("PNG", frames_of(), duration=[0, 100, 0, 100])
-    assert sum(durations(run(none, format=target.lower()))) in (200, 202), "AVIF has no zero"
+    none = animation("PNG", moving_square(), duration=[0, 100, 0, 100])
+    assert sum(durations(run(none, format=target.lower()))) in (200, 202), (
+        "AVIF has no zero duration"
+    )
 
 
-def test_frames_that_become_one_may_last_too_long_for_a_gif() -> None:
-    long = film("WEBP", frames_of(), duration=600_000)
+def test_merged_frames_may_last_too_long_for_a_gif() -> None:
+    long = animation("WEBP", moving_square(), duration=600_000)
     ground = Crop(left=0, top=40, width=64, height=8)
 
     assert sum(durations(run(long, format="gif"))) == 2_400_000
@@ -269,18 +251,18 @@ def test_frames_that_become_one_may_last_too_long_for_a_gif() -> None:
         run(long, ground, format="gif")
 
 
-def test_frames_that_are_seen_through_become_one_while_a_gif_can_say_how_long() -> None:
+def test_equal_transparent_frames_are_merged_up_to_the_longest_gif_duration() -> None:
     lasting = [50, 600_000, 50_000, 90_000]
-    data = film("PNG", frames_of(mode="RGBA"), duration=lasting)
+    data = animation("PNG", moving_square(mode="RGBA"), duration=lasting)
     nothing = Crop(left=0, top=40, width=64, height=8)
 
     assert durations(run(data, format="gif")) == lasting
     assert durations(run(data, nothing, format="gif")) == [650_050, 90_000]
 
 
-def test_a_palette_and_a_budget_hold_for_an_animation_as_well() -> None:
-    data = film(
-        "PNG", [frame.resize((200, 150), Image.Resampling.NEAREST) for frame in frames_of()]
+def test_a_palette_and_max_bytes_apply_to_animations() -> None:
+    data = animation(
+        "PNG", [frame.resize((200, 150), Image.Resampling.NEAREST) for frame in moving_square()]
     )
     plain = run(data, format="webp", quality=95)
     small = run(data, format="webp", quality=95, max_bytes=len(plain) * 3 // 4)
@@ -295,11 +277,11 @@ def test_a_palette_and_a_budget_hold_for_an_animation_as_well() -> None:
             assert psnr(frame.convert("RGB"), rich.convert("RGB")) > 40
 
 
-@pytest.mark.parametrize("target", MOVING)
-def test_what_is_kept_of_a_still_is_kept_of_an_animation(target: str) -> None:
+@pytest.mark.parametrize("target", ANIMATED_FORMATS)
+def test_animations_keep_copyright_and_profile(target: str) -> None:
     exif = Image.Exif()
     exif[Base.Artist] = "Ada"
-    data = film("PNG", frames_of(), exif=exif, icc_profile=SRGB)
+    data = animation("PNG", moving_square(), exif=exif, icc_profile=SRGB)
     result = decoded(run(data, format=target.lower(), metadata="copyright", icc="keep"))
 
     assert getattr(result, "n_frames", 1) == 4
@@ -308,8 +290,8 @@ def test_what_is_kept_of_a_still_is_kept_of_an_animation(target: str) -> None:
         assert result.info["icc_profile"] == SRGB
 
 
-def test_all_frames_of_a_result_count_together() -> None:
-    data = film("GIF", frames_of())
+def test_the_pixel_limit_counts_all_frames_of_a_result() -> None:
+    data = animation("GIF", moving_square())
     limits = Limits(total_pixels=100_000)
     large = Pipeline(operations=(Resize(width=640, enlarge=True),))
 
@@ -317,16 +299,16 @@ def test_all_frames_of_a_result_count_together() -> None:
         pipeline.run(data, large, limits)
 
 
-@pytest.mark.parametrize("source", MOVING)
-def test_a_frame_that_is_cut_off_is_unreadable(source: str) -> None:
+@pytest.mark.parametrize("source", ANIMATED_FORMATS)
+def test_a_truncated_animation_is_unreadable(source: str) -> None:
     noise = [Image.effect_noise((120, 90), 50 + step).convert("RGB") for step in range(4)]
-    data = film(source, noise)
+    data = animation(source, noise)
 
     with pytest.raises(ImageUnreadable):
         run(data[: len(data) * 7 // 10], format="webp")
 
 
-def test_a_budget_takes_each_frame_through_the_operations_once(
+def test_max_bytes_applies_operations_to_each_frame_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decode_frame, drawn = decode.decode_frame, list[int]()
@@ -335,7 +317,9 @@ def test_a_budget_takes_each_frame_through_the_operations_once(
         drawn.append(number)
         return decode_frame(source, number, keeps_profile=keeps_profile)
 
-    data = film("WEBP", [scenery(320, 240 + 20 * step).crop((0, 0, 320, 240)) for step in range(4)])
+    data = animation(
+        "WEBP", [scenery(320, 240 + 20 * step).crop((0, 0, 320, 240)) for step in range(4)]
+    )
     plain = run(data, Blur(radius=2), format="webp", quality=95)
     monkeypatch.setattr(decode, "decode_frame", counted)
     small = run(data, Blur(radius=2), format="webp", quality=95, max_bytes=len(plain) // 2)
@@ -344,7 +328,7 @@ def test_a_budget_takes_each_frame_through_the_operations_once(
     assert drawn == [0, 1, 2, 3]
 
 
-def test_frames_are_not_kept() -> None:
+def test_frames_are_not_held_in_memory() -> None:
     frames = [Image.new("RGB", (400, 300), (step * 2, 0, 0)) for step in range(100)]
     first, *others = frames
     gif = encoded(first, "GIF", save_all=True, append_images=others, duration=20)
@@ -355,19 +339,21 @@ def test_frames_are_not_kept() -> None:
     tracemalloc.stop()
 
     assert len(shown(data)) == 100
-    assert peak < 20_000_000, "what Python sees: bytes on their way, not 36 MB of frames"
+    assert peak < 20_000_000, "bytes objects only, not 36 MB of frames"
 
 
-def test_what_goes_by_the_pixels_is_decided_by_the_first_frame() -> None:
-    frames = frames_of()
+def test_the_first_frame_resolves_operations_for_all_frames() -> None:
+    frames = moving_square()
     dark = [frames[0], *(Image.eval(frame, lambda value: value // 2) for frame in frames[1:])]
     steps: tuple[Operation, ...] = (
         Crop(width=40, height=30, gravity=Gravity.SMART),
         Autocontrast(),
     )
-    first, second, *_ = shown(run(film("PNG", dark), *steps, format="png"))
+    first, second, *_ = shown(run(animation("PNG", dark), *steps, format="png"))
     alone = decoded(run(encoded(frames[0], "PNG"), *steps, format="png")).convert("RGBA")
 
     assert psnr(first, alone) > 60
     assert max(pixel(second, 2, 28)) == 255, "opaque"
-    assert pixel(second, 2, 28)[1] < pixel(first, 2, 28)[1], "dark, and not stretched by itself"
+    assert pixel(second, 2, 28)[1] < pixel(first, 2, 28)[1], (
+        "stretched as the first frame, so still dark"
+    )

@@ -1,7 +1,7 @@
-"""What every operation makes of every kind of image, against what it made before.
+"""Every operation on every kind of image gives the pixels it gave before.
 
-A result is told by its size, its mean colours on a grid, and how rough it is on a coarser one:
-enough to see that an upgrade has changed pixels. `make golden` writes the file anew.
+A result is summarised by its mode, its size, mean colours on a grid, and roughness on a coarser
+grid: enough to notice that an upgrade changes pixels. `make golden` writes the file again.
 """
 
 import hashlib
@@ -13,17 +13,18 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from PIL import Image, ImageChops, ImageFilter
 
 from contracts.formats import Format
-from contracts.operations.pipeline import Operation, Pipeline
+from contracts.operations.pipeline import Pipeline
 from contracts.operations.shapes import Filter, Fit
 from services.imaging.engine import pipeline
 from services.imaging.engine.formats import plugins
 from services.imaging.engine.raster.alpha import premultiply
+from tests.imaging.engine.operations.examples import written_examples
 from tests.imaging.pictures import encoded, scenery
 
 GOLDEN = Path(__file__).parent / "golden" / "operations.json"
@@ -33,7 +34,7 @@ GRID = 8
 ROUGH_GRID = 4
 TOLERANCE = 3  # of 255: what another resampler or rounding may do
 
-# The contracts' own examples of a resize ask for more than there is: no pixel of theirs is new.
+# The contracts' examples of a resize are larger than the source, so they resample nothing.
 RESAMPLED: list[dict[str, Any]] = [
     *({"op": "resize", "width": 100, "filter": filter.value} for filter in Filter),
     *({"op": "resize", "width": 100, "height": 100, "fit": fit.value} for fit in Fit),
@@ -45,13 +46,13 @@ Seen = dict[str, str]
 
 
 def source(mode: str) -> bytes:
-    """A picture in this mode as a file that keeps it so."""
+    """An image file in this mode."""
     picture = scenery(320, 240)
     match mode:
         case "LA" | "RGBA":
             image, holes = picture.convert(mode), rings(picture.size)
             alpha = Image.linear_gradient("L").rotate(90).resize(image.size)
-            # What nobody sees is white: where it lends its colour, edges get lighter.
+            # Transparent pixels are white: if they spread their colour, edges get lighter.
             image.paste("white", mask=holes)
             alpha.paste(0, mask=holes)
             image.putalpha(alpha)
@@ -66,21 +67,15 @@ def source(mode: str) -> bytes:
 
 
 def rings(size: tuple[int, int]) -> Image.Image:
-    """A mask with many edges."""
+    """A mask of concentric rings: many edges."""
     tones = [255 * (tone % 16 < 4) for tone in range(256)]
     return Image.radial_gradient("L").resize(size).point(tones)
 
 
 def operations() -> dict[str, Pipeline]:
-    """By what they say: each example in the contracts, what is resampled, and doing nothing."""
+    """Pipelines by name: each example of the contracts, RESAMPLED, and no operation."""
     found = {"nothing": Pipeline()}
-    kinds, _ = get_args(Operation)
-    examples = (
-        example
-        for kind in get_args(kinds)
-        for example in kind.model_config["json_schema_extra"]["examples"]
-    )
-    for example in (*examples, *RESAMPLED):
+    for example in (*written_examples(), *RESAMPLED):
         fields = (f"{name}={value}" for name, value in example.items() if name != "op")
         name = " ".join([example["op"], *fields])
         found[name] = Pipeline.model_validate({"operations": [example]})
@@ -103,12 +98,12 @@ source_once = cache(source)
 
 
 def seen(image: Image.Image) -> Seen:
-    """A result, told in a few hundred numbers, each pixel weighing as much as it is opaque."""
+    """Summarise an image in a few hundred numbers, each pixel weighted by its alpha."""
     weighed = premultiply(image)
     ground = Image.new("RGBA", image.size, "gray")
     luma = Image.alpha_composite(ground, image.convert("RGBA")).convert("L")
     rough = ImageChops.difference(luma, luma.filter(ImageFilter.BoxBlur(1)))
-    # Roughness is in few tones; it counts four times.
+    # Roughness uses few of the 256 levels: amplify it.
     rough = rough.point(lambda tone: min(255, tone * 4))
     return {
         "mode": image.mode,
@@ -126,10 +121,10 @@ def _rows(image: Image.Image, side: int) -> str:
 
 
 def differences(now: Seen, golden: Seen) -> Iterator[str]:
-    """What can be seen to be another, in words."""
+    """Describe each difference above the tolerance."""
     for field in ("mode", "size"):
         if now[field] != golden[field]:
-            yield f"its {field} is {now[field]}, and was {golden[field]}"
+            yield f"{field} was {golden[field]} and is {now[field]}"
             return
     for field in ("colours", "rough"):
         rows = zip(now[field].split(), golden[field].split(), strict=True)
@@ -137,7 +132,7 @@ def differences(now: Seen, golden: Seen) -> Iterator[str]:
             pairs = zip(bytes.fromhex(one), bytes.fromhex(other), strict=True)
             off = max(abs(a - b) for a, b in pairs)
             if off > TOLERANCE:
-                yield f"{field}, row {row}, is off by {off}: {one}, and was {other}"
+                yield f"{field}, row {row}, differs by {off}: was {other}, is {one}"
 
 
 @cache
@@ -146,9 +141,9 @@ def golden() -> dict[str, dict[str, Seen]]:
 
 
 @pytest.mark.parametrize("name", operations())
-def test_an_operation_makes_what_it_made_of_every_kind_of_image(name: str) -> None:
+def test_an_operation_gives_the_golden_result_on_every_mode(name: str) -> None:
     if name not in golden():
-        pytest.fail(f"{name!r} is new: look at what it makes, and run make golden")
+        pytest.fail(f"{name!r} is new: look at its result, and run make golden")
     found = [
         f"{mode}: {difference}"
         for mode in MODES
@@ -157,21 +152,21 @@ def test_an_operation_makes_what_it_made_of_every_kind_of_image(name: str) -> No
         )
     ]
 
-    assert not found, f"{name!r} makes other pixels; if that is meant to be, run make golden"
+    assert not found, f"{name!r} gives other pixels; if that is intended, run make golden"
 
 
-def test_nothing_golden_is_out_of_use() -> None:
+def test_every_golden_result_has_its_operation() -> None:
     assert set(golden()) == set(operations()), "run make golden"
 
 
 @pytest.mark.parametrize("change", [lambda v: 255 - v, lambda v: min(255, v + 12)])
-def test_other_pixels_are_noticed(change: Any) -> None:
+def test_changed_tones_are_noticed(change: Any) -> None:
     image = scenery(320, 240)
 
     assert list(differences(seen(image.point(change)), seen(image)))
 
 
-def test_other_edges_are_noticed() -> None:
+def test_blurred_edges_are_noticed() -> None:
     image = scenery(320, 240)
     softer = image.filter(ImageFilter.GaussianBlur(0.6))
 
@@ -179,7 +174,7 @@ def test_other_edges_are_noticed() -> None:
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_what_is_hardly_seen_hardly_counts_and_how_far_it_is_seen_does(mode: str) -> None:
+def test_pixels_count_by_their_alpha(mode: str) -> None:
     image, nothing = scenery(64, 64).convert(mode), Image.new(mode, (64, 64))
     hardly, somewhat = image.copy(), nothing.copy()
     hardly.putalpha(2)
@@ -203,7 +198,7 @@ EVERY_FAMILY = [
 
 
 def print_digests() -> None:
-    """What is made in each format of one picture and of one animation, as JSON."""
+    """Print the digest of a still and of an animation in each format, as JSON."""
     still = scenery(320, 240)
     moving = encoded(still, "GIF", save_all=True, append_images=[still.rotate(90)])
     digests = {}
@@ -216,7 +211,7 @@ def print_digests() -> None:
     print(json.dumps(digests))  # noqa: T201
 
 
-def test_two_processes_make_the_same_bytes_in_every_format() -> None:
+def test_two_processes_give_the_same_bytes_in_every_format() -> None:
     one, other = (
         json.loads(
             subprocess.run(
@@ -236,7 +231,7 @@ def test_two_processes_make_the_same_bytes_in_every_format() -> None:
 
 
 def main() -> None:
-    """Write the file anew."""
+    """Write the golden file again."""
     made = {
         name: {mode: seen(rendered(mode, wanted)) for mode in MODES}
         for name, wanted in operations().items()

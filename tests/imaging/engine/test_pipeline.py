@@ -1,4 +1,4 @@
-"""Whole pipelines: what comes out has the size, the format and the pixels that were asked for."""
+"""Whole pipelines: a rendition has the size, format and pixels that its pipeline asks for."""
 
 import io
 from typing import Any
@@ -42,7 +42,7 @@ def rendered(data: bytes, *steps: Operation, output: Output = PNG) -> Rendition:
 
 
 def in_order(data: bytes, *steps: Operation) -> Image.Image:
-    """Every pixel decoded, and every operation applied to all of them."""
+    """Decode every pixel, and apply every operation to all of them."""
     image = decode.decode(open_source(data, Limits())).image
     for step in steps:
         image = dispatch.apply(image, step)
@@ -72,13 +72,13 @@ def test_each_format_is_written_on_request(format: Format) -> None:
         ("JXL", Format.JPEG),
     ],
 )
-def test_a_result_is_written_as_it_came(source: str, format: Format) -> None:
+def test_a_result_has_its_sources_format_by_default(source: str, format: Format) -> None:
     assert rendered(encoded(quadrants(), source), output=Output()).format is format
 
 
 @pytest.mark.parametrize("format", Format)
 @pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_no_metadata_is_left(source: str, format: Format) -> None:
+def test_metadata_is_stripped_by_default(source: str, format: Format) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x010E] = "a secret place"
@@ -91,9 +91,9 @@ def test_no_metadata_is_left(source: str, format: Format) -> None:
 
     assert b"secret" in data
     assert b"secret" not in picture.data
-    assert not {0x0112, 0x010E} & set(result.getexif()), "a TIFF has its own tags"
+    assert not {0x0112, 0x010E} & set(result.getexif()), "other tags are those of a TIFF itself"
     left = {name for name, value in result.info.items() if value}
-    # A JPEG XL decoder gives a profile to everything.
+    # The JPEG XL decoder adds a profile to every image.
     profile = set() if format is Format.JXL else {"icc_profile"}
     assert not {"exif", "xmp", "comment", *profile} & left
 
@@ -109,7 +109,7 @@ def test_a_still_of_an_animation_is_its_first_frame() -> None:
 
 
 @pytest.mark.parametrize("format", Format)
-def test_the_same_question_has_the_same_bytes(format: Format) -> None:
+def test_the_same_pipeline_gives_the_same_bytes(format: Format) -> None:
     data = encoded(scenery(300, 200), "JPEG")
     steps = (Resize(width=90, height=90), Sharpen(), Rotate(degrees=10))
     one, other = (rendered(data, *steps, output=Output(format=format)) for _ in range(2))
@@ -131,7 +131,7 @@ def test_the_same_question_has_the_same_bytes(format: Format) -> None:
     "steps",
     [
         (Resize(width=100),),
-        # The widest that a draft of a quarter does for, and one that is too wide for it.
+        # The widest result that a draft of a quarter serves, and one that needs a half.
         (Resize(width=114),),
         (Resize(width=133),),
         (Resize(width=199, height=90),),
@@ -169,7 +169,7 @@ def test_a_draft_is_as_good_as_every_pixel(
 )
 @pytest.mark.parametrize("mode", ["RGB", "CMYK", "L"])
 @pytest.mark.parametrize("profile", [b"", SRGB, RED_IS_BLUE], ids=["plain", "srgb", "other"])
-def test_luma_alone_gives_the_gray_of_the_colours(
+def test_decoding_luma_alone_gives_the_gray_of_the_colours(
     steps: tuple[Operation, ...], mode: str, profile: bytes
 ) -> None:
     data = encoded(scenery(400, 300).convert(mode), "JPEG", quality=92, icc_profile=profile)
@@ -186,7 +186,7 @@ def test_luma_alone_gives_the_gray_of_the_colours(
         Resize(width=100, height=100, gravity=Gravity.SMART),
     ],
 )
-def test_gray_is_kept_where_the_colours_drew_the_eye(smart: Operation) -> None:
+def test_smart_gravity_sees_colours_before_a_grayscale(smart: Operation) -> None:
     luma = Image.linear_gradient("L").rotate(90).resize((400, 100)).point(lambda v: 60 + v // 2)
     blue, red = Image.new("L", luma.size, 128), Image.new("L", luma.size, 128)
     red.paste(208, (10, 20, 60, 80))
@@ -197,7 +197,7 @@ def test_gray_is_kept_where_the_colours_drew_the_eye(smart: Operation) -> None:
     assert psnr(result, luma.crop((0, 0, 100, 100))) > 30
 
 
-def test_a_source_past_the_result_limits_has_to_be_made_smaller() -> None:
+def test_a_source_beyond_the_result_limits_has_to_be_made_smaller() -> None:
     data = encoded(Image.new("L", (16_500, 10)), "PNG")
 
     with pytest.raises(ImageTooBig):
@@ -205,7 +205,7 @@ def test_a_source_past_the_result_limits_has_to_be_made_smaller() -> None:
     assert rendered(data, Crop(left=0, top=0, width=50, height=5)).width == 50
 
 
-def test_memory_that_runs_out_is_an_image_too_big(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_is_an_image_too_big(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*_: object) -> Image.Image:
         raise MemoryError
 
@@ -260,7 +260,9 @@ SMALL = Limits(result_side=400, result_pixels=100_000)
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.sampled_from(SOURCES), asked=pipelines)
-def test_any_pipeline_keeps_its_promise_or_fails_by_name(data: bytes, asked: Pipeline) -> None:
+def test_any_pipeline_gives_the_promised_size_or_a_typed_error(
+    data: bytes, asked: Pipeline
+) -> None:
     inspected = decode.inspect(data)
     try:
         picture = pipeline.run(data, asked, SMALL)
@@ -268,8 +270,8 @@ def test_any_pipeline_keeps_its_promise_or_fails_by_name(data: bytes, asked: Pip
         return
 
     result = Image.open(io.BytesIO(picture.data))
-    as_it_came = {"jpeg": Format.JPEG, "webp": Format.WEBP}.get(inspected.format, Format.PNG)
-    assert picture.format is (asked.output.format or as_it_came)
+    format_of_source = {"jpeg": Format.JPEG, "webp": Format.WEBP}.get(inspected.format, Format.PNG)
+    assert picture.format is (asked.output.format or format_of_source)
     assert result.format == picture.format.upper()
     assert result.size == (picture.width, picture.height)
     assert picture.width <= SMALL.result_side
@@ -293,9 +295,7 @@ def promised(size: Size, asked: tuple[Operation, ...]) -> Size:
 
 @given(data=st.sampled_from(SOURCES), asked=st.lists(pipelines, min_size=2, max_size=5))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_pipelines_that_share_what_is_decoded_give_the_bytes_that_they_give_alone(
-    data: bytes, asked: list[Pipeline]
-) -> None:
+def test_a_decode_cache_does_not_change_bytes(data: bytes, asked: list[Pipeline]) -> None:
     decode_cache: DecodeCache = {}
     for one in asked:
         try:
@@ -305,7 +305,7 @@ def test_pipelines_that_share_what_is_decoded_give_the_bytes_that_they_give_alon
         assert pipeline.run(data, one, SMALL, decode_cache).data == alone
 
 
-def test_what_pipelines_have_in_common_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipelines_that_need_the_same_draft_decode_once(monkeypatch: pytest.MonkeyPatch) -> None:
     decodes = []
     plain = decode.decode
 
@@ -321,19 +321,19 @@ def test_what_pipelines_have_in_common_is_decoded_once(monkeypatch: pytest.Monke
         pipeline.run(data, small, decode_cache=decode_cache)
     assert len(decodes) == 1
     pipeline.run(data, Pipeline(operations=(Grayscale(),)), decode_cache=decode_cache)
-    assert len(decodes) == 2, "luma alone is another decode"
+    assert len(decodes) == 2, "luma alone is another draft"
     for width in (90, 95, 110):
         like = Pipeline(operations=(Resize(width=width),))
         pipeline.run(data, like, decode_cache=decode_cache)
-    assert len(decodes) == 2, "a quarter of the size does for all of these"
+    assert len(decodes) == 2, "a draft of a quarter serves all of these"
 
 
-def test_another_image_is_laid_over_it() -> None:
-    stamp = encoded(Image.new("RGB", (10, 10), (0, 0, 255)), "JPEG", quality=95)
+def test_a_watermark_is_decoded_and_laid_over_the_source() -> None:
+    overlay = encoded(Image.new("RGB", (10, 10), (0, 0, 255)), "JPEG", quality=95)
     key = "b" * 64
     asked = Pipeline(operations=(Watermark(image=key, position=Position.TOP_LEFT),), output=PNG)
     source = encoded(Image.new("RGB", (40, 30), (255, 0, 0)), "PNG")
-    result = decoded(pipeline.run(source, asked, images={key: stamp}).data)
+    result = decoded(pipeline.run(source, asked, images={key: overlay}).data)
 
     assert pixel(result, 30, 20) == (255, 0, 0)
     assert pixel(result, 5, 5)[2] > 240
@@ -341,17 +341,17 @@ def test_another_image_is_laid_over_it() -> None:
         pipeline.run(source, asked)
 
 
-@pytest.mark.parametrize("stamp", [b"nonsense", encoded(quadrants(), "BMP")])
-def test_what_is_wrong_with_another_image_is_not_wrong_with_the_source(stamp: bytes) -> None:
-    """A source that can't be read is dropped from the store."""
+@pytest.mark.parametrize("overlay", [b"nonsense", encoded(quadrants(), "BMP")])
+def test_an_unreadable_watermark_is_an_invalid_operation(overlay: bytes) -> None:
+    """ImageUnreadable would blame the source."""
     key = "b" * 64
     asked = Pipeline(operations=(Watermark(image=key),))
 
     with pytest.raises(InvalidOperation, match=key):
-        pipeline.run(encoded(quadrants(), "PNG"), asked, images={key: stamp})
+        pipeline.run(encoded(quadrants(), "PNG"), asked, images={key: overlay})
 
 
-def test_another_image_has_the_same_limits() -> None:
+def test_a_watermark_has_the_same_limits_as_a_source() -> None:
     key = "b" * 64
     large = encoded(Image.new("L", (200, 200)), "PNG")
     asked = Pipeline(operations=(Watermark(image=key),))

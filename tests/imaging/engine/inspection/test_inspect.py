@@ -1,4 +1,4 @@
-"""What an image is, beyond its header."""
+"""Inspection of pixels and metadata."""
 
 import base64
 import math
@@ -13,7 +13,7 @@ from contracts.details import Details, Place
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.inspection.hashes import dhash, thumbhash
 from services.imaging.engine.inspection.inspect import inspect_pixels
-from tests.imaging.engine.test_animation import DURATIONS, MOVING, film, frames_of
+from tests.imaging.animations import ANIMATED_FORMATS, DURATIONS, animation, moving_square
 from tests.imaging.pictures import READ, SRGB, encoded, exif_of, quadrants, scenery
 
 
@@ -50,13 +50,13 @@ def photograph(**more: object) -> bytes:
 
 
 @pytest.mark.parametrize("format", READ)
-def test_the_header_is_what_it_is_without_the_pixels(format: str) -> None:
+def test_the_header_is_equal_with_and_without_pixels(format: str) -> None:
     data = encoded(quadrants(), format)
 
     assert inspect_pixels(data).model_copy(update={"details": None}) == decode.inspect(data)
 
 
-def test_how_it_was_taken_is_told_in_units() -> None:
+def test_exif_of_a_shot_is_read_in_units() -> None:
     shot = details(photograph()).shot
 
     assert (shot.make, shot.model, shot.lens) == ("Canon", "EOS R5", "RF35mm")
@@ -66,7 +66,7 @@ def test_how_it_was_taken_is_told_in_units() -> None:
     assert shot.artist is None
 
 
-def test_where_it_was_taken_is_told_to_who_asks() -> None:
+def test_the_place_is_read_only_on_request() -> None:
     data = photograph()
 
     assert details(data).place is None
@@ -87,7 +87,7 @@ def test_where_it_was_taken_is_told_to_who_asks() -> None:
         (Base.LensModel, "x" * 5000),
     ],
 )
-def test_absurd_exif_is_left_out_or_cut(tag: int, value: object) -> None:
+def test_exif_out_of_range_is_dropped_or_shortened(tag: int, value: object) -> None:
     exif = Image.Exif()
     exif[IFD.Exif] = {tag: value}
     shot = details(encoded(quadrants(), "JPEG", exif=exif)).shot
@@ -96,26 +96,26 @@ def test_absurd_exif_is_left_out_or_cut(tag: int, value: object) -> None:
     assert len(shot.lens or "") <= 200
 
 
-def test_a_profile_has_a_name() -> None:
+def test_the_profile_name_is_read() -> None:
     assert details(encoded(quadrants(), "PNG", icc_profile=SRGB)).profile == "sRGB built-in"
     assert details(encoded(quadrants(), "PNG", icc_profile=b"nonsense")).profile is None
     assert details(encoded(quadrants(), "PNG")).profile is None
 
 
-@pytest.mark.parametrize("source", MOVING)
+@pytest.mark.parametrize("source", ANIMATED_FORMATS)
 def test_an_animation_has_a_duration(source: str) -> None:
-    assert details(film(source, frames_of())).duration == sum(DURATIONS)
+    assert details(animation(source, moving_square())).duration == sum(DURATIONS)
     assert details(encoded(quadrants(), source)).duration == 0
 
 
-def test_what_a_png_shows_where_nothing_moves_takes_no_time() -> None:
-    data = film("PNG", [quadrants(64, 48), *frames_of()], default_image=True)
+def test_the_default_image_of_an_apng_has_no_duration() -> None:
+    data = animation("PNG", [quadrants(64, 48), *moving_square()], default_image=True)
 
     assert details(data).duration == sum(DURATIONS)
     assert inspect_pixels(data).frames == len(DURATIONS)
 
 
-def test_the_palette_is_what_is_seen_most_first() -> None:
+def test_the_palette_is_ordered_by_frequency() -> None:
     image = Image.new("RGB", (100, 100), (10, 20, 200))
     image.paste((250, 250, 0), (0, 0, 100, 30))
     found = details(encoded(image, "PNG"))
@@ -124,7 +124,7 @@ def test_the_palette_is_what_is_seen_most_first() -> None:
     assert "#fafa00" in found.palette[:3]
 
 
-def test_half_a_pixel_of_what_is_looked_at_is_one_more() -> None:
+def test_the_small_image_rounds_half_a_pixel_up() -> None:
     stripes = Image.new("RGB", (128, 5), "red")
     stripes.paste((0, 255, 0), (0, 2, 128, 3))
     stripes.paste((0, 0, 255), (0, 3, 128, 5))
@@ -132,7 +132,7 @@ def test_half_a_pixel_of_what_is_looked_at_is_one_more() -> None:
     assert len(details(encoded(stripes, "PNG")).palette) == 3
 
 
-def test_what_is_transparent_has_no_colour() -> None:
+def test_transparent_pixels_add_no_colour_to_the_palette() -> None:
     image = Image.new("RGBA", (90, 90), (255, 0, 0, 0))
     image.paste((0, 0, 255, 255), (0, 0, 20, 90))
 
@@ -140,33 +140,33 @@ def test_what_is_transparent_has_no_colour() -> None:
     assert details(encoded(Image.new("RGBA", (9, 9)), "PNG")).dominant == "#ffffff"
 
 
-def test_a_placeholder_has_the_mean_colour_and_the_shape() -> None:
+def test_a_thumbhash_has_the_mean_colour_and_the_shape() -> None:
     for size, colour in (((90, 30), (200, 40, 40)), ((40, 80), (20, 120, 220))):
         found = base64.b64decode(thumbhash(Image.new("RGB", size, colour)))
-        head, shape = int.from_bytes(found[:3], "little"), int.from_bytes(found[3:5], "little")
-        luma, yellow, reddish = head & 63, head >> 6 & 63, head >> 12 & 63
-        light, p, q = luma / 63, yellow / 31.5 - 1, reddish / 31.5 - 1
+        header, shape = int.from_bytes(found[:3], "little"), int.from_bytes(found[3:5], "little")
+        luma, yellow_blue, red_green = header & 63, header >> 6 & 63, header >> 12 & 63
+        light, p, q = luma / 63, yellow_blue / 31.5 - 1, red_green / 31.5 - 1
         blue = light - 2 / 3 * p
         red = (3 * light - blue + q) / 2
 
         assert [red, red - q, blue] == pytest.approx([band / 255 for band in colour], abs=0.04)
         assert bool(shape >> 15) == (size[0] > size[1])
-        assert not head >> 23, "no transparency"
+        assert not header >> 23, "no transparency"
         across, down = (7, shape & 7) if shape >> 15 else (shape & 7, 7)
         assert across / down == pytest.approx(size[0] / size[1], rel=0.25)
 
 
-def test_a_placeholder_is_what_the_definition_gives() -> None:
-    """Every wave by itself, as the reference does it; this file has no other of its own."""
+def test_a_thumbhash_follows_its_definition() -> None:
+    """Computes each coefficient by itself, as the reference implementation does."""
     image = scenery(40, 30)
     red, green, blue = (list(band.tobytes()) for band in image.split())
     found = base64.b64decode(thumbhash(image))
     luma = [(r + g + b) / 3 / 255 for r, g, b in zip(red, green, blue, strict=True)]
-    waves = []
+    coefficients = []
     for cy in range(5):
         for cx in range(7):
             if cx * 5 < 7 * (5 - cy) and cx + cy:
-                waves.append(
+                coefficients.append(
                     sum(
                         luma[x + 40 * y]
                         * math.cos(math.pi / 40 * cx * (x + 0.5))
@@ -176,23 +176,25 @@ def test_a_placeholder_is_what_the_definition_gives() -> None:
                     )
                     / 1200
                 )
-    scale = max(map(abs, waves))
-    expected = [math.floor(15 * (0.5 + 0.5 / scale * wave) + 0.5) for wave in waves]
-    halves = [half for byte in found[5:] for half in (byte & 15, byte >> 4)]
+    scale = max(map(abs, coefficients))
+    expected = [
+        math.floor(15 * (0.5 + 0.5 / scale * coefficient) + 0.5) for coefficient in coefficients
+    ]
+    nibbles = [half for byte in found[5:] for half in (byte & 15, byte >> 4)]
 
-    assert halves[: len(expected)] == expected
+    assert nibbles[: len(expected)] == expected
 
 
-def test_a_transparent_picture_has_a_transparent_placeholder() -> None:
+def test_a_thumbhash_has_alpha() -> None:
     image = quadrants(60, 60, "RGBA")
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     found = base64.b64decode(thumbhash(image))
 
     assert found[2] >> 7
-    assert found[5] & 15 == 8, "half, by a ramp"
+    assert found[5] & 15 == 8, "the mean of a gradient is a half"
 
 
-def test_like_pictures_have_like_hashes() -> None:
+def test_similar_images_have_similar_dhashes() -> None:
     one = int(dhash(scenery()), 16)
     smaller = int(details(encoded(scenery(), "JPEG", quality=40)).dhash, 16)
     other = int(dhash(scenery().transpose(Image.Transpose.ROTATE_90)), 16)
@@ -203,19 +205,19 @@ def test_like_pictures_have_like_hashes() -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_it_is_looked_at_upright(orientation: int) -> None:
-    lying = scenery() if orientation == 1 else scenery().transpose(Image.Transpose.ROTATE_90)
-    found = details(encoded(lying, "JPEG", exif=exif_of(orientation), quality=95))
+def test_an_image_is_inspected_upright(orientation: int) -> None:
+    stored = scenery() if orientation == 1 else scenery().transpose(Image.Transpose.ROTATE_90)
+    found = details(encoded(stored, "JPEG", exif=exif_of(orientation), quality=95))
 
     assert (int(found.dhash, 16) ^ int(dhash(scenery()), 16)).bit_count() <= 4
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 2), (97, 96)])
-def test_any_shape_has_details(size: tuple[int, int]) -> None:
+def test_an_image_of_any_shape_is_inspected(size: tuple[int, int]) -> None:
     assert details(encoded(Image.new("L", size, 9), "PNG")).dominant == "#090909"
 
 
-def test_a_large_photograph_takes_little_time() -> None:
+def test_twelve_megapixels_are_inspected_within_two_seconds() -> None:
     data = encoded(scenery(4000, 3000), "JPEG")
     started = time.perf_counter()
     inspect_pixels(data)
@@ -223,7 +225,7 @@ def test_a_large_photograph_takes_little_time() -> None:
     assert time.perf_counter() - started < 2
 
 
-def test_frames_that_cannot_be_read_take_no_more_than_the_duration() -> None:
-    data = film("GIF", [Image.effect_noise((99, 70), 40 + step) for step in range(4)])
+def test_a_truncated_animation_lacks_only_its_duration() -> None:
+    data = animation("GIF", [Image.effect_noise((99, 70), 40 + step) for step in range(4)])
 
     assert details(data[: len(data) * 2 // 3]).duration is None

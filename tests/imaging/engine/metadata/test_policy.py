@@ -1,4 +1,4 @@
-"""What is left of metadata: nothing, the names of whom it belongs to, or what is still true."""
+"""Metadata of a rendition: none, the copyright only, or all that is still true."""
 
 import time
 
@@ -21,8 +21,8 @@ XMP = (
 ROOM_FOR_EXIF = ["jpeg", "png", "webp", "avif", "tiff", "jxl", "heif"]
 
 
-def told() -> Image.Exif:
-    """A camera's EXIF: how it lies, whose it is, how and where it was taken."""
+def camera_exif() -> Image.Exif:
+    """A camera's EXIF: orientation, copyright, exposure and place."""
     exif = Image.Exif()
     exif[Base.Orientation] = 6
     exif[Base.Make] = "Leica"
@@ -34,8 +34,8 @@ def told() -> Image.Exif:
 
 
 def source(format: str) -> bytes:
-    lying = quadrants(80, 60).transpose(Image.Transpose.ROTATE_90)
-    return encoded(lying, format, exif=told().tobytes(), xmp=XMP, quality=95)
+    stored = quadrants(80, 60).transpose(Image.Transpose.ROTATE_90)
+    return encoded(stored, format, exif=camera_exif().tobytes(), xmp=XMP, quality=95)
 
 
 def kept(format: str, metadata: Metadata, data: bytes | None = None) -> Image.Image:
@@ -44,7 +44,7 @@ def kept(format: str, metadata: Metadata, data: bytes | None = None) -> Image.Im
 
 
 @pytest.mark.parametrize("format", ROOM_FOR_EXIF)
-def test_what_is_kept_is_true_of_the_result(format: str) -> None:
+def test_kept_metadata_is_true_of_the_rendition(format: str) -> None:
     result = kept(format, Metadata.KEEP)
     exif = result.getexif()
 
@@ -60,7 +60,7 @@ def test_what_is_kept_is_true_of_the_result(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp", "avif", "tiff", "heif"])
-def test_xmp_is_kept_and_does_not_turn_the_result_again(format: str) -> None:
+def test_kept_xmp_has_no_orientation_but_upright(format: str) -> None:
     info = kept(format, Metadata.KEEP).info
     packet = info.get("xmp") or info.get("XML:com.adobe.xmp")
     text = packet if isinstance(packet, str) else (packet or b"").decode()
@@ -70,7 +70,7 @@ def test_xmp_is_kept_and_does_not_turn_the_result_again(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", ROOM_FOR_EXIF)
-def test_copyright_is_two_names_and_no_place(format: str) -> None:
+def test_copyright_keeps_artist_and_copyright_only(format: str) -> None:
     result = kept(format, Metadata.COPYRIGHT)
     exif = result.getexif()
 
@@ -85,11 +85,11 @@ def test_copyright_is_two_names_and_no_place(format: str) -> None:
 @pytest.mark.parametrize("format", plugins.INSTALLED)
 @pytest.mark.parametrize("read", READ)
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_what_is_not_kept_is_gone_where_nothing_is_done_to_the_pixels(
+def test_stripped_metadata_is_gone_even_without_operations(
     mode: str, read: str, format: Format, metadata: Metadata
 ) -> None:
-    # Nothing is turned: what a decoder gives goes to an encoder.
-    upright = told()
+    # Upright already: the decoder's image goes to the encoder unchanged.
+    upright = camera_exif()
     upright[Base.Orientation] = 1
     notes = {} if read == "GIF" else {"exif": upright.tobytes(), "xmp": XMP}
     picture = quadrants(mode="RGB" if (read, mode) == ("JPEG", "RGBA") else mode)
@@ -99,7 +99,7 @@ def test_what_is_not_kept_is_gone_where_nothing_is_done_to_the_pixels(
     exif = result.getexif()
 
     named = {Base.Artist, Base.Copyright} if metadata is Metadata.COPYRIGHT else set()
-    assert set(told()) & set(exif) <= named
+    assert set(camera_exif()) & set(exif) <= named
     assert not exif.get_ifd(IFD.GPSInfo)
     assert not exif.get_ifd(IFD.Exif)
     assert not {"xmp", "XML:com.adobe.xmp", "photoshop", "comment"} & set(result.info)
@@ -108,24 +108,24 @@ def test_what_is_not_kept_is_gone_where_nothing_is_done_to_the_pixels(
 
 
 @pytest.mark.parametrize("read", ["PNG", "WEBP", "AVIF", "TIFF", "HEIF"])
-def test_it_is_found_in_every_format(read: str) -> None:
+def test_copyright_is_read_from_every_format(read: str) -> None:
     assert kept("jpeg", Metadata.KEEP, source(read)).getexif()[Base.Artist] == "Ada"
 
 
-def test_metadata_does_not_keep_pixels_from_being_the_same() -> None:
+def test_metadata_does_not_change_pixels() -> None:
     stripped = kept("png", Metadata.STRIP)
 
     assert stripped.tobytes() == kept("png", Metadata.KEEP).tobytes()
     assert not stripped.info.get("exif")
 
 
-def test_broken_metadata_is_taken_for_none() -> None:
+def test_broken_metadata_counts_as_absent() -> None:
     data = encoded(quadrants(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7fnonsense")
 
     assert not kept("jpeg", Metadata.KEEP, data).getexif()
 
 
-def test_a_packet_that_is_made_to_hurt_costs_nothing() -> None:
+def test_a_malicious_xmp_packet_takes_no_longer() -> None:
     started = time.perf_counter()
     assert remove_elements(b"<xmp:Thumbnails " * 100_000, b"xmp:Thumbnails").startswith(b"<xmp")
     kept = remove_elements(b"a<xmp:Thumbnails>b</xmp:Thumbnails>c" * 50_000, b"xmp:Thumbnails")
@@ -136,8 +136,8 @@ def test_a_packet_that_is_made_to_hurt_costs_nothing() -> None:
 BEYOND_A_JPEG = 70_000
 
 
-def wordy(tag: int = Base.ImageDescription) -> Image.Exif:
-    exif = told()
+def long_exif(tag: int = Base.ImageDescription) -> Image.Exif:
+    exif = camera_exif()
     exif[tag] = "x" * BEYOND_A_JPEG
     exif[IFD.Exif] = {**exif[IFD.Exif], Base.UserComment: b"y" * 40_000}
     return exif
@@ -145,10 +145,10 @@ def wordy(tag: int = Base.ImageDescription) -> Image.Exif:
 
 @pytest.mark.parametrize("metadata", [Metadata.KEEP, Metadata.COPYRIGHT])
 @pytest.mark.parametrize("format", plugins.INSTALLED)
-def test_long_notes_go_where_there_is_room_for_them(format: Format, metadata: Metadata) -> None:
+def test_long_metadata_is_kept_except_in_jpeg(format: Format, metadata: Metadata) -> None:
     text = PngInfo()
     text.add_itxt("XML:com.adobe.xmp", "<x>" + "z" * BEYOND_A_JPEG + "</x>")
-    data = encoded(quadrants(), "PNG", exif=wordy(), pnginfo=text)
+    data = encoded(quadrants(), "PNG", exif=long_exif(), pnginfo=text)
     result = kept(format, metadata, data)
     exif = result.getexif()
 
@@ -164,8 +164,8 @@ def test_long_notes_go_where_there_is_room_for_them(format: Format, metadata: Me
         ), "pillow-jxl-plugin writes XMP and does not read it"
 
 
-def test_of_what_is_too_long_together_the_longest_is_left_out() -> None:
-    exif = told()
+def test_the_longest_tag_is_dropped_first() -> None:
+    exif = camera_exif()
     exif[Base.Copyright] = "x" * 30_000
     exif[IFD.Exif] = {Base.ExposureTime: 0.008, Base.UserComment: b"y" * 40_000}
     found = kept("jpeg", Metadata.KEEP, encoded(quadrants(), "PNG", exif=exif)).getexif()
@@ -175,15 +175,15 @@ def test_of_what_is_too_long_together_the_longest_is_left_out() -> None:
     assert found.get_ifd(IFD.GPSInfo)
 
 
-def test_a_copyright_that_is_too_long_is_left_out() -> None:
-    data = encoded(quadrants(), "PNG", exif=wordy(Base.Copyright))
+def test_a_copyright_longer_than_a_segment_is_dropped() -> None:
+    data = encoded(quadrants(), "PNG", exif=long_exif(Base.Copyright))
     found = kept("jpeg", Metadata.COPYRIGHT, data).getexif()
 
     assert set(found) == {Base.Artist}
 
 
-def test_thousands_of_small_tags_are_left_out_in_no_time() -> None:
-    exif = told()
+def test_thousands_of_small_tags_are_dropped_quickly() -> None:
+    exif = camera_exif()
     exif[IFD.Exif] = {tag: bytes(20) for tag in range(0xA500, 0xA500 + 4_000)}
     data = encoded(quadrants(), "PNG", exif=exif)
     started = time.perf_counter()
@@ -193,7 +193,7 @@ def test_thousands_of_small_tags_are_left_out_in_no_time() -> None:
 
 
 @pytest.mark.parametrize(("icc", "space"), [("srgb", 1), ("keep", 65_535)])
-def test_colours_that_become_srgb_are_called_so(icc: str, space: int) -> None:
+def test_exif_says_srgb_if_colours_are_converted(icc: str, space: int) -> None:
     exif = Image.Exif()
     exif[IFD.Exif] = {Base.ColorSpace: 65_535}
     data = encoded(quadrants(), "JPEG", exif=exif, icc_profile=SRGB)

@@ -1,4 +1,4 @@
-"""Whose a picture is, wherever that is written, in the letters in which it is."""
+"""Artist and copyright: read from EXIF, XMP and IPTC, in any script."""
 
 import time
 
@@ -18,7 +18,7 @@ from tests.imaging.pictures import decoded, encoded, quadrants
 
 NAME = "© Ann Müller, 株式会社"
 STORED = ExifText(NAME.encode().decode("latin-1"))
-ROOM_FOR_EXIF = ["jpeg", "png", "webp", "avif", "tiff", "jxl", "heif"]
+EXIF_FORMATS = ["jpeg", "png", "webp", "avif", "tiff", "jxl", "heif"]
 
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -65,8 +65,8 @@ def signed() -> bytes:
 
 
 @pytest.mark.parametrize("metadata", [Metadata.COPYRIGHT, Metadata.KEEP])
-@pytest.mark.parametrize("format", ROOM_FOR_EXIF)
-def test_letters_of_every_language_stay(format: str, metadata: Metadata) -> None:
+@pytest.mark.parametrize("format", EXIF_FORMATS)
+def test_letters_of_every_script_are_kept(format: str, metadata: Metadata) -> None:
     exif = kept(signed(), metadata, format)
 
     assert exif[Base.Copyright] == STORED
@@ -76,7 +76,7 @@ def test_letters_of_every_language_stay(format: str, metadata: Metadata) -> None
         assert exif.get_ifd(IFD.Exif)[Base.LensModel] == STORED
 
 
-def test_letters_of_every_language_are_told() -> None:
+def test_letters_of_every_script_are_inspected() -> None:
     details = inspect_pixels(signed()).details
     old = Image.Exif()
     old[Base.Artist] = ExifText("Müller")
@@ -85,12 +85,12 @@ def test_letters_of_every_language_are_told() -> None:
     assert details is not None
     assert of_old is not None
     assert (details.shot.copyright, details.shot.lens) == (NAME, NAME)
-    assert of_old.shot.artist == "Müller", "in Latin-1, as cameras wrote it once"
+    assert of_old.shot.artist == "Müller", "in Latin-1, as old cameras write"
 
 
 @pytest.mark.parametrize("metadata", [Metadata.COPYRIGHT, Metadata.KEEP])
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_who_is_named_in_xmp_alone_is_named_in_the_result(format: str, metadata: Metadata) -> None:
+def test_rights_in_xmp_alone_are_kept(format: str, metadata: Metadata) -> None:
     in_png, in_tiff = PngInfo(), Image.Exif()
     in_png.add_itxt("XML:com.adobe.xmp", XMP.decode())
     in_tiff[Base.XMLPacket] = XMP
@@ -101,7 +101,7 @@ def test_who_is_named_in_xmp_alone_is_named_in_the_result(format: str, metadata:
     assert exif[Base.Artist] == "Ann & Co; Bob"
 
 
-def test_xmp_may_be_written_in_attributes() -> None:
+def test_rights_in_attributes_of_xmp_are_kept() -> None:
     packet = (
         b'<a xmlns:x="http://purl.org/dc/elements/1.1/" x:rights="Ann"><b x:creator="Bob"/></a>'
     )
@@ -112,7 +112,7 @@ def test_xmp_may_be_written_in_attributes() -> None:
 
 @pytest.mark.parametrize("metadata", [Metadata.COPYRIGHT, Metadata.KEEP])
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
-def test_the_credit_of_a_press_photograph_stays(format: str, metadata: Metadata) -> None:
+def test_rights_in_iptc_are_kept(format: str, metadata: Metadata) -> None:
     data = iptc((5, b"title"), (80, b"Ann"), (80, "Müller".encode()), (116, b"\xa9 Press"))
     exif = kept(with_iptc(format, data), metadata)
 
@@ -120,7 +120,7 @@ def test_the_credit_of_a_press_photograph_stays(format: str, metadata: Metadata)
     assert exif[Base.Copyright].encode("latin-1").decode() == "© Press"
 
 
-def test_exif_counts_before_xmp_and_xmp_before_iptc() -> None:
+def test_exif_precedes_xmp_and_xmp_precedes_iptc() -> None:
     exif = Image.Exif()
     exif[Base.Artist], exif[Base.Copyright] = "Ada", " "
     named = encoded(quadrants(), "JPEG", exif=exif, xmp=XMP)
@@ -147,7 +147,7 @@ def test_exif_counts_before_xmp_and_xmp_before_iptc() -> None:
         b"\0" * 100_000,
     ],
 )
-def test_a_packet_that_is_made_to_hurt_names_nobody(packet: bytes) -> None:
+def test_a_malicious_xmp_packet_has_no_rights(packet: bytes) -> None:
     started = time.perf_counter()
 
     assert not read_rights(quadrants(), Image.Exif(), packet)
@@ -156,5 +156,5 @@ def test_a_packet_that_is_made_to_hurt_names_nobody(packet: bytes) -> None:
 
 @pytest.mark.parametrize("broken", [b"\x1c", b"\x1c\2\x50\xff\xff", b"nonsense", b"\x1c\2\x50\0\0"])
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
-def test_a_broken_credit_is_none(format: str, broken: bytes) -> None:
+def test_broken_iptc_has_no_rights(format: str, broken: bytes) -> None:
     assert Base.Artist not in kept(with_iptc(format, broken), Metadata.KEEP)

@@ -1,4 +1,4 @@
-"""What is around a picture: trimmed, padded, filled."""
+"""Trim, pad, and the backgrounds that fill new space."""
 
 import pytest
 from PIL import Image
@@ -37,24 +37,24 @@ WHITE, CLEAR = (255, 255, 255), (0, 0, 0, 0)
         ("RGBA", "red", ("RGBA", (255, 0, 0, 255))),
     ],
 )
-def test_space_has_the_colour_that_was_asked_for(
+def test_new_space_has_the_background_colour(
     mode: str, background: str, expected: tuple[str, tuple[int, ...]]
 ) -> None:
     image = quadrants(40, 20).convert(mode)
     boxed = apply(image, Resize(width=40, height=40, fit=Fit.CONTAIN, background=background))
     padded = apply(image, Pad(top=9, left=3, background=background))
-    turned_on = apply(image, Rotate(degrees=45, background=background))
+    rotated = apply(image, Rotate(degrees=45, background=background))
 
     for result in (boxed, padded):
         assert (result.mode, pixel(result, 0, 0)) == expected
-    # What is turned is premultiply, which rounds; without opacity it has no colour.
+    # Rotation premultiplies, which rounds; a fully transparent colour becomes black.
     seen = expected[1] if expected[1][-1] or len(expected[1]) % 2 else (0, 0, 0, 0)
-    assert turned_on.mode == expected[0]
-    assert pixel(turned_on, 0, 0) == pytest.approx(seen, abs=2)
+    assert rotated.mode == expected[0]
+    assert pixel(rotated, 0, 0) == pytest.approx(seen, abs=2)
     assert corners(boxed.crop((0, 10, 40, 30))) == corners(image)
 
 
-def test_what_is_transparent_in_a_picture_stays_so_on_a_background() -> None:
+def test_transparent_pixels_stay_transparent_on_a_background() -> None:
     result = apply(Image.new("RGBA", (20, 20)), Pad(left=5, background="red"))
 
     assert pixel(result, 2, 2) == (255, 0, 0, 255)
@@ -63,7 +63,7 @@ def test_what_is_transparent_in_a_picture_stays_so_on_a_background() -> None:
 
 @pytest.mark.parametrize("mode", WORK_MODES)
 @pytest.mark.parametrize("colour", [None, "white"])
-def test_trim_leaves_what_is_not_background(mode: str, colour: str | None) -> None:
+def test_trim_keeps_the_box_of_other_colours(mode: str, colour: str | None) -> None:
     image = Image.new("RGB", (100, 80), (250, 252, 255))
     image.paste((0, 0, 200), (30, 20, 50, 70))
     result = apply(image.convert(mode), Trim(colour=colour))
@@ -72,7 +72,7 @@ def test_trim_leaves_what_is_not_background(mode: str, colour: str | None) -> No
     assert pixel(result.convert("RGB"), 0, 0) == pixel(result.convert("RGB"), 19, 49)
 
 
-def test_the_tolerance_of_a_trim_is_of_each_channel() -> None:
+def test_the_tolerance_of_a_trim_applies_to_each_channel() -> None:
     image = Image.new("RGB", (60, 60), (100, 100, 100))
     image.paste((100, 100, 120), (20, 20, 40, 40))
 
@@ -80,11 +80,11 @@ def test_the_tolerance_of_a_trim_is_of_each_channel() -> None:
     assert apply(image, Trim(tolerance=20)).size == (60, 60)
 
 
-def test_a_trim_by_another_colour_than_there_is_cuts_nothing() -> None:
+def test_a_trim_by_an_absent_colour_cuts_nothing() -> None:
     assert apply(quadrants(), Trim(colour="black", tolerance=0)).size == (80, 60)
 
 
-def test_what_is_transparent_is_one_background_whatever_its_colour() -> None:
+def test_transparent_pixels_of_any_colour_are_one_background() -> None:
     image = quadrants(80, 60).convert("RGBA")
     image.putalpha(0)
     image.paste((9, 9, 9, 255), (10, 10, 30, 20))
@@ -93,7 +93,7 @@ def test_what_is_transparent_is_one_background_whatever_its_colour() -> None:
     assert apply(image, Trim(colour="#00000000")).size == (20, 10)
 
 
-def test_pad_puts_a_picture_in_the_middle_of_a_box_or_where_its_edges_say() -> None:
+def test_pad_centres_an_image_in_a_box_or_adds_space_at_its_edges() -> None:
     boxed = apply(quadrants(80, 60), Pad(width=100, height=40))
     edged = apply(quadrants(80, 60), Pad(top=1, right=2, bottom=3, left=4))
 
@@ -105,7 +105,7 @@ def test_pad_puts_a_picture_in_the_middle_of_a_box_or_where_its_edges_say() -> N
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
-def test_a_blurred_pad_is_the_picture_enlarged_behind_itself(mode: str) -> None:
+def test_a_blurred_pad_shows_an_enlarged_copy_behind_the_image(mode: str) -> None:
     image = quadrants(80, 60).convert(mode)
     result = apply(image, Pad(width=320, height=60, blurred=True))
     opaque = result.convert("RGB")
@@ -117,7 +117,7 @@ def test_a_blurred_pad_is_the_picture_enlarged_behind_itself(mode: str) -> None:
         assert sum(abs(a - b) for a, b in zip(pixel(opaque, x, 2), wanted, strict=True)) < 60
 
 
-def test_what_is_transparent_lends_no_colour_to_what_is_blurred_or_turned() -> None:
+def test_transparent_pixels_spread_no_colour_by_blur_or_rotation() -> None:
     image = Image.new("RGBA", (40, 40), (0, 255, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 20, 40))
 
@@ -127,7 +127,7 @@ def test_what_is_transparent_lends_no_colour_to_what_is_blurred_or_turned() -> N
         assert all(green < 12 for green, alpha in bands if alpha > 24)
 
 
-def test_a_turn_lays_its_corners_on_a_translucent_colour() -> None:
+def test_a_rotation_fills_its_corners_with_a_translucent_colour() -> None:
     result = apply(Image.new("RGB", (60, 60), BLUE), Rotate(degrees=45, background="ff000080"))
 
     assert pixel(result, 0, 0) == (255, 0, 0, 128)

@@ -1,4 +1,4 @@
-"""Each finish, by the pixels that it makes."""
+"""Each finish, by the pixels it returns."""
 
 import math
 
@@ -6,25 +6,25 @@ import pytest
 from PIL import Image, ImageStat
 
 from contracts.errors import ImageTooBig
-from contracts.operations.finishes import Background, Border, FinishOperation, Round, Vignette
+from contracts.operations.finishes import Background, Border, Finish, Round, Vignette
+from contracts.operations.pipeline import Operation
 from services.imaging.engine.operations.dispatch import apply
 from services.imaging.engine.safety.limits import Limits
+from tests.imaging.engine.operations.examples import examples_of
 from tests.imaging.pictures import WORK_MODES, pixel, scenery
 
 FINISHES = (
+    *examples_of(Finish),
     Vignette(colour="teal"),
     Vignette(softness=0),
     Vignette(softness=1, amount=1),
-    Round(radius=9),
-    Round(radius="30%"),
-    Round(radius="circle"),
     Border(width=3, colour="#ff000080"),
     Background(colour="teal"),
 )
 
 
 def flat(mode: str, size: tuple[int, int] = (60, 40), alpha: int = 90) -> Image.Image:
-    """One gray, a little transparent where the mode has that."""
+    """One gray; an alpha channel is `alpha` throughout."""
     image = Image.new("L", size, 100).convert(mode)
     if mode.endswith("A"):
         image.putalpha(alpha)
@@ -33,7 +33,7 @@ def flat(mode: str, size: tuple[int, int] = (60, 40), alpha: int = 90) -> Image.
 
 @pytest.mark.parametrize("mode", WORK_MODES)
 @pytest.mark.parametrize("operation", FINISHES, ids=lambda operation: operation.op)
-def test_a_finish_leaves_its_image_alone(operation: FinishOperation, mode: str) -> None:
+def test_a_finish_does_not_change_its_input(operation: Operation, mode: str) -> None:
     image = scenery(61, 47).convert(mode)
     before = image.copy()
     result = apply(image, operation)
@@ -44,7 +44,7 @@ def test_a_finish_leaves_its_image_alone(operation: FinishOperation, mode: str) 
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
-def test_a_vignette_leaves_the_middle_and_darkens_the_corners(mode: str) -> None:
+def test_a_vignette_keeps_the_middle_and_darkens_the_corners(mode: str) -> None:
     result = apply(flat(mode), Vignette(amount=0.8))
     row = [pixel(result, x, 20)[0] for x in range(30, 60)]
 
@@ -57,14 +57,14 @@ def test_a_vignette_leaves_the_middle_and_darkens_the_corners(mode: str) -> None
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("L", "RGB"), ("LA", "RGBA"), ("RGB", "RGB")])
-def test_a_vignette_in_a_colour_is_in_colour(mode: str, expected: str) -> None:
+def test_a_coloured_vignette_makes_gray_images_coloured(mode: str, expected: str) -> None:
     result = apply(flat(mode), Vignette(amount=1, colour="red"))
 
     assert result.mode == expected
     assert pixel(result, 0, 0)[:3] == pytest.approx((255, 0, 0), abs=4)
 
 
-def test_a_hard_vignette_is_in_the_corners_alone() -> None:
+def test_a_hard_vignette_covers_only_the_corners() -> None:
     result = apply(flat("L", (200, 200)), Vignette(amount=1, softness=0.1))
 
     assert pixel(result, 0, 0)[0] < 10
@@ -84,7 +84,7 @@ def test_round_corners_are_transparent_and_their_edge_is_smooth(mode: str) -> No
     assert result.convert(mode).getpixel((30, 20)) == flat(mode, alpha=255).getpixel((30, 20))
 
 
-def test_round_corners_add_to_the_transparency() -> None:
+def test_round_corners_keep_the_alpha_inside() -> None:
     alpha = apply(flat("RGBA", alpha=128), Round(radius="50%")).getchannel("A")
 
     assert alpha.getextrema() == (0, 128)
@@ -92,7 +92,7 @@ def test_round_corners_add_to_the_transparency() -> None:
 
 @pytest.mark.parametrize("side", [60, 61])
 @pytest.mark.parametrize("radius", ["circle", "50%", 1000.0])
-def test_a_square_can_be_a_circle(side: int, radius: float | str) -> None:
+def test_half_the_side_as_radius_makes_a_circle(side: int, radius: float | str) -> None:
     alpha = apply(flat("L", (side, side)), Round.model_validate({"radius": radius})).getchannel("A")
 
     assert ImageStat.Stat(alpha).sum[0] / 255 == pytest.approx(math.pi * side**2 / 4, rel=0.003)
@@ -100,13 +100,13 @@ def test_a_square_can_be_a_circle(side: int, radius: float | str) -> None:
         assert alpha.transpose(turn).tobytes() == alpha.tobytes()
 
 
-def test_a_circle_is_the_largest_in_the_middle() -> None:
+def test_a_circle_fills_the_shorter_side_and_is_centred() -> None:
     alpha = apply(flat("L", (100, 40)), Round(radius="circle")).getchannel("A")
 
     assert alpha.getbbox() == (30, 0, 70, 40)
 
 
-def test_a_large_corner_is_drawn_in_strips_without_a_seam() -> None:
+def test_the_strips_of_a_large_corner_join_without_a_step() -> None:
     alpha = apply(Image.new("L", (3000, 2600)), Round(radius="circle")).getchannel("A")
     widths = [(alpha.crop((0, y, 1500, y + 1)).getbbox() or (1500,))[0] for y in range(1300)]
 
@@ -114,7 +114,7 @@ def test_a_large_corner_is_drawn_in_strips_without_a_seam() -> None:
     assert ImageStat.Stat(alpha).sum[0] / 255 == pytest.approx(math.pi * 1300**2, rel=0.0005)
 
 
-def test_no_radius_rounds_nothing() -> None:
+def test_a_radius_of_zero_rounds_nothing() -> None:
     assert apply(flat("RGB"), Round(radius=0)).getchannel("A").getextrema() == (255, 255)
 
 
@@ -122,7 +122,7 @@ def test_no_radius_rounds_nothing() -> None:
 @pytest.mark.parametrize(
     ("colour", "expected"), [("#ffffff", ""), ("#ff0000", "RGB"), ("#00ff0080", "RGBA")]
 )
-def test_a_border_lies_around_the_image(colour: str, expected: str, mode: str) -> None:
+def test_a_border_surrounds_the_image(colour: str, expected: str, mode: str) -> None:
     image = flat(mode)
     result = apply(image, Border(width=5, colour=colour))
     inside = result.crop((5, 5, 65, 45))
@@ -138,13 +138,13 @@ def test_a_border_lies_around_the_image(colour: str, expected: str, mode: str) -
     }
 
 
-def test_a_border_past_the_limits_is_not_made() -> None:
+def test_a_border_beyond_the_limits_is_refused() -> None:
     with pytest.raises(ImageTooBig, match="110 x 60"):
         apply(Image.new("L", (100, 50)), Border(width=5), Limits(result_side=100))
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_a_background_shows_through_and_nothing_else_does(mode: str) -> None:
+def test_a_background_replaces_transparency(mode: str) -> None:
     white, teal = (apply(flat(mode, alpha=51), Background(colour=c)) for c in ("white", "#008080"))
 
     assert white.mode == mode.removesuffix("A")
@@ -153,17 +153,17 @@ def test_a_background_shows_through_and_nothing_else_does(mode: str) -> None:
     assert pixel(teal, 3, 3) == (20, 122, 122)
 
 
-def test_there_is_nothing_behind_what_is_opaque() -> None:
+def test_a_background_returns_an_opaque_image_unchanged() -> None:
     image = flat("RGB")
 
     assert apply(image, Background()) is image
 
 
 @pytest.mark.parametrize("radius", [1e-9, 0.05, 0.0625, 0.07, "0.1%", 0.5, 1, 1.1, 2.5, 7.3])
-def test_a_corner_takes_away_what_is_outside_of_its_circle(radius: float | str) -> None:
+def test_a_corner_clears_the_area_outside_of_its_circle(radius: float | str) -> None:
     alpha = apply(Image.new("RGB", (50, 50)), Round(radius=radius)).getchannel("A")
-    gone = sum(255 - value for value in alpha.tobytes()) / 255
+    cleared = sum(255 - value for value in alpha.tobytes()) / 255
     length = 50 * 0.001 if isinstance(radius, str) else radius
 
-    assert gone == pytest.approx((4 - math.pi) * length**2, rel=0.1, abs=0.3)
+    assert cleared == pytest.approx((4 - math.pi) * length**2, rel=0.1, abs=0.3)
     assert pixel(alpha, 8, 8) == pixel(alpha, 41, 41) == (255,)

@@ -1,4 +1,4 @@
-"""What is kept where something is cut off, and how it is decided."""
+"""Gravity, focus and smart gravity: the part of an image that a crop or resize keeps."""
 
 import pytest
 from hypothesis import given, settings
@@ -38,19 +38,19 @@ from tests.imaging.pictures import (
 
 
 def stripes() -> Image.Image:
-    """Red, green and blue, each a third of 90 pixels across."""
+    """Red, green and blue columns of 30 pixels each."""
     image = Image.new("RGB", (90, 30), RED)
     image.paste(GREEN, (30, 0, 60, 30))
     image.paste(BLUE, (60, 0, 90, 30))
     return image
 
 
-def spotted(spot: tuple[int, int], mode: str = "RGB") -> Image.Image:
-    """A face of a kind, 40 pixels across, on a plain wall of 400 x 300."""
+def with_detail(corner: tuple[int, int], mode: str = "RGB") -> Image.Image:
+    """A striped square of skin colour, 40 pixels a side, on a gray image of 400 x 300."""
     image = Image.new("RGB", (400, 300), (120, 125, 130))
-    image.paste((224, 172, 138), (spot[0], spot[1], spot[0] + 40, spot[1] + 40))
-    for left in range(spot[0] + 4, spot[0] + 40, 8):
-        image.paste((60, 40, 30), (left, spot[1], left + 4, spot[1] + 40))
+    image.paste((224, 172, 138), (corner[0], corner[1], corner[0] + 40, corner[1] + 40))
+    for left in range(corner[0] + 4, corner[0] + 40, 8):
+        image.paste((60, 40, 30), (left, corner[1], left + 4, corner[1] + 40))
     return image.convert(mode)
 
 
@@ -68,7 +68,9 @@ def spotted(spot: tuple[int, int], mode: str = "RGB") -> Image.Image:
         ("focus_x=1,gravity=left", BLUE),
     ],
 )
-def test_what_is_cut_off_is_a_question_of_gravity(asked: str, colour: tuple[int, ...]) -> None:
+def test_gravity_or_focus_selects_the_part_that_is_kept(
+    asked: str, colour: tuple[int, ...]
+) -> None:
     for operation in (f"resize:width=20,height=20,{asked}", f"crop:width=28,height=30,{asked}"):
         kept = apply(stripes(), parse_operation(operation))
 
@@ -84,7 +86,7 @@ def test_what_is_cut_off_is_a_question_of_gravity(asked: str, colour: tuple[int,
         ("", (10, 30)),
     ],
 )
-def test_gravity_and_focus_say_where_a_picture_lies_in_its_box(
+def test_gravity_and_focus_place_a_contained_picture_in_its_box(
     asked: str, rows: tuple[int, int]
 ) -> None:
     image = Image.new("RGB", (80, 40), BLUE)
@@ -95,10 +97,10 @@ def test_gravity_and_focus_say_where_a_picture_lies_in_its_box(
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
-@pytest.mark.parametrize("spot", [(20, 20), (340, 30), (180, 130), (30, 240), (350, 250)])
-def test_smart_gravity_finds_what_draws_the_eye(spot: tuple[int, int], mode: str) -> None:
-    image = spotted(spot, mode)
-    whole = image.crop((*spot, spot[0] + 40, spot[1] + 40))
+@pytest.mark.parametrize("corner", [(20, 20), (340, 30), (180, 130), (30, 240), (350, 250)])
+def test_smart_gravity_keeps_the_detailed_part(corner: tuple[int, int], mode: str) -> None:
+    image = with_detail(corner, mode)
+    whole = image.crop((*corner, corner[0] + 40, corner[1] + 40))
     for operation in (
         Resize(width=100, height=300, gravity=Gravity.SMART),
         Resize(width=400, height=80, gravity=Gravity.SMART),
@@ -116,7 +118,7 @@ def test_smart_gravity_finds_what_draws_the_eye(spot: tuple[int, int], mode: str
 
 
 @pytest.mark.parametrize("height", [6, 12])
-def test_smart_gravity_finds_the_same_wherever_it_lies(height: int) -> None:
+def test_smart_gravity_centres_on_the_detail_wherever_it_is(height: int) -> None:
     detail = scenery(200, 150).crop((60, 40, 76, 56))
     kept = []
     for left in range(20, 24):
@@ -127,7 +129,7 @@ def test_smart_gravity_finds_the_same_wherever_it_lies(height: int) -> None:
     assert all(same(kept[0], other) for other in kept)
 
 
-def test_where_nothing_draws_the_eye_smart_is_the_middle() -> None:
+def test_smart_gravity_keeps_the_middle_of_a_flat_image() -> None:
     plain = Image.new("RGB", (400, 300), (90, 90, 90))
 
     assert resolve(plain, Crop(width=100, height=100, gravity=Gravity.SMART)) == Extract(
@@ -135,8 +137,8 @@ def test_where_nothing_draws_the_eye_smart_is_the_middle() -> None:
     )
 
 
-def test_smart_gravity_decides_on_a_draft_as_on_the_whole() -> None:
-    image, smart = spotted((340, 100)), Resize(width=50, height=150, gravity=Gravity.SMART)
+def test_smart_gravity_gives_the_same_on_a_draft() -> None:
+    image, smart = with_detail((340, 100)), Resize(width=50, height=150, gravity=Gravity.SMART)
     extent = Extent((400, 300), (0, 0, 199.5, 149.5))
     drafted = resize(image.reduce(2), smart, extent, DEFAULT_LIMITS)
 
@@ -176,7 +178,7 @@ images = st.builds(
         [
             scenery(61, 40),
             quadrants(9, 70),
-            spotted((300, 200)).resize((57, 43)),
+            with_detail((300, 200)).resize((57, 43)),
             Image.new("RGB", (31, 17), RED),
             Image.new("RGBA", (20, 30)),
         ]
@@ -187,13 +189,13 @@ images = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(image=images, operation=operations)
-def test_a_settled_operation_does_the_same_and_looks_at_nothing(
+def test_a_resolved_shape_does_the_same_and_reads_no_pixels(
     image: Image.Image, operation: ShapeOperation
 ) -> None:
     before = image.copy()
-    settled = resolve(image, operation)
+    resolved = resolve(image, operation)
 
-    assert same(apply(image, operation), apply(image, settled))
-    assert type(settled).model_validate_json(settled.model_dump_json()) == settled
-    assert resolve(Image.new(image.mode, image.size), settled) == settled
-    assert same(image, before), "nothing changes what it is given"
+    assert same(apply(image, operation), apply(image, resolved))
+    assert type(resolved).model_validate_json(resolved.model_dump_json()) == resolved
+    assert resolve(Image.new(image.mode, image.size), resolved) == resolved
+    assert same(image, before), "an operation does not change its input"

@@ -1,4 +1,4 @@
-"""Each look, by the pixels that it makes."""
+"""Each look, by the pixels it returns."""
 
 import pytest
 from PIL import Image, ImageChops
@@ -10,6 +10,7 @@ from contracts.operations.looks import (
     Duotone,
     Equalize,
     Grayscale,
+    Look,
     LookOperation,
     Negate,
     Pixelate,
@@ -18,32 +19,26 @@ from contracts.operations.looks import (
     Sharpen,
     Tint,
 )
+from contracts.operations.pipeline import Operation
 from services.imaging.engine.operations.dispatch import apply, resolve
+from tests.imaging.engine.operations.examples import examples_of
 from tests.imaging.pictures import WORK_MODES, pixel, quadrants, scenery
 
-CLEAR_LEVEL = 90
+ALPHA = 90
 
-EVERY = (
-    Grayscale(),
-    Sepia(),
+LOOKS = (
+    *examples_of(Look),
     Duotone(shadows="navy", highlights="gold"),
-    Tint(colour="teal", amount=0.7),
-    Negate(),
     Adjust(brightness=1.2, contrast=1.1, saturation=1.3, hue=40, gamma=1.2),
-    Autocontrast(cutoff=2),
-    Equalize(),
-    Posterize(levels=3),
-    Blur(radius=2),
     Sharpen(threshold=3),
-    Pixelate(size=7),
 )
 
 
-def see_through(image: Image.Image, mode: str) -> Image.Image:
-    """The image in this mode, half transparent where the mode has that."""
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Convert the image to this mode; an alpha channel is ALPHA throughout."""
     converted = image.convert(mode)
     if mode.endswith("A"):
-        converted.putalpha(CLEAR_LEVEL)
+        converted.putalpha(ALPHA)
     return converted
 
 
@@ -52,11 +47,11 @@ def same(one: Image.Image, other: Image.Image) -> bool:
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
-@pytest.mark.parametrize("operation", EVERY, ids=lambda operation: operation.op)
-def test_a_look_keeps_size_and_transparency_and_leaves_its_image_alone(
-    operation: LookOperation, mode: str
+@pytest.mark.parametrize("operation", LOOKS, ids=lambda operation: operation.op)
+def test_a_look_keeps_size_and_alpha_and_does_not_change_its_input(
+    operation: Operation, mode: str
 ) -> None:
-    image = see_through(scenery(61, 47), mode)
+    image = in_mode(scenery(61, 47), mode)
     before = image.copy()
     result = apply(image, operation)
 
@@ -65,7 +60,7 @@ def test_a_look_keeps_size_and_transparency_and_leaves_its_image_alone(
     assert result.mode in WORK_MODES
     assert result.mode.endswith("A") == mode.endswith("A")
     if mode.endswith("A"):
-        assert result.getchannel("A").getcolors() == [(61 * 47, CLEAR_LEVEL)]
+        assert result.getchannel("A").getcolors() == [(61 * 47, ALPHA)]
 
 
 def test_grayscale_is_luma() -> None:
@@ -76,7 +71,7 @@ def test_grayscale_is_luma() -> None:
     assert pixel(result, 79, 59) == (226,)
 
 
-def test_blur_spreads_an_edge_and_leaves_the_flat_alone() -> None:
+def test_blur_spreads_an_edge_and_keeps_flat_areas() -> None:
     image = Image.new("L", (100, 20), 0)
     image.paste(200, (50, 0, 100, 20))
     result = apply(image, Blur(radius=4))
@@ -90,7 +85,7 @@ def test_blur_spreads_an_edge_and_leaves_the_flat_alone() -> None:
 @pytest.mark.parametrize(
     "operation", [Blur(radius=3), Sharpen(amount=2), Sharpen(radius=4, threshold=2)]
 )
-def test_what_is_transparent_lends_no_colour(operation: LookOperation, mode: str) -> None:
+def test_transparent_pixels_spread_no_colour(operation: LookOperation, mode: str) -> None:
     image = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
     image.paste((200, 200, 200, 255), (0, 0, 20, 40))
     result = apply(image.convert(mode), operation)
@@ -113,7 +108,7 @@ def test_sharpen_steepens_an_edge(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 @pytest.mark.parametrize("threshold", [0, 3])
-def test_sharpen_leaves_the_edges_of_what_is_transparent(threshold: int, mode: str) -> None:
+def test_sharpen_keeps_alpha(threshold: int, mode: str) -> None:
     image = scenery(60, 40).convert(mode)
     image.putalpha(quadrants(60, 40, "L"))
     result = apply(image, Sharpen(amount=2, threshold=threshold))
@@ -145,7 +140,7 @@ def test_neutral_operations_change_nothing(operation: LookOperation, mode: str) 
         (Adjust(saturation=0), 100),
     ],
 )
-def test_adjust_moves_tones_and_keeps_transparency(adjust: Adjust, level: int, mode: str) -> None:
+def test_adjust_changes_tones_and_keeps_alpha(adjust: Adjust, level: int, mode: str) -> None:
     image = Image.new("L", (8, 8), 100).convert(mode)
     if mode.endswith("A"):
         image.putalpha(90)
@@ -155,7 +150,7 @@ def test_adjust_moves_tones_and_keeps_transparency(adjust: Adjust, level: int, m
     assert set(tones) <= {level}
 
 
-def test_saturation_moves_away_from_gray() -> None:
+def test_saturation_changes_the_distance_from_gray() -> None:
     image = Image.new("RGB", (8, 8), (150, 100, 100))
     dull, vivid = (apply(image, Adjust(saturation=factor)) for factor in (0, 2))
 
@@ -163,8 +158,8 @@ def test_saturation_moves_away_from_gray() -> None:
     assert pixel(vivid, 0, 0) == (185, 85, 85)
 
 
-def test_sepia_is_what_css_makes_of_it() -> None:
-    # The first two as in Chromium.
+def test_sepia_equals_that_of_css() -> None:
+    # The first two results are Chromium's.
     image = Image.new("RGB", (8, 8), (100, 150, 50))
 
     assert pixel(apply(image, Sepia()), 0, 0) == (164, 146, 114)
@@ -172,7 +167,7 @@ def test_sepia_is_what_css_makes_of_it() -> None:
     assert pixel(apply(Image.new("L", (8, 8), 100), Sepia()), 0, 0) == (135, 120, 94)
 
 
-def test_duotone_goes_from_the_one_colour_to_the_other() -> None:
+def test_duotone_maps_luma_to_a_gradient() -> None:
     image = Image.new("L", (3, 1))
     image.putdata([0, 51, 255])
     result = apply(image, Duotone(shadows="#000064", highlights="#ff0000"))
@@ -191,13 +186,13 @@ def test_a_tint_keeps_every_luma() -> None:
     assert pixel(result, 0, 255) == (255, 255, 255)
 
 
-def test_a_tint_in_black_leaves_grays() -> None:
+def test_a_black_tint_gives_grays() -> None:
     image = Image.linear_gradient("L")
 
     assert same(apply(image, Tint(colour="black")), image.convert("RGB"))
 
 
-def test_half_a_tint_lies_half_way() -> None:
+def test_half_a_tint_is_the_mean_of_image_and_tint() -> None:
     image = Image.new("RGB", (8, 8), (200, 0, 0))
     whole, half = (apply(image, Tint(colour="blue", amount=amount)) for amount in (1, 0.5))
 
@@ -207,8 +202,8 @@ def test_half_a_tint_lies_half_way() -> None:
         assert found == pytest.approx((band + tinted) / 2, abs=1)
 
 
-def test_negate_twice_is_the_image() -> None:
-    image = see_through(scenery(60, 40), "RGBA")
+def test_negating_twice_restores_the_image() -> None:
+    image = in_mode(scenery(60, 40), "RGBA")
     negative = apply(image, Negate())
 
     assert pixel(apply(Image.new("RGB", (1, 1), (0, 55, 255)), Negate()), 0, 0) == (255, 200, 0)
@@ -217,22 +212,22 @@ def test_negate_twice_is_the_image() -> None:
 
 @pytest.mark.parametrize(
     ("degrees", "expected"),
-    # What Chromium makes of it with hue-rotate().
+    # Results of Chromium's hue-rotate().
     [(90, (50, 146, 35)), (180, (35, 135, 185)), (-360, (200, 100, 50)), (-90, (185, 89, 200))],
 )
-def test_a_hue_turns_as_css_turns_it(degrees: float, expected: tuple[int, ...]) -> None:
+def test_hue_rotation_equals_that_of_css(degrees: float, expected: tuple[int, ...]) -> None:
     image = Image.new("RGB", (8, 8), (200, 100, 50))
 
     assert pixel(apply(image, Adjust(hue=degrees)), 0, 0) == expected
 
 
-def test_grays_have_no_hue_to_turn() -> None:
+def test_hue_rotation_keeps_grays() -> None:
     image = Image.linear_gradient("L").convert("RGB")
 
     assert same(apply(image, Adjust(hue=123)), image)
 
 
-def test_gamma_moves_the_middle_and_not_the_ends() -> None:
+def test_gamma_changes_middle_tones_and_keeps_black_and_white() -> None:
     image = Image.new("L", (3, 1))
     image.putdata([0, 64, 255])
     lighter, darker = (apply(image, Adjust(gamma=gamma)) for gamma in (2, 0.5))
@@ -244,12 +239,12 @@ def test_gamma_moves_the_middle_and_not_the_ends() -> None:
 @pytest.mark.parametrize("mode", WORK_MODES)
 def test_autocontrast_reaches_black_and_white(mode: str) -> None:
     image = Image.linear_gradient("L").point([50 + tone // 2 for tone in range(256)])
-    result = apply(see_through(image, mode), Autocontrast())
+    result = apply(in_mode(image, mode), Autocontrast())
 
     assert apply(result, Grayscale()).getchannel("L").getextrema() == (0, 255)
 
 
-def test_a_cutoff_sacrifices_the_ends() -> None:
+def test_a_cutoff_clips_the_darkest_and_lightest_pixels() -> None:
     image = Image.new("L", (100, 1))
     image.putdata([0] * 2 + [100] * 48 + [150] * 48 + [255] * 2)
 
@@ -257,7 +252,7 @@ def test_a_cutoff_sacrifices_the_ends() -> None:
     assert apply(image, Autocontrast(cutoff=2)).tobytes() == bytes([0] * 50 + [255] * 50)
 
 
-def test_what_is_not_seen_does_not_count() -> None:
+def test_transparent_pixels_are_not_in_the_histogram() -> None:
     image = Image.new("LA", (4, 1))
     image.putdata([(0, 0), (100, 255), (150, 255), (255, 0)])
 
@@ -269,13 +264,13 @@ def test_what_is_not_seen_does_not_count() -> None:
 
 @pytest.mark.parametrize("operation", [Autocontrast(), Autocontrast(cutoff=49), Equalize()])
 @pytest.mark.parametrize("alpha", [0, 255])
-def test_what_has_one_tone_keeps_it(operation: LookOperation, alpha: int) -> None:
+def test_an_image_of_one_tone_keeps_it(operation: LookOperation, alpha: int) -> None:
     image = Image.new("LA", (5, 5), (77, alpha))
 
     assert same(apply(image, operation), image)
 
 
-def test_equalize_makes_tones_as_frequent_as_each_other() -> None:
+def test_equalize_makes_tones_equally_frequent() -> None:
     image = Image.linear_gradient("L").point([tone * tone // 255 for tone in range(256)])
     before, after = (
         [sum(one.histogram()[start : start + 64]) for start in range(0, 256, 64)]
@@ -288,25 +283,27 @@ def test_equalize_makes_tones_as_frequent_as_each_other() -> None:
 
 @pytest.mark.parametrize("mode", WORK_MODES)
 @pytest.mark.parametrize("operation", [Autocontrast(cutoff=1), Equalize()])
-def test_a_settled_operation_is_the_same_on_any_image(operation: LookOperation, mode: str) -> None:
-    first = see_through(scenery(60, 40).point(lambda tone: 60 + tone // 3), mode)
-    settled = resolve(first, operation)
-    dark, light = (see_through(Image.new("L", (4, 4), tone), mode) for tone in (70, 120))
+def test_a_resolved_look_uses_the_first_image_for_all_images(
+    operation: LookOperation, mode: str
+) -> None:
+    first = in_mode(scenery(60, 40).point(lambda tone: 60 + tone // 3), mode)
+    resolved = resolve(first, operation)
+    dark, light = (in_mode(Image.new("L", (4, 4), tone), mode) for tone in (70, 120))
 
-    assert same(apply(first, settled), apply(first, operation))
-    assert pixel(apply(dark, settled), 0, 0)[0] < 70
-    assert pixel(apply(light, settled), 0, 0)[0] > 120
+    assert same(apply(first, resolved), apply(first, operation))
+    assert pixel(apply(dark, resolved), 0, 0)[0] < 70
+    assert pixel(apply(light, resolved), 0, 0)[0] > 120
 
 
-def test_what_does_not_go_by_the_pixels_needs_no_settling() -> None:
-    decided = (Autocontrast, Equalize)
-    for operation in EVERY:
+def test_only_looks_that_read_the_histogram_are_resolved() -> None:
+    reads_histogram = (Autocontrast, Equalize)
+    for operation in LOOKS:
         assert (resolve(scenery(20, 20), operation) is operation) == (
-            not isinstance(operation, decided)
+            not isinstance(operation, reads_histogram)
         )
 
 
-def test_posterize_leaves_so_many_levels_black_and_white_among_them() -> None:
+def test_posterize_leaves_levels_from_black_to_white() -> None:
     image = Image.linear_gradient("L")
     levels = [tone for _, tone in apply(image, Posterize(levels=4)).getcolors() or ()]
 
@@ -314,14 +311,14 @@ def test_posterize_leaves_so_many_levels_black_and_white_among_them() -> None:
     assert same(apply(image, Posterize(levels=256)), image)
 
 
-def test_the_usual_unsharp_mask_is_two_pixels_wide_and_sharpens_all() -> None:
+def test_sharpen_by_default_has_a_radius_of_two_and_no_threshold() -> None:
     image = scenery(60, 40)
     plain = Image.blend(apply(image, Blur(radius=2)), image, 2.5)
 
     assert same(apply(image, Sharpen(amount=1.5)), plain)
 
 
-def test_a_threshold_spares_what_hardly_differs() -> None:
+def test_a_sharpen_threshold_keeps_small_differences() -> None:
     image = Image.new("L", (60, 20), 100)
     image.paste(106, (20, 0, 40, 20))
     image.paste(200, (40, 0, 60, 20))
@@ -332,7 +329,7 @@ def test_a_threshold_spares_what_hardly_differs() -> None:
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
-def test_pixelate_makes_squares_in_the_mean_of_their_colours(mode: str) -> None:
+def test_pixelate_fills_squares_with_their_mean(mode: str) -> None:
     image = Image.new("L", (20, 10), 40)
     image.paste(80, (4, 0, 20, 10))
     result = apply(image.convert(mode), Pixelate(size=8))
@@ -341,14 +338,14 @@ def test_pixelate_makes_squares_in_the_mean_of_their_colours(mode: str) -> None:
     assert row == [60] * 8 + [80] * 12
 
 
-def test_a_square_larger_than_the_image_is_its_mean() -> None:
+def test_a_square_larger_than_the_image_gives_its_mean() -> None:
     image = Image.new("L", (3, 2), 10)
     image.paste(40, (0, 0, 1, 2))
 
     assert apply(image, Pixelate(size=16_384)).getcolors() == [(6, 20)]
 
 
-def test_a_square_takes_no_colour_from_what_is_transparent() -> None:
+def test_transparent_pixels_add_no_colour_to_a_square() -> None:
     image = Image.new("RGBA", (8, 8), (0, 255, 0, 0))
     image.paste((200, 0, 0, 255), (0, 0, 4, 8))
 

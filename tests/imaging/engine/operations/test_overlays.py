@@ -1,4 +1,4 @@
-"""What is laid over an image, by the pixels that it makes."""
+"""Watermarks and texts, by the pixels of the result."""
 
 import io
 from pathlib import Path
@@ -18,7 +18,7 @@ KEY = "0123456789abcdef" * 4
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = (100, 60)) -> Image.Image:
-    """One gray; in the lower half nothing, where the mode has that."""
+    """One gray; in modes with alpha, the lower half is transparent."""
     image = Image.new("L", size, 100).convert(mode)
     if mode.endswith("A"):
         image.putalpha(255)
@@ -26,26 +26,26 @@ def picture(mode: str = "RGB", size: tuple[int, int] = (100, 60)) -> Image.Image
     return image
 
 
-def stamped(image: Image.Image, stamp: Image.Image, **fields: object) -> Image.Image:
+def watermarked(image: Image.Image, overlay: Image.Image, **fields: object) -> Image.Image:
     operation = Watermark.model_validate({"image": KEY, **fields})
-    return apply(image, operation, resources=Resources({KEY: stamp}))
+    return apply(image, operation, resources=Resources({KEY: overlay}))
 
 
 def changed(image: Image.Image) -> tuple[int, int, int, int] | None:
-    """Where it is not the plain gray of `picture` any more."""
+    """The box of the pixels that differ from the gray of `picture`."""
     return image.convert("L").point(lambda tone: 255 * (tone != 100)).getbbox()
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
 @pytest.mark.parametrize("over", WORK_MODES)
-def test_a_watermark_lies_over_the_image_and_both_stay_as_they_were(mode: str, over: str) -> None:
-    image, stamp = picture(mode), Image.new("RGB", (10, 8), RED).convert(over)
-    before, stamp_before = image.tobytes(), stamp.tobytes()
-    result = stamped(image, stamp, position="top_left", x=5, y=3)
+def test_a_watermark_covers_the_image_and_changes_neither_input(mode: str, over: str) -> None:
+    image, overlay = picture(mode), Image.new("RGB", (10, 8), RED).convert(over)
+    before, overlay_before = image.tobytes(), overlay.tobytes()
+    result = watermarked(image, overlay, position="top_left", x=5, y=3)
 
-    assert (image.tobytes(), stamp.tobytes()) == (before, stamp_before)
+    assert (image.tobytes(), overlay.tobytes()) == (before, overlay_before)
     assert result.mode == ("RGB" if "RGB" in mode + over else "L") + "A" * mode.endswith("A")
-    assert result.crop((5, 3, 15, 11)).convert("RGB").tobytes() == stamp.convert("RGB").tobytes()
+    assert result.crop((5, 3, 15, 11)).convert("RGB").tobytes() == overlay.convert("RGB").tobytes()
     assert pixel(result.convert(mode), 4, 3) == pixel(image, 4, 3)
     assert pixel(result.convert(mode), 15, 3) == pixel(image, 15, 3)
 
@@ -64,33 +64,35 @@ def test_a_watermark_lies_over_the_image_and_both_stay_as_they_were(mode: str, o
         (Position.BOTTOM_RIGHT, (83, 47, 93, 55)),
     ],
 )
-def test_a_position_is_counted_inwards(position: Position, box: tuple[int, int, int, int]) -> None:
-    stamp = Image.new("L", (10, 8), 255)
+def test_x_and_y_count_inwards_from_the_position(
+    position: Position, box: tuple[int, int, int, int]
+) -> None:
+    overlay = Image.new("L", (10, 8), 255)
 
-    assert changed(stamped(picture(), stamp, position=position, x=7, y=5)) == box
+    assert changed(watermarked(picture(), overlay, position=position, x=7, y=5)) == box
 
 
 @pytest.mark.parametrize(
     ("x", "y", "box"),
     [(-4, -3, (94, 55, 100, 60)), (95, 55, (0, 0, 5, 5)), (-10, 0, None), (0, 16_384, None)],
 )
-def test_what_is_outside_of_the_image_is_cut_off(
+def test_a_watermark_outside_of_the_image_is_cut_off(
     x: int, y: int, box: tuple[int, int, int, int] | None
 ) -> None:
-    assert changed(stamped(picture(), Image.new("L", (10, 8), 255), x=x, y=y)) == box
+    assert changed(watermarked(picture(), Image.new("L", (10, 8), 255), x=x, y=y)) == box
 
 
-def test_a_stamp_larger_than_the_image_is_cut_off() -> None:
-    stamp = Image.new("RGB", (300, 300), RED)
-    stamp.paste(BLUE, (100, 120, 200, 180))
+def test_a_watermark_larger_than_the_image_is_cut_off() -> None:
+    overlay = Image.new("RGB", (300, 300), RED)
+    overlay.paste(BLUE, (100, 120, 200, 180))
 
-    assert stamped(picture(), stamp, position="center").getcolors() == [(6000, BLUE)]
+    assert watermarked(picture(), overlay, position="center").getcolors() == [(6000, BLUE)]
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
-def test_a_tile_covers_the_image_with_gaps_as_asked(mode: str) -> None:
-    stamp = Image.new("L", (10, 8), 255)
-    result = stamped(picture(mode), stamp, position="tile", x=5, y=2).convert("RGBA")
+def test_tiles_cover_the_image_with_gaps_of_x_and_y(mode: str) -> None:
+    overlay = Image.new("L", (10, 8), 255)
+    result = watermarked(picture(mode), overlay, position="tile", x=5, y=2).convert("RGBA")
 
     for x in range(0, 100, 7):
         for y in range(0, 60, 3):
@@ -98,14 +100,14 @@ def test_a_tile_covers_the_image_with_gaps_as_asked(mode: str) -> None:
             assert (pixel(result, x, y) == (255, 255, 255, 255)) == covered
 
 
-def test_the_smallest_tile_takes_no_longer_than_its_rows() -> None:
-    result = stamped(picture(size=(1000, 1000)), Image.new("RGB", (1, 1), RED), position="tile")
+def test_tiles_of_one_pixel_cover_a_large_image() -> None:
+    result = watermarked(picture(size=(1000, 1000)), Image.new("RGB", (1, 1), RED), position="tile")
 
     assert result.getcolors() == [(1_000_000, RED)]
 
 
 @pytest.mark.parametrize(
-    ("stamp", "scale", "size"),
+    ("overlay", "scale", "size"),
     [
         ((10, 8), 0.5, (50, 40)),
         ((400, 40), 0.25, (25, 3)),  # 2.5
@@ -114,43 +116,43 @@ def test_the_smallest_tile_takes_no_longer_than_its_rows() -> None:
         ((1, 1000), 0.001, (1, 60)),
     ],
 )
-def test_a_scale_is_a_part_of_the_width_and_no_higher_than_the_image(
-    stamp: tuple[int, int], scale: float | None, size: tuple[int, int]
+def test_scale_is_a_part_of_the_width_and_limited_by_the_height(
+    overlay: tuple[int, int], scale: float | None, size: tuple[int, int]
 ) -> None:
-    result = stamped(picture(), Image.new("L", stamp, 255), scale=scale, position="top_left")
+    result = watermarked(picture(), Image.new("L", overlay, 255), scale=scale, position="top_left")
 
     assert changed(result) == (0, 0, *size)
 
 
 @pytest.mark.parametrize(("opacity", "tone"), [(0, 100), (0.2, 131), (1, 255)])
-def test_opacity_mixes(opacity: float, tone: int) -> None:
-    result = stamped(picture("L"), Image.new("L", (100, 60), 255), opacity=opacity)
+def test_opacity_blends_watermark_and_image(opacity: float, tone: int) -> None:
+    result = watermarked(picture("L"), Image.new("L", (100, 60), 255), opacity=opacity)
 
     assert result.getcolors() == [(6000, tone)]
 
 
-def test_over_what_is_transparent_a_stamp_keeps_its_colour_and_its_transparency() -> None:
+def test_over_transparent_pixels_a_watermark_keeps_colour_and_alpha() -> None:
     image = Image.new("RGBA", (20, 20), (0, 255, 0, 0))
-    result = stamped(image, Image.new("RGBA", (20, 20), (200, 0, 0, 100)), opacity=0.5)
+    result = watermarked(image, Image.new("RGBA", (20, 20), (200, 0, 0, 100)), opacity=0.5)
 
     assert pixel(result, 5, 5) == (200, 0, 0, 50)
 
 
-def test_a_scaled_stamp_takes_no_colour_from_what_is_transparent_in_it() -> None:
-    stamp = Image.new("RGBA", (200, 120), (0, 255, 0, 0))
-    stamp.paste((100, 100, 100, 255), (50, 30, 150, 90))
-    result = stamped(picture(), stamp, scale=1, position="center")
+def test_scaling_a_watermark_spreads_no_colour_of_its_transparent_pixels() -> None:
+    overlay = Image.new("RGBA", (200, 120), (0, 255, 0, 0))
+    overlay.paste((100, 100, 100, 255), (50, 30, 150, 90))
+    result = watermarked(picture(), overlay, scale=1, position="center")
 
     assert psnr(result, picture()) > 50
 
 
-def test_an_image_that_is_not_there_is_named() -> None:
+def test_a_missing_image_is_named() -> None:
     with pytest.raises(NotFound, match=KEY):
         apply(picture(), Watermark(image=KEY))
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
-def test_a_text_is_written_in_its_colour(mode: str) -> None:
+def test_a_text_has_its_colour(mode: str) -> None:
     image = picture(mode, (300, 60))
     before = image.tobytes()
     text = Text(text="HHHH", size=40, colour="#ff0000", position=Position.LEFT, x=20)
@@ -163,14 +165,14 @@ def test_a_text_is_written_in_its_colour(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "LA"])
-def test_a_gray_text_leaves_an_image_without_colours_so(mode: str) -> None:
+def test_a_gray_text_keeps_an_image_gray(mode: str) -> None:
     image = picture(mode)
 
     assert apply(image, Text(text="!", stroke=1)).mode == mode
     assert apply(image, Text(text="!", stroke=1, stroke_colour="red")).mode == "RGB" + mode[1:]
 
 
-def test_the_edge_of_a_letter_is_of_its_colour_too() -> None:
+def test_the_edge_of_a_letter_has_its_colour() -> None:
     result = apply(Image.new("RGBA", (200, 80), (0, 0, 0, 0)), Text(text="OS", size=60))
     colours = result.getcolors(2000) or []
 
@@ -180,7 +182,7 @@ def test_the_edge_of_a_letter_is_of_its_colour_too() -> None:
     assert len(colours) > 20
 
 
-def test_a_size_in_percent_is_of_the_width() -> None:
+def test_a_size_in_percent_refers_to_the_width() -> None:
     image = picture(size=(400, 100))
 
     assert apply(image, Text(text="Mix", size="10%")) == apply(image, Text(text="Mix", size=40))
@@ -210,7 +212,7 @@ def test_a_stroke_surrounds_the_letters() -> None:
     assert pixel(result, left - 7, 50) == pixel(result, right + 6, 50) == (255, 255, 255)
 
 
-def test_lines_lie_as_their_position_does() -> None:
+def test_lines_are_aligned_by_the_position() -> None:
     image = picture("L", (300, 100))
 
     def starts(position: Position) -> list[int]:
@@ -239,20 +241,20 @@ def test_lines_lie_as_their_position_does() -> None:
     ],
     ids=["tile", "blank", "lines", "wide", "high", "large", "tiny"],
 )
-def test_any_text_is_cut_off_at_the_edges(text: Text) -> None:
+def test_a_text_is_cut_off_at_the_edges(text: Text) -> None:
     image = picture()
 
     assert apply(image, text).size == image.size
 
 
-def test_a_text_that_would_take_too_much_memory_is_not_drawn() -> None:
+def test_a_text_of_too_many_pixels_is_refused() -> None:
     with pytest.raises(ImageTooBig, match="The text would be"):
         apply(picture(), Text(text="x" * 500, size=2000))
 
 
 @pytest.fixture
 def fonts(tmp_path: Path) -> Fonts:
-    """A directory with one font, and with what is none."""
+    """A directory with one font and one other file."""
     bundled = ImageFont.load_default(10)
     assert isinstance(bundled, ImageFont.FreeTypeFont)
     assert isinstance(bundled.path, io.BytesIO)
@@ -271,17 +273,17 @@ def test_a_font_is_found_by_its_name(fonts: Fonts) -> None:
 
 
 @pytest.mark.parametrize("name", ["readme", "Times", "../house/House Sans", "/etc/passwd", ""])
-def test_a_font_that_is_not_there_is_refused_with_those_that_are(name: str, fonts: Fonts) -> None:
+def test_an_unknown_font_is_refused_with_the_known_names(name: str, fonts: Fonts) -> None:
     with pytest.raises(InvalidOperation, match=r"the fonts are: House Sans\."):
         apply(picture(), Text(text="x", font=name), resources=Resources(fonts=fonts))
 
 
-def test_letters_that_a_font_lacks_are_named() -> None:
+def test_characters_that_a_font_lacks_are_named() -> None:
     with pytest.raises(InvalidOperation, match="lacks é я"):
         apply(picture(), Text(text="café я"))
 
 
-def test_without_raqm_nothing_is_written_from_right_to_left(
+def test_right_to_left_text_without_raqm_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(features, "check", lambda feature: False)
@@ -291,9 +293,8 @@ def test_without_raqm_nothing_is_written_from_right_to_left(
 
 
 @pytest.mark.parametrize("operation", [Text(text="x", opacity=0), Watermark(image=KEY, opacity=0)])
-def test_what_has_no_opacity_changes_nothing(operation: Operation) -> None:
+def test_an_opacity_of_zero_changes_nothing(operation: Operation) -> None:
     image = scenery(60, 40)
-
     resources = Resources({KEY: Image.new("RGB", (9, 9), RED)})
 
     assert apply(image, operation, resources=resources) == image
@@ -307,12 +308,12 @@ def test_what_has_no_opacity_changes_nothing(operation: Operation) -> None:
         Watermark(image=KEY, scale=0.3, position=Position.TILE, x=3, y=3),
     ],
 )
-def test_a_settled_overlay_is_the_same_on_any_image_of_the_size(
+def test_a_resolved_overlay_does_the_same_on_other_images_of_the_size(
     operation: OverlayOperation, mode: str
 ) -> None:
     resources = Resources({KEY: scenery(90, 60).convert("RGBA")})
     first, other = picture(mode), scenery(100, 60).convert(mode)
-    settled = resolve(first, operation, resources)
+    resolved = resolve(first, operation, resources)
 
-    assert apply(first, settled) == apply(first, operation, resources=resources)
-    assert apply(other, settled) == apply(other, operation, resources=resources)
+    assert apply(first, resolved) == apply(first, operation, resources=resources)
+    assert apply(other, resolved) == apply(other, operation, resources=resources)

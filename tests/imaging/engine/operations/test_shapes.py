@@ -1,4 +1,4 @@
-"""Each operation on an image's shape, by the pixels that it makes."""
+"""Each shape operation, by the pixels it returns."""
 
 import pytest
 from PIL import Image
@@ -40,7 +40,7 @@ from tests.imaging.pictures import (
 CLEAR = (0, 0, 0, 0)
 
 
-def turned(upper_left: str, upper_right: str, lower_left: str, lower_right: str) -> dict[str, str]:
+def rotated(upper_left: str, upper_right: str, lower_left: str, lower_right: str) -> dict[str, str]:
     return dict(zip(CORNERS, (upper_left, upper_right, lower_left, lower_right), strict=True))
 
 
@@ -54,7 +54,7 @@ def test_cover_keeps_the_middle() -> None:
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
-def test_contain_fills_up_with_nothing(mode: str) -> None:
+def test_contain_fills_with_transparency_or_white(mode: str) -> None:
     result = apply(
         quadrants(80, 40, "RGB").convert(mode), Resize(width=40, height=40, fit=Fit.CONTAIN)
     )
@@ -67,7 +67,7 @@ def test_contain_fills_up_with_nothing(mode: str) -> None:
     )
 
 
-def test_resizing_takes_no_colour_from_what_is_transparent() -> None:
+def test_transparent_pixels_spread_no_colour_by_resizing() -> None:
     image = Image.new("RGBA", (40, 40), (0, 255, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 20, 40))
     row = apply(image, Resize(width=9, fit=Fit.FILL, height=9)).crop((0, 4, 9, 5))
@@ -77,7 +77,7 @@ def test_resizing_takes_no_colour_from_what_is_transparent() -> None:
     assert all(green < 8 for _, green, _, _ in seen)
 
 
-def test_crop_cuts_where_it_says() -> None:
+def test_crop_cuts_at_its_point() -> None:
     result = apply(quadrants(80, 60), Crop(left=40, top=0, width=40, height=30))
 
     assert result.size == (40, 30)
@@ -88,7 +88,7 @@ def test_crop_cuts_where_it_says() -> None:
     "crop",
     [Crop(left=1, top=0, width=80, height=60), Crop(left=900, top=900, width=1, height=1)],
 )
-def test_a_crop_outside_names_the_size(crop: Crop) -> None:
+def test_a_crop_outside_of_the_image_names_its_size(crop: Crop) -> None:
     with pytest.raises(InvalidOperation, match="80 x 60"):
         apply(quadrants(80, 60), crop)
 
@@ -98,10 +98,10 @@ def test_a_crop_outside_names_the_size(crop: Crop) -> None:
     [
         (0, (80, 60), UPRIGHT),
         (360, (80, 60), UPRIGHT),
-        (90, (60, 80), turned("lower left", "upper left", "lower right", "upper right")),
-        (180, (80, 60), turned("lower right", "lower left", "upper right", "upper left")),
-        (270, (60, 80), turned("upper right", "lower right", "upper left", "lower left")),
-        (-90, (60, 80), turned("upper right", "lower right", "upper left", "lower left")),
+        (90, (60, 80), rotated("lower left", "upper left", "lower right", "upper right")),
+        (180, (80, 60), rotated("lower right", "lower left", "upper right", "upper left")),
+        (270, (60, 80), rotated("upper right", "lower right", "upper left", "lower left")),
+        (-90, (60, 80), rotated("upper right", "lower right", "upper left", "lower left")),
     ],
 )
 def test_quarter_turns_are_clockwise_and_lossless(
@@ -115,7 +115,7 @@ def test_quarter_turns_are_clockwise_and_lossless(
 
 
 @pytest.mark.parametrize("mode", WORK_MODES)
-def test_other_turns_grow_the_canvas_and_fill_its_corners(mode: str) -> None:
+def test_other_rotations_grow_the_canvas_and_fill_its_corners(mode: str) -> None:
     image = Image.new("RGB", (60, 60), BLUE).convert(mode)
     result = apply(image, Rotate(degrees=45))
     blank = CLEAR if mode.endswith("A") else (255, 255, 255)
@@ -126,7 +126,7 @@ def test_other_turns_grow_the_canvas_and_fill_its_corners(mode: str) -> None:
     assert pixel(result, 42, 42) == pixel(image, 0, 0)
 
 
-def test_a_turn_that_moves_no_corner_by_half_a_pixel_is_none() -> None:
+def test_a_rotation_that_moves_corners_less_than_half_a_pixel_is_skipped() -> None:
     image = scenery(100, 60)
 
     for degrees in (0.001, -0.4, 359.9):
@@ -134,7 +134,7 @@ def test_a_turn_that_moves_no_corner_by_half_a_pixel_is_none() -> None:
     assert apply(image, Rotate(degrees=1)) is not image
 
 
-def test_a_small_turn_is_clockwise() -> None:
+def test_a_rotation_by_any_angle_is_clockwise() -> None:
     image = Image.new("L", (101, 101), 255)
     image.paste(0, (48, 0, 53, 20))
     turned_right = apply(image, Rotate(degrees=45))
@@ -147,15 +147,15 @@ def test_a_small_turn_is_clockwise() -> None:
 @pytest.mark.parametrize(
     ("axis", "expected"),
     [
-        (Axis.HORIZONTAL, turned("upper right", "upper left", "lower right", "lower left")),
-        (Axis.VERTICAL, turned("lower left", "lower right", "upper left", "upper right")),
+        (Axis.HORIZONTAL, rotated("upper right", "upper left", "lower right", "lower left")),
+        (Axis.VERTICAL, rotated("lower left", "lower right", "upper left", "upper right")),
     ],
 )
 def test_flip_mirrors(axis: Axis, expected: dict[str, str]) -> None:
     assert corners(apply(quadrants(), Flip(axis=axis))) == expected
 
 
-def test_device_pixels_multiply_the_box() -> None:
+def test_dpr_multiplies_the_box() -> None:
     image = quadrants(400, 300)
 
     assert apply(image, parse_operation("resize:width=50,dpr=2")).size == (100, 75)
@@ -165,7 +165,7 @@ def test_device_pixels_multiply_the_box() -> None:
 
 @pytest.mark.parametrize("filter", Filter)
 @pytest.mark.parametrize("mode", WORK_MODES)
-def test_each_filter_gives_the_picture(filter: Filter, mode: str) -> None:
+def test_each_filter_gives_a_similar_picture(filter: Filter, mode: str) -> None:
     image = scenery(400, 300).convert(mode)
     result = apply(image, Resize(width=100, filter=filter))
 
@@ -173,7 +173,7 @@ def test_each_filter_gives_the_picture(filter: Filter, mode: str) -> None:
     assert psnr(result, apply(image, Resize(width=100))) > 17
 
 
-def test_nearest_makes_no_colour_that_was_not_there() -> None:
+def test_the_nearest_filter_makes_no_new_colours() -> None:
     result = apply(quadrants(), Resize(width=31, height=17, filter=Filter.NEAREST))
 
     assert {colour for _, colour in result.getcolors() or ()} == {RED, GREEN, BLUE, YELLOW}
@@ -197,12 +197,12 @@ def test_nearest_makes_no_colour_that_was_not_there() -> None:
         "flop:1",
     ],
 )
-def test_what_contradicts_itself_is_refused(text: str) -> None:
+def test_contradictory_or_missing_fields_are_refused(text: str) -> None:
     with pytest.raises(InvalidOperation):
         parse_operation(text)
 
 
-def test_an_extract_lies_within_the_image() -> None:
+def test_an_extract_must_lie_within_the_image() -> None:
     inside = Extract(left=40, top=30, width=40, height=30)
 
     assert apply(quadrants(80, 60), inside).getcolors() == [(1200, YELLOW)]
@@ -223,7 +223,7 @@ def test_flop_is_a_horizontal_flip() -> None:
         Rotate(degrees=45),
     ],
 )
-def test_a_result_past_the_limits_is_not_made(operation: ShapeOperation) -> None:
+def test_a_result_beyond_the_limits_is_refused(operation: ShapeOperation) -> None:
     limits = Limits(result_side=100)
     tall = Image.new("L", (1, 100))
 
@@ -231,7 +231,7 @@ def test_a_result_past_the_limits_is_not_made(operation: ShapeOperation) -> None
         apply(tall if isinstance(operation, Resize) else tall.resize((100, 100)), operation, limits)
 
 
-def test_a_canvas_past_the_limits_is_refused_before_it_is_made() -> None:
+def test_a_canvas_beyond_the_limits_is_refused_before_it_is_allocated() -> None:
     tiny = Image.new("L", (10, 10))
     for operation in (
         Pad(left=16_384),

@@ -1,4 +1,4 @@
-"""Every fit has the size, and shows the part, that it promises."""
+"""Sizes and boxes of resizes and crops."""
 
 import pytest
 from hypothesis import given
@@ -62,18 +62,18 @@ def test_a_resize_has_the_size_it_promises(resize: Resize, size: tuple[int, int]
 
 
 @pytest.mark.parametrize(("height", "half"), [(333, 167), (335, 168), (337, 169), (1, 1)])
-def test_half_a_pixel_is_one_more(height: int, half: int) -> None:
+def test_half_a_pixel_rounds_up(height: int, half: int) -> None:
     assert place_resize((1000, height), Resize(width=500)).size == (500, half)
 
 
-def test_half_a_pixel_of_density_is_one_more() -> None:
+def test_half_a_pixel_by_dpr_rounds_up() -> None:
     placement = place_resize((1000, 1000), Resize(width=5, height=3, dpr=1.5, fit=Fit.FILL))
 
     assert placement.size == (8, 5)
 
 
 @given(picture=st.tuples(sides, sides), resize=resizes)
-def test_a_resize_is_placed_as_its_fit_says(picture: Size, resize: Resize) -> None:
+def test_a_placement_follows_the_fit(picture: Size, resize: Resize) -> None:
     placement = place_resize(picture, resize)
     left, upper, right, lower = placement.box
     box = (
@@ -100,7 +100,7 @@ def test_a_resize_is_placed_as_its_fit_says(picture: Size, resize: Resize) -> No
 
 
 @given(picture=st.tuples(sides, sides), resize=resizes)
-def test_device_pixels_are_a_larger_box_and_nothing_else(picture: Size, resize: Resize) -> None:
+def test_dpr_equals_a_larger_box(picture: Size, resize: Resize) -> None:
     larger = resize.model_copy(
         update={
             "width": resize.width and half_up(resize.width * resize.dpr),
@@ -113,7 +113,7 @@ def test_device_pixels_are_a_larger_box_and_nothing_else(picture: Size, resize: 
 
 
 @given(picture=st.tuples(sides, sides), resize=resizes, gravity=st.sampled_from(Gravity))
-def test_gravity_moves_what_is_seen_and_leaves_its_size(
+def test_gravity_moves_the_box_and_keeps_its_size(
     picture: Size, resize: Resize, gravity: Gravity
 ) -> None:
     one = place_resize(picture, resize)
@@ -126,12 +126,12 @@ def test_gravity_moves_what_is_seen_and_leaves_its_size(
 
 
 @given(picture=st.tuples(sides, sides), box=st.tuples(sides, sides), x=st.floats(0, 1))
-def test_a_focus_is_as_near_to_the_middle_as_may_be(picture: Size, box: Size, x: float) -> None:
+def test_a_focus_is_as_near_to_the_middle_as_possible(picture: Size, box: Size, x: float) -> None:
     resize = Resize(width=box[0], height=box[1], focus_x=x)
     placement = place_resize(picture, resize)
     left, upper, right, lower = placement.box
     point = x * picture[0]
-    # Where nothing is scaled, whole pixels are kept.
+    # Without scaling, the box has whole pixels.
     within = 0.5 if placement.size == (right - left, lower - upper) else 1e-6
 
     assert left - within <= point <= right + within
@@ -150,7 +150,7 @@ def test_a_focus_is_as_near_to_the_middle_as_may_be(picture: Size, box: Size, x:
         focus_y=fractions,
     ),
 )
-def test_a_crop_is_as_large_as_asked_or_as_the_picture(picture: Size, crop: Crop) -> None:
+def test_a_crop_is_limited_to_the_picture(picture: Size, crop: Crop) -> None:
     left, upper, right, lower = crop_box(picture, crop)
 
     assert 0 <= left < right <= picture[0]

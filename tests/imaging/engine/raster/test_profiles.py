@@ -1,4 +1,4 @@
-"""Colour profiles: followed into sRGB, or kept with the numbers that they speak of."""
+"""Colour profiles: converted to sRGB, or kept with unchanged samples."""
 
 import struct
 
@@ -23,7 +23,7 @@ def written(data: bytes, **fields: object) -> Rendition:
 
 
 def linear_gray() -> bytes:
-    """A profile of gray whose numbers are light (ICC.1:2001-04: header, four tags)."""
+    """A gray profile of linear light (ICC.1:2001-04: header, four tags)."""
 
     def fixed(*numbers: float) -> bytes:
         return b"".join(struct.pack(">i", round(number * 65_536)) for number in numbers)
@@ -45,11 +45,11 @@ def linear_gray() -> bytes:
 
 
 def seen(data: bytes) -> int:
-    """How light a gray picture is, in sRGB."""
+    """The sRGB tone of a gray image, converted by its own profile."""
     return pixel(decode.decode(open_source(data, DEFAULT_LIMITS)).image.convert("L"), 8, 8)[0]
 
 
-def test_a_profile_is_kept_with_the_numbers_that_it_speaks_of() -> None:
+def test_a_kept_profile_keeps_its_samples() -> None:
     data = encoded(Image.new("RGB", (16, 16), (255, 0, 0)), "PNG", icc_profile=RED_IS_BLUE)
 
     for format in HELD:
@@ -60,11 +60,11 @@ def test_a_profile_is_kept_with_the_numbers_that_it_speaks_of() -> None:
         {"operations": [{"op": "grayscale"}], "output": {"format": "jpeg", "icc": "keep"}}
     )
     result = decoded(pipeline.run(data, gray).data)
-    assert result.mode == "RGB", "a profile of colours says nothing of gray"
+    assert result.mode == "RGB", "an RGB profile does not apply to gray"
     assert result.info["icc_profile"] == RED_IS_BLUE
 
 
-def test_a_profile_of_inks_does_not_outlive_them() -> None:
+def test_a_cmyk_profile_is_converted() -> None:
     data = encoded(quadrants(mode="CMYK"), "JPEG", icc_profile=SRGB)
     result = decoded(written(data, format="jpeg", icc="keep").data)
 
@@ -72,7 +72,7 @@ def test_a_profile_of_inks_does_not_outlive_them() -> None:
     assert "icc_profile" not in result.info
 
 
-def test_colours_become_srgb_where_a_format_holds_no_profile() -> None:
+def test_colours_become_srgb_in_a_format_without_profiles() -> None:
     frames = [Image.new("RGB", (16, 16), (255, 0, step)) for step in (0, 9)]
     still = encoded(frames[0], "PNG", icc_profile=RED_IS_BLUE)
     moving = encoded(
@@ -95,7 +95,7 @@ def test_colours_become_srgb_where_a_format_holds_no_profile() -> None:
 
 @pytest.mark.parametrize("format", Format)
 @pytest.mark.parametrize("frames", [1, 2])
-def test_a_profile_of_gray_is_kept_or_followed_in_every_format(format: str, frames: int) -> None:
+def test_a_gray_profile_is_kept_or_converted_in_every_format(format: str, frames: int) -> None:
     image, more = Image.new("L", (32, 32), 128), [Image.new("L", (32, 32), 129)] * (frames - 1)
     options = {"save_all": True, "append_images": more} if more else {}
     data = encoded(image, "PNG", icc_profile=linear_gray(), **options)

@@ -1,4 +1,4 @@
-"""The two resize kernels: each on its own, and that they agree."""
+"""Resampling by Pillow and by fast_image_resize: each alone, and their agreement."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ from tests.imaging.pictures import WORK_MODES, psnr, scenery
 
 LARGE = scenery(1301, 903)
 
-# Not simd.is_installed(), which is false as well where it gives other pixels than Pillow.
+# Not simd.is_installed(), which is also false if the package disagrees with Pillow.
 installed = pytest.mark.skipif(
     find_spec("cykooz_resizer") is None, reason="the resampler is an extra"
 )
@@ -33,21 +33,21 @@ PILLOWS = {
 }
 
 
-def pillows(
+def pillow_resize(
     image: Image.Image, size: Size, box: Box, filter: Filter = Filter.LANCZOS
 ) -> Image.Image:
     return image.resize(size, PILLOWS[filter], box)
 
 
 @pytest.mark.parametrize("size", [(200, 50), (50, 600)])
-def test_growing_one_way_and_shrinking_the_other_is_a_plain_resize(size: Size) -> None:
+def test_enlarging_one_axis_and_shrinking_the_other_equals_one_resize(size: Size) -> None:
     image = scenery(100, 300)
     plain = image.resize(size, Image.Resampling.LANCZOS)
 
     assert psnr(resample(image, size, (0, 0, 100, 300)), plain) > 40
 
 
-def test_whole_pixels_that_keep_their_size_are_only_cut_out() -> None:
+def test_a_box_of_whole_pixels_at_its_size_is_copied() -> None:
     image = scenery(300, 200)
     box = (40, 30, 240, 130)
 
@@ -73,25 +73,25 @@ def test_whole_pixels_that_keep_their_size_are_only_cut_out() -> None:
         ((900, 100), (0, 0, 801.5, 903)),
     ],
 )
-def test_it_gives_what_pillow_gives(size: Size, box: Box, mode: str) -> None:
+def test_both_packages_give_the_same_pixels(size: Size, box: Box, mode: str) -> None:
     image = LARGE.convert(mode)
     if mode.endswith("A"):
         image.putalpha(Image.linear_gradient("L").resize(image.size))
     found = simd.resize(image, size, box, Filter.LANCZOS)
 
     assert (found.mode, found.size) == (mode, size)
-    plain = pillows(image, size, box)
+    plain = pillow_resize(image, size, box)
     assert psnr(premultiply(found), premultiply(plain)) > 48
 
 
 @installed
 @pytest.mark.parametrize("filter", PILLOWS)
-def test_it_has_pillows_filters(filter: Filter) -> None:
+def test_both_packages_have_the_same_filters(filter: Filter) -> None:
     box = (0.25, 0, 1300.5, 903)
     found = resample(LARGE, (500, 350), box, filter)
 
     assert found.tobytes() == simd.resize(LARGE, (500, 350), box, filter).tobytes()
-    assert psnr(found, pillows(LARGE, (500, 350), box, filter)) > 50
+    assert psnr(found, pillow_resize(LARGE, (500, 350), box, filter)) > 50
     others = (resample(LARGE, (500, 350), box, other) for other in PILLOWS if other is not filter)
     assert all(psnr(found, other) < 50 for other in others)
 
@@ -106,7 +106,7 @@ def test_it_has_pillows_filters(filter: Filter) -> None:
     across=st.floats(0.5, 40),
     down=st.floats(0.5, 40),
 )
-def test_any_part_at_any_size_is_as_pillow_has_it(
+def test_any_box_at_any_size_equals_pillows(
     left: float, upper: float, right: float, lower: float, across: float, down: float
 ) -> None:
     size = max(1, int((right - left) / across)), max(1, int((lower - upper) / down))
@@ -114,11 +114,11 @@ def test_any_part_at_any_size_is_as_pillow_has_it(
     found = resample(LARGE, size, box)
 
     assert found.size == size
-    assert psnr(found, pillows(LARGE, size, box)) > 44
+    assert psnr(found, pillow_resize(LARGE, size, box)) > 44
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_what_is_transparent_lends_no_colour(mode: str) -> None:
+def test_transparent_pixels_spread_no_colour(mode: str) -> None:
     image = Image.new("RGBA", (800, 800), (255, 255, 255, 0))
     image.paste((0, 0, 0, 255), (0, 0, 401, 800))
     result = resample(image.convert(mode), (301, 301), (0, 0, 800, 800))
@@ -129,7 +129,7 @@ def test_what_is_transparent_lends_no_colour(mode: str) -> None:
 
 
 @pytest.mark.parametrize("filter", [Filter.NEAREST, Filter.HAMMING])
-def test_what_it_has_not_is_pillows(filter: Filter) -> None:
+def test_other_filters_are_pillows(filter: Filter) -> None:
     plain = {Filter.NEAREST: Image.Resampling.NEAREST, Filter.HAMMING: Image.Resampling.HAMMING}
     box = (0, 0, 1301, 903)
 
@@ -137,15 +137,18 @@ def test_what_it_has_not_is_pillows(filter: Filter) -> None:
     assert found.tobytes() == LARGE.resize((640, 444), plain[filter], box).tobytes()
 
 
-def test_without_it_there_is_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_pillow_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simd, "_package", lambda: None)
     box = (0, 0, 1301, 903)
 
-    assert resample(LARGE, (640, 444), box).tobytes() == pillows(LARGE, (640, 444), box).tobytes()
+    assert (
+        resample(LARGE, (640, 444), box).tobytes()
+        == pillow_resize(LARGE, (640, 444), box).tobytes()
+    )
 
 
 class Broken:
-    """A resizer that finds something else where Pillow has its pixels, in one mode."""
+    """A resizer that reads other memory than Pillow's pixels, in one mode."""
 
     mode = "L"
 
@@ -165,7 +168,7 @@ class Raises:
 
 @installed
 @pytest.mark.parametrize("resizer", [Broken, BrokenInColour, Raises])
-def test_what_can_not_read_this_pillow_is_not_used(
+def test_a_package_that_misreads_pillows_memory_is_not_used(
     monkeypatch: pytest.MonkeyPatch, resizer: type
 ) -> None:
     import cykooz_resizer
@@ -179,7 +182,7 @@ def test_what_can_not_read_this_pillow_is_not_used(
 @installed
 @pytest.mark.parametrize("mode", WORK_MODES)
 @pytest.mark.parametrize("filter", PILLOWS)
-def test_every_kind_of_processor_makes_the_same_pixels(
+def test_every_instruction_set_gives_the_same_pixels(
     monkeypatch: pytest.MonkeyPatch, mode: str, filter: Filter
 ) -> None:
     import cykooz_resizer
@@ -194,7 +197,7 @@ def test_every_kind_of_processor_makes_the_same_pixels(
 
 
 @pytest.mark.parametrize(("size", "between"), [((900, 10), (300, 10)), ((10, 900), (10, 200))])
-def test_between_two_passes_there_is_no_more_than_at_either_end(
+def test_the_image_between_two_passes_is_no_larger_than_both_ends(
     monkeypatch: pytest.MonkeyPatch, size: Size, between: Size
 ) -> None:
     asked: list[Size] = []
@@ -212,7 +215,7 @@ def test_between_two_passes_there_is_no_more_than_at_either_end(
 
 @pytest.mark.parametrize("mode", WORK_MODES)
 @pytest.mark.parametrize("filter", PILLOWS)
-def test_what_becomes_tiny_keeps_its_tone(mode: str, filter: Filter) -> None:
+def test_an_image_reduced_to_a_pixel_keeps_its_tone(mode: str, filter: Filter) -> None:
     image = Image.new("RGB", (40_000, 3), (200, 100, 50)).convert(mode)
     [colour] = {colour for _, colour in image.getcolors() or ()}
     found = resample(image, (1, 1), (0, 0, 40_000, 3), filter).getpixel((0, 0))
@@ -253,7 +256,7 @@ for mebibytes in range(0, 160, 4):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 @pytest.mark.parametrize("mode", WORK_MODES)
 @pytest.mark.parametrize("size", [(4000, 4000), (10, 4000), (4000, 10), (500, 400)])
-def test_memory_that_runs_out_ends_no_process(mode: str, size: Size) -> None:
+def test_out_of_memory_does_not_abort_the_process(mode: str, size: Size) -> None:
     run = subprocess.run(
         [sys.executable, "-c", SHORT, mode, *map(str, size)],
         capture_output=True,
@@ -263,5 +266,5 @@ def test_memory_that_runs_out_ends_no_process(mode: str, size: Size) -> None:
     )
     codes = [int(line) for line in run.stdout.split()]
 
-    assert codes == sorted(codes, reverse=True), "it is short, up to where it is enough"
+    assert codes == sorted(codes, reverse=True), "fails with little memory, succeeds with more"
     assert {codes[0], codes[-1]} == {1, 0}

@@ -1,4 +1,4 @@
-"""Whatever a file stores becomes sRGB."""
+"""Decoding converts every stored mode and depth to sRGB in a work mode."""
 
 import struct
 import zlib
@@ -59,7 +59,7 @@ SIGNED, UNSIGNED = (struct.pack("<HHII", 339, 3, 1, kind) for kind in (2, 1))
 
 
 def strip(values: list[float], mode: str, *, signed: bool = True) -> bytes:
-    """A gray TIFF of one row."""
+    """A grayscale TIFF of one row."""
     form = {"I": "i", "F": "f"}[mode]
     row = Image.frombytes(mode, (len(values), 1), struct.pack(f"={len(values)}{form}", *values))
     data = encoded(row, "TIFF")
@@ -75,7 +75,7 @@ def strip(values: list[float], mode: str, *, signed: bool = True) -> bytes:
         (strip([0.0, 13_107.0, 65_535.0], "F"), [0, 51, 255]),
         (strip([0, 700_000_000, 1_400_000_000, 2_100_000_000], "I"), [0, 83, 166, 249]),
         (strip([-5, 0, 13_107, 65_535], "I"), [0, 0, 51, 255]),
-        # 2^31 and 2^32 - 1, in numbers without a sign.
+        # 2^31 and 2^32 - 1, unsigned.
         (strip([0, 2**30, -(2**31), -1], "I", signed=False), [0, 64, 128, 255]),
         (strip([0, 2**30, 2**31 - 1], "I", signed=False), [0, 64, 127]),
     ],
@@ -90,7 +90,7 @@ GRAY, COLOUR = 0, 2
 
 
 def png_keyed(depth: int, kind: int, key: bytes, samples: bytes, width: int) -> bytes:
-    """A PNG of one row, one colour of which is transparent."""
+    """A PNG of one row with a transparent colour (tRNS)."""
     header = struct.pack(">IIBBBBB", width, 1, depth, kind, 0, 0, 0)
     parts = (b"IHDR", header), (b"tRNS", key), (b"IDAT", zlib.compress(b"\0" + samples))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -114,7 +114,7 @@ def png_keyed(depth: int, kind: int, key: bytes, samples: bytes, width: int) -> 
         ),
     ],
 )
-def test_one_gray_of_a_png_is_transparent(
+def test_the_transparent_gray_of_a_png_becomes_alpha(
     depth: int, key: int, samples: bytes, shown: list[tuple[int, int]]
 ) -> None:
     image = pixels_of(png_keyed(depth, GRAY, struct.pack(">H", key), samples, width=4))
@@ -123,7 +123,7 @@ def test_one_gray_of_a_png_is_transparent(
     assert [pixel(image, x, 0) for x in range(4)] == shown
 
 
-def test_one_colour_of_a_png_in_sixteen_bits_is_transparent() -> None:
+def test_the_transparent_colour_of_a_16_bit_png_becomes_alpha() -> None:
     colours = (1000, 2000, 3000), (1001, 2000, 3000), (1000, 2000, 3256), (0, 2000, 3000)
     samples = b"".join(struct.pack(">3H", *colour) for colour in colours)
     image = pixels_of(png_keyed(16, COLOUR, samples[:6], samples, width=4))
@@ -133,7 +133,7 @@ def test_one_colour_of_a_png_in_sixteen_bits_is_transparent() -> None:
     assert pixel(image, 0, 0)[:3] == (3, 7, 11)
 
 
-def test_a_transparent_palette_colour_becomes_transparency() -> None:
+def test_a_transparent_palette_colour_becomes_alpha() -> None:
     stored = Image.new("P", (2, 1))
     stored.putpalette([255, 0, 0, 0, 255, 0])
     stored.putpixel((1, 0), 1)
@@ -147,7 +147,7 @@ def test_a_transparent_palette_colour_becomes_transparency() -> None:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("alpha", ["", "A"])
-def test_colours_pass_through_their_profile(format: str, alpha: str) -> None:
+def test_colours_are_converted_by_their_profile(format: str, alpha: str) -> None:
     mode = "RGB" if format == "JPEG" else f"RGB{alpha}"
     red = Image.new(mode, (16, 16), (255, 0, 0, 200)[: len(mode)])
     data = encoded(red, format, icc_profile=RED_IS_BLUE)
@@ -159,7 +159,7 @@ def test_colours_pass_through_their_profile(format: str, alpha: str) -> None:
     assert bands[2] > 240
 
 
-def test_a_broken_profile_is_taken_for_none() -> None:
+def test_a_broken_profile_is_ignored() -> None:
     data = encoded(quadrants(), "PNG", icc_profile=b"not a profile")
 
     assert corners(pixels_of(data)) == UPRIGHT
