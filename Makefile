@@ -1,19 +1,19 @@
-# Everything a checkout needs: `make run` to try it, `make check test` before a commit.
+# Targets for a checkout: `make run` to try Darkroom, `make check test` before a commit.
 
 PYTHON ?= python3
-# For another Python, or a newer set of packages: make lock UV_FLAGS=--upgrade
+# Options of `make lock`; UV_FLAGS=--upgrade takes newer versions of the packages.
 UV_FLAGS ?=
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-quick check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery lock clean
+.PHONY: help run test test-quick check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery fuzz golden lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## Start everything here; PORT, IMAGING_PORT, REDIS_URL and DATA_DIR may be set
+run: $(INSTALLED) ## Start a Valkey and both services; PORT, IMAGING_PORT, REDIS_URL and DATA_DIR may be set
 	@$(BIN)/python -m devserver.local
 
 # Tests marked `serial` measure time, so they run alone; then all others run in parallel.
@@ -26,7 +26,7 @@ test: $(INSTALLED) ## Run all tests (4 to 8 minutes)
 test-quick: $(INSTALLED) ## Run the quick tests, which start no services, between edits (a minute); TESTS=folder
 	@$(BIN)/python -m pytest -q -m 'not serial and not services and not slow' -n auto --dist worksteal $(TESTS)
 
-check: $(INSTALLED) ## Lint, types, who imports whom, and whether asyncapi.yaml is up to date
+check: $(INSTALLED) ## Check style, types, import rules, and whether asyncapi.yaml is up to date
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
@@ -35,52 +35,52 @@ check: $(INSTALLED) ## Lint, types, who imports whom, and whether asyncapi.yaml 
 		&& { cmp -s "$$fresh" asyncapi.yaml \
 			|| { echo 'asyncapi.yaml is stale: run make asyncapi' >&2; exit 1; }; }
 
-asyncapi: $(INSTALLED) ## Write asyncapi.yaml anew
+asyncapi: $(INSTALLED) ## Write asyncapi.yaml
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT \
 		&& $(BIN)/python -m docs.make_asyncapi > "$$fresh" && cat "$$fresh" > asyncapi.yaml
 
-asyncapi-validate: tests/asyncapi/node_modules/.package-lock.json ## Ask the official AsyncAPI parser (needs Node.js)
+asyncapi-validate: tests/asyncapi/node_modules/.package-lock.json ## Validate asyncapi.yaml with the official parser (needs Node.js)
 	@node tests/asyncapi/validate.mjs asyncapi.yaml
 
-bench-rpc: $(INSTALLED) ## Measure round trips beside other systems (8 minutes; bench/results)
+bench-rpc: $(INSTALLED) ## Measure round trips and compare with other systems (8 minutes; bench/results)
 	@$(BIN)/python -m bench.rpc
 
-bench-gateway: $(INSTALLED) ## Measure what publishing costs an HTTP request (6 minutes; needs wrk)
+bench-gateway: $(INSTALLED) ## Measure the cost of publishing in an HTTP request (6 minutes; needs wrk)
 	@$(BIN)/python -m bench.gateway
 
-bench-jobs: $(INSTALLED) ## Measure jobs beside other systems (8 minutes; bench/results)
+bench-jobs: $(INSTALLED) ## Measure jobs and compare with other systems (8 minutes; bench/results)
 	@$(BIN)/python -m bench.jobs
 
-bench-imaging: $(INSTALLED) ## Measure pictures beside other systems (5 minutes; ipx needs npm)
+bench-imaging: $(INSTALLED) ## Measure renders and compare with other systems (5 minutes; ipx needs npm)
 	@$(BIN)/python -m bench.imaging
 
-chaos: $(INSTALLED) ## Kill workers, Redis and the gateway, and see every accepted job done (10 minutes)
+chaos: $(INSTALLED) ## Kill workers, Redis and the gateway; check that accepted jobs are done (10 minutes)
 	@$(BIN)/python -m bench.chaos
 
-soak: $(INSTALLED) ## Offer twice what can be served, for a minute over a list and over a stream
+soak: $(INSTALLED) ## Offer twice the capacity, for a minute over a list and over a stream
 	@SOAK_SECONDS=60 $(BIN)/python -m pytest -q --timeout 180 -k twice_the_capacity tests/runtime
 
-gallery: $(INSTALLED) ## Make docs/operations and the README's table of operations anew
+gallery: $(INSTALLED) ## Write docs/operations and the README's table of operations
 	@$(BIN)/python -m docs.make_gallery
 
-fuzz: $(INSTALLED) ## Damage image files and see that what comes out has a name; FUZZ_FLAGS='--seconds 60'
+fuzz: $(INSTALLED) ## Render damaged image files; every failure must be a named one; FUZZ_FLAGS='--seconds 60'
 	@$(BIN)/python -m bench.fuzz $(FUZZ_FLAGS)
 
-golden: $(INSTALLED) ## Write anew what every operation makes of every kind of image
+golden: $(INSTALLED) ## Write the golden file: the results of every operation for every kind of image
 	@$(BIN)/python -m tests.imaging.engine.test_golden
 
-lock: ## Pin the packages of pyproject.toml anew
+lock: ## Pin the packages of pyproject.toml in requirements.lock
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT \
 		&& $(PYTHON) -m venv "$$uv" && "$$uv/bin/pip" install --quiet uv \
 		&& "$$uv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-annotate --no-header $(UV_FLAGS) \
 			pyproject.toml --group local --group dev -o requirements.lock
 
-clean: ## Remove what was installed or cached; .data, the local Valkey's, stays
+clean: ## Remove installed packages and caches; keep .data, the data of make run
 	rm -rf $(VENV) tests/asyncapi/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Written last, so that an install that broke off is done again.
+# Touched after a complete installation: an interrupted one is repeated.
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Darkroom needs Python 3.11 or later, and $(PYTHON) is not: try make PYTHON=python3.11' >&2; exit 1; }

@@ -1,5 +1,5 @@
-"""What keeps Darkroom from running here, in a line a person can act on."""
+"""The reason why Darkroom cannot run here, in a line that a person can act on."""
 
 
 class CannotRun(Exception):
-    """Its text goes to stderr as it is, and the runner ends with exit code 1."""
+    """Ends the development server with exit code 1; the text is printed to stderr."""

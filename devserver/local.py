@@ -1,6 +1,7 @@
-"""What `make run` runs: a Valkey unless REDIS_URL names a Redis, and the services of the Procfile.
+"""Run Darkroom for development: a Valkey unless REDIS_URL names a Redis, and the services.
 
-A service that dies takes the rest down with it: a half-working suite hides what is wrong.
+The services are those of the Procfile. When one of them ends by itself, everything is stopped: a
+suite that works only in part hides the fault.
 """
 
 import os
@@ -14,7 +15,7 @@ from honcho.colour import get_colours
 from honcho.environ import parse_procfile
 
 from devserver.errors import CannotRun
-from devserver.lock import claim
+from devserver.lock import lock_folder
 from devserver.output import Output
 from devserver.service import Service
 from devserver.settings import HOST, LocalSettings, check_ports, read_settings
@@ -27,9 +28,9 @@ POLL = 0.1  # seconds
 
 
 def main() -> int:
-    """The exit code: 0 after Ctrl-C, 1 when something kept Darkroom from running or ended it."""
+    """Run until Ctrl-C; return the exit code: 0 after a requested stop, 1 for any other end."""
     stop = Stop()
-    stop.listen()
+    stop.install_handlers()
     os.chdir(ROOT)
     try:
         settings = read_settings()
@@ -41,22 +42,25 @@ def main() -> int:
 
 
 def run(settings: LocalSettings, stop: Stop, output: Output) -> None:
-    """Returns once it was asked to stop and everything has; raises CannotRun for any other end."""
+    """Run everything; return after a requested stop, once all processes have ended.
+
+    Raises CannotRun for any other end, also after all processes have ended.
+    """
     ports = {"gateway": settings.port, "imaging": settings.imaging_port}
-    # An ExitStack ends last what began first: Valkey after the services it serves.
+    # An ExitStack ends in reverse order: Valkey ends after the services that use it.
     with ExitStack() as running:
         valkey = None
         if settings.redis_url is None:
             folder = settings.data_dir / "valkey"
-            lock = running.enter_context(claim(folder))
+            lock = running.enter_context(lock_folder(folder))
             check_ports(settings)
             valkey = Valkey(folder, lock, avoid=ports.values(), stop=stop)
             running.enter_context(valkey)
         else:
             check_ports(settings)
-            reach(os.environ["REDIS_URL"])
+            check_redis(os.environ["REDIS_URL"])
         services: list[Service] = []
-        running.callback(end, services, stop, output)
+        running.callback(stop_services, services, stop, output)
         env = environment(settings, valkey)
         commands = parse_procfile((ROOT / "Procfile").read_text()).processes
         for (name, command), colour in zip(commands.items(), get_colours(), strict=False):
@@ -66,7 +70,8 @@ def run(settings: LocalSettings, stop: Stop, output: Output) -> None:
         watch(services, valkey, settings, stop, output)
 
 
-def reach(url: str) -> None:
+def check_redis(url: str) -> None:
+    """Raise CannotRun unless a Redis answers at `url`."""
     try:
         ping(url)
     except redis.RedisError as exc:
@@ -74,6 +79,7 @@ def reach(url: str) -> None:
 
 
 def environment(settings: LocalSettings, valkey: Valkey | None) -> dict[str, str]:
+    """Return the services' environment; the commands of this virtual environment come first."""
     env = os.environ | {
         "PORT": str(settings.port),
         "IMAGING_PORT": str(settings.imaging_port),
@@ -90,28 +96,32 @@ def watch(
     stop: Stop,
     output: Output,
 ) -> None:
-    """Returns when asked to stop; raises CannotRun if something dies or does not get ready."""
+    """Announce when all services are ready; return when a stop is requested.
+
+    Raises CannotRun when a process ends by itself, or when a service is not ready in time.
+    """
     deadline = time.monotonic() + READY_WITHIN
     announced = False
-    while not stop.asked:
+    while not stop.requested:
         for service in services:
             if (code := service.exit_code()) is not None:
                 raise CannotRun(f"{service.name} has ended by itself (exit code {code})")
         if valkey and (code := valkey.exit_code()) is not None:
             raise CannotRun(f"valkey-server has ended by itself (exit code {code})")
         if not announced:
-            missing = [lack for service in services if (lack := service.lacks())]
-            announced = not missing
+            reasons = [reason for service in services if (reason := service.unready_reason())]
+            announced = not reasons
             if announced:
                 announce(settings, valkey, output)
             elif time.monotonic() > deadline:
-                raise CannotRun(f"not ready after {READY_WITHIN:.0f} s: {'; '.join(missing)}")
+                raise CannotRun(f"not ready after {READY_WITHIN:.0f} s: {'; '.join(reasons)}")
         time.sleep(POLL)
 
 
 def announce(settings: LocalSettings, valkey: Valkey | None, output: Output) -> None:
+    """Print the addresses of everything that runs."""
     page = f"http://{HOST}:{settings.port}/"
-    output.say(
+    output.print_lines(
         "",
         f"Darkroom is ready:   {page}",
         "",
@@ -124,10 +134,10 @@ def announce(settings: LocalSettings, valkey: Valkey | None, output: Output) -> 
     )
 
 
-def end(services: list[Service], stop: Stop, output: Output) -> None:
-    """In the Procfile's order: the gateway's last requests still find an imaging worker."""
+def stop_services(services: list[Service], stop: Stop, output: Output) -> None:
+    """Stop the services in the Procfile's order: the gateway's last requests need imaging."""
     for service in services:
-        output.say(f"ending {service.name}")
+        output.print_lines(f"stopping {service.name}")
         service.stop(stop)
 
 

@@ -1,4 +1,4 @@
-"""One Darkroom to a data folder: two servers appending to the same file would ruin it."""
+"""A lock for the data folder: two servers that append to the same file would corrupt it."""
 
 import fcntl
 import os
@@ -11,11 +11,12 @@ from devserver.errors import CannotRun
 
 
 @contextmanager
-def claim(folder: Path) -> Iterator[IO[str]]:
-    """The folder's lock, held as long as we, or a process it was passed to, have it open.
+def lock_folder(folder: Path) -> Iterator[IO[str]]:
+    """Yield the locked file `lock` in the folder; the folder is made if needed.
 
-    Whoever holds it writes its process id there, the one to stop first before the others.
-    Raises CannotRun when another has it.
+    The lock is held while this process, or a child that has inherited the file, keeps it open. The
+    file has the process ids of the holders; the first is the one to stop. Raises CannotRun when
+    another process holds the lock, or when the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -27,20 +28,21 @@ def claim(folder: Path) -> Iterator[IO[str]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
             lock.seek(0)
-            holders = [pid for pid in lock.read().split() if _lives(int(pid))]
+            holders = [pid for pid in lock.read().split() if _is_alive(int(pid))]
             hint = f": stop it first (kill {holders[0]})" if holders else ""
             raise CannotRun(f"another Darkroom runs on the data in {folder}{hint}") from exc
         lock.truncate(0)
-        sign(lock, os.getpid())
+        add_holder(lock, os.getpid())
         yield lock
 
 
-def sign(lock: IO[str], pid: int) -> None:
+def add_holder(lock: IO[str], pid: int) -> None:
+    """Write the process id of a holder to the lock file."""
     lock.write(f"{pid} ")
     lock.flush()
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

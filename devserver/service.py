@@ -1,4 +1,4 @@
-"""One line of the Procfile, running: in a session of its own, stopped with all it started."""
+"""A running command of the Procfile, in a session of its own, stopped with all its children."""
 
 import http.client
 import os
@@ -15,12 +15,14 @@ from devserver.output import Output
 from devserver.settings import HOST
 from devserver.stop import Stop
 
-GRACE = 25.0  # seconds: a service takes up to 20 to finish what it has in hand
-STRAYS = 0.5  # seconds for what a service started to end after it
+STOP_WITHIN = 25.0  # seconds: a service takes up to 20 to finish its work
+CHILDREN_END_WITHIN = 0.5  # seconds after the service has ended
 POLL = 0.05  # seconds
 
 
 class Service:
+    """Starts the shell command `command`; its health is served on `port`."""
+
     def __init__(
         self,
         name: str,
@@ -35,17 +37,17 @@ class Service:
         self._port = port
         self._colour = colour
         self._output = output
-        # honcho's: a shell, a pipe, and a session of its own, where no Ctrl-C reaches it.
+        # honcho's Popen: a shell, a pipe, and a session of its own, which Ctrl-C does not reach.
         self._process: subprocess.Popen[bytes] = Popen(command, env=env)
         self._relay = Thread(target=self._relay_lines, daemon=True)
         self._relay.start()
 
     def exit_code(self) -> int | None:
-        """None while it runs; minus the signal's number when a signal ended it."""
+        """Return None while the service runs; after a signal, the signal's number negated."""
         return self._process.poll()
 
-    def lacks(self) -> str | None:
-        """What keeps the service from being ready, in words; None when nothing does."""
+    def unready_reason(self) -> str | None:
+        """Return the reason why the service is not ready, or None when it is ready."""
         connection = http.client.HTTPConnection(HOST, self._port, timeout=2)
         try:
             connection.request("GET", "/health/ready")
@@ -60,26 +62,29 @@ class Service:
         return f"{self.name} answers {response.status} {answer}".rstrip()
 
     def stop(self, stop: Stop) -> None:
-        """Ends the service after what it has in hand, or at once in a hurry; then its strays."""
-        # The service alone is told: its pool processes are its own to end, after their last render.
+        """Stop the service gracefully, then kill its remaining children.
+
+        Kills the service and its children at once when `stop.now` is set, or after `STOP_WITHIN`.
+        """
+        # SIGTERM goes to the service alone: it ends its pool processes after their last render.
         self._process.terminate()
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + STOP_WITHIN
         while self._process.poll() is None:
-            if stop.hurry or time.monotonic() > deadline:
-                self._output.say(f"killing {self.name}: it still had work in hand")
+            if stop.now or time.monotonic() > deadline:
+                self._output.print_lines(f"killing {self.name}: it still had work")
                 self._kill_group()
                 self._process.wait()
             time.sleep(POLL)
-        deadline = time.monotonic() + STRAYS
-        while self._group_lives() and not stop.hurry and time.monotonic() < deadline:
+        deadline = time.monotonic() + CHILDREN_END_WITHIN
+        while self._group_is_alive() and not stop.now and time.monotonic() < deadline:
             time.sleep(POLL)
         self._kill_group()
-        self._relay.join(timeout=STRAYS)
+        self._relay.join(timeout=CHILDREN_END_WITHIN)
 
-    def _group_lives(self) -> bool:
+    def _group_is_alive(self) -> bool:
         try:
             os.killpg(self._process.pid, 0)
-        except (ProcessLookupError, PermissionError):  # the latter is macOS's word for zombies
+        except (ProcessLookupError, PermissionError):  # macOS raises the latter for zombies
             return False
         return True
 
@@ -91,4 +96,4 @@ class Service:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
-                self._output.relay(self.name, line, self._colour)
+                self._output.print_line(self.name, line, self._colour)

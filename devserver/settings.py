@@ -1,4 +1,4 @@
-"""What the environment may say about a local run, and whether it can be had."""
+"""The environment variables of a local run, and the check of its ports."""
 
 import socket
 from pathlib import Path
@@ -15,22 +15,27 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class LocalSettings(BaseSettings):
+    """Settings from environment variables with the fields' names in upper case."""
+
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
-    port: Port = 8000  # the gateway's: the page and the HTTP API
-    imaging_port: Port = 8001  # the imaging service's: health, metrics and documents
-    redis_url: RedisDsn | None = None  # without one, a Valkey of our own
-    data_dir: Path = Path(".data")  # where that Valkey keeps what it holds
+    port: Port = 8000  # the gateway: the page and the HTTP API
+    imaging_port: Port = 8001  # the imaging service: health, metrics and documents
+    redis_url: RedisDsn | None = None  # without it, a Valkey is started
+    data_dir: Path = Path(".data")  # the folder of that Valkey's data
 
     @model_validator(mode="after")
-    def _one_port_each(self) -> Self:
+    def _ports_differ(self) -> Self:
         if self.port == self.imaging_port:
             raise ValueError(f"PORT and IMAGING_PORT are both {self.port}: they must differ")
         return self
 
 
 def read_settings() -> LocalSettings:
-    """Raises CannotRun, naming each wrong variable but never its value: it may be secret."""
+    """Read the environment. Raises CannotRun with the names of wrong variables.
+
+    The message has no values: they may be secret.
+    """
     try:
         return LocalSettings()
     except ValidationError as exc:
@@ -42,10 +47,10 @@ def read_settings() -> LocalSettings:
 
 
 def check_ports(settings: LocalSettings) -> None:
-    """Raises CannotRun for the first port that cannot be bound."""
+    """Raise CannotRun for the first port that cannot be bound."""
     for variable, port in (("PORT", settings.port), ("IMAGING_PORT", settings.imaging_port)):
         with socket.socket() as probe:
-            # As the server will: a port that only waits out its last connections counts as free.
+            # As uvicorn sets it: a port in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))

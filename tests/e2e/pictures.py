@@ -1,4 +1,4 @@
-"""Photographs for the tests, made by the tests."""
+"""Synthetic photographs for the tests."""
 
 import io
 import random
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def photograph(width: int = 640, height: int = 480, *, seed: int = 1, quality: int = 85) -> bytes:
-    """A JPEG with something in every part of it; another one for every seed."""
+    """Return a JPEG of this size in pixels, with detail everywhere; each seed gives another."""
     noise = random.Random(seed)
     small = Image.new("RGB", (16, 12))
     small.putdata([tuple(noise.randrange(256) for _ in range(3)) for _ in range(16 * 12)])

@@ -1,4 +1,4 @@
-"""`make run`, started and ended as a person would: with the real services and a real Valkey."""
+"""`make run`: started and stopped by signals, with the real services and a real Valkey."""
 
 import asyncio
 import os
@@ -26,17 +26,20 @@ pytestmark = pytest.mark.timeout(180)
 
 @dataclass(frozen=True)
 class Running:
+    """A development server that has announced that it is ready."""
+
     process: Process
     env: dict[str, str]
     redis_url: str
 
     async def end_with(self, number: signal.Signals) -> int:
-        """As the terminal does: to the whole foreground group."""
+        """Signal the whole process group, as a terminal does; return the exit code."""
         os.killpg(self.process.pid, number)
-        return await self.has_ended()
+        return await self.wait()
 
-    async def has_ended(self) -> int:
-        # Read, or a full pipe holds back what the end has to say.
+    async def wait(self) -> int:
+        """Return the exit code. Raises TimeoutError after a minute."""
+        # `communicate` reads the output: a full pipe would block the process.
         await asyncio.wait_for(self.process.communicate(), 60)
         assert self.process.returncode is not None
         return self.process.returncode
@@ -44,9 +47,10 @@ class Running:
 
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[dict[str, str]]:
-    rest = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
-    yield rest | free_ports() | {"DATA_DIR": str(tmp_path)}
-    for pid in left_running(tmp_path):
+    """An environment with free ports and a data folder; kills what is left running."""
+    others = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    yield others | free_ports() | {"DATA_DIR": str(tmp_path)}
+    for pid in processes_of(tmp_path):
         os.kill(pid, signal.SIGKILL)
 
 
@@ -61,8 +65,8 @@ async def running(env: dict[str, str]) -> AsyncIterator[Running]:
     )
     try:
         assert process.stdout is not None
-        said = await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C ends everything."), 90)
-        [redis_url] = re.findall(r"redis://\S+", said.decode())
+        printed = await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C ends everything."), 90)
+        [redis_url] = re.findall(r"redis://\S+", printed.decode())
         yield Running(process, env, redis_url)
     finally:
         if process.returncode is None:
@@ -71,19 +75,19 @@ async def running(env: dict[str, str]) -> AsyncIterator[Running]:
             await asyncio.wait_for(process.communicate(), 60)
 
 
-def left_running(data: Path) -> dict[int, str]:
-    """Whatever has the test's folder in its environment: only the runner gave it that."""
-    mark = f"DATA_DIR={data}".encode()
-    left = {}
+def processes_of(data: Path) -> dict[int, str]:
+    """Return the command lines, by process id, of the processes with this DATA_DIR."""
+    variable = f"DATA_DIR={data}".encode()
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                left[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
-    return left
+            if variable in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+    return found
 
 
 def refusal(env: dict[str, str]) -> str:
-    """The one line that the runner says when it cannot run."""
+    """Run the server where it cannot run; return the one line that it prints to stderr."""
     refused = subprocess.run(
         RUNNER, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
     )
@@ -94,7 +98,7 @@ def refusal(env: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("variable", ["PORT", "IMAGING_PORT"])
-def test_a_taken_port_is_one_line_before_anything_starts(
+def test_a_port_in_use_is_reported_before_anything_starts(
     variable: str, env: dict[str, str], tmp_path: Path
 ) -> None:
     with socket.socket() as other:
@@ -117,7 +121,7 @@ def test_a_taken_port_is_one_line_before_anything_starts(
         ("REDIS_URL", "redis://:secret@127.0.0.1:1", "REDIS_URL names a Redis that does not"),
     ],
 )
-def test_a_wrong_variable_is_named_without_its_value(
+def test_a_wrong_variable_is_reported_without_its_value(
     variable: str, value: str, complaint: str, env: dict[str, str]
 ) -> None:
     line = refusal(env | {variable: value})
@@ -126,7 +130,7 @@ def test_a_wrong_variable_is_named_without_its_value(
     assert "secret" not in line
 
 
-async def test_ctrl_c_leaves_nothing_running_and_keeps_what_was_in_redis(
+async def test_ctrl_c_leaves_no_process_and_keeps_the_data_of_redis(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     async with running(env) as first:
@@ -134,14 +138,14 @@ async def test_ctrl_c_leaves_nothing_running_and_keeps_what_was_in_redis(
             client.set("accepted", "job")
 
         assert await first.end_with(signal.SIGINT) == 0
-        assert left_running(tmp_path) == {}
+        assert processes_of(tmp_path) == {}
 
     async with running(env) as again:
         with redis.Redis.from_url(again.redis_url) as client:
             assert client.get("accepted") == b"job"
 
 
-async def test_a_second_run_on_the_same_data_is_refused_and_harms_nothing(
+async def test_a_second_server_on_the_same_data_is_refused(
     env: dict[str, str],
 ) -> None:
     async with running(env) as first:
@@ -152,13 +156,11 @@ async def test_a_second_run_on_the_same_data_is_refused_and_harms_nothing(
         assert await first.end_with(signal.SIGTERM) == 0
 
 
-async def test_a_service_that_dies_takes_everything_down(
-    env: dict[str, str], tmp_path: Path
-) -> None:
+async def test_a_service_that_dies_ends_everything(env: dict[str, str], tmp_path: Path) -> None:
     async with running(env) as suite:
-        for pid, command in left_running(tmp_path).items():
+        for pid, command in processes_of(tmp_path).items():
             if "services.imaging.main" in command:
                 os.kill(pid, signal.SIGKILL)
 
-        assert await suite.has_ended() != 0
-        assert left_running(tmp_path) == {}
+        assert await suite.wait() != 0
+        assert processes_of(tmp_path) == {}

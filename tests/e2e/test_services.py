@@ -1,4 +1,4 @@
-"""The suite as it is run: services start in any order, are stopped, killed and multiplied."""
+"""The services as processes: started in any order, stopped, killed, and run several times."""
 
 import hashlib
 import io
@@ -34,11 +34,13 @@ SLOW = {"op": ["blur:100"] * 12, "format": "png"}
 
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[MortalValkey]:
+    """A Valkey of the test's own, which may be killed."""
     with mortal_valkey(tmp_path) as server:
         yield server
 
 
 def render(gateway: Service, body: bytes, **query: object) -> httpx.Response:
+    """Render now, in gray unless `query` has another operation."""
     params = {"op": "grayscale", **query}
     return HTTP.post(
         f"{gateway.url}/v1/render",
@@ -49,6 +51,7 @@ def render(gateway: Service, body: bytes, **query: object) -> httpx.Response:
 
 
 def submit(gateway: Service, body: bytes, **query: object) -> str:
+    """Submit a job; return its id."""
     response = HTTP.post(
         f"{gateway.url}/v1/jobs",
         params=query,  # type: ignore[arg-type]
@@ -66,6 +69,7 @@ def state(gateway: Service, job: str) -> str:
 
 
 def pool_processes(service: Service) -> list[int]:
+    """Return the process ids of the pool."""
     listed = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(service.process.pid)],
         capture_output=True,
@@ -84,24 +88,25 @@ def is_served(gateway: Service, transport: str) -> bool:
     return render(gateway, photograph(), transport=transport, timeout=1).status_code == 200
 
 
-def says(service: Service, text: str) -> bool:
+def has_printed(service: Service, text: str) -> bool:
     return text in service.output()
 
 
 def busy(gateway: Service) -> int:
+    """Return how many slots of all workers are taken."""
     workers = HTTP.get(f"{gateway.url}/v1/system").json()["workers"]
     return sum(int(worker["busy"]) for worker in workers.values())
 
 
 @pytest.mark.serial
-def test_services_started_before_redis_wait_for_it_and_say_so(tmp_path: Path) -> None:
+def test_services_started_before_redis_wait_for_it_and_report_unready(tmp_path: Path) -> None:
     with (
         mortal_valkey(tmp_path, running=False) as server,
         faststream("imaging", server.url, ready=False) as imaging,
         faststream("gateway", server.url, ready=False) as gateway,
     ):
         for service in (imaging, gateway):
-            wait_until(partial(says, service, "waiting for redis"))
+            wait_until(partial(has_printed, service, "waiting for redis"))
         assert HTTP.get(f"{gateway.url}/health/live").status_code == 200
         assert HTTP.get(f"{gateway.url}/health/ready").status_code == 503
         refused = render(gateway, photograph())
@@ -112,28 +117,28 @@ def test_services_started_before_redis_wait_for_it_and_say_so(tmp_path: Path) ->
 
 
 @pytest.mark.serial
-def test_services_come_back_within_two_seconds_of_a_redis_that_was_away(
+def test_services_recover_within_two_seconds_after_redis_was_down(
     mortal: MortalValkey,
 ) -> None:
     with faststream("imaging", mortal.url) as imaging, faststream("gateway", mortal.url) as gateway:
         assert render(gateway, photograph()).status_code == 200
         mortal.kill()
         wait_until(lambda: not gateway.ready() and not imaging.ready())
-        away = time.monotonic()
+        down = time.monotonic()
         refused = render(gateway, photograph())
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         assert int(refused.headers["retry-after"]) > 0
-        assert time.monotonic() - away < 1
+        assert time.monotonic() - down < 1
         # Time is the subject: FastStream itself pauses for five seconds after a lost connection.
-        time.sleep(6 - (time.monotonic() - away))
+        time.sleep(6 - (time.monotonic() - down))
         mortal.start()
-        back = time.monotonic()
+        up = time.monotonic()
         for transport in ("channel", "list", "stream"):
             served = partial(is_served, gateway, transport)
-            wait_until(served, seconds=2 - (time.monotonic() - back))
+            wait_until(served, seconds=2 - (time.monotonic() - up))
 
 
-def test_a_stopped_worker_finishes_what_it_has_and_the_next_does_the_rest(
+def test_a_stopped_worker_finishes_its_jobs_and_the_next_worker_does_the_rest(
     mortal: MortalValkey,
 ) -> None:
     body = photograph(3000, 2000)
@@ -143,8 +148,8 @@ def test_a_stopped_worker_finishes_what_it_has_and_the_next_does_the_rest(
             wait_until(lambda: state(gateway, jobs[0]) in {"running", "succeeded"})
             assert imaging.stop() in {0, -signal.SIGTERM}
             states = [state(gateway, job) for job in jobs]
-            assert "running" not in states, "what was in hand has been finished"
-            assert "queued" in states, "and nothing new was begun"
+            assert "running" not in states, "a started job is finished"
+            assert "queued" in states, "no other job is started"
         with faststream("imaging", mortal.url):
             wait_until(lambda: all(state(gateway, job) == "succeeded" for job in jobs))
 
@@ -166,8 +171,8 @@ def test_a_killed_workers_job_is_done_by_another_within_ten_seconds(mortal: Mort
             wait_until(lambda: state(gateway, job) == "succeeded", seconds=40)
 
 
-def test_a_long_job_outlives_any_number_of_graceful_stops(mortal: MortalValkey) -> None:
-    brisk = {
+def test_a_long_job_survives_more_graceful_stops_than_it_has_attempts(mortal: MortalValkey) -> None:
+    short_stop = {
         "DARKROOM_SLOTS": "1",
         "DARKROOM_GRACEFUL_TIMEOUT": "0.5",
         "DARKROOM_JOB_ATTEMPTS": "2",
@@ -175,14 +180,14 @@ def test_a_long_job_outlives_any_number_of_graceful_stops(mortal: MortalValkey) 
     with faststream("gateway", mortal.url) as gateway:
         job = submit(gateway, photograph(4000, 3000), **SLOW)
         for _ in range(3):  # one more than there are attempts
-            with faststream("imaging", mortal.url, env=brisk):
+            with faststream("imaging", mortal.url, env=short_stop):
                 wait_until(lambda: state(gateway, job) == "running")
-            assert state(gateway, job) == "queued", "it was given back"
+            assert state(gateway, job) == "queued", "the job was given back"
         with faststream("imaging", mortal.url):
             wait_until(lambda: state(gateway, job) == "succeeded", seconds=40)
 
 
-def test_a_job_that_kills_its_workers_is_given_up(mortal: MortalValkey) -> None:
+def test_a_job_whose_workers_are_killed_fails_after_its_last_attempt(mortal: MortalValkey) -> None:
     with faststream("gateway", mortal.url) as gateway:
         job = submit(gateway, photograph(4000, 3000), **SLOW)
         for attempt in (1, 2):
@@ -197,7 +202,7 @@ def test_a_job_that_kills_its_workers_is_given_up(mortal: MortalValkey) -> None:
         assert problem["code"] == "worker_crashed"
 
 
-def test_bytes_that_are_no_image_are_not_kept(gateway: Service, redis_url: str) -> None:
+def test_bytes_that_are_not_an_image_are_not_kept(gateway: Service, redis_url: str) -> None:
     junk = b"no image" * 1000
     assert render(gateway, junk).json()["code"] == "image_unreadable"
     job = submit(gateway, junk, op="grayscale")
@@ -215,7 +220,7 @@ def test_accepted_jobs_survive_a_redis_that_is_killed(mortal: MortalValkey) -> N
             wait_until(lambda: all(state(gateway, job) == "succeeded" for job in jobs))
 
 
-def test_a_crashed_pool_process_costs_one_request_a_named_error(
+def test_a_crashed_pool_process_fails_one_request_with_its_own_code(
     gateway: Service, imaging: Service
 ) -> None:
     with ThreadPoolExecutor(1) as thread:
@@ -229,7 +234,7 @@ def test_a_crashed_pool_process_costs_one_request_a_named_error(
 
 
 @pytest.mark.serial
-def test_late_work_is_killed_and_the_pool_is_whole_again(
+def test_a_render_is_killed_at_its_deadline_and_the_pool_recovers(
     gateway: Service, imaging: Service
 ) -> None:
     before = set(pool_processes(imaging))
@@ -257,7 +262,7 @@ def test_both_services_run_in_two_processes_each(mortal: MortalValkey) -> None:
         assert {answer.status_code for answer in answers} == {200}
 
 
-def test_uvicorn_runs_the_gateway_too(imaging: Service, redis_url: str) -> None:
+def test_the_gateway_runs_under_uvicorn(imaging: Service, redis_url: str) -> None:
     port = free_port()
     command = [str(BIN / "uvicorn"), "services.gateway.main:app", "--port", str(port)]
     service = Service(command, port=port, redis_url=redis_url)
@@ -270,7 +275,7 @@ def test_uvicorn_runs_the_gateway_too(imaging: Service, redis_url: str) -> None:
 
 
 @pytest.mark.parametrize("service", ["gateway", "imaging"])
-def test_faststream_generates_the_document_with_its_replies(service: str, tmp_path: Path) -> None:
+def test_faststream_generates_the_document_with_all_replies(service: str, tmp_path: Path) -> None:
     out = tmp_path / "asyncapi.yaml"
     command = [BIN / "faststream", "docs", "gen", f"services.{service}.main:app", "--yaml"]
     subprocess.run([*map(str, command), "--out", str(out)], check=True, capture_output=True)

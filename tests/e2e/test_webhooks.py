@@ -1,4 +1,4 @@
-"""Webhooks through the gateway as it runs: asked for over HTTP, told though a gateway is killed."""
+"""Webhooks of gateway processes: requested over HTTP, delivered although a gateway is killed."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from tests.gateway.webhooks.signing import SECRET, verified
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import faststream, valkey
 
-SOON = {
+SETTINGS = {
     "DARKROOM_WEBHOOK_SECRET": SECRET,
     "DARKROOM_WEBHOOK_ALLOW_PRIVATE": "true",
     "DARKROOM_WEBHOOK_TIMEOUT": "2",
@@ -21,7 +21,8 @@ SOON = {
 }
 
 
-async def asked(client: httpx.AsyncClient, webhook: str) -> httpx.Response:
+async def submit(client: httpx.AsyncClient, webhook: str) -> httpx.Response:
+    """Submit a job with a webhook."""
     image = (await client.post("/v1/images", content=encoded(scenery(9, 6), "PNG"))).json()["id"]
     job = {"source": {"image": image}, "variants": [{}], "webhook": {"url": webhook}}
     return await client.post("/v1/jobs", json=job)
@@ -29,14 +30,14 @@ async def asked(client: httpx.AsyncClient, webhook: str) -> httpx.Response:
 
 async def test_a_killed_gateway_loses_no_webhook() -> None:
     with valkey() as server, faststream("imaging", url := str(server.connection_url)):
-        async with receiver(asyncio.Event()) as hearing:
-            with faststream("gateway", url, env=SOON) as gateway:
+        async with receiver(asyncio.Event()) as webhooks:
+            with faststream("gateway", url, env=SETTINGS) as gateway:
                 async with httpx.AsyncClient(base_url=gateway.url, timeout=10) as client:
-                    job = (await asked(client, hearing.url)).json()["id"]
-                    await hearing.receive(1)
+                    job = (await submit(client, webhooks.url)).json()["id"]
+                    await webhooks.receive(1)
                     os.killpg(gateway.process.pid, signal.SIGKILL)
-            with faststream("gateway", url, env=SOON) as gateway:
-                before, after = await hearing.receive(2)
+            with faststream("gateway", url, env=SETTINGS) as gateway:
+                before, after = await webhooks.receive(2)
                 assert SECRET not in gateway.output()
 
         async with Redis.from_url(url) as redis:
@@ -47,6 +48,6 @@ async def test_a_killed_gateway_loses_no_webhook() -> None:
 
 async def test_a_gateway_without_a_secret_refuses_a_webhook(gateway_url: str) -> None:
     async with httpx.AsyncClient(base_url=gateway_url, timeout=10) as client:
-        refused = await asked(client, "https://agency.example/")
+        refused = await submit(client, "https://agency.example/")
 
     assert "DARKROOM_WEBHOOK_SECRET" in assert_problem(refused, 422, "invalid_request")
