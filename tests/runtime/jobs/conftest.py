@@ -1,4 +1,4 @@
-"""An empty store: the client that jobs use, and redis-py's to look at what they wrote."""
+"""An empty Redis: the client that jobs use, and redis-py's to check what they wrote."""
 
 from collections.abc import AsyncIterator
 

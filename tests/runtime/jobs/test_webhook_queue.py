@@ -1,4 +1,4 @@
-"""Webhook deliveries in Redis: leased, counted, and gone without a trace when they are over."""
+"""Webhook deliveries in Redis: leased, counted, and removed without a trace."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ async def until_taken(deliveries: WebhookQueue) -> Delivery:
             await asyncio.sleep(0.01)
 
 
-async def test_what_is_due_is_taken_the_longest_first_and_no_more_than_asked(
+async def test_due_deliveries_are_taken_the_longest_overdue_first(
     redis: Redis, client: RedisClient
 ) -> None:
     seconds, _ = await redis.time()
@@ -37,7 +37,7 @@ async def test_what_is_due_is_taken_the_longest_first_and_no_more_than_asked(
     assert await redis.zscore(keys.WEBHOOKS_DUE, "later") == later
 
 
-async def test_a_lease_that_runs_out_brings_the_delivery_back_and_counts(
+async def test_a_delivery_is_due_again_after_its_lease_and_counts_the_attempt(
     redis: Redis, client: RedisClient
 ) -> None:
     await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
@@ -51,7 +51,7 @@ async def test_a_lease_that_runs_out_brings_the_delivery_back_and_counts(
     assert second.leased_until >= first.leased_until + 200
 
 
-async def test_takers_at_once_share_and_double_nothing(
+async def test_simultaneous_takers_get_each_delivery_once(
     redis: Redis, redis_url: str, client: RedisClient
 ) -> None:
     await redis.zadd(keys.WEBHOOKS_DUE, {f"job-{number}": 1 for number in range(200)})
@@ -65,9 +65,7 @@ async def test_takers_at_once_share_and_double_nothing(
     await other.close()
 
 
-async def test_nothing_is_left_of_a_delivery_that_is_done(
-    redis: Redis, client: RedisClient
-) -> None:
+async def test_a_done_delivery_leaves_nothing_behind(redis: Redis, client: RedisClient) -> None:
     await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
     deliveries = WebhookQueue(client, lease=30)
 
@@ -77,7 +75,7 @@ async def test_nothing_is_left_of_a_delivery_that_is_done(
     assert await redis.keys() == []
 
 
-async def test_a_retry_comes_up_after_its_delay(redis: Redis, client: RedisClient) -> None:
+async def test_a_retry_is_due_after_its_delay(redis: Redis, client: RedisClient) -> None:
     await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
     deliveries = WebhookQueue(client, lease=30)
 
@@ -88,7 +86,9 @@ async def test_a_retry_comes_up_after_its_delay(redis: Redis, client: RedisClien
     assert (await until_taken(deliveries)).attempt == 2
 
 
-async def test_who_has_lost_the_lease_changes_nothing(redis: Redis, client: RedisClient) -> None:
+async def test_a_process_that_lost_its_lease_changes_nothing(
+    redis: Redis, client: RedisClient
+) -> None:
     await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
     deliveries = WebhookQueue(client, lease=0.1)
 
@@ -103,7 +103,7 @@ async def test_who_has_lost_the_lease_changes_nothing(redis: Redis, client: Redi
     assert await redis.keys() == []
 
 
-async def test_a_job_that_ends_again_meanwhile_is_told_again(
+async def test_a_job_that_ends_again_meanwhile_is_due_again(
     redis: Redis, client: RedisClient
 ) -> None:
     await redis.zadd(keys.WEBHOOKS_DUE, {"job": 1})
@@ -116,7 +116,7 @@ async def test_a_job_that_ends_again_meanwhile_is_told_again(
     assert [delivery.job for delivery in await deliveries.take(1)] == ["job"]
 
 
-async def test_a_disabled_url_is_one_for_its_time_and_not_to_be_read(
+async def test_a_url_is_disabled_for_a_time_and_is_not_stored_in_plain_text(
     redis: Redis, client: RedisClient
 ) -> None:
     deliveries = WebhookQueue(client, lease=30)
@@ -130,7 +130,7 @@ async def test_a_disabled_url_is_one_for_its_time_and_not_to_be_read(
     assert 50 < await redis.ttl(key) <= 60
 
 
-async def test_without_redis_all_of_it_is_unavailable() -> None:
+async def test_every_method_raises_unavailable_without_redis() -> None:
     redis = make_redis(settings_for(f"redis://127.0.0.1:{free_port()}"))
     deliveries = WebhookQueue(redis, lease=30)
     delivery = Delivery("job", 1, 1)
@@ -146,7 +146,9 @@ async def test_without_redis_all_of_it_is_unavailable() -> None:
             await call
 
 
-async def test_the_attempts_go_with_the_delivery(redis: Redis, client: RedisClient) -> None:
+async def test_the_count_of_attempts_goes_with_the_delivery(
+    redis: Redis, client: RedisClient
+) -> None:
     await redis.zadd(keys.WEBHOOKS_DUE, {"one": 1, "two": 2})
     deliveries = WebhookQueue(client, lease=30)
 
