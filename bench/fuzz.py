@@ -1,7 +1,7 @@
-"""Real files of every format, damaged, and what comes out of imaging for them: `make fuzz`.
+"""Damage real files of every format, and see that the engine ends with a named error: `make fuzz`.
 
-Only what has a name may come out. The cases run in processes that may use little memory and little
-time, so that a crash and a hang are seen too; the file that was in hand is kept.
+The cases run in processes with little memory and time, so that a crash and a hang are found, too.
+The file that caused one is kept.
 """
 
 import argparse
@@ -30,14 +30,14 @@ from services.imaging.engine.inspection import inspect
 from services.imaging.engine.safety.limits import Limits
 from tests.imaging.pictures import SRGB, encoded, exif_of, scenery
 
-NAMED = (ImageUnreadable, UnsupportedFormat, ImageTooBig, InvalidOperation)
+NAMED_ERRORS = (ImageUnreadable, UnsupportedFormat, ImageTooBig, InvalidOperation)
 
-# Far less than is accepted: what a decoder does wrong, it does with few pixels, too.
+# Far below the default limits: a decoder's faults show with few pixels, too.
 SMALL = Limits(frame_pixels=4_000_000, frames=50, total_pixels=8_000_000, result_pixels=4_000_000)
 
 PIPELINES = tuple(
-    Pipeline.model_validate(written)
-    for written in (
+    Pipeline.model_validate(fields)
+    for fields in (
         {
             "operations": [{"op": "resize", "width": 20, "height": 20}],
             "output": {"format": "jpeg", "metadata": "keep"},
@@ -66,24 +66,24 @@ PIPELINES = tuple(
 
 _MEMORY = 2 << 30  # bytes of address space; the libraries alone take a third of it
 _CPU_SECONDS = 8.0  # a case
-_REAL_SECONDS = 60.0  # a case: for what waits without working
-_CASES_A_PROCESS = 2000  # a leak would be seen as one that lacks memory, with nothing to find
-_IN_HAND = "in-hand"
-_TELLING = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x80\0\0\0")
+_REAL_SECONDS = 60.0  # a case, to catch one that waits without using the CPU
+_CASES_A_PROCESS = 2000  # so that a leak does not look like a case that needs much memory
+_CURRENT = "in-hand"  # the file of the case that runs
+_EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x80\0\0\0")
 
 
 def corpus() -> dict[str, bytes]:
-    """Whole files by what they are: every format that is read, in its variants."""
+    """Undamaged files by a name: every format that is read, in its variants."""
     picture = scenery(48, 36)
     alpha = picture.copy()
     alpha.putalpha(Image.linear_gradient("L").resize(picture.size))
     table = picture.quantize(16)
     deep = Image.radial_gradient("L").resize(picture.size).convert("I").convert("I;16")
     others = [picture.rotate(angle) for angle in (90, 180)]
-    see_through = [alpha, alpha.rotate(180), alpha.rotate(90)]
+    transparent = [alpha, alpha.rotate(180), alpha.rotate(90)]
     moving = {"save_all": True, "append_images": others, "duration": [40, 80, 120], "loop": 2}
     notes = {"exif": exif_of(6).tobytes(), "icc_profile": SRGB}
-    # More than a JPEG has room for.
+    # More than the segments of a JPEG hold.
     long = exif_of(6)
     long[Base.Copyright], long[Base.ImageDescription] = "c" * 40_000, "d" * 70_000
     packet = PngInfo()
@@ -104,7 +104,7 @@ def corpus() -> dict[str, bytes]:
         "png 16 bits": encoded(deep, "PNG"),
         "png moving": encoded(picture, "PNG", **moving),
         "png moving alpha": encoded(
-            see_through[0], "PNG", save_all=True, append_images=see_through[1:], disposal=1, blend=1
+            transparent[0], "PNG", save_all=True, append_images=transparent[1:], disposal=1, blend=1
         ),
         "webp": encoded(picture, "WEBP", quality=70, **notes),
         "webp alpha": encoded(alpha, "WEBP", quality=70),
@@ -115,13 +115,13 @@ def corpus() -> dict[str, bytes]:
         "avif moving": encoded(picture, "AVIF", speed=10, **moving),
         "gif": encoded(table, "GIF", transparency=2),
         "gif moving": encoded(picture, "GIF", disposal=2, **moving),
-        "gif moving alpha": encoded(alpha, "GIF", save_all=True, append_images=see_through[1:]),
+        "gif moving alpha": encoded(alpha, "GIF", save_all=True, append_images=transparent[1:]),
         "tiff": encoded(picture, "TIFF", **notes),
         "tiff palette": encoded(table, "TIFF"),
         "tiff 16 bits": encoded(deep, "TIFF"),
         "tiff cmyk": encoded(picture.convert("CMYK"), "TIFF"),
         "tiff float": encoded(picture.convert("F"), "TIFF"),
-        # Copies: what has been written as a JPEG remembers its encoder's settings.
+        # Copies: an image saved as a JPEG keeps its encoder's settings, which TIFF would use.
         "tiff pages": encoded(
             picture.copy(), "TIFF", save_all=True, append_images=[one.copy() for one in others]
         ),
@@ -139,22 +139,25 @@ def corpus() -> dict[str, bytes]:
 
 
 def damaged(files: dict[str, bytes], number: int) -> tuple[str, bytes]:
-    """Case `number`: the name of one of the files, and it with some of its bytes wrong."""
+    """Return the damaged file of case `number`, with the undamaged file's name first.
+
+    The same number gives the same bytes.
+    """
     dice = random.Random(number)
     names = sorted(files)
     name = names[number % len(names)]
     body = bytearray(files[name])
     for _ in range(dice.choice((1, 1, 2, 4, 12))):
-        # Where the headers are, one more time in two.
+        # Half of the damage goes to the first 400 bytes, where the headers are.
         at = dice.randrange(dice.choice((len(body), min(len(body), 400))))
-        match dice.choice(("byte", "byte", "bit", "telling", "cut", "twice", "splice", "end")):
+        match dice.choice(("byte", "byte", "bit", "extreme", "cut", "twice", "splice", "end")):
             case "byte":
                 body[at] = dice.randrange(256)
             case "bit":
                 body[at] ^= 1 << dice.randrange(8)
-            case "telling":
-                told = dice.choice(_TELLING)
-                body[at : at + len(told)] = told
+            case "extreme":
+                extreme = dice.choice(_EXTREMES)
+                body[at : at + len(extreme)] = extreme
             case "cut":
                 del body[at : at + dice.randrange(1, 60)]
             case "twice":
@@ -168,12 +171,12 @@ def damaged(files: dict[str, bytes], number: int) -> tuple[str, bytes]:
                 del body[at:]
         body = body or bytearray(b"\0")
     data = bytes(body)
-    # Else a checksum would be the end of nearly all that is wrong with a PNG.
+    # Without this, a wrong checksum would end nearly every case of a PNG.
     return name, _with_checksums(data) if dice.random() < 0.8 else data
 
 
 def attempts(data: bytes, number: int) -> Iterator[Callable[[], object]]:
-    """What is tried with the bytes."""
+    """Yield what is tried with a file: inspect the header, inspect the pixels, render."""
     chosen = PIPELINES[(number // 7) % len(PIPELINES)]
     yield lambda: decode.inspect(data, SMALL)
     yield lambda: inspect.inspect_pixels(data, SMALL, place=True)
@@ -181,15 +184,16 @@ def attempts(data: bytes, number: int) -> Iterator[Callable[[], object]]:
 
 
 def outcome(attempt: Callable[[], object]) -> str:
-    """How an attempt ends; what has no name comes out as it is."""
+    """Return "done" or the code of a named error. Raises any other exception."""
     try:
         attempt()
-    except NAMED as exc:
+    except NAMED_ERRORS as exc:
         return exc.code.value
     return "done"
 
 
 def _with_checksums(data: bytes) -> bytes:
+    """Return a PNG with the checksums that its chunks need; other files as they are."""
     if data[:8] != b"\x89PNG\r\n\x1a\n":
         return data
     body, at = bytearray(data), 8
@@ -203,18 +207,21 @@ def _with_checksums(data: bytes) -> bytes:
 
 
 def _work(first: int, until: float, kept: Path) -> None:
-    """Take cases in a row, with each one's number and bytes on disk before it is tried."""
+    """Run cases from number `first` until a time; print the next number and the outcomes as JSON.
+
+    Each case's number and bytes are in `kept` before the case runs.
+    """
     files = corpus()
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    in_hand, tally = kept / _IN_HAND, Counter[str]()
+    current, tally = kept / _CURRENT, Counter[str]()
     for number in range(first, first + _CASES_A_PROCESS):
         if time.time() > until:
             break
         name, data = damaged(files, number)
-        in_hand.write_bytes(data)
-        in_hand.with_suffix(".json").write_text(json.dumps({"number": number, "file": name}))
-        # Both signals end the process, wherever it is.
+        current.write_bytes(data)
+        current.with_suffix(".json").write_text(json.dumps({"number": number, "file": name}))
+        # Either signal ends the process, even within a decoder.
         signal.setitimer(signal.ITIMER_PROF, _CPU_SECONDS)
         signal.setitimer(signal.ITIMER_REAL, _REAL_SECONDS)
         for attempt in attempts(data, number):
@@ -231,35 +238,36 @@ def _work(first: int, until: float, kept: Path) -> None:
 
 
 def _oversee(start: int, until: float, kept: Path) -> Counter[str]:
+    """Run cases in one process after another until a time, and return how many ended how."""
     tally, number = Counter[str](), start
-    in_hand = kept / _IN_HAND
+    current = kept / _CURRENT
     while time.time() < until:
         command = [sys.executable, "-m", "bench.fuzz", "--work"]
         command += [str(number), str(until), str(kept)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
-            told = json.loads(done.stdout.splitlines()[-1])
-            number = told["next"]
-            tally.update(told["tally"])
+            report = json.loads(done.stdout.splitlines()[-1])
+            number = report["next"]
+            tally.update(report["tally"])
             continue
-        if not in_hand.with_suffix(".json").exists():
-            raise RuntimeError(f"It did not come to a first case: {done.stderr[-2000:]}")
-        case = json.loads(in_hand.with_suffix(".json").read_text())
+        if not current.with_suffix(".json").exists():
+            raise RuntimeError(f"No case was run: {done.stderr[-2000:]}")
+        case = json.loads(current.with_suffix(".json").read_text())
         slow = done.returncode in (-signal.SIGPROF, -signal.SIGALRM)
         kind = "hang" if slow else "crash"
         tally[kind] += 1
-        tally["done before it"] += 3 * (case["number"] - number)
-        (kept / f"{kind}-{case['number']}").write_bytes(in_hand.read_bytes())
-        report = f"{case['file']}\nexit {done.returncode}\n{done.stderr[-2000:]}"
-        (kept / f"{kind}-{case['number']}.txt").write_text(report)
+        tally["done before a crash or a hang"] += 3 * (case["number"] - number)
+        (kept / f"{kind}-{case['number']}").write_bytes(current.read_bytes())
+        details = f"{case['file']}\nexit {done.returncode}\n{done.stderr[-2000:]}"
+        (kept / f"{kind}-{case['number']}.txt").write_text(details)
         number = case["number"] + 1
-    in_hand.unlink(missing_ok=True)
-    in_hand.with_suffix(".json").unlink(missing_ok=True)
+    current.unlink(missing_ok=True)
+    current.with_suffix(".json").unlink(missing_ok=True)
     return tally
 
 
 def main() -> int:
-    """Fuzz for as long as is asked; 1 if anything came out that has no name."""
+    """Fuzz for `--seconds`; return 1 after an unnamed exception, a crash or a hang."""
     if sys.argv[1:2] == ["--work"]:
         first, until, kept = sys.argv[2:]
         _work(int(first), float(until), Path(kept))
@@ -267,15 +275,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=300)
     parser.add_argument("--start", type=int, default=0, help="the first case's number")
-    parser.add_argument("--kept", type=Path, default=Path(".data/fuzz"), help="for what is found")
-    told = parser.parse_args()
-    told.kept.mkdir(parents=True, exist_ok=True)
-    tally = _oversee(told.start, time.time() + told.seconds, told.kept)
+    parser.add_argument(
+        "--kept", type=Path, default=Path(".data/fuzz"), help="the folder for files that fail"
+    )
+    options = parser.parse_args()
+    options.kept.mkdir(parents=True, exist_ok=True)
+    tally = _oversee(options.start, time.time() + options.seconds, options.kept)
     for kind, count in tally.most_common():
         print(f"{count:8}  {kind}")  # noqa: T201
     found = tally["unnamed"] + tally["hang"] + tally["crash"]
     if found:
-        print(f"{found} kept in {told.kept}")  # noqa: T201
+        print(f"{found} files kept in {options.kept}")  # noqa: T201
     return 1 if found else 0
 
 

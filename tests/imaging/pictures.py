@@ -1,4 +1,4 @@
-"""Real images for the tests, made here: no files, no downloads."""
+"""Images for the tests, drawn here, and helpers that read and compare images."""
 
 import io
 import math
@@ -18,14 +18,14 @@ CORNERS = {"upper left": RED, "upper right": GREEN, "lower left": BLUE, "lower r
 UPRIGHT = {corner: corner for corner in CORNERS}
 
 READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "HEIF", "JXL")
-WORK_MODES = ("L", "LA", "RGB", "RGBA")  # what operations are done in
+WORK_MODES = ("L", "LA", "RGB", "RGBA")  # the modes in which operations work
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-# Another profile: what it calls red is blue.
+# A profile that swaps red and blue.
 RED_IS_BLUE = SRGB.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
 
 
 def quadrants(width: int = 80, height: int = 60, mode: str = "RGB") -> Image.Image:
-    """Red and green above blue and yellow."""
+    """Four quarters: red and green above blue and yellow."""
     image = Image.new("RGB", (2, 2))
     for spot, colour in zip(((0, 0), (1, 0), (0, 1), (1, 1)), CORNERS.values(), strict=True):
         image.putpixel(spot, colour)
@@ -33,7 +33,7 @@ def quadrants(width: int = 80, height: int = 60, mode: str = "RGB") -> Image.Ima
 
 
 def scenery(width: int = 803, height: int = 601) -> Image.Image:
-    """Gradients, edges and texture, in colour: what a photograph is made of."""
+    """Gradients, edges and texture in colour, in place of a photograph."""
     size = (width, height)
     bands = (
         Image.radial_gradient("L").resize(size),
@@ -66,19 +66,19 @@ def decoded(data: bytes) -> Image.Image:
 
 
 def pixels_of(data: bytes) -> Image.Image:
-    """The file as the service decodes it."""
+    """Return a file's first frame as the engine decodes it."""
     return decode.decode(open_source(data, Limits())).image
 
 
 def exif_of(orientation: int) -> Image.Exif:
-    """EXIF that says how the image lies, and nothing else."""
+    """EXIF with an orientation, 1 to 8, and nothing else."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     return exif
 
 
 def corners(image: Image.Image) -> dict[str, str]:
-    """Which colour of `CORNERS` is nearest to each corner of the image."""
+    """Return, for each corner of an image, the key of the nearest colour of `CORNERS`."""
     rgb = image.convert("RGB")
     across, down = image.width // 8, image.height // 8
     spots = {
@@ -91,20 +91,20 @@ def corners(image: Image.Image) -> dict[str, str]:
 
 
 def pixel(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
-    """The bands of one pixel."""
+    """Return the bands of one pixel."""
     found = image.getpixel((x, y))
     return tuple(int(band) for band in found) if isinstance(found, tuple) else (int(found or 0),)
 
 
 def psnr(one: Image.Image, other: Image.Image) -> float:
-    """How alike two images are, in decibels."""
+    """Return the peak signal-to-noise ratio of two images, in decibels."""
     difference = ImageStat.Stat(ImageChops.difference(one, other))
     error = sum(difference.sum2) / sum(difference.count)
     return 10 * math.log10(255**2 / error) if error else math.inf
 
 
 def png_claiming(width: int, height: int, pixels: bytes = b"") -> bytes:
-    """A one-bit PNG whose header says this size, whatever it holds."""
+    """A one-bit PNG whose header claims this size, with any pixel data."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(pixels)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in chunks)
@@ -122,5 +122,5 @@ def _named(colour: tuple[int, ...]) -> str:
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:
-    """Whether mode, size and every pixel are the same."""
+    """Return whether two images have the same mode, size and pixels."""
     return one.mode == other.mode and one.size == other.size and one.tobytes() == other.tobytes()

@@ -1,11 +1,11 @@
 """The engine's changes to Pillow's global state, made by one call and by no import.
 
-Two changes: the plugins for HEIF and JPEG XL are registered, and `PIL.Image.Exif` is replaced by a
-class that checks EXIF before it parses EXIF. `open_source` and `encode` call `configure`, so every
-path to pixels does. Other code calls `configure` only to use the plugins through Pillow itself.
+Two changes: the plugins for HEIF and JPEG XL are registered, and `PIL.Image.Exif.load` checks EXIF
+before it parses EXIF. `open_source` and `encode` call `configure`, so every path to pixels does.
+Other code calls `configure` only to use the plugins through Pillow itself.
 """
 
-from functools import cache
+from functools import cache, wraps
 
 from PIL import Image
 
@@ -13,21 +13,21 @@ from services.imaging.engine.formats import plugins
 from services.imaging.engine.safety import tiff_tags
 
 
-class _CheckedExif(Image.Exif):
-    """EXIF that raises ImageTooBig before Pillow makes an object of each of its values."""
-
-    def load(self, data: bytes) -> None:
-        tiff_tags.check_exif(data)
-        super().load(data)
-
-
 @cache
 def configure() -> None:
-    """Register the plugins and replace `PIL.Image.Exif`; later calls do nothing (50 ns).
+    """Register the plugins and guard `PIL.Image.Exif.load`; later calls do nothing (50 ns).
 
-    The class is replaced because Pillow 13.0 parses the EXIF of a JPEG or an AVIF within
-    `Image.open`, before a caller can look at it. Once `Image.open` only stores the bytes in
-    `image.info["exif"]`, `open_source` can check those instead.
+    The method is replaced because Pillow 13.0 parses the EXIF of a JPEG or an AVIF within
+    `Image.open`, with an object for each value, before a caller can look at it. Once `Image.open`
+    only stores the bytes in `image.info["exif"]`, `open_source` can check those instead.
     """
     plugins.register()
-    Image.Exif = _CheckedExif  # type: ignore[misc]
+    parse = Image.Exif.load
+
+    @wraps(parse)
+    def checked(exif: Image.Exif, data: bytes) -> None:
+        """Parse EXIF. Raises ImageTooBig if it holds too many values."""
+        tiff_tags.check_exif(data)
+        parse(exif, data)
+
+    Image.Exif.load = checked  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""A GIF's frames are what a browser shows of them: what nothing covers is transparent."""
+"""GIF frames are decoded as browsers show them: transparent where no frame draws."""
 
 import struct
 
@@ -14,17 +14,20 @@ from tests.imaging.pictures import decoded, encoded, pixel
 
 GREEN, RED, BLUE = 0, 1, 2
 TABLE = bytes((0, 255, 0, 255, 0, 0, 0, 0, 255, 9, 9, 9))
-NOTHING, KEPT, CLEARED, AS_BEFORE = 0, 1, 2, 3
-SEEN_THROUGH = (0, 0, 0, 0)
+KEEP, CLEAR, RESTORE_PREVIOUS = 1, 2, 3  # disposal methods
+TRANSPARENT = (0, 0, 0, 0)
 
 
 def frame(
-    box: tuple[int, int, int, int], colour: int, disposal: int = KEPT, hole: int | None = None
+    box: tuple[int, int, int, int],
+    colour: int,
+    disposal: int = KEEP,
+    transparent: int | None = None,
 ) -> bytes:
-    """One colour in a box, of left, upper, width and height."""
-    flags = disposal << 2 | (hole is not None)
-    control = b"!\xf9\4" + struct.pack("<BHBB", flags, 5, hole or 0, 0)
-    # Three bits a code: clear, so that they stay three, the colour; and the end.
+    """A frame of one colour; the box is left, upper, width and height."""
+    flags = disposal << 2 | (transparent is not None)
+    control = b"!\xf9\4" + struct.pack("<BHBB", flags, 5, transparent or 0, 0)
+    # Three bits a code: clear before every pixel, so that codes stay three bits, and the end.
     codes = [code for _ in range(box[2] * box[3]) for code in (4, colour)] + [5]
     bits = sum(code << 3 * number for number, code in enumerate(codes))
     packed = bits.to_bytes((3 * len(codes) + 7) // 8, "little")
@@ -36,7 +39,7 @@ def frame(
 
 
 def gif(*frames: bytes) -> bytes:
-    """Of 20 x 20, with a table of four colours of which the first is green."""
+    """A GIF of 20 x 20 with a table of four colours, the first of them green."""
     return b"GIF89a" + struct.pack("<HHBBB", 20, 20, 0x81, 0, 0) + TABLE + b"".join(frames) + b";"
 
 
@@ -44,8 +47,8 @@ WHOLE, HALF, SPOT = (0, 0, 20, 20), (0, 0, 10, 10), (12, 12, 6, 6)
 OPAQUE = {GREEN: (0, 255, 0, 255), RED: (255, 0, 0, 255), BLUE: (0, 0, 255, 255)}
 
 
-def seen(data: bytes, number: int, at: int) -> tuple[int, ...]:
-    """A pixel on the diagonal."""
+def shown(data: bytes, number: int, at: int) -> tuple[int, ...]:
+    """The pixel of a frame at (at, at), in RGBA."""
     image = decode.decode_frame(open_source(data, DEFAULT_LIMITS), number).image
     return pixel(image.convert("RGBA"), at, at)
 
@@ -54,65 +57,65 @@ def rendered(data: bytes, **output: object) -> bytes:
     return pipeline.run(data, Pipeline.model_validate({"output": output})).data
 
 
-def test_what_was_cleared_is_nothing() -> None:
-    data = gif(frame(WHOLE, RED, CLEARED), frame(SPOT, BLUE))
+def test_a_cleared_area_is_transparent() -> None:
+    data = gif(frame(WHOLE, RED, CLEAR), frame(SPOT, BLUE))
 
-    assert seen(data, 0, 2) == OPAQUE[RED]
-    assert seen(data, 1, 2) == SEEN_THROUGH
-    assert seen(data, 1, 15) == OPAQUE[BLUE]
+    assert shown(data, 0, 2) == OPAQUE[RED]
+    assert shown(data, 1, 2) == TRANSPARENT
+    assert shown(data, 1, 15) == OPAQUE[BLUE]
 
 
 @pytest.mark.parametrize("frames", [1, 2])
 @pytest.mark.parametrize("animated", [True, False])
-def test_what_no_frame_covers_is_nothing(frames: int, animated: bool) -> None:
+def test_an_area_that_no_frame_covers_is_transparent(frames: int, animated: bool) -> None:
     data = gif(*[frame(HALF, RED)] * frames)
     result = decoded(rendered(data, format="png", animated=animated)).convert("RGBA")
 
     assert pixel(result, 2, 2) == OPAQUE[RED]
-    assert pixel(result, 15, 15) == SEEN_THROUGH
+    assert pixel(result, 15, 15) == TRANSPARENT
 
 
-def test_what_was_before_comes_back() -> None:
-    data = gif(frame(HALF, RED), frame(SPOT, BLUE, AS_BEFORE), frame((0, 0, 2, 2), BLUE))
+def test_a_restored_area_shows_the_frame_before() -> None:
+    data = gif(frame(HALF, RED), frame(SPOT, BLUE, RESTORE_PREVIOUS), frame((0, 0, 2, 2), BLUE))
 
-    assert seen(data, 1, 15) == OPAQUE[BLUE]
-    assert seen(data, 2, 15) == SEEN_THROUGH
-    assert seen(data, 2, 5) == OPAQUE[RED]
+    assert shown(data, 1, 15) == OPAQUE[BLUE]
+    assert shown(data, 2, 15) == TRANSPARENT
+    assert shown(data, 2, 5) == OPAQUE[RED]
 
 
-def test_frames_may_be_looked_at_in_any_order() -> None:
-    source = open_source(gif(frame(HALF, RED, CLEARED), frame(SPOT, BLUE)), DEFAULT_LIMITS)
+def test_frames_may_be_decoded_in_any_order() -> None:
+    source = open_source(gif(frame(HALF, RED, CLEAR), frame(SPOT, BLUE)), DEFAULT_LIMITS)
 
     found = [decode.decode_frame(source, number).image for number in (1, 0, 0, 1)]
     assert [pixel(image, 15, 15)[3] for image in found] == [255, 0, 0, 255]
     assert [pixel(image, 2, 2)[3] for image in found] == [0, 255, 255, 0]
 
 
-def test_a_film_that_covers_everything_is_opaque() -> None:
+def test_an_animation_whose_first_frame_covers_all_is_opaque() -> None:
     data = gif(frame(WHOLE, RED), frame(SPOT, BLUE))
 
     assert decoded(rendered(data, format="webp", lossless=True)).mode == "RGB"
 
 
-def test_a_gif_of_a_gif_is_seen_through_where_the_first_was() -> None:
-    first = gif(frame(WHOLE, RED, CLEARED), frame(SPOT, BLUE, CLEARED), frame(HALF, RED, hole=3))
+def test_a_gif_rendered_twice_stays_transparent() -> None:
+    first = gif(frame(WHOLE, RED, CLEAR), frame(SPOT, BLUE, CLEAR), frame(HALF, RED, transparent=3))
     again = rendered(rendered(first))
 
     for data in (first, again):
-        assert [seen(data, number, 15) for number in range(3)] == [
-            OPAQUE[RED], OPAQUE[BLUE], SEEN_THROUGH
+        assert [shown(data, number, 15) for number in range(3)] == [
+            OPAQUE[RED], OPAQUE[BLUE], TRANSPARENT
         ]  # fmt: skip
-        assert [seen(data, number, 2) for number in range(3)] == [
-            OPAQUE[RED], SEEN_THROUGH, OPAQUE[RED]
+        assert [shown(data, number, 2) for number in range(3)] == [
+            OPAQUE[RED], TRANSPARENT, OPAQUE[RED]
         ]  # fmt: skip
     assert decode.decode_frame(open_source(first, DEFAULT_LIMITS), 1).duration == 50
 
 
-def test_a_film_that_is_seen_through_is_the_same_as_a_gif() -> None:
+def test_a_transparent_animation_becomes_a_gif_of_the_same_pixels() -> None:
     many = Image.new("RGBA", (20, 20), (0, 255, 0))
     for at in range(256):
         many.putpixel((at % 20, at // 20), (at, 255 - at, 0, 255))
-    # Bars in the colours of a hole and of the first frame's table; each is all of an edge.
+    # Bars in the colours of the transparent index and of the first frame's table, along an edge.
     bars = Image.new("RGBA", (20, 20), "black")
     bars.paste((0, 0, 0, 0), (0, 5, 20, 15))
     lone = Image.new("RGBA", (20, 20))
@@ -126,7 +129,7 @@ def test_a_film_that_is_seen_through_is_the_same_as_a_gif() -> None:
         assert found.tobytes() == expected.tobytes()
 
 
-def test_what_others_show_of_a_film_is_seen_through_behind_an_opaque_frame() -> None:
+def test_pillow_shows_our_gif_as_transparent_after_an_opaque_frame() -> None:
     frames = [Image.new("RGBA", (20, 20), "red"), Image.new("RGBA", (20, 20))]
     for image in frames:
         image.paste((0, 0, 255, 255), (5, 5, 10, 10))
@@ -138,8 +141,8 @@ def test_what_others_show_of_a_film_is_seen_through_behind_an_opaque_frame() -> 
         assert found.convert("RGBA").tobytes() == expected.tobytes()
 
 
-def test_what_starts_in_gray_may_go_on_in_colour() -> None:
-    # All tones in their order: Pillow takes such a table for gray, and opens the file so.
+def test_an_animation_that_starts_in_gray_may_continue_in_colour() -> None:
+    # A table of all tones in order: Pillow opens such a file in mode L.
     gray = Image.linear_gradient("L")
     others = [Image.new("L", gray.size, 77), Image.new("RGB", gray.size, "red")]
     data = encoded(gray, "GIF", save_all=True, append_images=others, duration=100)

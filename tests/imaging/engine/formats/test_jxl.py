@@ -1,4 +1,4 @@
-"""A JPEG XL is measured before it is opened."""
+"""The size and mode of a JPEG XL are read without decoding a pixel."""
 
 import pillow_jxl
 import pytest
@@ -27,14 +27,14 @@ from tests.imaging.pictures import decoded, encoded, quadrants
     ],
 )
 @pytest.mark.parametrize("boxes", [False, True])
-def test_its_size_is_read_from_its_first_bits(size: tuple[int, int], boxes: bool) -> None:
+def test_the_size_is_read_from_the_header(size: tuple[int, int], boxes: bool) -> None:
     data = encoded(Image.new("L", size, 90), "JXL", use_container=boxes, effort=1)
 
     assert jxl.header(data).size == size
 
 
-def test_one_that_is_too_large_is_never_opened() -> None:
-    """2^30 rows and columns, and nothing behind them."""
+def test_an_image_that_is_too_large_is_refused_by_its_header() -> None:
+    # 2^30 rows and columns, and no pixels.
     claim = b"\xff\x0a" + (0b0_11 << 1 | ((1 << 30) - 1) << 3 | 1 << 33).to_bytes(8, "little")
 
     assert jxl.header(claim).size == (1 << 30, 1 << 30)
@@ -52,20 +52,20 @@ def test_boxes_without_an_image_are_unreadable(data: bytes) -> None:
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16", "F"])
 @pytest.mark.parametrize("options", [{}, {"lossless": True}, {"use_original_profile": True}])
-def test_its_mode_is_what_the_decoder_gives(mode: str, options: dict[str, bool]) -> None:
+def test_the_mode_is_that_of_the_decoder(mode: str, options: dict[str, bool]) -> None:
     data = encoded(Image.new(mode, (20, 12)), "JXL", effort=1, **options)
 
     assert jxl.header(data).mode == decoded(data).mode
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_its_size_is_upright(orientation: int) -> None:
-    data = _lying(encoded(quadrants(80, 61), "JXL", effort=1), orientation)
+def test_the_size_is_upright(orientation: int) -> None:
+    data = _oriented(encoded(quadrants(80, 61), "JXL", effort=1), orientation)
 
     assert jxl.header(data).size == decoded(data).size == ((80, 61), (61, 80))[orientation >= 5]
 
 
-def test_to_say_what_it_is_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inspecting_a_header_decodes_no_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded(quadrants(), "JXL")
     monkeypatch.delattr(pillow_jxl.JpegXLImagePlugin, "Decoder")
 
@@ -74,14 +74,14 @@ def test_to_say_what_it_is_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     }  # fmt: skip
 
 
-def _lying(data: bytes, orientation: int) -> bytes:
-    """The same file, but for its default header (one bit) written out, with an orientation."""
-    size, header, behind = 26, 4, 6  # bits, bytes, bytes
+def _oriented(data: bytes, orientation: int) -> bytes:
+    """The same file with another orientation, for which the default header is written out."""
+    size, header, rest = 26, 4, 6  # bits of the size; its bytes; where the rest begins
     bits = int.from_bytes(data[2 : 2 + header], "little") & ((1 << size) - 1)
-    # Not the default, more, how it lies, three things that it has not; eight bits, which are
-    # enough; no more channels; the usual colours, tones and pixels.
-    more = ((0b10, 2), (orientation - 1, 3), (0, 3), (0, 3), (1, 1), (0, 2), (0b111, 3), (0, 2))
-    for value, count in (*more, (1, 1)):
+    # Not the default, extra fields, the orientation, and none of three other fields; 8 bits, which
+    # suffice for all; no extra channels; the default colours, tone mapping and extensions.
+    fields = ((0b10, 2), (orientation - 1, 3), (0, 3), (0, 3), (1, 1), (0, 2), (0b111, 3), (0, 2))
+    for value, count in (*fields, (1, 1)):
         bits |= value << size
         size += count
-    return data[:2] + bits.to_bytes((size + 7) // 8, "little") + data[behind:]
+    return data[:2] + bits.to_bytes((size + 7) // 8, "little") + data[rest:]

@@ -1,4 +1,4 @@
-"""What is accepted is enough for honest pictures."""
+"""The default limits accept real images, and refuse those that take too long to decode."""
 
 import pytest
 from PIL import Image
@@ -38,7 +38,7 @@ def test_an_empty_page_of_a_large_document_is_accepted(format: str) -> None:
         (Format.JXL, 24, 2),
     ],
 )
-def test_a_photograph_is_accepted(format: Format, megapixels: int, megabytes: int) -> None:
+def test_a_large_photograph_is_accepted(format: Format, megapixels: int, megabytes: int) -> None:
     DEFAULT_LIMITS.check_file(format, "RGB", megapixels * 1_000_000, megabytes * 1_000_000)
 
 
@@ -51,13 +51,13 @@ def test_a_photograph_is_accepted(format: Format, megapixels: int, megabytes: in
         (Format.PNG, 30, 95_000),
     ],
 )
-def test_what_a_decoder_would_take_long_for_is_refused(
+def test_an_image_that_takes_long_to_decode_is_refused(
     format: Format, megapixels: int, stored: int
 ) -> None:
     with pytest.raises(ImageTooBig):
         DEFAULT_LIMITS.check_file(format, "RGB", megapixels * 1_000_000, stored)
 
 
-def test_a_side_has_an_end() -> None:
+def test_a_side_above_65_535_pixels_is_refused() -> None:
     with pytest.raises(ImageTooBig, match="a side"):
         inspect(png_claiming(1, 65_536))
