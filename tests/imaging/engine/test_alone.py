@@ -47,7 +47,8 @@ def state():
               Image.ENCODERS)
     return [
         [sorted(table.items()) if isinstance(table, dict) else table for table in tables],
-        list(Image.ID), Image.Exif, Image.Exif.load, Image.MAX_IMAGE_PIXELS, Image.WARN_POSSIBLE_FORMATS,
+        list(Image.ID), Image.Exif, Image.Exif.load, Image.MAX_IMAGE_PIXELS,
+        Image.WARN_POSSIBLE_FORMATS,
         ImageFile.LOAD_TRUNCATED_IMAGES, ImageFile.MAXBLOCK, ImageFile.ERRORS.copy(),
         Image.core.get_blocks_max(), Image.core.get_block_size(), warnings.filters.copy(),
     ]

@@ -5,7 +5,7 @@ before it parses EXIF. `open_source` and `encode` call `configure`, so every pat
 Other code calls `configure` only to use the plugins through Pillow itself.
 """
 
-from functools import cache, wraps
+from functools import cache
 
 from PIL import Image
 
@@ -24,10 +24,8 @@ def configure() -> None:
     plugins.register()
     parse = Image.Exif.load
 
-    @wraps(parse)
-    def checked(exif: Image.Exif, data: bytes) -> None:
-        """Parse EXIF. Raises ImageTooBig if it holds too many values."""
+    def load(exif: Image.Exif, data: bytes) -> None:
         tiff_tags.check_exif(data)
         parse(exif, data)
 
-    Image.Exif.load = checked  # type: ignore[method-assign]
+    Image.Exif.load = load  # type: ignore[method-assign]
