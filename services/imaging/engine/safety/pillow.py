@@ -28,4 +28,4 @@ def configure() -> None:
         tiff_tags.check_exif(data)
         parse(exif, data)
 
-    Image.Exif.load = load  # type: ignore[method-assign]
+    Image.Exif.load = load  # type: ignore[assignment, method-assign]
