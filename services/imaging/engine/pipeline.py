@@ -21,7 +21,7 @@ from contracts.operations.pipeline import Pipeline
 from contracts.operations.shapes import Resize
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
-from services.imaging.engine.encoding import result
+from services.imaging.engine.encoding import format_choice, result
 from services.imaging.engine.encoding.encode import Encoding, encode
 from services.imaging.engine.formats import plugins
 from services.imaging.engine.metadata.policy import select_metadata
@@ -97,7 +97,7 @@ def _run(
         key: _decode_overlay(key, images[key], limits) for key in pipeline.images if key in images
     }
     resources = Resources(overlays, fonts)
-    keeps_profile = result.keeps_profile(source, output)
+    keeps_profile = format_choice.keeps_profile(source, output)
     has_profile = "icc_profile" in source.image.info
     # Before decoding, which drops the metadata.
     metadata = select_metadata(
@@ -105,7 +105,7 @@ def _run(
     )
 
     image: Image.Image
-    if result.is_moving(source, output):
+    if format_choice.is_animated(source, output):
         decoded_at = time.perf_counter()
         image, profile = make_animation(
             source, operations, limits, resources, keeps_profile=keeps_profile

@@ -1,4 +1,4 @@
-"""Bytes to upright pixels, in sRGB unless they are to stay as they are."""
+"""Decode a source to upright pixels, in sRGB or in the source's own colour profile."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,9 +16,10 @@ from services.imaging.engine.raster.profiles import keep_colours, to_srgb
 from services.imaging.engine.safety.decode_errors import translate_decode_errors
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 
-_LONGEST_FRAME = 655_350  # milliseconds: what a GIF can say
+_MAX_DURATION = 655_350  # milliseconds a frame: the most that a GIF stores
 
-_UPRIGHT = {
+# The transpose that turns an image of each EXIF orientation upright.
+_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -31,30 +32,30 @@ _UPRIGHT = {
 
 @dataclass(frozen=True)
 class Draft:
-    """What would do in place of every pixel, where a decoder has a shorter way to it.
+    """The least that a decoder has to give, so that a JPEG may be decoded at a smaller scale.
 
-    Colours become sRGB, unless they are to keep the profile that they have.
+    Colours become sRGB unless `keeps_profile` is set.
     """
 
-    size: Size | None = None  # upright, at least
-    mode: Literal["L"] | None = None
+    size: Size | None = None  # the minimum, upright; None for every pixel
+    mode: Literal["L"] | None = None  # luma suffices
     keeps_profile: bool = False
 
 
-NO_DRAFT = Draft()
+EVERY_PIXEL = Draft()
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image in L, LA, RGB or RGBA, and where in it the picture lies."""
+    """A decoded image in mode L, LA, RGB or RGBA."""
 
     image: Image.Image
-    extent: Extent
-    profile: bytes = b""  # what the numbers mean, unless that is sRGB
+    extent: Extent  # where the whole picture lies in `image`, which may be a draft
+    profile: bytes = b""  # the ICC profile; empty for sRGB
 
 
 def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Inspected:
-    """What the header says. Raises ImageUnreadable, ImageTooBig and UnsupportedFormat."""
+    """Return what a file's header says. Raises ImageUnreadable, ImageTooBig, UnsupportedFormat."""
     if header := read_jxl(data, limits):
         width, height = header.size
         return Inspected(
@@ -68,7 +69,7 @@ def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Inspected:
 
 
 def describe(source: Source) -> Inspected:
-    """What the header says."""
+    """Return what a source's header says."""
     width, height = source.size
     return Inspected(
         format=source.format,
@@ -76,13 +77,13 @@ def describe(source: Source) -> Inspected:
         mode=source.image.mode,
         width=width,
         height=height,
-        frames=source.moving,
+        frames=source.animation_frames,
         orientation=source.orientation,
     )
 
 
-def decode(source: Source, draft: Draft = NO_DRAFT) -> Decoded:
-    """The first frame, upright. Raises ImageUnreadable and ImageTooBig."""
+def decode(source: Source, draft: Draft = EVERY_PIXEL) -> Decoded:
+    """Decode the first frame, upright. Raises ImageUnreadable and ImageTooBig."""
     image = source.image
     with translate_decode_errors():
         if source.gif_canvas:
@@ -92,56 +93,57 @@ def decode(source: Source, draft: Draft = NO_DRAFT) -> Decoded:
             _as_stored(draft.size, source.orientation) if draft.size else None,
         )
         image.load()
-        stored = image.size
+        stored_size = image.size
         upright, profile = _upright(source, keeps_profile=draft.keeps_profile)
     if drafted is None:
         return Decoded(upright, Extent.whole(upright.size), profile)
-    box = _upright_box(drafted[1], stored, source.orientation)
+    box = _upright_box(drafted[1], stored_size, source.orientation)
     return Decoded(upright, Extent(source.size, box), profile)
 
 
 def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) -> Frame:
-    """A frame of an animation as it is seen, with all that the ones before have left.
+    """Decode a frame of an animation, composed with the frames before it, upright.
 
     Raises ImageUnreadable and ImageTooBig.
     """
     with translate_decode_errors():
         if source.gif_canvas:
-            duration = min(source.gif_canvas.duration(number), _LONGEST_FRAME)
+            duration = min(source.gif_canvas.duration(number), _MAX_DURATION)
             return Frame(source.gif_canvas.frame(number), duration)
         source.image.seek(number)
-        # Pillow enlarges a GIF for a frame that lies outside of it, and nobody has judged that.
+        # Pillow enlarges a GIF for a frame that reaches outside; the limits have not seen that.
         if source.image.size != _as_stored(source.size, source.orientation):
             raise ImageUnreadable(f"Frame {number + 1} is larger than the image.")
         source.image.load()
         upright, profile = _upright(source, keeps_profile=keeps_profile)
         duration = source.image.info.get("duration") or 0
-        return Frame(upright, min(max(0, round(duration)), _LONGEST_FRAME), profile)
+        return Frame(upright, min(max(0, round(duration)), _MAX_DURATION), profile)
 
 
 def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes]:
+    """Return the loaded image upright and without metadata, and its ICC profile unless sRGB."""
     image = source.image
     profile = image.info.get("icc_profile") or b""
     stored = with_transparency(image, source.data) if source.format is Format.PNG else image
     if keeps_profile:
-        plain, profile = keep_colours(stored, profile)
+        converted, profile = keep_colours(stored, profile)
     else:
-        plain, profile = to_srgb(stored, profile), b""
-    # Pillow has turned a TIFF already.
-    turn = None if source.format is Format.TIFF else _UPRIGHT.get(source.orientation)
-    upright = plain if turn is None else plain.transpose(turn)
+        converted, profile = to_srgb(stored, profile), b""
+    # Pillow turns a TIFF by itself.
+    turn = None if source.format is Format.TIFF else _TRANSPOSES.get(source.orientation)
+    upright = converted if turn is None else converted.transpose(turn)
     if upright is image:
-        upright = _forgetting(image)
+        upright = _without_metadata(image)
     upright.info = {}
     return upright, profile
 
 
-def _forgetting(image: ImageFile.ImageFile) -> Image.Image:
-    """The pixels alone: an encoder would write what an opened file still knows of its metadata."""
+def _without_metadata(image: ImageFile.ImageFile) -> Image.Image:
+    """Return an opened file's pixels as a plain image: an encoder would write its metadata."""
     if getattr(image, "is_animated", False):
-        # Decoding the next frame draws on these.
+        # Pillow decodes the next frame into these pixels.
         return image.copy()
-    # What copy() does, but for the pixels: a tenth of a second for a photograph.
+    # As copy() without copying the pixels, which takes 0.1 s for a photograph.
     return image._new(image.im)
 
 
@@ -150,12 +152,16 @@ def _as_stored(size: Size, orientation: int) -> Size:
 
 
 def _upright_box(box: Box, stored: Size, orientation: int) -> Box:
-    """Where a draft's picture lies once upright: what it has over moves with the corners."""
+    """Return where the picture lies in a draft that is turned upright.
+
+    `box` is where the picture lies in the draft of size `stored`, from its upper left corner. The
+    margin at the right and at the bottom may move to the left or the top.
+    """
     width, height = box[2], box[3]
-    over_across, over_down = stored[0] - width, stored[1] - height
+    right_margin, lower_margin = stored[0] - width, stored[1] - height
     if orientation >= 5:
         width, height = height, width
-        over_across, over_down = over_down, over_across
-    left = over_across if orientation in (2, 3, 6, 7) else 0
-    upper = over_down if orientation in (3, 4, 7, 8) else 0
+        right_margin, lower_margin = lower_margin, right_margin
+    left = right_margin if orientation in (2, 3, 6, 7) else 0
+    upper = lower_margin if orientation in (3, 4, 7, 8) else 0
     return left, upper, left + width, upper + height

@@ -246,7 +246,7 @@ def test_auto_is_the_smallest_of_what_moves() -> None:
 
 
 def test_auto_is_the_newest_of_what_moves_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result, "_KEPT_PIXELS", 2 * 200 * 200)
+    monkeypatch.setattr(result, "_MAX_CACHED_PIXELS", 2 * 200 * 200)
 
     for data in _moving().values():
         assert written(data, format=AUTO, among=ALL).format is Format.AVIF
