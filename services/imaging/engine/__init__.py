@@ -1,0 +1,7 @@
+"""Images in, images out: the pure engine, which needs only Pillow and the contracts.
+
+No broker, Redis, event loop or runtime may be imported here, so that the engine works alone, in any
+process. Start with `pipeline.py`: `pipeline.run(data, pipeline)` takes a file's bytes and returns a
+rendition. The packages follow its steps: `decoding`, `operations` on `raster`, `encoding`;
+`safety` refuses crafted files, and `formats` has what one format alone needs.
+"""

@@ -1,4 +1,4 @@
-"""Formats that Pillow has no codec of its own for, where their packages are installed."""
+"""The formats that are installed, and the plugins that Pillow needs for some of them."""
 
 from importlib.util import find_spec
 
@@ -9,10 +9,10 @@ INSTALLED = tuple(
     for format in Format
     if format.spec.package is None or find_spec(format.spec.package) is not None
 )
-"""Formats that this worker reads and writes."""
+"""Formats whose codec is installed."""
 
 PILLOW_NAMES = tuple(format.upper() for format in INSTALLED)
-"""The names that `Image.open` knows them by."""
+"""The same formats by their names in Pillow, as `Image.open` takes them."""
 
 
 def register() -> None:
@@ -23,7 +23,7 @@ def register() -> None:
     if Format.HEIF in INSTALLED:
         import pillow_heif
 
-        # An embedded thumbnail is no draft of its picture: it may be another one.
+        # No embedded thumbnails: a thumbnail may show another picture than the image.
         pillow_heif.register_heif_opener(
             thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
         )
@@ -34,7 +34,7 @@ def register() -> None:
 
 
 def missing(format: Format) -> str | None:
-    """What to say of a format that is not installed; None for one that is."""
+    """Return the error detail for a format that is not installed; None for an installed one."""
     if format in INSTALLED:
         return None
     return f"This worker has no {format}; install the project with its extra {format!s}."

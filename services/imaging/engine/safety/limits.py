@@ -1,4 +1,4 @@
-"""How much an image may hold: judged by its header, before a pixel is decoded or made."""
+"""Limits on the size of sources and results, checked before a pixel is decoded or made."""
 
 from dataclasses import dataclass
 
@@ -6,26 +6,30 @@ from contracts.errors import ImageTooBig
 from contracts.fields import MAX_SIDE
 from contracts.formats import Format
 
-# Measured of white pages: 350 pixels a byte as a PNG, 20,000 as a WebP; a photograph has 100 at
-# the lowest quality, a scanned page of text in colour as many.
-_PIXELS_A_BYTE = 250
+# An image with more pixels for each byte of its file is nearly blank. Measured: a white page has
+# 350 as a PNG and 20,000 as a WebP; a photograph at the lowest quality has 100, and so has a page
+# of text scanned in colour.
+_MAX_PIXELS_A_BYTE = 250
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is accepted and what is made; past it, `ImageTooBig`."""
+    """The largest source that is accepted and the largest result that is made.
+
+    Each check raises ImageTooBig.
+    """
 
     source_side: int = 65_535
     frame_pixels: int = 100_000_000
-    buffered_pixels: int = 50_000_000  # of a WebP, an AVIF or a HEIF; half of that of a JPEG XL
-    blank_pixels: int = 24_000_000  # of what is next to nothing as a file
+    buffered_pixels: int = 50_000_000  # for WebP, AVIF and HEIF; a JPEG XL may have half of that
+    blank_pixels: int = 24_000_000  # of a nearly blank image, whose file is tiny
     frames: int = 500
     total_pixels: int = 200_000_000  # of all frames together
     result_side: int = MAX_SIDE
     result_pixels: int = 100_000_000
 
     def check_source(self, width: int, height: int, frames: int) -> None:
-        """Refuse a source by what its header claims."""
+        """Check the size and the number of frames that a source's header claims."""
         if max(width, height) > self.source_side:
             raise ImageTooBig(
                 f"The image is {width} x {height}; {self.source_side:,} pixels a side are accepted."
@@ -43,28 +47,30 @@ class Limits:
             )
 
     def check_file(self, format: Format, mode: str, pixels: int, stored: int) -> None:
-        """Refuse what takes far more to decode than to send.
+        """Check a source that may cost far more to decode than to send.
 
-        `pixels` are those of a frame in `mode`, `stored` the bytes of the file.
+        `mode` is Pillow's mode of the image, `pixels` the number of pixels of one frame, and
+        `stored` the length of the file in bytes.
         """
         if copies := format.spec.decoder_copies:
-            # 7 bytes a pixel and more; a WebP takes 15. A JPEG XL of 22 million pixels takes 1 s.
+            # A copy takes 7 bytes a pixel or more; a WebP takes 15. A JPEG XL of 22 million pixels
+            # takes 1 s.
             most = self.buffered_pixels // copies
             if pixels > most:
                 raise ImageTooBig(
                     f"The image has {pixels:,} pixels; {most:,} of a {format} are accepted."
                 )
         elif mode in ("1", "L"):
-            # Documents, whose empty pages cost no more than they seem to.
+            # Documents: a blank page of one channel costs no more than any other page.
             return
-        if pixels > self.blank_pixels and pixels > stored * _PIXELS_A_BYTE:
+        if pixels > self.blank_pixels and pixels > stored * _MAX_PIXELS_A_BYTE:
             raise ImageTooBig(
-                f"The image has {pixels:,} pixels in {stored:,} bytes; of what has less than a "
-                f"byte for {_PIXELS_A_BYTE} pixels, {self.blank_pixels:,} are accepted."
+                f"The image has {pixels:,} pixels in {stored:,} bytes; with more than "
+                f"{_MAX_PIXELS_A_BYTE} pixels a byte, {self.blank_pixels:,} are accepted."
             )
 
     def check_result(self, width: int, height: int) -> None:
-        """Refuse to make an image of this size."""
+        """Check the size of a result, before it is made."""
         if max(width, height) > self.result_side or width * height > self.result_pixels:
             raise ImageTooBig(
                 f"The result would be {width} x {height}; at most {self.result_side:,} pixels "

@@ -1,4 +1,4 @@
-"""What is decoded, what turns out not to be, and what is written."""
+"""Every format is decoded upright, or refused with a named error; each format reads back."""
 
 import random
 import time
@@ -46,8 +46,8 @@ TRANSPOSES = {
 ANIMATED = ("PNG", "WEBP", "AVIF", "GIF", "TIFF", "MPO")
 
 
-def lying(orientation: int, format: str) -> bytes:
-    """Quadrants, stored so that they are upright by this EXIF orientation."""
+def oriented(orientation: int, format: str) -> bytes:
+    """Quadrants, stored so that this EXIF orientation turns them upright."""
     transpose = TRANSPOSES[orientation]
     upright = quadrants(80, 60)
     stored = upright if transpose is None else upright.transpose(transpose)
@@ -56,8 +56,8 @@ def lying(orientation: int, format: str) -> bytes:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_comes_out_upright(orientation: int, format: str) -> None:
-    data = lying(orientation, format)
+def test_every_orientation_is_turned_upright(orientation: int, format: str) -> None:
+    data = oriented(orientation, format)
     inspected = decode.inspect(data)
     image = pixels_of(data)
 
@@ -90,7 +90,7 @@ def test_only_the_first_frame_is_decoded() -> None:
         assert red > 200 > 50 > blue
 
 
-def test_a_header_that_lies_is_unreadable() -> None:
+def test_a_file_with_fewer_pixels_than_its_header_claims_is_unreadable() -> None:
     with pytest.raises(ImageUnreadable):
         pixels_of(png_claiming(2000, 1500, pixels=b"\0" * 100))
 
@@ -104,7 +104,7 @@ def test_a_truncated_file_is_unreadable(format: str) -> None:
 
 
 def damaged(data: bytes, dice: random.Random) -> bytes:
-    """The file with a few bytes changed, cut out or cut off."""
+    """The file with a few bytes changed or removed, or without its end."""
     body = bytearray(data)
     for _ in range(dice.choice((1, 1, 3, 8))):
         at = dice.randrange(dice.choice((len(body), min(len(body), 300))))
@@ -122,13 +122,13 @@ def damaged(data: bytes, dice: random.Random) -> bytes:
 @pytest.mark.parametrize(
     ("format", "frames"), [*((format, 1) for format in READ), *((format, 2) for format in ANIMATED)]
 )
-def test_damaged_files_fail_by_name_and_at_once(format: str, frames: int) -> None:
+def test_damaged_files_fail_quickly_with_a_named_error(format: str, frames: int) -> None:
     picture = quadrants(40, 30)
     options: dict[str, object] = {} if format == "GIF" else {"icc_profile": SRGB}
     if frames == 2:
         options |= {"save_all": True, "append_images": [picture.rotate(180)]}
     elif format != "GIF":
-        # Not with two frames: Pillow 13 crashes where it writes an AVIF of both.
+        # Not with two frames: Pillow 13.0 crashes when it saves an animated AVIF with EXIF.
         options["exif"] = exif_of(6).tobytes()
     whole = encoded(picture, format, **options)
     dice = random.Random(7)
@@ -141,7 +141,7 @@ def test_damaged_files_fail_by_name_and_at_once(format: str, frames: int) -> Non
 
 
 @pytest.mark.parametrize("format", Format)
-def test_what_is_written_reads_back(format: Format) -> None:
+def test_every_format_that_is_written_reads_back(format: Format) -> None:
     image = decoded(encode(quadrants(128, 96), Encoding(format), quality=95))
 
     assert image.format == format.upper()
@@ -151,7 +151,7 @@ def test_what_is_written_reads_back(format: Format) -> None:
 
 @pytest.mark.parametrize("format", [Format.PNG, Format.WEBP, Format.AVIF])
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_transparency_is_kept_where_there_is_room_for_it(format: Format, mode: str) -> None:
+def test_formats_with_an_alpha_channel_keep_transparency(format: Format, mode: str) -> None:
     image = quadrants().convert(mode)
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     alpha = decoded(encode(image, Encoding(format), quality=95)).getchannel("A")
@@ -160,7 +160,7 @@ def test_transparency_is_kept_where_there_is_room_for_it(format: Format, mode: s
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_a_jpeg_lies_on_white(mode: str) -> None:
+def test_a_transparent_image_becomes_white_as_a_jpeg(mode: str) -> None:
     image = Image.new(mode, (16, 16), 0)
 
     assert (
@@ -169,19 +169,19 @@ def test_a_jpeg_lies_on_white(mode: str) -> None:
 
 
 @pytest.mark.parametrize("format", [Format.JPEG, Format.WEBP, Format.AVIF])
-def test_quality_is_paid_for_in_bytes(format: Format) -> None:
+def test_a_higher_quality_takes_more_bytes(format: Format) -> None:
     poor, rich = (encode(scenery(200, 150), Encoding(format), quality) for quality in (20, 95))
 
     assert len(poor) < len(rich)
 
 
-def test_a_webp_that_cannot_be_is_refused() -> None:
+def test_a_webp_above_16_383_pixels_a_side_is_refused() -> None:
     with pytest.raises(ImageTooBig):
         encode(Image.new("L", (16_384, 1)), Encoding(Format.WEBP), 80)
 
 
 @pytest.mark.parametrize("filter", [Filter.NEAREST, Filter.BOX])
-def test_what_takes_pixels_as_they_are_takes_them_all(filter: Filter) -> None:
+def test_nearest_and_box_resize_from_every_pixel(filter: Filter) -> None:
     jpeg = encoded(scenery(1600, 1200), "JPEG", quality=95)
     wanted = Pipeline(
         operations=(Resize(width=200, filter=filter),), output=Output(format=Format.PNG)

@@ -1,4 +1,4 @@
-"""What is recognized, and what is refused before a pixel of it is decoded."""
+"""Formats are recognised by their bytes, and bad sources refused before a pixel is decoded."""
 
 import random
 
@@ -26,7 +26,7 @@ SMALL = Limits(frame_pixels=1_000_000, frames=20, total_pixels=2_000_000)
 
 
 @pytest.mark.parametrize("format", READ)
-def test_each_format_is_known_by_its_content(format: str) -> None:
+def test_each_format_is_recognised_by_its_bytes(format: str) -> None:
     inspected = decode.inspect(encoded(quadrants(), format))
 
     assert inspected.format == format.lower()
@@ -34,7 +34,7 @@ def test_each_format_is_known_by_its_content(format: str) -> None:
     assert (inspected.width, inspected.height, inspected.frames) == (80, 60, 1)
 
 
-def test_broken_exif_is_taken_for_none() -> None:
+def test_broken_exif_is_ignored() -> None:
     data = encoded(quadrants(), "JPEG", exif=b"Exif\0\0nonsense")
 
     assert decode.inspect(data).orientation == 1
@@ -57,7 +57,7 @@ def test_too_many_frames_are_refused(format: str) -> None:
         decode.inspect(data, SMALL)
 
 
-def test_the_pixels_of_all_frames_count_together() -> None:
+def test_the_limit_on_total_pixels_counts_all_frames() -> None:
     frames = [Image.new("L", (500, 500), shade) for shade in (0, 50, 100)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
@@ -71,13 +71,13 @@ def test_an_image_of_another_format_is_unsupported(format: str) -> None:
         decode.inspect(encoded(quadrants(), format))
 
 
-def test_what_designers_send_is_unsupported() -> None:
+def test_an_svg_is_unsupported() -> None:
     with pytest.raises(UnsupportedFormat):
         decode.inspect(b'<?xml version="1.0"?>\n<svg xmlns="x"/>')
 
 
 @pytest.mark.parametrize("format", ["HEIF", "JXL"])
-def test_what_is_not_installed_is_unsupported_and_says_what_is_missing(
+def test_a_format_without_its_plugin_is_unsupported_and_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:
     data = encoded(quadrants(), format)
@@ -88,19 +88,19 @@ def test_what_is_not_installed_is_unsupported_and_says_what_is_missing(
 
 
 @pytest.mark.parametrize("data", [b"", b"BM", b"hello, world", b"\xff\xd8\xff", b"{}" * 500])
-def test_what_is_no_image_is_unreadable(data: bytes) -> None:
+def test_bytes_that_are_no_image_are_unreadable(data: bytes) -> None:
     with pytest.raises(ImageUnreadable):
         decode.inspect(data)
 
 
-def test_random_bytes_are_refused_by_name() -> None:
+def test_random_bytes_are_refused_with_a_named_error() -> None:
     dice = random.Random(1)
     for _ in range(300):
         with pytest.raises((ImageUnreadable, UnsupportedFormat)):
             decode.inspect(dice.randbytes(dice.randrange(1, 400)))
 
 
-def test_a_picture_lies_as_its_exif_says_and_not_its_xmp() -> None:
+def test_the_orientation_comes_from_exif_and_not_from_xmp() -> None:
     packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
     for format in ("JPEG", "WEBP", "AVIF"):
         for exif, orientation in ((exif_of(3), 3), (Image.Exif(), 1)):

@@ -1,4 +1,4 @@
-"""How many of the colours a result keeps, in every format that can leave some out."""
+"""Chroma subsampling has the resolution asked for, in every format that has a choice."""
 
 import pytest
 from PIL import Image
@@ -13,7 +13,7 @@ RED, BLUE = (200, 40, 40), (40, 40, 200)
 
 
 def stripes(*, across: bool) -> Image.Image:
-    """Red and blue by turns, a pixel each."""
+    """Columns (across) or rows of one pixel, red and blue in turn."""
     pair = Image.new("RGB", (2, 1) if across else (1, 2), RED)
     pair.putpixel((1, 0) if across else (0, 1), BLUE)
     stripes = Image.new("RGB", (64, 64))
@@ -24,7 +24,7 @@ def stripes(*, across: bool) -> Image.Image:
 
 
 def contrast(chroma: Chroma | None, format: Format, *, across: bool) -> int:
-    """How far apart red and blue still are, where they were 160."""
+    """The difference of red in neighbouring stripes of a result; 160 in the source."""
     output = Output(format=format, chroma=chroma, quality=95)
     source = encoded(stripes(across=across), "PNG")
     result = decoded(pipeline.run(source, Pipeline(output=output)).data)
@@ -42,7 +42,7 @@ def contrast(chroma: Chroma | None, format: Format, *, across: bool) -> int:
         (None, False, False),
     ],
 )
-def test_colours_are_as_fine_as_asked(
+def test_chroma_has_the_resolution_asked_for(
     format: Format, chroma: Chroma | None, *, columns: bool, rows: bool
 ) -> None:
     if format is Format.HEIF:

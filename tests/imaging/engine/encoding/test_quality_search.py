@@ -1,4 +1,4 @@
-"""Qualities that are looked for, in a bounded number of encodes."""
+"""Searches for a quality find the best one in a bounded number of encodes."""
 
 import pytest
 from PIL import Image
@@ -17,11 +17,11 @@ from tests.imaging.pictures import decoded, encoded, scenery
 
 PHOTO = scenery(600, 400)
 LOSSY = [Format.JPEG, Format.WEBP, Format.AVIF]
-LOOKS_RIGHT = 0.96  # the likeness of a photograph as a JPEG of quality 75 to 80
+TARGET = 0.96  # the similarity of a photograph as a JPEG of quality 75 to 80
 
 
 class Counted:
-    """An encoder that counts."""
+    """An encoder that records the qualities it is asked for."""
 
     def __init__(self, format: Format = Format.JPEG, image: Image.Image = PHOTO) -> None:
         self.format = format
@@ -35,7 +35,7 @@ class Counted:
 
 @pytest.mark.parametrize("format", LOSSY)
 @pytest.mark.parametrize("part", [0.9, 0.5, 0.3])
-def test_a_budget_is_kept_and_nearly_used_up(format: Format, part: float) -> None:
+def test_a_result_fits_max_bytes_and_nearly_uses_them_up(format: Format, part: float) -> None:
     counted = Counted(format)
     most = int(len(encode(PHOTO, Encoding(format), 90)) * part)
     data = quality_search.encode_within(counted, most, 90)
@@ -48,14 +48,14 @@ def test_a_budget_is_kept_and_nearly_used_up(format: Format, part: float) -> Non
     ))  # fmt: skip
 
 
-def test_what_fits_is_encoded_once() -> None:
+def test_a_result_that_fits_is_encoded_once() -> None:
     counted = Counted()
     quality_search.encode_within(counted, 10_000_000, 100)
 
     assert counted.qualities == [100]
 
 
-def test_a_budget_that_nothing_fits_in_is_refused_by_its_field() -> None:
+def test_max_bytes_that_quality_1_exceeds_are_refused() -> None:
     counted = Counted()
     with pytest.raises(InvalidOperation, match=r"max_bytes: the result has .* at the lowest"):
         quality_search.encode_within(counted, 100, 100)
@@ -67,7 +67,7 @@ def test_a_budget_that_nothing_fits_in_is_refused_by_its_field() -> None:
 @pytest.mark.parametrize(
     "output", [Output(format=Format.PNG), Output(format=Format.WEBP, lossless=True)]
 )
-def test_without_loss_there_is_nothing_to_lower(output: Output) -> None:
+def test_a_lossless_result_above_max_bytes_is_refused(output: Output) -> None:
     source = encoded(PHOTO, "PNG")
 
     with pytest.raises(InvalidOperation, match=r"max_bytes: .* without loss"):
@@ -93,28 +93,28 @@ def test_a_search_decodes_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("format", LOSSY)
-def test_the_quality_that_is_found_is_the_least_that_looks_right(format: Format) -> None:
-    # In so few pixels what is lost is seen.
+def test_automatic_quality_is_the_lowest_with_the_target_similarity(format: Format) -> None:
+    # Small, so that a loss of quality shows.
     image = PHOTO.reduce(4)
     counted = Counted(format, image)
     found = quality_search.lowest_good_quality(image, counted)
     calls = len(counted.qualities)
 
-    def likeness(quality: int) -> float:
+    def similarity_at(quality: int) -> float:
         return similarity(luma_of(image), luma_of(decoded(counted(quality))))
 
     assert calls <= 5
     assert 40 < found < 95
-    assert likeness(found) >= LOOKS_RIGHT > likeness(found - 3)
+    assert similarity_at(found) >= TARGET > similarity_at(found - 3)
 
 
-def test_a_budget_lowers_the_quality_that_was_found() -> None:
+def test_max_bytes_lower_the_automatic_quality() -> None:
     output = Output(format=Format.WEBP, quality="auto", max_bytes=6_000)
 
     assert len(pipeline.run(encoded(PHOTO, "PNG"), Pipeline(output=output)).data) <= 6_000
 
 
-def test_likeness_is_one_for_the_same_and_falls_with_what_is_lost() -> None:
+def test_similarity_is_1_for_equal_images_and_falls_with_detail_lost() -> None:
     same = similarity(luma_of(PHOTO), luma_of(PHOTO))
     blurred = similarity(luma_of(PHOTO), luma_of(PHOTO.reduce(4).resize(PHOTO.size)))
     other = similarity(luma_of(PHOTO), luma_of(PHOTO.transpose(Image.Transpose.ROTATE_180)))
@@ -123,14 +123,14 @@ def test_likeness_is_one_for_the_same_and_falls_with_what_is_lost() -> None:
     assert same > blurred > other
 
 
-def test_what_is_transparent_may_have_any_colour() -> None:
+def test_similarity_ignores_the_colour_of_transparent_pixels() -> None:
     one, other = (Image.new("RGBA", (40, 40), (shade, shade, shade, 0)) for shade in (0, 200))
 
     assert similarity(luma_of(one), luma_of(other)) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (8, 8), (2500, 40)])
-def test_likeness_is_told_of_any_size(size: tuple[int, int]) -> None:
+def test_similarity_is_defined_for_any_size(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, "red")
 
     assert similarity(luma_of(image), luma_of(image)) == pytest.approx(1)
