@@ -3,5 +3,5 @@
 No broker, Redis, event loop or runtime may be imported here, so that the engine works alone, in any
 process. Start with `pipeline.py`: `pipeline.run(data, pipeline)` takes a file's bytes and returns a
 rendition. The packages follow its steps: `decoding`, `operations` on `raster`, `encoding`;
-`safety` refuses crafted files, and `formats` has what one format alone needs.
+`safety` refuses crafted files, and `formats` has the code for single formats.
 """

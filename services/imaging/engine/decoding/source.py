@@ -39,7 +39,7 @@ class Source:
     size: Size  # upright
     frames: int  # in the file, with those before `first_frame`
     orientation: int  # 1 to 8, as in EXIF
-    plays: int = 0  # how often an animation is played; 0 for ever
+    plays: int = 0  # loop count of an animation; 0 for ever
     gif_canvas: GifCanvas | None = None  # for a GIF that Pillow decodes wrongly
 
     @property
@@ -50,7 +50,7 @@ class Source:
 
     @property
     def animation_frames(self) -> int:
-        """How many frames the animation has; 1 for a still."""
+        """The number of frames of the animation; 1 for a still."""
         return self.frames - self.first_frame
 
     @property

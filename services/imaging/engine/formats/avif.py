@@ -20,7 +20,7 @@ _FOR_EVER = re.compile(rb"(mvhd\x01.{23}|tkhd\x01.{27})\xff{8}", re.DOTALL)
 _EDIT = re.compile(rb"elst\x01.{7}(.{8})", re.DOTALL)
 
 _Span = tuple[int, int]
-"""Where a box's content begins and ends in the file."""
+"""File offsets: the beginning and the end of a box's content."""
 
 
 def loop_count(data: bytes) -> int:

@@ -73,8 +73,8 @@ def _frame(still: bytes, corner: tuple[int, int], duration: int) -> bytes:
     """Return the blocks of one frame, made from a still GIF."""
     at = 13 + table_bytes(still[10])
     table = still[13:at]
-    # Pillow decodes an animation as opaque if its first frame names no transparent index, which a
-    # frame of 256 colours has no room for.
+    # Name an unused index: Pillow decodes an animation as opaque if its first frame has no
+    # transparent index. A frame of 256 colours has no unused index.
     transparent = _LAST_INDEX if len(table) <= 3 * _LAST_INDEX else None
     if still[at : at + 1] == b"!":
         transparent, at = still[at + 6], at + 8

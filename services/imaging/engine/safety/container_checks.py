@@ -56,7 +56,7 @@ def check_scans(data: bytes, pixels: int) -> None:
     most = max(_USUAL_SCANS, _MAX_SCANNED_PIXELS // pixels)
     if _has_one_scan(data):
         return
-    # Counting bytes first is quick, but also counts those of a film or an image after the end.
+    # Counting bytes first is quick, but also counts those of a video or an image after the end.
     if data.count(bytes([0xFF, _SCAN])) > most and _count_scans(data, most) > most:
         raise ImageTooBig(f"The JPEG has more than {most} scans.")
 
