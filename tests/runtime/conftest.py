@@ -27,7 +27,7 @@ async def caller(redis_url: str) -> AsyncIterator[Broker]:
 
 @pytest.fixture
 async def plain(redis_url: str) -> AsyncIterator[Redis]:
-    """redis-py's own client: what a test looks at it sees with other eyes."""
+    """Client of redis-py, independent of the code under test."""
     async with Redis.from_url(redis_url) as redis:
         yield redis
 

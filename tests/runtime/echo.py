@@ -29,12 +29,12 @@ class Echo:
     """Handler that records the texts it was sent."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.started = asyncio.Event()
         self.stopped = asyncio.Event()
 
     async def __call__(self, request: Ping, message: RedisMessage) -> RedisResponse:
-        self.heard.append(request.text)
+        self.received.append(request.text)
         self.started.set()
         body: object = request
         match request.then:

@@ -1,4 +1,4 @@
-"""FastStream's broker on a given Redis client, a given sender and consumers of ours."""
+"""FastStream's broker around a given Redis client, a given sender and our consumers."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ class AdaptedBroker(RedisBroker):
         self._register(DirectSubscriber(self, consumer, handle), handle)
 
     async def send_reply(self, cmd: RedisPublishCommand) -> None:
-        """Send a reply without waiting for Redis. Raises whatever encoding it raises."""
+        """Send a reply without waiting for Redis. Raises if the reply cannot be encoded."""
         await self._sender_producer.reply(cmd)
 
     def _register(self, subscriber: ConsumerSubscriber, handle: Handle) -> None:

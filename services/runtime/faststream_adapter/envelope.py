@@ -4,7 +4,7 @@ from typing import Any
 
 from faststream.redis.parser import BinaryMessageFormatV1
 
-from services.runtime.messaging.envelope import pack, travelling_headers, unpack
+from services.runtime.messaging.envelope import pack, unpack, valid_headers
 
 
 class Envelope(BinaryMessageFormatV1):
@@ -23,4 +23,4 @@ class Envelope(BinaryMessageFormatV1):
         if unpacked is not None:
             return unpacked
         body, headers = super().parse(data)
-        return body, travelling_headers(headers)
+        return body, valid_headers(headers)

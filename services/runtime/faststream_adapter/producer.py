@@ -32,7 +32,7 @@ class Sender(Protocol):
 
 
 class SenderProducer(RedisFastProducer):
-    """Producer of a broker whose messages leave through `sender`."""
+    """Producer that sends every message by `sender`."""
 
     def __init__(self, sender: Sender, connection: ConnectionState[Any]) -> None:
         super().__init__(
@@ -54,14 +54,14 @@ class SenderProducer(RedisFastProducer):
         return PubSubMessage(type="message", channel=channel, data=data, pattern=None)
 
     async def publish(self, cmd: RedisPublishCommand) -> Any:
-        """Send a message; one with a pipeline of its caller's goes FastStream's way."""
+        """Send a message; FastStream sends one that belongs to a caller's pipeline."""
         if cmd.pipeline is not None:
             return await super().publish(cmd)
         data = await self._encoded(cmd, cmd.reply_to, {})
         return await self._sender.publish(_destination_of(cmd), data)
 
     async def reply(self, cmd: RedisPublishCommand) -> None:
-        """Send a reply. Raises whatever encoding it raises."""
+        """Send a reply. Raises if the reply cannot be encoded."""
         self._sender.reply(cmd.destination, await self._encoded(cmd, cmd.reply_to, {}))
 
     async def _encoded(

@@ -1,4 +1,4 @@
-"""FastStream's subscriber around a consumer of ours.
+"""FastStream's subscriber around one of our consumers.
 
 The consumer reads, reconnects and acknowledges; FastStream parses, runs the middlewares and calls
 the handler.
@@ -32,7 +32,7 @@ from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.messaging.consumer import Consumer, Received
 
 Handle = Callable[[RedisMessage], Awaitable[Any]]
-"""A handler as FastStream calls it; what it returns is published as the reply."""
+"""A handler as FastStream calls it; its result is published as the reply."""
 
 _PARSERS = {
     Transport.CHANNEL: RedisPubSubParser,
@@ -56,7 +56,7 @@ class ConsumerSubscriber(LogicSubscriber):
         self.consumer = consumer
 
     async def start(self) -> None:
-        """Prepare the handler and start the consumer. Raises what connecting to Redis raises."""
+        """Prepare the handler and start the consumer. Raises RedisError or OSError."""
         # LogicSubscriber.start would read by itself, by FastStream's own loop.
         await super(LogicSubscriber, self).start()
         self.running = True

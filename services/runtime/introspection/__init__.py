@@ -1,4 +1,4 @@
-"""What a process tells about itself: health, metrics of the queues, and the AsyncAPI document.
+"""A process described to operators: health, metrics of the queues, and the AsyncAPI document.
 
 May import every other package of the runtime. Start reading at `health`.
 """

@@ -58,14 +58,14 @@ class Consumer:
 
     @property
     def running(self) -> bool:
-        """Whether messages are read."""
+        """Return whether messages are being read."""
         return self._reading and self._reader is not None and not self._reader.done()
 
     async def start(self, deliver: Deliver) -> None:
         """Read from now on and hand each message to `deliver`."""
         self._deliver = deliver
         self._reading = True
-        self._reader = asyncio.create_task(self._read_on(), name=f"consumer {self.address}")
+        self._reader = asyncio.create_task(self._read_loop(), name=f"consumer {self.address}")
 
     async def stop(self) -> None:
         """Read nothing more and finish the messages that were read.
@@ -91,7 +91,7 @@ class Consumer:
         """Read once, and accept what was read. Raises RedisError or OSError."""
         raise NotImplementedError
 
-    async def _read_on(self) -> None:
+    async def _read_loop(self) -> None:
         lost = False
         while self._reading:
             try:
@@ -133,7 +133,7 @@ class Consumer:
             log.error("message refused", reason=exc.detail, address=self.address)
             return True
         except Exception as exc:
-            # There is no caller whom a reply could tell.
+            # No caller waits for a reply that could report it.
             log.error("message failed", exc_info=exc, address=self.address)
             return False
         return True

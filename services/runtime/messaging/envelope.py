@@ -1,4 +1,4 @@
-"""FastStream's binary envelope, read and written in a few steps instead of one a field.
+"""FastStream's binary envelope, read and written in a few steps instead of one for each field.
 
 The layout (integers are big-endian): an identity of 8 bytes, the version (2), the offsets of the
 headers and of the body (4 each), the number of headers (2), each header's name and value preceded
@@ -58,8 +58,8 @@ def body_of(data: bytes) -> bytes:
     return data if unpacked is None else unpacked[0]
 
 
-def travelling_headers(headers: object) -> dict[str, Any]:
-    """Return those headers that are texts which `pack` accepts; {} if `headers` is no mapping.
+def valid_headers(headers: object) -> dict[str, Any]:
+    """Return the headers that `pack` accepts: texts; {} if `headers` is no mapping.
 
     A message from elsewhere may hold any JSON, and its reply repeats some of its headers.
     """
@@ -67,13 +67,8 @@ def travelling_headers(headers: object) -> dict[str, Any]:
     return {name: value for name, value in named if _packable(name) and _packable(value)}
 
 
-async def envelope(message: Message, correlation_id: str) -> bytes:
-    """Return a message as JSON in its envelope, for messages that skip FastStream's publishers."""
-    return pack_message(message, correlation_id)
-
-
 def pack_message(message: Message, correlation_id: str) -> bytes:
-    """Return a message as JSON in its envelope, for messages that skip FastStream's publishers."""
+    """Return a message as JSON in its envelope, as FastStream's publishers would write it."""
     headers = {"correlation_id": correlation_id, "content-type": "application/json"}
     return pack(message.model_dump_json().encode(), headers)
 

@@ -1,4 +1,4 @@
-"""Method, transport and worker that the name of a channel, list or stream tells.
+"""Addresses: names of channels, lists and streams, made of method, transport and worker.
 
 An address is a method's name, `:` and the transport; `@` and a worker's name follow on a channel
 that one worker alone subscribes to.
@@ -10,7 +10,7 @@ OWN_CHANNEL_MARK = "@"
 
 
 def own_channel(channel: str, worker: str) -> str:
-    """Return the channel on which `worker` alone receives what is meant for `channel`."""
+    """Return the channel on which `worker` alone receives messages for `channel`."""
     return f"{channel}{OWN_CHANNEL_MARK}{worker}"
 
 

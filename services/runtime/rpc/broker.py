@@ -17,8 +17,8 @@ from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.channel_consumer import ChannelConsumer
 from services.runtime.messaging.list_consumer import ListConsumer
 from services.runtime.messaging.outbox import OnDelivery, Outbox
+from services.runtime.messaging.stream_consumer import StreamConsumer
 from services.runtime.messaging.stream_reader import StreamReader
-from services.runtime.messaging.streams import StreamConsumer
 from services.runtime.redis.client import RedisClient, wait_for_redis
 from services.runtime.redis.replies import LOST
 from services.runtime.retry_after import RetryAfter
@@ -36,8 +36,8 @@ from services.runtime.telemetry.metrics import Metrics
 class Broker(AdaptedBroker):
     """FastStream's RedisBroker with typed methods, one reply inbox and consumers that reconnect.
 
-    `capacity` is the number of requests that this process handles at once. `report` returns what
-    the heartbeat says of this process besides its host and versions.
+    `capacity` is the number of requests that this process handles at once. `report` returns
+    the fields that the heartbeat adds to the host, the process and its versions.
     """
 
     def __init__(
@@ -224,8 +224,8 @@ class Broker(AdaptedBroker):
         self.attach(consumer, handle)
 
     def _watch_metrics(self) -> None:
-        watch = self.metrics.watch
-        watch("darkroom_calls_waiting", "Calls unanswered.", lambda: self.inbox.outstanding)
-        watch("darkroom_inbox_listening", "Replies are heard.", lambda: self.inbox.listening)
-        watch("darkroom_room_taken", "Messages in hand.", lambda: self.capacity.taken)
-        watch("darkroom_outbox_failures", "Not delivered, ever.", lambda: self.outbox.failures)
+        watch, inbox, outbox = self.metrics.watch, self.inbox, self.outbox
+        watch("darkroom_calls_waiting", "Calls without a reply.", lambda: inbox.outstanding)
+        watch("darkroom_inbox_listening", "1 if replies are received.", lambda: inbox.listening)
+        watch("darkroom_room_taken", "Messages being handled.", lambda: self.capacity.taken)
+        watch("darkroom_outbox_failures", "Undelivered messages.", lambda: outbox.failures)

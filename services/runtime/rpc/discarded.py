@@ -7,7 +7,7 @@ from faststream.exceptions import AckMessage
 
 
 class Discarded(AckMessage):
-    """Raised in place of a reply that nobody waits for, or that another worker sends."""
+    """Raised when no caller waits for the reply, or when another worker sends it."""
 
     reason: str
     """The value of the label `reason` of the metric `darkroom_dropped`."""

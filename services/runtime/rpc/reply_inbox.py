@@ -43,7 +43,7 @@ class ReplyInbox:
         return self._listening.is_set()
 
     async def start(self) -> None:
-        """Subscribe, and return once replies are received. Raises what ends the listener.
+        """Subscribe, and return once replies are received. Raises the exception of a dead listener.
 
         Retries while Redis is away.
         """

@@ -28,7 +28,7 @@ async def test_running_work_is_stopped_when_its_caller_leaves(
     await asyncio.wait_for(echo.stopped.wait(), 1)
     # The worker serves the next request and does not repeat the cancelled one.
     assert (await call(caller, Ping(text="next"), transport)).text == "next"
-    assert len(echo.heard) == 2
+    assert len(echo.received) == 2
     await emptied(caller, transport)
 
 
@@ -50,7 +50,7 @@ async def test_waiting_work_never_starts_once_its_caller_has_left(
         await first
         await emptied(caller, transport)
         assert (await call(caller, Ping(text="third"), transport)).text == "third"
-        assert echo.heard == ["first", "third"]
+        assert echo.received == ["first", "third"]
     finally:
         await busy.stop()
 

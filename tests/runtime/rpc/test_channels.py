@@ -43,8 +43,8 @@ async def test_requests_go_to_one_worker_each_in_proportion_to_capacity(
 ) -> None:
     for number in range(60):
         await ask(caller, number)
-    assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(60))
-    assert len(echo.heard) == pytest.approx(40, abs=3)
+    assert sorted(map(int, echo.received + other_echo.received)) == list(range(60))
+    assert len(echo.received) == pytest.approx(40, abs=3)
     assert await plain.keys("darkroom:claim:*") == [], "no claim is needed"
 
 
@@ -75,7 +75,7 @@ async def test_a_request_published_to_every_worker_is_answered_by_the_first_to_c
         for number in range(30):
             answer = await stranger.request(Ping(text=str(number)), channel=CHANNEL, timeout=5)
             assert Ping.model_validate_json(answer.body).text == str(number)
-    assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(30))
+    assert sorted(map(int, echo.received + other_echo.received)) == list(range(30))
     claims = await plain.keys("darkroom:claim:*")
     assert len(claims) == 30
     assert all([await plain.pttl(claim) > 0 for claim in claims]), "claims expire"
@@ -101,7 +101,7 @@ async def test_requests_published_before_a_stop_are_answered(
     await echo.started.wait()
     await worker.stop()
     await asyncio.gather(*calls)
-    assert sorted(map(int, echo.heard + other_echo.heard)) == list(range(400))
+    assert sorted(map(int, echo.received + other_echo.received)) == list(range(400))
 
 
 async def test_a_stop_does_not_wait_for_a_redis_that_is_gone(

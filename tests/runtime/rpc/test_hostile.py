@@ -1,8 +1,7 @@
-"""What nobody well-meaning sends or does, and what it costs the others: nothing."""
+"""Forged, unreadable and repeated messages, and outages, do no harm to other calls."""
 
 import asyncio
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -12,11 +11,8 @@ from structlog.testing import capture_logs
 
 from contracts.errors import DeadlineExceeded, InvalidRequest
 from contracts.methods import GROUP, Transport
-from services.runtime.liveness.heartbeat import Report
-from services.runtime.liveness.server_clock import Clock
-from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
-from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied, settings_for
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
 
@@ -44,7 +40,7 @@ async def forge(redis: Any, transport: Transport, data: bytes) -> None:
 
 
 @EVERY_TRANSPORT
-async def test_forged_messages_cost_nobody_else_a_call(
+async def test_forged_messages_disturb_no_other_call(
     transport: Transport, caller: Broker, worker: Broker, plain: Redis
 ) -> None:
     for round in range(5):
@@ -56,7 +52,7 @@ async def test_forged_messages_cost_nobody_else_a_call(
     await emptied(caller, transport)
 
 
-async def test_what_can_not_be_read_does_not_stay_in_a_stream(
+async def test_an_unreadable_entry_does_not_stay_in_a_stream(
     caller: Broker, worker: Broker, plain: Redis
 ) -> None:
     with capture_logs() as logs:
@@ -66,7 +62,7 @@ async def test_what_can_not_be_read_does_not_stay_in_a_stream(
     assert len([line for line in logs if line["event"] == "message refused"]) == 5
 
 
-async def test_a_reply_that_is_no_text_does_not_deafen_the_inbox(
+async def test_a_reply_on_an_undecodable_channel_does_not_stop_the_inbox(
     caller: Broker, worker: Broker, plain: Redis
 ) -> None:
     await plain.publish(caller.inbox._prefix.encode() + b"\xff", b"x")
@@ -75,7 +71,7 @@ async def test_a_reply_that_is_no_text_does_not_deafen_the_inbox(
 
 
 @EVERY_TRANSPORT
-async def test_work_for_a_caller_whose_time_is_up_is_stopped(
+async def test_work_is_stopped_at_the_callers_deadline(
     transport: Transport, caller: Broker, worker: Broker, echo: Echo
 ) -> None:
     started = time.monotonic()
@@ -86,7 +82,7 @@ async def test_work_for_a_caller_whose_time_is_up_is_stopped(
 
 
 @pytest.mark.parametrize("header", ["x" * 70_000, 7])
-async def test_headers_that_can_not_travel_are_refused_by_name(
+async def test_a_header_that_is_too_long_or_no_text_is_refused(
     header: Any, caller: Broker, worker: Broker
 ) -> None:
     with pytest.raises(InvalidRequest, match="header"):
@@ -106,10 +102,10 @@ async def test_a_request_that_is_sent_twice_is_answered(
     assert (await waiting).then == "sleep"
 
 
-async def test_what_a_living_worker_has_in_hand_stays_its_own_after_a_pause(
+async def test_entries_of_a_living_worker_are_not_reclaimed_after_a_pause_of_redis(
     redis_url: str, caller: Broker, plain: Redis
 ) -> None:
-    """While Redis answers nobody, nobody's heartbeat is there, and that says nothing of anybody."""
+    """After an outage, a missing heartbeat does not prove a death."""
     echoes, workers = [Echo(), Echo()], []
     for echo in echoes:
         worker = broker_on(redis_url, capacity=4, heartbeat_interval=0.2, heartbeat_ttl=1.0)
@@ -128,7 +124,8 @@ async def test_what_a_living_worker_has_in_hand_stays_its_own_after_a_pause(
         await redis.execute_command("CLIENT", "PAUSE", 1800, "ALL")  # type: ignore[no-untyped-call]
         answers = await asyncio.gather(*calls)
         assert [answer.text for answer in answers] == list("0123")
-        assert sorted(text for echo in echoes for text in echo.heard) == list("0123"), "once each"
+        received = [text for echo in echoes for text in echo.received]
+        assert sorted(received) == list("0123"), "each request is handled once"
         pending: Any = await redis.xpending(ECHO.address(Transport.STREAM), GROUP)
         assert pending["pending"] == 0
     finally:
@@ -136,13 +133,13 @@ async def test_what_a_living_worker_has_in_hand_stays_its_own_after_a_pause(
             await worker.stop()
 
 
-async def test_a_connection_that_falls_silent_is_given_up(
+async def test_a_silent_connection_of_the_inbox_is_replaced(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A way that was cut gives no end: bytes just stop to come."""
+    """A network that is cut closes no connection: the bytes stop, and no error is raised."""
     monkeypatch.setattr("services.runtime.redis.subscription.PING_INTERVAL", 0.1)
     port = int(redis_url.rpartition(":")[2].partition("/")[0])
-    flowing, ways = asyncio.Event(), set[asyncio.Task[None]]()
+    flowing, pumps = asyncio.Event(), set[asyncio.Task[None]]()
     flowing.set()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: Any) -> None:
@@ -152,55 +149,32 @@ async def test_a_connection_that_falls_silent_is_given_up(
                     await asyncio.Event().wait()
                 writer.write(data)
 
-    async def through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         onward, answers = await asyncio.open_connection("127.0.0.1", port)
         cut = flowing if flowing.is_set() else None
-        for way in (pump(reader, answers, cut), pump(onward, writer, cut)):
-            ways.add(asyncio.create_task(way))
+        for direction in (pump(reader, answers, cut), pump(onward, writer, cut)):
+            pumps.add(asyncio.create_task(direction))
 
-    proxy = await asyncio.start_server(through, "127.0.0.1", 0)
-    place = proxy.sockets[0].getsockname()[1]
-    broker = broker_on(f"redis://127.0.0.1:{place}")
+    proxy = await asyncio.start_server(forward, "127.0.0.1", 0)
+    proxy_port = proxy.sockets[0].getsockname()[1]
+    broker = broker_on(f"redis://127.0.0.1:{proxy_port}")
     await broker.start()
     assert broker.inbox.listening
     flowing.clear()
     async with asyncio.timeout(5):
-        while broker.inbox.listening:  # noqa: ASYNC110  there is nothing to wait for but this
+        while broker.inbox.listening:  # noqa: ASYNC110  there is no event to wait for
             await asyncio.sleep(0.05)
         while not broker.inbox.listening:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     await broker.stop()
     proxy.close()
-    for way in ways:
-        way.cancel()
-    await asyncio.gather(*ways, return_exceptions=True)
+    for task in pumps:
+        task.cancel()
+    await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def test_a_report_that_fails_does_not_end_the_heartbeat(redis_url: str) -> None:
-    reports: Iterator[Report] = iter([{"slots": 1}])
-    settings = settings_for(redis_url, heartbeat_interval=0.05)
-    broker = Broker(make_redis(settings), settings, report=lambda: next(reports))
-    broker.serve(ECHO, Echo().__call__)
-    await broker.start()
-    with capture_logs() as logs:
-        await asyncio.sleep(0.3)
-    assert broker.heartbeat.beating
-    assert any(line["event"] == "heartbeat failed" for line in logs)
-    await broker.stop()
-
-
-async def test_any_address_can_be_called(caller: Broker, worker: Broker) -> None:
+async def test_an_address_without_a_transport_can_be_called(caller: Broker, worker: Broker) -> None:
     body = b'{"text": "x"}'
     for destination in ({"channel": "foo:bar"}, {"list": "foo"}):
         with pytest.raises(Exception, match="No worker"):
             await caller.request(body, **destination)  # type: ignore[arg-type]
-
-
-def test_a_measurement_that_was_held_up_does_not_move_the_clock() -> None:
-    clock = Clock(host=lambda: 100.0)
-    clock.set(asked=99.999, answered=100.001, server=105.0)
-    clock.set(asked=96.0, answered=100.0, server=105.0)
-    assert clock.now() == pytest.approx(105.0)
-    for _ in range(20):
-        clock.set(asked=96.0, answered=100.0, server=108.0)
-    assert clock.now() == pytest.approx(110.0), "but what is always slow is all there is"

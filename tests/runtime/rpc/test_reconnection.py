@@ -80,7 +80,7 @@ async def test_calls_in_flight_fail_at_once_when_redis_dies(
         asyncio.create_task(call(caller, Ping(then="sleep", seconds=2), transport, timeout=20))
         for transport in Transport
     ]
-    await until(lambda: len(echo.heard) == len(waiting))
+    await until(lambda: len(echo.received) == len(waiting))
     mortal.kill()
     died = time.monotonic()
     failures = await asyncio.gather(*waiting, return_exceptions=True)
@@ -146,10 +146,10 @@ async def test_a_request_whose_worker_died_is_reclaimed_before_its_deadline(
     await successor.start()
     try:
         await asyncio.sleep(1.5)
-        assert echo.heard == [], "entries of a living worker are not reclaimed"
+        assert echo.received == [], "entries of a living worker are not reclaimed"
         await plain.zrem(keys.responders(stream), dead)
         assert (await waiting).text == "orphaned"
-        assert echo.heard == ["orphaned"]
+        assert echo.received == ["orphaned"]
         # The dead worker is removed from the group, which has one member again.
         deadline = time.monotonic() + 5
         while len(await plain.xinfo_consumers(stream, GROUP)) > 1:

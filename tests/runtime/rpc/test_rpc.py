@@ -149,7 +149,7 @@ async def test_a_request_past_its_deadline_is_never_started(
         assert (await first).text == "first"
         await emptied(caller, transport)
         assert (await call(caller, Ping(text="next"), transport)).text == "next"
-        assert echo.heard == ["first", "next"]
+        assert echo.received == ["first", "next"]
     finally:
         await busy.stop()
 

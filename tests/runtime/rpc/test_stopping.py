@@ -29,7 +29,7 @@ async def test_a_backlog_loses_nothing_when_one_of_two_workers_stops(
     answers = await asyncio.gather(*calls)
     await second.stop()
     assert [answer.text for answer in answers] == [str(n) for n in range(40)]
-    assert sorted(echo.heard, key=int) == [str(n) for n in range(40)], "each is handled once"
+    assert sorted(echo.received, key=int) == [str(n) for n in range(40)], "each is handled once"
 
 
 async def test_calls_fail_at_once_while_the_inbox_does_not_listen(

@@ -61,7 +61,7 @@ class StreamConsumer(Consumer):
         """Join the group; a new group begins at the stream's first entry."""
         await self._create_group()
         await super().start(deliver)
-        self._reclaimer = asyncio.create_task(self._reclaim_on(), name=f"reclaim {self.address}")
+        self._reclaimer = asyncio.create_task(self._reclaim_loop(), name=f"reclaim {self.address}")
 
     async def stop(self) -> None:
         """Leave the group, unless entries are left for other members to reclaim."""
@@ -123,7 +123,7 @@ class StreamConsumer(Consumer):
             # The entry stays pending, and this consumer reclaims it from itself.
             log.warning("could not acknowledge", reason=str(exc), address=self.address)
 
-    async def _reclaim_on(self) -> None:
+    async def _reclaim_loop(self) -> None:
         while True:
             await asyncio.sleep(1.0)
             try:

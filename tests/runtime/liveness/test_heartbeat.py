@@ -1,0 +1,24 @@
+"""The heartbeat of a worker."""
+
+import asyncio
+from collections.abc import Iterator
+
+from structlog.testing import capture_logs
+
+from services.runtime.liveness.heartbeat import Report
+from services.runtime.redis.client import make_redis
+from services.runtime.rpc.broker import Broker
+from tests.runtime.echo import ECHO, Echo, settings_for
+
+
+async def test_a_report_that_fails_does_not_end_the_heartbeat(redis_url: str) -> None:
+    reports: Iterator[Report] = iter([{"slots": 1}])
+    settings = settings_for(redis_url, heartbeat_interval=0.05)
+    broker = Broker(make_redis(settings), settings, report=lambda: next(reports))
+    broker.serve(ECHO, Echo().__call__)
+    await broker.start()
+    with capture_logs() as logs:
+        await asyncio.sleep(0.3)
+    assert broker.heartbeat.beating
+    assert any(line["event"] == "heartbeat failed" for line in logs)
+    await broker.stop()
