@@ -16,7 +16,7 @@ class RetryAfter:
         mean = seconds if self._mean is None else self._mean
         self._mean = mean + _WEIGHT * (seconds - mean)
 
-    def wait(self, ahead: int, *, abreast: int = 1) -> int:
-        """Return the whole seconds until `ahead` calls are done, `abreast` at once; 1 to 60."""
-        seconds = (self._mean or 0.0) * ahead / abreast
+    def wait(self, ahead: int, *, parallel: int = 1) -> int:
+        """Return the whole seconds until `ahead` calls are done, `parallel` at once; 1 to 60."""
+        seconds = (self._mean or 0.0) * ahead / parallel
         return min(60, max(1, math.ceil(seconds)))

@@ -74,7 +74,7 @@ class Executor:
         Raises Overloaded, DeadlineExceeded, WorkerCrashed, and what `work` raises.
         """
         if self._accepted >= self.slots + self._waiting:
-            wait = self._pace.wait(self._accepted, abreast=self.slots)
+            wait = self._pace.wait(self._accepted, parallel=self.slots)
             raise Overloaded("Every slot is taken, and every place to wait.", retry_after=wait)
         self._accepted += 1
         try:

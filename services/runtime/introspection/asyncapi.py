@@ -6,94 +6,26 @@ both services consume. Follows https://www.asyncapi.com/docs/reference/specifica
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from contracts.control import CONTROL, Cancel
 from contracts.errors import Failure
 from contracts.imaging import METHODS
-from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, JobEvent, JobRequest
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
-from contracts.usage import USAGE, Usage
 from services.runtime.faststream_adapter.specification import (
     Document,
     GivenSpecification,
     as_yaml,
 )
-
-_TRANSPORTS = {
-    Transport.CHANNEL: "The gateway publishes a request to one worker's own channel: this name, "
-    "`@` and the worker's name. Every worker receives a request that is published to this channel "
-    "itself, and the first to claim it handles it. Without a live worker a request is refused at "
-    "once. A worker that dies loses its requests.",
-    Transport.LIST: "One worker takes each request. Without a live worker a request is refused at "
-    "once. A worker that dies loses its requests.",
-    Transport.STREAM: "One worker of the group handles each request; another worker reclaims it if "
-    "the first one dies before the deadline. Without a live worker a request is refused at once.",
-}
-
-_REQUEST_HEADERS = {
-    "correlation_id": "Id chosen by the caller; in every log line about the request.",
-    "reply_to": "Channel of the reply.",
-    "content-type": "application/json",
-    "x-deadline": "Unix time in milliseconds, by Redis's clock; the caller waits no longer.",
-    "traceparent": "W3C trace context of the call, if it is traced.",
-}
-_REPLY_HEADERS = {
-    "correlation_id": "The request's correlation id.",
-    "content-type": "application/json",
-    "x-outcome": "`ok`, or `failed` if the body is a Failure.",
-    "x-worker": "Name of the worker that answered.",
-    "x-queue-ms": "Milliseconds that the request waited for a slot.",
-    "x-work-ms": "Milliseconds that the request occupied a slot.",
-}
-_EVENT_HEADERS = {
-    "correlation_id": "Id of the job, or any id for other messages.",
-    "content-type": "application/json",
-}
-
-
-@dataclass(frozen=True)
-class _OtherChannel:
-    """A channel that belongs to no method: its message, senders and receivers."""
-
-    name: str
-    address: str
-    transport: Transport
-    message: type[Message]
-    senders: Sequence[str]
-    receivers: Sequence[str]
-    group: str | None
-    summary: str
-
-
-_OTHER_CHANNELS = (
-    _OtherChannel(
-        "jobs", JOBS, Transport.STREAM, JobRequest, ["gateway"], ["imaging"], GROUP,
-        "Accepted jobs, each done by one worker of the group and deleted when it has ended.",
-    ),
-    _OtherChannel(
-        "events", EVENTS, Transport.STREAM, JobEvent, ["gateway", "imaging"], ["gateway"], None,
-        "Every change of every job, read by every gateway process. The stream is trimmed.",
-    ),
-    _OtherChannel(
-        "dead", DEAD_LETTERS, Transport.STREAM, DeadLetter, ["imaging"], [], None,
-        "Jobs that failed for good, with the reason. `POST /v1/dead-letters/{id}/requeue` submits "
-        "one again. The stream is trimmed.",
-    ),
-    _OtherChannel(
-        "control", CONTROL, Transport.CHANNEL, Cancel, ["gateway"], ["imaging"], None,
-        "Cancellations, sent to every worker: of requests whose caller has left, and of jobs.",
-    ),
-    _OtherChannel(
-        "usage", USAGE, Transport.STREAM, Usage, ["imaging"], [], None,
-        "One record for each answered request, published out of band, so that it never delays or "
-        "fails an answer. No service reads the records. The stream is trimmed.",
-    ),
-)  # fmt: skip
+from services.runtime.introspection.asyncapi_channels import (
+    EVENT_HEADERS,
+    OTHER_CHANNELS,
+    REPLY_HEADERS,
+    REQUEST_HEADERS,
+    TRANSPORTS,
+)
 
 
 def suite_document() -> Document:
@@ -104,13 +36,13 @@ def suite_document() -> Document:
         for transport in Transport:
             name = f"{_short(method)}-{transport}"
             channels[name] = _channel(
-                method.address(transport), transport, method.request, _TRANSPORTS[transport],
+                method.address(transport), transport, method.request, TRANSPORTS[transport],
                 GROUP if transport is Transport.STREAM else None,
             )  # fmt: skip
             reply = _reply(method)
             operations[f"imaging.{name}.receive"] = _operation("receive", name, method, reply)
             operations[f"gateway.{name}.send"] = _operation("send", name, method, reply)
-    for other in _OTHER_CHANNELS:
+    for other in OTHER_CHANNELS:
         channels[other.name] = _channel(
             other.address, other.transport, other.message, other.summary, other.group
         )
@@ -142,7 +74,7 @@ def suite_document() -> Document:
 def _components() -> Document:
     requests = [method.request for method in METHODS]
     replies = [*(method.reply for method in METHODS), Failure]
-    events = [other.message for other in _OTHER_CHANNELS]
+    events = [other.message for other in OTHER_CHANNELS]
     everything = [*requests, *replies, *events]
     _, schemas = models_json_schema(
         [(model, "serialization") for model in everything],
@@ -160,9 +92,9 @@ def _components() -> Document:
     return {
         "messages": messages,
         "schemas": {
-            "RequestHeaders": _headers(_REQUEST_HEADERS, ["correlation_id", "reply_to"]),
-            "ReplyHeaders": _headers(_REPLY_HEADERS, ["correlation_id", "x-outcome", "x-worker"]),
-            "EventHeaders": _headers(_EVENT_HEADERS, ["correlation_id"]),
+            "RequestHeaders": _headers(REQUEST_HEADERS, ["correlation_id", "reply_to"]),
+            "ReplyHeaders": _headers(REPLY_HEADERS, ["correlation_id", "x-outcome", "x-worker"]),
+            "EventHeaders": _headers(EVENT_HEADERS, ["correlation_id"]),
             **_as_asyncapi(schemas["$defs"]),
         },
     }

@@ -98,5 +98,5 @@ def test_the_time_to_wait_follows_from_the_duration_of_calls() -> None:
     for _ in range(100):
         retry_after.observe(2.0)
     assert retry_after.wait(5) == 10
-    assert retry_after.wait(5, abreast=5) == 2
+    assert retry_after.wait(5, parallel=5) == 2
     assert retry_after.wait(1000) == 60

@@ -1,0 +1,89 @@
+"""The parts of the AsyncAPI document that the contracts do not hold.
+
+How transports deliver, the headers of messages, and the channels that belong to no method.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.control import CONTROL, Cancel
+from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, JobEvent, JobRequest
+from contracts.message import Message
+from contracts.methods import GROUP, Transport
+from contracts.usage import USAGE, Usage
+
+TRANSPORTS = {
+    Transport.CHANNEL: "The gateway publishes a request to one worker's own channel: this name, "
+    "`@` and the worker's name. Every worker receives a request that is published to this channel "
+    "itself, and the first to claim it handles it. Without a live worker a request is refused at "
+    "once. A worker that dies loses its requests.",
+    Transport.LIST: "One worker takes each request. Without a live worker a request is refused at "
+    "once. A worker that dies loses its requests.",
+    Transport.STREAM: "One worker of the group handles each request; another worker reclaims it if "
+    "the first one dies before the deadline. Without a live worker a request is refused at once.",
+}
+"""How each transport delivers a request."""
+
+REQUEST_HEADERS = {
+    "correlation_id": "Id chosen by the caller; in every log line about the request.",
+    "reply_to": "Channel of the reply.",
+    "content-type": "application/json",
+    "x-deadline": "Unix time in milliseconds, by Redis's clock; the caller waits no longer.",
+    "traceparent": "W3C trace context of the call, if it is traced.",
+}
+REPLY_HEADERS = {
+    "correlation_id": "The request's correlation id.",
+    "content-type": "application/json",
+    "x-outcome": "`ok`, or `failed` if the body is a Failure.",
+    "x-worker": "Name of the worker that answered.",
+    "x-queue-ms": "Milliseconds that the request waited for a slot.",
+    "x-work-ms": "Milliseconds that the request occupied a slot.",
+}
+EVENT_HEADERS = {
+    "correlation_id": "Id of the job, or any id for other messages.",
+    "content-type": "application/json",
+}
+
+
+@dataclass(frozen=True)
+class OtherChannel:
+    """A channel, list or stream that belongs to no method.
+
+    `senders` and `receivers` are services; `group` is the consumer group of a stream whose entries
+    are each handled once.
+    """
+
+    name: str
+    address: str
+    transport: Transport
+    message: type[Message]
+    senders: Sequence[str]
+    receivers: Sequence[str]
+    group: str | None
+    summary: str
+
+
+OTHER_CHANNELS = (
+    OtherChannel(
+        "jobs", JOBS, Transport.STREAM, JobRequest, ["gateway"], ["imaging"], GROUP,
+        "Accepted jobs, each done by one worker of the group and deleted when it has ended.",
+    ),
+    OtherChannel(
+        "events", EVENTS, Transport.STREAM, JobEvent, ["gateway", "imaging"], ["gateway"], None,
+        "Every change of every job, read by every gateway process. The stream is trimmed.",
+    ),
+    OtherChannel(
+        "dead", DEAD_LETTERS, Transport.STREAM, DeadLetter, ["imaging"], [], None,
+        "Jobs that failed for good, with the reason. `POST /v1/dead-letters/{id}/requeue` submits "
+        "one again. The stream is trimmed.",
+    ),
+    OtherChannel(
+        "control", CONTROL, Transport.CHANNEL, Cancel, ["gateway"], ["imaging"], None,
+        "Cancellations, sent to every worker: of requests whose caller has left, and of jobs.",
+    ),
+    OtherChannel(
+        "usage", USAGE, Transport.STREAM, Usage, ["imaging"], [], None,
+        "One record for each answered request, published out of band, so that it never delays or "
+        "fails an answer. No service reads the records. The stream is trimmed.",
+    ),
+)  # fmt: skip
