@@ -1,4 +1,4 @@
-"""The only package that touches names which FastStream calls private or internal.
+"""The only package that uses names which FastStream calls private or internal.
 
 Thin subclasses of FastStream's broker, producer, subscriber, message format and specification hand
 over to plain classes of `messaging` and `rpc`, which know nothing of FastStream's insides.

@@ -1,6 +1,6 @@
-"""Messages between processes over Redis: their envelope, how they are consumed and published.
+"""Messages between processes over Redis: their envelope, their consumers and the outbox.
 
-Consumers of channels, lists and streams, and the outbox for messages that nobody waits for. Knows
+Consumers read channels, lists and streams; the outbox sends messages without a reply. Knows
 neither FastStream nor handlers; may import `liveness`, `redis`, `telemetry` and what is below.
 Start reading at `envelope`, then `consumer`.
 """
