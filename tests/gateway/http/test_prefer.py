@@ -50,7 +50,7 @@ def test_no_header_is_an_error(lines: list[str]) -> None:
 
 
 def test_a_long_header_is_parsed_in_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for hostile in (
         '"' * 30_000,
         '\\"' * 15_000,
@@ -59,7 +59,7 @@ def test_a_long_header_is_parsed_in_linear_time() -> None:
         'a="' * 9_000,
     ):
         preferred(hostile)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_preference_applied_lists_supported_preferences_only() -> None:

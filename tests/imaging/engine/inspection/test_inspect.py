@@ -219,10 +219,10 @@ def test_an_image_of_any_shape_is_inspected(size: tuple[int, int]) -> None:
 
 def test_twelve_megapixels_are_inspected_within_two_seconds() -> None:
     data = encoded(scenery(4000, 3000), "JPEG")
-    started = time.perf_counter()
+    started = time.process_time()
     inspect_pixels(data)
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_truncated_animation_lacks_only_its_duration() -> None:

@@ -126,11 +126,11 @@ def test_broken_metadata_counts_as_absent() -> None:
 
 
 def test_a_malicious_xmp_packet_takes_no_longer() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert remove_elements(b"<xmp:Thumbnails " * 100_000, b"xmp:Thumbnails").startswith(b"<xmp")
     kept = remove_elements(b"a<xmp:Thumbnails>b</xmp:Thumbnails>c" * 50_000, b"xmp:Thumbnails")
     assert kept == b"ac" * 50_000
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 BEYOND_A_JPEG = 70_000
@@ -186,10 +186,10 @@ def test_thousands_of_small_tags_are_dropped_quickly() -> None:
     exif = camera_exif()
     exif[IFD.Exif] = {tag: bytes(20) for tag in range(0xA500, 0xA500 + 4_000)}
     data = encoded(quadrants(), "PNG", exif=exif)
-    started = time.perf_counter()
+    started = time.process_time()
 
     assert kept("jpeg", Metadata.KEEP, data).getexif()[Base.Artist] == "Ada"
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(("icc", "space"), [("srgb", 1), ("keep", 65_535)])

@@ -148,10 +148,10 @@ def test_exif_precedes_xmp_and_xmp_precedes_iptc() -> None:
     ],
 )
 def test_a_malicious_xmp_packet_has_no_rights(packet: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     assert not read_rights(quadrants(), Image.Exif(), packet)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("broken", [b"\x1c", b"\x1c\2\x50\xff\xff", b"nonsense", b"\x1c\2\x50\0\0"])
