@@ -194,6 +194,7 @@ async def test_410_disables_a_url_and_no_other(redis: RedisClient, redis_url: st
     assert await redis.execute("TTL", key) > 23 * 3600
 
 
+@pytest.mark.serial
 async def test_a_timeout_is_retried_before_its_lease_ends(
     redis: RedisClient, redis_url: str
 ) -> None:
@@ -254,6 +255,7 @@ async def test_retry_after_delays_no_longer_than_the_cap(
         await listening.receive(2)
 
 
+@pytest.mark.slow
 async def test_a_dead_gateways_delivery_is_sent_by_another_after_its_lease(
     redis: RedisClient, redis_url: str
 ) -> None:
@@ -307,6 +309,7 @@ async def test_only_so_many_deliveries_run_at_once(redis: RedisClient, redis_url
         await until_idle(redis)
 
 
+@pytest.mark.slow
 async def test_a_restart_of_redis_loses_no_delivery(tmp_path: Path) -> None:
     slow = asyncio.Event()
     with mortal_valkey(tmp_path) as server:
@@ -319,7 +322,7 @@ async def test_a_restart_of_redis_loses_no_delivery(tmp_path: Path) -> None:
             await listening.receive(1)
             server.kill()
             slow.set()
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # time is the subject: Redis is down for so long
             await asyncio.to_thread(server.start)
             after = await until_written(redis, listening.url)
             requests = await listening.receive(3)
@@ -400,6 +403,6 @@ async def test_without_a_secret_due_deliveries_are_left_to_other_gateways(
 ) -> None:
     await redis.execute("ZADD", keys.WEBHOOKS_DUE, 1, "f" * 32)
     async with dispatching(redis_url, webhook_secret=None):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # time is the subject: a delivery would have started
 
     assert await redis.execute("ZSCORE", keys.WEBHOOKS_DUE, "f" * 32) == 1

@@ -213,7 +213,7 @@ async def test_a_retry_is_queued_when_it_is_due_and_names_its_problem(
     assert (await jobs.backlog()).later == 1
     assert await jobs.run_maintenance("me", lease=5)
     assert await taken_from_stream(redis) == []
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.4)  # time is the subject: the retry's delay
     await jobs.run_maintenance("me", lease=5)
     assert await taken_from_stream(redis) == [running.id]
     again = done(await jobs.leases.start(await jobs.find(running.id), "another"))
@@ -286,7 +286,7 @@ async def test_a_full_queue_refuses_with_the_time_to_wait(redis: Any, client: Re
 async def test_a_queue_whose_first_job_is_too_old_refuses(redis: Any, client: RedisClient) -> None:
     jobs = jobs_on(client, max_queue_age=0.2)
     await submitted(jobs)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.3)  # time is the subject: the age of the first job
     with pytest.raises(Overloaded):
         await submitted(jobs)
 
@@ -305,11 +305,12 @@ async def test_orphaned_jobs_are_queued_again(jobs: Jobs, redis: Any) -> None:
     assert len(order) == len(set(order)) == MIN_CAPACITY + 2
 
 
+@pytest.mark.serial
 async def test_one_process_leads_the_maintenance_until_its_lease_ends(jobs: Jobs) -> None:
     assert await jobs.run_maintenance("first", lease=0.3)
     assert not await jobs.run_maintenance("second", lease=0.3)
     assert await jobs.run_maintenance("first", lease=0.3)
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.4)  # time is the subject: the lease of the first
     assert await jobs.run_maintenance("second", lease=0.3)
 
 

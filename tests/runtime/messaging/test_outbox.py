@@ -93,6 +93,7 @@ async def test_each_answer_has_its_usage_record(caller: Broker, worker: Broker, 
     assert await caller.redis.execute("XLEN", USAGE) == 3
 
 
+@pytest.mark.serial
 async def test_without_redis_failures_are_reported_and_nothing_blocks(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
         broker = broker_on(server.url)

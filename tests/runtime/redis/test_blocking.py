@@ -70,6 +70,7 @@ def test_a_timeout_of_the_kernel_is_a_lost_connection(
     assert connection.pipeline([("ECHO", "back")]) == [b"back"]
 
 
+@pytest.mark.slow
 def test_a_redis_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
         connection = make_blocking_redis(RuntimeSettings(redis_url=server.url))

@@ -112,6 +112,7 @@ async def test_drain_ends_in_time_and_close_fails_the_rest_for_good(
     assert not isinstance(reason, LOST), "which callers repeat"
 
 
+@pytest.mark.serial
 async def test_a_redis_that_hangs_loses_its_connection_in_time(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
         connection = Multiplexer(endpoint_of(server.url, reply_timeout=0.5))
@@ -127,6 +128,7 @@ async def test_a_redis_that_hangs_loses_its_connection_in_time(tmp_path: Path) -
         await connection.close()
 
 
+@pytest.mark.serial
 async def test_a_queue_that_takes_longer_than_the_limit_keeps_its_connection(
     redis_url: str,
 ) -> None:
