@@ -67,7 +67,7 @@ class LiveHub:
     async def wait_for_end(self, job: str, *, within: float) -> bool:
         """Wait until a job ends; return False when it has not ended after `within` seconds."""
         with self.subscription() as subscription:
-            # Outside the timeout: redis-py can swallow the one cancellation that it sends.
+            # Outside the timeout: a wait of 0 seconds still notices that the job has ended.
             await self.watch(subscription, job)
             try:
                 async with asyncio.timeout(within):
