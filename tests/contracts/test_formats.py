@@ -33,7 +33,7 @@ def test_no_two_formats_share_a_suffix_or_a_media_type() -> None:
 def test_a_format_is_found_by_its_suffix_and_a_suffix_by_media_type() -> None:
     assert format_of_suffix(".JPG") is Format.JPEG
     assert format_of_suffix(".heic") is Format.HEIF
-    assert format_of_suffix(".bmp") is None
+    assert format_of_suffix(".qoi") is None
     assert suffix_of("image/jpeg") == ".jpg"
     assert suffix_of("image/new") == ".new"
 
@@ -60,7 +60,7 @@ def test_auto_chooses_from_the_newest_format_to_the_oldest() -> None:
         (".jxl", None, ".jpg"),
         (".gif", None, ".png"),
         (".tif", None, ".png"),
-        (".bmp", None, ".png"),
+        (".qoi", None, ".png"),
         (".png", Format.JPEG, ".jpg"),
         (".png", Format.TIFF, ".tiff"),
     ],

@@ -45,7 +45,7 @@ def test_format_and_quality_may_be_left_to_the_service() -> None:
 @pytest.mark.parametrize(
     ("query", "complaint"),
     [
-        ({"format": "bmp"}, "output: format: Input should be one of jpeg, png"),
+        ({"format": "qoi"}, "output: format: Input should be one of jpeg, png"),
         ({"quality": "0"}, "output: quality: Input should be 1 to 100, or auto"),
         ({"quality": "best"}, "output: quality: "),
         ({"format": "jpeg", "lossless": "true"}, "output: lossless: jpeg has none"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
+from contracts.formats import Format
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
 from services.imaging.engine.safety import pillow
@@ -17,7 +18,7 @@ RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)
 CORNERS = {"upper left": RED, "upper right": GREEN, "lower left": BLUE, "lower right": YELLOW}
 UPRIGHT = {corner: corner for corner in CORNERS}
 
-READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "HEIF", "JXL")
+READ = tuple(format.upper() for format in Format)
 WORK_MODES = ("L", "LA", "RGB", "RGBA")  # the modes in which operations work
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 # A profile that swaps red and blue.

@@ -125,7 +125,7 @@ def test_an_empty_query_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("operations", "format", "quality", "complaint"),
     [
-        ([], "bmp", None, "output: format: "),
+        ([], "qoi", None, "output: format: "),
         ([], None, "0", "output: quality: "),
         ([], None, "best", "output: quality: "),
         (["flip"] * (MAX_OPERATIONS + 1), None, None, "operations: "),

@@ -46,7 +46,7 @@ def image(client: httpx.Client) -> str:
         ("op=__class__", "not an operation"),
         ("op=crop:left=30,top=0,width=20,height=20", "crop"),
         ("&".join(["op=flip"] * 33), "operations"),
-        ("format=bmp", "format"),
+        ("format=qoi", "format"),
         ("format=", "format"),
         ("quality=0", "quality"),
         ("quality=101", "quality"),

@@ -341,7 +341,7 @@ def test_a_watermark_is_decoded_and_laid_over_the_source() -> None:
         pipeline.run(source, asked)
 
 
-@pytest.mark.parametrize("overlay", [b"nonsense", encoded(quadrants(), "BMP")])
+@pytest.mark.parametrize("overlay", [b"nonsense", encoded(quadrants(), "QOI")])
 def test_an_unreadable_watermark_is_an_invalid_operation(overlay: bytes) -> None:
     """ImageUnreadable would blame the source."""
     key = "b" * 64

@@ -54,9 +54,11 @@ def encode(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     spec = encoding.format.spec
     if spec.max_side and max(image.size) > spec.max_side:
         raise ImageTooBig(f"A {spec.title} has at most {spec.max_side:,} pixels a side.")
+    if not spec.alpha:
+        image = flatten_on_white(image)
     match encoding.format:
         case Format.JPEG:
-            return _jpeg(flatten_on_white(image), encoding, quality)
+            return _jpeg(image, encoding, quality)
         case Format.PNG:
             return _png(image, encoding)
         case Format.WEBP:

@@ -60,7 +60,8 @@ def test_a_gray_jpeg_ignores_chroma() -> None:
 @pytest.mark.parametrize("format", [format for format in Format if format.spec.lossless])
 def test_lossless_keeps_every_pixel(format: Format) -> None:
     source = PHOTO.convert("RGBA")
-    source.putalpha(Image.linear_gradient("L").resize(source.size))
+    if format.spec.alpha:
+        source.putalpha(Image.linear_gradient("L").resize(source.size))
     result = decoded(written(encoded(source, "PNG"), format=format, lossless=True).data)
 
     assert result.convert("RGBA").tobytes() == source.tobytes()
