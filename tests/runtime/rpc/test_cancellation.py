@@ -45,7 +45,7 @@ async def test_waiting_work_never_starts_once_its_caller_has_left(
         )
         await asyncio.wait_for(echo.started.wait(), 5)
         second = asyncio.create_task(call(caller, Ping(text="second"), transport))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # time is the subject: a busy worker leaves the request queued
         await leave(second)
         await first
         await emptied(caller, transport)

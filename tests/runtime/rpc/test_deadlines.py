@@ -11,6 +11,7 @@ from contracts.methods import Method, Transport
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.deadlines import remaining
+from tests.processes import until
 from tests.runtime.echo import Echo, Ping, broker_on, call
 
 NESTED: Method[Ping, Ping] = Method("test.nested", Ping, Ping)
@@ -55,7 +56,7 @@ async def test_a_nested_call_gets_the_time_that_the_outer_call_has_left(
     try:
         with pytest.raises(DeadlineExceeded):
             await caller.request(Ping(), stream=NESTED.address(Transport.STREAM), timeout=1)
-        await asyncio.sleep(0.3)
+        await until(lambda: len(left) == 2)
     finally:
         await middle.stop()
     given, used = left

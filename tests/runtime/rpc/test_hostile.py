@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from contracts.errors import DeadlineExceeded, InvalidRequest
 from contracts.methods import GROUP, Transport
 from services.runtime.rpc.broker import Broker
+from tests.processes import until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
@@ -102,6 +103,7 @@ async def test_a_request_that_is_sent_twice_is_answered(
     assert (await waiting).then == "sleep"
 
 
+@pytest.mark.slow
 async def test_entries_of_a_living_worker_are_not_reclaimed_after_a_pause_of_redis(
     redis_url: str, caller: Broker, plain: Redis
 ) -> None:
@@ -119,7 +121,7 @@ async def test_entries_of_a_living_worker_are_not_reclaimed_after_a_pause_of_red
             )
             for n in range(4)
         ]
-        await asyncio.sleep(0.3)
+        await until(lambda: sum(len(echo.received) for echo in echoes) == len(calls))
         redis: Redis = plain
         await redis.execute_command("CLIENT", "PAUSE", 1800, "ALL")  # type: ignore[no-untyped-call]
         answers = await asyncio.gather(*calls)
@@ -133,6 +135,7 @@ async def test_entries_of_a_living_worker_are_not_reclaimed_after_a_pause_of_red
             await worker.stop()
 
 
+@pytest.mark.slow
 async def test_a_silent_connection_of_the_inbox_is_replaced(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,10 +165,8 @@ async def test_a_silent_connection_of_the_inbox_is_replaced(
     assert broker.inbox.listening
     flowing.clear()
     async with asyncio.timeout(5):
-        while broker.inbox.listening:  # noqa: ASYNC110  there is no event to wait for
-            await asyncio.sleep(0.05)
-        while not broker.inbox.listening:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+        await until(lambda: not broker.inbox.listening)
+        await until(lambda: broker.inbox.listening)
     await broker.stop()
     proxy.close()
     for task in pumps:

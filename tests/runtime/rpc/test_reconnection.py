@@ -93,15 +93,16 @@ async def test_calls_in_flight_fail_at_once_when_redis_dies(
 
 
 async def test_a_request_answered_as_the_connection_was_lost_is_not_handled_again(
-    mortal: MortalValkey, caller: Broker, worker: Broker, plain: Redis
+    mortal: MortalValkey, caller: Broker, worker: Broker, plain: Redis, echo: Echo
 ) -> None:
     number = await worker.redis.execute("CLIENT", "ID")
     waiting = asyncio.create_task(
         call(caller, Ping(then="sleep", seconds=0.2), Transport.STREAM, timeout=5)
     )
-    await asyncio.sleep(0.1)
+    await asyncio.wait_for(echo.started.wait(), 5)
     # Redis holds back the reply and the acknowledgement until the connection is gone.
     await plain.client_pause(5000, all=False)
+    # Time is the subject: the worker sends its reply 0.2 s after the start.
     await asyncio.sleep(0.3)
     await plain.client_kill_filter(_id=number)
     await plain.client_unpause()
@@ -113,7 +114,7 @@ async def test_a_broker_started_before_redis_waits_for_it(tmp_path: Path) -> Non
     with mortal_valkey(tmp_path, running=False) as server:
         broker = broker_on(server.url)
         starting = asyncio.create_task(broker.start())
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # time is the subject: many tries to connect, all in vain
         assert not starting.done()
         await asyncio.to_thread(server.start)
         await asyncio.wait_for(starting, 2)
@@ -145,7 +146,7 @@ async def test_a_request_whose_worker_died_is_reclaimed_before_its_deadline(
     successor.serve(ECHO, echo.__call__)
     await successor.start()
     try:
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.5)  # time is the subject: longer than a heartbeat counts
         assert echo.received == [], "entries of a living worker are not reclaimed"
         await plain.zrem(keys.responders(stream), dead)
         assert (await waiting).text == "orphaned"

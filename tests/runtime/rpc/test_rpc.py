@@ -17,6 +17,7 @@ from contracts.errors import (
 )
 from contracts.methods import GROUP, Transport
 from services.runtime.rpc.broker import Broker
+from tests.processes import until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
@@ -143,7 +144,7 @@ async def test_a_request_past_its_deadline_is_never_started(
         first = asyncio.create_task(
             call(caller, Ping(text="first", then="sleep", seconds=1), transport)
         )
-        await asyncio.sleep(0.2)
+        await asyncio.wait_for(echo.started.wait(), 5)
         with pytest.raises(DeadlineExceeded):
             await call(caller, Ping(text="late"), transport, timeout=0.3)
         assert (await first).text == "first"
@@ -169,13 +170,13 @@ async def test_an_answered_stream_request_leaves_nothing_behind(
 
 @EVERY_TRANSPORT
 async def test_a_graceful_stop_answers_the_requests_being_handled(
-    transport: Transport, caller: Broker, worker: Broker
+    transport: Transport, caller: Broker, worker: Broker, echo: Echo
 ) -> None:
     calls = [
         asyncio.create_task(call(caller, Ping(text=str(n), then="sleep", seconds=0.5), transport))
         for n in range(5)
     ]
-    await asyncio.sleep(0.2)
+    await until(lambda: len(echo.received) == 5)
     await worker.stop()
     assert [(await waiting).text for waiting in calls] == list("01234")
 

@@ -134,10 +134,10 @@ def test_damaged_files_fail_quickly_with_a_named_error(format: str, frames: int)
     dice = random.Random(7)
     for _ in range(100):
         data = damaged(whole, dice)
-        started = time.perf_counter()
+        started = time.process_time()
         with suppress(ImageUnreadable, ImageTooBig, UnsupportedFormat):
             pixels_of(data)
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("format", Format)

@@ -36,11 +36,11 @@ def tiff_of_many_directories() -> bytes:
     ids=["gif frames", "gif comment", "gif terminators", "tiff directories"],
 )
 def test_a_crafted_file_is_refused_within_two_seconds(bomb: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises((ImageTooBig, ImageUnreadable)):
         inspect(bomb)
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
