@@ -23,7 +23,7 @@ test: $(INSTALLED) ## Run all tests (4 to 8 minutes)
 		$(BIN)/python -m pytest -q -m 'not serial' -n auto --dist worksteal || failed=1; \
 		exit $$failed
 
-test-quick: $(INSTALLED) ## Run the quick tests, which start no services, between edits (a minute); TESTS=folder
+test-quick: $(INSTALLED) ## Run the quick tests, which start no services, between edits (under a minute); TESTS=folder
 	@$(BIN)/python -m pytest -q -m 'not serial and not services and not slow' -n auto --dist worksteal $(TESTS)
 
 check: $(INSTALLED) ## Check style, types, import rules, and whether asyncapi.yaml is up to date
