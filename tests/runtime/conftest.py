@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from redis.asyncio import Redis
 
+from services.runtime.messaging import list_consumer, stream_consumer
 from services.runtime.rpc.broker import Broker
 from tests.processes import valkey
 from tests.runtime.echo import ECHO, Echo, broker_on
@@ -49,5 +50,5 @@ async def worker(redis_url: str, caller: Broker, echo: Echo) -> AsyncIterator[Br
 @pytest.fixture(autouse=True)
 def _short_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a blocking read end after 50 ms instead of 0.5 s: each stop of a worker waits for one."""
-    for module in ("list_consumer", "streams"):
-        monkeypatch.setattr(f"services.runtime.messaging.{module}.POLL", 0.05)
+    for module in (list_consumer, stream_consumer):
+        monkeypatch.setattr(module, "POLL", 0.05)
