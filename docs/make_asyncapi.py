@@ -1,4 +1,4 @@
-"""Prints the suite's AsyncAPI document: `python -m docs.make_asyncapi > asyncapi.yaml`."""
+"""Print the AsyncAPI document of all services: `python -m docs.make_asyncapi > asyncapi.yaml`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""asyncapi.yaml: fresh, true of the running services, and with examples that hold."""
+"""asyncapi.yaml: up to date, true of the running services, with valid examples."""
 
 import importlib
 import pkgutil
@@ -24,7 +24,7 @@ DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
 Place = tuple[str, str]  # a kind and an address
 
 
-def test_the_document_is_what_the_contracts_say_now() -> None:
+def test_asyncapi_yaml_is_up_to_date_with_the_contracts() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "docs.make_asyncapi"], cwd=ROOT, capture_output=True, check=True
     )
@@ -32,19 +32,19 @@ def test_the_document_is_what_the_contracts_say_now() -> None:
     assert printed.stdout.decode() == TEXT, "run make asyncapi"
 
 
-def test_imaging_hears_what_the_document_says_that_it_receives() -> None:
+def test_imaging_subscribes_to_the_documented_addresses() -> None:
     [broker] = create_imaging(ImagingSettings()).brokers
 
     assert subscribed(broker) == received_by("imaging")
 
 
-def test_the_gateway_hears_what_the_document_says_that_it_receives() -> None:
+def test_the_gateway_subscribes_to_the_documented_addresses() -> None:
     [broker] = create_gateway(GatewaySettings()).brokers
 
     assert subscribed(broker) == received_by("gateway")
 
 
-def test_nobody_waits_for_what_nobody_sends() -> None:
+def test_every_received_message_has_a_sender() -> None:
     ways: dict[str, set[str]] = {"send": set(), "receive": set()}
     for operation in DOCUMENT["operations"].values():
         ways[operation["action"]].add(operation["channel"]["$ref"])
@@ -53,7 +53,7 @@ def test_nobody_waits_for_what_nobody_sends() -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENT["components"]["messages"])
-def test_every_example_in_it_is_a_message(name: str) -> None:
+def test_every_documented_example_is_a_valid_message(name: str) -> None:
     examples = DOCUMENT["components"]["messages"][name]["examples"]
 
     assert examples
@@ -61,7 +61,7 @@ def test_every_example_in_it_is_a_message(name: str) -> None:
         contract(name).model_validate(example["payload"])
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_can_be_resolved() -> None:
     for reference in references(DOCUMENT):
         place: Any = DOCUMENT
         for part in reference.removeprefix("#/").split("/"):
@@ -70,13 +70,13 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def subscribed(broker: Any) -> set[Place]:
-    """Where a broker really listens."""
+    """Return the addresses that a broker subscribes to."""
     assert len(broker.subscribers) == len(broker.consumers)
     return {(str(consumer.transport), consumer.address) for consumer in broker.consumers}
 
 
 def received_by(service: str) -> set[Place]:
-    """Where the document says that a service listens."""
+    """Return the addresses that a service receives from, by the document."""
     channels = DOCUMENT["channels"]
     named = [
         operation["channel"]["$ref"].rpartition("/")[2]
@@ -87,7 +87,7 @@ def received_by(service: str) -> set[Place]:
 
 
 def contract(name: str) -> type[Message]:
-    """The model of a message, wherever in the contracts it is."""
+    """Find the model of a message in the modules of the contracts."""
     for module in pkgutil.iter_modules(contracts.__path__):
         found = getattr(importlib.import_module(f"contracts.{module.name}"), name, None)
         if isinstance(found, type) and issubclass(found, Message):

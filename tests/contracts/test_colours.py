@@ -1,4 +1,4 @@
-"""Colours as a person writes them."""
+"""Colours: CSS names and hex digits, normalised to one spelling."""
 
 import pytest
 from PIL import ImageColor
@@ -24,23 +24,23 @@ OPAQUE: TypeAdapter[str] = TypeAdapter(OpaqueColour)
         (" DarkOrange ", "#ff8c00"),
     ],
 )
-def test_the_same_colour_is_always_the_same_text(text: str, colour: str) -> None:
+def test_equal_colours_are_normalised_to_one_spelling(text: str, colour: str) -> None:
     assert COLOUR.validate_python(text) == colour
     assert COLOUR.validate_python(colour) == colour
 
 
 @pytest.mark.parametrize("name", sorted(ImageColor.colormap))
-def test_every_name_that_pillow_knows_is_a_colour(name: str) -> None:
+def test_every_colour_name_of_pillow_is_accepted(name: str) -> None:
     assert ImageColor.getrgb(COLOUR.validate_python(name)) == ImageColor.getrgb(name)
 
 
 @pytest.mark.parametrize("text", ["", "#", "ff", "fffff", "#ffg000", "orangeish", "rgb(1 2 3)"])
-def test_what_is_no_colour_is_refused(text: str) -> None:
+def test_other_text_is_not_a_colour(text: str) -> None:
     with pytest.raises(ValidationError, match="write #rrggbb"):
         COLOUR.validate_python(text)
 
 
-def test_some_colours_have_to_be_opaque() -> None:
+def test_an_opaque_colour_has_no_alpha() -> None:
     assert OPAQUE.validate_python("f00f") == "#ff0000"
     with pytest.raises(ValidationError, match="opaque"):
         OPAQUE.validate_python("#ff000080")

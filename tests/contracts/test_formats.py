@@ -47,7 +47,7 @@ def test_a_format_that_needs_a_package_has_an_extra_of_its_name() -> None:
             assert extras[format], format
 
 
-def test_auto_chooses_from_the_newest_format_to_the_oldest() -> None:
+def test_auto_tries_newer_formats_first() -> None:
     assert AUTO_FORMATS == (Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG)
 
 

@@ -1,4 +1,4 @@
-"""Where a method listens."""
+"""Methods have distinct addresses, and renders have keys by their content."""
 
 import pytest
 
@@ -22,13 +22,13 @@ def test_a_method_has_an_address_on_each_transport() -> None:
     assert INSPECT.address(Transport.CHANNEL) == "imaging.inspect"
 
 
-def test_no_two_addresses_are_the_same() -> None:
+def test_addresses_are_distinct() -> None:
     addresses = [method.address(transport) for method in METHODS for transport in Transport]
 
     assert len({*addresses, JOBS, EVENTS}) == len(addresses) + 2
 
 
-def test_the_same_question_has_the_same_key() -> None:
+def test_equal_renders_have_equal_result_keys() -> None:
     one = Render(source=BLOB, pipeline=Pipeline(operations=(Rotate(degrees=90),)))
     other = Render.model_validate_json(one.model_dump_json())
 
@@ -46,5 +46,5 @@ def test_the_same_question_has_the_same_key() -> None:
         Render(source=BLOB, pipeline=Pipeline(output=Output(format=Format.PNG))),
     ],
 )
-def test_another_question_has_another_key(other: Render) -> None:
+def test_different_renders_have_different_result_keys(other: Render) -> None:
     assert other.result_key() != Render(source=BLOB).result_key()

@@ -1,4 +1,4 @@
-"""Every message: it never changes, holds nothing unknown, and says of itself what it is."""
+"""Every message is immutable, described, and refuses unknown fields."""
 
 import importlib
 import pkgutil
@@ -11,9 +11,8 @@ from contracts.message import Message
 
 
 def messages(of: type[Message] = Message) -> list[type[Message]]:
-    """Every message of the contracts, found and not listed."""
+    """Return all message classes of the contracts that have fields."""
     found = [kind for child in of.__subclasses__() for kind in (child, *messages(child))]
-    # One without a field is a family of others.
     return [one for one in found if one.__module__.startswith("contracts.") and one.model_fields]
 
 
@@ -29,19 +28,19 @@ def example_of(model: type[Message]) -> dict[str, object]:
 
 
 @MESSAGES
-def test_a_message_says_what_it_is(model: type[Message]) -> None:
+def test_a_message_has_a_docstring(model: type[Message]) -> None:
     assert (model.__doc__ or "").strip().endswith(".")
 
 
 @MESSAGES
-def test_every_field_has_a_sentence(model: type[Message]) -> None:
+def test_every_field_has_a_description(model: type[Message]) -> None:
     for name, field in model.model_fields.items():
-        if name != "op":  # the name of an operation, which its model describes
+        if name != "op":  # the docstring of the operation describes it
             assert (field.description or "").endswith((".", "...")), name
 
 
 @MESSAGES
-def test_every_example_is_a_message(model: type[Message]) -> None:
+def test_every_example_is_a_valid_message(model: type[Message]) -> None:
     examples = model.model_json_schema()["examples"]
 
     assert examples
@@ -51,7 +50,7 @@ def test_every_example_is_a_message(model: type[Message]) -> None:
 
 
 @MESSAGES
-def test_a_message_never_changes(model: type[Message]) -> None:
+def test_a_message_is_immutable(model: type[Message]) -> None:
     message = model.model_validate(example_of(model))
 
     for name in model.model_fields:
@@ -61,6 +60,6 @@ def test_a_message_never_changes(model: type[Message]) -> None:
 
 
 @MESSAGES
-def test_a_field_that_it_does_not_know_is_an_error(model: type[Message]) -> None:
+def test_an_unknown_field_is_an_error(model: type[Message]) -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         model.model_validate({**example_of(model), "unknown": 1})

@@ -1,4 +1,4 @@
-"""How a result may be asked for: the same in a query and in JSON."""
+"""Outputs: the same in a query and in JSON, with unsupported fields refused."""
 
 import pytest
 from pydantic import ValidationError
@@ -9,7 +9,7 @@ from contracts.operations.notation import explain, parse_pipeline
 from contracts.outputs import AUTO, Chroma, Metadata, Output, Profile
 
 
-def test_every_field_is_written_in_a_query_as_it_is_in_json() -> None:
+def test_a_query_and_json_give_the_same_output() -> None:
     asked = parse_pipeline(
         [],
         "jpeg",
@@ -43,7 +43,7 @@ def test_format_and_quality_may_be_left_to_the_service() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "complaint"),
+    ("query", "message"),
     [
         ({"format": "qoi"}, "output: format: Input should be one of jpeg, png"),
         ({"quality": "0"}, "output: quality: Input should be 1 to 100, or auto"),
@@ -61,13 +61,11 @@ def test_format_and_quality_may_be_left_to_the_service() -> None:
         ({"sharpness": "1"}, "output: sharpness: "),
     ],
 )
-def test_what_does_not_go_together_is_refused_by_its_field(
-    query: dict[str, str], complaint: str
-) -> None:
+def test_an_unsupported_field_is_refused_by_name(query: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidOperation) as refused:
         parse_pipeline([], **query)
 
-    assert complaint in refused.value.detail
+    assert message in refused.value.detail
     with pytest.raises(ValidationError) as wrong:
         Output.model_validate(query)
     assert explain(wrong.value) in refused.value.detail

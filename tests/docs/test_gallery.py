@@ -13,8 +13,8 @@ from contracts.operations.notation import parse_operation
 from contracts.operations.pipeline import OPERATIONS
 from docs import make_gallery
 
-# Levels of 255, the mean of all channels. Another kernel for the resize makes two of them, and the
-# faintest picture is four away from its source.
+# Mean difference in levels of 255. A different resampling kernel causes 2 levels; the picture
+# closest to its source differs from it by 4.
 BOUND = 1.0
 
 
@@ -28,22 +28,22 @@ def made(originals: dict[str, bytes]) -> dict[str, bytes]:
     return make_gallery.gallery(originals)
 
 
-def seen(data: bytes) -> Image.Image:
+def premultiplied(data: bytes) -> Image.Image:
     with Image.open(io.BytesIO(data)) as image:
-        # What is transparent has no colour.
+        # Transparent pixels compare equal, whatever their colour.
         return image.convert("RGBA").convert("RGBa")
 
 
-def apart(one: bytes, other: bytes) -> float:
-    """The mean absolute difference, in levels; of another size everything is different."""
-    first, second = seen(one), seen(other)
+def difference(one: bytes, other: bytes) -> float:
+    """Return the mean absolute difference in levels; 255 for images of different sizes."""
+    first, second = premultiplied(one), premultiplied(other)
     if first.size != second.size:
         return 255.0
-    difference = Image.merge(
+    differences = Image.merge(
         "RGBA",
         [ImageChops.difference(*pair) for pair in zip(first.split(), second.split(), strict=True)],
     )
-    means = ImageStat.Stat(difference).mean
+    means = ImageStat.Stat(differences).mean
     return sum(means) / len(means)
 
 
@@ -51,7 +51,7 @@ def names_in(folder: Path) -> set[str]:
     return {picture.stem for picture in folder.iterdir() if picture.suffix == ".webp"}
 
 
-def test_every_operation_has_a_line_in_the_readme_and_a_picture() -> None:
+def test_every_operation_has_a_row_in_the_readme_and_a_picture() -> None:
     readme = make_gallery.README.read_text("utf-8")
     for name in OPERATIONS:
         assert f'<img src="docs/operations/{name}.webp"' in readme
@@ -80,16 +80,16 @@ def test_a_demonstration_ends_with_its_own_operation(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_picture_in_the_repository_is_what_the_engine_makes(
+def test_a_stored_picture_matches_what_the_engine_renders(
     name: str, made: dict[str, bytes]
 ) -> None:
     stored = (make_gallery.PICTURES / f"{name}.webp").read_bytes()
-    assert apart(stored, made[name]) < BOUND
+    assert difference(stored, made[name]) < BOUND
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_picture_shows_something(
+def test_a_picture_differs_from_its_source(
     name: str, originals: dict[str, bytes], made: dict[str, bytes]
 ) -> None:
     before = originals[OPERATIONS[name].demonstration.sample]
-    assert apart(before, made[name]) > 4 * BOUND
+    assert difference(before, made[name]) > 4 * BOUND

@@ -1,4 +1,4 @@
-"""Operations as a person writes them."""
+"""The notation of operations in a query."""
 
 import pytest
 from hypothesis import given
@@ -51,12 +51,12 @@ KEY = "0123456789abcdef" * 4
         ("text:back\\slash\\", Text(text="back\\slash\\")),
     ],
 )
-def test_a_text_is_its_operation(text: str, operation: Operation) -> None:
+def test_text_is_parsed_into_an_operation(text: str, operation: Operation) -> None:
     assert parse_operation(text) == operation
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("melt", "'melt' is not an operation; there are: resize, crop"),
         ("", "'' is not an operation"),
@@ -82,40 +82,40 @@ def test_a_text_is_its_operation(text: str, operation: Operation) -> None:
         ("watermark:image=" + "0" * 64 + ",position=tile,x=-1", "can't be below 0 for a tile"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_operation_and_field(text: str, complaint: str) -> None:
+def test_an_error_names_the_operation_and_the_field(text: str, message: str) -> None:
     with pytest.raises(InvalidOperation) as refused:
         parse_operation(text)
 
-    assert complaint in refused.value.detail
+    assert message in refused.value.detail
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(resize|rotate|flip|blur|text):[\w=,.\\]*"))
-def test_any_text_is_an_operation_or_refused_in_a_sentence(text: str) -> None:
-    said = "Fine."
+def test_any_text_is_parsed_or_refused_with_a_sentence(text: str) -> None:
+    detail = "Fine."
     try:
         parse_operation(text)
     except InvalidOperation as exc:
-        said = exc.detail
+        detail = exc.detail
 
-    assert len(said) < 1000
-    assert said.endswith(".")
+    assert len(detail) < 1000
+    assert detail.endswith(".")
 
 
-def test_a_hostile_text_is_not_repeated_at_length() -> None:
+def test_a_long_text_is_not_repeated_in_the_error() -> None:
     for text in ("x" * 10_000, "flip:" + "x" * 10_000, "flip:" + "x" * 10_000 + "=1"):
         with pytest.raises(InvalidOperation) as refused:
             parse_operation(text)
         assert len(refused.value.detail) < 1000
 
 
-def test_a_pipeline_is_its_operations_in_order_and_its_output() -> None:
+def test_a_pipeline_has_its_operations_in_order_and_its_output() -> None:
     pipeline = parse_pipeline(["flip", "rotate:90"], "webp", "70")
 
     assert pipeline.operations == (Flip(), Rotate(degrees=90))
     assert pipeline.output == Output(format=Format.WEBP, quality=70)
 
 
-def test_an_empty_query_changes_nothing() -> None:
+def test_an_empty_query_is_an_empty_pipeline() -> None:
     pipeline = parse_pipeline([])
 
     assert pipeline.operations == ()
@@ -123,7 +123,7 @@ def test_an_empty_query_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operations", "format", "quality", "complaint"),
+    ("operations", "format", "quality", "message"),
     [
         ([], "qoi", None, "output: format: "),
         ([], None, "0", "output: quality: "),
@@ -131,10 +131,10 @@ def test_an_empty_query_changes_nothing() -> None:
         (["flip"] * (MAX_OPERATIONS + 1), None, None, "operations: "),
     ],
 )
-def test_what_is_wrong_with_a_pipeline_is_named(
-    operations: list[str], format: str | None, quality: str | None, complaint: str
+def test_an_error_in_a_pipeline_names_the_field(
+    operations: list[str], format: str | None, quality: str | None, message: str
 ) -> None:
     with pytest.raises(InvalidOperation) as refused:
         parse_pipeline(operations, format, quality)
 
-    assert complaint in refused.value.detail
+    assert message in refused.value.detail

@@ -1,4 +1,4 @@
-"""Overlays: what of a pipeline has to be fetched, what may be written."""
+"""Overlays: the images that a pipeline needs, and the text that can be drawn."""
 
 import pytest
 from pydantic import ValidationError
@@ -10,7 +10,7 @@ from contracts.operations.pipeline import MAX_IMAGES, Pipeline
 ONE, OTHER = "1" * 64, "2" * 64
 
 
-def test_a_pipeline_names_the_images_that_it_needs_in_order_and_once() -> None:
+def test_a_pipeline_lists_the_images_that_it_needs_in_order_and_once() -> None:
     operations = (
         Watermark(image=OTHER),
         Grayscale(),
@@ -22,7 +22,7 @@ def test_a_pipeline_names_the_images_that_it_needs_in_order_and_once() -> None:
     assert Pipeline().images == ()
 
 
-def test_a_pipeline_needs_a_few_images_at_most() -> None:
+def test_the_number_of_images_is_limited() -> None:
     several = [Watermark(image=f"{number:064x}") for number in range(MAX_IMAGES + 1)]
 
     assert len(Pipeline(operations=(*several[1:], several[1])).images) == MAX_IMAGES
@@ -30,14 +30,14 @@ def test_a_pipeline_needs_a_few_images_at_most() -> None:
         Pipeline(operations=tuple(several))
 
 
-def test_the_same_colour_makes_the_same_pipeline() -> None:
+def test_equal_colours_make_equal_pipelines() -> None:
     one, other = (Pipeline(operations=(Text(text="!", colour=c),)) for c in ("#FFF", "white"))
 
     assert one.model_dump_json() == other.model_dump_json()
 
 
 @pytest.mark.parametrize("text", ["one\ntwo", "naïve café", "שלום", "👩‍🔧", "x" * MAX_TEXT])
-def test_what_people_write_is_a_text(text: str) -> None:
+def test_text_in_any_script_is_accepted(text: str) -> None:
     assert Text.model_validate({"text": text}).text == text
 
 
@@ -46,6 +46,6 @@ def test_what_people_write_is_a_text(text: str) -> None:
     ["", "x" * (MAX_TEXT + 1), "\0", "tab\tbed", "\x1b[31m", "\r\n", "\x85", "\u2028", "\ud83d"],
     ids=["empty", "long", "nul", "tab", "escape", "crlf", "next line", "separator", "half a pair"],
 )
-def test_what_nobody_can_draw_is_none(text: str) -> None:
+def test_text_that_cannot_be_drawn_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         Text.model_validate({"text": text})

@@ -89,12 +89,12 @@ def test_a_field_has_limits_or_choices_for_each_of_its_types(name: str, field: s
         ("adjust", "contrast", None),
     ],
 )
-def test_a_number_has_a_unit_where_there_is_one(name: str, field: str, unit: str | None) -> None:
+def test_a_number_has_its_unit(name: str, field: str, unit: str | None) -> None:
     described = operations()[name]["properties"][field]
 
     assert described.get("anyOf", [described])[0].get("x-unit") == unit
 
 
-def test_colours_and_uploaded_images_are_told_from_other_strings() -> None:
+def test_colours_and_image_ids_have_a_format_of_their_own() -> None:
     assert operations()["tint"]["properties"]["colour"]["format"] == "color"
     assert operations()["watermark"]["properties"]["image"]["format"] == "image-id"

@@ -114,28 +114,33 @@ def _check_format(data: bytes) -> None:
 def _source(image: ImageFile.ImageFile, data: bytes, frames: int | None) -> Source:
     """Return an opened file as a source; `frames` is the number of frames, if it was counted."""
     # An MPO is a JPEG followed by other images, as some cameras write them.
-    name = "JPEG" if image.format == "MPO" else str(image.format)
+    is_mpo = image.format == "MPO"
+    format = Format.JPEG if is_mpo else Format(str(image.format).lower())
     # The decoder of JPEG XL applies the orientation of the codestream.
-    orientation = 1 if name == "JXL" else _orientation(image)
+    orientation = 1 if format is Format.JXL else _orientation(image)
     # Pillow turns a TIFF when it opens the file, and its size with it.
-    swaps_sides = orientation >= 5 and name != "TIFF"
+    swaps_sides = orientation >= 5 and format is not Format.TIFF
     return Source(
         image=image,
         data=data,
-        format=Format(name.lower()),
+        format=format,
         size=(image.height, image.width) if swaps_sides else image.size,
         # Further images in a JPEG or a HEIF are not frames of an animation.
-        frames=1 if name in ("JPEG", "HEIF") else frames or int(getattr(image, "n_frames", 1)),
+        frames=(
+            1
+            if format in (Format.JPEG, Format.HEIF)
+            else frames or int(getattr(image, "n_frames", 1))
+        ),
         orientation=orientation,
-        plays=_plays(image, data),
+        plays=_plays(image, format, data),
     )
 
 
-def _plays(image: ImageFile.ImageFile, data: bytes) -> int:
-    if image.format == "AVIF":
+def _plays(image: ImageFile.ImageFile, format: Format, data: bytes) -> int:
+    if format is Format.AVIF:
         return avif.loop_count(data)
     loop = image.info.get("loop")
-    if image.format != "GIF":
+    if format is not Format.GIF:
         return loop if isinstance(loop, int) else 0
     # A GIF counts repetitions, 0 for ever; a GIF without a count is played once.
     if loop is None:
