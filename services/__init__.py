@@ -1,0 +1,1 @@
+"""The two services and what both need: `gateway`, `imaging`, `runtime`."""
