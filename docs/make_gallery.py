@@ -18,7 +18,8 @@ from contracts.operations.base import Demonstration, Sample
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import OPERATIONS
 from docs.format_table import format_table
-from docs.make_page_picture import developed, house
+from docs.painting import developed
+from docs.scenes import house
 from services.imaging.engine import pipeline
 
 README = Path(__file__).parents[1] / "README.md"

@@ -1,4 +1,4 @@
-"""The page, as a photographer uses it: a real browser before a running suite."""
+"""The page in a real browser, with the running services behind it."""
 
 import asyncio
 import base64
@@ -38,7 +38,7 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 RENDERED_WITHIN = 20_000  # milliseconds
-HEARD_WITHIN = 20  # seconds
+EVENT_WITHIN = 20  # seconds
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -56,7 +56,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Browser, gateway_url: str) -> AsyncIterator[Page]:
-    """The page, opened in a browser context of its own; an error in its scripts fails the test."""
+    """The page in a browser context of its own; an error in its scripts fails the test."""
     context = await browser.new_context(base_url=gateway_url, color_scheme="light")
     page = await context.new_page()
     errors: list[str] = []
@@ -68,7 +68,7 @@ async def page(browser: Browser, gateway_url: str) -> AsyncIterator[Page]:
 
 
 def photograph(name: str, hue: str = "orangered", size: tuple[int, int] = (96, 64)) -> FilePayload:
-    """A house in the sun, in colour."""
+    """Return a JPEG to upload: a house in colour; `size` is in pixels."""
     image = Image.new("RGB", size, "skyblue")
     ImageDraw.Draw(image).rectangle((size[0] // 4, size[1] // 3, size[0] // 2, size[1]), hue)
     encoded = io.BytesIO()
@@ -77,15 +77,17 @@ def photograph(name: str, hue: str = "orangered", size: tuple[int, int] = (96, 6
 
 
 def card_of(page: Page, name: str) -> Locator:
+    """Return the card of the file `name`."""
     return page.get_by_role("listitem", name=name, exact=True)
 
 
 async def choose(page: Page, files: Sequence[FilePayload]) -> None:
+    """Choose files in the page's file input."""
     await page.locator("input[type=file]").set_input_files(files)
 
 
 async def drop(page: Page, file: FilePayload) -> None:
-    """Let go of `file` over the page, as from a folder's window."""
+    """Drop a file on the page, as a file manager does."""
     transfer = await page.evaluate_handle(
         """async ([name, type, text]) => {
             const transfer = new DataTransfer();
@@ -99,10 +101,12 @@ async def drop(page: Page, file: FilePayload) -> None:
 
 
 async def finished(card: Locator) -> None:
+    """Wait until a card's image is rendered."""
     await expect(card).to_have_attribute("data-state", "done", timeout=RENDERED_WITHIN)
 
 
 async def downloaded(page: Page, link: Locator) -> tuple[str, bytes]:
+    """Click a link; return the name and the bytes of its download."""
     async with page.expect_download() as waiting:
         await link.click()
     download = await waiting.value
@@ -110,15 +114,15 @@ async def downloaded(page: Page, link: Locator) -> tuple[str, bytes]:
     return download.suggested_filename, await asyncio.to_thread(path.read_bytes)
 
 
-async def colours_shown(picture: Locator) -> int:
-    """How many pixels of a picture on the page are not gray."""
-    await picture.scroll_into_view_if_needed()
-    counted: int = await picture.evaluate(
-        """async (picture) => {
-            await picture.decode();
-            const { naturalWidth: width, naturalHeight: height } = picture;
+async def count_coloured_pixels(image: Locator) -> int:
+    """Return how many pixels of an image on the page are not gray."""
+    await image.scroll_into_view_if_needed()
+    counted: int = await image.evaluate(
+        """async (image) => {
+            await image.decode();
+            const { naturalWidth: width, naturalHeight: height } = image;
             const context = new OffscreenCanvas(width, height).getContext("2d");
-            context.drawImage(picture, 0, 0);
+            context.drawImage(image, 0, 0);
             const { data } = context.getImageData(0, 0, width, height);
             let coloured = 0;
             for (let at = 0; at < data.length; at += 4) {
@@ -132,26 +136,27 @@ async def colours_shown(picture: Locator) -> int:
 
 
 async def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until `target` has the focus."""
+    """Press Tab until `target` has the focus. Raises AssertionError after 60 times."""
     for _ in range(60):
         await page.keyboard.press("Tab")
         if await target.evaluate("(element) => element === document.activeElement"):
             return
-    raise AssertionError(f"Tab does not come to {target}")
+    raise AssertionError(f"Tab does not reach {target}")
 
 
 def size_change(before: str, after: str) -> str:
-    """`96x64` and `48x72` as a card says them."""
+    """Return two sizes, such as `96x64` and `48x72`, as a card shows their change."""
     return f"{before} \N{RIGHTWARDS ARROW} {after}".replace("x", " \N{MULTIPLICATION SIGN} ")
 
 
-async def brightness_of_ground(page: Page) -> float:
-    ground: str = await page.evaluate("getComputedStyle(document.body).backgroundColor")
-    red, green, blue = map(int, re.findall(r"\d+", ground)[:3])
+async def background_brightness(page: Page) -> float:
+    """Return the brightness of the page's background, from 0 to 1."""
+    colour: str = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
     return (0.299 * red + 0.587 * green + 0.114 * blue) / 255
 
 
-async def test_a_dropped_photograph_comes_back_black_and_white_beside_its_original(
+async def test_a_dropped_photograph_is_shown_in_gray_next_to_its_original(
     page: Page,
 ) -> None:
     await drop(page, photograph("house.jpg"))
@@ -159,8 +164,8 @@ async def test_a_dropped_photograph_comes_back_black_and_white_beside_its_origin
     await finished(card)
     original = card.get_by_role("img", name="house.jpg, the original")
     result = card.get_by_role("img", name="house.jpg, the result")
-    assert await colours_shown(original) > 1000
-    assert await colours_shown(result) == 0
+    assert await count_coloured_pixels(original) > 1000
+    assert await count_coloured_pixels(result) == 0
     left, right = await original.bounding_box(), await result.bounding_box()
     assert left is not None
     assert right is not None
@@ -169,7 +174,7 @@ async def test_a_dropped_photograph_comes_back_black_and_white_beside_its_origin
     await expect(card).to_contain_text(size_change("96x64", "96x64"))
 
 
-async def test_several_photographs_at_once_each_get_a_card_and_a_download(page: Page) -> None:
+async def test_each_of_several_photographs_has_a_card_and_a_download(page: Page) -> None:
     names = [f"room {number}.jpg" for number in range(1, 8)]
     await choose(page, [photograph(name) for name in names])
     for name in names:
@@ -184,7 +189,7 @@ async def test_several_photographs_at_once_each_get_a_card_and_a_download(page: 
     assert Image.open(io.BytesIO(content)).size == (96, 64)
 
 
-async def test_all_results_come_in_one_archive_even_if_two_have_one_name(page: Page) -> None:
+async def test_all_results_download_in_one_archive_with_unique_names(page: Page) -> None:
     await choose(page, [photograph("hall.jpg", "red"), photograph("hall.jpg", "green")])
     await expect(page.get_by_text("2 of 2 done")).to_be_visible(timeout=RENDERED_WITHIN)
     name, content = await downloaded(page, page.get_by_role("button", name="Download all"))
@@ -196,7 +201,7 @@ async def test_all_results_come_in_one_archive_even_if_two_have_one_name(page: P
         assert first != second
 
 
-async def test_presets_and_steps_compose_one_pipeline_in_their_order(page: Page) -> None:
+async def test_presets_and_steps_make_one_pipeline_in_their_order(page: Page) -> None:
     await page.get_by_role("button", name="For the web").click()
     await page.get_by_role("button", name="Turn right").click()
     await page.get_by_role("button", name="Add step: Sharpen").click()
@@ -216,7 +221,7 @@ async def test_presets_and_steps_compose_one_pipeline_in_their_order(page: Page)
     await expect(card_of(page, "house.jpg")).to_contain_text(size_change("96x64", "48x72"))
 
 
-async def test_a_step_that_is_not_right_holds_the_photographs_back_and_says_so(page: Page) -> None:
+async def test_an_invalid_step_is_reported_and_no_photograph_is_submitted(page: Page) -> None:
     await page.get_by_role("button", name="Add step: Blur").click()
     await page.get_by_role("spinbutton", name="Radius").fill("500")
     await choose(page, [photograph("house.jpg")])
@@ -225,7 +230,7 @@ async def test_a_step_that_is_not_right_holds_the_photographs_back_and_says_so(p
     await expect(card_of(page, "house.jpg")).to_have_count(0)
 
 
-async def test_finished_photographs_can_be_made_again_with_other_steps(page: Page) -> None:
+async def test_finished_photographs_can_be_rendered_again_with_other_steps(page: Page) -> None:
     await choose(page, [photograph("house.jpg")])
     await finished(card_of(page, "house.jpg"))
     await page.get_by_role("button", name="Turn left").click()
@@ -235,7 +240,7 @@ async def test_finished_photographs_can_be_made_again_with_other_steps(page: Pag
     )
 
 
-async def test_a_file_that_is_no_image_says_why_and_can_be_tried_again(page: Page) -> None:
+async def test_a_file_that_is_not_an_image_shows_the_reason_and_can_be_retried(page: Page) -> None:
     notes = FilePayload(name="notes.jpg", mimeType="image/jpeg", buffer=b"not a picture")
     await choose(page, [notes])
     card = card_of(page, "notes.jpg")
@@ -247,7 +252,7 @@ async def test_a_file_that_is_no_image_says_why_and_can_be_tried_again(page: Pag
     await expect(card).to_have_attribute("data-state", "failed", timeout=RENDERED_WITHIN)
 
 
-async def test_a_busy_server_is_waited_for(page: Page) -> None:
+async def test_a_refusal_for_overload_is_retried(page: Page) -> None:
     refusals = iter([True])
 
     async def refuse_once(route: Route) -> None:
@@ -268,22 +273,22 @@ async def test_a_busy_server_is_waited_for(page: Page) -> None:
     await finished(card)
 
 
-async def test_a_card_changes_when_the_live_connection_says_so(page: Page) -> None:
-    held: asyncio.Queue[str] = asyncio.Queue()
+async def test_a_card_follows_the_events_of_the_live_connection(page: Page) -> None:
+    messages: asyncio.Queue[str] = asyncio.Queue()
     sockets: list[WebSocketRoute] = []
 
     def hold_back(socket: WebSocketRoute) -> None:
         sockets.append(socket)
         server = socket.connect_to_server()
-        server.on_message(lambda message: held.put_nowait(str(message)))
+        server.on_message(lambda message: messages.put_nowait(str(message)))
 
     await page.route_web_socket("**/v1/live", hold_back)
     await choose(page, [photograph("house.jpg")])
     card = card_of(page, "house.jpg")
-    async with asyncio.timeout(HEARD_WITHIN):
-        event = json.loads(await held.get())
+    async with asyncio.timeout(EVENT_WITHIN):
+        event = json.loads(await messages.get())
         while event["state"] != "succeeded":
-            event = json.loads(await held.get())
+            event = json.loads(await messages.get())
     await expect(card).to_have_attribute("data-state", "queued")
     sockets[0].send(json.dumps({**event, "state": "running", "done": 0}))
     await expect(card).to_have_attribute("data-state", "running")
@@ -291,7 +296,7 @@ async def test_a_card_changes_when_the_live_connection_says_so(page: Page) -> No
     await finished(card)
 
 
-async def test_a_dropped_connection_comes_back_and_nothing_is_lost(page: Page) -> None:
+async def test_a_lost_connection_is_restored_without_losing_events(page: Page) -> None:
     connections = 0
 
     def drop_the_first(socket: WebSocketRoute) -> None:
@@ -315,7 +320,7 @@ async def test_a_dropped_connection_comes_back_and_nothing_is_lost(page: Page) -
     assert connections == 2
 
 
-async def test_removed_and_cleared_photographs_leave_the_page(page: Page) -> None:
+async def test_photographs_can_be_removed_and_cleared(page: Page) -> None:
     names = ["one.jpg", "two.jpg", "three.jpg"]
     await choose(page, [photograph(name) for name in names])
     for name in names:
@@ -328,7 +333,7 @@ async def test_removed_and_cleared_photographs_leave_the_page(page: Page) -> Non
 
 
 async def test_removing_a_photograph_cancels_its_job(page: Page) -> None:
-    """Nothing is heard of the job here, so it is still queued for the page."""
+    """The WebSocket delivers no events here, so the job stays queued on the page."""
     await page.route_web_socket("**/v1/live", lambda socket: None)
     await choose(page, [photograph("house.jpg")])
     await expect(card_of(page, "house.jpg")).to_have_attribute("data-state", "queued")
@@ -339,9 +344,9 @@ async def test_removing_a_photograph_cancels_its_job(page: Page) -> None:
     await expect(card_of(page, "house.jpg")).to_have_count(0)
 
 
-async def test_the_keyboard_alone_is_enough(page: Page) -> None:
-    # Listened for from the start: the browser is told so in its own time, and a chooser that
-    # opens before that is never heard of.
+async def test_the_page_works_with_the_keyboard_alone(page: Page) -> None:
+    # Registered first: the browser enables this event with a delay, and a file chooser that opens
+    # before is not reported.
     choosers: asyncio.Queue[FileChooser] = asyncio.Queue()
     page.on("filechooser", choosers.put_nowait)
     await tab_to(page, page.get_by_role("button", name="For the web"))
@@ -351,7 +356,7 @@ async def test_the_keyboard_alone_is_enough(page: Page) -> None:
     )
     await tab_to(page, page.locator("input[type=file]"))
     await page.keyboard.press("Enter")
-    chooser = await asyncio.wait_for(choosers.get(), HEARD_WITHIN)
+    chooser = await asyncio.wait_for(choosers.get(), EVENT_WITHIN)
     await chooser.set_files([photograph("house.jpg")])
     card = card_of(page, "house.jpg")
     await finished(card)
@@ -381,27 +386,27 @@ async def test_the_keyboard_alone_is_enough(page: Page) -> None:
     await expect(page.locator("input[type=file]")).to_be_focused()
 
 
-async def test_no_request_leaves_for_another_host(page: Page, gateway_url: str) -> None:
+async def test_the_page_sends_no_request_to_another_host(page: Page, gateway_url: str) -> None:
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     page.on("websocket", lambda socket: hosts.add(urlsplit(socket.url).netloc))
     await page.reload()
     await choose(page, [photograph("house.jpg")])
     await finished(card_of(page, "house.jpg"))
-    assert hosts - {""} == {urlsplit(gateway_url).netloc}  # "" is a blob of the page's own
+    assert hosts - {""} == {urlsplit(gateway_url).netloc}  # "" is a blob URL of the page
 
 
-async def test_light_and_dark_follow_the_system_until_one_is_chosen(page: Page) -> None:
-    assert await brightness_of_ground(page) > 0.9
+async def test_the_theme_follows_the_system_until_one_is_chosen(page: Page) -> None:
+    assert await background_brightness(page) > 0.9
     await page.emulate_media(color_scheme="dark")
-    assert await brightness_of_ground(page) < 0.1
+    assert await background_brightness(page) < 0.1
     await page.get_by_role("button", name="Dark theme").click()
-    assert await brightness_of_ground(page) > 0.9
+    assert await background_brightness(page) > 0.9
     await page.reload()
-    assert await brightness_of_ground(page) > 0.9
+    assert await background_brightness(page) > 0.9
 
 
-async def test_nothing_is_wider_than_a_phone(page: Page) -> None:
+async def test_the_page_fits_the_width_of_a_phone(page: Page) -> None:
     await page.set_viewport_size({"width": 360, "height": 740})
     await page.get_by_text("Steps and output").click()
     await page.get_by_role("button", name="For the web").click()
