@@ -47,9 +47,16 @@ _FORMAT_FIELDS = ("lossless", "progressive", "chroma", "palette")
 """Fields that only some formats support. `FormatSpec` has an attribute of each name."""
 
 
-def _formats(having: str) -> str:
-    """Return the names of the formats whose `FormatSpec` has this attribute set."""
-    return ", ".join(sorted(format for format in Format if getattr(format.spec, having)))
+def _formats(*having: str, lacking: str | None = None) -> str:
+    """Return the names of the formats by attributes of their `FormatSpec`: set, and not set."""
+    return ", ".join(
+        sorted(
+            format
+            for format in Format
+            if all(getattr(format.spec, one) for one in having)
+            and not (lacking and getattr(format.spec, lacking))
+        )
+    )
 
 
 _NUMBER = TypeAdapter[int](Annotated[int, Field(ge=1, le=100)])
@@ -102,10 +109,10 @@ class Output(Message):
         BeforeValidator(_format),
         Field(
             description=f"Left out: the source's format, for {_formats('kept')} and animated gif; "
-            "of other sources, jpeg for heif and jxl (png if transparent or lossless), and png for "
-            "the rest. auto: the smallest result among the formats in among; if that is empty, a "
-            "jpeg, png or gif, depending on the image. A worker has "
-            f"{_formats('package')} only if their packages are installed."
+            f"of other sources, jpeg for {_formats('quality', lacking='kept')} (png if transparent "
+            "or lossless), and png for the rest. auto: the smallest result among the formats in "
+            "among; if that is empty, a jpeg, png or gif, depending on the image. Only workers "
+            f"with the packages for them have: {_formats('package')}."
         ),
     ] = None
     among: Annotated[
@@ -114,12 +121,12 @@ class Output(Message):
         Field(
             description=f"The formats that auto tries: any of {', '.join(AUTO_FORMATS)}. For a "
             "query, the gateway fills in those that the request's Accept prefers; "
-            f"{_formats('needs_accept')} only if Accept names them. Each format is encoded, and "
+            f"{_formats('needs_accept')} only if Accept names it. Each format is encoded, and "
             "the smallest result is taken. An image of 256 colours or fewer is also tried "
-            "without loss; for more colours, png is only used if it is the only one. For an "
-            "animation, webp and avif are tried. The first possible format is taken without a "
-            "comparison if the result has to fit into max_bytes, or if an animation has more than "
-            "50 million pixels, all frames together."
+            "without loss; for more colours, png is only used if it is the only one. For "
+            f"animations: {_formats('auto_rank', 'animated', 'quality')}. The first possible "
+            "format is taken without a comparison if the result has to fit into max_bytes, or if "
+            "an animation has more than 50 million pixels, all frames together."
         ),
     ] = ()
     quality: Annotated[
@@ -169,18 +176,19 @@ class Output(Message):
             "artist and copyright holder. If EXIF lacks these names, both take them from XMP "
             "(dc:creator, dc:rights) or IPTC-IIM (2:80, 2:116), and write them as EXIF; nothing "
             "else of IPTC-IIM is kept. Orientation, thumbnails and maker notes are never kept. "
-            "A gif holds no metadata, and a tiff no camera settings and no location. A jpeg holds "
-            "64 KiB of EXIF and of XMP: the longest fields of EXIF are left out until it fits, "
-            "and longer XMP is left out. XMP of more than 4 MB is always left out."
+            f"Without any metadata: {_formats(lacking='metadata')}. A tiff holds no camera "
+            "settings and no location. A jpeg holds 64 KiB of EXIF and of XMP: the longest fields "
+            "of EXIF are left out until it fits, and longer XMP is left out. XMP of more than 4 MB "
+            "is always left out."
         ),
     ] = Metadata.STRIP
     icc: Annotated[
         Profile,
         Field(
-            description="srgb: convert colours to sRGB. keep: keep colours and profile. Converted "
-            "to sRGB all the same: results in gif and jxl, which are written without a profile; "
-            "and, if the source's profile is gray, animations and results that may be a webp, "
-            "which are written in colour."
+            description="srgb: convert colours to sRGB. keep: keep colours and profile. These "
+            "results are converted all the same, because they are written without a profile: "
+            f"{_formats(lacking='icc')}. So are, if the source's profile is gray, animations and "
+            f"results that may be {_formats(lacking='gray')}, because they are written in colour."
         ),
     ] = Profile.SRGB
     animated: Annotated[
