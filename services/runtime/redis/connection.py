@@ -54,6 +54,11 @@ class Connection(asyncio.Protocol):
         if sock is not None and sock.family != getattr(socket, "AF_UNIX", None):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
+    @property
+    def unsent_bytes(self) -> int:
+        """How many of the written bytes the kernel has not taken yet."""
+        return int(self._transport.get_write_buffer_size())
+
     def write(self, data: bytes) -> None:
         """Send packed commands; uvloop sends what is written in one turn of the loop together."""
         self._transport.write(data)

@@ -56,6 +56,7 @@ class Multiplexer:
         self._unsent: list[bytes] = []
         self._unanswered = 0  # of the batch that was sent
         self._sent_at = 0.0
+        self._unsent_bytes = 0  # of that batch, when the watchdog last looked
         self._connecting: asyncio.Task[None] | None = None
         self._watchdog: asyncio.TimerHandle | None = None
 
@@ -191,6 +192,7 @@ class Multiplexer:
         self._unanswered = number
         self._sent_at = asyncio.get_running_loop().time()
         connection.write(b"".join(self._unsent[:number]))
+        self._unsent_bytes = connection.unsent_bytes
         del self._unsent[:number]
 
     def _take_reply(self, reply: Any) -> None:
@@ -214,14 +216,17 @@ class Multiplexer:
     def _watch(self) -> None:
         """Give the connection up when it has been silent too long after a batch was sent.
 
-        The time counts from sending, and anew with each byte that arrives: a long queue is no
-        reason to end a connection that works.
+        The time counts from sending, and anew while bytes arrive or leave: neither a long queue nor
+        a large value on a slow network is a reason to end a connection that works.
         """
         connection, limit = self._connection, self._endpoint.reply_timeout
         if connection is None:
             return
         loop = asyncio.get_running_loop()
         waiting_since = max(self._sent_at, connection.heard_at) if self._unanswered else loop.time()
+        if connection.unsent_bytes < self._unsent_bytes:
+            waiting_since = loop.time()
+        self._unsent_bytes = connection.unsent_bytes
         if waiting_since + limit <= loop.time():
             connection.abort(RedisTimeoutError(f"Redis has been silent for {limit:g} s."))
         else:

@@ -224,3 +224,28 @@ async def test_close_fails_every_open_command(tmp_path: Path) -> None:
         await connection.close()
         assert all(isinstance(reply.exception(), RedisError) for reply in replies)
         server.resume()
+
+
+async def test_a_large_value_on_a_slow_network_keeps_its_connection() -> None:
+    size, closed = 16 << 20, asyncio.Event()
+
+    async def read_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"3\r\n")  # HELLO 3
+        writer.write(b"%0\r\n")
+        received = 0
+        while received < size:
+            received += len(await reader.read(1 << 20))
+            await asyncio.sleep(0.05)  # time is the subject: all of it takes longer than the limit
+        writer.write(b"+OK\r\n")
+        await reader.read()
+        writer.transport.abort()
+        closed.set()
+
+    async with await asyncio.start_server(read_slowly, "127.0.0.1", limit=1 << 18) as server:
+        port = server.sockets[0].getsockname()[1]
+        connection = Multiplexer(endpoint_of(f"redis://127.0.0.1:{port}", reply_timeout=0.5))
+        began = time.monotonic()
+        assert await connection.execute("SET", "large", bytes(size)) == b"OK"
+        assert time.monotonic() - began > 0.6
+        await connection.close()
+        await asyncio.wait_for(closed.wait(), 1)
