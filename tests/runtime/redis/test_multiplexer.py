@@ -132,15 +132,18 @@ async def test_a_redis_that_hangs_loses_its_connection_in_time(tmp_path: Path) -
 async def test_a_queue_that_takes_longer_than_the_limit_keeps_its_connection(
     redis_url: str,
 ) -> None:
-    connection = Multiplexer(endpoint_of(redis_url, reply_timeout=0.6))
+    connection = Multiplexer(endpoint_of(redis_url, reply_timeout=1.0))
     number = await connection.execute("CLIENT", "ID")
-    loops, began = 2_000_000, time.monotonic()
-    count = "for i = 1, ARGV[1] do end return 1"
+    count, loops = "for i = 1, ARGV[1] do end return 1", 2_000_000
+    began = time.monotonic()
     await connection.execute("EVAL", count, 0, loops)
-    loops = int(loops * 0.025 / (time.monotonic() - began))
-    # Forty times 25 ms: the last command waits longer than the limit, and Redis is never silent.
-    replies = [connection.send("EVAL", count, 0, loops) for _ in range(40)]
-    assert await asyncio.gather(*replies) == [1] * 40
+    loops = int(loops * 0.0005 / (time.monotonic() - began))
+    # 4,000 times half a millisecond: the last command waits longer than the limit, and each batch
+    # of 500 is answered within a quarter of it.
+    began = time.monotonic()
+    replies = [connection.send("EVAL", count, 0, loops) for _ in range(4000)]
+    assert await asyncio.gather(*replies) == [1] * 4000
+    assert time.monotonic() - began > 1.0
     assert await connection.execute("CLIENT", "ID") == number
     await connection.close()
 
@@ -226,6 +229,7 @@ async def test_close_fails_every_open_command(tmp_path: Path) -> None:
         server.resume()
 
 
+@pytest.mark.serial
 async def test_a_large_value_on_a_slow_network_keeps_its_connection() -> None:
     size, closed = 16 << 20, asyncio.Event()
 
