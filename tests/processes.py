@@ -117,9 +117,9 @@ class Service:
             return False
 
     def wait_ready(self) -> None:
-        """Return once the service is ready; after 20 seconds, print its output and fail."""
+        """Return once the service is ready; after 40 seconds, print its output and fail."""
         try:
-            wait_until(lambda: self.ready() or self.process.poll() is not None)
+            wait_until(lambda: self.ready() or self.process.poll() is not None, seconds=40)
         finally:
             if not self.ready():
                 print(self.output())  # noqa: T201  pytest shows it with the failure

@@ -30,6 +30,7 @@ async def test_listeners_receive_every_event_once_while_the_gateway_is_killed(
     await gateway_is_killed(tmp_path, jobs=80, listeners=5, kills=1, every=0.5)
 
 
+@pytest.mark.serial
 async def test_poison_jobs_become_dead_letters_with_their_reason(tmp_path: Path) -> None:
     await poison_jobs_become_dead_letters(tmp_path, jobs=30, render_timeout=5.0)
 

@@ -28,6 +28,8 @@ from tests.processes import (
     wait_until,
 )
 
+pytestmark = pytest.mark.timeout(180)
+
 SLOW = {"op": ["blur:100"] * 12, "format": "png"}
 """A pipeline that takes seconds on a large photograph."""
 
@@ -252,7 +254,7 @@ def test_both_services_run_in_two_processes_each(mortal: MortalValkey) -> None:
         faststream("gateway", mortal.url, "--workers", "2") as gateway,
     ):
         wait_until(
-            lambda: len(HTTP.get(f"{gateway.url}/v1/system").json()["workers"]) == 2, seconds=10
+            lambda: len(HTTP.get(f"{gateway.url}/v1/system").json()["workers"]) == 2, seconds=30
         )
         answers = [
             render(gateway, photograph(seed=n), transport=transport)
