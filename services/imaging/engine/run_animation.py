@@ -43,7 +43,7 @@ def make_animation(
             f"The result would be {frames} frames of {image.width} x {image.height}; "
             f"the limit is {limits.total_pixels:,} pixels in all."
         )
-    # Always in colour: Pillow's AVIF encoder reads each gray frame twice.
+    # Always in colour: the AVIF encoder of Pillow 13.0 reads each gray frame twice.
     mode = "RGBA" if has_alpha(image) else "RGB"
 
     def make_frame(number: int) -> Frame:

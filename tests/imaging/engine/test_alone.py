@@ -67,6 +67,20 @@ assert repr(state()) == configured, "a second call changed Pillow"
 print("unchanged")
 """
 
+EXIF_FROM_BEFORE = """
+import io
+from PIL import Image
+
+exif = Image.Exif()
+exif[0x0112] = 6
+from services.imaging.engine.safety import pillow
+
+pillow.configure()
+buffer = io.BytesIO()
+Image.new("L", (8, 8)).save(buffer, "PNG", exif=exif)
+print(Image.open(buffer).getexif()[0x0112])
+"""
+
 
 def run(program: str, *arguments: str) -> str:
     """Run a program in a new process, and return its output."""
@@ -91,3 +105,7 @@ def test_importing_the_engine_changes_nothing_in_pillow() -> None:
 
     assert len(modules) > 30
     assert run(IMPORT_EVERY_MODULE, json.dumps(modules)) == "unchanged"
+
+
+def test_exif_made_before_the_engine_is_used_can_still_be_saved() -> None:
+    assert run(EXIF_FROM_BEFORE) == "6"

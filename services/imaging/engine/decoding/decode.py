@@ -111,7 +111,7 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
             duration = min(source.gif_canvas.duration(number), _MAX_DURATION)
             return Frame(source.gif_canvas.frame(number), duration)
         source.image.seek(number)
-        # Pillow enlarges a GIF for a frame that reaches outside; the limits have not seen that.
+        # Pillow 13.0 enlarges a GIF for a frame that reaches outside, past the limits perhaps.
         if source.image.size != _as_stored(source.size, source.orientation):
             raise ImageUnreadable(f"Frame {number + 1} is larger than the image.")
         source.image.load()

@@ -158,7 +158,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _exif(image: Image.Image) -> Image.Exif:
-    """Return the EXIF of an image, without the orientation that Pillow takes from XMP.
+    """Return the EXIF of an image, without the orientation that Pillow 13.0 takes from XMP.
 
     Browsers ignore the orientation in XMP.
     """
@@ -169,7 +169,8 @@ def _exif(image: Image.Image) -> Image.Exif:
     info = image.info
     image.info = {key: value for key, value in info.items() if key not in _XMP_KEYS}
     try:
-        # Not image.getexif(): that of a PNG decodes the pixels, to look for EXIF behind them.
+        # Not image.getexif(), which decodes the pixels of a PNG to look for EXIF behind them
+        # (Pillow 13.0).
         return Image.Image.getexif(image)
     finally:
         image.info = info

