@@ -15,12 +15,12 @@ from pydantic import TypeAdapter
 from contracts.errors import ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging.pool import tasks
-from services.imaging.pool.executor import prepare_process
+from services.imaging.pool.executor import limit_process
 from services.imaging.settings import ImagingSettings
 
 VARIABLE = "CHAOS_FAULTS"
 
-_original_render, _original_render_some = tasks.render, tasks.render_some
+_original_render, _original_render_batch = tasks.render, tasks.render_batch
 
 
 class Fault(StrEnum):
@@ -43,13 +43,13 @@ def render(
     return _original_render(request, settings, ttl, keep_source=keep_source)
 
 
-def render_some(
+def render_batch(
     requests: Sequence[str], settings: ImagingSettings, ttl: int, *, keep_source: bool = False
 ) -> list[Rendered | ServiceError]:
-    """Cause the first fault among the sources, or else call the original `render_some`."""
+    """Cause the first fault among the sources, or else call the original `render_batch`."""
     for request in requests:
         _cause_fault(request, settings)
-    return _original_render_some(requests, settings, ttl, keep_source=keep_source)
+    return _original_render_batch(requests, settings, ttl, keep_source=keep_source)
 
 
 def _cause_fault(request: str, settings: ImagingSettings) -> None:
@@ -62,7 +62,7 @@ def _cause_fault(request: str, settings: ImagingSettings) -> None:
             time.sleep(3600)
         case Fault.EXHAUST_MEMORY:
             # A new process has no memory limit before its first render.
-            prepare_process(settings.process_memory)
+            limit_process(settings.process_memory)
             _exhaust_memory()
     raise AssertionError("the process has ended")
 

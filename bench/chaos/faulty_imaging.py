@@ -7,6 +7,6 @@ from services.imaging.settings import ImagingSettings
 
 # Callers look these names up at each call; faults.py has saved the original functions before.
 tasks.render = faults.render
-tasks.render_some = faults.render_some
+tasks.render_batch = faults.render_batch
 
 app = create_app(ImagingSettings())

@@ -1,4 +1,4 @@
-"""The imaging service, put together."""
+"""Composition root of the imaging service."""
 
 from importlib.metadata import version
 
@@ -22,21 +22,21 @@ from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
 from services.runtime.telemetry.logging import configure_logging
 
-# Looked up in a file, which is not for every heartbeat.
+# Read once: `version` reads a file, and each heartbeat has the report.
 _PILLOW = version("pillow")
 
 
 def create_app(settings: ImagingSettings) -> AsgiFastStream:
-    """Everything the service is made of, made once and handed down."""
+    """Create the service: broker, executor, job runner, and HTTP for health and metrics."""
     redis = make_redis(settings)
-    # Room is looked at before a read and taken after it: a reader a method and transport may be
-    # one over, and what was read must find a place to wait.
-    room = 2 * settings.slots
-    executor = Executor(settings.slots, waiting=room + 8)
+    # A reader checks the capacity before its read and takes it afterwards, so each reader (one for
+    # every method and transport) may exceed it by one message, which needs a place to wait, too.
+    capacity = 2 * settings.slots
+    executor = Executor(settings.slots, waiting=capacity + 8)
     broker = Broker(
         redis,
         settings,
-        capacity=room,
+        capacity=capacity,
         report=lambda: {
             "slots": executor.slots,
             "busy": executor.busy,
@@ -44,29 +44,29 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
         },
     )
     handlers.register(broker, executor, settings)
-    records = Jobs(redis, settings)
-    runner = job_runner.register(broker, records, executor, settings)
-    housekeeper = JobMaintenance(broker.worker, records)
+    jobs = Jobs(redis, settings)
+    runner = job_runner.register(broker, jobs, executor, settings)
+    maintenance = JobMaintenance(broker.worker, jobs)
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
-    broker.metrics.watch("darkroom_slots_busy", "Those that work.", lambda: executor.busy)
+    broker.metrics.watch("darkroom_slots_busy", "Pool processes with work.", lambda: executor.busy)
 
     queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
 
     async def prepare() -> None:
         configure_logging(settings.log_level)
-        await executor.start(tasks.warm, settings)
+        await executor.start(tasks.warm_up, settings)
 
     return AsgiFastStream(
         broker,
         logger=None,
         specification=suite_specification(),
         on_startup=[prepare],
-        after_startup=[housekeeper.start, settle],
-        on_shutdown=[housekeeper.stop, runner.rest],
+        after_startup=[maintenance.start, settle],
+        on_shutdown=[maintenance.stop, runner.drain],
         after_shutdown=[runner.stop, executor.stop],
         asgi_routes=[
             *health_routes(broker),
-            metrics_route(broker, queues, records),
+            metrics_route(broker, queues, jobs),
             *documentation_routes(),
         ],
     )

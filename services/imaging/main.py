@@ -1,4 +1,4 @@
-"""`faststream run services.imaging.main:app --port 8001`."""
+"""The app to run: `faststream run services.imaging.main:app --port 8001`."""
 
 from services.imaging.app import create_app
 from services.imaging.settings import ImagingSettings

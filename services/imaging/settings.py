@@ -1,4 +1,4 @@
-"""What an imaging process is told from outside."""
+"""Settings of the imaging service, from environment variables."""
 
 import os
 import pickle
@@ -11,23 +11,23 @@ from services.runtime.settings import RuntimeSettings
 
 
 class ImagingSettings(RuntimeSettings):
-    """Settings of the imaging service."""
+    """Settings of an imaging process. `DARKROOM_SLOTS=4` sets `slots`, and so on."""
 
     slots: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)  # pool processes
-    render_timeout: PositiveFloat = 60.0  # seconds a variant of a job may take
-    job_attempts: PositiveInt = 3  # times a variant is tried until it is given up
-    retry_base: PositiveFloat = 1.0  # seconds; the first retry comes after less than this
-    retry_cap: PositiveFloat = 60.0  # seconds; no retry comes later than this
-    process_memory: PositiveInt = 4096  # MiB of address space a pool process may have
-    fonts: Path | None = None  # a directory; a text may name the fonts in it
-    max_megapixels: PositiveInt = 100  # a frame
-    max_buffered_megapixels: PositiveInt = 50  # a WebP, an AVIF or a HEIF; a JPEG XL half of it
-    max_blank_megapixels: PositiveInt = 24  # what has less than a byte for 250 pixels
-    max_total_megapixels: PositiveInt = 200  # all frames
+    render_timeout: PositiveFloat = 60.0  # seconds; one render
+    job_attempts: PositiveInt = 3  # times a variant is tried before it fails
+    retry_base: PositiveFloat = 1.0  # seconds; the longest first delay, doubled with each retry
+    retry_cap: PositiveFloat = 60.0  # seconds; the longest delay of any retry
+    process_memory: PositiveInt = 4096  # MiB of address space of a pool process
+    fonts: Path | None = None  # directory with the fonts that a text may name
+    max_megapixels: PositiveInt = 100  # of one frame
+    max_buffered_megapixels: PositiveInt = 50  # WebP, AVIF, HEIF; half as many for JPEG XL
+    max_blank_megapixels: PositiveInt = 24  # images with less than one byte per 250 pixels
+    max_total_megapixels: PositiveInt = 200  # of all frames together
     max_frames: PositiveInt = 500
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickled once, and made of that once in a process, as they go along with each render."""
+        """Pickle once and unpickle once a process: each render has the settings as an argument."""
         return _settings, (_pickled(self),)
 
 

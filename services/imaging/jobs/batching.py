@@ -1,187 +1,154 @@
-"""Short renders of jobs share the way to a pool process, which costs as much as they do.
+"""Micro-batches the renders of jobs: a call to a pool process costs as much as a small render.
 
-What fails on the way in company is done again alone, so that nobody pays for another's image.
+Decision 0018 has the measurements.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
 
 from contracts.errors import ServiceError
 from contracts.imaging import Render, Rendered
-from services.imaging.jobs.capacity import SOON, AdaptiveLimit
+from services.imaging.jobs.capacity import SHORT, AdaptiveLimit
 from services.imaging.pool import tasks
-from services.imaging.pool.executor import Done, Executor
+from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
 
-ResultT = TypeVar("ResultT")
-
-_TOGETHER = 20.0  # ms that renders which go together may take, as far as one can tell
-_MOST = 8
-_WEIGHT = 0.2  # of the latest in the mean
-_PATIENCE = 5.0  # seconds that those who go together have, so that none waits long for another
-_GRACE = 0.25  # seconds that a render whose job was cancelled may take on, for the others' sake
+_MOST = 8  # renders of a batch
+_BATCH_TIMEOUT = 1.0  # seconds; afterwards each render of a batch runs alone
 
 
-class NotBegun(Exception):
-    """What was before it takes long, and it is let go."""
+class NotStarted(Exception):
+    """The render was not started, as a long one is running; another worker may start it sooner."""
 
 
 @dataclass(frozen=True)
-class _Passenger:
+class _Pending:
     request: Render
-    rendered: asyncio.Future[Rendered]
+    rendered: asyncio.Future[Rendered | None]
+    """The result; None if the render is to run alone."""
 
 
 class MicroBatcher:
-    """Takes the renders of jobs to the executor, as many at once as are soon done.
+    """Passes renders to the executor, one batch for each slot, up to eight renders in a batch.
 
-    While one takes long, what waits behind it is let go, and there is less and less `room`.
+    A batch that fails or takes longer than a second is repeated, each of its renders alone. So one
+    image cannot fail the render of another.
     """
 
-    def __init__(self, executor: Executor, settings: ImagingSettings, room: AdaptiveLimit) -> None:
+    def __init__(self, executor: Executor, settings: ImagingSettings, limit: AdaptiveLimit) -> None:
         self._executor = executor
         self._settings = settings
-        self._room = room
-        self._waiting: deque[_Passenger] = deque()
-        self._carriers = 0
-        self._carrying: set[asyncio.Task[None]] = set()
-        self._ms: float | None = None  # that a render has taken, of late
+        self._limit = limit
+        self._pending: deque[_Pending] = deque()
+        self._batches: set[asyncio.Task[None]] = set()
+        self._size = _MOST  # of the next batch
 
     async def render(self, request: Render, *, alone: bool, keep_source: bool) -> Rendered:
-        """As `tasks.render`. Raises what the executor raises, and NotBegun."""
-        if alone or keep_source or self._together < 2:
-            return await self._alone(request, keep_source=keep_source)
-        rendered: asyncio.Future[Rendered] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Passenger(request, rendered))
-        if self._carriers < self._executor.slots:
-            self._carriers += 1
-            task = asyncio.create_task(self._carry(), name="carrier")
-            self._carrying.add(task)
-            task.add_done_callback(self._carrying.discard)
-        return await rendered
+        """Render `request`, outside of any batch if `alone` or `keep_source` is true.
+
+        With `keep_source` the pool process keeps the decoded source for its next render.
+        Raises what `Executor.run_later` raises, and NotStarted.
+        """
+        if not alone and not keep_source:
+            pending = _Pending(request, asyncio.get_running_loop().create_future())
+            self._pending.append(pending)
+            self._start_batches()
+            if (rendered := await pending.rendered) is not None:
+                return rendered
+        [outcome] = await self._call([request], keep_source=keep_source)
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        return outcome
 
     async def stop(self) -> None:
-        """Carry nothing more."""
-        await asyncio.gather(*(end(task) for task in self._carrying))
+        """Cancel the batches in progress and start no more."""
+        self._pending.clear()
+        await asyncio.gather(*(end(task) for task in self._batches))
 
-    @property
-    def _together(self) -> int:
-        return 1 if self._ms is None else max(1, min(_MOST, int(_TOGETHER / max(1.0, self._ms))))
+    def _start_batches(self) -> None:
+        while len(self._batches) < self._executor.slots and (batch := self._next_batch()):
+            task = asyncio.create_task(self._run(batch), name="render-batch")
+            self._batches.add(task)
+            task.add_done_callback(self._on_end)
+            for pending in batch:
+                pending.rendered.add_done_callback(partial(_cancel_if_unwanted, task, batch))
 
-    async def _carry(self) -> None:
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        self._batches.discard(task)
+        self._start_batches()
+
+    def _next_batch(self) -> list[_Pending]:
+        """Take one slot's share of the pending renders, without those whose job was cancelled."""
+        pending = [one for one in self._pending if not one.rendered.done()]
+        size = min(self._size, -(-len(pending) // self._executor.slots))
+        self._pending = deque(pending[size:])
+        return pending[:size]
+
+    async def _run(self, batch: list[_Pending]) -> None:
+        outcomes: Sequence[Rendered | Exception | None]
         try:
-            while some := self._next():
-                if len(some) == 1 or not await self._carried(some):
-                    await asyncio.gather(*(self._carried_alone(one) for one in some))
-        finally:
-            # In the step that found nobody waiting: who comes a moment later starts another.
-            self._carriers -= 1
+            outcomes = await self._call([pending.request for pending in batch])
+        except Exception as exc:
+            # Of several renders nobody knows which one failed.
+            outcomes = [exc] if len(batch) == 1 else [None] * len(batch)
+        for pending, outcome in zip(batch, outcomes, strict=False):
+            if pending.rendered.done():
+                continue
+            if isinstance(outcome, Exception):
+                pending.rendered.set_exception(outcome)
+            else:
+                pending.rendered.set_result(outcome)
+        if left_out := batch[len(outcomes) :]:
+            self._pending.extendleft(reversed(left_out))
+            self._size = len(outcomes)
+        else:
+            self._size = min(_MOST, self._size + 1)
 
-    def _next(self) -> list[_Passenger]:
-        """A slot's share of those who wait."""
-        waiting = [one for one in self._waiting if not one.rendered.done()]
-        number = min(self._together, -(-len(waiting) // self._executor.slots))
-        self._waiting = deque(waiting[number:])
-        return waiting[:number]
-
-    async def _carried(self, some: list[_Passenger]) -> bool:
-        """Whether all is well; those that the way had become too long for wait again."""
-        texts = tuple(one.request.model_dump_json() for one in some)
-        patience = min(_PATIENCE, self._settings.render_timeout)
-        work = asyncio.create_task(self._run(tasks.render_some, texts, patience))
-        for one in some:
-            one.rendered.add_done_callback(partial(_hurry, work, _GRACE))
-        await _over(work)
-        if work.cancelled() or work.exception() is not None:
-            self._ms = _TOGETHER
-            return False
-        outcomes, _ = work.result()
-        for one, outcome in zip(some, outcomes, strict=False):
-            self._observe(outcome)
-            _tell(one.rendered, outcome)
-        self._waiting.extendleft(reversed(some[len(outcomes) :]))
-        return True
-
-    async def _carried_alone(self, one: _Passenger) -> None:
-        if one.rendered.done():
-            return
-        work = asyncio.create_task(self._alone(one.request, keep_source=False))
-        one.rendered.add_done_callback(partial(_hurry, work, 0.0))
-        await _over(work)
-        if not work.cancelled():
-            _tell(one.rendered, work.exception() or work.result())
-
-    async def _alone(self, request: Render, *, keep_source: bool) -> Rendered:
-        text = request.model_dump_json()
-        render = partial(tasks.render, keep_source=keep_source)
-        rendered, _ = await self._run(render, text, self._settings.render_timeout)
-        self._observe(rendered)
-        return rendered
-
-    async def _run(
-        self, work: Callable[..., ResultT], what: object, timeout: float
-    ) -> tuple[ResultT, Done]:
+    async def _call(
+        self, requests: Sequence[Render], *, keep_source: bool = False
+    ) -> list[Rendered | ServiceError]:
         settings, loop = self._settings, asyncio.get_running_loop()
-        late: asyncio.TimerHandle | None = None
+        timeout = settings.render_timeout
+        timer: asyncio.TimerHandle | None = None
 
-        def begun() -> None:
-            nonlocal late
-            late = loop.call_later(SOON, let_go)
+        def watch() -> None:
+            nonlocal timer
+            timer = loop.call_later(SHORT, on_long)
 
-        def let_go() -> None:
-            self._let_go()
-            begun()
+        def on_long() -> None:
+            self._release_pending()
+            watch()
 
         try:
-            return await self._executor.run_later(
-                work, what, settings, settings.job_ttl, timeout=timeout, begun=begun
+            outcomes, _ = await self._executor.run_later(
+                partial(tasks.render_batch, keep_source=keep_source),
+                tuple(request.model_dump_json() for request in requests),
+                settings,
+                settings.job_ttl,
+                timeout=timeout if len(requests) == 1 else min(_BATCH_TIMEOUT, timeout),
+                on_start=watch,
             )
         finally:
-            if late is not None:
-                late.cancel()
+            if timer is not None:
+                timer.cancel()
+        return outcomes
 
-    def _let_go(self) -> None:
-        """Take less, and begin nothing of what waits: another worker may be sooner."""
-        self._room.halve()
-        for one in self._waiting:
-            if not one.rendered.done():
-                one.rendered.set_exception(NotBegun())
-        self._waiting.clear()
-
-    def _observe(self, outcome: Rendered | ServiceError) -> None:
-        if isinstance(outcome, ServiceError):
-            return
-        # Without the way: the busier a machine is, the longer that takes, and the more it is worth
-        # to share it.
-        ms = outcome.decode_ms + outcome.operations_ms + outcome.encode_ms
-        mean = ms if self._ms is None else self._ms
-        # One that was long goes alone at once; it takes several short ones to believe them.
-        self._ms = max(mean + _WEIGHT * (ms - mean), ms / _MOST)
+    def _release_pending(self) -> None:
+        """Halve the limit, and fail every pending render with NotStarted."""
+        self._limit.halve()
+        for pending in self._pending:
+            if not pending.rendered.done():
+                pending.rendered.set_exception(NotStarted())
+        self._pending.clear()
 
 
-async def _over(work: asyncio.Task[Any]) -> None:
-    try:
-        await asyncio.wait([work])
-    except asyncio.CancelledError:
-        await end(work)
-        raise
-
-
-def _hurry(work: asyncio.Task[Any], grace: float, rendered: asyncio.Future[Rendered]) -> None:
-    """Stop what nobody waits for any more."""
-    if rendered.cancelled() and not work.done():
-        asyncio.get_running_loop().call_later(grace, work.cancel)
-
-
-def _tell(rendered: asyncio.Future[Rendered], outcome: Rendered | BaseException) -> None:
-    if rendered.done():
-        return
-    if isinstance(outcome, Rendered):
-        rendered.set_result(outcome)
-    else:
-        rendered.set_exception(outcome)
+def _cancel_if_unwanted(
+    task: asyncio.Task[None], batch: Sequence[_Pending], _: asyncio.Future[Rendered | None]
+) -> None:
+    """Cancel a batch once the jobs of all its renders have been cancelled."""
+    if all(pending.rendered.cancelled() for pending in batch):
+        task.cancel()

@@ -1,17 +1,20 @@
-"""How many jobs a worker has in hand: one a slot, and more while they are short.
+"""How many jobs a worker takes at once: more while renders are short.
 
-While a slot waits for Redis to hand out a job, or to write one down, it renders nothing. With long
-renders that is no matter, and whatever is in hand here can't be had by a worker that is free.
+A slot is idle while its worker fetches the next job from Redis, which only matters between short
+renders. A job that waits in one worker cannot be started by another.
 """
 
 from services.runtime.capacity import Capacity
 
-SOON = 0.1  # seconds: a job that is in hand should have been done so soon
-_MOST = 16  # jobs a slot
+SHORT = 0.1  # seconds from the start of a job's render call, queued or not, to its result
+_MOST_PER_SLOT = 16
 
 
 class AdaptiveLimit(Capacity):
-    """Room for a job a slot at least; it grows while jobs are done soon after they were taken."""
+    """Capacity between one and sixteen jobs a slot.
+
+    It grows by one with each job that is rendered within 100 ms, and shrinks by one with any other.
+    """
 
     def __init__(self, slots: int) -> None:
         super().__init__(slots)
@@ -19,17 +22,17 @@ class AdaptiveLimit(Capacity):
 
     @property
     def exceeded(self) -> bool:
-        """Whether more is in hand than there is room for by now."""
+        """Whether more jobs are taken than the limit now allows."""
         return self._taken > self._size
 
     def observe(self, seconds: float) -> None:
-        """Take in how long a job was in hand until its render was done."""
-        if seconds > SOON:
+        """Adapt to a job whose render took `seconds`, including its wait for a slot."""
+        if seconds > SHORT:
             self._size = max(self._slots, self._size - 1)
-        elif self._size < _MOST * self._slots:
+        elif self._size < _MOST_PER_SLOT * self._slots:
             self._size += 1
             self._changed.set()
 
     def halve(self) -> None:
-        """Take in that what is being rendered takes long."""
+        """Halve the limit, because a render in progress is long."""
         self._size = max(self._slots, self._size // 2)

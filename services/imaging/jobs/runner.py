@@ -1,4 +1,4 @@
-"""The durable job consumer: every variant of a job, its record kept up with each."""
+"""Runs durable jobs: one variant after the other, with the job's record updated after each."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from contracts.errors import TRANSIENT, Code, Failure, Internal, ServiceError, WorkerCrashed
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
-from services.imaging.jobs.batching import MicroBatcher, NotBegun
+from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
@@ -23,17 +23,16 @@ from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.storage.blobs import Blobs, Kind
 
-# What is wrong with the image itself, and so with every variant of it.
-BAD_SOURCE = frozenset({Code.IMAGE_UNREADABLE, Code.UNSUPPORTED_FORMAT, Code.GONE})
+# Failures of the source, which every variant of the job would have.
+_SOURCE_FAILURES = frozenset({Code.IMAGE_UNREADABLE, Code.UNSUPPORTED_FORMAT, Code.GONE})
 
-_A_TURN = 8
-"""Variants that a job gets done until the next in line has its turn."""
+_VARIANTS_PER_TURN = 8  # then the next job in line has its turn
 
 log = structlog.get_logger(__name__)
 
 
 class JobRunner:
-    """What one worker does with the jobs that it gets."""
+    """Runs the jobs that one worker takes from the jobs stream."""
 
     def __init__(
         self,
@@ -42,168 +41,184 @@ class JobRunner:
         workers: Workers,
         cancellations: Cancellations,
         renditions: Blobs,
-        carrier: MicroBatcher,
+        batcher: MicroBatcher,
         settings: ImagingSettings,
-        room: AdaptiveLimit,
+        limit: AdaptiveLimit,
     ) -> None:
         self._name = name
         self._jobs = jobs
         self._workers = workers
         self._cancellations = cancellations
         self._renditions = renditions
-        self._carrier = carrier
+        self._batcher = batcher
         self._settings = settings
-        self._room = room
-        self._over: dict[str, asyncio.Event] = {}
-        self._resting = False
+        self._limit = limit
+        self._running: dict[str, asyncio.Event] = {}  # by job; set when the job leaves this worker
+        self._draining = False
 
     async def run(self, request: JobRequest, message: RedisMessage) -> None:
-        """Do what is left of a job, or its turn of it, and then one after the other.
+        """Run a job until it ends or its turn is over, then those that follow in the stream.
 
-        An entry stays in the stream until its job's turn is over, and is taken up again, here or by
-        another worker, when this raises. Raises Cancelled for a job that somebody cancels.
+        Returns when the stream is empty, or more jobs run than the limit allows. The entry of
+        `message` stays in the stream if this raises, and is delivered again, here or to another
+        worker. Raises Cancelled for a job that was cancelled.
         """
         entry = entry_of(message)
-        taken = await self._jobs.leases.take(request, self._name, entry=entry)
-        given: Assignment | None = Assignment(entry, request.id, taken)
-        while given is not None:
-            if not await self._take_up(given):
-                # No change of its job does that, and this goes on for as long as there are more.
-                await self._jobs.leases.acknowledge(given.entry, self._name)
-            given = await self._next_given()
+        job = await self._jobs.leases.take(request, self._name, entry=entry)
+        assignment: Assignment | None = Assignment(entry, request.id, job)
+        while assignment is not None:
+            if not await self._run_assigned(assignment):
+                # No change of a job acknowledges this entry, and this loop may go on for hours.
+                await self._jobs.leases.acknowledge(assignment.entry, self._name)
+            assignment = await self._take_next()
 
-    def rest(self) -> None:
-        """Take up nothing more than what is given to `run`."""
-        self._resting = True
+    def drain(self) -> None:
+        """Take no more jobs than those that are passed to `run`."""
+        self._draining = True
 
     async def stop(self) -> None:
-        """Let go of what is still rendered; its jobs are given back by now."""
-        await self._carrier.stop()
+        """Cancel the batches in progress. Call this after `run` has been cancelled."""
+        await self._batcher.stop()
 
-    async def _next_given(self) -> Assignment | None:
-        if self._resting or self._room.exceeded:
+    async def _take_next(self) -> Assignment | None:
+        if self._draining or self._limit.exceeded:
             return None
         return await self._jobs.leases.take_next(self._name)
 
-    async def _take_up(self, given: Assignment) -> bool:
-        """Do what is left of a job, or its turn of it; False if nothing is for this worker."""
-        if given.job is not None:
-            await self._keep(given.job, deadly=False)
+    async def _run_assigned(self, assignment: Assignment) -> bool:
+        """Run a job until it ends or its turn is over. Return False if it is not for this worker.
+
+        A job that was taken before, by this worker or another, is not started in the step that
+        delivers its entry; `assignment` has no job then.
+        """
+        if assignment.job is not None:
+            await self._run_cancellable(assignment.job, attempts_exceeded=False)
             return True
-        came_back = False
-        while (over := self._over.get(given.id)) is not None:
-            came_back = True
-            # It may be the very entry: whoever gives it to us again takes our return for its end.
-            await over.wait()
-        job = await self._jobs.get(given.id)
-        if came_back and job is not None and job.state is JobState.QUEUED:
-            # Its end here gave it another place in line, or another time.
+        redelivered = False
+        while (left := self._running.get(assignment.id)) is not None:
+            redelivered = True
+            # It may be a redelivery of the same entry; returning would acknowledge it.
+            await left.wait()
+        job = await self._jobs.get(assignment.id)
+        if redelivered and job is not None and job.state is JobState.QUEUED:
+            # The job has been queued again meanwhile, and gets another entry.
             return False
-        if job is None or job.state not in OPEN_STATES or await self._in_good_hands(job):
+        if job is None or job.state not in OPEN_STATES or await self._runs_elsewhere(job):
             return False
-        started = await self._jobs.leases.start(job, self._name, entry=given.entry)
+        started = await self._jobs.leases.start(job, self._name, entry=assignment.entry)
         if started is None:
             return False
-        gave_up = job.state is JobState.RUNNING and started.attempts > job.attempts
-        deadly = gave_up and job.attempts >= self._settings.job_attempts
-        await self._keep(started, deadly=deadly)
+        worker_died = job.state is JobState.RUNNING and started.attempts > job.attempts
+        exceeded = worker_died and job.attempts >= self._settings.job_attempts
+        await self._run_cancellable(started, attempts_exceeded=exceeded)
         return True
 
-    async def _keep(self, job: Job, *, deadly: bool) -> None:
-        over = self._over[job.id] = asyncio.Event()
+    async def _run_cancellable(self, job: Job, *, attempts_exceeded: bool) -> None:
+        left = self._running[job.id] = asyncio.Event()
         try:
             self._cancellations.check(job.id)
-            await self._cancellations.run(job.id, self._work(job, deadly=deadly))
+            variants = self._run_variants(job, attempts_exceeded=attempts_exceeded)
+            await self._cancellations.run(job.id, variants)
         finally:
-            over.set()
-            del self._over[job.id]
+            left.set()
+            del self._running[job.id]
 
-    async def _in_good_hands(self, job: Job) -> bool:
-        """Whether another worker that lives is at it, so that this is one entry too many."""
+    async def _runs_elsewhere(self, job: Job) -> bool:
+        """Return whether another worker that is alive runs the job."""
         if job.state is not JobState.RUNNING or job.worker in (None, self._name):
             return False
         return job.worker in await self._workers.alive(JOBS)
 
-    async def _work(self, job: Job, *, deadly: bool) -> None:
+    async def _run_variants(self, job: Job, *, attempts_exceeded: bool) -> None:
+        """Render variant by variant, until the job ends, its turn is over, or it is queued again.
+
+        With `attempts_exceeded` the next variant fails without a render.
+        """
         for done in count(1):
-            if deadly:
+            if attempts_exceeded:
                 crashed = WorkerCrashed(f"Given up: {job.attempts - 1} workers died of it.")
-                result, deadly = JobResult(problem=crashed.failure()), False
+                result, attempts_exceeded = JobResult(problem=crashed.failure()), False
             else:
                 try:
-                    result = await self._next(job)
-                except NotBegun:
+                    result = await self._render_next(job)
+                except NotStarted:
                     return
-            if result.problem is not None and await self._is_tried_again(job, result.problem):
+            if result.problem is not None and await self._retry(job, result.problem):
                 return
             changed = await self._jobs.leases.add_result(job, result)
             if changed is None:
                 return
             job = changed
             if job.state not in OPEN_STATES:
-                await self._hold_results(job)
+                await self._extend_results(job)
                 log.info("job ended", job=job.id, state=job.state, variants=len(job.variants))
                 return
-            if done % _A_TURN == 0 and await self._jobs.leases.yield_turn(job):
+            if done % _VARIANTS_PER_TURN == 0 and await self._jobs.leases.yield_turn(job):
                 return
 
-    async def _hold_results(self, job: Job) -> None:
-        """Let every result live as long as the record: the first may have been there for hours."""
+    async def _extend_results(self, job: Job) -> None:
+        """Let all results live as long as the record: the first may be hours older by then."""
         for result in job.results[:-1]:
             if result.blob is not None:
                 await self._renditions.find(result.blob.key, ttl=self._settings.job_ttl)
 
-    async def _is_tried_again(self, job: Job, problem: Failure) -> bool:
+    async def _retry(self, job: Job, problem: Failure) -> bool:
+        """Queue the job for a retry if the failure is transient. Return whether this variant ends
+        here, as it is retried, or as this worker has lost the job.
+        """
         if problem.code not in TRANSIENT or job.attempts >= self._settings.job_attempts:
             return False
         longest = min(self._settings.retry_cap, self._settings.retry_base * 2 ** (job.attempts - 1))
-        # Full jitter, so that what failed together does not come back together.
+        # Full jitter: jobs that failed together are not retried together.
         delay = random.uniform(0, longest)
         if await self._jobs.leases.retry(job, problem, delay=delay):
-            log.info("job is tried again", job=job.id, code=problem.code, after=round(delay, 2))
+            log.info("job retried later", job=job.id, code=problem.code, delay=round(delay, 2))
         return True
 
-    async def _next(self, job: Job) -> JobResult:
-        known = job.results[0].problem if job.results else None
-        if known is not None and known.code in BAD_SOURCE:
-            return JobResult(problem=known)
+    async def _render_next(self, job: Job) -> JobResult:
+        """Render the first variant without a result. Raises NotStarted, and hands the job back."""
+        first = job.results[0].problem if job.results else None
+        if first is not None and first.code in _SOURCE_FAILURES:
+            return JobResult(problem=first)
         request = Render(source=job.source, pipeline=job.variants[len(job.results)])
         more = len(job.variants) > len(job.results) + 1
         try:
-            # What has failed before fails alone, or not at all.
+            # A variant that failed before may fail the whole batch that it is in.
             return await self._render(request, alone=job.attempts > 1, keep_source=more)
-        except (asyncio.CancelledError, NotBegun):
-            # If this worker stops, or has long work before it, the job is none the worse for it; if
-            # the job was cancelled, this changes nothing.
+        except (asyncio.CancelledError, NotStarted):
+            # A stop of this worker, or a long render in it, is no attempt at this job. For a job
+            # that was cancelled this changes nothing.
             await self._jobs.leases.hand_back(job)
             raise
 
     async def _render(self, request: Render, *, alone: bool, keep_source: bool) -> JobResult:
+        """Render one variant. Raises RedisError and NotStarted, after which the job is taken again;
+        any other exception is a failure of the variant.
+        """
         loop = asyncio.get_running_loop()
-        begun = loop.time()
+        start = loop.time()
         try:
-            rendered = await self._carrier.render(request, alone=alone, keep_source=keep_source)
+            rendered = await self._batcher.render(request, alone=alone, keep_source=keep_source)
         except ServiceError as exc:
             return JobResult(problem=exc.failure())
-        except (RedisError, NotBegun):
-            # It passes: the job stays where it is, or is given back, and is taken up again.
+        except (RedisError, NotStarted):
             raise
         except Exception as exc:
-            # It would not pass, and trying for ever helps nobody.
+            # A bug: it would fail again, and the job would come back for ever.
             log.error("variant failed", source=request.source.key, exc_info=exc)
             broken = Internal("Something broke in the worker; its log has the details.")
             return JobResult(problem=broken.failure())
-        self._room.observe(loop.time() - begun)
+        self._limit.observe(loop.time() - start)
         return JobResult(blob=rendered.blob, width=rendered.width, height=rendered.height)
 
 
 def register(
     broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings
 ) -> JobRunner:
-    """Work off the jobs stream on `broker`, as many at once as are soon done."""
-    renditions, room = Blobs(broker.redis, Kind.RENDITION), AdaptiveLimit(executor.slots)
-    carrier = MicroBatcher(executor, settings, room)
-    parts = (Workers(broker.redis), broker.cancellations, renditions, carrier, settings, room)
+    """Consume the jobs stream on `broker`."""
+    renditions, limit = Blobs(broker.redis, Kind.RENDITION), AdaptiveLimit(executor.slots)
+    batcher = MicroBatcher(executor, settings, limit)
+    parts = (Workers(broker.redis), broker.cancellations, renditions, batcher, settings, limit)
     runner = JobRunner(broker.worker, jobs, *parts)
-    broker.consume(JOBS, JobRequest, runner.run, room)
+    broker.consume(JOBS, JobRequest, runner.run, limit)
     return runner

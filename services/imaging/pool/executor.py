@@ -1,7 +1,7 @@
-"""Admission and the process pool: full is Overloaded, late is killed, a crash costs one request.
+"""Process pool with admission control, deadlines and replacement of lost processes.
 
-The processes are anyio's: a call that is cancelled kills its process, and the next call gets a new
-one. Nothing that a decoder does can hold up the event loop.
+The processes are anyio's. A call that is cancelled or late kills its process, and a crash fails
+only the call that caused it; decision 0004 says why. No decoder can block the event loop.
 """
 
 import asyncio
@@ -17,65 +17,70 @@ import structlog
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 
 from contracts.errors import DeadlineExceeded, Overloaded, WorkerCrashed
-from services.imaging.pool.priority import Slots
+from services.imaging.pool.priority import PrioritySemaphore
 from services.runtime.retry_after import RetryAfter
 
 log = structlog.get_logger(__name__)
 
 ResultT = TypeVar("ResultT")
 
-_STANDARD_ERROR = 2  # what libraries write to, past Python's own
+_STDERR = 2  # the file descriptor: C libraries write past Python's sys.stderr
 
 
 @dataclass(frozen=True)
-class Done:
-    """How long a call waited for a process, and how long it had one."""
+class CallTimes:
+    """Milliseconds that a call waited for a pool process, and that it took there."""
 
     queue_ms: float
     work_ms: float
 
 
 class Executor:
-    """Runs plain functions in `slots` processes, at most `waiting` calls queued behind them."""
+    """Runs importable functions in `slots` processes, with at most `waiting` calls queued."""
 
     def __init__(self, slots: int, *, waiting: int) -> None:
         self.slots = slots
         self._waiting = waiting
-        self._places = Slots(slots)
+        self._semaphore = PrioritySemaphore(slots)
         self._accepted = 0
-        self._pace = RetryAfter()
-        self._warm: Callable[[], Awaitable[object]] = _nothing
-        self._replacing: set[asyncio.Task[None]] = set()
+        self._retry_after = RetryAfter()
+        self._start_process: Callable[[], Awaitable[object]] = _do_nothing
+        self._replacements: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> int:
-        """How many slots are taken."""
-        return self._places.taken
+        """Return the number of slots in use."""
+        return self._semaphore.taken
 
-    async def start(self, warm: Callable[..., object], *args: object) -> None:
-        """Start every process by running `warm(*args)` in all of them at once."""
-        # anyio ends what has been idle for five minutes; the next picture would wait for a new one.
+    async def start(self, initializer: Callable[..., object], *args: object) -> None:
+        """Start every process, and call `initializer(*args)` once in each.
+
+        A process that replaces a lost one runs the same initializer.
+        """
+        # anyio ends a process that was idle for five minutes; the next call would start a new one.
         to_process.WORKER_MAX_IDLE_TIME = sys.maxsize
-        self._warm = partial(self._in_a_process, warm, *args)
-        await asyncio.gather(*(self._warm() for _ in range(self.slots)))
+        self._start_process = partial(self._initialize, initializer, *args)
+        await asyncio.gather(*(self._start_process() for _ in range(self.slots)))
 
     async def stop(self) -> None:
-        """Replace no more processes; those that there are end with the event loop."""
-        self._warm = _nothing
-        for task in self._replacing:
+        """Replace no more processes; anyio ends the running ones with the event loop."""
+        self._start_process = _do_nothing
+        for task in self._replacements:
             task.cancel()
-        await asyncio.gather(*self._replacing, return_exceptions=True)
+        await asyncio.gather(*self._replacements, return_exceptions=True)
 
     async def run(
         self, work: Callable[..., ResultT], *args: object, timeout: float
-    ) -> tuple[ResultT, Done]:
-        """`work(*args)` in a process, waiting and working `timeout` seconds at most.
+    ) -> tuple[ResultT, CallTimes]:
+        """Call `work(*args)` in a process, for a client that waits.
 
-        Raises Overloaded, DeadlineExceeded, WorkerCrashed, and what `work` raises.
+        `timeout` counts in seconds from now, so it includes the wait for a slot. Raises Overloaded
+        at once if all slots and all places in the queue are taken, DeadlineExceeded, WorkerCrashed,
+        and what `work` raises.
         """
         if self._accepted >= self.slots + self._waiting:
-            wait = self._pace.wait(self._accepted, parallel=self.slots)
-            raise Overloaded("Every slot is taken, and every place to wait.", retry_after=wait)
+            seconds = self._retry_after.wait(self._accepted, parallel=self.slots)
+            raise Overloaded("Every slot is taken, and every place to wait.", retry_after=seconds)
         self._accepted += 1
         try:
             return await self._run(work, args, timeout)
@@ -87,12 +92,14 @@ class Executor:
         work: Callable[..., ResultT],
         *args: object,
         timeout: float,
-        begun: Callable[[], None],
-    ) -> tuple[ResultT, Done]:
-        """As `run`, for work that nobody waits for: it is never refused, and what is waited for
-        comes first. `timeout` counts from when it has a slot, which is when `begun` is called.
+        on_start: Callable[[], None],
+    ) -> tuple[ResultT, CallTimes]:
+        """Call `work(*args)` in a process, for a job: after the calls of `run`, and never refused.
+
+        `timeout` counts in seconds from when a slot is free, which is when `on_start` is called.
+        Raises as `run`, without Overloaded.
         """
-        return await self._run(work, args, timeout, begun=begun)
+        return await self._run(work, args, timeout, on_start=on_start)
 
     async def _run(
         self,
@@ -100,72 +107,72 @@ class Executor:
         args: tuple[object, ...],
         timeout: float,
         *,
-        begun: Callable[[], None] | None = None,
-    ) -> tuple[ResultT, Done]:
+        on_start: Callable[[], None] | None = None,
+    ) -> tuple[ResultT, CallTimes]:
         loop = asyncio.get_running_loop()
         arrived, has_slot = loop.time(), False
         try:
-            async with asyncio.timeout(None if begun else timeout) as limit:
-                async with self._places.take(urgent=begun is None):
+            async with asyncio.timeout(None if on_start else timeout) as limit:
+                async with self._semaphore.acquire(urgent=on_start is None):
                     started, has_slot = loop.time(), True
-                    if begun:
+                    if on_start:
                         limit.reschedule(started + timeout)
-                        begun()
+                        on_start()
                     result = await to_process.run_sync(
                         work, *args, cancellable=True, limiter=CapacityLimiter(1)
                     )
         except asyncio.CancelledError:
             if has_slot:
-                self._replace()
+                self._replace_process()
             raise
         except TimeoutError as exc:
             if has_slot:
-                self._replace()
+                self._replace_process()
             raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
         except BrokenWorkerProcess as exc:
-            self._replace()
+            self._replace_process()
             log.warning("pool process died")
             raise WorkerCrashed("The process that worked on this image died of it.") from exc
         except MemoryError as exc:
             raise WorkerCrashed("The work took more memory than its process may have.") from exc
         ended = loop.time()
-        self._pace.observe(ended - started)
-        return result, Done((started - arrived) * 1000, (ended - started) * 1000)
+        self._retry_after.observe(ended - started)
+        return result, CallTimes((started - arrived) * 1000, (ended - started) * 1000)
 
-    async def _in_a_process(self, work: Callable[..., object], *args: object) -> None:
-        async with self._places.take(urgent=True):
-            await to_process.run_sync(work, *args, limiter=CapacityLimiter(1))
+    async def _initialize(self, initializer: Callable[..., object], *args: object) -> None:
+        async with self._semaphore.acquire(urgent=True):
+            await to_process.run_sync(initializer, *args, limiter=CapacityLimiter(1))
 
-    def _replace(self) -> None:
-        """Have a new process ready before the next call needs one, if one was lost."""
-        task = asyncio.create_task(self._replace_one(), name="pool-replacement")
-        self._replacing.add(task)
-        task.add_done_callback(self._replacing.discard)
+    def _replace_process(self) -> None:
+        """Start a process in place of a lost one before the next call needs it."""
+        task = asyncio.create_task(self._replace(), name="pool-replacement")
+        self._replacements.add(task)
+        task.add_done_callback(self._replacements.discard)
 
-    async def _replace_one(self) -> None:
+    async def _replace(self) -> None:
         try:
-            await self._warm()
+            await self._start_process()
         except BrokenWorkerProcess as exc:
-            # The next call tries again, and tells its caller.
+            # The next call starts a process itself, and raises if that fails.
             log.error("pool process could not be replaced", exc_info=exc)
 
 
-async def _nothing() -> None:
+async def _do_nothing() -> None:
     pass
 
 
-def prepare_process(memory: int) -> None:
-    """Limit the process that this is called in to `memory` MiB of address space.
+def limit_process(memory: int) -> None:
+    """Limit the process that calls this to `memory` MiB of address space.
 
-    It also leaves signals meant for the whole process group to the parent, which lets it finish.
-    And it is silent: nobody reads what libraries say of hostile bytes, so that a render would wait
-    one day for room in the pipe.
+    The process also ignores SIGINT, because Ctrl-C reaches the whole process group and the service
+    finishes its work in progress. Its standard error goes to /dev/null: anyio never reads that
+    pipe, and a full pipe would block a decoder that writes warnings.
     """
     import resource
 
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), _STANDARD_ERROR)
+    with open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), _STDERR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (memory << 20, memory << 20))
-    # The event loop goes first: its heartbeats and refusals must not wait for pixels.
+    # The event loop goes first: heartbeats and refusals must not wait for pixels.
     os.nice(5)

@@ -1,7 +1,7 @@
-"""What runs in a pool process: fetch the blob, do the pixels, store the result.
+"""The tasks of a pool process: fetch the source, run the pipeline, store the rendition.
 
-One image at a time, in plain code; its Redis connection is the process's own, so that no image
-bytes pass through the service's event loop.
+Plain blocking code. Each process has a Redis connection of its own, so image bytes never pass
+through the service's event loop.
 """
 
 import time
@@ -20,17 +20,17 @@ from services.imaging.engine.inspection.inspect import inspect_pixels
 from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
-from services.imaging.pool.executor import prepare_process
+from services.imaging.pool.executor import limit_process
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import make_blocking_redis
 from services.runtime.storage.blobs import SMALL, BlockingBlobs, NewBlob
 
-_A_MOMENT = 0.05  # seconds
-_KEPT_BYTES = 8 << 20
+_BATCH_BUDGET = 0.02  # seconds after which a batch starts no further render
+_CACHED_BYTES = 8 << 20  # of a source that may be kept without another render announced
 
 
-def warm(settings: ImagingSettings) -> None:
-    """Make this process ready for work."""
+def warm_up(settings: ImagingSettings) -> None:
+    """Limit this process, and load the code of every format."""
     _blobs(settings)
     pipeline.warm_up()
 
@@ -38,50 +38,53 @@ def warm(settings: ImagingSettings) -> None:
 def render(
     request: str, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
 ) -> Rendered:
-    """Answer a Render with a result that lives `ttl` seconds.
+    """Render a `Render`, given as JSON, and store the rendition for `ttl` seconds at least.
 
-    One that is still there is the answer, if the request allows it. What this process renders next
-    of the same source, up to 8 MiB of it, needs not be fetched again; of one that is kept it needs
-    not be decoded, either. The Render comes as JSON: pickled it takes three times as long.
+    A stored rendition of the same request is the result if `reuse` allows it. Raises ServiceError.
+    See `render_batch` for `keep_source`.
     """
-    [outcome] = render_some([request], settings, ttl, keep_source=keep_source)
+    [outcome] = render_batch([request], settings, ttl, keep_source=keep_source)
     if isinstance(outcome, ServiceError):
         raise outcome
     return outcome
 
 
-def render_some(
+def render_batch(
     requests: Sequence[str], settings: ImagingSettings, ttl: int, *, keep_source: bool = False
 ) -> list[Rendered | ServiceError]:
-    """What becomes of each, in order; what has not begun after a moment is left out.
+    """Render each `Render` of `requests`, given as JSON: pickling takes three times as long.
 
-    What is small is fetched for all of them at once, and every result is stored at the end: a trip
-    to Redis takes as long as a small render.
+    Returns the outcomes in order, at least one; the requests that were not started within 20 ms
+    have none. With `keep_source` the process keeps the decoded source for its next render;
+    without it, the encoded source up to 8 MiB.
+
+    All small sources are fetched in one round trip and all renditions stored in another, as a
+    round trip to Redis takes as long as a small render.
     """
-    begun = time.monotonic()
-    asked = [Render.model_validate_json(request) for request in requests]
-    found, near = _looked_up(asked, settings, ttl)
+    deadline = time.monotonic() + _BATCH_BUDGET
+    renders = [Render.model_validate_json(request) for request in requests]
+    stored, sources = _look_up(renders, settings, ttl)
     outcomes: list[Rendered | ServiceError] = []
-    made: list[NewBlob] = []
-    for request in asked:
+    renditions: list[NewBlob] = []
+    for request in renders:
         try:
-            rendered = found.get(request.result_key()) if request.reuse else None
+            rendered = stored.get(request.result_key()) if request.reuse else None
             if rendered is None:
-                filled, rendered = _rendered(request, settings, near, keep_source=keep_source)
-                made.append(filled)
-                found[filled.blob.key] = rendered.model_copy(update={"reused": True})
+                rendition, rendered = _render(request, settings, sources, keep_source=keep_source)
+                renditions.append(rendition)
+                stored[rendition.blob.key] = rendered.model_copy(update={"reused": True})
             outcomes.append(rendered)
         except ServiceError as exc:
             outcomes.append(exc)
-        if time.monotonic() - begun > _A_MOMENT:
+        if time.monotonic() > deadline:
             break
-    _blobs(settings).keep(made, ttl=ttl)
+    _blobs(settings).keep(renditions, ttl=ttl)
     return outcomes
 
 
 def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
-    """Answer an Inspect."""
-    with _forgetting_what_is_no_image(request.source, settings):
+    """Inspect an image: its header, or its pixels too. Raises ServiceError."""
+    with _deleting_unreadable(request.source, settings):
         data, limits = _fetch(request.source.key, settings), _limits(settings)
         match request.depth:
             case Depth.HEADER:
@@ -92,45 +95,45 @@ def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
                 assert_never(request.depth)
 
 
-def _looked_up(
-    asked: Sequence[Render], settings: ImagingSettings, ttl: int
+def _look_up(
+    requests: Sequence[Render], settings: ImagingSettings, ttl: int
 ) -> tuple[dict[str, Rendered], dict[str, bytes | None]]:
-    """What is there already of that which may be the answer, and the small sources; by their keys.
+    """Look up stored renditions and fetch the small sources in one round trip; both by key.
 
-    Sources that turn out not to be needed are fetched for nothing, which is less than a trip.
+    The source of a rendition that is stored already is fetched in vain, which costs less than a
+    second round trip.
     """
-    results = [request.result_key() for request in asked if request.reuse]
-    small = {request.source.key for request in asked if request.source.bytes <= SMALL}
-    sources = sorted(small.difference(source.key for source in _kept))
-    kept, fetched = _blobs(settings).look(results, sources, ttl=ttl)
-    found = {
-        key: Rendered.model_validate_json(one.note).model_copy(update={"reused": True})
-        for key, one in zip(results, kept, strict=True)
-        if one is not None
+    results = [request.result_key() for request in requests if request.reuse]
+    small = {request.source.key for request in requests if request.source.bytes <= SMALL}
+    sources = sorted(small.difference(source.key for source in _last_source))
+    renditions, fetched = _blobs(settings).look(results, sources, ttl=ttl)
+    stored = {
+        key: Rendered.model_validate_json(rendition.note).model_copy(update={"reused": True})
+        for key, rendition in zip(results, renditions, strict=True)
+        if rendition is not None
     }
-    return found, dict(zip(sources, fetched, strict=True))
+    return stored, dict(zip(sources, fetched, strict=True))
 
 
-def _rendered(
+def _render(
     request: Render,
     settings: ImagingSettings,
-    near: Mapping[str, bytes | None],
+    sources: Mapping[str, bytes | None],
     *,
     keep_source: bool,
 ) -> tuple[NewBlob, Rendered]:
-    images = {key: _other(key, settings) for key in request.pipeline.images}
-    with _forgetting_what_is_no_image(request.source, settings):
-        source = _source(request.source, near, settings)
+    images = {key: _fetch_watermark(key, settings) for key in request.pipeline.images}
+    with _deleting_unreadable(request.source, settings):
+        source = _source(request.source, sources, settings)
         limits, decode_cache = _limits(settings), dict(source.decode_cache)
         picture = pipeline.run(
             source.data, request.pipeline, limits, decode_cache, images, _fonts(settings)
         )
-        # What was decoded stays if more is to come, and bytes stay at hand in any case, as a
-        # photograph is often wanted in several sizes.
-        if keep_source or len(source.data) <= _KEPT_BYTES:
-            _kept.append(replace(source, decode_cache=decode_cache if keep_source else {}))
+        # A photograph is often wanted in several sizes, so its bytes are kept in any case.
+        if keep_source or len(source.data) <= _CACHED_BYTES:
+            _last_source.append(replace(source, decode_cache=decode_cache if keep_source else {}))
         else:
-            _kept.clear()
+            _last_source.clear()
     rendered = Rendered(
         blob=Blob(key=request.result_key(), media_type=picture.media_type, bytes=len(picture.data)),
         width=picture.width,
@@ -143,8 +146,8 @@ def _rendered(
 
 
 @contextmanager
-def _forgetting_what_is_no_image(source: Blob, settings: ImagingSettings) -> Iterator[None]:
-    """Bytes that can't be read will not be read tomorrow; they would only fill the store."""
+def _deleting_unreadable(source: Blob, settings: ImagingSettings) -> Iterator[None]:
+    """Delete the source if it cannot be read: it would only fill the store."""
     try:
         yield
     except (ImageUnreadable, UnsupportedFormat):
@@ -159,19 +162,20 @@ class _Source:
     decode_cache: DecodeCache
 
 
-_kept: deque[_Source] = deque(maxlen=1)
+_last_source: deque[_Source] = deque(maxlen=1)
 
 
-def _source(blob: Blob, near: Mapping[str, bytes | None], settings: ImagingSettings) -> _Source:
-    if _kept and _kept[0].key == blob.key:
-        return _kept[0]
-    _kept.clear()
-    data = near.get(blob.key)
+def _source(blob: Blob, fetched: Mapping[str, bytes | None], settings: ImagingSettings) -> _Source:
+    """Return the source from this process's memory, from `fetched`, or from the store."""
+    if _last_source and _last_source[0].key == blob.key:
+        return _last_source[0]
+    _last_source.clear()
+    data = fetched.get(blob.key)
     return _Source(blob.key, _fetch(blob.key, settings) if data is None else data, {})
 
 
-def _other(key: str, settings: ImagingSettings) -> bytes:
-    """Another image that the pipeline needs; that it is gone is no fault of the source's."""
+def _fetch_watermark(key: str, settings: ImagingSettings) -> bytes:
+    """Fetch an image that the pipeline names. Raises NotFound, as the source itself is there."""
     try:
         return _fetch(key, settings)
     except Gone as exc:
@@ -179,6 +183,7 @@ def _other(key: str, settings: ImagingSettings) -> bytes:
 
 
 def _fetch(key: str, settings: ImagingSettings) -> bytes:
+    """Fetch an image's bytes. Raises Gone."""
     data = _blobs(settings).image(key)
     if data is None:
         raise Gone(f"The image {key} is not here any more; upload it again.")
@@ -187,8 +192,8 @@ def _fetch(key: str, settings: ImagingSettings) -> bytes:
 
 @cache
 def _blobs(settings: ImagingSettings) -> BlockingBlobs:
-    # The first thing that any call does in a new process, and so the place to prepare it.
-    prepare_process(settings.process_memory)
+    # Every task comes here first, so a process that replaces another is limited here, too.
+    limit_process(settings.process_memory)
     return BlockingBlobs(make_blocking_redis(settings))
 
 

@@ -1,8 +1,8 @@
-"""Renders that share the way: each comes to its own end, whatever becomes of its company."""
+"""Micro-batching: short renders share calls, and no render fails because of another."""
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,11 +10,14 @@ import pytest
 from contracts.errors import ImageUnreadable, ServiceError, WorkerCrashed
 from contracts.imaging import Blob, Render, Rendered
 from contracts.operations.pipeline import Pipeline
-from services.imaging.jobs.batching import MicroBatcher, NotBegun
-from services.imaging.jobs.capacity import SOON, AdaptiveLimit
-from services.imaging.pool.executor import Done
+from services.imaging.jobs import batching
+from services.imaging.jobs.batching import MicroBatcher, NotStarted
+from services.imaging.jobs.capacity import SHORT, AdaptiveLimit
+from services.imaging.pool.executor import CallTimes
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
+
+Effect = Callable[[str], Awaitable[None] | None]
 
 
 def numbered(number: int) -> Render:
@@ -22,168 +25,188 @@ def numbered(number: int) -> Render:
     return Render(source=blob, pipeline=Pipeline())
 
 
-def rendered(text: str, ms: float) -> Rendered:
-    blob = Blob.model_validate(json.loads(text)["source"])
-    return Rendered(blob=blob, width=1, height=1, decode_ms=ms, operations_ms=0, encode_ms=0)
+def is_number(number: int, request: str) -> bool:
+    return f"{number:064}" in request
 
 
-class Fake:
-    """An executor of one slot in which some images do harm."""
+class FakeExecutor:
+    """An executor with one slot.
+
+    `effect` is called with each request, and may raise or return an awaitable; a call renders
+    `most` requests and has no time for more. `calls` has the size of each call.
+    """
 
     slots = 1
 
-    def __init__(
-        self, harm: Callable[[str], Any] = lambda text: None, *, most: int = 8, ms: float = 1.0
-    ) -> None:
-        self.trips: list[int] = []
-        self._ms = ms
-        self._harm = harm
+    def __init__(self, effect: Effect = lambda request: None, *, most: int = 8) -> None:
+        self.calls: list[int] = []
+        self._effect = effect
         self._most = most
 
     async def run_later(
-        self, work: Any, what: Any, *_: Any, timeout: float, begun: Callable[[], None]
-    ) -> tuple[Any, Done]:
-        begun()
-        texts: Sequence[str] = (what,) if isinstance(what, str) else what
-        self.trips.append(len(texts))
-        outcomes: list[Rendered | ServiceError] = []
-        for text in texts[: self._most]:
-            try:
-                if (harm := self._harm(text)) is not None:
-                    await harm
-            except ImageUnreadable as exc:
-                if isinstance(what, str):
-                    raise
-                outcomes.append(exc)
-            else:
-                outcomes.append(rendered(text, self._ms))
+        self,
+        work: Any,
+        requests: Sequence[str],
+        *_: Any,
+        timeout: float,
+        on_start: Callable[[], None],
+    ) -> tuple[list[Rendered | ServiceError], CallTimes]:
+        on_start()
+        self.calls.append(len(requests))
+        async with asyncio.timeout(timeout):
+            outcomes = [await self._outcome(request) for request in requests[: self._most]]
         await asyncio.sleep(0)
-        return (outcomes[0] if isinstance(what, str) else outcomes), Done(0.0, 0.0)
+        return outcomes, CallTimes(0.0, 0.0)
+
+    async def _outcome(self, request: str) -> Rendered | ServiceError:
+        try:
+            if (waiting := self._effect(request)) is not None:
+                await waiting
+        except ImageUnreadable as exc:
+            return exc
+        blob = Blob.model_validate(json.loads(request)["source"])
+        return Rendered(blob=blob, width=1, height=1, decode_ms=0, operations_ms=0, encode_ms=0)
 
 
-async def company(fake: Fake, size: int = 6) -> list[asyncio.Task[Rendered]]:
-    """Renders that go together, once it is known that they are short."""
-    executor: Any = fake
-    carrier = MicroBatcher(executor, ImagingSettings(), AdaptiveLimit(1))
-    await carrier.render(numbered(99), alone=False, keep_source=False)
+def batcher(executor: Any, limit: AdaptiveLimit | None = None) -> MicroBatcher:
+    return MicroBatcher(executor, ImagingSettings(), limit or AdaptiveLimit(1))
+
+
+def start(
+    renders: MicroBatcher, numbers: Sequence[int], *, alone: bool = False, keep_source: bool = False
+) -> list[asyncio.Task[Rendered]]:
+    """Start renders, of which the first has the slot when the others come."""
     return [
-        asyncio.create_task(carrier.render(numbered(number), alone=False, keep_source=False))
-        for number in range(size)
+        asyncio.create_task(renders.render(numbered(n), alone=alone, keep_source=keep_source))
+        for n in numbers
     ]
 
 
-def roomy() -> AdaptiveLimit:
-    """Room for eight."""
-    room = AdaptiveLimit(1)
-    for _ in range(7):
-        room.observe(0.0)
-    return room
+def numbers_of(results: Sequence[Rendered]) -> list[int]:
+    return [int(rendered.blob.key) for rendered in results]
 
 
-def about(number: int, text: str) -> bool:
-    return f"{number:064}" in text
-
-
-async def test_short_renders_go_together_and_each_gets_its_own() -> None:
-    tasks = await company(fake := Fake())
+async def test_renders_that_wait_for_a_slot_share_a_call_and_each_gets_its_own_result() -> None:
+    executor = FakeExecutor()
+    tasks = start(batcher(executor), range(7))
     results = await asyncio.wait_for(asyncio.gather(*tasks), 5)
-    assert [int(one.blob.key) for one in results] == list(range(6))
-    assert fake.trips == [1, 6]
+    assert numbers_of(results) == list(range(7))
+    assert executor.calls == [1, 6]
 
 
 @pytest.mark.parametrize("steps", range(8))
-async def test_who_comes_as_a_carrier_ends_is_carried_by_another(steps: int) -> None:
-    executor: Any = Fake()
-    carrier = MicroBatcher(executor, ImagingSettings(), AdaptiveLimit(1))
-    await carrier.render(numbered(99), alone=False, keep_source=False)
-    first = asyncio.create_task(carrier.render(numbered(0), alone=False, keep_source=False))
+async def test_a_render_that_comes_as_a_batch_ends_is_started(steps: int) -> None:
+    renders = batcher(FakeExecutor())
+    [first] = start(renders, [0])
     for _ in range(steps):
         await asyncio.sleep(0)
-    last = carrier.render(numbered(1), alone=False, keep_source=False)
+    [last] = start(renders, [1])
     await asyncio.wait_for(asyncio.gather(first, last), 5)
 
 
-async def test_what_has_not_begun_is_let_go_behind_what_is_long() -> None:
-    begun = asyncio.Event()
+async def test_pending_renders_are_released_while_a_long_one_runs() -> None:
+    started = asyncio.Event()
 
     async def forever() -> None:
-        begun.set()
+        started.set()
         await asyncio.Event().wait()
 
-    executor: Any = Fake(lambda text: None if about(99, text) else forever())
-    carrier = MicroBatcher(executor, ImagingSettings(), room := roomy())
-    await carrier.render(numbered(99), alone=False, keep_source=False)
-    some = [
-        asyncio.create_task(carrier.render(numbered(number), alone=False, keep_source=False))
-        for number in range(10)
-    ]
-    await asyncio.wait_for(begun.wait(), 5)
-    _, under_way = await asyncio.wait(some, timeout=SOON / 2)
-    assert len(under_way) == 10
-    _, under_way = await asyncio.wait(some, timeout=SOON)
-    assert len(under_way) == 8
-    assert room.free == 4
-    for task in some[8:]:
-        assert isinstance(task.exception(), NotBegun)
-    later = asyncio.create_task(carrier.render(numbered(10), alone=False, keep_source=False))
-    with pytest.raises(NotBegun):
-        await asyncio.wait_for(later, 2 * SOON)
-    assert room.free <= 2
-    await carrier.stop()
-    await asyncio.gather(*(end(task) for task in under_way))
+    limit = AdaptiveLimit(1)
+    for _ in range(7):
+        limit.observe(0.0)
+    renders = batcher(FakeExecutor(lambda request: forever()), limit)
+    [long, *pending] = start(renders, range(10))
+    await asyncio.wait_for(started.wait(), 5)
+    done, _ = await asyncio.wait(pending, timeout=SHORT / 2)
+    assert not done
+    done, waiting = await asyncio.wait(pending, timeout=SHORT)
+    assert not waiting
+    assert all(isinstance(task.exception(), NotStarted) for task in done)
+    assert not long.done()
+    assert limit.free == 4
+    [later] = start(renders, [10])
+    with pytest.raises(NotStarted):
+        await asyncio.wait_for(later, 2 * SHORT)
+    assert limit.free <= 2
+    await renders.stop()
+    await end(long)
 
 
-async def test_a_bad_image_is_nobody_elses_failure() -> None:
-    def harm(text: str) -> None:
-        if about(3, text):
+async def test_an_unreadable_image_fails_only_its_own_render() -> None:
+    def effect(request: str) -> None:
+        if is_number(3, request):
             raise ImageUnreadable("torn")
 
-    tasks = await company(Fake(harm))
+    tasks = start(batcher(FakeExecutor(effect)), range(7))
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
-    assert [isinstance(one, ImageUnreadable) for one in results] == [n == 3 for n in range(6)]
+    assert [isinstance(one, ImageUnreadable) for one in results] == [n == 3 for n in range(7)]
 
 
-async def test_who_kills_a_process_dies_alone() -> None:
-    def harm(text: str) -> None:
-        if about(3, text):
+async def test_after_a_crash_each_render_of_the_batch_runs_alone() -> None:
+    def effect(request: str) -> None:
+        if is_number(3, request):
             raise WorkerCrashed("died")
 
-    tasks = await company(fake := Fake(harm))
+    executor = FakeExecutor(effect)
+    tasks = start(batcher(executor), range(7))
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
-    assert [isinstance(one, WorkerCrashed) for one in results] == [n == 3 for n in range(6)]
-    assert fake.trips == [1, 6, *[1] * 6]
+    assert [isinstance(one, WorkerCrashed) for one in results] == [n == 3 for n in range(7)]
+    assert executor.calls == [1, 6, *[1] * 6]
 
 
-async def test_what_the_way_became_too_long_for_goes_with_the_next() -> None:
-    tasks = await company(fake := Fake(most=4), 12)
+async def test_renders_that_a_call_had_no_time_for_are_in_the_next_which_is_smaller() -> None:
+    executor = FakeExecutor(most=3)
+    tasks = start(batcher(executor), range(13))
     results = await asyncio.wait_for(asyncio.gather(*tasks), 5)
-    assert [int(one.blob.key) for one in results] == list(range(12))
-    assert fake.trips == [1, 8, 8, 4]
+    assert numbers_of(results) == list(range(13))
+    assert executor.calls == [1, 8, 3, 4, 3], "it grows by one after a batch of which none was left"
 
 
-async def test_a_cancelled_one_is_stopped_and_the_others_are_done() -> None:
-    begun = asyncio.Event()
+async def test_a_cancelled_render_ends_and_the_others_of_its_batch_are_rendered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "_BATCH_TIMEOUT", 0.05)
+    started = asyncio.Event()
 
     async def forever() -> None:
-        begun.set()
+        started.set()
         await asyncio.Event().wait()
 
-    tasks = await company(Fake(lambda text: forever() if about(3, text) else None))
-    await asyncio.wait_for(begun.wait(), 5)
+    executor = FakeExecutor(lambda request: forever() if is_number(3, request) else None)
+    tasks = start(batcher(executor), range(7))
+    await asyncio.wait_for(started.wait(), 5)
     tasks[3].cancel()
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
     cancelled = [isinstance(one, asyncio.CancelledError) for one in results]
-    assert cancelled == [n == 3 for n in range(6)]
+    assert cancelled == [n == 3 for n in range(7)]
 
 
-@pytest.mark.parametrize(("ms", "more"), [(1000.0, {}), (1.0, {"alone": True})])
-async def test_a_long_render_and_one_that_has_failed_before_go_alone(
-    ms: float, more: dict[str, bool]
+@pytest.mark.parametrize("number", [0, 1])
+async def test_a_batch_is_cancelled_when_all_its_renders_are(number: int) -> None:
+    started, stopped = asyncio.Event(), asyncio.Event()
+
+    async def forever() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    executor = FakeExecutor(lambda request: forever() if is_number(number, request) else None)
+    tasks = start(batcher(executor), range(number + 2))
+    await asyncio.wait_for(started.wait(), 5)
+    for task in tasks[number:]:
+        task.cancel()
+    await asyncio.wait_for(stopped.wait(), SHORT)
+    await asyncio.wait(tasks, timeout=5)
+    assert [task.cancelled() for task in tasks] == [n >= number for n in range(number + 2)]
+
+
+@pytest.mark.parametrize("how", [{"alone": True}, {"keep_source": True}])
+async def test_a_retry_and_a_render_that_keeps_its_source_are_in_no_batch(
+    how: dict[str, bool],
 ) -> None:
-    executor: Any = (fake := Fake(ms=ms))
-    carrier = MicroBatcher(executor, ImagingSettings(), AdaptiveLimit(1))
-    await carrier.render(numbered(99), alone=False, keep_source=False)
-    how = {"alone": False, "keep_source": False, **more}
-    some = [carrier.render(numbered(number), **how) for number in range(3)]
-    await asyncio.wait_for(asyncio.gather(*some), 5)
-    assert fake.trips == [1, 1, 1, 1]
+    executor = FakeExecutor()
+    tasks = start(batcher(executor), range(4), **how)
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    assert executor.calls == [1, 1, 1, 1]

@@ -1,32 +1,32 @@
-"""How many jobs a worker has in hand."""
+"""How many jobs a worker holds."""
 
 import asyncio
 
 from services.imaging.jobs.capacity import AdaptiveLimit
 
 
-async def test_short_jobs_make_room_and_long_ones_take_it_back() -> None:
-    room = AdaptiveLimit(2)
+async def test_the_limit_grows_with_short_renders_and_shrinks_with_long_ones() -> None:
+    limit = AdaptiveLimit(2)
     for _ in range(40):
-        room.observe(0.01)
-    assert room.free == 32
+        limit.observe(0.01)
+    assert limit.free == 32
     for _ in range(17):
-        room.take()
-    assert not room.exceeded
-    room.halve()
-    assert room.exceeded
-    assert room.free == 0
+        limit.take()
+    assert not limit.exceeded
+    limit.halve()
+    assert limit.exceeded
+    assert limit.free == 0
     for _ in range(20):
-        room.observe(0.2)
+        limit.observe(0.2)
     for _ in range(16):
-        room.give_back()
-    assert room.free == 1, "one is in hand, of one a slot"
+        limit.give_back()
+    assert limit.free == 1, "the limit is one job a slot, and one is taken"
 
 
-async def test_who_waits_for_room_hears_that_there_is_more() -> None:
-    room = AdaptiveLimit(1)
-    room.take()
-    waiting = asyncio.create_task(room.wait())
+async def test_a_reader_that_waits_resumes_when_the_limit_grows() -> None:
+    limit = AdaptiveLimit(1)
+    limit.take()
+    waiting = asyncio.create_task(limit.wait())
     await asyncio.sleep(0)
-    room.observe(0.01)
+    limit.observe(0.01)
     await asyncio.wait_for(waiting, 5)
