@@ -26,7 +26,12 @@ TTL = 60
 @pytest.fixture(scope="module")
 def store() -> Iterator[ImagingSettings]:
     with valkey() as running:
-        yield ImagingSettings(redis_url=str(running.connection_url))
+        settings = ImagingSettings(redis_url=str(running.connection_url))
+        yield settings
+        if tasks._blobs.cache_info().currsize:
+            # A pool process keeps its connection until it ends; here it would be left open.
+            tasks._blobs(settings)._redis.close()
+            tasks._blobs.cache_clear()
 
 
 @pytest.fixture(autouse=True)
