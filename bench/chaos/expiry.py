@@ -12,6 +12,7 @@ from bench.chaos.suite import suite, wait_until_true
 from contracts.jobs import EVENTS, JOBS
 from contracts.methods import GROUP
 from contracts.usage import USAGE
+from services.runtime.redis.keys import JOBS_ENDED, MAINTENANCE_LEADER, PREFIX
 
 BATCH = 250  # jobs submitted before their ends are awaited
 WARM_UP = 20  # jobs
@@ -22,10 +23,8 @@ ENV = {
     "DARKROOM_IMAGE_TTL": "6",
 }
 TOLERANCE = 1.0  # MiB
-MAINTENANCE = "darkroom:housekeeper"  # the key of the maintenance leader's lease
 
-_EXPIRING = re.compile(rb"darkroom:(?:job|image|rendition|idempotency):")
-_COUNTS = b"darkroom:jobs:ended:"  # ends counted for ten seconds each; kept for two minutes
+_EXPIRING = re.compile(f"{PREFIX}(?:job|image|rendition|idempotency):".encode())
 
 
 async def records_expire(folder: Path, *, jobs: int) -> Outcome:
@@ -53,7 +52,7 @@ async def records_expire(folder: Path, *, jobs: int) -> Outcome:
 
         await run_jobs(WARM_UP)
         # These keys appear a moment after all others.
-        await wait_until_true(lambda: _exist(redis, MAINTENANCE, USAGE), seconds=10)
+        await wait_until_true(lambda: _exist(redis, MAINTENANCE_LEADER, USAGE), seconds=10)
         before = await _used_memory(redis)
         keys = {key for key in await _keys(redis) if not _EXPIRING.match(key)}
         seconds = await run_jobs(jobs)
@@ -95,5 +94,7 @@ async def _exist(redis: Any, *names: str) -> bool:
 
 
 async def _keys(redis: Any) -> set[bytes]:
-    """Return the names of all keys except the counts of ended jobs."""
-    return {key async for key in redis.scan_iter(count=1000) if not key.startswith(_COUNTS)}
+    """Return the names of all keys except the short-lived counters of ended jobs."""
+    return {
+        key async for key in redis.scan_iter(count=1000) if not key.startswith(JOBS_ENDED.encode())
+    }

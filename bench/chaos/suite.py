@@ -13,6 +13,13 @@ from typing import Any
 from redis.asyncio import Redis
 
 from contracts.jobs import JOBS
+from services.runtime.redis.keys import (
+    JOB_LINE,
+    JOB_TURNS,
+    JOBS_LATER,
+    JOBS_QUEUED,
+    JOBS_RUNNING,
+)
 from tests.processes import BIN, MortalValkey, Service, free_port, mortal_valkey, wait_until
 
 GATEWAY = "services.gateway.main:app"
@@ -92,8 +99,9 @@ class Suite:
 
         async def nothing() -> bool:
             (group,) = await self.redis.xinfo_groups(JOBS)
-            waiting = [key async for key in self.redis.scan_iter("darkroom:jobs:[^e]*")]
-            return not (waiting or group["pending"] or await self.redis.xlen(JOBS))
+            lines = [key async for key in self.redis.scan_iter(f"{JOB_LINE}*")]
+            open_jobs = await self.redis.exists(JOB_TURNS, JOBS_QUEUED, JOBS_RUNNING, JOBS_LATER)
+            return not (lines or open_jobs or group["pending"] or await self.redis.xlen(JOBS))
 
         await wait_until_true(nothing, seconds=10)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from redis import Redis
 
+from services.runtime.redis.keys import JOB
 from tests.e2e.pictures import photograph
 from tests.processes import ROOT
 
@@ -62,4 +63,4 @@ def files_in(folder: Path) -> list[str]:
 def count_jobs(redis_url: str) -> int:
     """Return how many jobs a Redis has records of."""
     with Redis.from_url(redis_url) as redis:
-        return sum(1 for _ in redis.scan_iter(f"darkroom:job:{'?' * 32}", count=1000))
+        return sum(1 for _ in redis.scan_iter(f"{JOB}{'?' * 32}", count=1000))

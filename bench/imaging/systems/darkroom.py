@@ -12,6 +12,7 @@ from bench.imaging.load import Outcome, Request, fetch, run
 from bench.imaging.photographs import PHOTOGRAPHS, numbered
 from bench.imaging.systems.interface import Running
 from bench.servers import Valkey
+from services.runtime.redis.keys import PREFIX
 from tests.processes import Service, faststream
 
 QUIET = {"DARKROOM_LOG_LEVEL": "WARNING"}
@@ -44,7 +45,7 @@ class Suite:
     def clear(self) -> None:
         stored: list[bytes] = []
         for kind in ("image", "rendition"):
-            stored += self._redis.scan_iter(f"darkroom:{kind}:*", count=1000)
+            stored += self._redis.scan_iter(f"{PREFIX}{kind}:*", count=1000)
         if stored:
             self._redis.unlink(*stored)
 
