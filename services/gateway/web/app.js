@@ -1,17 +1,17 @@
 // The composition root of the page: everything is made here and handed to each other.
 
 import { fetchBytes, patiently } from "/web/api.js";
-import { Card } from "/web/card.js";
-import { make, partsOf } from "/web/elements.js";
-import { openIntake } from "/web/intake.js";
-import { Lab } from "/web/lab.js";
+import { Card } from "/web/photograph-card.js";
+import { make, partsOf } from "/web/dom.js";
+import { openIntake } from "/web/file-input.js";
+import { Lab } from "/web/job-runner.js";
 import { Lightbox } from "/web/lightbox.js";
-import { Live } from "/web/live.js";
-import { downloadName } from "/web/operations.js";
+import { Live } from "/web/live-connection.js";
+import { downloadName } from "/web/pipeline.js";
 import { Photograph, State } from "/web/photograph.js";
 import { connectThemeToggle, connectViewChoice } from "/web/preferences.js";
-import { RecipeEditor } from "/web/recipe-editor.js";
-import { sayProgress } from "/web/words.js";
+import { RecipeEditor } from "/web/pipeline-editor.js";
+import { sayProgress } from "/web/formatting.js";
 import { Zip } from "/web/zip.js";
 
 const SHOW_EVERY = 400; // milliseconds: hundreds of changes a second are nothing to read aloud

@@ -1,8 +1,8 @@
 // One photograph large: original and result under one slider, and the way to its neighbours.
 
-import { connectSlider } from "/web/compare.js";
-import { partsOf } from "/web/elements.js";
-import { downloadName } from "/web/operations.js";
+import { connectSlider } from "/web/comparison-slider.js";
+import { partsOf } from "/web/dom.js";
+import { downloadName } from "/web/pipeline.js";
 
 export class Lightbox {
   #dialog;

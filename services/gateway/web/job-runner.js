@@ -1,7 +1,7 @@
 // The lab takes photographs in, sends a few at a time, and follows their jobs to the end.
 
 import { Problem, cancel, fetchResult, patiently, submit } from "/web/api.js";
-import { queryOf } from "/web/operations.js";
+import { queryOf } from "/web/pipeline.js";
 import { State } from "/web/photograph.js";
 
 const UPLOADS_AT_ONCE = 4;

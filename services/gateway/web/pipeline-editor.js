@@ -1,6 +1,6 @@
 // The bench: presets, the steps in order with their fields, and the output.
 
-import { cloneTemplate, make, partsOf } from "/web/elements.js";
+import { cloneTemplate, make, partsOf } from "/web/dom.js";
 import {
   FORMATS,
   MOST_OPERATIONS,
@@ -11,7 +11,7 @@ import {
   sampleOf,
   withPreset,
   withoutPreset,
-} from "/web/operations.js";
+} from "/web/pipeline.js";
 
 /** Dispatches `change` whenever `recipe`, which is replaced and never altered, is another one. */
 export class RecipeEditor extends EventTarget {

@@ -1,10 +1,10 @@
 // A photograph's card: the original, what becomes of it, and what can be done with it.
 
-import { connectSlider } from "/web/compare.js";
-import { cloneTemplate, partsOf } from "/web/elements.js";
-import { describe, downloadName } from "/web/operations.js";
+import { connectSlider } from "/web/comparison-slider.js";
+import { cloneTemplate, partsOf } from "/web/dom.js";
+import { describe, downloadName } from "/web/pipeline.js";
 import { State } from "/web/photograph.js";
-import { sayBytes, sayChange, saySides, sayState } from "/web/words.js";
+import { sayBytes, sayChange, saySides, sayState } from "/web/formatting.js";
 
 let cardsMade = 0;
 
