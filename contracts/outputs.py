@@ -130,7 +130,7 @@ class Output(Message):
         ),
     ] = ()
     quality: Annotated[
-        int | Literal["auto"],
+        Annotated[int, Field(ge=1, le=100)] | Literal["auto"],
         BeforeValidator(_quality),
         Field(
             description="1 to 100, for lossy formats; others ignore it. auto: the lowest quality "
@@ -147,6 +147,7 @@ class Output(Message):
     max_bytes: Annotated[
         int | None,
         Field(
+            title="Maximum size",
             ge=1,
             le=1_000_000_000,
             description="Maximum size of the result in bytes: the quality is lowered until it "
@@ -163,11 +164,19 @@ class Output(Message):
     ] = False
     chroma: Annotated[
         Chroma | None,
-        Field(description=f"Chroma subsampling, for {_formats('chroma')}. Left out: 420."),
+        Field(
+            description=f"Chroma subsampling, for {_formats('chroma')}. Left out: 420.",
+            json_schema_extra={"title": "Chroma subsampling"},
+        ),
     ] = None
     palette: Annotated[
         int | None,
-        Field(ge=2, le=256, description=f"Maximum number of colours, for {_formats('palette')}."),
+        Field(
+            title="Colours",
+            ge=2,
+            le=256,
+            description=f"Maximum number of colours, for {_formats('palette')}.",
+        ),
     ] = None
     metadata: Annotated[
         Metadata,
@@ -188,7 +197,8 @@ class Output(Message):
             description="srgb: convert colours to sRGB. keep: keep colours and profile. These "
             "results are converted all the same, because they are written without a profile: "
             f"{_formats(lacking='icc')}. So are, if the source's profile is gray, animations and "
-            f"results that may be {_formats(lacking='gray')}, because they are written in colour."
+            f"results that may be {_formats(lacking='gray')}, because they are written in colour.",
+            json_schema_extra={"title": "Colour profile"},
         ),
     ] = Profile.SRGB
     animated: Annotated[

@@ -41,7 +41,7 @@ def main(address: str) -> None:
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=ARGUMENTS
         )
-        page = chromium.new_page(viewport={"width": 1360, "height": 900}, color_scheme="light")
+        page = chromium.new_page(viewport={"width": 1360, "height": 1040}, color_scheme="light")
         page.goto(address)
         page.locator("input[type=file]").set_input_files(photographs)
         finished = page.get_by_text(f"{len(photographs)} of {len(photographs)} done")

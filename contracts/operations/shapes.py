@@ -80,11 +80,12 @@ class Resize(Shape):
 
     model_config = ConfigDict(
         json_schema_extra={
+            "anyOf": [{"required": ["width"]}, {"required": ["height"]}],
             "examples": [
                 {"op": "resize", "width": 720, "height": 588, "fit": "cover"},
                 {"op": "resize", "width": 400, "height": 400, "gravity": "smart", "dpr": 2},
                 {"op": "resize", "width": 400, "height": 400, "focus_x": 0.3, "focus_y": 0.6},
-            ]
+            ],
         }
     )
     demonstration: ClassVar[Demonstration] = Demonstration(

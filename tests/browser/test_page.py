@@ -1,159 +1,33 @@
-"""The page in a real browser, with the running services behind it."""
+"""The page in a real browser, with the running services behind it: photographs and their jobs."""
 
 import asyncio
-import base64
 import io
 import json
 import re
-import shutil
 import zipfile
-from collections.abc import AsyncIterator, Sequence
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
-from PIL import Image, ImageDraw
-from playwright.async_api import (
-    Browser,
-    FileChooser,
-    FilePayload,
-    Locator,
-    Page,
-    Route,
-    WebSocketRoute,
-    async_playwright,
-    expect,
+from PIL import Image
+from playwright.async_api import FileChooser, FilePayload, Page, Route, WebSocketRoute, expect
+
+from tests.browser.interactions import (
+    RENDERED_WITHIN,
+    background_brightness,
+    card_of,
+    choose,
+    count_coloured_pixels,
+    downloaded,
+    drop,
+    finished,
+    photograph,
+    size_change,
+    tab_to,
 )
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
-RENDERED_WITHIN = 20_000  # milliseconds
 EVENT_WITHIN = 20  # seconds
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome is installed here"),
-]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        await chromium.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, gateway_url: str) -> AsyncIterator[Page]:
-    """The page in a browser context of its own; an error in its scripts fails the test."""
-    context = await browser.new_context(base_url=gateway_url, color_scheme="light")
-    page = await context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    await page.goto("/")
-    yield page
-    await context.close()
-    assert errors == []
-
-
-def photograph(name: str, hue: str = "orangered", size: tuple[int, int] = (96, 64)) -> FilePayload:
-    """Return a JPEG to upload: a house in colour; `size` is in pixels."""
-    image = Image.new("RGB", size, "skyblue")
-    ImageDraw.Draw(image).rectangle((size[0] // 4, size[1] // 3, size[0] // 2, size[1]), hue)
-    encoded = io.BytesIO()
-    image.save(encoded, "JPEG", quality=92)
-    return {"name": name, "mimeType": "image/jpeg", "buffer": encoded.getvalue()}
-
-
-def card_of(page: Page, name: str) -> Locator:
-    """Return the card of the file `name`."""
-    return page.get_by_role("listitem", name=name, exact=True)
-
-
-async def choose(page: Page, files: Sequence[FilePayload]) -> None:
-    """Choose files in the page's file input."""
-    await page.locator("input[type=file]").set_input_files(files)
-
-
-async def drop(page: Page, file: FilePayload) -> None:
-    """Drop a file on the page, as a file manager does."""
-    transfer = await page.evaluate_handle(
-        """async ([name, type, text]) => {
-            const transfer = new DataTransfer();
-            const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-            transfer.items.add(new File([bytes], name, { type }));
-            return transfer;
-        }""",
-        [file["name"], file["mimeType"], base64.b64encode(file["buffer"]).decode()],
-    )
-    await page.dispatch_event(".drop", "drop", {"dataTransfer": transfer})
-
-
-async def finished(card: Locator) -> None:
-    """Wait until a card's image is rendered."""
-    await expect(card).to_have_attribute("data-state", "done", timeout=RENDERED_WITHIN)
-
-
-async def downloaded(page: Page, link: Locator) -> tuple[str, bytes]:
-    """Click a link; return the name and the bytes of its download."""
-    async with page.expect_download() as waiting:
-        await link.click()
-    download = await waiting.value
-    path = await download.path()
-    return download.suggested_filename, await asyncio.to_thread(path.read_bytes)
-
-
-async def count_coloured_pixels(image: Locator) -> int:
-    """Return how many pixels of an image on the page are not gray."""
-    await image.scroll_into_view_if_needed()
-    counted: int = await image.evaluate(
-        """async (image) => {
-            await image.decode();
-            const { naturalWidth: width, naturalHeight: height } = image;
-            const context = new OffscreenCanvas(width, height).getContext("2d");
-            context.drawImage(image, 0, 0);
-            const { data } = context.getImageData(0, 0, width, height);
-            let coloured = 0;
-            for (let at = 0; at < data.length; at += 4) {
-                const [red, green, blue] = data.subarray(at, at + 3);
-                if (Math.max(red, green, blue) - Math.min(red, green, blue) > 8) coloured += 1;
-            }
-            return coloured;
-        }"""
-    )
-    return counted
-
-
-async def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until `target` has the focus. Raises AssertionError after 60 times."""
-    for _ in range(60):
-        await page.keyboard.press("Tab")
-        if await target.evaluate("(element) => element === document.activeElement"):
-            return
-    raise AssertionError(f"Tab does not reach {target}")
-
-
-def size_change(before: str, after: str) -> str:
-    """Return two sizes, such as `96x64` and `48x72`, as a card shows their change."""
-    return f"{before} \N{RIGHTWARDS ARROW} {after}".replace("x", " \N{MULTIPLICATION SIGN} ")
-
-
-async def background_brightness(page: Page) -> float:
-    """Return the brightness of the page's background, from 0 to 1."""
-    colour: str = await page.evaluate("getComputedStyle(document.body).backgroundColor")
-    red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
-    return (0.299 * red + 0.587 * green + 0.114 * blue) / 255
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_dropped_photograph_is_shown_in_gray_next_to_its_original(
@@ -181,11 +55,11 @@ async def test_each_of_several_photographs_has_a_card_and_a_download(page: Page)
         await finished(card_of(page, name))
         link = card_of(page, name).get_by_role("link", name="Download")
         stem = name.removesuffix(".jpg")
-        await expect(link).to_have_attribute("download", f"{stem}-bw-96x64.jpg")
+        await expect(link).to_have_attribute("download", f"{stem}-grayscale-96x64.jpg")
     await expect(page.get_by_text("7 of 7 done")).to_be_visible()
     first = card_of(page, names[0]).get_by_role("link", name="Download")
     name, content = await downloaded(page, first)
-    assert name == "room 1-bw-96x64.jpg"
+    assert name == "room 1-grayscale-96x64.jpg"
     assert Image.open(io.BytesIO(content)).size == (96, 64)
 
 
@@ -195,42 +69,13 @@ async def test_all_results_download_in_one_archive_with_unique_names(page: Page)
     name, content = await downloaded(page, page.get_by_role("button", name="Download all"))
     assert name == "darkroom.zip"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert archive.namelist() == ["hall-bw-96x64.jpg", "hall-bw-96x64-2.jpg"]
+        assert archive.namelist() == ["hall-grayscale-96x64.jpg", "hall-grayscale-96x64-2.jpg"]
         assert archive.testzip() is None
         first, second = map(archive.read, archive.namelist())
         assert first != second
 
 
-async def test_presets_and_steps_make_one_pipeline_in_their_order(page: Page) -> None:
-    await page.get_by_role("button", name="For the web").click()
-    await page.get_by_role("button", name="Turn right").click()
-    await page.get_by_role("button", name="Add step: Sharpen").click()
-    await page.get_by_role("spinbutton", name="Strength").fill("1.5")
-    await page.get_by_role("spinbutton", name="Width").fill("48")
-    await page.get_by_role("button", name="Move Turn up").click()
-    await page.get_by_role("button", name="Remove step Black and white").click()
-    async with page.expect_request("**/v1/jobs?*") as waiting:
-        await choose(page, [photograph("house.jpg")])
-    query = parse_qs(urlsplit((await waiting.value).url).query)
-    assert query == {
-        "op": ["rotate:degrees=90", "resize:width=48,height=1600,fit=inside", "sharpen:amount=1.5"],
-        "format": ["webp"],
-        "quality": ["80"],
-    }
-    await finished(card_of(page, "house.jpg"))
-    await expect(card_of(page, "house.jpg")).to_contain_text(size_change("96x64", "48x72"))
-
-
-async def test_an_invalid_step_is_reported_and_no_photograph_is_submitted(page: Page) -> None:
-    await page.get_by_role("button", name="Add step: Blur").click()
-    await page.get_by_role("spinbutton", name="Radius").fill("500")
-    await choose(page, [photograph("house.jpg")])
-    await expect(page.get_by_text("One of the steps is not right yet")).to_be_visible()
-    await expect(page.get_by_role("spinbutton", name="Radius")).to_be_focused()
-    await expect(card_of(page, "house.jpg")).to_have_count(0)
-
-
-async def test_finished_photographs_can_be_rendered_again_with_other_steps(page: Page) -> None:
+async def test_finished_photographs_can_be_rendered_again_with_other_edits(page: Page) -> None:
     await choose(page, [photograph("house.jpg")])
     await finished(card_of(page, "house.jpg"))
     await page.get_by_role("button", name="Turn left").click()
@@ -368,7 +213,7 @@ async def test_the_page_works_with_the_keyboard_alone(page: Page) -> None:
     await page.keyboard.press("ArrowRight")
     await expect(slider).to_have_value("51")
 
-    await tab_to(page, card.get_by_role("link", name="Download house-bw-96x64.webp"))
+    await tab_to(page, card.get_by_role("link", name="Download house-grayscale-resize-96x64.webp"))
     async with page.expect_download():
         await page.keyboard.press("Enter")
 
@@ -408,7 +253,7 @@ async def test_the_theme_follows_the_system_until_one_is_chosen(page: Page) -> N
 
 async def test_the_page_fits_the_width_of_a_phone(page: Page) -> None:
     await page.set_viewport_size({"width": 360, "height": 740})
-    await page.get_by_text("Steps and output").click()
+    await page.get_by_text("Edit list and output").click()
     await page.get_by_role("button", name="For the web").click()
     name = f"{'a very long name ' * 8}.jpg"
     await choose(page, [photograph(name)])

@@ -1,14 +1,14 @@
-// The gateway over HTTP: send a photograph, ask how its job stands, fetch what came of it.
+// HTTP requests to the gateway: submit a photograph, read the state of its job, fetch its result.
 
-const MOST_TRIES = 7;
-const LONGEST_WAIT = 20; // seconds
+const MAX_ATTEMPTS = 7;
+const MAX_WAIT = 20; // seconds
 
-/** What went wrong, in words for a person; `passing` when trying again may help. */
+/** An error with a message for people. `isTransient`: the same request may succeed later. */
 export class Problem extends Error {
-  constructor(detail, { code = null, passing = false, retryAfter = 0 } = {}) {
+  constructor(detail, { code = null, isTransient = false, retryAfter = 0 } = {}) {
     super(detail);
     this.code = code;
-    this.passing = passing;
+    this.isTransient = isTransient;
     this.retryAfter = retryAfter; // seconds
   }
 }
@@ -18,22 +18,25 @@ function problemFrom(status, body, retryAfter) {
   try {
     document = JSON.parse(body) ?? {};
   } catch {
-    // A proxy in between may answer with a page of its own.
+    // A proxy may answer with a page instead of a problem document.
   }
   return new Problem(document.detail || `The server answered with status ${status}.`, {
     code: document.code,
-    passing: status === 503 || status === 429,
+    isTransient: status === 503 || status === 429,
     retryAfter: Number(retryAfter) || 0,
   });
 }
 
-function connectionLost() {
-  return new Problem("The server can’t be reached.", { passing: true });
+function connectionProblem() {
+  return new Problem("The server cannot be reached.", { isTransient: true });
 }
 
 /**
- * Post a photograph and give its job. XMLHttpRequest, because fetch does not tell how far an
- * upload has come. The key is the same in every try, so the gateway gives the same job again.
+ * Submit a photograph and return its job.
+ *
+ * `key` is the Idempotency-Key: with the same key, the gateway returns the same job. `onprogress`
+ * is called with the share of the file that is sent, 0 to 1, which fetch() does not report; hence
+ * XMLHttpRequest. Rejects with a Problem, or with the signal's reason once that is aborted.
  */
 export function submit(file, query, { key, signal, onprogress }) {
   return new Promise((resolve, reject) => {
@@ -52,7 +55,7 @@ export function submit(file, query, { key, signal, onprogress }) {
         reject(problemFrom(request.status, request.responseText, retryAfter));
       }
     };
-    request.onerror = () => reject(connectionLost());
+    request.onerror = () => reject(connectionProblem());
     request.onabort = () => reject(signal.reason);
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(file);
@@ -65,13 +68,13 @@ async function get(path, options) {
     response = await fetch(path, options);
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw connectionLost();
+    throw connectionProblem();
   }
   if (response.ok || response.type === "opaqueredirect") return response;
   throw problemFrom(response.status, await response.text(), response.headers.get("Retry-After"));
 }
 
-/** The one result of a job that has succeeded. */
+/** Return the result of a job with one variant that has succeeded. Throws a Problem. */
 export async function fetchResult(job, signal) {
   const response = await get(`/v1/jobs/${job}/results`, { signal });
   const { results } = await response.json();
@@ -81,38 +84,54 @@ export async function fetchResult(job, signal) {
   return result;
 }
 
-/** How a job stands, as `{job, state, problem}`, for when no live connection tells it. */
+/** Return the state of a job as `{job, state, problem}`. Throws a transient Problem. */
 export async function fetchState(job) {
   try {
-    // The redirect to the result can't be followed without downloading it, but it can be noticed.
+    // A redirect to the result means success; following the redirect would download the result.
     const response = await get(`/v1/jobs/${job}`, { redirect: "manual" });
     if (response.type === "opaqueredirect") return { job, state: "succeeded", problem: null };
     const { state, problem } = await response.json();
     return { job, state, problem };
   } catch (error) {
-    if (error.passing) throw error;
+    if (error.isTransient) throw error;
     return { job, state: "failed", problem: { detail: error.message } };
   }
 }
 
-/** Nobody wants what a job would give; if the word gets lost, it is done for nothing. */
+/** Cancel a job, without waiting for the answer. If the request is lost, the job runs to its end. */
 export function cancel(job) {
   fetch(`/v1/jobs/${job}`, { method: "DELETE", keepalive: true }).catch(() => {});
 }
 
+/** Return the bytes of a result. Throws a Problem. */
 export async function fetchBytes(href) {
   const response = await get(href, {});
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** Try until it works or stops being a passing problem; `onwait` is told of each wait in seconds. */
-export async function patiently(attempt, { signal, onwait = () => {} } = {}) {
-  for (let tries = 1; ; tries += 1) {
+/** Tell whether a result still exists; false if the server cannot be reached. */
+export async function exists(href) {
+  try {
+    await get(href, { method: "HEAD" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Call `attempt` until it succeeds, at most seven times, and return its result.
+ *
+ * Only transient Problems are retried. Before each wait, `onwait` is called with the Problem and
+ * the seconds.
+ */
+export async function withRetries(attempt, { signal, onwait = () => {} } = {}) {
+  for (let attempts = 1; ; attempts += 1) {
     try {
       return await attempt();
     } catch (error) {
-      if (!error.passing || tries === MOST_TRIES) throw error;
-      const seconds = Math.min(Math.max(error.retryAfter, 2 ** (tries - 1)), LONGEST_WAIT);
+      if (!error.isTransient || attempts === MAX_ATTEMPTS) throw error;
+      const seconds = Math.min(Math.max(error.retryAfter, 2 ** (attempts - 1)), MAX_WAIT);
       onwait(error, seconds);
       await pause(seconds * 1000, signal);
     }

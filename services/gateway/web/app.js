@@ -1,67 +1,67 @@
-// The composition root of the page: everything is made here and handed to each other.
+// Composition root of the page: makes every object and connects their events.
 
-import { fetchBytes, patiently } from "/web/api.js";
-import { Card } from "/web/photograph-card.js";
+import { fetchBytes, withRetries } from "/web/api.js";
 import { make, partsOf } from "/web/dom.js";
-import { openIntake } from "/web/file-input.js";
-import { Lab } from "/web/job-runner.js";
+import { connectFileInput } from "/web/file-input.js";
+import { summarize } from "/web/formatting.js";
+import { JobRunner } from "/web/job-runner.js";
 import { Lightbox } from "/web/lightbox.js";
-import { Live } from "/web/live-connection.js";
-import { downloadName } from "/web/pipeline.js";
+import { LiveConnection } from "/web/live-connection.js";
+import { PhotographCard } from "/web/photograph-card.js";
 import { Photograph, State } from "/web/photograph.js";
+import { PipelineEditor } from "/web/pipeline-editor.js";
+import { downloadName, queryOf } from "/web/pipeline.js";
 import { connectThemeToggle, connectViewChoice } from "/web/preferences.js";
-import { RecipeEditor } from "/web/pipeline-editor.js";
-import { sayProgress } from "/web/formatting.js";
 import { Zip } from "/web/zip.js";
 
-const SHOW_EVERY = 400; // milliseconds: hundreds of changes a second are nothing to read aloud
+const OVERVIEW_INTERVAL = 400; // milliseconds: a screen reader cannot read hundreds of changes
 
 const page = partsOf(document.body);
-const cards = new Map(); // by photograph, in the order on the page
-const live = new Live();
-const lab = new Lab(live);
-const editor = new RecipeEditor(page.recipe);
-const lightbox = new Lightbox(page.lightbox, () => photographsThatAre(State.DONE));
+const cards = new Map(); // by photograph, in the page's order
+const connection = new LiveConnection();
+const runner = new JobRunner(connection);
+const editor = new PipelineEditor(page.editor);
+const lightbox = new Lightbox(page.lightbox, () => photographsIn(State.DONE));
 
-let overviewIsDue = false;
+let overviewIsScheduled = false;
 
-function photographsThatAre(state) {
+function photographsIn(state) {
   return [...cards.keys()].filter((photograph) => photograph.state === state);
 }
 
-function take(files) {
-  if (!editor.isRight()) {
-    say("One of the steps is not right yet. Mend it, then add the photographs again.");
+function addFiles(files) {
+  if (!editor.checkValidity()) {
+    notify("One of the edits is not valid. Fix it, then add the photographs again.");
     return;
   }
-  say("");
-  const taken = files.map((file) => new Photograph(file, editor.recipe));
-  page.cards.append(...taken.map(cardFor));
-  taken.forEach((photograph) => lab.take(photograph));
+  notify("");
+  const added = files.map((file) => new Photograph(file, editor.pipeline));
+  page.cards.append(...added.map(makeCard));
+  added.forEach((photograph) => runner.add(photograph));
   showOverview();
 }
 
-function cardFor(photograph) {
-  const card = new Card(photograph);
-  card.addEventListener("retry", () => lab.takeAgain(photograph, photograph.recipe));
+function makeCard(photograph) {
+  const card = new PhotographCard(photograph);
+  card.addEventListener("retry", () => runner.rerun(photograph, photograph.pipeline));
   card.addEventListener("enlarge", () => lightbox.open(photograph));
-  card.addEventListener("remove", () => removeAndKeepPlace(photograph));
-  photograph.addEventListener("change", showOverviewSoon);
+  card.addEventListener("remove", () => removeAndMoveFocus(photograph));
+  photograph.addEventListener("change", scheduleOverview);
   cards.set(photograph, card);
   return card.element;
 }
 
 function remove(photograph) {
-  lab.letGo(photograph);
-  photograph.leave();
+  runner.cancel(photograph);
+  photograph.dispose();
   cards.get(photograph).element.remove();
   cards.delete(photograph);
 }
 
-function removeAndKeepPlace(photograph) {
+function removeAndMoveFocus(photograph) {
   const all = [...cards.keys()];
-  const at = all.indexOf(photograph);
-  const neighbour = cards.get(all[at + 1] ?? all[at - 1]);
+  const index = all.indexOf(photograph);
+  const neighbour = cards.get(all[index + 1] ?? all[index - 1]);
   remove(photograph);
   showOverview();
   (neighbour ?? page.input).focus();
@@ -74,15 +74,16 @@ function clearFinished() {
 }
 
 function applyToAll() {
-  if (!editor.isRight()) return;
-  for (const photograph of outdated()) lab.takeAgain(photograph, editor.recipe);
+  if (!editor.checkValidity()) return;
+  for (const photograph of outdated()) runner.rerun(photograph, editor.pipeline);
   page.cards.focus({ preventScroll: true });
 }
 
+/** Return the finished photographs that another pipeline than the present one was used for. */
 function outdated() {
-  const wanted = JSON.stringify(editor.recipe);
+  const present = queryOf(editor.pipeline);
   return [...cards.keys()].filter(
-    ({ isFinished, recipe }) => isFinished && JSON.stringify(recipe) !== wanted,
+    ({ isFinished, pipeline }) => isFinished && queryOf(pipeline) !== present,
   );
 }
 
@@ -90,15 +91,16 @@ async function downloadAll() {
   page.downloadAll.disabled = true;
   try {
     const zip = new Zip();
-    const done = photographsThatAre(State.DONE);
-    for (const [at, { file, recipe, result }] of done.entries()) {
-      say(`Packing ${at + 1} of ${done.length}.`);
-      zip.add(downloadName(file.name, recipe, result), await patiently(() => fetchBytes(result.href)));
+    const done = photographsIn(State.DONE);
+    for (const [index, { file, pipeline, result }] of done.entries()) {
+      notify(`Packing ${index + 1} of ${done.length}.`);
+      const bytes = await withRetries(() => fetchBytes(result.href));
+      zip.add(downloadName(file.name, pipeline, result), bytes);
     }
     save(zip.finish(), "darkroom.zip");
-    say("");
+    notify("");
   } catch (error) {
-    say(`The archive could not be made: ${error.message}`);
+    notify(`The archive could not be made: ${error.message}`);
   } finally {
     page.downloadAll.disabled = false;
   }
@@ -107,60 +109,62 @@ async function downloadAll() {
 function save(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
-  // The browser has to have begun with it before it may go.
+  // The download needs the URL until it has begun.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-function say(words) {
-  page.notice.textContent = words;
+function notify(text) {
+  page.notice.textContent = text;
 }
 
-function showOverviewSoon() {
-  if (overviewIsDue) return;
-  overviewIsDue = true;
+function scheduleOverview() {
+  if (overviewIsScheduled) return;
+  overviewIsScheduled = true;
   setTimeout(() => {
-    overviewIsDue = false;
+    overviewIsScheduled = false;
     showOverview();
-  }, SHOW_EVERY);
+  }, OVERVIEW_INTERVAL);
 }
 
 function showOverview() {
-  const { done, failed, open, words } = sayProgress(new Set(cards.keys()));
-  const stale = outdated().length;
+  const { done, failed, open, text } = summarize([...cards.keys()]);
+  const outdatedCount = outdated().length;
   document.body.classList.toggle("is-empty", cards.size === 0);
   page.toolbar.hidden = cards.size === 0;
-  page.overall.textContent = cards.size ? words : "";
+  page.overall.textContent = cards.size ? text : "";
   page.overallBar.max = Math.max(cards.size, 1);
   page.overallBar.value = done + failed;
   page.overallBar.hidden = open === 0;
   page.clearFinished.disabled = done + failed === 0;
   page.downloadAll.hidden = done < 2;
-  page.applyToAll.hidden = stale === 0;
+  page.applyToAll.hidden = outdatedCount === 0;
   page.applyToAll.textContent =
-    stale === 1 ? "Apply to the finished photograph" : `Apply to all ${stale} finished photographs`;
+    outdatedCount === 1
+      ? "Apply to the finished photograph"
+      : `Apply to all ${outdatedCount} finished photographs`;
   document.title = open ? `(${done + failed}/${cards.size}) Darkroom` : "Darkroom";
 }
 
-function showConnection(words) {
-  page.connection.textContent = words;
+function showConnection(text) {
+  page.connection.textContent = text;
 }
 
-openIntake({ input: page.input, dropMark: document.body, take });
+connectFileInput({ input: page.input, dropTarget: document.body, onfiles: addFiles });
 connectThemeToggle(page.theme);
 connectViewChoice(page.view.querySelectorAll("input"), page.cards);
 page.clearFinished.addEventListener("click", clearFinished);
 page.applyToAll.addEventListener("click", applyToAll);
 page.downloadAll.addEventListener("click", downloadAll);
-editor.addEventListener("change", showOverviewSoon);
-live.addEventListener("calm", () => showConnection(""));
-live.addEventListener("lost", ({ detail: seconds }) => {
+editor.addEventListener("change", scheduleOverview);
+connection.addEventListener("connected", () => showConnection(""));
+connection.addEventListener("disconnected", ({ detail: seconds }) => {
   showConnection(
     `The live connection is lost; trying again in ${seconds} s. ` +
-      "The work goes on meanwhile, and nothing is lost.",
+      "Your photographs are still being rendered.",
   );
 });
 addEventListener("beforeunload", (event) => {
   if ([...cards.keys()].some(({ isFinished }) => !isFinished)) event.preventDefault();
 });
-// On a phone the steps would stand between the presets and the photographs.
+// On a phone, an open list of edits would push the photographs far down.
 page.details.open = matchMedia("(min-width: 62rem)").matches;

@@ -1,5 +1,6 @@
-// Two pictures and the slider that wipes between them; the arrow keys move it, as any slider.
+// The slider over two images: the share of the original that is visible.
 
+/** Set `--split` on `stage` whenever the value of `slider`, in percent, changes. */
 export function connectSlider(slider, stage) {
   const show = () => stage.style.setProperty("--split", `${slider.value}%`);
   slider.addEventListener("input", show);

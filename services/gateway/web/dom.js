@@ -1,5 +1,6 @@
-// Two words for the DOM: make an element, and clone a template.
+// Helpers for the DOM: make an element, clone a template, find an element's parts.
 
+/** Return an element. `properties.attributes` are set as attributes, all others as properties. */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   const { attributes = {}, ...rest } = properties;
@@ -9,11 +10,12 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Return a copy of the first element in a template. */
 export function cloneTemplate(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
-/** The element's descendants that carry `data-part`, by that name. */
+/** Return the descendants that have `data-part`, by that name. */
 export function partsOf(element) {
   const parts = {};
   for (const part of element.querySelectorAll("[data-part]")) parts[part.dataset.part] = part;

@@ -1,55 +1,61 @@
-// The ways in for photographs: chosen, dropped (folders, too) and pasted.
+// Files that are chosen, dropped (folders, too) or pasted.
 
-const IMAGE_NAME = /\.(jpe?g|png|webp|avif|gif|tiff?|bmp|heic|heif)$/i;
+import { FORMATS, isImageName } from "/web/contract.js";
 
-/** `take` is given a list of files, never an empty one. */
-export function openIntake({ input, dropMark, take }) {
-  const takeSome = (files) => files.length > 0 && take(files);
+/**
+ * Call `onfiles` with each list of files, which is never empty.
+ *
+ * `input` is the file input. `dropTarget` has the class `is-dragging` while files are dragged.
+ */
+export function connectFileInput({ input, dropTarget, onfiles }) {
+  const report = (files) => files.length > 0 && onfiles(files);
+  const suffixes = [...FORMATS.values()].flatMap((format) => format.suffixes);
+  input.accept = ["image/*", ...suffixes].join();
   input.addEventListener("change", () => {
-    takeSome([...input.files]);
-    input.value = ""; // so that the same photographs can be chosen again
+    report([...input.files]);
+    input.value = ""; // so that the same files can be chosen again
   });
-  document.addEventListener("paste", (event) => takeSome([...(event.clipboardData?.files ?? [])]));
+  document.addEventListener("paste", (event) => report([...(event.clipboardData?.files ?? [])]));
   document.addEventListener("dragover", (event) => {
-    if (!bringsFiles(event)) return;
+    if (!hasFiles(event)) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";
-    dropMark.classList.add("is-over");
+    dropTarget.classList.add("is-dragging");
   });
   document.addEventListener("dragleave", (event) => {
-    if (event.relatedTarget === null) dropMark.classList.remove("is-over");
+    if (event.relatedTarget === null) dropTarget.classList.remove("is-dragging");
   });
   document.addEventListener("drop", async (event) => {
-    dropMark.classList.remove("is-over");
-    if (!bringsFiles(event)) return;
+    dropTarget.classList.remove("is-dragging");
+    if (!hasFiles(event)) return;
     event.preventDefault();
-    takeSome(await filesOf(event.dataTransfer));
+    report(await filesOf(event.dataTransfer));
   });
 }
 
-function bringsFiles({ dataTransfer }) {
+function hasFiles({ dataTransfer }) {
   return dataTransfer?.types.includes("Files") ?? false;
 }
 
 async function filesOf(dataTransfer) {
-  // A drop's items are empty once its event is over, so all are read before the first await.
-  const found = [...dataTransfer.items]
+  // The items are gone after the event, so all are read before the first await.
+  const entries = [...dataTransfer.items]
     .filter(({ kind }) => kind === "file")
     .map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
   const files = await Promise.all(
-    found.map((entry) => (entry.isDirectory ? imagesIn(entry) : asFile(entry))),
+    entries.map((entry) => (entry.isDirectory ? imagesIn(entry) : asFile(entry))),
   );
   return files.flat();
 }
 
-// Folders hold all sorts of things beside photographs; a file dropped by itself was meant.
+// Folders hold other files, too, so only images are taken. A single dropped file is always taken.
 async function imagesIn(directory) {
   const entries = await entriesOf(directory);
   entries.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
   const files = [];
   for (const entry of entries) {
     if (entry.isDirectory) files.push(...(await imagesIn(entry)));
-    else if (IMAGE_NAME.test(entry.name) && !entry.name.startsWith(".")) {
+    else if (isImageName(entry.name) && !entry.name.startsWith(".")) {
       files.push(await asFile(entry));
     }
   }
@@ -60,7 +66,7 @@ async function entriesOf(directory) {
   const reader = directory.createReader();
   const entries = [];
   for (;;) {
-    // It gives at most a hundred at a time, and none when there are no more.
+    // A call returns a hundred entries at most, and none at the end.
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) return entries;
     entries.push(...some);

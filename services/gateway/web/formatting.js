@@ -1,47 +1,51 @@
-// How sizes and states are said.
+// Texts for states, sizes and progress.
 
 import { State } from "/web/photograph.js";
 
-const STATE_WORDS = {
+const STATE_TEXTS = {
   [State.WAITING]: "Waiting",
   [State.SENDING]: "Sending",
-  [State.QUEUED]: "In the queue",
-  [State.RUNNING]: "Developing",
+  [State.QUEUED]: "Queued",
+  [State.RUNNING]: "Rendering",
   [State.DONE]: "Done",
   [State.FAILED]: "Failed",
 };
 
-export function sayState({ state, progress }) {
+/** "Queued", or "Sending 40 %" */
+export function formatState({ state, progress }) {
   if (state === State.SENDING) return `Sending ${Math.floor(progress * 100)} %`;
-  return STATE_WORDS[state];
+  return STATE_TEXTS[state];
 }
 
-export function sayBytes(bytes) {
+/** "812 B", "45 kB", "3.2 MB" */
+export function formatBytes(bytes) {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 999_500) return `${Math.round(bytes / 1000)} kB`;
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
-export function saySides(width, height) {
+/** "1600 × 1067" */
+export function formatSize(width, height) {
   return `${width} × ${height}`;
 }
 
-export function sayChange(before, after) {
+/** "−40 %", from sizes in bytes */
+export function formatChange(before, after) {
   const percent = Math.round((after / before - 1) * 100);
   if (percent === 0) return "same size";
   return percent < 0 ? `−${-percent} %` : `+${percent} %`;
 }
 
-/** "12 of 40 done, 3 in work, 1 failed" */
-export function sayProgress(photographs) {
+/** Count photographs as `{done, failed, open, text}`: "12 of 40 done, 3 in progress, 1 failed". */
+export function summarize(photographs) {
   const count = { done: 0, failed: 0, open: 0 };
   for (const { state } of photographs) {
     if (state === State.DONE) count.done += 1;
     else if (state === State.FAILED) count.failed += 1;
     else count.open += 1;
   }
-  const parts = [`${count.done} of ${photographs.size} done`];
-  if (count.open) parts.push(`${count.open} in work`);
+  const parts = [`${count.done} of ${photographs.length} done`];
+  if (count.open) parts.push(`${count.open} in progress`);
   if (count.failed) parts.push(`${count.failed} failed`);
-  return { ...count, words: parts.join(", ") };
+  return { ...count, text: parts.join(", ") };
 }

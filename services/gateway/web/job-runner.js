@@ -1,102 +1,106 @@
-// The lab takes photographs in, sends a few at a time, and follows their jobs to the end.
+// Submits photographs as jobs, four uploads at once, and follows each job to its end.
 
-import { Problem, cancel, fetchResult, patiently, submit } from "/web/api.js";
-import { queryOf } from "/web/pipeline.js";
+import { Problem, cancel, fetchResult, submit, withRetries } from "/web/api.js";
 import { State } from "/web/photograph.js";
+import { queryOf } from "/web/pipeline.js";
 
-const UPLOADS_AT_ONCE = 4;
+const MAX_UPLOADS = 4;
 
-export class Lab {
-  #live;
+export class JobRunner {
+  #connection;
   #waiting = [];
   #uploads = 0;
   #byJob = new Map();
 
-  constructor(live) {
-    this.#live = live;
-    live.addEventListener("job", (event) => this.#hear(event.detail));
+  /** `connection` is a LiveConnection. */
+  constructor(connection) {
+    this.#connection = connection;
+    connection.addEventListener("job", (event) => this.#onJobEvent(event.detail));
   }
 
-  take(photograph) {
+  /** Submit a photograph as soon as an upload is free. */
+  add(photograph) {
     this.#waiting.push(photograph);
-    this.#sendNext();
+    this.#startUploads();
   }
 
-  takeAgain(photograph, recipe) {
-    this.letGo(photograph);
-    photograph.startAfresh(recipe);
-    this.take(photograph);
+  /** Submit a photograph again, with another pipeline or the same. */
+  rerun(photograph, pipeline) {
+    this.cancel(photograph);
+    photograph.reset(pipeline);
+    this.add(photograph);
   }
 
-  letGo(photograph) {
+  /** Remove a photograph from the queue and cancel its job. */
+  cancel(photograph) {
     this.#waiting = this.#waiting.filter((other) => other !== photograph);
     if (this.#byJob.has(photograph.job)) cancel(photograph.job);
-    this.#forgetJob(photograph.job);
+    this.#unwatch(photograph.job);
   }
 
-  #forgetJob(job) {
+  #unwatch(job) {
     this.#byJob.delete(job);
-    this.#live.forget(job);
+    this.#connection.unwatch(job);
   }
 
-  #sendNext() {
-    while (this.#uploads < UPLOADS_AT_ONCE && this.#waiting.length > 0) {
+  #startUploads() {
+    while (this.#uploads < MAX_UPLOADS && this.#waiting.length > 0) {
       this.#uploads += 1;
-      this.#send(this.#waiting.shift()).finally(() => {
+      this.#submit(this.#waiting.shift()).finally(() => {
         this.#uploads -= 1;
-        this.#sendNext();
+        this.#startUploads();
       });
     }
   }
 
-  async #send(photograph) {
+  async #submit(photograph) {
     const { signal } = photograph.attempt;
     const key = randomKey();
-    const query = queryOf(photograph.recipe);
-    const onprogress = (progress) => photograph.become(State.SENDING, { progress });
+    const query = queryOf(photograph.pipeline);
+    const onprogress = (progress) => photograph.setState(State.SENDING, { progress });
     const send = () => {
-      photograph.become(State.SENDING, { progress: 0 });
+      photograph.setState(State.SENDING, { progress: 0 });
       return submit(photograph.file, query, { key, signal, onprogress });
     };
     const onwait = ({ message }, seconds) => {
       const note = `${message} Trying again in ${seconds} s.`;
-      photograph.become(State.WAITING, { note });
+      photograph.setState(State.WAITING, { note });
     };
-    await endingInWords(photograph, signal, async () => {
-      const job = await patiently(send, { signal, onwait });
+    await failOnProblem(photograph, signal, async () => {
+      const job = await withRetries(send, { signal, onwait });
       signal.throwIfAborted();
       this.#byJob.set(job.id, photograph);
-      photograph.become(State.QUEUED, { job: job.id });
-      this.#live.watch(job.id);
+      photograph.setState(State.QUEUED, { job: job.id });
+      this.#connection.watch(job.id);
     });
   }
 
-  #hear({ job, state, problem }) {
+  #onJobEvent({ job, state, problem }) {
     const photograph = this.#byJob.get(job);
     if (!photograph) return;
-    if (state === "queued") photograph.become(State.QUEUED);
-    if (state === "running") photograph.become(State.RUNNING);
-    if (state === "succeeded") this.#collect(photograph);
+    if (state === "queued") photograph.setState(State.QUEUED);
+    if (state === "running") photograph.setState(State.RUNNING);
+    if (state === "succeeded") this.#fetchResult(photograph);
     if (state === "failed" || state === "cancelled") {
-      this.#forgetJob(job);
-      const cancelled = state === "cancelled" ? "Somebody cancelled it." : "";
+      this.#unwatch(job);
+      const cancelled = state === "cancelled" ? "The job was cancelled." : "";
       photograph.fail(problem?.detail || cancelled || "The server gave no reason.");
     }
   }
 
-  async #collect(photograph) {
+  async #fetchResult(photograph) {
     const { job } = photograph;
     const { signal } = photograph.attempt;
-    this.#forgetJob(job);
-    await endingInWords(photograph, signal, async () => {
-      const result = await patiently(() => fetchResult(job, signal), { signal });
-      photograph.become(State.DONE, { result });
+    this.#unwatch(job);
+    await failOnProblem(photograph, signal, async () => {
+      const result = await withRetries(() => fetchResult(job, signal), { signal });
+      photograph.setState(State.DONE, { result });
     });
   }
 }
 
-/** Do `work`; a problem is the photograph's failure, unless the attempt was given up meanwhile. */
-async function endingInWords(photograph, signal, work) {
+/** Run `work`. A Problem makes the photograph fail, unless `signal` is aborted. */
+async function failOnProblem(photograph, signal, work) {
   try {
     await work();
   } catch (error) {
@@ -106,7 +110,7 @@ async function endingInWords(photograph, signal, work) {
   }
 }
 
-// crypto.randomUUID is missing where the page is not served over https.
+// crypto.randomUUID() exists only on pages served over HTTPS or from localhost.
 function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

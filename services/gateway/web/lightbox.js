@@ -1,4 +1,4 @@
-// One photograph large: original and result under one slider, and the way to its neighbours.
+// The dialog that shows one photograph large, with a slider, and buttons for the others.
 
 import { connectSlider } from "/web/comparison-slider.js";
 import { partsOf } from "/web/dom.js";
@@ -8,18 +8,18 @@ export class Lightbox {
   #dialog;
   #parts;
   #shown = null;
-  #all = () => [];
+  #photographs;
 
-  /** `all` gives the photographs that are done, in their order on the page. */
-  constructor(dialog, all) {
+  /** `photographs` is a function that returns the finished photographs in the page's order. */
+  constructor(dialog, photographs) {
     this.#dialog = dialog;
     this.#parts = partsOf(dialog);
-    this.#all = all;
+    this.#photographs = photographs;
     connectSlider(this.#parts.slider, this.#parts.stage);
     this.#parts.close.addEventListener("click", () => dialog.close());
-    this.#parts.previous.addEventListener("click", () => this.#turn(-1));
-    this.#parts.next.addEventListener("click", () => this.#turn(1));
-    dialog.addEventListener("close", () => this.#letGoOfPictures());
+    this.#parts.previous.addEventListener("click", () => this.#step(-1));
+    this.#parts.next.addEventListener("click", () => this.#step(1));
+    dialog.addEventListener("close", () => this.#clear());
   }
 
   open(photograph) {
@@ -28,15 +28,15 @@ export class Lightbox {
     this.#parts.slider.focus();
   }
 
-  #turn(direction) {
-    const all = this.#all();
-    const at = all.indexOf(this.#shown) + direction;
-    if (all.length) this.#show(all.at(at % all.length));
+  #step(offset) {
+    const all = this.#photographs();
+    const index = all.indexOf(this.#shown) + offset;
+    if (all.length) this.#show(all.at(index % all.length));
   }
 
   #show(photograph) {
     const { before, after, title, download, previous, next } = this.#parts;
-    const { file, recipe, result, url } = photograph;
+    const { file, pipeline, result, url } = photograph;
     this.#shown = photograph;
     title.textContent = file.name;
     before.src = url;
@@ -44,11 +44,12 @@ export class Lightbox {
     after.src = result.href;
     after.alt = `${file.name}, the result`;
     download.href = result.href;
-    download.download = downloadName(file.name, recipe, result);
-    previous.disabled = next.disabled = this.#all().length < 2;
+    download.download = downloadName(file.name, pipeline, result);
+    previous.disabled = next.disabled = this.#photographs().length < 2;
   }
 
-  #letGoOfPictures() {
+  // Without a source, the browser can free the memory of the images.
+  #clear() {
     this.#parts.before.removeAttribute("src");
     this.#parts.after.removeAttribute("src");
     this.#shown = null;

@@ -1,32 +1,36 @@
-// Word of the jobs' changes, pushed over one WebSocket that comes back by itself when it drops.
+// Events of jobs over a WebSocket, which reconnects by itself.
 
 import { fetchState } from "/web/api.js";
 
-const FIRST_WAIT = 1_000; // milliseconds, doubled at each failure
-const LONGEST_WAIT = 15_000;
-const IDS_IN_A_MESSAGE = 100;
-const CHECK_EVERY = 10_000;
-const QUIET_TOO_LONG = 30_000;
+const MIN_RETRY = 1_000; // milliseconds, doubled after each failure
+const MAX_RETRY = 15_000;
+const MAX_IDS_PER_MESSAGE = 100;
+const CHECK_INTERVAL = 10_000;
+const SILENCE_LIMIT = 30_000;
 
 /**
- * Events: `job` (detail: a JobEvent), `lost` (detail: seconds until it tries again) while there are
- * jobs to watch, and `calm` when it is connected or there is nothing to hear.
+ * Events:
+ *
+ * - `job`: a watched job has changed; `detail` is a JobEvent of the contract.
+ * - `disconnected`: jobs are watched without a connection; `detail` is the seconds until a retry.
+ * - `connected`: there is a connection, or none is needed.
  */
-export class Live extends EventTarget {
+export class LiveConnection extends EventTarget {
   #watched = new Set();
   #unsent = new Set();
   #socket = null;
   #failures = 0;
   #retry = null;
-  #lastWord = 0;
-  #asking = false;
+  #lastMessage = 0; // milliseconds since 1970
+  #polling = false;
 
   constructor() {
     super();
-    setInterval(() => this.#checkThatItIsAlive(), CHECK_EVERY);
-    addEventListener("online", () => this.#connectNow());
+    setInterval(() => this.#checkAlive(), CHECK_INTERVAL);
+    addEventListener("online", () => this.#retryNow());
   }
 
+  /** Report the changes of a job, beginning with its present state. */
   watch(job) {
     this.#watched.add(job);
     this.#unsent.add(job);
@@ -37,7 +41,8 @@ export class Live extends EventTarget {
     }
   }
 
-  forget(job) {
+  /** Report no more changes of a job. */
+  unwatch(job) {
     this.#watched.delete(job);
     this.#unsent.delete(job);
   }
@@ -50,86 +55,87 @@ export class Live extends EventTarget {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(`${scheme}//${location.host}/v1/live`);
     this.#socket = socket;
-    socket.onopen = () => this.#opened();
-    socket.onmessage = (message) => this.#heard(message.data);
-    socket.onclose = () => this.#lost(socket);
+    socket.onopen = () => this.#onOpen();
+    socket.onmessage = (message) => this.#onMessage(message.data);
+    socket.onclose = () => this.#onClose(socket);
   }
 
-  #connectNow() {
+  #retryNow() {
     if (this.#retry === null) return;
     clearTimeout(this.#retry);
     this.#retry = null;
     this.#connect();
   }
 
-  #opened() {
-    this.#lastWord = Date.now();
-    // The server answers a watch with the present state, so nothing that happened meanwhile is lost.
+  #onOpen() {
+    this.#lastMessage = Date.now();
+    // The server answers each watch with the present state, so changes during an outage arrive.
     this.#unsent = new Set(this.#watched);
     this.#sendWatches();
-    this.dispatchEvent(new Event("calm"));
+    this.dispatchEvent(new Event("connected"));
   }
 
   #sendWatches() {
     if (!this.#isOpen()) return;
     const jobs = [...this.#unsent];
     this.#unsent.clear();
-    for (let start = 0; start < jobs.length; start += IDS_IN_A_MESSAGE) {
-      this.#socket.send(JSON.stringify({ watch: jobs.slice(start, start + IDS_IN_A_MESSAGE) }));
+    for (let start = 0; start < jobs.length; start += MAX_IDS_PER_MESSAGE) {
+      const watch = jobs.slice(start, start + MAX_IDS_PER_MESSAGE);
+      this.#socket.send(JSON.stringify({ watch }));
     }
   }
 
-  #heard(text) {
+  #onMessage(text) {
     this.#failures = 0;
-    this.#lastWord = Date.now();
-    this.#tell(JSON.parse(text));
+    this.#lastMessage = Date.now();
+    this.#dispatchJob(JSON.parse(text));
   }
 
-  #tell(event) {
+  #dispatchJob(event) {
     if (this.#watched.has(event.job)) {
       this.dispatchEvent(new CustomEvent("job", { detail: event }));
     }
   }
 
-  #lost(socket) {
+  #onClose(socket) {
     if (socket !== this.#socket) return;
     this.#socket = null;
     if (this.#watched.size === 0) {
-      this.dispatchEvent(new Event("calm"));
+      this.dispatchEvent(new Event("connected"));
       return;
     }
-    const wait = Math.min(FIRST_WAIT * 2 ** this.#failures, LONGEST_WAIT);
+    const wait = Math.min(MIN_RETRY * 2 ** this.#failures, MAX_RETRY);
     this.#failures += 1;
-    this.#retry = setTimeout(() => this.#connectNow(), wait);
-    this.dispatchEvent(new CustomEvent("lost", { detail: Math.ceil(wait / 1000) }));
-    // Some networks let no WebSocket through at all; then asking takes its place.
-    if (this.#failures > 2) this.#ask();
+    this.#retry = setTimeout(() => this.#retryNow(), wait);
+    this.dispatchEvent(new CustomEvent("disconnected", { detail: Math.ceil(wait / 1000) }));
+    // Some networks block every WebSocket; the jobs are then polled over HTTP.
+    if (this.#failures > 2) this.#poll();
   }
 
-  async #ask() {
-    if (this.#asking) return;
-    this.#asking = true;
+  async #poll() {
+    if (this.#polling) return;
+    this.#polling = true;
     try {
       for (const job of [...this.#watched]) {
         if (this.#isOpen()) return;
-        this.#tell(await fetchState(job));
+        this.#dispatchJob(await fetchState(job));
       }
     } catch {
-      // Not reachable either. The next lost connection asks again.
+      // HTTP fails as well. The next failure to connect polls again.
     } finally {
-      this.#asking = false;
+      this.#polling = false;
     }
   }
 
-  // A connection can be dead for minutes before a browser notices; a watch wants an answer.
-  #checkThatItIsAlive() {
+  // A browser may take minutes to notice a dead connection. The server answers a watch at once.
+  #checkAlive() {
     if (!this.#isOpen() || this.#watched.size === 0) return;
-    const quiet = Date.now() - this.#lastWord;
-    if (quiet > 2 * QUIET_TOO_LONG) {
+    const silence = Date.now() - this.#lastMessage;
+    if (silence > 2 * SILENCE_LIMIT) {
       const socket = this.#socket;
       socket.close();
-      this.#lost(socket);
-    } else if (quiet > QUIET_TOO_LONG) {
+      this.#onClose(socket);
+    } else if (silence > SILENCE_LIMIT) {
       this.#unsent = new Set(this.#watched);
       this.#sendWatches();
     }

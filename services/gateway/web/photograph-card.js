@@ -1,48 +1,47 @@
-// A photograph's card: the original, what becomes of it, and what can be done with it.
+// The card of a photograph: original and result, state, sizes and buttons.
 
+import { exists } from "/web/api.js";
 import { connectSlider } from "/web/comparison-slider.js";
 import { cloneTemplate, partsOf } from "/web/dom.js";
-import { describe, downloadName } from "/web/pipeline.js";
+import { formatBytes, formatChange, formatSize, formatState } from "/web/formatting.js";
 import { State } from "/web/photograph.js";
-import { sayBytes, sayChange, saySides, sayState } from "/web/formatting.js";
+import { describe, downloadName } from "/web/pipeline.js";
 
-let cardsMade = 0;
+let cardCount = 0;
 
-/** Dispatches `retry`, `remove` and `enlarge`. */
-export class Card extends EventTarget {
+/** Dispatches `retry`, `remove` and `enlarge` when their buttons are clicked. */
+export class PhotographCard extends EventTarget {
   element = cloneTemplate("card-template");
   #parts = partsOf(this.element);
   #photograph;
-  #sides = ""; // of the original, known once it has been drawn
+  #originalSize = ""; // known once the original is loaded
 
   constructor(photograph) {
     super();
     this.#photograph = photograph;
-    this.#nameEverything(photograph.file.name);
+    this.#setNames(photograph.file.name);
     this.#showOriginal();
     connectSlider(this.#parts.slider, this.#parts.stage);
-    for (const wish of ["retry", "remove", "enlarge"]) {
-      this.#parts[wish].addEventListener("click", () => this.dispatchEvent(new Event(wish)));
+    for (const name of ["retry", "remove", "enlarge"]) {
+      this.#parts[name].addEventListener("click", () => this.dispatchEvent(new Event(name)));
     }
-    // The button goes with the failure, and the keyboard must not lose its place.
+    // The button disappears when it is clicked, so the focus moves to the card.
     this.#parts.retry.addEventListener("click", () => this.element.focus({ preventScroll: true }));
-    this.#parts.after.addEventListener("error", () => {
-      photograph.fail("The result is no longer there. Try again to have it made anew.");
-    });
+    this.#parts.after.addEventListener("error", () => this.#onResultError());
     photograph.addEventListener("change", () => this.#show());
     this.#show();
   }
 
-  /** Set the keyboard down on this card. */
+  /** Move the keyboard focus to this card. */
   focus() {
     this.#parts.remove.focus();
   }
 
-  #nameEverything(name) {
+  #setNames(name) {
     const { title, slider, remove, enlarge, retry } = this.#parts;
     title.textContent = name;
     title.title = name;
-    title.id = `photograph-${(cardsMade += 1)}`;
+    title.id = `photograph-${(cardCount += 1)}`;
     this.element.setAttribute("aria-labelledby", title.id);
     slider.setAttribute("aria-label", `Compare original and result of ${name}`);
     remove.setAttribute("aria-label", `Remove ${name}`);
@@ -55,7 +54,7 @@ export class Card extends EventTarget {
     const { url, file } = this.#photograph;
     before.alt = `${file.name}, the original`;
     before.addEventListener("load", () => {
-      this.#sides = saySides(before.naturalWidth, before.naturalHeight);
+      this.#originalSize = formatSize(before.naturalWidth, before.naturalHeight);
       this.#showSizes();
     });
     before.addEventListener("error", () => {
@@ -66,13 +65,14 @@ export class Card extends EventTarget {
   }
 
   #show() {
-    const { state, progress, note, problem, recipe } = this.#photograph;
+    const { state, progress, note, problem, pipeline } = this.#photograph;
     const parts = this.#parts;
     const done = state === State.DONE;
     const failed = state === State.FAILED;
     this.element.dataset.state = state;
-    parts.state.textContent = sayState(this.#photograph);
-    parts.recipe.textContent = describe(recipe);
+    parts.state.textContent = formatState(this.#photograph);
+    parts.pipeline.textContent = describe(pipeline);
+    parts.pipeline.title = describe(pipeline);
     parts.progress.hidden = state !== State.SENDING;
     parts.progress.value = progress;
     parts.note.textContent = note;
@@ -81,8 +81,9 @@ export class Card extends EventTarget {
     parts.download.hidden = !done;
     parts.enlarge.hidden = !done;
     parts.slider.disabled = !done;
-    parts.paper.hidden = done;
+    parts.status.hidden = done;
     parts.after.hidden = !done;
+    parts.noResultPreview.hidden = true;
     if (done) this.#showResult();
     else parts.after.removeAttribute("src");
     this.#showSizes();
@@ -90,8 +91,8 @@ export class Card extends EventTarget {
 
   #showResult() {
     const { after, download } = this.#parts;
-    const { file, recipe, result } = this.#photograph;
-    const name = downloadName(file.name, recipe, result);
+    const { file, pipeline, result } = this.#photograph;
+    const name = downloadName(file.name, pipeline, result);
     after.alt = `${file.name}, the result`;
     after.src = result.href;
     download.href = result.href;
@@ -99,12 +100,28 @@ export class Card extends EventTarget {
     download.setAttribute("aria-label", `Download ${name}`);
   }
 
+  // Browsers do not display every format, so the image may fail to load though the result exists.
+  async #onResultError() {
+    const { after, enlarge, noResultPreview } = this.#parts;
+    const { result } = this.#photograph;
+    const isThere = await exists(result.href);
+    if (result !== this.#photograph.result) return; // the photograph is rendered again meanwhile
+    if (!isThere) {
+      this.#photograph.fail("The result has expired. Try again to render it once more.");
+      return;
+    }
+    after.hidden = true;
+    enlarge.hidden = true;
+    noResultPreview.hidden = false;
+  }
+
   #showSizes() {
     const { file, result } = this.#photograph;
-    const { sides, bytes, change } = this.#parts;
-    const then = (before, after) => [before, after].filter(Boolean).join(" → ");
-    sides.textContent = then(this.#sides, result && saySides(result.width, result.height));
-    bytes.textContent = then(sayBytes(file.size), result && sayBytes(result.bytes));
-    change.textContent = result ? sayChange(file.size, result.bytes) : "";
+    const { dimensions, bytes, change } = this.#parts;
+    const arrow = (before, after) => [before, after].filter(Boolean).join(" → ");
+    const resultSize = result && formatSize(result.width, result.height);
+    dimensions.textContent = arrow(this.#originalSize, resultSize);
+    bytes.textContent = arrow(formatBytes(file.size), result && formatBytes(result.bytes));
+    change.textContent = result ? formatChange(file.size, result.bytes) : "";
   }
 }

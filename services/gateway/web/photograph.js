@@ -1,4 +1,4 @@
-// One photograph on its way: its file, what is to be done with it, and how far it has come.
+// A photograph on the page: its file, its pipeline, and the state of its job.
 
 export const State = Object.freeze({
   WAITING: "waiting",
@@ -11,20 +11,20 @@ export const State = Object.freeze({
 
 const FINISHED = new Set([State.DONE, State.FAILED]);
 
-/** Dispatches `change` at every change of its state. */
+/** Dispatches `change` after each change of its state. */
 export class Photograph extends EventTarget {
   state = State.WAITING;
-  progress = 0; // of the upload, 0 to 1
-  note = ""; // why it waits longer than usual
-  problem = ""; // why it failed, in words
-  job = null;
+  progress = 0; // share of the file that is sent, 0 to 1
+  note = ""; // why the upload waits for a retry
+  problem = ""; // why the job failed
+  job = null; // id
   result = null;
   attempt = new AbortController();
 
-  constructor(file, recipe) {
+  constructor(file, pipeline) {
     super();
     this.file = file;
-    this.recipe = recipe;
+    this.pipeline = pipeline;
     this.url = URL.createObjectURL(file);
   }
 
@@ -32,23 +32,26 @@ export class Photograph extends EventTarget {
     return FINISHED.has(this.state);
   }
 
-  become(state, details = {}) {
-    Object.assign(this, { note: "" }, details, { state });
+  /** Set the state and other fields, and clear the note. */
+  setState(state, fields = {}) {
+    Object.assign(this, { note: "" }, fields, { state });
     this.dispatchEvent(new Event("change"));
   }
 
   fail(problem) {
-    this.become(State.FAILED, { problem });
+    this.setState(State.FAILED, { problem });
   }
 
-  startAfresh(recipe) {
+  /** Abort the current attempt and wait for a new one with this pipeline. */
+  reset(pipeline) {
     this.attempt.abort();
     this.attempt = new AbortController();
-    const nothing = { progress: 0, problem: "", job: null, result: null };
-    this.become(State.WAITING, { ...nothing, recipe });
+    const cleared = { progress: 0, problem: "", job: null, result: null };
+    this.setState(State.WAITING, { ...cleared, pipeline });
   }
 
-  leave() {
+  /** Abort the current attempt and release the preview of the file. */
+  dispose() {
     this.attempt.abort();
     URL.revokeObjectURL(this.url);
   }

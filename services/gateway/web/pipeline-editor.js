@@ -1,21 +1,27 @@
-// The bench: presets, the steps in order with their fields, and the output.
+// The form on the left: presets, the edits in order with their fields, and the output.
 
-import { cloneTemplate, make, partsOf } from "/web/dom.js";
 import {
   FORMATS,
-  MOST_OPERATIONS,
+  MAX_OPERATIONS,
   OPERATIONS,
+  OUTPUT_FIELDS,
+  humanize,
+  newOperation,
+  supports,
+} from "/web/contract.js";
+import { cloneTemplate, make, partsOf } from "/web/dom.js";
+import { makeField } from "/web/field-controls.js";
+import {
   PRESETS,
-  firstRecipe,
-  holds,
-  sampleOf,
+  firstPipeline,
+  includesPreset,
   withPreset,
   withoutPreset,
-} from "/web/pipeline.js";
+} from "/web/presets.js";
 
-/** Dispatches `change` whenever `recipe`, which is replaced and never altered, is another one. */
-export class RecipeEditor extends EventTarget {
-  recipe = firstRecipe();
+/** Dispatches `change` after `pipeline` has been replaced. A pipeline is never modified. */
+export class PipelineEditor extends EventTarget {
+  pipeline = firstPipeline();
   #form;
   #parts;
   #presetButtons = new Map();
@@ -28,37 +34,44 @@ export class RecipeEditor extends EventTarget {
     this.#buildAdders();
     this.#buildOutput();
     form.addEventListener("submit", (event) => event.preventDefault());
-    this.#drawSteps();
+    this.#showEdits();
     this.#showPresets();
   }
 
-  /** Whether it can be sent; if not, the browser shows the person the field that is wrong. */
-  isRight() {
+  /** Return whether every field is valid; if not, the browser shows the first one that is not. */
+  checkValidity() {
     if (this.#form.checkValidity()) return true;
-    this.#parts.details.open = true;
+    for (const field of this.#form.querySelectorAll(":invalid")) {
+      openAround(field);
+    }
     this.#form.reportValidity();
     return false;
   }
 
-  #become(recipe) {
-    this.recipe = recipe;
+  #replace(pipeline) {
+    this.pipeline = pipeline;
     this.#showPresets();
     this.dispatchEvent(new Event("change"));
   }
 
-  #becomeWithSteps(operations) {
-    this.#become({ ...this.recipe, operations });
-    this.#drawSteps();
+  #replaceOperations(operations) {
+    this.#replace({ ...this.pipeline, operations });
+    this.#showEdits();
+  }
+
+  #replaceOutput(values) {
+    this.#replace({ ...this.pipeline, output: { ...this.pipeline.output, ...values } });
   }
 
   #buildPresets() {
     for (const preset of PRESETS) {
       const button = make("button", { type: "button", className: "chip" }, preset.title);
       button.addEventListener("click", () => {
-        const change = holds(this.recipe, preset) ? withoutPreset : withPreset;
-        this.#become(change(this.recipe, preset));
-        this.#parts.format.value = this.recipe.format;
-        this.#drawSteps();
+        const change = includesPreset(this.pipeline, preset) ? withoutPreset : withPreset;
+        this.#replace(change(this.pipeline, preset));
+        this.#parts.format.value = this.pipeline.output.format;
+        this.#showOutputFields();
+        this.#showEdits();
       });
       this.#presetButtons.set(preset, button);
       this.#parts.presets.append(button);
@@ -67,124 +80,140 @@ export class RecipeEditor extends EventTarget {
 
   #showPresets() {
     for (const [preset, button] of this.#presetButtons) {
-      button.setAttribute("aria-pressed", String(holds(this.recipe, preset)));
+      button.setAttribute("aria-pressed", String(includesPreset(this.pipeline, preset)));
     }
   }
 
   #buildAdders() {
-    for (const [op, { title }] of Object.entries(OPERATIONS)) {
-      const attributes = { "aria-label": `Add step: ${title}` };
-      const button = make("button", { type: "button", className: "adder", attributes }, title);
-      button.addEventListener("click", () => {
-        if (this.recipe.operations.length === MOST_OPERATIONS) return;
-        this.#becomeWithSteps([...this.recipe.operations, sampleOf(op)]);
-      });
-      this.#parts.adders.append(button);
+    const families = Map.groupBy(OPERATIONS.values(), ({ family }) => family);
+    for (const [family, operations] of families) {
+      const name = humanize(family);
+      const label = make("p", { className: "adders__family" }, name);
+      const attributes = { role: "group", "aria-label": name };
+      const list = make("div", { className: "adders__list", attributes });
+      list.append(...operations.map((operation) => this.#adder(operation)));
+      this.#parts.adders.append(label, list);
     }
+  }
+
+  #adder({ name, title, description }) {
+    const button = make("button", { type: "button", className: "adder", title: description }, title);
+    button.setAttribute("aria-label", `Add edit: ${title}`);
+    button.addEventListener("click", () => {
+      const { operations } = this.pipeline;
+      if (operations.length === MAX_OPERATIONS) return;
+      this.#replaceOperations([...operations, newOperation(name)]);
+    });
+    return button;
   }
 
   #buildOutput() {
-    const { format, quality, qualityShown } = this.#parts;
-    for (const [value, name] of Object.entries(FORMATS)) format.append(new Option(name, value));
-    format.addEventListener("change", () => this.#become({ ...this.recipe, format: format.value }));
-    quality.addEventListener("input", () => {
-      qualityShown.value = quality.value;
-      this.#become({ ...this.recipe, quality: quality.valueAsNumber });
+    const { format, outputFields } = this.#parts;
+    for (const { name, title, optional } of FORMATS.values()) {
+      format.append(new Option(optional ? `${title} (if installed)` : title, name));
+    }
+    format.addEventListener("change", () => {
+      this.#replaceOutput({ format: format.value });
+      this.#showOutputFields();
     });
+    const makeLabel = (field) =>
+      makeField(field, undefined, (value) => this.#replaceOutput({ [field.name]: value }));
+    outputFields.append(...mainAndOthers(OUTPUT_FIELDS, makeLabel));
+    this.#showOutputFields();
   }
 
-  #drawSteps() {
-    const { operations } = this.recipe;
-    this.#parts.steps.replaceChildren(...operations.map((o, at) => this.#step(o, at)));
-    this.#parts.noSteps.hidden = operations.length > 0;
+  // A field that the format does not support is disabled, too: it must not be invalid unseen.
+  #showOutputFields() {
+    const { format } = this.pipeline.output;
+    for (const control of this.#parts.outputFields.querySelectorAll("[data-field]")) {
+      const isSupported = supports(format, control.dataset.field);
+      control.disabled = !isSupported;
+      control.closest("label").hidden = !isSupported;
+    }
   }
 
-  #step(operation, at) {
-    const item = cloneTemplate("step-template");
+  #showEdits() {
+    const { operations } = this.pipeline;
+    this.#parts.edits.replaceChildren(...operations.map((one, index) => this.#edit(one, index)));
+    this.#parts.noEdits.hidden = operations.length > 0;
+  }
+
+  #edit(operation, index) {
+    const item = cloneTemplate("edit-template");
     const { title, fields, up, down, remove } = partsOf(item);
-    const kind = OPERATIONS[operation.op];
+    const kind = OPERATIONS.get(operation.op);
     title.textContent = kind.title;
-    const last = this.recipe.operations.length - 1;
-    this.#name(up, `Move ${kind.title} up`, at === 0, () => this.#move(at, at - 1, "up"));
-    this.#name(down, `Move ${kind.title} down`, at === last, () => this.#move(at, at + 1, "down"));
-    this.#name(remove, `Remove step ${kind.title}`, false, () => this.#remove(at));
-    fields.append(...kind.fields.map((field) => this.#field(field, operation, at)));
+    title.title = kind.description;
+    const last = this.pipeline.operations.length - 1;
+    const move = (to, button) => this.#move(index, to, button);
+    setButton(up, `Move ${kind.title} up`, index === 0, () => move(index - 1, "up"));
+    setButton(down, `Move ${kind.title} down`, index === last, () => move(index + 1, "down"));
+    setButton(remove, `Remove edit ${kind.title}`, false, () => this.#remove(index));
+    const makeLabel = (field) =>
+      makeField(field, operation[field.name], (value) => {
+        const changed = { ...this.pipeline.operations[index], [field.name]: value };
+        const operations = this.pipeline.operations.with(index, changed);
+        this.#replace({ ...this.pipeline, operations });
+        checkNeedsOneOf(fields, kind, changed);
+      });
+    fields.append(...mainAndOthers(kind.fields, makeLabel));
     fields.hidden = kind.fields.length === 0;
-    this.#demandASide(fields, operation);
+    checkNeedsOneOf(fields, kind, operation);
     return item;
   }
 
-  #name(button, label, disabled, act) {
-    button.setAttribute("aria-label", label);
-    button.title = label;
-    button.disabled = disabled;
-    button.addEventListener("click", act);
-  }
-
-  #move(from, to, direction) {
-    const operations = [...this.recipe.operations];
+  #move(from, to, button) {
+    const operations = [...this.pipeline.operations];
     operations.splice(to, 0, ...operations.splice(from, 1));
-    this.#becomeWithSteps(operations);
-    this.#focusStep(to, direction);
+    this.#replaceOperations(operations);
+    this.#focusEdit(to, button);
   }
 
-  #remove(at) {
-    this.#becomeWithSteps(this.recipe.operations.toSpliced(at, 1));
-    this.#focusStep(Math.min(at, this.recipe.operations.length - 1), "remove");
+  #remove(index) {
+    this.#replaceOperations(this.pipeline.operations.toSpliced(index, 1));
+    this.#focusEdit(Math.min(index, this.pipeline.operations.length - 1), "remove");
   }
 
-  // The buttons are drawn anew, so the keyboard would lose its place.
-  #focusStep(at, part) {
-    const buttons = this.#parts.steps.children[at];
-    const wanted = buttons?.querySelector(`[data-part="${part}"]:enabled`);
-    const target = wanted ?? buttons?.querySelector("button:enabled");
-    (target ?? this.#parts.adders.firstElementChild).focus();
-  }
-
-  #field(field, operation, at) {
-    const control = controlFor(field, operation[field.name]);
-    control.dataset.field = field.name;
-    control.addEventListener("input", () => {
-      const changed = { ...this.recipe.operations[at], [field.name]: valueOf(control) };
-      this.#become({ ...this.recipe, operations: this.recipe.operations.with(at, changed) });
-      this.#demandASide(control.closest("[data-part=fields]"), changed);
-    });
-    if (field.kind === "flag") {
-      return make("label", { className: "field field--flag" }, control, field.label);
-    }
-    const label = make("span", { className: "field__label" }, field.label);
-    const unit = field.unit ? make("span", { className: "field__unit" }, field.unit) : "";
-    const row = make("span", { className: "field__row" }, control, unit);
-    const className = field.kind === "choice" ? "field field--wide" : "field";
-    return make("label", { className }, label, row);
-  }
-
-  #demandASide(fields, operation) {
-    if (operation.op !== "resize") return;
-    const sideless = operation.width === null && operation.height === null;
-    const message = sideless ? "Give a width, a height or both." : "";
-    fields.querySelector('[data-field="width"]').setCustomValidity(message);
+  // The buttons are new after each change, so the focus has to be set again.
+  #focusEdit(index, part) {
+    const edit = this.#parts.edits.children[index];
+    const button =
+      edit?.querySelector(`[data-part="${part}"]:enabled`) ?? edit?.querySelector("button:enabled");
+    (button ?? this.#parts.adders.querySelector("button")).focus();
   }
 }
 
-function controlFor(field, value) {
-  if (field.kind === "choice") {
-    const options = Object.entries(field.choices).map(([name, text]) => new Option(text, name));
-    const select = make("select", {}, ...options);
-    select.value = value;
-    return select;
-  }
-  if (field.kind === "flag") return make("input", { type: "checkbox", checked: value });
-  const { min, max, step, optional } = field;
-  const attributes = { min, max, step };
-  const placeholder = optional ? "any" : "";
-  const input = make("input", { type: "number", required: !optional, placeholder, attributes });
-  input.value = value ?? "";
-  return input;
+/** Return the main fields, and a closed `details` element with all others, if there are any. */
+function mainAndOthers(fields, makeLabel) {
+  const { main = [], others = [] } = Object.groupBy(fields, ({ isMain }) =>
+    isMain ? "main" : "others",
+  );
+  return [...main.map(makeLabel), ...(others.length ? [moreSettings(others.map(makeLabel))] : [])];
 }
 
-function valueOf(control) {
-  if (control.type === "checkbox") return control.checked;
-  if (control.type === "number") return control.value === "" ? null : control.valueAsNumber;
-  return control.value;
+function moreSettings(labels) {
+  const fields = make("div", { className: "edit__fields" }, ...labels);
+  return make("details", { className: "more" }, make("summary", {}, "More settings"), fields);
+}
+
+function openAround(element) {
+  for (let at = element.closest("details"); at; at = at.parentElement.closest("details")) {
+    at.open = true;
+  }
+}
+
+function setButton(button, label, disabled, onclick) {
+  button.setAttribute("aria-label", label);
+  button.title = label;
+  button.disabled = disabled;
+  button.addEventListener("click", onclick);
+}
+
+// Of some fields, such as the width and the height of a resize, at least one has to be given.
+function checkNeedsOneOf(fields, { needsOneOf, fields: all }, operation) {
+  if (needsOneOf.length === 0) return;
+  const labels = all.filter(({ name }) => needsOneOf.includes(name)).map(({ label }) => label);
+  const isGiven = needsOneOf.some((name) => operation[name] !== undefined);
+  const message = isGiven ? "" : `Fill in at least one of these: ${labels.join(", ")}.`;
+  fields.querySelector(`[data-field="${needsOneOf[0]}"]`).setCustomValidity(message);
 }

@@ -1,13 +1,15 @@
-// What the page remembers from one visit to the next: the theme and the way of comparing.
+// Preferences that last from one visit to the next: the theme and the view of the cards.
 
+/** Store a preference. */
 export function remember(name, value) {
   try {
     localStorage.setItem(`darkroom.${name}`, value);
   } catch {
-    // Storage is refused in some private windows; then the choice lasts as long as the page.
+    // Some private windows refuse storage; the choice then lasts until the page is closed.
   }
 }
 
+/** Return a stored preference, or null. */
 export function recall(name) {
   try {
     return localStorage.getItem(`darkroom.${name}`);
@@ -20,14 +22,15 @@ function systemPrefersDark() {
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-function themeInForce() {
+function currentTheme() {
   return document.documentElement.dataset.theme ?? (systemPrefersDark() ? "dark" : "light");
 }
 
+/** Make a button switch between the light and the dark theme. */
 export function connectThemeToggle(button) {
-  const show = () => button.setAttribute("aria-pressed", String(themeInForce() === "dark"));
+  const show = () => button.setAttribute("aria-pressed", String(currentTheme() === "dark"));
   button.addEventListener("click", () => {
-    const theme = themeInForce() === "dark" ? "light" : "dark";
+    const theme = currentTheme() === "dark" ? "light" : "dark";
     document.documentElement.dataset.theme = theme;
     remember("theme", theme);
     show();
@@ -36,7 +39,7 @@ export function connectThemeToggle(button) {
   show();
 }
 
-/** Radio buttons that set `data-view` on `target`, and on the page's next visit, too. */
+/** Make radio buttons set `data-view` on `target`, in later visits, too. */
 export function connectViewChoice(radios, target) {
   const remembered = recall("view");
   for (const radio of radios) {

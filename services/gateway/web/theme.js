@@ -1,10 +1,10 @@
-// Not a module, and in the head: the page must not flash in the wrong theme before it is drawn.
+// Sets the theme before the page is first drawn. Hence a script in the head: modules run later.
 (() => {
   const remembered = (() => {
     try {
       return localStorage.getItem("darkroom.theme");
     } catch {
-      return null; // storage is refused in some private windows
+      return null; // some private windows refuse storage
     }
   })();
   if (remembered === "dark" || remembered === "light") {

@@ -1,7 +1,7 @@
-// A ZIP archive of files that are compressed already, so they are only stored in it.
+// ZIP archives. Files are stored without compression, as images are compressed already.
 // https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
-const MOST_BYTES = 0xffff_ffff; // without the ZIP64 extension
+const MAX_BYTES = 0xffff_ffff; // without the ZIP64 extension
 const UTF8_NAMES = 0x0800;
 const VERSION = 20;
 
@@ -19,6 +19,7 @@ function crc32(bytes) {
   return (crc ^ 0xffff_ffff) >>> 0;
 }
 
+/** Return numbers as bytes, little-endian. Each field is `[size in bytes, value]`. */
 function record(...fields) {
   const length = fields.reduce((sum, [size]) => sum + size, 0);
   const view = new DataView(new ArrayBuffer(length));
@@ -34,13 +35,14 @@ function record(...fields) {
 const short = (value) => [2, value];
 const long = (value) => [4, value];
 
+/** Return the time and the date of a file header, as MS-DOS stores them. */
 function timeOf(date) {
   const time = (date.getHours() << 11) | (date.getMinutes() << 5) | (date.getSeconds() >> 1);
   const day = ((date.getFullYear() - 1980) << 9) | ((date.getMonth() + 1) << 5) | date.getDate();
   return [short(time), short(day)];
 }
 
-/** Files are added one by one, so only one of them is in memory at a time. */
+/** Makes an archive; each added file goes into a Blob, which the browser may keep on disk. */
 export class Zip {
   #parts = [];
   #directory = [];
@@ -48,22 +50,23 @@ export class Zip {
   #size = 0;
   #time = timeOf(new Date());
 
-  /** Raises RangeError when the archive would be too large to be read everywhere. */
+  /** Add a file. Throws RangeError above 4 GB, which would need the ZIP64 extension. */
   add(name, bytes) {
-    const encoded = new TextEncoder().encode(this.#freeName(name));
+    const encoded = new TextEncoder().encode(this.#uniqueName(name));
     const size = long(bytes.length);
-    const facts = [
+    const common = [
       ...[short(VERSION), short(UTF8_NAMES), short(0), ...this.#time],
       ...[long(crc32(bytes)), size, size, short(encoded.length), short(0)],
     ];
-    const header = record(long(0x04034b50), ...facts);
-    const places = [short(0), short(0), short(0), long(0), long(this.#size)];
-    this.#directory.push(record(long(0x02014b50), short(VERSION), ...facts, ...places), encoded);
+    const header = record(long(0x04034b50), ...common);
+    const position = [short(0), short(0), short(0), long(0), long(this.#size)];
+    this.#directory.push(record(long(0x02014b50), short(VERSION), ...common, ...position), encoded);
     this.#parts.push(new Blob([header, encoded, bytes]));
     this.#size += header.byteLength + encoded.length + bytes.length;
-    if (this.#size > MOST_BYTES) throw new RangeError("more than 4 GB do not fit in one archive");
+    if (this.#size > MAX_BYTES) throw new RangeError("an archive holds 4 GB at most");
   }
 
+  /** Return the archive as a Blob. */
   finish() {
     const directory = new Blob(this.#directory);
     const count = short(this.#names.size);
@@ -74,13 +77,13 @@ export class Zip {
     return new Blob([...this.#parts, directory, end], { type: "application/zip" });
   }
 
-  // Photographs of two folders may well have the same name.
-  #freeName(name) {
-    let free = name;
-    for (let number = 2; this.#names.has(free); number += 1) {
-      free = name.replace(/(\.[^.]*)?$/, (extension) => `-${number}${extension}`);
+  // Photographs from two folders may have the same name.
+  #uniqueName(name) {
+    let unique = name;
+    for (let number = 2; this.#names.has(unique); number += 1) {
+      unique = name.replace(/(\.[^.]*)?$/, (extension) => `-${number}${extension}`);
     }
-    this.#names.add(free);
-    return free;
+    this.#names.add(unique);
+    return unique;
   }
 }
