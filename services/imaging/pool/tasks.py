@@ -26,7 +26,7 @@ from services.runtime.redis.client import make_blocking_redis
 from services.runtime.storage.blobs import SMALL, BlockingBlobs, NewBlob
 
 _BATCH_BUDGET = 0.02  # seconds after which a batch starts no further render
-_CACHED_BYTES = 8 << 20  # of a source that may be kept without another render announced
+_CACHED_BYTES = 8 << 20  # the largest source that is kept when `keep_source` is false
 
 
 def warm_up(settings: ImagingSettings) -> None:
