@@ -37,8 +37,8 @@ from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
 class Rendition:
     """The result of a pipeline: an image file, its size in pixels, and the time of each step.
 
-    The frames of an animation are decoded and operated on while they are encoded, so their time
-    counts as `encode_ms`.
+    All frames of an animation but the first are decoded and operated on while they are encoded, so
+    their time counts as `encode_ms`.
     """
 
     data: bytes

@@ -63,7 +63,7 @@ def apply_operations(
         else:
             image = dispatch.apply(image, operation, limits, resources)
         if not isinstance(operation, Grayscale):
-            # From here on the image is not a draft, where a picture may end within a pixel.
+            # Only a draft's picture may end within a pixel; this image is no draft any more.
             extent = Extent.whole(image.size)
     return image
 

@@ -177,7 +177,7 @@ def _corner_move(size: Size, degrees: float) -> float:
 
 
 def _cut_out(image: Image.Image, box: Extract) -> Image.Image:
-    """Raises InvalidOperation if the box is not inside of the image."""
+    """Crop to the box. Raises InvalidOperation if it is not inside of the image."""
     right, lower = box.left + box.width, box.top + box.height
     if right > image.width or lower > image.height:
         raise InvalidOperation(

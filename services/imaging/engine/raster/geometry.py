@@ -42,9 +42,10 @@ def to_pixels(length: float | str, whole: int) -> float:
 
 @dataclass(frozen=True)
 class Extent:
-    """Where in a decoded image the picture lies: `size` pixels of it are shown by `box`.
+    """The part of a decoded image that holds the picture: `size` is the picture's full size.
 
-    A JPEG of 2725 pixels, decoded at half its scale, is 1362.5 wide in an image of 1363.
+    `box` is in pixels of the image and may end within one: a JPEG of 2725 pixels, decoded at half
+    its scale, is 1362.5 wide in an image of 1363.
     """
 
     size: Size

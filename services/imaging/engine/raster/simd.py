@@ -66,7 +66,7 @@ def _check_memory(size: int) -> None:
     try:
         mmap.mmap(-1, size).close()
     except OSError as exc:
-        raise MemoryError(f"There are no {size} bytes.") from exc
+        raise MemoryError(f"{size} bytes are not available.") from exc
 
 
 @cache
