@@ -253,15 +253,22 @@ def test_both_services_run_in_two_processes_each(mortal: MortalValkey) -> None:
         faststream("imaging", mortal.url, "--workers", "2"),
         faststream("gateway", mortal.url, "--workers", "2") as gateway,
     ):
-        wait_until(
-            lambda: len(HTTP.get(f"{gateway.url}/v1/system").json()["workers"]) == 2, seconds=30
-        )
-        answers = [
-            render(gateway, photograph(seed=n), transport=transport)
-            for n in range(10)
-            for transport in ("channel", "list", "stream")
-        ]
-        assert {answer.status_code for answer in answers} == {200}
+
+        def has_two_workers() -> bool:
+            return len(HTTP.get(f"{gateway.url}/v1/system").json().get("workers", ())) == 2
+
+        wait_until(has_two_workers, seconds=30)
+
+        def all_are_answered() -> bool:
+            answers = [
+                render(gateway, photograph(seed=n), transport=transport)
+                for n in range(10)
+                for transport in ("channel", "list", "stream")
+            ]
+            return {answer.status_code for answer in answers} == {200}
+
+        # Nothing tells when the second process of the gateway has started.
+        wait_until(all_are_answered, seconds=30)
 
 
 def test_the_gateway_runs_under_uvicorn(imaging: Service, redis_url: str) -> None:
