@@ -60,8 +60,12 @@ class Connection(asyncio.Protocol):
         return int(self._transport.get_write_buffer_size())
 
     def write(self, data: bytes) -> None:
-        """Send packed commands; uvloop sends what is written in one turn of the loop together."""
-        self._transport.write(data)
+        """Send packed commands; uvloop sends what is written in one turn of the loop together.
+
+        Nothing is sent once the peer has closed: `on_disconnect` is about to be called.
+        """
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
         """Hand out each reply that has arrived as a whole."""
