@@ -28,7 +28,7 @@ def card_of(page: Page, name: str) -> Locator:
 
 async def choose(page: Page, files: Sequence[FilePayload]) -> None:
     """Choose files in the page's file input."""
-    await page.locator("input[type=file]").set_input_files(files)
+    await page.locator(".drop input").set_input_files(files)
 
 
 async def drop(page: Page, file: FilePayload) -> None:

@@ -1,13 +1,14 @@
 """The page's controls: edits and output options, which come from the contract."""
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from contracts import examples
 from contracts.formats import Format
@@ -117,6 +118,26 @@ async def test_every_operation_of_the_contract_can_be_added_with_its_example(pag
     await page.locator("[data-field=image]").fill(str(examples.BLOB["key"]))
     query = await submitted_query(page)
     assert parse_pipeline(query["op"]).operations == tuple(map(first_example, OPERATIONS))
+
+
+async def test_a_watermark_is_uploaded_on_the_page(page: Page) -> None:
+    await page.get_by_role("button", name="Remove edit Black and white").click()
+    await page.get_by_role("button", name="Add edit: Watermark").click()
+    await page.get_by_label("Upload an image").set_input_files([photograph("logo.jpg", "gold")])
+    await expect(page.locator("[data-field=image]")).to_have_value(re.compile("[0-9a-f]{64}"))
+    await choose(page, [photograph("house.jpg")])
+    await finished(card_of(page, "house.jpg"))
+
+
+async def test_a_watermark_that_is_not_an_image_is_reported(page: Page) -> None:
+    await page.get_by_role("button", name="Add edit: Watermark").click()
+    notes = FilePayload(name="notes.jpg", mimeType="image/jpeg", buffer=b"not an image")
+    async with page.expect_response("**/v1/images") as waiting:
+        await page.get_by_label("Upload an image").set_input_files([notes])
+    detail = (await (await waiting.value).json())["detail"]
+    image = page.locator("[data-field=image]")
+    await expect(image).to_be_focused()
+    assert await image.evaluate("(input) => input.validationMessage") == detail
 
 
 async def test_every_field_of_an_operation_has_a_control(page: Page) -> None:

@@ -62,7 +62,7 @@ export function submit(file, query, { key, signal, onprogress }) {
   });
 }
 
-async function get(path, options) {
+async function request(path, options) {
   let response;
   try {
     response = await fetch(path, options);
@@ -74,9 +74,16 @@ async function get(path, options) {
   throw problemFrom(response.status, await response.text(), response.headers.get("Retry-After"));
 }
 
+/** Store an image and return its id. Throws a Problem. */
+export async function uploadImage(file) {
+  const headers = { "Content-Type": file.type || "application/octet-stream" };
+  const response = await request("/v1/images", { method: "POST", headers, body: file });
+  return (await response.json()).id;
+}
+
 /** Return the result of a job with one variant that has succeeded. Throws a Problem. */
 export async function fetchResult(job, signal) {
-  const response = await get(`/v1/jobs/${job}/results`, { signal });
+  const response = await request(`/v1/jobs/${job}/results`, { signal });
   const { results } = await response.json();
   const [result] = results;
   if (!result) throw new Problem("The job has no result.");
@@ -88,7 +95,7 @@ export async function fetchResult(job, signal) {
 export async function fetchState(job) {
   try {
     // A redirect to the result means success; following the redirect would download the result.
-    const response = await get(`/v1/jobs/${job}`, { redirect: "manual" });
+    const response = await request(`/v1/jobs/${job}`, { redirect: "manual" });
     if (response.type === "opaqueredirect") return { job, state: "succeeded", problem: null };
     const { state, problem } = await response.json();
     return { job, state, problem };
@@ -98,21 +105,21 @@ export async function fetchState(job) {
   }
 }
 
-/** Cancel a job, without waiting for the answer. If the request is lost, the job runs to its end. */
+/** Cancel a job without waiting for the answer. If the request is lost, the job runs to its end. */
 export function cancel(job) {
   fetch(`/v1/jobs/${job}`, { method: "DELETE", keepalive: true }).catch(() => {});
 }
 
 /** Return the bytes of a result. Throws a Problem. */
 export async function fetchBytes(href) {
-  const response = await get(href, {});
+  const response = await request(href, {});
   return new Uint8Array(await response.arrayBuffer());
 }
 
 /** Tell whether a result still exists; false if the server cannot be reached. */
 export async function exists(href) {
   try {
-    await get(href, { method: "HEAD" });
+    await request(href, { method: "HEAD" });
     return true;
   } catch {
     return false;

@@ -1,5 +1,6 @@
 // Form controls for the fields of the contract.
 
+import { uploadImage } from "/web/api.js";
 import { humanize } from "/web/contract.js";
 import { make } from "/web/dom.js";
 
@@ -7,7 +8,8 @@ import { make } from "/web/dom.js";
  * Make the label and the control of a field.
  *
  * `value` may be undefined: the control then shows the default, or is empty. `onchange` is called
- * with the new value, which is undefined if the control is empty. Returns the label.
+ * with the new value, which is undefined if the control is empty. Returns the label; for the id of
+ * an image, an element with the label and a file input.
  */
 export function makeField(field, value, onchange) {
   const control = controlFor(field, value ?? field.default);
@@ -19,7 +21,8 @@ export function makeField(field, value, onchange) {
     onchange(valueOf(control, field));
   });
   if (field.kind === "flag") {
-    return make("label", { className: "field field--flag", title: field.hint }, control, field.label);
+    const className = "field field--flag";
+    return make("label", { className, title: field.hint }, control, field.label);
   }
   const label = make("span", { className: "field__label" }, field.label);
   if (field.kind === "slider") showNumber(control, label);
@@ -27,7 +30,30 @@ export function makeField(field, value, onchange) {
   const row = make("span", { className: "field__row" }, control, unit);
   const isWide = field.kind === "choice" || field.kind === "text";
   const className = isWide ? "field field--wide" : "field";
-  return make("label", { className, title: field.hint }, label, row);
+  const whole = make("label", { className, title: field.hint }, label, row);
+  return field.isImageId ? withUpload(whole, control) : whole;
+}
+
+/** Add a file input that uploads an image and fills its id in. */
+function withUpload(label, control) {
+  const attributes = { "aria-label": "Upload an image", accept: "image/*" };
+  const input = make("input", { type: "file", attributes });
+  input.addEventListener("change", async () => {
+    const [file] = input.files;
+    if (!file) return;
+    control.setCustomValidity("Wait until the image is uploaded.");
+    try {
+      const id = await uploadImage(file);
+      // The edit may have been removed or moved meanwhile.
+      if (!control.isConnected) return;
+      control.value = id;
+      control.dispatchEvent(new Event("input"));
+    } catch (error) {
+      control.setCustomValidity(error.message);
+      control.reportValidity();
+    }
+  });
+  return make("div", { className: "field field--wide" }, label, input);
 }
 
 function controlFor(field, value) {
@@ -94,8 +120,7 @@ function showNumber(slider, label) {
 
 // The attributes min and max include the limit.
 function checkLimits({ kind, moreThan, lessThan }, control) {
-  if (kind !== "number") return;
-  const number = control.valueAsNumber;
+  const number = kind === "number" ? control.valueAsNumber : NaN;
   if (number <= moreThan) control.setCustomValidity(`Enter more than ${moreThan}.`);
   else if (number >= lessThan) control.setCustomValidity(`Enter less than ${lessThan}.`);
   else control.setCustomValidity("");

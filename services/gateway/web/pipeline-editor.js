@@ -97,8 +97,8 @@ export class PipelineEditor extends EventTarget {
   }
 
   #adder({ name, title, description }) {
-    const button = make("button", { type: "button", className: "adder", title: description }, title);
-    button.setAttribute("aria-label", `Add edit: ${title}`);
+    const attributes = { "aria-label": `Add edit: ${title}`, title: description };
+    const button = make("button", { type: "button", className: "adder", attributes }, title);
     button.addEventListener("click", () => {
       const { operations } = this.pipeline;
       if (operations.length === MAX_OPERATIONS) return;
