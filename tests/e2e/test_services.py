@@ -265,7 +265,10 @@ def test_both_services_run_in_two_processes_each(mortal: MortalValkey) -> None:
                 for n in range(10)
                 for transport in ("channel", "list", "stream")
             ]
-            return {answer.status_code for answer in answers} == {200}
+            statuses = {answer.status_code for answer in answers}
+            # A busy machine may refuse a render for a moment; any other status is a bug.
+            assert statuses <= {200, 503}, [a.text for a in answers if a.status_code != 200]
+            return statuses == {200}
 
         # Nothing tells when the second process of the gateway has started.
         wait_until(all_are_answered, seconds=30)

@@ -1,8 +1,8 @@
 """Publishing out of band: the caller goes on, and learns of the delivery only on request.
 
 Like a Kafka producer with delivery callbacks: a bounded number of messages without an answer,
-failures counted and logged at a limited rate, and a flush at the stop. Batching is the shared
-connection's: docs/decisions/0017.
+failures counted and logged at a limited rate, and a flush at the stop. Messages gather for 10 ms
+and leave over a connection of their own, so that they never delay a reply: docs/decisions/0017.
 """
 
 import asyncio
@@ -18,22 +18,26 @@ from contracts.methods import Transport
 from services.runtime.messaging.destination import Destination
 from services.runtime.messaging.envelope import pack_message
 from services.runtime.redis.client import RedisClient
+from services.runtime.redis.endpoint import Command
 
 log = structlog.get_logger(__name__)
 
 OnDelivery = Callable[[Exception | None], None]
 """Callback that gets None for a delivered message, or the exception that lost it."""
 
+_GATHER_SECONDS = 0.01  # a lone small write would wake Redis and this process for each message
 _LOG_INTERVAL = 10.0  # seconds between two lines about failures
 
 
 class Outbox:
-    """Publishes messages over the shared connection, at most `capacity` of them unanswered."""
+    """Publishes messages in the background, at most `capacity` of them unanswered."""
 
     def __init__(self, redis: RedisClient, *, capacity: int = 10_000) -> None:
-        self._redis = redis
+        self._connection = redis.dedicated()
         self._capacity = capacity
         self._correlation_id = uuid4().hex
+        self._gathered: list[tuple[Command, OnDelivery | None]] = []
+        self._flush_timer: asyncio.TimerHandle | None = None
         self._unanswered: dict[asyncio.Future[object], OnDelivery | None] = {}
         self._closed = False
         self._logged_at = -_LOG_INTERVAL
@@ -54,17 +58,19 @@ class Outbox:
         Returns at once and never raises. Calls `on_delivery` with the outcome: Overloaded for a
         full or closed outbox, or whatever sending raised.
         """
-        if self._closed or len(self._unanswered) >= self._capacity:
+        if self._closed or len(self._gathered) + len(self._unanswered) >= self._capacity:
             self._on_failure(Overloaded("The outbox is full, or closed."), on_delivery)
             return
         try:
             data = pack_message(message, self._correlation_id)
-            answer = self._redis.send(*_destination(stream, channel, maxlen).command(data))
+            command = _destination(stream, channel, maxlen).command(data)
         except Exception as exc:
             self._on_failure(exc, on_delivery)
             return
-        self._unanswered[answer] = on_delivery
-        answer.add_done_callback(self._on_answer)
+        self._gathered.append((command, on_delivery))
+        if self._flush_timer is None:
+            loop = asyncio.get_running_loop()
+            self._flush_timer = loop.call_later(_GATHER_SECONDS, self._flush)
 
     async def start(self) -> None:
         """Accept messages, again after a stop."""
@@ -76,6 +82,9 @@ class Outbox:
         A message without an answer by then has failed.
         """
         self._closed = True
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush()
         if self._unanswered:
             await asyncio.wait(list(self._unanswered), timeout=timeout)
         for answer in list(self._unanswered):
@@ -83,6 +92,19 @@ class Outbox:
                 answer.set_exception(TimeoutError("stopped before Redis answered"))
         # Let the callbacks of the answers run.
         await asyncio.sleep(0)
+
+    def _flush(self) -> None:
+        """Send the messages that have gathered."""
+        self._flush_timer = None
+        gathered, self._gathered = self._gathered, []
+        for command, on_delivery in gathered:
+            try:
+                answer = self._connection.send(*command)
+            except Exception as exc:
+                self._on_failure(exc, on_delivery)
+            else:
+                self._unanswered[answer] = on_delivery
+                answer.add_done_callback(self._on_answer)
 
     def _on_answer(self, answer: asyncio.Future[object]) -> None:
         on_delivery = self._unanswered.pop(answer)
