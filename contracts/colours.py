@@ -60,7 +60,7 @@ def normalize_colour(text: str) -> str:
 
 
 def require_opaque(colour: str) -> str:
-    """Return a normalised colour. Raises ValueError if it has an alpha value."""
+    """Return a colour of `normalize_colour` unchanged. Raises ValueError if it is translucent."""
     if len(colour) > len("#rrggbb"):
         raise ValueError("has to be opaque: #rrggbb")
     return colour

@@ -98,7 +98,7 @@ class ImageUnreadable(ServiceError):
 
 
 class ImageTooBig(ServiceError):
-    """An image has more pixels or frames than are accepted. Found before decoding."""
+    """An image, or a result, would take more pixels, frames, parts or memory than is accepted."""
 
     code = Code.IMAGE_TOO_BIG
 

@@ -47,7 +47,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 def define_schemas(http: FastAPI, *models: type[Message]) -> None:
-    """Add the schemas of `models` to the OpenAPI document, so that routes can refer to them."""
+    """Add the schemas of `models` to the OpenAPI document, so that routes can refer to them.
+
+    Call this after the last route: FastAPI would build the document again, without them.
+    """
     _, schemas = models_json_schema(
         [(model, "validation") for model in models],
         ref_template="#/components/schemas/{model}",

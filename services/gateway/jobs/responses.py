@@ -33,7 +33,10 @@ async def status_response(job: Job, deps: Dependencies, *, redirect: int) -> Res
 
 
 async def wait_for_end(job: Job, deps: Dependencies, preference: Preference) -> Job | None:
-    """Wait as long as the client prefers; return the job if it has ended then, else None."""
+    """Wait as long as the client prefers; return the job if it ends, or has ended, by then.
+
+    None otherwise, and always None without a preference. Raises NotFound if the record expires.
+    """
     if preference.wait is None or not await deps.live.wait_for_end(job.id, within=preference.wait):
         return None
     return await deps.jobs.find(job.id)

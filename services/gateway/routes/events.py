@@ -101,7 +101,10 @@ async def _events(job_id: str, after: str | None, deps: Dependencies) -> AsyncIt
 
 
 async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:
-    """Return when the first of several coroutines returns; cancel the others."""
+    """Return when the first of several coroutines returns or raises; cancel the others.
+
+    An exception is not raised here; the cancelled coroutines may still run for a moment.
+    """
     tasks = [asyncio.ensure_future(wait()) for wait in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

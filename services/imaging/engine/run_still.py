@@ -27,8 +27,9 @@ _DRAFT_MARGIN = 1.75
 # Filters that copy or average exact pixels: a draft, which is averaged, gives them other values.
 _FILTERS_OF_EXACT_PIXELS = (Filter.NEAREST, Filter.BOX)
 
-# Operations that treat each channel alike: before a grayscale, they may work on luma alone.
-_PER_CHANNEL = (Resize, Crop, Extract, Rotate, Flip, Flop, Blur)
+# Operations that are linear and the same for each channel (no tone curves): before a grayscale,
+# they give the same picture from luma alone.
+_COMMUTE_WITH_LUMA = (Resize, Crop, Extract, Rotate, Flip, Flop, Blur)
 
 DecodeCache = dict[Draft, Decoded]
 """Decodings of one source, for several pipelines."""
@@ -119,7 +120,7 @@ def _ends_gray(operations: Sequence[Operation]) -> bool:
     for operation in operations:
         if isinstance(operation, Grayscale):
             return True
-        if not isinstance(operation, _PER_CHANNEL) or _reads_colours(operation):
+        if not isinstance(operation, _COMMUTE_WITH_LUMA) or _reads_colours(operation):
             break
     return False
 

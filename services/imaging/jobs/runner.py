@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class JobRunner:
-    """Runs the jobs that one worker takes from the jobs stream."""
+    """Runs one worker's jobs: those its consumer delivers to `run`, then those next in line."""
 
     def __init__(
         self,

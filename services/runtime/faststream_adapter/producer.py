@@ -45,7 +45,10 @@ class SenderProducer(RedisFastProducer):
         self._sender = sender
 
     async def request(self, cmd: RedisPublishCommand) -> PubSubMessage:
-        """Send a request and return its reply as FastStream reads it from a channel."""
+        """Send a request; return its reply, a failure too, as FastStream reads it from a channel.
+
+        Raises as `Sender.request`.
+        """
 
         async def encode(reply_to: str, headers: Mapping[str, str]) -> bytes:
             return await self._encoded(cmd, reply_to, headers)

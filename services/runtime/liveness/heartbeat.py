@@ -107,7 +107,7 @@ class Heartbeat:
 
     @property
     def beating(self) -> bool:
-        """Whether the task that sends heartbeats runs."""
+        """Whether the task that sends heartbeats runs; it goes on while Redis is away."""
         return self._task is not None and not self._task.done()
 
     async def start(self, addresses: Sequence[str]) -> None:

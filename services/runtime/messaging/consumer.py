@@ -58,7 +58,7 @@ class Consumer:
 
     @property
     def running(self) -> bool:
-        """Return whether messages are being read."""
+        """Return whether the reader's task runs; it does so, and retries, while Redis is away."""
         return self._reading and self._reader is not None and not self._reader.done()
 
     async def start(self, deliver: Deliver) -> None:

@@ -31,7 +31,8 @@ class RedisClient:
 
     No command is ever sent twice without the caller's word: a repeated XADD or RPUSH would be a
     second request. Every method raises redis-py's exceptions: a ResponseError for a refused
-    command, one of `replies.LOST` for a lost connection. Nothing is connected before it is used.
+    command, one of `replies.LOST` for a lost connection, QueueFull for too many open commands.
+    Nothing is connected before it is used.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -83,7 +84,10 @@ class RedisClient:
         return Subscription(self.endpoint, *channels, on_message=on_message, pattern=pattern)
 
     def dedicated(self) -> Multiplexer:
-        """Make a connection for blocking reads, which would hold up every other command."""
+        """Make a connection for commands that the shared one should not hold up, or wait for.
+
+        It connects at its first command, and `close` of the client closes it.
+        """
         connection = Multiplexer(self.endpoint)
         self._dedicated.append(connection)
         return connection
@@ -135,7 +139,7 @@ async def wait_for_redis(redis: RedisClient) -> None:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Raise Unavailable in place of the errors of a Redis that is away, loading or full."""
+    """Raise Unavailable in place of every RedisError and OSError: away, loading, full, refused."""
     try:
         yield
     except (RedisError, OSError) as exc:

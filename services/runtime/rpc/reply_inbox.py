@@ -22,7 +22,10 @@ log = structlog.get_logger(__name__)
 
 
 class ReplyInbox:
-    """Receives the replies to all outstanding calls of this process, over one connection."""
+    """Receives the replies to all outstanding calls of this process, over one connection.
+
+    Each reply goes to its call by the reply channel, never by the correlation id.
+    """
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis

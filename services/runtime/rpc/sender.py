@@ -16,7 +16,7 @@ from services.runtime.messaging.destination import DATA_FIELD, Destination
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, redis_errors
-from services.runtime.redis.multiplexer import OnReply
+from services.runtime.redis.multiplexer import OnReply, QueueFull
 from services.runtime.redis.replies import LOST
 from services.runtime.redis.scripts import Script, load_script
 from services.runtime.retry_after import RetryAfter
@@ -101,14 +101,14 @@ class MessageSender:
     def _send_request(
         self, destination: Destination, message: bytes, reply: asyncio.Future[bytes]
     ) -> None:
-        """Send the request. A refusal becomes the reply's exception."""
+        """Send the request. A refusal, or a lost connection, becomes the reply's exception."""
 
         def on_sent(sent: asyncio.Future[Any]) -> None:
             refusal = self._refusal(sent)
             if refusal is not None and not reply.done():
                 reply.set_exception(refusal)
 
-        self._redis.script_soon(*_push(destination, message, next(self._fractions)), on_sent)
+        self._redis.script_soon(*_push_call(destination, message, next(self._fractions)), on_sent)
 
     def _refusal(self, sent: asyncio.Future[Any]) -> Exception | None:
         """Return the exception that ends the call, or None if the request was sent."""
@@ -135,19 +135,22 @@ class MessageSender:
         the answer: waking a task would cost a small call a tenth of its time.
         """
 
-        def publish(then: OnReply) -> None:
-            self._redis.send("PUBLISH", channel, data).add_done_callback(then)
+        def publish(on_sent: OnReply) -> None:
+            try:
+                self._redis.send("PUBLISH", channel, data).add_done_callback(on_sent)
+            except QueueFull as exc:
+                log.warning("reply lost", reason=str(exc))
 
-        def on_sent(sent: asyncio.Future[Any]) -> None:
+        def retry_once(sent: asyncio.Future[Any]) -> None:
             if isinstance(sent.exception(), LOST):
                 publish(_log_lost_reply)
             else:
                 _log_lost_reply(sent)
 
-        publish(on_sent)
+        publish(retry_once)
 
 
-def _push(
+def _push_call(
     destination: Destination, message: bytes, fraction: float
 ) -> tuple[Script, list[str], list[Any]]:
     """Return script, keys and arguments that send a request."""

@@ -48,7 +48,10 @@ def write(
 def _encoded(
     image: Image.Image, format: Format, output: Output, metadata: KeptMetadata, profile: bytes
 ) -> bytes:
-    """Return the image in one format, with the quality searched for if the output says so."""
+    """Return the image in one format; the quality is searched for with `auto` or `max_bytes`.
+
+    Raises InvalidOperation if it is larger than `max_bytes`, and ImageTooBig as `encode`.
+    """
     encoding = Encoding(
         format=format,
         lossless=output.lossless,

@@ -80,7 +80,10 @@ def lay(image: Image.Image, layer: Layer) -> Image.Image:
 
 
 def _scaled(image: Image.Image, scale: float | None, picture: Size) -> Image.Image:
-    """The image at `scale` times the picture's width, and no higher than the picture."""
+    """Return the image at `scale` times the picture's width, or less to be no higher than it.
+
+    None leaves the image as it is, whatever its size.
+    """
     if scale is None:
         return image
     factor = min(picture[0] * scale / image.width, picture[1] / image.height)
