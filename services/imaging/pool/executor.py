@@ -152,7 +152,7 @@ class Executor:
     async def _replace(self) -> None:
         try:
             await self._start_process()
-        except BrokenWorkerProcess as exc:
+        except Exception as exc:
             # The next call starts a process itself, and raises if that fails.
             log.error("pool process could not be replaced", exc_info=exc)
 

@@ -1,4 +1,4 @@
--- The job system's state in Redis, and every change of it that is allowed. store.py loads it.
+-- The job system's state in Redis, and every change of it that is allowed. transitions.py loads it.
 --
 -- A job has a record (a hash) and its own events (a stream). While it is open it is in exactly one
 -- of these: its submitter's line (a list), the jobs stream, or the set LATER until a retry is due.

@@ -90,7 +90,7 @@ class Heartbeat:
         self._report = report
         self._addresses: Sequence[str] = ()
         self._task: asyncio.Task[None] | None = None
-        self._last_beat = self._steady_since = -math.inf
+        self._last_beat, self._steady_since = -math.inf, math.inf
 
     @property
     def steady(self) -> bool:
@@ -148,7 +148,7 @@ class Heartbeat:
         server = seconds + microseconds / 1_000_000
         self._clock.set(asked=asked, answered=self._clock.host(), server=server)
         now = time.monotonic()
-        if now - self._last_beat > self._settings.heartbeat_ttl / 2 and self._last_beat > -math.inf:
+        if now - self._last_beat > self._settings.heartbeat_ttl / 2:
             self._steady_since = now
         self._last_beat = now
 

@@ -40,16 +40,16 @@ class ChannelConsumer(Consumer):
         await self._subscription.listen()
         await super().start(deliver)
 
-    async def stop(self) -> None:
-        """Handle the messages published until now, then unsubscribe, whether Redis answers."""
-        await super().stop()
+    async def _close_connection(self) -> None:
         if self._subscription is not None:
             await self._subscription.aclose()
 
     def _end_reading(self) -> None:
-        # Reading ends by itself, after the last message before the unsubscription.
-        if self._subscription is not None:
+        if self._subscription is not None and self._subscription.open:
+            # Reading ends by itself, after the last message before the unsubscription.
             self._subscription.unsubscribe()
+        else:
+            self._reading = False
 
     async def _read(self) -> None:
         assert self._subscription is not None

@@ -79,9 +79,13 @@ class Consumer:
             self._reading = False
             # Before the connection is closed, which the reader may be using.
             await end(self._reader)
+        await self._close_connection()
         if self._handling:
             _, late = await asyncio.wait(self._handling, timeout=self._graceful_timeout)
             await asyncio.gather(*(end(task) for task in late))
+
+    async def _close_connection(self) -> None:
+        """Close what messages arrive on, once the last read is over."""
 
     def _end_reading(self) -> None:
         """Let the read that is under way be the last."""

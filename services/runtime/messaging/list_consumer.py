@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from contracts.methods import Transport
 from services.runtime.capacity import Capacity
-from services.runtime.messaging.consumer import POLL, Consumer, Received
+from services.runtime.messaging.consumer import POLL, Consumer, Deliver, Received
 from services.runtime.redis.client import RedisClient
 
 
@@ -17,11 +17,16 @@ class ListConsumer(Consumer):
         self, address: str, capacity: Capacity, redis: RedisClient, *, graceful_timeout: float
     ) -> None:
         super().__init__(address, capacity, graceful_timeout=graceful_timeout)
+        self._redis = redis
         self._reads = redis.dedicated()
 
-    async def stop(self) -> None:
-        """Finish the messages that were taken out of the list."""
-        await super().stop()
+    async def start(self, deliver: Deliver) -> None:
+        """Take messages from now on."""
+        # A stop closes it for good.
+        self._reads = self._redis.dedicated()
+        await super().start(deliver)
+
+    async def _close_connection(self) -> None:
         await self._reads.close()
 
     async def _read(self) -> None:

@@ -60,6 +60,8 @@ class StreamConsumer(Consumer):
     async def start(self, deliver: Deliver) -> None:
         """Join the group; a new group begins at the stream's first entry."""
         await self._create_group()
+        # A stop closes it for good.
+        self._reads = self._redis.dedicated()
         await super().start(deliver)
         self._reclaimer = asyncio.create_task(self._reclaim_loop(), name=f"reclaim {self.address}")
 
@@ -67,8 +69,15 @@ class StreamConsumer(Consumer):
         """Leave the group, unless entries are left for other members to reclaim."""
         await end(self._reclaimer)
         await super().stop()
-        await self._reads.close()
         await self._remove_if_idle(self._name)
+
+    @property
+    def running(self) -> bool:
+        """Whether the tasks that read and reclaim entries run."""
+        return super().running and self._reclaimer is not None and not self._reclaimer.done()
+
+    async def _close_connection(self) -> None:
+        await self._reads.close()
 
     async def _create_group(self) -> None:
         try:
@@ -130,13 +139,15 @@ class StreamConsumer(Consumer):
                 await self._reclaim()
             except (RedisError, OSError) as exc:
                 log.debug("could not reclaim entries", reason=str(exc), address=self.address)
+            except Exception as exc:
+                log.error("reclaiming entries failed", exc_info=exc, address=self.address)
 
     async def _reclaim(self) -> None:
         """Reclaim the entries of dead members, and own entries that could not be acknowledged."""
         living = await alive(self._redis, self.address)
         ttl = self._heartbeat.heartbeat_ttl
         for consumer in await self._redis.execute("XINFO", "CONSUMERS", self.address, self._group):
-            name = consumer[b"name"].decode()
+            name = consumer[b"name"].decode(errors="replace")
             own = name == self._name
             dead = name not in living and self._heartbeat.steady
             if own or dead:

@@ -38,11 +38,11 @@ class StreamReader(Consumer):
         last = await self._redis.execute("XREVRANGE", self.address, "+", "-", "COUNT", 1)
         self._last_id = last[0][0].decode() if last else "0-0"
         self._read_at = time.monotonic()
+        # A stop closes it for good.
+        self._reads = self._redis.dedicated()
         await super().start(deliver)
 
-    async def stop(self) -> None:
-        """Read nothing more."""
-        await super().stop()
+    async def _close_connection(self) -> None:
         await self._reads.close()
 
     async def _read(self) -> None:

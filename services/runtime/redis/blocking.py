@@ -13,7 +13,7 @@ from redis.exceptions import ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.runtime.redis.endpoint import Command, Endpoint
-from services.runtime.redis.replies import INCOMPLETE, new_reader
+from services.runtime.redis.replies import INCOMPLETE, login_error, new_reader
 
 _READ_SIZE = 1 << 18  # bytes
 
@@ -27,6 +27,7 @@ class BlockingConnection:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._socket: socket.socket | None = None
+        self._reader: Any = None  # of that socket: the rest of a push may wait in it
 
     def pipeline(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies in order, for one round trip.
@@ -65,7 +66,7 @@ class BlockingConnection:
             if connected is None:
                 connected = self._socket = self._connect()
             connected.sendall(request)
-            return _replies(connected, number)
+            return _replies(connected, self._reader, number)
         except BaseException as exc:
             # Replies may be on their way that nobody will read.
             self.close()
@@ -81,33 +82,36 @@ class BlockingConnection:
 
     def _connect(self) -> socket.socket:
         endpoint = self._endpoint
+        self._reader = new_reader()
         if endpoint.path is not None:
             connected = socket.socket(socket.AF_UNIX)
-            connected.settimeout(endpoint.connect_timeout)
-            connected.connect(endpoint.path)
         else:
-            address = (endpoint.host, endpoint.port)
-            connected = socket.create_connection(address, timeout=endpoint.connect_timeout)
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            connected = socket.create_connection(
+                (endpoint.host, endpoint.port), timeout=endpoint.connect_timeout
+            )
         try:
+            connected.settimeout(endpoint.connect_timeout)
+            if endpoint.path is not None:
+                connected.connect(endpoint.path)
+            else:
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if endpoint.tls is not None:
                 context = endpoint.tls.context()
                 connected = context.wrap_socket(connected, server_hostname=endpoint.host)
             connected.settimeout(endpoint.reply_timeout)
             commands = endpoint.handshake()
             connected.sendall(b"".join(map(pack_command, commands)))
-            for reply in _replies(connected, len(commands)):
+            for reply in _replies(connected, self._reader, len(commands)):
                 if isinstance(reply, Exception):
-                    raise RedisConnectionError(f"Redis refused the login: {reply}") from reply
+                    raise login_error(reply) from None
         except BaseException:
             connected.close()
             raise
         return connected
 
 
-def _replies(connected: socket.socket, number: int) -> list[Any]:
-    reader = new_reader()
+def _replies(connected: socket.socket, reader: Any, number: int) -> list[Any]:
     replies: list[Any] = []
     while len(replies) < number:
         reply = reader.gets()

@@ -8,10 +8,10 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from contracts.errors import Unavailable
+from contracts.errors import Overloaded, Unavailable
 from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.endpoint import Command, Endpoint, endpoint_of
-from services.runtime.redis.multiplexer import Multiplexer, OnReply
+from services.runtime.redis.multiplexer import Multiplexer, OnReply, QueueFull
 from services.runtime.redis.replies import LOST
 from services.runtime.redis.scripts import Script
 from services.runtime.redis.subscription import OnMessage, Subscription
@@ -139,9 +139,11 @@ async def wait_for_redis(redis: RedisClient) -> None:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Raise Unavailable in place of every RedisError and OSError: away, loading, full, refused."""
+    """Raise Unavailable in place of every RedisError and OSError, Overloaded for QueueFull."""
     try:
         yield
+    except QueueFull as exc:
+        raise Overloaded("Too many commands wait for the store.", retry_after=1) from exc
     except (RedisError, OSError) as exc:
         raise Unavailable(
             "The store behind this service does not answer; try again soon.", retry_after=2

@@ -11,11 +11,10 @@ from typing import Any
 
 from hiredis import ProtocolError, PushNotification, pack_command
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.runtime.redis.endpoint import Endpoint
-from services.runtime.redis.replies import INCOMPLETE, new_reader
+from services.runtime.redis.replies import INCOMPLETE, login_error, new_reader
 
 OnReply = Callable[[Any], None]
 """Called with each reply in order; an error reply is an exception. Must not raise."""
@@ -134,7 +133,7 @@ async def connect(
             await done
         for reply in replies:
             if isinstance(reply, Exception):
-                raise _login_error(reply)
+                raise login_error(reply)
         if not connection.open:
             raise RedisConnectionError(f"Redis at {endpoint} closed the connection at once.")
     except BaseException as exc:
@@ -160,9 +159,3 @@ async def _open(endpoint: Endpoint, connection: Connection) -> None:
         await loop.create_unix_connection(lambda: connection, endpoint.path)
     else:
         await loop.create_connection(lambda: connection, endpoint.host, endpoint.port, ssl=tls)
-
-
-def _login_error(reply: Exception) -> Exception:
-    if isinstance(reply, ResponseError) and str(reply).startswith("ERR unknown command"):
-        return RedisConnectionError("Redis 7 or later, or Valkey, is needed: it must speak RESP 3.")
-    return reply if isinstance(reply, RedisConnectionError) else RedisConnectionError(str(reply))

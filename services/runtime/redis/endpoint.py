@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from redis.connection import parse_url
@@ -34,14 +35,19 @@ class Tls:
 
     def context(self) -> ssl.SSLContext:
         """Make the context. Raises OSError for a file that can't be read."""
-        context = ssl.create_default_context(cafile=self.ca_certs, capath=self.ca_path)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        verification = _VERIFICATION[self.cert_reqs]
-        context.check_hostname = self.check_hostname and verification is not ssl.CERT_NONE
-        context.verify_mode = verification
-        if self.certfile is not None:
-            context.load_cert_chain(self.certfile, self.keyfile, self.password)
-        return context
+        return _context_of(self)
+
+
+@cache
+def _context_of(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca_certs, capath=tls.ca_path)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    verification = _VERIFICATION[tls.cert_reqs]
+    context.check_hostname = tls.check_hostname and verification is not ssl.CERT_NONE
+    context.verify_mode = verification
+    if tls.certfile is not None:
+        context.load_cert_chain(tls.certfile, tls.keyfile, tls.password)
+    return context
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,14 @@ class Endpoint:
 
     def __str__(self) -> str:
         """The address without the login: safe to log."""
-        return self.path or f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.path or f"{host}:{self.port}"
 
     def handshake(self) -> list[Command]:
         """List the commands that begin a connection: RESP 3, the login, the database."""
-        login = () if self.password is None else ("AUTH", self.username or "default", self.password)
+        login: Command = ()
+        if self.username is not None or self.password is not None:
+            login = ("AUTH", self.username or "default", self.password or "")
         name = () if self.client_name is None else ("SETNAME", self.client_name)
         commands: list[Command] = [("HELLO", 3, *login, *name)]
         if self.database:
@@ -86,6 +95,9 @@ def endpoint_of(url: str, *, reply_timeout: float = 5.0) -> Endpoint:
         # Its message may quote a part of the password.
         reason = "REDIS_URL is not redis://user:password@host:port/database; %-encode a / or @."
         raise ValueError(reason) from None
+    options = [name for name in parsed if name.startswith("ssl_")]
+    if options and not url.startswith("rediss://"):
+        raise ValueError(f"REDIS_URL has {options[0]}, which needs rediss:// in place of redis://.")
     tls = _tls_of(parsed) if url.startswith("rediss://") else None
     place = {name: parsed[name] for name in _PLACE if parsed.get(name) is not None}
     database = int(parsed.get("db", 0))

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -53,12 +54,14 @@ class Multiplexer:
         # Those sent, in order, then the unsent; with each command's size.
         self._open: deque[tuple[asyncio.Future[Any], int]] = deque()
         self._open_bytes = 0
-        self._unsent: list[bytes] = []
+        # Each item holds one command, or several that are sent together, and their number.
+        self._unsent: list[tuple[bytes, int]] = []
         self._unanswered = 0  # of the batch that was sent
         self._sent_at = 0.0
         self._unsent_bytes = 0  # of that batch, when the watchdog last looked
         self._connecting: asyncio.Task[None] | None = None
         self._watchdog: asyncio.TimerHandle | None = None
+        self._closed = False
 
     @property
     def open_commands(self) -> int:
@@ -70,7 +73,12 @@ class Multiplexer:
 
         Raises TypeError or UnicodeEncodeError for arguments that can't be encoded, and QueueFull.
         """
-        return self._queue(packed(*command))
+        data = packed(*command)
+        self._admit(1, len(data))
+        reply = self._append(len(data))
+        self._unsent.append((data, 1))
+        self._start_sending()
+        return reply
 
     async def execute(self, *command: Any) -> Any:
         """Return the reply. Raises its ResponseError, QueueFull, or one of `LOST`."""
@@ -81,12 +89,12 @@ class Multiplexer:
 
         Others' commands may run between them. Raises the first error, after all have run.
         """
-        return await _all([self.send(*command) for command in commands])
+        return await _all(self._send_together([packed(*command) for command in commands]))
 
     async def transaction(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies of several commands that run as one step, or not at all."""
-        begun = [self.send("MULTI"), *(self.send(*command) for command in commands)]
-        replies: list[Any] = (await _all([*begun, self.send("EXEC")]))[-1]
+        block = [packed(*command) for command in (("MULTI",), *commands, ("EXEC",))]
+        replies: list[Any] = (await _all(self._send_together(block)))[-1]
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
@@ -117,8 +125,12 @@ class Multiplexer:
         def settle(reply: asyncio.Future[Any]) -> None:
             exc = reply.exception()
             if isinstance(exc, NoScriptError):
-                self._send_or_fail(script.in_full(keys, args), on_reply)
-            elif retry and isinstance(exc, LOST):
+                self._send_or_fail(script.in_full(keys, args), settle_or_retry)
+            else:
+                settle_or_retry(reply)
+
+        def settle_or_retry(reply: asyncio.Future[Any]) -> None:
+            if retry and isinstance(reply.exception(), LOST):
                 self.run_soon(script, keys, args, on_reply)
             else:
                 on_reply(reply)
@@ -135,11 +147,19 @@ class Multiplexer:
             left = deadline - loop.time()
             if not self._open or left <= 0:
                 return
-            await asyncio.wait([self._open[-1][0]], timeout=left)
+            pending = [reply for reply, _ in self._open if not reply.done()]
+            if pending:
+                await asyncio.wait(pending[-1:], timeout=left)
+            else:
+                # All were cancelled, and their replies are on the way.
+                await asyncio.sleep(0.01)
 
     async def close(self) -> None:
-        """Close the connection. Open commands fail, with an error that is not one of `LOST`."""
+        """Close for good. Open and later commands fail, with an error that is not one of `LOST`."""
+        self._closed = True
         await end(self._connecting)
+        # A task that is cancelled before its first step never runs its `finally`.
+        self._connecting = None
         self._disconnect(RedisError("Closed before the reply came."))
 
     def _send_or_fail(self, command: Command, on_reply: OnReply) -> None:
@@ -150,22 +170,37 @@ class Multiplexer:
             reply.set_exception(exc)
         reply.add_done_callback(on_reply)
 
-    def _queue(self, command: bytes) -> asyncio.Future[Any]:
-        size = len(command)
+    def _send_together(self, commands: list[bytes]) -> list[asyncio.Future[Any]]:
+        """Queue all commands, to be sent in one batch, or none."""
+        if not commands:
+            return []
+        self._admit(len(commands), sum(map(len, commands)))
+        replies = [self._append(len(command)) for command in commands]
+        self._unsent.append((b"".join(commands), len(commands)))
+        self._start_sending()
+        return replies
+
+    def _admit(self, number: int, size: int) -> None:
+        if self._closed:
+            raise RedisError("The client is closed.")
         if self._open and (
-            len(self._open) >= self._max_commands or self._open_bytes + size > self._max_bytes
+            len(self._open) + number > self._max_commands
+            or self._open_bytes + size > self._max_bytes
         ):
             raise QueueFull(f"{len(self._open)} commands wait for Redis already.")
+
+    def _append(self, size: int) -> asyncio.Future[Any]:
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._open.append((reply, size))
         self._open_bytes += size
-        self._unsent.append(command)
+        return reply
+
+    def _start_sending(self) -> None:
         if self._connection is None:
             if self._connecting is None:
                 self._connecting = asyncio.create_task(self._connect(), name="redis-connect")
         elif not self._unanswered:
             self._send_batch(self._connection)
-        return reply
 
     async def _connect(self) -> None:
         try:
@@ -189,11 +224,12 @@ class Multiplexer:
         # Half of what is queued, so that Redis and its clients work on it while the rest is made
         # ready: 1.4 times the calls at 16 to 64 callers.
         number = min(len(self._unsent), max(_LEAST, len(self._unsent) // 2), _MOST)
-        self._unanswered = number
-        self._sent_at = asyncio.get_running_loop().time()
-        connection.write(b"".join(self._unsent[:number]))
-        self._unsent_bytes = connection.unsent_bytes
+        batch = self._unsent[:number]
         del self._unsent[:number]
+        self._unanswered = sum(count for _, count in batch)
+        self._sent_at = asyncio.get_running_loop().time()
+        connection.write(b"".join(data for data, _ in batch))
+        self._unsent_bytes = connection.unsent_bytes
 
     def _take_reply(self, reply: Any) -> None:
         if not self._unanswered:
@@ -206,7 +242,8 @@ class Multiplexer:
             future.set_exception(reply)
             if isinstance(reply, ReadOnlyError) and self._connection is not None:
                 # The server became a replica; a new connection may find the new primary.
-                asyncio.get_running_loop().call_soon(self._connection.abort, reply)
+                reason = RedisConnectionError(f"The server became a replica: {reply}")
+                asyncio.get_running_loop().call_soon(self._connection.abort, reason)
         else:
             future.set_result(reply)
         self._unanswered -= 1

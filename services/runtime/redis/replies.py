@@ -37,6 +37,18 @@ def new_reader() -> Reader:
     return Reader(replyError=error_of, notEnoughData=INCOMPLETE)
 
 
+def login_error(reply: Exception) -> RedisConnectionError:
+    """Turn the error reply of a handshake into the exception to raise, without the password.
+
+    A server that does not know HELLO repeats its arguments, the password among them.
+    """
+    if isinstance(reply, RedisConnectionError):
+        return reply
+    if str(reply).startswith("ERR unknown command"):
+        return RedisConnectionError("Redis 7 or later, or Valkey, is needed: it must speak RESP 3.")
+    return RedisConnectionError(str(reply))
+
+
 def error_of(text: str) -> Exception:
     """Turn an error reply into the exception of its code; the message keeps the whole text."""
     code, _, _ = text.partition(" ")

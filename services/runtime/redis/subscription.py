@@ -46,18 +46,26 @@ class Subscription:
         self._unconfirmed = 0
         self._subscribed: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[None] | None = None
+        self._closed = False
+
+    @property
+    def open(self) -> bool:
+        """Whether a connection is there that messages can arrive on."""
+        return self._connection is not None and self._connection.open
 
     async def listen(self) -> None:
         """Subscribe, unless subscribed already; no message is missed from here to `end`.
 
         Raises one of `replies.LOST`, or the ResponseError of a Redis that refuses; the next call
-        opens a new connection.
+        opens a new connection. One task at a time may call this.
         """
         if self._ended is not None and not self._ended.done():
             return
         loop = asyncio.get_running_loop()
         subscribed, ended = loop.create_future(), loop.create_future()
         self._unconfirmed = len(self._names)
+        if self._connection is not None:
+            self._connection.abort(RedisConnectionError("Subscribed anew."))
         self._connection = await connect(
             self._endpoint,
             on_reply=self._take_reply,
@@ -65,6 +73,9 @@ class Subscription:
             on_disconnect=self._lose,
         )
         self._subscribed, self._ended = subscribed, ended
+        if self._closed:
+            self._connection.abort(RedisConnectionError("The subscription was closed."))
+            raise RedisConnectionError("The subscription was closed.")
         if self._pings is None:
             self._pings = asyncio.create_task(self._ping(), name="redis-subscription-pings")
         self._connection.write(packed(self._subscribe, *self._names))
@@ -86,11 +97,12 @@ class Subscription:
 
     def unsubscribe(self) -> None:
         """Unsubscribe: messages published before still arrive, and then `end` returns."""
-        if self._connection is not None and self._connection.open:
+        if self._connection is not None and self.open:
             self._connection.write(packed(self._unsubscribe))
 
     async def aclose(self) -> None:
-        """Close the connection, whether or not Redis answers."""
+        """Close for good, whether or not Redis answers."""
+        self._closed = True
         await end(self._pings)
         self._pings = None
         if self._connection is not None:

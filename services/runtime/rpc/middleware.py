@@ -152,9 +152,10 @@ class ServingMiddleware(BaseMiddleware[Any, Any]):
 async def _in_time(work: Awaitable[ResultT]) -> ResultT:
     """Await `work` until the deadline; raise DeadlineExceeded there and cancel the work."""
     try:
-        async with asyncio.timeout(remaining()):
+        async with asyncio.timeout(remaining()) as limit:
             return await work
     except TimeoutError as exc:
-        if isinstance(exc, DeadlineExceeded):
+        if not limit.expired():
+            # The handler's own.
             raise
         raise DeadlineExceeded("The work took longer than its deadline allows.") from exc

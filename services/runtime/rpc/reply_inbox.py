@@ -55,8 +55,8 @@ class ReplyInbox:
             self._listener.add_done_callback(self._on_listener_done)
         listening = asyncio.create_task(self._listening.wait())
         await asyncio.wait([listening, self._listener], return_when=asyncio.FIRST_COMPLETED)
-        if not self.listening:
-            await end(listening)
+        await end(listening)
+        if self._listener.done():
             self._listener.result()
 
     async def stop(self) -> None:

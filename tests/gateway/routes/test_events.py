@@ -134,6 +134,7 @@ async def test_an_idle_stream_sends_comments(workerless_redis: str, jobs: Jobs) 
                 comments += line.startswith(":")
                 if comments == 3:
                     break
+            assert comments == 3
 
 
 def test_an_open_stream_does_not_delay_a_shutdown(workerless_redis: str) -> None:

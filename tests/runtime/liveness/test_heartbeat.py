@@ -1,23 +1,26 @@
-"""The heartbeat of a worker."""
+"""Heartbeats: what may be concluded from those of others."""
 
-from collections.abc import Iterator
+import asyncio
 
-from structlog.testing import capture_logs
-
-from services.runtime.liveness.heartbeat import Report
+from services.runtime.liveness.heartbeat import Heartbeat
+from services.runtime.liveness.server_clock import Clock
 from services.runtime.redis.client import make_redis
-from services.runtime.rpc.broker import Broker
 from tests.processes import until
-from tests.runtime.echo import ECHO, Echo, settings_for
+from tests.runtime.echo import settings_for
 
 
-async def test_a_report_that_fails_does_not_end_the_heartbeat(redis_url: str) -> None:
-    reports: Iterator[Report] = iter([{"slots": 1}])
-    settings = settings_for(redis_url, heartbeat_interval=0.05)
-    broker = Broker(make_redis(settings), settings, report=lambda: next(reports))
-    broker.serve(ECHO, Echo().__call__)
-    await broker.start()
-    with capture_logs() as logs:
-        await until(lambda: [line["event"] for line in logs].count("heartbeat failed") >= 2)
-    assert broker.heartbeat.beating
-    await broker.stop()
+async def test_a_new_process_concludes_nothing_before_a_heartbeat_would_have_run_out(
+    redis_url: str,
+) -> None:
+    settings = settings_for(redis_url, heartbeat_interval=0.05, heartbeat_ttl=0.3)
+    redis = make_redis(settings)
+    heartbeat = Heartbeat(redis, "new", settings, Clock(), capacity=1, report=dict)
+    assert not heartbeat.steady
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await heartbeat.start([])
+    assert not heartbeat.steady
+    await until(lambda: heartbeat.steady)
+    assert loop.time() - began > 0.25
+    await heartbeat.stop()
+    await redis.close()

@@ -1,9 +1,12 @@
 """The connection of a pool process."""
 
 import errno
+import socket
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from services.runtime.redis import blocking
 from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.client import make_blocking_redis
+from services.runtime.redis.endpoint import endpoint_of
 from services.runtime.settings import RuntimeSettings
 from tests.processes import mortal_valkey, valkey
 
@@ -83,3 +87,46 @@ def test_a_redis_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
         server.resume()
         assert connection.pipeline([("ECHO", "again")]) == [b"again"]
         connection.close()
+
+
+def test_the_password_is_in_no_error_of_a_server_without_resp_3() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def refuse() -> None:
+            for _ in range(2):
+                client, _ = server.accept()
+                with client:
+                    client.recv(1000)
+                    client.sendall(
+                        b"-ERR unknown command 'HELLO', with args: '3' 'AUTH' 's3cret'\r\n"
+                    )
+
+        thread = Thread(target=refuse)
+        thread.start()
+        connection = BlockingConnection(endpoint_of(f"redis://:s3cret@127.0.0.1:{port}"))
+        with pytest.raises(RedisConnectionError, match="RESP 3") as caught:
+            connection.pipeline([("PING",)])
+        thread.join()
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_push_in_two_pieces_is_no_reply() -> None:
+    pieces = [b"%0\r\n", b"+one\r\n>2\r\n+invalidate\r\n", b"*0\r\n+two\r\n"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            client, _ = server.accept()
+            with client:
+                for piece in pieces:
+                    client.recv(1000)
+                    client.sendall(piece)
+                client.recv(1000)
+
+        thread = Thread(target=answer)
+        thread.start()
+        connection = BlockingConnection(endpoint_of(f"redis://127.0.0.1:{server.getsockname()[1]}"))
+        assert connection.pipeline([("PING",)]) == [b"one"]
+        assert connection.pipeline([("PING",)]) == [b"two"]
+        connection.close()
+        thread.join()

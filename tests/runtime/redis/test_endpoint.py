@@ -25,6 +25,8 @@ def test_a_url_is_an_address_a_login_and_a_database() -> None:
     assert endpoint.reply_timeout == 5.0, "which is not the URL's to say"
     assert str(endpoint) == "redis.example:6380"
     assert "s t" not in repr(endpoint)
+    assert endpoint_of("redis://me@host").handshake() == [("HELLO", 3, "AUTH", "me", "")]
+    assert str(endpoint_of("redis://[::1]:6380")) == "[::1]:6380"
     assert endpoint_of("redis://").handshake() == [("HELLO", 3)]
     assert str(endpoint_of("unix:///run/redis.sock")) == "/run/redis.sock"
 
@@ -41,6 +43,7 @@ async def test_options_of_redis_py_do_not_change_what_is_read(redis_url: str) ->
     [
         ("http://redis", "is not redis://user"),
         ("redis://:pa/ss@redis.example", "is not redis://user"),
+        ("redis://redis?ssl_cert_reqs=required", "needs rediss://"),
         ("rediss://redis?ssl_ciphers=none", "unknown options: ciphers"),
         ("rediss://redis?ssl_cert_reqs=maybe", "none, optional or required"),
     ],

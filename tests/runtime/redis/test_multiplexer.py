@@ -253,3 +253,51 @@ async def test_a_large_value_on_a_slow_network_keeps_its_connection() -> None:
         assert time.monotonic() - began > 0.6
         await connection.close()
         await asyncio.wait_for(closed.wait(), 1)
+
+
+async def test_a_transaction_that_does_not_fit_leaves_nothing_behind(endpoint: Endpoint) -> None:
+    full = Multiplexer(endpoint, max_commands=3)
+    first = full.send("ECHO", "first")
+    with pytest.raises(QueueFull):
+        await full.transaction([("SET", "half", 1), ("SET", "half", 2)])
+    with pytest.raises(TypeError):
+        await full.transaction([("SET", "half", {"no": "text"})])
+    with pytest.raises(QueueFull):
+        await full.pipeline([("INCR", "half")] * 3)
+    assert await first == b"first"
+    assert await full.execute("ECHO", "mine") == b"mine"
+    assert await full.execute("EXISTS", "half") == 0
+    await full.close()
+
+
+async def test_a_pipeline_is_sent_as_one(connection: Multiplexer, redis: RedisClient) -> None:
+    number = await connection.execute("CLIENT", "ID")
+    before = await redis.execute("INFO", "stats")
+    await connection.pipeline([("ECHO", str(number)) for _ in range(300)])
+    after = await redis.execute("INFO", "stats")
+
+    def reads(info: Any) -> int:
+        text = info.decode() if isinstance(info, bytes) else str(info)
+        [line] = [x for x in text.splitlines() if x.startswith("total_reads_processed:")]
+        return int(line.partition(":")[2])
+
+    assert reads(after) - reads(before) <= 3, "one or two for the pipeline, one for INFO"
+
+
+async def test_close_is_for_good_even_before_the_first_connection(endpoint: Endpoint) -> None:
+    connection = Multiplexer(endpoint)
+    reply = connection.send("PING")
+    await connection.close()
+    assert isinstance(reply.exception(), RedisError)
+    with pytest.raises(RedisError, match="closed"):
+        await asyncio.wait_for(connection.execute("PING"), 1)
+
+
+async def test_drain_costs_nothing_while_cancelled_commands_are_open(
+    connection: Multiplexer,
+) -> None:
+    connection.send("BLPOP", "nothing", 0).cancel()
+    await asyncio.sleep(0)
+    began = time.process_time()
+    await connection.drain(seconds=0.3)
+    assert time.process_time() - began < 0.1
