@@ -54,7 +54,7 @@ bench-jobs: $(INSTALLED) ## Measure jobs and compare with other systems (8 minut
 bench-imaging: $(INSTALLED) ## Measure renders and compare with other systems (5 minutes; ipx needs npm)
 	@$(BIN)/python -m bench.imaging
 
-chaos: $(INSTALLED) ## Kill workers, Redis and the gateway; check that accepted jobs are done (10 minutes)
+chaos: $(INSTALLED) ## Kill workers, Redis and the gateway; check that accepted jobs are done (4 minutes)
 	@$(BIN)/python -m bench.chaos
 
 soak: $(INSTALLED) ## Offer twice the capacity, for a minute over a list and over a stream

@@ -35,7 +35,7 @@ class Metadata(StrEnum):
 
 
 class Profile(StrEnum):
-    """What happens to the source's colour profile."""
+    """Treatment of the source's colour profile."""
 
     SRGB = "srgb"
     KEEP = "keep"
@@ -91,8 +91,9 @@ def _in_order(among: tuple[Format, ...]) -> tuple[Format, ...]:
 class Output(Message):
     """How a result is encoded.
 
-    A field that the named format does not support is an error. If the format is left to the
-    service, such fields are ignored, except for `lossless`.
+    A field that the named format does not support is an error, except for `quality`, `metadata`
+    and `icc`, which are ignored then. If the format is left to the service, all such fields are
+    ignored, except for `lossless`.
     """
 
     model_config = ConfigDict(

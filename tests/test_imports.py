@@ -54,6 +54,23 @@ VIOLATIONS = {
         ("services/imaging/engine/pipeline.py", "from services.imaging import settings"),
         ("services/imaging/unlisted.py", "import logging"),
     ],
+    "Inside the engine": [
+        (
+            "services/imaging/engine/raster/alpha.py",
+            "from services.imaging.engine.operations import looks",
+        ),
+        (
+            "services/imaging/engine/safety/limits.py",
+            "from services.imaging.engine.encoding import encode",
+        ),
+    ],
+    "Inside the Redis package": [
+        ("services/runtime/redis/keys.py", "from services.runtime.redis import client"),
+    ],
+    "No circles": [
+        ("contracts/formats.py", "import contracts.imaging"),
+        ("darkroom/errors.py", "import darkroom.client"),
+    ],
     "Inside the runtime": [
         ("services/runtime/rpc/sender.py", "from services.runtime.jobs import store"),
         ("services/runtime/jobs/store.py", "from services.runtime.rpc import deadlines"),

@@ -136,6 +136,9 @@ class Consumer:
             # Unreadable, and just as unreadable the next time.
             log.error("message refused", reason=exc.detail, address=self.address)
             return True
+        except (RedisError, OSError) as exc:
+            log.warning("message interrupted", reason=str(exc), address=self.address)
+            return False
         except Exception as exc:
             # No caller waits for a reply that could report it.
             log.error("message failed", exc_info=exc, address=self.address)

@@ -63,7 +63,7 @@ class RedisClient:
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Any] = ()) -> Any:
         """Return a script's reply."""
-        return await self._shared.run(script, keys, args)
+        return await self._shared.script(script, keys, args)
 
     def script_soon(
         self,
@@ -74,8 +74,8 @@ class RedisClient:
         *,
         retry: bool = False,
     ) -> None:
-        """Have a script run, and `on_reply` called with the outcome: see Multiplexer.run_soon."""
-        self._shared.run_soon(script, keys, args, on_reply, retry=retry)
+        """Have a script run and `on_reply` called with the outcome. See the Multiplexer's."""
+        self._shared.script_soon(script, keys, args, on_reply, retry=retry)
 
     def subscribe(
         self, *channels: str, on_message: OnMessage, pattern: str | None = None

@@ -100,14 +100,14 @@ class Multiplexer:
                 raise reply
         return replies
 
-    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any] = ()) -> Any:
+    async def script(self, script: Script, keys: Sequence[str], args: Sequence[Any] = ()) -> Any:
         """Return a script's reply. Raises as `execute`."""
         try:
             return await self.execute(*script.call(keys, args))
         except NoScriptError:
             return await self.execute(*script.in_full(keys, args))
 
-    def run_soon(
+    def script_soon(
         self,
         script: Script,
         keys: Sequence[str],
@@ -131,7 +131,7 @@ class Multiplexer:
 
         def settle_or_retry(reply: asyncio.Future[Any]) -> None:
             if retry and isinstance(reply.exception(), LOST):
-                self.run_soon(script, keys, args, on_reply)
+                self.script_soon(script, keys, args, on_reply)
             else:
                 on_reply(reply)
 

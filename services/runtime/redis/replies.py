@@ -19,7 +19,7 @@ LOST = (RedisConnectionError, RedisTimeoutError, OSError)
 """The exceptions of a lost connection. Whether Redis ran the command is unknown."""
 
 INCOMPLETE = object()
-"""What a reader returns while the next reply has not arrived as a whole."""
+"""Returned by a reader while the next reply has not arrived as a whole."""
 
 _ERRORS: dict[str, Callable[[str], Exception]] = {
     "LOADING": BusyLoadingError,

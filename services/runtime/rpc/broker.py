@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from faststream.redis import RedisMessage
 from faststream.redis.message import RedisChannelMessage
@@ -121,7 +122,7 @@ class Broker(AdaptedBroker):
         Raises the ServiceError that the worker raised, or NoWorkers, Overloaded, Unavailable,
         DeadlineExceeded.
         """
-        correlation_id = correlation_id or self.config.id_generator()
+        correlation_id = correlation_id or str(uuid4())
         transport = Transport.CHANNEL if channel else Transport.LIST if list else Transport.STREAM
         address = str(channel or list or stream)
         with self._calls.client_call(address, transport, correlation_id):

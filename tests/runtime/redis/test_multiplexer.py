@@ -71,7 +71,7 @@ async def test_a_transaction_runs_as_a_whole_or_not_at_all(connection: Multiplex
 async def test_a_script_that_redis_has_forgotten_is_sent_in_full(connection: Multiplexer) -> None:
     script = Script("return ARGV[1]")
     await connection.execute("SCRIPT", "FLUSH")
-    assert await connection.run(script, [], ["there"]) == b"there"
+    assert await connection.script(script, [], ["there"]) == b"there"
     assert await connection.execute(*script.call([], ["still"])) == b"still"
 
 
@@ -168,7 +168,7 @@ async def test_a_full_queue_reaches_the_callback_of_a_script(endpoint: Endpoint)
     full = Multiplexer(endpoint, max_commands=1)
     outcome: asyncio.Future[asyncio.Future[Any]] = asyncio.get_running_loop().create_future()
     first = full.send("PING")
-    full.run_soon(Script("return 1"), [], [], outcome.set_result)
+    full.script_soon(Script("return 1"), [], [], outcome.set_result)
     assert isinstance((await asyncio.wait_for(outcome, 1)).exception(), QueueFull)
     await first
     await full.close()

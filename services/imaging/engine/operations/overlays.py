@@ -20,7 +20,7 @@ _BOTTOM = (Position.BOTTOM_LEFT, Position.BOTTOM, Position.BOTTOM_RIGHT)
 
 @dataclass(frozen=True)
 class Resources:
-    """What overlays need besides the picture.
+    """The images and fonts that overlays use.
 
     `images` has those that `Pipeline.images` names, by key: decoded, upright and in sRGB.
     """
