@@ -65,7 +65,10 @@ class LiveHub:
         await subscription.catch_up(self._past(subscription, jobs, after))
 
     async def wait_for_end(self, job: str, *, within: float) -> bool:
-        """Wait until a job ends; return False when it has not ended after `within` seconds."""
+        """Wait until a job ends, at most `within` seconds; return whether its end was seen.
+
+        An unknown job counts as ended. False also if the end was in a gap of the stream.
+        """
         with self.subscription() as subscription:
             # Outside the timeout: a wait of 0 seconds still notices that the job has ended.
             await self.watch(subscription, job)

@@ -36,7 +36,10 @@ class CallTimes:
 
 
 class Executor:
-    """Runs importable functions in `slots` processes, with at most `waiting` calls queued."""
+    """Runs importable functions in `slots` processes, once `start` has returned.
+
+    At most `waiting` calls of `run` are queued, and more are refused; `run_later` refuses none.
+    """
 
     def __init__(self, slots: int, *, waiting: int) -> None:
         self.slots = slots

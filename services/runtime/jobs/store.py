@@ -203,9 +203,9 @@ class Jobs:
         return backlog if time.monotonic() - at < _RECENT else await self.backlog()
 
     async def run_maintenance(self, process: str, *, lease: float) -> bool:
-        """Queue the retries that are due. False when another process leads the maintenance.
+        """Queue up to 100 retries that are due, and feed new workers; True if `process` leads.
 
-        Each call renews the leader's lease by `lease` seconds.
+        False if another process does. Each call renews the leader's lease by `lease` seconds.
         """
         return bool(await self._transitions.run("run_maintenance", process, int(lease * 1000)))
 

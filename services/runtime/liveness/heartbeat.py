@@ -90,15 +90,18 @@ class Heartbeat:
         self._report = report
         self._addresses: Sequence[str] = ()
         self._task: asyncio.Task[None] | None = None
-        self._last_beat, self._steady_since = -math.inf, math.inf
+        self._last_beat = self._steady_since = -math.inf
 
     @property
     def steady(self) -> bool:
         """Whether this process's heartbeat has had no gap for as long as a heartbeat counts.
 
         After an outage of Redis every heartbeat is missing, so a missing one proves no death yet.
+        A new process is steady from its first heartbeat: workers that crash again and again must
+        still reclaim what the last one left.
         """
-        return time.monotonic() - self._steady_since > self._settings.heartbeat_ttl
+        now, ttl = time.monotonic(), self._settings.heartbeat_ttl
+        return now - self._last_beat <= ttl / 2 and now - self._steady_since > ttl
 
     @property
     def heartbeat_ttl(self) -> float:
@@ -148,7 +151,7 @@ class Heartbeat:
         server = seconds + microseconds / 1_000_000
         self._clock.set(asked=asked, answered=self._clock.host(), server=server)
         now = time.monotonic()
-        if now - self._last_beat > self._settings.heartbeat_ttl / 2:
+        if now - self._last_beat > self._settings.heartbeat_ttl / 2 and self._last_beat > -math.inf:
             self._steady_since = now
         self._last_beat = now
 

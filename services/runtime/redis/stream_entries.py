@@ -12,7 +12,10 @@ ACKNOWLEDGE = load_script(__package__, "acknowledge")
 
 
 def entries_from(reply: list[list[Any]] | None) -> Iterator[tuple[bytes, Fields]]:
-    """Read the reply of XRANGE, XREVRANGE or XCLAIM: each entry's id and fields, in order."""
+    """Yield each entry's id and fields, in order, from a reply of XRANGE, XREVRANGE or XCLAIM.
+
+    An entry that was deleted while pending is left out; None is a reply without entries.
+    """
     for entry, fields in reply or ():
         # A deleted entry that is still pending has no fields.
         if fields is not None:

@@ -1,6 +1,7 @@
-"""Heartbeats: what may be concluded from those of others."""
+"""Heartbeats: what may be concluded from a missing one."""
 
-import asyncio
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.runtime.liveness.heartbeat import Heartbeat
 from services.runtime.liveness.server_clock import Clock
@@ -9,18 +10,25 @@ from tests.processes import until
 from tests.runtime.echo import settings_for
 
 
-async def test_a_new_process_concludes_nothing_before_a_heartbeat_would_have_run_out(
-    redis_url: str,
+async def test_a_process_is_not_steady_in_an_outage_and_for_a_heartbeats_life_afterwards(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = settings_for(redis_url, heartbeat_interval=0.05, heartbeat_ttl=0.3)
+    async def lost() -> None:
+        raise RedisConnectionError
+
+    settings = settings_for(redis_url, heartbeat_interval=0.05, heartbeat_ttl=0.5)
     redis = make_redis(settings)
     heartbeat = Heartbeat(redis, "new", settings, Clock(), capacity=1, report=dict)
     assert not heartbeat.steady
-    loop = asyncio.get_running_loop()
-    began = loop.time()
     await heartbeat.start([])
+    assert heartbeat.steady
+    with monkeypatch.context() as outage:
+        outage.setattr(heartbeat, "_beat", lost)
+        await until(lambda: not heartbeat.steady, seconds=1)
+    # It beats again at once, and is steady half a second later.
+    last = heartbeat._last_beat
+    await until(lambda: heartbeat._last_beat > last, seconds=1)
     assert not heartbeat.steady
-    await until(lambda: heartbeat.steady)
-    assert loop.time() - began > 0.25
+    await until(lambda: heartbeat.steady, seconds=2)
     await heartbeat.stop()
     await redis.close()

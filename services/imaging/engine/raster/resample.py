@@ -25,8 +25,9 @@ _PILLOW_FILTERS = {
 def resample(image: Image, size: Size, box: Box, filter: Filter = Filter.LANCZOS) -> Image:
     """Scale `box` of an L, LA, RGB or RGBA image to `size`.
 
-    Colours are weighted by their alpha. A box of whole pixels that has this size already is
-    copied. Processes with the same packages installed return the same pixels. Raises MemoryError.
+    Colours are weighted by their alpha. A box of whole pixels of this size is cut out, and the
+    whole image is returned itself. Processes with the same packages installed return the same
+    pixels. Raises MemoryError.
     """
     left, upper, right, lower = box
     unscaled = int(left), int(upper), int(left) + size[0], int(upper) + size[1]
