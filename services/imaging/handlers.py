@@ -16,7 +16,10 @@ from services.runtime.rpc.deadlines import remaining
 async def render(
     request: Render, message: RedisMessage, *, executor: Executor, settings: ImagingSettings
 ) -> RedisResponse:
-    """Render an image, store the rendition, and answer with its `Rendered`."""
+    """Render an image, or find its stored rendition, and answer with a `Rendered`.
+
+    Raises as `Executor.run`; the middleware turns the exception into a reply.
+    """
     rendered, times = await executor.run(
         tasks.render,
         request.model_dump_json(),

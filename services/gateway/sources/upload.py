@@ -106,7 +106,10 @@ class _CountedRequest(Request):
             yield chunk
 
     async def read(self) -> bytes:
-        """Return the whole body; `body()` would keep a second reference in the request."""
+        """Return the whole body; `body()` would keep a second reference in the request.
+
+        Raises TooLarge, Overloaded and DeadlineExceeded.
+        """
         return b"".join([chunk async for chunk in self.stream()])
 
     def _too_large(self) -> TooLarge:

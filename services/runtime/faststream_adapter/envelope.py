@@ -8,7 +8,7 @@ from services.runtime.messaging.envelope import pack, unpack, valid_headers
 
 
 class Envelope(BinaryMessageFormatV1):
-    """Produce the bytes of FastStream's own format; headers beyond ASCII survive, too."""
+    """Writes and reads FastStream's own format; headers beyond ASCII survive, too."""
 
     @classmethod
     async def encode(cls, **message: Any) -> bytes:

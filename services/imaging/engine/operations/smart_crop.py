@@ -74,7 +74,10 @@ def find_focus(image: Image.Image, window: tuple[float, float]) -> tuple[float, 
 def _focus_fields(
     image: Image.Image, operation: Resize | Crop, window: tuple[float, float]
 ) -> dict[str, object]:
-    """The fields that replace smart gravity; a focus that the client gave stays."""
+    """Return the fields that replace smart gravity; a focus that the client gave stays.
+
+    `window` is the crop's width and height, as parts of the image's.
+    """
     x, y = find_focus(image, window)
     return {
         "gravity": Gravity.CENTER,

@@ -83,7 +83,7 @@ def map_luma(image: Image.Image, colours: Sequence[Sequence[float]]) -> Image.Im
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    """The red, green and blue of a contract's colour; its alpha is dropped."""
+    """Return red, green and blue of a colour as `normalize_colour` writes it, without its alpha."""
     red, green, blue, *_ = ImageColor.getrgb(colour)
     return red, green, blue
 

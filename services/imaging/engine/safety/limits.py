@@ -29,7 +29,7 @@ class Limits:
     result_pixels: int = 100_000_000
 
     def check_source(self, width: int, height: int, frames: int) -> None:
-        """Check the size and the number of frames that a source's header claims."""
+        """Check the size and number of frames that a source's header claims. Raises ImageTooBig."""
         if max(width, height) > self.source_side:
             raise ImageTooBig(
                 f"The image is {width} x {height}; {self.source_side:,} pixels a side are accepted."
