@@ -34,7 +34,7 @@ def main() -> None:
     scenarios: dict[str, Scenario] = {
         "workers": partial(workers_are_killed, jobs=500, every=2.0),
         "redis": partial(redis_is_killed, jobs=400, kills=3, every=5.0),
-        "gateway": partial(gateway_is_killed, jobs=1200, listeners=20, kills=3, every=3.0),
+        "gateway": partial(gateway_is_killed, jobs=900, listeners=20, kills=3, every=3.0),
         "poison": partial(poison_jobs_become_dead_letters, jobs=200, render_timeout=10.0),
         "expiry": partial(records_expire, jobs=10_000),
         "overload": partial(overload_is_refused, seconds=options.seconds),
