@@ -92,7 +92,10 @@ class Manifest:
         self._append(_Entry(name, self._relative_source(source), key, attempt))
 
     def mark_complete(self, target: Path) -> None:
-        """Record that the result at `target`, a reserved path, is complete, with its size."""
+        """Record that the result at `target` is complete, with its size.
+
+        Raises KeyError for a path that was not reserved.
+        """
         entry = self._by_file[self._relative(target)]
         self._append(replace(entry, bytes=target.stat().st_size))
 

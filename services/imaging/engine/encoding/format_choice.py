@@ -75,8 +75,8 @@ def attempts(
 ) -> Iterator[tuple[Format, Output]]:
     """Yield each format to encode, with its settings; the smallest file is to be the result.
 
-    Yields one, unless `compare` is true and the output is `auto` among `able`, the result of
-    `able_formats`. Raises InvalidOperation if the output is lossless and the format cannot be.
+    Only one, unless `compare` is true and `able`, the result of `able_formats`, is not empty.
+    Raises InvalidOperation if a format chosen here can't be lossless as the output demands.
     """
     if isinstance(output.format, Format):
         yield output.format, output

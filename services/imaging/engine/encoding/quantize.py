@@ -43,7 +43,10 @@ def _exact(image: Image.Image, colours: int) -> Image.Image | None:
 def _exact_with_transparent_index(
     image: Image.Image, alpha: Image.Image, colours: int
 ) -> Image.Image | None:
-    """Return the image with all its colours and a transparent one; None if these are too many."""
+    """Return the image in P, all colours kept and alpha below 128 one index; None over `colours`.
+
+    Any other alpha becomes opaque. At least one pixel must be transparent.
+    """
     hard = _with_alpha(image, alpha.point([0] * _HALF + [255] * (256 - _HALF)))
     table = _colours_of(hard, colours)
     if table is None:
