@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from contracts.methods import Transport
 from services.runtime.capacity import Capacity
-from services.runtime.messaging.consumer import POLL, Consumer, Deliver, Received
+from services.runtime.messaging.consumer import POLL, Consumer, Received
 from services.runtime.redis.client import RedisClient
 
 
@@ -17,17 +17,10 @@ class ListConsumer(Consumer):
         self, address: str, capacity: Capacity, redis: RedisClient, *, graceful_timeout: float
     ) -> None:
         super().__init__(address, capacity, graceful_timeout=graceful_timeout)
-        self._redis = redis
         self._reads = redis.dedicated()
 
-    async def start(self, deliver: Deliver) -> None:
-        """Take messages from now on."""
-        # A stop closes it for good.
-        self._reads = self._redis.dedicated()
-        await super().start(deliver)
-
     async def _close_connection(self) -> None:
-        await self._reads.close()
+        await self._reads.disconnect()
 
     async def _read(self) -> None:
         if not await self._wait_for_capacity():

@@ -60,8 +60,6 @@ class StreamConsumer(Consumer):
     async def start(self, deliver: Deliver) -> None:
         """Join the group; a new group begins at the stream's first entry."""
         await self._create_group()
-        # A stop closes it for good.
-        self._reads = self._redis.dedicated()
         await super().start(deliver)
         self._reclaimer = asyncio.create_task(self._reclaim_loop(), name=f"reclaim {self.address}")
 
@@ -77,7 +75,7 @@ class StreamConsumer(Consumer):
         return super().running and self._reclaimer is not None and not self._reclaimer.done()
 
     async def _close_connection(self) -> None:
-        await self._reads.close()
+        await self._reads.disconnect()
 
     async def _create_group(self) -> None:
         try:

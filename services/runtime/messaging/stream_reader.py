@@ -38,12 +38,10 @@ class StreamReader(Consumer):
         last = await self._redis.execute("XREVRANGE", self.address, "+", "-", "COUNT", 1)
         self._last_id = last[0][0].decode() if last else "0-0"
         self._read_at = time.monotonic()
-        # A stop closes it for good.
-        self._reads = self._redis.dedicated()
         await super().start(deliver)
 
     async def _close_connection(self) -> None:
-        await self._reads.close()
+        await self._reads.disconnect()
 
     async def _read(self) -> None:
         last_id, late = self._last_id, time.monotonic() - self._read_at > _MAX_READ_INTERVAL

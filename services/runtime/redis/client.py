@@ -95,7 +95,7 @@ class RedisClient:
     @property
     def bulk(self) -> Multiplexer:
         """The least busy of the connections for large values, which would hold up small ones."""
-        return min(self._bulk, key=lambda connection: connection.open_commands)
+        return min(self._bulk, key=lambda connection: connection.open_bytes)
 
     async def drain(self) -> None:
         """Return once no command on the shared connection is open; after 5 seconds anyway."""

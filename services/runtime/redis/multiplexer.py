@@ -64,9 +64,9 @@ class Multiplexer:
         self._closed = False
 
     @property
-    def open_commands(self) -> int:
-        """How many commands have no reply yet."""
-        return len(self._open)
+    def open_bytes(self) -> int:
+        """The size of the commands that have no reply yet."""
+        return self._open_bytes
 
     def send(self, *command: Any) -> asyncio.Future[Any]:
         """Queue a command; its reply, or its error, becomes the future's.
@@ -157,10 +157,18 @@ class Multiplexer:
     async def close(self) -> None:
         """Close for good. Open and later commands fail, with an error that is not one of `LOST`."""
         self._closed = True
+        await self.disconnect()
+
+    async def disconnect(self) -> None:
+        """Close the connection. Open commands fail as by `close`; the next opens a new one."""
         await end(self._connecting)
         # A task that is cancelled before its first step never runs its `finally`.
         self._connecting = None
-        self._disconnect(RedisError("Closed before the reply came."))
+        reason = RedisError("Closed before the reply came.")
+        if self._connection is not None:
+            self._connection.abort(reason)
+        else:
+            self._fail(reason)
 
     def _send_or_fail(self, command: Command, on_reply: OnReply) -> None:
         try:
@@ -211,7 +219,7 @@ class Multiplexer:
                 on_disconnect=self._fail,
             )
         except Exception as exc:
-            # Whatever it is, every open command was promised an answer.
+            # A bug, too, must reach the open commands: their callers wait for an answer.
             self._fail(exc)
         else:
             self._connection = connection
@@ -268,12 +276,6 @@ class Multiplexer:
             connection.abort(RedisTimeoutError(f"Redis has been silent for {limit:g} s."))
         else:
             self._watchdog = loop.call_at(waiting_since + limit, self._watch)
-
-    def _disconnect(self, reason: Exception) -> None:
-        if self._connection is not None:
-            self._connection.abort(reason)
-        else:
-            self._fail(reason)
 
     def _fail(self, reason: Exception) -> None:
         self._connection = None

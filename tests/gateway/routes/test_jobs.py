@@ -1,36 +1,13 @@
 """Jobs: submitted as JSON or as an image, looked up, cancelled."""
 
-from typing import Any
-
 import httpx
 import pytest
 from PIL import ImageOps
 
 from tests.gateway.refusals import assert_problem
+from tests.gateway.routes.job_requests import PICTURE, PNG, TURN, ended, submitted
 from tests.imaging.pictures import decoded, encoded, psnr, scenery
 from tests.processes import wait_until
-
-PICTURE = scenery(90, 60)
-PNG = encoded(PICTURE, "PNG")
-TURN = {"operations": [{"op": "rotate", "degrees": 90}], "output": {"format": "png"}}
-GRAY = {"operations": [{"op": "grayscale"}], "output": {"format": "png"}}
-CROP_OUTSIDE = {"operations": [{"op": "crop", "left": 80, "top": 0, "width": 90, "height": 9}]}
-
-
-@pytest.fixture(scope="module")
-def image(client: httpx.Client) -> str:
-    return str(client.post("/v1/images", content=PNG).json()["id"])
-
-
-def submitted(client: httpx.Client, image: str, *variants: dict[str, Any]) -> httpx.Response:
-    return client.post("/v1/jobs", json={"source": {"image": image}, "variants": variants})
-
-
-def ended(client: httpx.Client, accepted: httpx.Response) -> httpx.Response:
-    """Wait until a job ends; return its status."""
-    address = accepted.headers["location"]
-    wait_until(lambda: client.get(address).status_code != 202)
-    return client.get(address)
 
 
 def test_an_accepted_job_names_the_address_of_its_status(client: httpx.Client, image: str) -> None:
