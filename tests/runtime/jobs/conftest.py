@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import RedisClient, make_redis
 from tests.runtime.echo import settings_for
+from tests.runtime.jobs.helpers import jobs_on
 
 
 @pytest.fixture
@@ -21,3 +23,8 @@ async def client(redis: Redis, redis_url: str) -> AsyncIterator[RedisClient]:
     client = make_redis(settings_for(redis_url))
     yield client
     await client.close()
+
+
+@pytest.fixture
+def jobs(client: RedisClient) -> Jobs:
+    return jobs_on(client)

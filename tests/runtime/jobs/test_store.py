@@ -1,137 +1,31 @@
-"""Jobs in Redis: each change has its event, is allowed in its state, and needs the lease."""
+"""Jobs in Redis: accepted, queued in turns, cancelled, requeued, counted."""
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from contracts.errors import (
-    Conflict,
-    ImageUnreadable,
-    InvalidRequest,
     KeyReused,
     NotFound,
     Overloaded,
-    WorkerCrashed,
 )
-from contracts.imaging import Blob
-from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, Job, JobRequest, JobResult, JobState, Webhook
+from contracts.jobs import JOBS, JobResult, JobState, Webhook
 from contracts.methods import GROUP
-from contracts.operations.pipeline import Pipeline
 from services.runtime.jobs import store as runtime_jobs
-from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.records import event_of
 from services.runtime.jobs.store import IdempotencyKey, Jobs
-from services.runtime.messaging.envelope import body_of
-from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
-from services.runtime.redis.stream_entries import ACKNOWLEDGE
-from tests.runtime.echo import settings_for
-
-BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
-GOOD = JobResult(blob=BLOB, width=1, height=1)
-CRASHED = WorkerCrashed("It died of it.").failure()
-TORN = ImageUnreadable("It is torn.").failure()
-MIN_CAPACITY = 4  # entries of the stream while no worker has reported its capacity
-
-
-def jobs_on(client: RedisClient, **changes: float) -> Jobs:
-    return Jobs(client, settings_for("redis://nowhere", **changes))
-
-
-@pytest.fixture
-def jobs(client: RedisClient) -> Jobs:
-    return jobs_on(client)
-
-
-async def submitted(jobs: Jobs, *, submitter: str = "me", variants: int = 1, **more: Any) -> Job:
-    return await jobs.submit(BLOB, (Pipeline(),) * variants, submitter=submitter, **more)
-
-
-def done(job: Job | None) -> Job:
-    """Return the job after a change that must have succeeded."""
-    assert job is not None
-    return job
-
-
-async def taken_from_stream(redis: Any, most: int = 1000) -> list[str]:
-    """Remove the jobs from the stream and return their ids."""
-    entries = await redis.xrange(JOBS, count=most)
-    if entries:
-        await redis.xdel(JOBS, *(entry for entry, _ in entries))
-    bodies = [body_of(fields[b"__data__"]) for _, fields in entries]
-    return [JobRequest.model_validate_json(body).id for body in bodies]
-
-
-async def work_through(jobs: Jobs, redis: Any) -> list[str]:
-    """Do every job of the stream, one after the other, and return their ids in order."""
-    order: list[str] = []
-    while ids := await taken_from_stream(redis, 1):
-        running = done(await jobs.leases.start(await jobs.find(ids[0]), "a-worker"))
-        while running.state is JobState.RUNNING:
-            running = done(await jobs.leases.add_result(running, GOOD))
-        order += ids
-    return order
-
-
-async def test_every_change_publishes_one_event_in_order(jobs: Jobs) -> None:
-    job = await submitted(jobs, variants=2)
-    running = done(await jobs.leases.start(job, "a-worker"))
-    one = done(await jobs.leases.add_result(running, GOOD))
-    end = done(await jobs.leases.add_result(one, GOOD))
-    events = await jobs.events(job.id, "0-0")
-    assert [(event.state, event.done) for event in events] == [
-        ("queued", 0),
-        ("running", 0),
-        ("running", 1),
-        ("succeeded", 2),
-    ]
-    assert [event.id for event in events] == [job.event, running.event, one.event, end.event]
-    assert await jobs.events(job.id, str(one.event)) == events[3:]
-    assert await jobs.get(job.id) == end
-
-
-async def test_a_worker_that_lost_its_lease_cannot_write(jobs: Jobs) -> None:
-    first = done(await jobs.leases.start(await submitted(jobs), "slow"))
-    second = done(await jobs.leases.start(first, "quick"))
-    assert (second.attempts, second.token) == (2, first.token + 1)
-    for change in (
-        jobs.leases.add_result(first, GOOD),
-        jobs.leases.hand_back(first),
-        jobs.leases.retry(first, CRASHED, delay=1),
-        jobs.leases.yield_turn(first),
-        jobs.leases.start(first, "slow"),
-    ):
-        assert await change is None
-    assert await jobs.get(first.id) == second
-
-
-async def test_of_many_workers_that_start_a_job_one_gets_the_lease(jobs: Jobs) -> None:
-    job = await submitted(jobs)
-    took = await asyncio.gather(*(jobs.leases.start(job, f"worker-{n}") for n in range(20)))
-    assert len([one for one in took if one is not None]) == 1
-
-
-async def test_an_ended_job_never_changes(jobs: Jobs) -> None:
-    running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
-    end = done(await jobs.leases.add_result(running, GOOD))
-    assert await jobs.leases.start(end, "another") is None
-    assert await jobs.leases.hand_back(end) is None
-    with pytest.raises(Conflict, match="succeeded already"):
-        await jobs.cancel(end.id)
-    assert await jobs.get(end.id) == end
-
-
-async def test_a_job_succeeds_with_one_good_variant_and_fails_without(jobs: Jobs) -> None:
-    running = done(await jobs.leases.start(await submitted(jobs, variants=2), "a-worker"))
-    mixed = done(await jobs.leases.add_result(running, JobResult(problem=TORN)))
-    assert done(await jobs.leases.add_result(mixed, GOOD)).state is JobState.SUCCEEDED
-    running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
-    failed = done(await jobs.leases.add_result(running, JobResult(problem=TORN)))
-    assert (failed.state, failed.problem) == (JobState.FAILED, TORN)
-    assert await jobs.dead_letters(10) == [], "it would fail again"
+from tests.runtime.jobs.helpers import (
+    CRASHED,
+    MIN_CAPACITY,
+    done,
+    jobs_on,
+    submitted,
+    taken_from_stream,
+    work_through,
+)
 
 
 async def test_a_record_expires_only_after_its_job_has_ended(
@@ -180,46 +74,6 @@ async def test_submitters_take_turns_and_their_jobs_keep_their_order(
     assert max(counts) - min(counts) <= MIN_CAPACITY
 
 
-async def test_a_long_job_yields_its_turn_only_when_another_job_waits(
-    jobs: Jobs, redis: Any
-) -> None:
-    long = done(await jobs.leases.start(await submitted(jobs, variants=60), "a-worker"))
-    assert await jobs.leases.yield_turn(long) is None
-    for _ in range(MIN_CAPACITY + 1):
-        await submitted(jobs, submitter="other")
-    queued = done(await jobs.leases.yield_turn(long))
-    assert (queued.state, queued.attempts) == (JobState.QUEUED, 0)
-
-
-async def test_a_job_that_is_handed_back_is_the_next(jobs: Jobs, redis: Any) -> None:
-    first = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
-    for _ in range(20):
-        await submitted(jobs)
-    await taken_from_stream(redis)
-    back = done(await jobs.leases.hand_back(first))
-    assert back.attempts == 0
-    assert (await taken_from_stream(redis))[0] == first.id
-
-
-async def test_a_retry_is_queued_when_it_is_due_and_names_its_problem(
-    jobs: Jobs, redis: Any
-) -> None:
-    running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
-    await taken_from_stream(redis)
-    later = done(await jobs.leases.retry(running, CRASHED, delay=0.4))
-    assert (later.state, later.problem, later.attempts) == (JobState.QUEUED, CRASHED, 1)
-    assert later.not_before is not None
-    assert later.not_before > datetime.now(UTC)
-    assert (await jobs.backlog()).later == 1
-    assert await jobs.run_maintenance("me", lease=5)
-    assert await taken_from_stream(redis) == []
-    await asyncio.sleep(0.4)  # time is the subject: the retry's delay
-    await jobs.run_maintenance("me", lease=5)
-    assert await taken_from_stream(redis) == [running.id]
-    again = done(await jobs.leases.start(await jobs.find(running.id), "another"))
-    assert (again.attempts, again.not_before) == (2, None)
-
-
 async def test_a_job_that_was_given_up_is_a_dead_letter_and_can_be_requeued(
     jobs: Jobs, redis: Any
 ) -> None:
@@ -264,13 +118,6 @@ async def test_a_cancelled_job_is_given_to_no_worker(jobs: Jobs, redis: Any) -> 
     assert (await jobs.backlog()).queued == 0
 
 
-async def test_cancelling_a_running_job_ends_its_lease(jobs: Jobs) -> None:
-    running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
-    await jobs.cancel(running.id)
-    assert await jobs.leases.add_result(running, GOOD) is None
-    assert (await jobs.find(running.id)).state is JobState.CANCELLED
-
-
 async def test_a_full_queue_refuses_with_the_time_to_wait(redis: Any, client: RedisClient) -> None:
     jobs = jobs_on(client, max_queue=10)
     for _ in range(10):
@@ -289,42 +136,6 @@ async def test_a_queue_whose_first_job_is_too_old_refuses(redis: Any, client: Re
     await asyncio.sleep(0.3)  # time is the subject: the age of the first job
     with pytest.raises(Overloaded):
         await submitted(jobs)
-
-
-async def test_orphaned_jobs_are_queued_again(jobs: Jobs, redis: Any) -> None:
-    queued, taken = await submitted(jobs), await submitted(jobs)
-    running = done(await jobs.leases.start(taken, "a-worker"))
-    for _ in range(MIN_CAPACITY):
-        await submitted(jobs)
-    assert await jobs.requeue_orphans(age=0) == [], "no job is orphaned yet"
-    await redis.delete(JOBS)
-    lost = await jobs.requeue_orphans(age=0)
-    assert {queued.id, taken.id} <= {job.id for job in lost}
-    assert await jobs.leases.add_result(running, GOOD) is None, "the lease is another's now"
-    order = await work_through(jobs, redis)
-    assert len(order) == len(set(order)) == MIN_CAPACITY + 2
-
-
-@pytest.mark.serial
-async def test_one_process_leads_the_maintenance_until_its_lease_ends(jobs: Jobs) -> None:
-    assert await jobs.run_maintenance("first", lease=0.3)
-    assert not await jobs.run_maintenance("second", lease=0.3)
-    assert await jobs.run_maintenance("first", lease=0.3)
-    await asyncio.sleep(0.4)  # time is the subject: the lease of the first
-    assert await jobs.run_maintenance("second", lease=0.3)
-
-
-async def test_the_maintenance_goes_on_after_a_lost_connection(jobs: Jobs, redis: Any) -> None:
-    maintenance = JobMaintenance("me", jobs)
-    await maintenance.start()
-    running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
-    await taken_from_stream(redis)
-    await jobs.leases.retry(running, CRASHED, delay=0.1)
-    await redis.client_kill_filter(_type="normal", skipme=True)
-    async with asyncio.timeout(5):
-        while await taken_from_stream(redis) != [running.id]:  # noqa: ASYNC110  Redis tells nobody
-            await asyncio.sleep(0.1)
-    await maintenance.stop()
 
 
 async def test_the_end_of_a_job_with_a_webhook_queues_a_delivery(jobs: Jobs, redis: Any) -> None:
@@ -375,17 +186,6 @@ async def test_the_backlog_counts_jobs_and_estimates_the_wait(jobs: Jobs, redis:
     assert outlook.wait == 8, "a second each while nothing is known"
 
 
-async def test_trimming_deletes_old_events_and_dead_letters(
-    redis: Any, client: RedisClient
-) -> None:
-    jobs = jobs_on(client, job_ttl=10)
-    for stream in (EVENTS, DEAD_LETTERS):
-        for number in range(500):
-            await redis.xadd(stream, {"old": "x"}, id=f"{number + 1}-0")
-    await jobs.trim()
-    assert [await redis.xlen(EVENTS), await redis.xlen(DEAD_LETTERS)] == [0, 0]
-
-
 async def test_a_cancelled_job_leaves_its_line_and_costs_no_turn(jobs: Jobs, redis: Any) -> None:
     cancelled = [await submitted(jobs, submitter="a") for _ in range(60)]
     others = [await submitted(jobs, submitter="b") for _ in range(60)]
@@ -396,35 +196,3 @@ async def test_a_cancelled_job_leaves_its_line_and_costs_no_turn(jobs: Jobs, red
     order = await work_through(jobs, redis)
     assert order.index(last.id) <= 2 * MIN_CAPACITY
     assert set(order) == {job.id for job in (*cancelled[:MIN_CAPACITY], *others, last)}
-
-
-async def test_a_job_with_a_living_worker_is_no_orphan(jobs: Jobs, redis: Any) -> None:
-    running = done(await jobs.leases.start(await submitted(jobs), "living"))
-    await redis.delete(JOBS)
-    await redis.zadd(keys.responders(JOBS), {"living": 10**15})
-    assert await jobs.requeue_orphans(age=0) == []
-    await redis.zrem(keys.responders(JOBS), "living")
-    assert [job.id for job in await jobs.requeue_orphans(age=0)] == [running.id]
-
-
-async def test_an_unreadable_record_does_not_stop_the_maintenance(jobs: Jobs, redis: Any) -> None:
-    strange = await submitted(jobs)
-    await redis.hset(f"darkroom:job:{strange.id}", "attempts", "unheard of")
-    sound = await submitted(jobs)
-    await redis.delete(JOBS)
-    assert [job.id for job in await jobs.requeue_orphans(age=0)] == [sound.id]
-    assert [job.id for job in await jobs.open(10)] == [sound.id]
-    with pytest.raises(InvalidRequest):
-        await jobs.get(strange.id)
-
-
-async def test_only_the_consumer_that_has_an_entry_can_acknowledge_it(
-    redis: Any, client: RedisClient
-) -> None:
-    await redis.xgroup_create("test.stream", "group", mkstream=True)
-    entry = await redis.xadd("test.stream", {"a": "b"})
-    await redis.xreadgroup("group", "first", {"test.stream": ">"})
-    await redis.xclaim("test.stream", "group", "second", 0, [entry])
-    for consumer, left in (("first", 1), ("second", 0)):
-        await client.script(ACKNOWLEDGE, ["test.stream"], ["group", entry, consumer])
-        assert await redis.xlen("test.stream") == left

@@ -1,0 +1,92 @@
+"""Maintenance: orphaned jobs, one leader, old events."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from contracts.errors import (
+    InvalidRequest,
+)
+from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS
+from services.runtime.jobs.maintenance import JobMaintenance
+from services.runtime.jobs.store import Jobs
+from services.runtime.redis import keys
+from services.runtime.redis.client import RedisClient
+from tests.runtime.jobs.helpers import (
+    CRASHED,
+    GOOD,
+    MIN_CAPACITY,
+    done,
+    jobs_on,
+    submitted,
+    taken_from_stream,
+    work_through,
+)
+
+
+async def test_orphaned_jobs_are_queued_again(jobs: Jobs, redis: Any) -> None:
+    queued, taken = await submitted(jobs), await submitted(jobs)
+    running = done(await jobs.leases.start(taken, "a-worker"))
+    for _ in range(MIN_CAPACITY):
+        await submitted(jobs)
+    assert await jobs.requeue_orphans(age=0) == [], "no job is orphaned yet"
+    await redis.delete(JOBS)
+    lost = await jobs.requeue_orphans(age=0)
+    assert {queued.id, taken.id} <= {job.id for job in lost}
+    assert await jobs.leases.add_result(running, GOOD) is None, "the lease is another's now"
+    order = await work_through(jobs, redis)
+    assert len(order) == len(set(order)) == MIN_CAPACITY + 2
+
+
+@pytest.mark.serial
+async def test_one_process_leads_the_maintenance_until_its_lease_ends(jobs: Jobs) -> None:
+    assert await jobs.run_maintenance("first", lease=0.3)
+    assert not await jobs.run_maintenance("second", lease=0.3)
+    assert await jobs.run_maintenance("first", lease=0.3)
+    await asyncio.sleep(0.4)  # time is the subject: the lease of the first
+    assert await jobs.run_maintenance("second", lease=0.3)
+
+
+async def test_the_maintenance_goes_on_after_a_lost_connection(jobs: Jobs, redis: Any) -> None:
+    maintenance = JobMaintenance("me", jobs)
+    await maintenance.start()
+    running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
+    await taken_from_stream(redis)
+    await jobs.leases.retry(running, CRASHED, delay=0.1)
+    await redis.client_kill_filter(_type="normal", skipme=True)
+    async with asyncio.timeout(5):
+        while await taken_from_stream(redis) != [running.id]:  # noqa: ASYNC110  Redis tells nobody
+            await asyncio.sleep(0.1)
+    await maintenance.stop()
+
+
+async def test_trimming_deletes_old_events_and_dead_letters(
+    redis: Any, client: RedisClient
+) -> None:
+    jobs = jobs_on(client, job_ttl=10)
+    for stream in (EVENTS, DEAD_LETTERS):
+        for number in range(500):
+            await redis.xadd(stream, {"old": "x"}, id=f"{number + 1}-0")
+    await jobs.trim()
+    assert [await redis.xlen(EVENTS), await redis.xlen(DEAD_LETTERS)] == [0, 0]
+
+
+async def test_a_job_with_a_living_worker_is_no_orphan(jobs: Jobs, redis: Any) -> None:
+    running = done(await jobs.leases.start(await submitted(jobs), "living"))
+    await redis.delete(JOBS)
+    await redis.zadd(keys.responders(JOBS), {"living": 10**15})
+    assert await jobs.requeue_orphans(age=0) == []
+    await redis.zrem(keys.responders(JOBS), "living")
+    assert [job.id for job in await jobs.requeue_orphans(age=0)] == [running.id]
+
+
+async def test_an_unreadable_record_does_not_stop_the_maintenance(jobs: Jobs, redis: Any) -> None:
+    strange = await submitted(jobs)
+    await redis.hset(f"darkroom:job:{strange.id}", "attempts", "unheard of")
+    sound = await submitted(jobs)
+    await redis.delete(JOBS)
+    assert [job.id for job in await jobs.requeue_orphans(age=0)] == [sound.id]
+    assert [job.id for job in await jobs.open(10)] == [sound.id]
+    with pytest.raises(InvalidRequest):
+        await jobs.get(strange.id)
