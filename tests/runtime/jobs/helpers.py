@@ -1,4 +1,4 @@
-"""What the tests of jobs share: results, and short ways to submit, take and do jobs."""
+"""Results, and short ways to submit, take and do jobs, for the tests of jobs."""
 
 from typing import Any
 
