@@ -1,8 +1,11 @@
-"""Markdown for the reports: table rows, and the line that describes the machine."""
+"""Markdown for the reports: table rows, and the line that describes machine and commit."""
 
 import os
 import platform
+import subprocess
 from importlib.metadata import version
+
+from bench.environments import ROOT
 
 
 def header(first: str, *others: str) -> list[str]:
@@ -21,9 +24,24 @@ def ratio(ours: float | None, theirs: float | None) -> str:
 
 
 def machine(*packages: str) -> str:
-    """Describe the machine: cores, system, Python, and the versions of installed `packages`."""
+    """Describe what was measured: commit, cores, system, Python, and versions of `packages`."""
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return (
-        f"{os.cpu_count()} cores shared by all processes, {platform.system()} "
+        f"commit {commit()}, {os.cpu_count()} cores shared by all processes, {platform.system()} "
         f"{platform.machine()}, Python {platform.python_version()}, {versions}"
     )
+
+
+def commit() -> str:
+    """Return the short hash of the checkout's commit, with `+changes` if tracked files differ.
+
+    Files in `bench/results` may differ: the benchmark before this one wrote them.
+    """
+    found = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/results")
+    return f"{found}+changes" if changed else found
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.strip()

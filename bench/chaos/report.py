@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from bench.chaos.outcome import Outcome
 from bench.environments import RESULTS
-from bench.markdown import machine, row
+from bench.markdown import commit, machine, row
 
 NOTES = """\
 The promise: 202 means that the job will be done once, whatever crashes. The services, their pool
@@ -44,7 +44,7 @@ class Report:
         """Write both files to `bench/results`."""
         RESULTS.mkdir(exist_ok=True)
         rows = [asdict(outcome) for outcome in self.outcomes]
-        document = {"machine": _machine(), "scenarios": rows}
+        document = {"commit": commit(), "machine": _machine(), "scenarios": rows}
         (RESULTS / "chaos.md").write_text(self.markdown())
         (RESULTS / "chaos.json").write_text(json.dumps(document, indent=1) + "\n")
 

@@ -8,7 +8,7 @@ from statistics import median
 from bench.chart import Line, line_chart
 from bench.environments import RESULTS
 from bench.gateway.wrk import Measurement
-from bench.markdown import header, machine, row
+from bench.markdown import commit, header, machine, row
 
 NOTES = """\
 The load test of "Integrating Apache Kafka With Python Asyncio Web Applications" (Confluent), with
@@ -65,7 +65,8 @@ class Report:
         title = "POST /items: requests a second by concurrent users"
         ticks = [str(users) for users in self._levels]
         (RESULTS / "gateway.md").write_text(self.markdown())
-        (RESULTS / "gateway.json").write_text(json.dumps(rows, indent=1) + "\n")
+        document = {"commit": commit(), "machine": self._machine(), "cells": rows}
+        (RESULTS / "gateway.json").write_text(json.dumps(document, indent=1) + "\n")
         (RESULTS / "gateway.svg").write_text(line_chart(title, ticks, lines))
 
     def markdown(self) -> str:
@@ -73,9 +74,8 @@ class Report:
         most = self._levels[-1]
         heads = [f"{users} users" for users in self._levels]
         heads += [f"of no-op at {most}", "in the article", f"p50, p99 ms at {most}", "failed, lost"]
-        here = machine("fastapi", "uvicorn", "redis")
         lines = ["# Publishing from a web application", "", NOTES]
-        lines += [f"Medians of {self.rounds} rounds; {here}.", "", *header("", *heads)]
+        lines += [self._machine(), "", *header("", *heads)]
         for endpoint in self._endpoints:
             last = self.found[endpoint, most]
             share = last.rate / self.found["no-op", most].rate
@@ -87,6 +87,9 @@ class Report:
             figures = [*rates, f"{share:.0%}", article, latency, f"{failed:,}, {lost:,}"]
             lines.append(row(endpoint, *figures))
         return "\n".join([*lines, ""])
+
+    def _machine(self) -> str:
+        return f"Medians of {self.rounds} rounds; {machine('fastapi', 'uvicorn', 'redis')}."
 
     @property
     def _endpoints(self) -> list[str]:

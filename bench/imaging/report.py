@@ -9,7 +9,7 @@ from bench.imaging.cases import Case
 from bench.imaging.contenders import DARKROOM, ENGINE, ONE_PROCESS, OTHERS
 from bench.imaging.load import CONNECTIONS
 from bench.imaging.measurements import CLIENT, Measurement, cores
-from bench.markdown import header, machine, ratio, row
+from bench.markdown import commit, header, machine, ratio, row
 
 NOTES = f"""\
 Whole systems over HTTP, one after the other, on one machine that the client shares: {CONNECTIONS}
@@ -76,7 +76,12 @@ class Report:
             name: {"peak_mib": whole, "more_mib": part}
             for name, (whole, part) in self.peaks.items()
         }
-        document = {"machine": self._machine(), "cells": rows, "fresh_processes": peaks}
+        document = {
+            "commit": commit(),
+            "machine": self._machine(),
+            "cells": rows,
+            "fresh_processes": peaks,
+        }
         return json.dumps(document, indent=1) + "\n"
 
     def _rates(self) -> list[str]:

@@ -8,7 +8,7 @@ from bench.chart import Line, line_chart
 from bench.environments import RESULTS
 from bench.jobs.contenders import SLOTS
 from bench.jobs.measurements import Figures
-from bench.markdown import header, machine, ratio, row
+from bench.markdown import commit, header, machine, ratio, row
 
 NOTES = """\
 Each job reads a JPEG of 320 x 240 pixels from Redis, makes it 96 pixels wide and gray, encodes it
@@ -91,7 +91,8 @@ class Report:
     def json(self) -> str:
         """Return every figure."""
         rows = [{"contender": name, **found.to_dict()} for name, found in self.figures.items()]
-        return json.dumps({"machine": self._machine(), "systems": rows}, indent=1) + "\n"
+        document = {"commit": commit(), "machine": self._machine(), "systems": rows}
+        return json.dumps(document, indent=1) + "\n"
 
     def svg(self) -> str:
         """Return a chart of jobs a second over the sizes of the bursts."""

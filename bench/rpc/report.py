@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.chart import Line, line_chart
 from bench.environments import RESULTS
-from bench.markdown import header, machine, ratio, row
+from bench.markdown import commit, header, machine, ratio, row
 from bench.rpc.contenders import Contender
 from bench.rpc.measurements import Measurement
 
@@ -69,7 +69,8 @@ class Report:
             {"contender": name, "callers": level, **one.to_dict()}
             for (name, level), one in self.measurements.items()
         ]
-        return json.dumps({"machine": [self._machine()], "cells": rows}, indent=1) + "\n"
+        document = {"commit": commit(), "machine": self._machine(), "cells": rows}
+        return json.dumps(document, indent=1) + "\n"
 
     def svg(self) -> str:
         """Return a chart of calls a second over callers."""
