@@ -8,16 +8,29 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-quick check asyncapi asyncapi-validate bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery fuzz golden lock clean
+GUIDE := services/gateway/guide
+GUIDE_BUILT := $(GUIDE)/.built
+GUIDE_SOURCES := $(shell find docs -type f -not -path 'docs/generate/*') contracts/version.py requirements.lock
+
+.PHONY: help run test test-quick check check-code check-docs docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery fuzz golden lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## Start a Valkey and both services; PORT, IMAGING_PORT, REDIS_URL and DATA_DIR may be set
+##@ Use
+
+run: $(INSTALLED) $(GUIDE_BUILT) ## Start a Valkey and both services; PORT, IMAGING_PORT, REDIS_URL and DATA_DIR may be set
 	@$(BIN)/python -m devserver.local
 
+docs: $(INSTALLED) $(GUIDE_BUILT) ## Build the guide, which the gateway serves at /guide
+
+wheel: $(INSTALLED) $(GUIDE_BUILT) ## Build a wheel with the services, the command line and the guide into dist
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+##@ Develop
+
 # Tests marked `serial` measure time, so they run alone; then all others run in parallel.
-test: $(INSTALLED) ## Run all tests (4 to 8 minutes)
+test: $(INSTALLED) $(GUIDE_BUILT) ## Run all tests (4 to 8 minutes)
 	@failed=0; \
 		$(BIN)/python -m pytest -q -m serial || failed=1; \
 		$(BIN)/python -m pytest -q -m 'not serial' -n auto --dist worksteal || failed=1; \
@@ -26,21 +39,40 @@ test: $(INSTALLED) ## Run all tests (4 to 8 minutes)
 test-quick: $(INSTALLED) ## Run the quick tests, which start no services, between edits (under a minute); TESTS=folder
 	@$(BIN)/python -m pytest -q -m 'not serial and not services and not slow' -n auto --dist worksteal $(TESTS)
 
-check: $(INSTALLED) ## Check style, types, import rules, and whether asyncapi.yaml is up to date
+check: check-code check-docs ## Check everything that needs no test: code, documents, container files
+
+check-code: $(INSTALLED) ## Check style, types and import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT \
-		&& $(BIN)/python -m docs.make_asyncapi > "$$fresh" \
-		&& { cmp -s "$$fresh" asyncapi.yaml \
-			|| { echo 'asyncapi.yaml is stale: run make asyncapi' >&2; exit 1; }; }
 
-asyncapi: $(INSTALLED) ## Write asyncapi.yaml
-	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT \
-		&& $(BIN)/python -m docs.make_asyncapi > "$$fresh" && cat "$$fresh" > asyncapi.yaml
+check-docs: $(INSTALLED) $(GUIDE_BUILT) ## Check generated pages and links
+	@$(BIN)/python -m docs.generate --check
+
+generate: $(INSTALLED) ## Write asyncapi.yaml, the pages of the reference and the README's tables
+	@$(BIN)/python -m docs.generate
 
 asyncapi-validate: tests/asyncapi/node_modules/.package-lock.json ## Validate asyncapi.yaml with the official parser (needs Node.js)
 	@node tests/asyncapi/validate.mjs asyncapi.yaml
+
+gallery: $(INSTALLED) ## Write docs/pictures/operations: a picture of each operation
+	@$(BIN)/python -m docs.generate.gallery
+
+golden: $(INSTALLED) ## Write the golden file: the results of every operation for every kind of image
+	@$(BIN)/python -m tests.imaging.engine.test_golden
+
+lock: ## Pin the packages of pyproject.toml in requirements.lock
+	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT \
+		&& $(PYTHON) -m venv "$$uv" && "$$uv/bin/pip" install --quiet uv \
+		&& "$$uv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-annotate --no-header $(UV_FLAGS) \
+			pyproject.toml --group local --group dev --group docs -o requirements.lock
+
+clean: ## Remove installed packages and caches; keep .data, the data of make run
+	rm -rf $(VENV) $(GUIDE) dist tests/asyncapi/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Measure
 
 bench-rpc: $(INSTALLED) ## Measure round trips and compare with other systems (8 minutes; bench/results)
 	@$(BIN)/python -m bench.rpc
@@ -60,25 +92,8 @@ chaos: $(INSTALLED) ## Kill workers, Redis and the gateway; check that accepted 
 soak: $(INSTALLED) ## Offer twice the capacity, for a minute over a list and over a stream
 	@SOAK_SECONDS=60 $(BIN)/python -m pytest -q --timeout 180 -k twice_the_capacity tests/runtime
 
-gallery: $(INSTALLED) ## Write docs/operations and the README's table of operations
-	@$(BIN)/python -m docs.make_gallery
-
 fuzz: $(INSTALLED) ## Render damaged image files; every failure must be a named one; FUZZ_FLAGS='--seconds 60'
 	@$(BIN)/python -m bench.fuzz $(FUZZ_FLAGS)
-
-golden: $(INSTALLED) ## Write the golden file: the results of every operation for every kind of image
-	@$(BIN)/python -m tests.imaging.engine.test_golden
-
-lock: ## Pin the packages of pyproject.toml in requirements.lock
-	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT \
-		&& $(PYTHON) -m venv "$$uv" && "$$uv/bin/pip" install --quiet uv \
-		&& "$$uv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-			--no-emit-index-url --no-annotate --no-header $(UV_FLAGS) \
-			pyproject.toml --group local --group dev -o requirements.lock
-
-clean: ## Remove installed packages and caches; keep .data, the data of make run
-	rm -rf $(VENV) tests/asyncapi/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Touched after a complete installation: an interrupted one is repeated.
 $(INSTALLED): requirements.lock
@@ -91,4 +106,11 @@ $(INSTALLED): requirements.lock
 
 tests/asyncapi/node_modules/.package-lock.json: tests/asyncapi/package-lock.json
 	@npm ci --prefix tests/asyncapi --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# Touched after a complete build, which a warning stops: a link that leads nowhere, a page in no list.
+$(GUIDE_BUILT): $(GUIDE_SOURCES) | $(INSTALLED)
+	@echo 'Building the guide.'
+	@rm -rf $(GUIDE)
+	@$(BIN)/python -m sphinx -W --keep-going -q -b dirhtml -d .data/doctrees docs $(GUIDE)
 	@touch $@

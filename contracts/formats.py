@@ -1,7 +1,7 @@
 """The image formats: one row each, from which everything else about a format is derived.
 
 The JSON schema of `Format` carries the rows as `x-formats`, for pages and other clients.
-`docs/adding-a-format.md` lists the steps for a new format.
+`docs/contribute/format.md` lists the steps for a new format.
 """
 
 import re

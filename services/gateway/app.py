@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
+from contracts.version import VERSION
 from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
 from services.gateway.http.query import refuse_long_queries, refuse_unknown_parameters
@@ -21,6 +22,7 @@ from services.gateway.middleware.unread_body import UnreadBodyMiddleware
 from services.gateway.routes import (
     dead_letters,
     events,
+    guide,
     images,
     jobs,
     live,
@@ -117,7 +119,7 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     """Make the FastAPI application: routes, error handlers, the page and the documentation."""
     http = FastAPIOffline(
         title="Darkroom",
-        version="0.1.0",
+        version=VERSION,
         description="Send photographs; receive them resized, rotated, converted: now or later.",
         redoc_url=None,
         redirect_slashes=False,
@@ -126,9 +128,10 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     http.state.dependencies = dependencies
     error_handlers.install_error_handlers(http)
     http.add_exception_handler(RedisError, error_handlers.redis_error)
-    for module in (render, images, jobs, results, events, dead_letters, live, system):
+    for module in (render, images, jobs, results, events, dead_letters, live, system, guide):
         http.include_router(module.router)
     system.mount_page_files(http)
+    guide.mount_guide(http)
     http.webhooks.include_router(payload.documentation)
     openapi.define_schemas(http, jobs.NewJob)
     return http

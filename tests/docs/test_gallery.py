@@ -1,4 +1,4 @@
-"""The README's tables: a row and a picture for each operation, and a row for each format."""
+"""The pictures of the operations: one each, as the engine renders it, and unlike its source."""
 
 import io
 from pathlib import Path
@@ -7,11 +7,10 @@ from typing import Literal
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from contracts.formats import Format
 from contracts.operations.base import BaseOperation
 from contracts.operations.notation import parse_operation
 from contracts.operations.pipeline import OPERATIONS
-from docs import make_gallery
+from docs.generate import gallery, operations
 
 # Mean difference in levels of 255. A different resampling kernel causes 2 levels; the picture
 # closest to its source differs from it by 4.
@@ -20,12 +19,12 @@ BOUND = 1.0
 
 @pytest.fixture(scope="module")
 def originals() -> dict[str, bytes]:
-    return make_gallery.sources()
+    return gallery.sources()
 
 
 @pytest.fixture(scope="module")
 def made(originals: dict[str, bytes]) -> dict[str, bytes]:
-    return make_gallery.gallery(originals)
+    return gallery.gallery(originals)
 
 
 def premultiplied(data: bytes) -> Image.Image:
@@ -51,19 +50,12 @@ def names_in(folder: Path) -> set[str]:
     return {picture.stem for picture in folder.iterdir() if picture.suffix == ".webp"}
 
 
-def test_every_operation_has_a_row_in_the_readme_and_a_picture() -> None:
-    readme = make_gallery.README.read_text("utf-8")
+def test_every_operation_has_a_picture_and_a_page_shows_it() -> None:
+    shown = "".join(operations.pages().values())
     for name in OPERATIONS:
-        assert f'<img src="docs/operations/{name}.webp"' in readme
-    assert names_in(make_gallery.PICTURES) == set(OPERATIONS)
-    assert names_in(make_gallery.SOURCES) == set(make_gallery.SHOWN)
-
-
-def test_the_readme_has_the_tables_of_the_contracts() -> None:
-    readme = make_gallery.README.read_text("utf-8")
-    assert make_gallery.with_tables(readme) == readme, "run make gallery"
-    for format in Format:
-        assert f"| `{format}` | `{format.spec.media_type}` |" in readme
+        assert f"pictures/operations/{name}.webp" in shown
+    assert names_in(gallery.PICTURES) == set(OPERATIONS)
+    assert names_in(gallery.SOURCES) == set(gallery.SHOWN)
 
 
 def test_an_operation_without_a_demonstration_is_refused_by_name() -> None:
@@ -83,7 +75,7 @@ def test_a_demonstration_ends_with_its_own_operation(name: str) -> None:
 def test_a_stored_picture_matches_what_the_engine_renders(
     name: str, made: dict[str, bytes]
 ) -> None:
-    stored = (make_gallery.PICTURES / f"{name}.webp").read_bytes()
+    stored = (gallery.PICTURES / f"{name}.webp").read_bytes()
     assert difference(stored, made[name]) < BOUND
 
 

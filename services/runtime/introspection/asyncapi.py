@@ -14,6 +14,7 @@ from contracts.errors import Failure
 from contracts.imaging import METHODS
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
+from contracts.version import VERSION
 from services.runtime.faststream_adapter.specification import (
     Document,
     GivenSpecification,
@@ -58,7 +59,7 @@ def suite_document() -> Document:
         "asyncapi": "3.0.0",
         "info": {
             "title": "Darkroom",
-            "version": "0.1.0",
+            "version": VERSION,
             "description": "An HTTP gateway and imaging workers that talk over Redis. Messages "
             "are JSON in FastStream's binary envelope, which holds the headers; in a stream "
             "entry it is the field `__data__`.",
@@ -196,4 +197,4 @@ def suite_yaml() -> str:
 
 def suite_specification() -> GivenSpecification:
     """Return the suite's document as an application takes it, whichever service asks."""
-    return GivenSpecification(suite_document, title="Darkroom", version="0.1.0")
+    return GivenSpecification(suite_document, title="Darkroom", version=VERSION)

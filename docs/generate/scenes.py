@@ -6,7 +6,19 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from docs.painting import Colour, H, Point, W, above, glow, gradient, hills, noise, ridge, shape
+from docs.generate.painting import (
+    Colour,
+    H,
+    Point,
+    W,
+    above,
+    glow,
+    gradient,
+    hills,
+    noise,
+    ridge,
+    shape,
+)
 
 
 def house() -> Image.Image:

@@ -1,29 +1,25 @@
-"""Write docs/operations and the README's tables of operations and formats: `make gallery`.
+"""Write docs/pictures/operations: `make gallery`.
 
 The engine renders a picture of each operation from its demonstration in the contract. The sample
 images are drawn here.
 """
 
 import hashlib
-import html
 import io
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 from PIL import Image, ImageDraw
 
-from contracts.operations.base import Demonstration, Sample
+from contracts.operations.base import Sample
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import OPERATIONS
-from docs.format_table import format_table
-from docs.painting import developed
-from docs.scenes import house
+from docs.generate.painting import developed
+from docs.generate.scenes import house
 from services.imaging.engine import pipeline
 
-README = Path(__file__).parents[1] / "README.md"
-PICTURES = Path(__file__).with_name("operations")
+PICTURES = Path(__file__).parents[1] / "pictures" / "operations"
 SOURCES = PICTURES / "sources"
 
 LARGE, SMALL = (720, 480), (240, 160)
@@ -87,67 +83,10 @@ def gallery(originals: Mapping[str, bytes]) -> dict[str, bytes]:
     return pictures
 
 
-def operation_table() -> str:
-    """Return the README's part about operations, in Markdown."""
-
-    def shown_on(sample: Sample) -> str:
-        found = (name for name, one in OPERATIONS.items() if one.demonstration.sample is sample)
-        return ", ".join(f"`{name}`" for name in found)
-
-    large, small = (f"{width} x {height}" for width, height in (LARGE, SMALL))
-    lines = [
-        f"The photograph has {small} pixels, and {large} for {shown_on(Sample.ENLARGEMENT)}.",
-        "`LOGO` is the id under which the logo was uploaded.",
-        "",
-        f"| the photograph | for {shown_on(Sample.HAZE)} | for {shown_on(Sample.SCAN)} "
-        "| the logo |",
-        "|---|---|---|---|",
-        f"| {_shown(SOURCES / 'photograph.webp')} | {_shown(SOURCES / 'haze.webp')} "
-        f"| {_shown(SOURCES / 'scan.webp')} | {_shown(SOURCES / 'logo.webp', 80)} |",
-        "",
-        "| operation | what it does | the query | |",
-        "|---|---|---|---|",
-    ]
-    for name, operation in OPERATIONS.items():
-        does = " ".join((operation.__doc__ or "").split()).replace("|", "\\|")
-        picture = _shown(PICTURES / f"{name}.webp")
-        # Markdown's own code never breaks into lines, and would push the pictures out of sight.
-        query = html.escape(query_of(operation.demonstration))
-        breakable = query.replace(",", ",<wbr>").replace("&amp;", "<wbr>&amp;")
-        lines.append(f"| `{name}` | {does} | <code>{breakable}</code> | {picture} |")
-    return "\n".join(lines)
-
-
-def query_of(demonstration: Demonstration) -> str:
-    """Return the query of a URL that has the demonstration's operations."""
-    return "&".join(f"op={quote(text, safe=':=,')}" for text in demonstration.operations)
-
-
-def with_tables(readme: str) -> str:
-    """Return the README with its tables made anew. Raises LookupError if a marker is missing."""
-    for name, part in (("operations", operation_table()), ("formats", format_table())):
-        readme = _replaced(readme, name, part)
-    return readme
-
-
-def _replaced(readme: str, name: str, part: str) -> str:
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, found, rest = readme.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise LookupError(f"README.md has no {begin} before {end}.")
-    return f"{before}{begin}\n\n{part}\n\n{end}{after}"
-
-
 def _png(image: Image.Image) -> bytes:
     written = io.BytesIO()
     image.save(written, "PNG")
     return written.getvalue()
-
-
-def _shown(picture: Path, width: int = 160) -> str:
-    place = picture.relative_to(README.parent).as_posix()
-    return f'<img src="{place}" width="{width}" alt="{picture.stem}">'
 
 
 def _write(folder: Path, pictures: Mapping[str, bytes]) -> None:
@@ -160,16 +99,12 @@ def _write(folder: Path, pictures: Mapping[str, bytes]) -> None:
 
 
 def main() -> None:
-    try:
-        readme = with_tables(README.read_text("utf-8"))
-    except LookupError as exc:
-        raise SystemExit(str(exc)) from exc
+    """Draw the sources, render the gallery, and write both."""
     originals = sources()
     _write(PICTURES, gallery(originals))
     as_is = parse_pipeline([], format="webp", quality="80")
     shown: dict[str, bytes] = {name: pipeline.run(originals[name], as_is).data for name in SHOWN}
     _write(SOURCES, shown)
-    README.write_text(readme, "utf-8")
 
 
 if __name__ == "__main__":

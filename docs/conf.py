@@ -1,0 +1,25 @@
+"""Sphinx's settings for the guide: `make docs` builds it into the gateway, which serves it."""
+
+from contracts.version import VERSION
+
+project = "Darkroom"
+copyright = "Darkroom contributors"
+version = release = VERSION
+
+extensions = ["myst_parser", "sphinx_copybutton"]
+exclude_patterns = ["generate"]
+nitpicky = True  # a link that leads nowhere is an error, with -W
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = "Darkroom"
+html_favicon = "../services/gateway/web/favicon.svg"
+html_extra_path = ["downloads"]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#a8301b", "color-brand-content": "#a8301b"},
+    "dark_css_variables": {"color-brand-primary": "#ff8152", "color-brand-content": "#ff8152"},
+}
