@@ -2,7 +2,26 @@
 
 from collections.abc import Callable, Mapping
 
-TABLES: Mapping[str, Callable[[], str]] = {}
+from contracts.operations.pipeline import OPERATIONS
+
+_SHOWN = (("resize", "grayscale", "duotone"), ("rotate", "vignette", "text"))
+_HEIGHT = 130  # pixels of a thumbnail, so that rows are even and three fit into a line
+
+
+def thumbnails() -> str:
+    """Return a table of six operations: pictures, with links to their sections."""
+    first, *others = ([_thumbnail(name) for name in row] for row in _SHOWN)
+    rows = [first, [":-:"] * len(first), *others]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _thumbnail(name: str) -> str:
+    page = f"docs/reference/operations/{OPERATIONS[name].family}.md#{name}"
+    picture = f'<img src="docs/pictures/operations/{name}.webp" height="{_HEIGHT}" alt="{name}">'
+    return f"{picture}<br>[`{name}`]({page})"
+
+
+TABLES: Mapping[str, Callable[[], str]] = {"thumbnails": thumbnails}
 """The Markdown of each part, by the name in its markers."""
 
 
