@@ -45,7 +45,10 @@ class Failure(Message):
         }
     )
 
-    code: Annotated[Code, Field(description="The kind of failure.")]
+    code: Annotated[
+        Code,
+        Field(description="The kind of failure. The page `/guide/errors/{code}` explains it."),
+    ]
     detail: Annotated[str, Field(max_length=1000, description="Explanation for people.")]
     retry_after: Annotated[
         int | None, Field(ge=0, description="Seconds to wait before a retry makes sense.")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -9,6 +10,7 @@ import typer
 from pydantic import TypeAdapter
 from rich.console import Console, RenderableType
 
+from contracts.jobs import Job
 from darkroom import tables
 from darkroom.client import Client
 from darkroom.errors import GatewayError
@@ -100,7 +102,7 @@ def open_jobs(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> No
 @app.command()
 def job(job_id: JobIdArgument, gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
     """Show one job in detail."""
-    _show(_ask(gateway, lambda client: client.job(job_id)), tables.job_table, as_json)
+    _show_job(gateway, lambda client: client.job(job_id), as_json)
 
 
 @app.command()
@@ -108,7 +110,7 @@ def cancel(
     job_id: JobIdArgument, gateway: GatewayOption = LOCAL, as_json: JsonOption = False
 ) -> None:
     """Cancel a job."""
-    _show(_ask(gateway, lambda client: client.cancel(job_id)), tables.job_table, as_json)
+    _show_job(gateway, lambda client: client.cancel(job_id), as_json)
 
 
 @app.command()
@@ -122,7 +124,7 @@ def requeue(
     job_id: JobIdArgument, gateway: GatewayOption = LOCAL, as_json: JsonOption = False
 ) -> None:
     """Queue a dead letter's job again."""
-    _show(_ask(gateway, lambda client: client.requeue(job_id)), tables.job_table, as_json)
+    _show_job(gateway, lambda client: client.requeue(job_id), as_json)
 
 
 @app.command()
@@ -148,6 +150,10 @@ def _ask(gateway: str, request: Callable[[Client], Awaitable[T]]) -> T:
     except GatewayError as exc:
         err.print(printable(str(exc)), soft_wrap=True)
         raise typer.Exit(1) from exc
+
+
+def _show_job(gateway: str, request: Callable[[Client], Awaitable[Job]], as_json: bool) -> None:
+    _show(_ask(gateway, request), partial(tables.job_table, gateway=gateway), as_json)
 
 
 def _show(answer: T, as_table: Callable[[T], RenderableType], as_json: bool) -> None:

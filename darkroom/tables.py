@@ -1,6 +1,6 @@
 """Tables for a terminal: jobs, dead letters, workers and queues."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from rich.box import SIMPLE_HEAD
@@ -23,8 +23,11 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
     return table
 
 
-def job_table(job: Job) -> Table:
-    """Return a table of names and values for one job."""
+def job_table(job: Job, *, gateway: str) -> Table:
+    """Return a table of names and values for one job.
+
+    `gateway` is the origin whose guide has a page for each code of a failure.
+    """
     table = Table(box=None, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -43,6 +46,8 @@ def job_table(job: Job) -> Table:
         rows[f"Variant {index}"] = " ".join(f"{name}={value}" for name, value in query_of(pipeline))
         if index < len(job.results):
             rows[f"Result {index}"] = _result(job, index)
+    for code in _codes(job):
+        rows[f"About {code}"] = f"{gateway.rstrip('/')}/guide/errors/{code}"
     for name, value in rows.items():
         if value:
             table.add_row(name, printable(value))
@@ -91,6 +96,12 @@ def _result(job: Job, index: int) -> str:
     assert result.blob is not None
     size = f"{result.width} x {result.height}"
     return f"{result.blob.media_type}, {size}, {result.blob.bytes:,} bytes"
+
+
+def _codes(job: Job) -> Iterable[str]:
+    """Return the codes of the job's failures and of its variants', each once."""
+    problems = [job.problem, *(result.problem for result in job.results)]
+    return dict.fromkeys(problem.code for problem in problems if problem is not None)
 
 
 def _age(since: datetime) -> str:

@@ -74,6 +74,8 @@ async def test_a_dead_letter_is_listed_with_its_reason_and_can_be_requeued(
     listed = run_darkroom(idle.url, "dead").stdout
     assert job.id in listed
     assert "The process died of [signal 9]." in listed
+    about = run_darkroom(idle.url, "job", job.id).stdout
+    assert f"{idle.url}/guide/errors/worker_crashed" in about
     (letter,) = json.loads(run_darkroom(idle.url, "dead", "--json").stdout)
     assert (letter["job"], letter["problem"]["code"]) == (job.id, "worker_crashed")
     assert "queued" in run_darkroom(idle.url, "requeue", job.id).stdout

@@ -15,7 +15,7 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> str:
     assert set(problem) == FIELDS
     assert problem["status"] == status
     assert problem["code"] == code
-    assert problem["type"] == f"urn:darkroom:problem:{code}"
+    assert problem["type"] == f"/guide/errors/{code}"
     assert problem["title"]
     assert problem["detail"]
     assert problem["correlation_id"] == answer.headers["x-correlation-id"]

@@ -12,6 +12,7 @@ from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import (
+    Code,
     Internal,
     InvalidRequest,
     MethodNotAllowed,
@@ -19,7 +20,7 @@ from contracts.errors import (
     ServiceError,
     Unavailable,
 )
-from services.gateway.http.problems import problem
+from services.gateway.http.problems import OTHER_STATUSES, problem
 
 log = structlog.get_logger(__name__)
 
@@ -36,33 +37,34 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ServiceError)
     async def service_error(request: Request, exc: ServiceError) -> JSONResponse:
         log.info("refused", code=exc.code, detail=exc.detail, path=request.url.path)
-        return problem(exc.failure())
+        return problem(exc.failure(), request.scope)
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(request: Request, exc: RequestValidationError) -> JSONResponse:
         if all(error["loc"][0] == "path" for error in exc.errors()):
             # No resource has ever had an id or index of this form.
-            return problem(_NO_RESOURCE.failure())
+            return problem(_NO_RESOURCE.failure(), request.scope)
         clauses = [
             f"{'.'.join(str(name)[:40] for name in error['loc'])}: {error['msg']}"
             for error in exc.errors()[:5]
         ]
-        return problem(InvalidRequest("; ".join(clauses)).failure())
+        return problem(InvalidRequest("; ".join(clauses)).failure(), request.scope)
 
     @app.exception_handler(HTTPException)
     async def http_exception(request: Request, exc: HTTPException) -> JSONResponse:
-        headers = dict(exc.headers or {})
+        scope, headers = request.scope, dict(exc.headers or {})
         match exc.status_code:
             case HTTPStatus.NOT_FOUND:
-                return problem(_NO_RESOURCE.failure(), headers)
+                return problem(_NO_RESOURCE.failure(), scope, headers)
             case HTTPStatus.METHOD_NOT_ALLOWED:
                 error = MethodNotAllowed(f"{request.method} is not allowed at this address.")
-                return problem(error.failure(), {**headers, "Allow": _allowed_methods(request)})
-            case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                headers["Allow"] = _allowed_methods(request)
+                return problem(error.failure(), scope, headers)
+            case status if status in OTHER_STATUSES[Code.INVALID_REQUEST]:
                 failure = InvalidRequest(exc.detail).failure()
-                return problem(failure, headers, status=HTTPStatus(exc.status_code))
+                return problem(failure, scope, headers, status=HTTPStatus(status))
             case _:
-                return problem(InvalidRequest(str(exc.detail)).failure(), headers)
+                return problem(InvalidRequest(str(exc.detail)).failure(), scope, headers)
 
     @app.exception_handler(ClientDisconnect)
     async def client_disconnect(request: Request, exc: ClientDisconnect) -> Response:
@@ -75,7 +77,7 @@ def install_error_handlers(app: FastAPI) -> None:
 async def redis_error(request: Request, exc: Exception) -> JSONResponse:
     """Answer an exception of the Redis client with a 503 problem document."""
     log.warning("redis failed", path=request.url.path, reason=str(exc))
-    return problem(_REDIS_DOWN.failure())
+    return problem(_REDIS_DOWN.failure(), request.scope)
 
 
 class UnhandledErrorMiddleware:
@@ -103,7 +105,7 @@ class UnhandledErrorMiddleware:
                 raise  # A response can't be replaced; the server closes the connection.
             log.error("unhandled", path=scope["path"], exc_info=exc)
             internal = Internal("The log has the details, under this correlation id.")
-            await problem(internal.failure())(scope, receive, send)
+            await problem(internal.failure(), scope)(scope, receive, send)
 
 
 def _allowed_methods(request: Request) -> str:

@@ -19,12 +19,24 @@ _PROBLEM = {
     "schema": {
         "type": "object",
         "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-            "code": {"type": "string"},
-            "correlation_id": {"type": "string"},
+            "type": {
+                "type": "string",
+                "format": "uri-reference",
+                "description": "Address of the code's page in the guide.",
+                "examples": ["/guide/errors/image_unreadable"],
+            },
+            "title": {"type": "string", "description": "The code in words; one for each code."},
+            "status": {"type": "integer", "description": "The HTTP status."},
+            "detail": {"type": "string", "description": "What is wrong with this request."},
+            "code": {
+                "type": "string",
+                "description": "Name of the error for programs. It never changes.",
+                "examples": ["image_unreadable"],
+            },
+            "correlation_id": {
+                "type": "string",
+                "description": "The id of this request in the logs, as in `X-Correlation-ID`.",
+            },
         },
     }
 }
@@ -36,7 +48,8 @@ IMAGE_ANSWER: dict[int | str, dict[str, Any]] = {
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {
-        "description": "The request is wrong, or the image can't be used; `code` gives the reason.",
+        "description": "The request is wrong, or the image can't be used; `code` gives the reason, "
+        "and `type` opens the page that explains the code.",
         "content": {"application/problem+json": _PROBLEM},
     },
     "5XX": {

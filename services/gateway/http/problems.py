@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from fastapi.responses import JSONResponse
+from starlette.types import Scope
 
 from contracts.errors import Code, Failure
 from services.gateway.middleware.correlation import correlation_id
@@ -27,6 +28,9 @@ STATUS = {
     Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
+OTHER_STATUSES = {Code.INVALID_REQUEST: {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}}
+"""Statuses that HTTP prescribes for a case of a code, in place of the code's own."""
+
 TITLES = {
     Code.INVALID_REQUEST: "The request is invalid",
     Code.INVALID_OPERATION: "The operation can't be applied",
@@ -49,16 +53,20 @@ TITLES = {
 
 
 def problem(
-    failure: Failure, headers: dict[str, str] | None = None, *, status: HTTPStatus | None = None
+    failure: Failure,
+    scope: Scope,
+    headers: dict[str, str] | None = None,
+    *,
+    status: HTTPStatus | None = None,
 ) -> JSONResponse:
-    """Return the problem document of a failure.
+    """Return the problem document of a failure, for the request of `scope`.
 
     The status is `STATUS` of the failure's code unless one is given. A 503 always has
     `Retry-After`: the failure's own, or one second.
     """
     status = status or STATUS[failure.code]
     content = {
-        "type": f"urn:darkroom:problem:{failure.code}",
+        "type": guide_page(failure.code, scope),
         "title": TITLES[failure.code],
         "status": status.value,
         "detail": failure.detail,
@@ -69,3 +77,16 @@ def problem(
     if status is HTTPStatus.SERVICE_UNAVAILABLE or failure.retry_after is not None:
         extra["Retry-After"] = str(1 if failure.retry_after is None else failure.retry_after)
     return JSONResponse(content, status, headers=extra, media_type="application/problem+json")
+
+
+def guide_page(code: Code, scope: Scope) -> str:
+    """Return the address of the code's page in the guide: a path, with the prefix of a proxy.
+
+    RFC 9457, section 3.1.1, recommends the full path: `type` is then the same for every request of
+    this gateway. A proxy that serves the gateway below a prefix removes the prefix, so the gateway
+    learns it as ASGI's `root_path`: start the gateway with `--root-path /prefix`. Headers such as
+    `X-Forwarded-Prefix` are ignored, because any client can send them.
+    """
+    # Static files are mounted, and their `root_path` has the path of the mount as well.
+    root = scope.get("app_root_path", scope.get("root_path", ""))
+    return f"{root}/guide/errors/{code}"

@@ -84,7 +84,8 @@ export class JobRunner {
     if (state === "failed" || state === "cancelled") {
       this.#unwatch(job);
       const cancelled = state === "cancelled" ? "The job was cancelled." : "";
-      photograph.fail(problem?.detail || cancelled || "The server gave no reason.");
+      const reason = problem?.detail || cancelled || "The server gave no reason.";
+      photograph.fail(reason, problem?.code);
     }
   }
 
@@ -106,7 +107,7 @@ async function failOnProblem(photograph, signal, work) {
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof Problem)) throw error;
-    photograph.fail(error.message);
+    photograph.fail(error.message, error.code);
   }
 }
 

@@ -65,7 +65,7 @@ export class PhotographCard extends EventTarget {
   }
 
   #show() {
-    const { state, progress, note, problem, pipeline } = this.#photograph;
+    const { state, progress, note, problem, code, pipeline } = this.#photograph;
     const parts = this.#parts;
     const done = state === State.DONE;
     const failed = state === State.FAILED;
@@ -77,6 +77,8 @@ export class PhotographCard extends EventTarget {
     parts.progress.value = progress;
     parts.note.textContent = note;
     parts.problem.textContent = problem;
+    parts.explanation.hidden = !code;
+    parts.explanation.href = `/guide/errors/${code}`;
     parts.retry.hidden = !failed;
     parts.download.hidden = !done;
     parts.enlarge.hidden = !done;

@@ -17,6 +17,7 @@ export class Photograph extends EventTarget {
   progress = 0; // share of the file that is sent, 0 to 1
   note = ""; // why the upload waits for a retry
   problem = ""; // why the job failed
+  code = null; // of the problem, if the gateway gave one
   job = null; // id
   result = null;
   attempt = new AbortController();
@@ -38,15 +39,15 @@ export class Photograph extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  fail(problem) {
-    this.setState(State.FAILED, { problem });
+  fail(problem, code = null) {
+    this.setState(State.FAILED, { problem, code });
   }
 
   /** Abort the current attempt and wait for a new one with this pipeline. */
   reset(pipeline) {
     this.attempt.abort();
     this.attempt = new AbortController();
-    const cleared = { progress: 0, problem: "", job: null, result: null };
+    const cleared = { progress: 0, problem: "", code: null, job: null, result: null };
     this.setState(State.WAITING, { ...cleared, pipeline });
   }
 

@@ -94,6 +94,14 @@ def test_the_documented_methods_are_the_allowed_ones(
         assert set(refused.headers["allow"].split(", ")) == allowed
 
 
+def test_the_code_of_a_failed_job_names_the_page_that_explains_it(
+    document: dict[str, Any],
+) -> None:
+    code = document["components"]["schemas"]["Failure"]["properties"]["code"]
+
+    assert "`/guide/errors/{code}`" in code["description"]
+
+
 def test_the_document_has_the_tables_from_which_a_page_builds_its_controls(
     document: dict[str, Any],
 ) -> None:

@@ -1,10 +1,12 @@
 """Every error is a problem document (RFC 9457), and is logged once."""
 
 import asyncio
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 from structlog.testing import capture_logs
 
 from contracts.errors import Code, Failure
@@ -115,7 +117,23 @@ def test_every_503_has_retry_after() -> None:
     for code in (code for code, status in problems.STATUS.items() if status == 503):
         failure = Failure(code=code, detail="x")
 
-        assert problems.problem(failure).headers["retry-after"] == "1"
+        assert problems.problem(failure, {}).headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("prefix", ["", "/photos"])
+@pytest.mark.parametrize("path", ["/nowhere", "/web/nothing.js"])
+async def test_the_type_has_the_prefix_of_a_proxy_and_not_the_path_of_a_mount(
+    path: str, prefix: str, tmp_path: Path
+) -> None:
+    app = FastAPI()
+    error_handlers.install_error_handlers(app)
+    app.mount("/web", StaticFiles(directory=tmp_path))
+    transport = httpx.ASGITransport(app, root_path=prefix)
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        answer = await client.get(prefix + path)
+
+    assert answer.json()["type"] == f"{prefix}/guide/errors/not_found"
 
 
 def test_an_error_is_one_line_in_the_log(client: httpx.Client, gateway: Service) -> None:
