@@ -11,7 +11,7 @@ from devserver.errors import CannotRun
 
 HOST = "127.0.0.1"
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535, json_schema_extra={"x-unit": "TCP port"})]
 
 
 class LocalSettings(BaseSettings):
@@ -19,10 +19,22 @@ class LocalSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
-    port: Port = 8000  # the gateway: the page and the HTTP API
-    imaging_port: Port = 8001  # the imaging service: health, metrics and documents
-    redis_url: RedisDsn | None = None  # without it, a Valkey is started
-    data_dir: Path = Path(".data")  # the folder of that Valkey's data
+    port: Port = Field(
+        default=8000, description="Port of the gateway: the page, the HTTP API and this guide."
+    )
+    imaging_port: Port = Field(
+        default=8001,
+        description="Port of the imaging service: health, metrics and the AsyncAPI document. It has"
+        " to differ from `PORT`.",
+    )
+    redis_url: RedisDsn | None = Field(
+        default=None,
+        description="URL of your own Redis or Valkey. Without it, `make run` starts a Valkey.",
+    )
+    data_dir: Path = Field(
+        default=Path(".data"),
+        description="Folder in which the Valkey of `make run` keeps its data.",
+    )
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:

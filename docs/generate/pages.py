@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from docs.generate import errors, operations, readme
+from docs.generate import command_line, errors, operations, readme, settings
 from services.runtime.introspection.asyncapi import suite_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,7 +12,12 @@ DOCS = ROOT / "docs"
 Pages = Mapping[str, str]
 """Markdown by its path in `docs/`: `reference/settings.md`."""
 
-PAGES: tuple[Callable[[], Pages], ...] = (operations.pages, errors.pages)
+PAGES: tuple[Callable[[], Pages], ...] = (
+    operations.pages,
+    settings.pages,
+    errors.pages,
+    command_line.pages,
+)
 """One function per part of the reference."""
 
 _NOTE = "<!-- Generated from the code by `make generate`: edits here are lost. -->\n\n"

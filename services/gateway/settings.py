@@ -1,12 +1,19 @@
 """The settings of a gateway process, read from `DARKROOM_*` environment variables."""
 
 from base64 import b64decode
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.settings import RuntimeSettings
+from services.runtime.settings import (
+    Attempts,
+    Bytes,
+    RuntimeSettings,
+    Seconds,
+    WholeSeconds,
+    count_of,
+)
 
 
 class GatewaySettings(RuntimeSettings):
@@ -15,27 +22,82 @@ class GatewaySettings(RuntimeSettings):
     # A rejected value may be a secret, so errors don't repeat it.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
-    max_body: PositiveInt = 64 * 1024 * 1024  # bytes of one image
-    max_bodies: PositiveInt = 1024 * 1024 * 1024  # bytes of all bodies in memory at once
-    body_patience: PositiveFloat = 30.0  # seconds without a byte before a body or reader times out
-    linger: PositiveFloat = 30.0  # seconds to read and drop the rest of a body after its refusal
-    max_calls: PositiveInt = 1000  # calls to imaging that wait for a reply
-    default_timeout: PositiveFloat = 10.0  # seconds for a call when the client names none
-    max_timeout: PositiveFloat = 60.0  # seconds: the most that a client may ask for
-    inspect_timeout: PositiveFloat = 10.0  # seconds for inspecting an image
-    keep_alive: PositiveFloat = 15.0  # seconds without an event before a keep-alive comment
-    max_watched: PositiveInt = 10_000  # jobs watched over one WebSocket
-    max_backlog: PositiveInt = 1000  # events queued for a slow reader before it is disconnected
-    # `whsec_` and 24 to 64 bytes in base64; the new and the old one while receivers change over.
-    webhook_secret: SecretStr | None = None
-    webhook_allow_private: bool = False  # whether receivers may have private addresses
-    webhook_slots: PositiveInt = 16  # deliveries in progress at once
-    webhook_timeout: PositiveFloat = 10.0  # seconds for a receiver to answer
-    webhook_lease: PositiveFloat = 30.0  # seconds before a dead gateway's delivery is retried
-    webhook_attempts: int = Field(default=12, ge=1, le=100)  # tries before a delivery is dropped
-    webhook_backoff: PositiveFloat = 5.0  # seconds: upper limit of the first retry's delay
-    webhook_backoff_cap: PositiveFloat = 3600.0  # seconds: upper limit of every retry's delay
-    webhook_disabled_ttl: PositiveInt = 24 * 3600  # seconds without deliveries to a URL after 410
+    max_body: Bytes = Field(default=64 * 1024 * 1024, description="Maximum size of one image.")
+    max_bodies: Bytes = Field(
+        default=1024 * 1024 * 1024,
+        description="Maximum size of all request bodies in memory at once. Beyond it, uploads are"
+        " refused.",
+    )
+    body_patience: Seconds = Field(
+        default=30.0,
+        description="Time without a byte after which a request body, or a reader of an event"
+        " stream, times out.",
+    )
+    linger: Seconds = Field(
+        default=30.0,
+        description="Time to read and drop the rest of a refused body, so that the client reads"
+        " the error.",
+    )
+    max_calls: Annotated[int, count_of("calls")] = Field(
+        default=1000,
+        description="Calls to imaging that may wait for a reply. Further calls are refused.",
+    )
+    default_timeout: Seconds = Field(
+        default=10.0, description="Time limit of a call when the client names none."
+    )
+    max_timeout: Seconds = Field(
+        default=60.0, description="Longest time limit of a call that a client can ask for."
+    )
+    inspect_timeout: Seconds = Field(
+        default=10.0, description="Time limit for the inspection of an image."
+    )
+    keep_alive: Seconds = Field(
+        default=15.0,
+        description="Time without an event after which an event stream sends a keep-alive comment.",
+    )
+    max_watched: Annotated[int, count_of("jobs")] = Field(
+        default=10_000, description="Jobs that one WebSocket may watch."
+    )
+    max_backlog: Annotated[int, count_of("events")] = Field(
+        default=1000,
+        description="Events that may be queued for a slow reader before it is disconnected.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Key that signs webhooks: `whsec_` and 24 to 64 bytes in base64. To change it,"
+        " write the new one, a space and the old one: both sign. Without a secret, jobs with a"
+        " webhook are refused.",
+    )
+    webhook_allow_private: bool = Field(
+        default=False,
+        description="Whether receivers may have private addresses. If true, clients can make the"
+        " gateway send requests into your network.",
+    )
+    webhook_slots: Annotated[int, count_of("deliveries")] = Field(
+        default=16, description="Deliveries that a gateway has in progress at once."
+    )
+    webhook_timeout: Seconds = Field(
+        default=10.0, description="Time that a receiver gets to answer."
+    )
+    webhook_lease: Seconds = Field(
+        default=30.0,
+        description="Time after which another gateway retries the delivery of a dead one. It has"
+        " to be longer than `DARKROOM_WEBHOOK_TIMEOUT`.",
+    )
+    webhook_attempts: Attempts = Field(
+        default=12, le=100, description="Attempts at a delivery before it is dropped."
+    )
+    webhook_backoff: Seconds = Field(
+        default=5.0,
+        description="Maximum delay of the first retry. The maximum doubles with each retry.",
+    )
+    webhook_backoff_cap: Seconds = Field(
+        default=3600.0, description="Maximum delay of every retry."
+    )
+    webhook_disabled_ttl: WholeSeconds = Field(
+        default=24 * 3600,
+        description="Time without deliveries to a URL after it has answered 410 (Gone).",
+    )
 
     @field_validator("webhook_secret")
     @classmethod

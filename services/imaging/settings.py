@@ -4,27 +4,64 @@ import os
 import pickle
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
-from services.runtime.settings import RuntimeSettings
+from services.runtime.settings import Attempts, RuntimeSettings, Seconds, count_of
+
+Megapixels = Annotated[int, count_of("megapixels")]
+
+
+def number_of_processors() -> int:
+    """Return the number of processors that the system reports, or 1 if it reports none."""
+    return os.cpu_count() or 1
 
 
 class ImagingSettings(RuntimeSettings):
     """Settings of an imaging process. `DARKROOM_SLOTS=4` sets `slots`, and so on."""
 
-    slots: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)  # pool processes
-    render_timeout: PositiveFloat = 60.0  # seconds; one render
-    job_attempts: PositiveInt = 3  # times a variant is tried before it fails
-    retry_base: PositiveFloat = 1.0  # seconds; the longest first delay, doubled with each retry
-    retry_cap: PositiveFloat = 60.0  # seconds; the longest delay of any retry
-    process_memory: PositiveInt = 4096  # MiB of address space of a pool process
-    fonts: Path | None = None  # directory with the fonts that a text may name
-    max_megapixels: PositiveInt = 100  # of one frame
-    max_buffered_megapixels: PositiveInt = 50  # WebP, AVIF, HEIF; half as many for JPEG XL
-    max_blank_megapixels: PositiveInt = 24  # images with less than one byte per 250 pixels
-    max_total_megapixels: PositiveInt = 200  # of all frames together
-    max_frames: PositiveInt = 500
+    slots: Annotated[int, count_of("processes")] = Field(
+        default_factory=number_of_processors,
+        description="Pool processes: renders that a service does at once.",
+    )
+    render_timeout: Seconds = Field(
+        default=60.0,
+        description="Time limit of one render or inspection. The pool process is killed after it.",
+    )
+    job_attempts: Attempts = Field(
+        default=3, description="Attempts at a variant of a job before it fails."
+    )
+    retry_base: Seconds = Field(
+        default=1.0,
+        description="Maximum delay of the first retry. The maximum doubles with each retry.",
+    )
+    retry_cap: Seconds = Field(default=60.0, description="Maximum delay of every retry.")
+    process_memory: Annotated[int, count_of("MiB")] = Field(
+        default=4096, description="Maximum address space of a pool process."
+    )
+    fonts: Path | None = Field(
+        default=None,
+        description="Folder of the fonts that a `text` operation may name, with its subfolders."
+        " A font's name is its file's name without the suffix.",
+    )
+    max_megapixels: Megapixels = Field(default=100, description="Maximum size of one frame.")
+    max_buffered_megapixels: Megapixels = Field(
+        default=50,
+        description="Maximum size of a frame in WebP, AVIF or HEIF, whose decoders keep copies. A"
+        " JPEG XL may have half as many.",
+    )
+    max_blank_megapixels: Megapixels = Field(
+        default=24,
+        description="Maximum size of a nearly blank image: one with less than a byte for 250"
+        " pixels. Documents in black and white or gray may be larger.",
+    )
+    max_total_megapixels: Megapixels = Field(
+        default=200, description="Maximum size of all frames of an image together."
+    )
+    max_frames: Annotated[int, count_of("frames")] = Field(
+        default=500, description="Maximum number of frames of an image."
+    )
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle once and unpickle once a process: each render has the settings as an argument."""

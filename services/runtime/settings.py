@@ -1,7 +1,27 @@
-"""Settings that both services share, from environment variables."""
+"""Settings that both services share, from environment variables, and the units of settings."""
 
-from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def count_of(things: str) -> Any:
+    """Return the limits and the unit of a number of `things`: a whole number from 1."""
+    return Field(ge=1, json_schema_extra={"x-unit": things})
+
+
+# Every wait has an end, so infinity is refused.
+Seconds = Annotated[
+    float, Field(gt=0, allow_inf_nan=False, json_schema_extra={"x-unit": "seconds"})
+]
+WholeSeconds = Annotated[int, count_of("seconds")]
+Bytes = Annotated[int, count_of("bytes")]
+Attempts = Annotated[int, count_of("attempts")]
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
+]
 
 
 class RuntimeSettings(BaseSettings):
@@ -12,14 +32,46 @@ class RuntimeSettings(BaseSettings):
     redis_url: str = Field(
         default="redis://127.0.0.1:6379",
         validation_alias=AliasChoices("REDIS_URL", "DARKROOM_REDIS_URL"),
+        json_schema_extra={"format": "uri"},
+        description="URL of Redis or Valkey: `redis://`, `rediss://` (with TLS) or `unix://`. The"
+        " URL may have a password.",
     )
-    heartbeat_interval: PositiveFloat = 1.0  # seconds
-    heartbeat_ttl: PositiveFloat = 4.0  # seconds without a heartbeat until a worker counts as dead
-    graceful_timeout: PositiveFloat = 15.0  # seconds that running work gets at a stop
-    image_ttl: PositiveInt = 24 * 3600  # seconds an uploaded image lives
-    rendition_ttl: PositiveInt = 3600  # seconds a result lives after its last use
-    job_ttl: PositiveInt = 24 * 3600  # seconds a job's record and results live after its end
-    max_queue: PositiveInt = 10_000  # jobs that may wait; more are refused
-    max_queue_age: PositiveFloat = 3600.0  # seconds the first may have waited; more are refused
-    idempotency_ttl: PositiveInt = 24 * 3600  # seconds an idempotency key is kept
-    log_level: str = "INFO"
+    heartbeat_interval: Seconds = Field(
+        default=1.0, description="Time from one heartbeat of a process to the next."
+    )
+    heartbeat_ttl: Seconds = Field(
+        default=4.0,
+        description="Time without a heartbeat after which a worker counts as dead."
+        " Use several times `DARKROOM_HEARTBEAT_INTERVAL`.",
+    )
+    graceful_timeout: Seconds = Field(
+        default=15.0, description="Time that running work gets to finish when a service stops."
+    )
+    image_ttl: WholeSeconds = Field(
+        default=24 * 3600,
+        description="Time from its last upload until an image expires. An image that a job needs"
+        " is kept longer.",
+    )
+    rendition_ttl: WholeSeconds = Field(
+        default=3600, description="Time from its last use until a result expires."
+    )
+    job_ttl: WholeSeconds = Field(
+        default=24 * 3600,
+        description="Time from the end of a job until its record and its results expire.",
+    )
+    max_queue: Annotated[int, count_of("jobs")] = Field(
+        default=10_000,
+        description="Jobs that may wait for a worker. Further submissions are refused.",
+    )
+    max_queue_age: Seconds = Field(
+        default=3600.0,
+        description="Time that the oldest queued job may have waited. After that, submissions"
+        " are refused.",
+    )
+    idempotency_ttl: WholeSeconds = Field(
+        default=24 * 3600, description="Time until an idempotency key expires."
+    )
+    log_level: LogLevel = Field(
+        default="INFO",
+        description="Lowest level of the events that are logged. Lower case works, too.",
+    )
