@@ -3,7 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from docs.generate import command_line, errors, operations, readme, settings
+from docs.generate import (
+    benchmarks,
+    command_line,
+    errors,
+    operations,
+    readme,
+    settings,
+)
 from services.runtime.introspection.asyncapi import suite_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,10 +20,11 @@ Pages = Mapping[str, str]
 """Markdown by its path in `docs/`: `reference/settings.md`."""
 
 PAGES: tuple[Callable[[], Pages], ...] = (
+    benchmarks.pages,
+    command_line.pages,
+    errors.pages,
     operations.pages,
     settings.pages,
-    errors.pages,
-    command_line.pages,
 )
 """One function per part of the reference."""
 

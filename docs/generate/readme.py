@@ -2,17 +2,23 @@
 
 from collections.abc import Callable, Mapping
 
+from contracts.formats import Format
 from contracts.operations.pipeline import OPERATIONS
+from docs.generate import benchmarks
 
 _SHOWN = (("resize", "grayscale", "duotone"), ("rotate", "vignette", "text"))
 _HEIGHT = 130  # pixels of a thumbnail, so that rows are even and three fit into a line
 
 
 def thumbnails() -> str:
-    """Return a table of six operations: pictures, with links to their sections."""
+    """Return a sentence that counts, and a table of six operations: pictures, with links."""
+    *formats, last = (format.spec.title for format in Format)
     first, *others = ([_thumbnail(name) for name in row] for row in _SHOWN)
     rows = [first, [":-:"] * len(first), *others]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return (
+        f"Darkroom has {len(OPERATIONS)} operations, and reads and writes {', '.join(formats)} and "
+        f"{last}. Six of the operations:\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    )
 
 
 def _thumbnail(name: str) -> str:
@@ -21,7 +27,7 @@ def _thumbnail(name: str) -> str:
     return f"{picture}<br>[`{name}`]({page})"
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"thumbnails": thumbnails}
+TABLES: Mapping[str, Callable[[], str]] = {"thumbnails": thumbnails, "speed": benchmarks.speed}
 """The Markdown of each part, by the name in its markers."""
 
 
