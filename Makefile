@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
 GUIDE := services/gateway/guide
-GUIDE_BUILT := $(GUIDE)/.built
+GUIDE_BUILT := $(GUIDE)/index.html
 GUIDE_SOURCES := $(shell find docs -type f -not -path 'docs/generate/*') contracts/version.py requirements.lock
 
 .PHONY: help run test test-quick check check-code check-docs docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery fuzz golden lock clean
@@ -108,9 +108,10 @@ tests/asyncapi/node_modules/.package-lock.json: tests/asyncapi/package-lock.json
 	@npm ci --prefix tests/asyncapi --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-# Touched after a complete build, which a warning stops: a link that leads nowhere, a page in no list.
+# A warning stops the build, and nothing stays: a link that leads nowhere, a page in no list.
 $(GUIDE_BUILT): $(GUIDE_SOURCES) | $(INSTALLED)
 	@echo 'Building the guide.'
 	@rm -rf $(GUIDE)
-	@$(BIN)/python -m sphinx -W --keep-going -q -b dirhtml -d .data/doctrees docs $(GUIDE)
+	@$(BIN)/python -m sphinx -W --keep-going -q -b dirhtml -d .data/doctrees docs $(GUIDE) \
+		|| { rm -rf $(GUIDE); exit 1; }
 	@touch $@
