@@ -68,12 +68,12 @@ def speed() -> str:
     named = dict(zip(["FastStream", "taskiq", "arq", "Celery"], calls[1:], strict=True))
     rows = [
         (
-            "calls over a Redis stream, 16 callers",
+            "calls a second over a Redis stream, 16 callers",
             f"**{calls[0]:,.0f}**",
             ", ".join(f"{name} {rate:,.0f}" for name, rate in named.items()),
         ),
         (
-            "jobs with a small render, 2,000 at once",
+            "jobs a second with a small render, 2,000 at once",
             f"**{burst[0]:,.0f}**",
             ", ".join(
                 f"{name} {rate:,.0f}"
@@ -81,7 +81,7 @@ def speed() -> str:
             ),
         ),
         (
-            "photographs of 6 megapixels to 720 x 588, over HTTP",
+            "photographs of 6 megapixels a second to 720 x 588, over HTTP",
             f"**{resized[0]:,.0f}**",
             f"ipx {resized[1]:,.0f}, thumbor {resized[2]:,.0f}",
         ),
@@ -91,7 +91,7 @@ def speed() -> str:
         f"On two shared cores, Darkroom makes {calls[0] / calls[1]:.1f} times as many calls as "
         f"FastStream with its defaults, does {burst[0] / max(burst[1:]):.1f} times as many jobs as "
         f"the next job queue, and resizes {resized[0] / resized[1]:.1f} times as many photographs "
-        f"as ipx (sharp). A second, at commit {commits}:\n\n"
+        f"as ipx (sharp). Measured at commit {commits}:\n\n"
         + table(["", "Darkroom", "others"], rows)
     )
 
