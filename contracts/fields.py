@@ -41,4 +41,6 @@ Colour = Annotated[
     ),
     AfterValidator(normalize_colour),
 ]
-OpaqueColour = Annotated[Colour, AfterValidator(require_opaque)]
+OpaqueColour = Annotated[
+    Colour, AfterValidator(require_opaque), Field(json_schema_extra={"x-opaque": True})
+]

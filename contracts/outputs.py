@@ -93,7 +93,9 @@ class Output(Message):
 
     A field that the named format does not support is an error, except for `quality`, `metadata`
     and `icc`, which are ignored then. If the format is left to the service, all such fields are
-    ignored, except for `lossless`.
+    ignored, except for `lossless`: a format that is always lossy is an error then.
+
+    `palette` and `lossless` exclude each other. `among` needs the format `auto`.
     """
 
     model_config = ConfigDict(
@@ -101,6 +103,8 @@ class Output(Message):
             "examples": [
                 {"format": "webp", "quality": 80},
                 {"format": "jpeg", "progressive": True, "max_bytes": 50_000},
+                {"format": "png", "palette": 64},
+                {"format": "auto", "quality": "auto", "metadata": "copyright"},
             ]
         }
     )
@@ -109,11 +113,11 @@ class Output(Message):
         Format | Literal["auto"] | None,
         BeforeValidator(_format),
         Field(
-            description=f"Left out: the source's format, for {_formats('kept')} and animated gif; "
-            f"of other sources, jpeg for {_formats('quality', lacking='kept')} (png if transparent "
-            "or lossless), and png for the rest. auto: the smallest result among the formats in "
-            "among; if that is empty, a jpeg, png or gif, depending on the image. Only workers "
-            f"with the packages for them have: {_formats('package')}."
+            description=f"Left out: the source's format, for {_formats('kept')} and animated gif. "
+            f"Of other sources, {_formats('quality', lacking='kept')} become jpeg (png if "
+            "transparent or lossless), and the rest png. auto: the smallest result among the "
+            "formats in among; if that is empty, a jpeg, png or gif, depending on the image. "
+            f"A worker needs an extra package for each of: {_formats('package')}."
         ),
     ] = None
     among: Annotated[
@@ -127,7 +131,8 @@ class Output(Message):
             "without loss; for more colours, png is only used if it is the only one. For "
             f"animations: {_formats('auto_rank', 'animated', 'quality')}. The first possible "
             "format is taken without a comparison if the result has to fit into max_bytes, or if "
-            "an animation has more than 50 million pixels, all frames together."
+            "an animation has more than 50 million pixels, all frames together.",
+            json_schema_extra={"items": {"type": "string", "enum": list(AUTO_FORMATS)}},
         ),
     ] = ()
     quality: Annotated[
@@ -151,8 +156,8 @@ class Output(Message):
             title="Maximum size",
             ge=1,
             le=1_000_000_000,
-            description="Maximum size of the result in bytes: the quality is lowered until it "
-            "fits.",
+            description="Maximum size of the result in bytes. The quality is lowered until the "
+            "result fits; a result that is still larger is an error.",
             json_schema_extra={"x-unit": "bytes"},
         ),
     ] = None
@@ -186,19 +191,19 @@ class Output(Message):
             "artist and copyright holder. If EXIF lacks these names, both take them from XMP "
             "(dc:creator, dc:rights) or IPTC-IIM (2:80, 2:116), and write them as EXIF; nothing "
             "else of IPTC-IIM is kept. Orientation, thumbnails and maker notes are never kept. "
-            f"Without any metadata: {_formats(lacking='metadata')}. A tiff holds no camera "
+            f"No metadata is written to: {_formats(lacking='metadata')}. A tiff holds no camera "
             "settings and no location. A jpeg holds 64 KiB of EXIF and of XMP: the longest fields "
             "of EXIF are left out until it fits, and longer XMP is left out. XMP of more than 4 MB "
-            "is always left out."
+            "is always left out. The XMP of a jxl is not read."
         ),
     ] = Metadata.STRIP
     icc: Annotated[
         Profile,
         Field(
-            description="srgb: convert colours to sRGB. keep: keep colours and profile. These "
-            "results are converted all the same, because they are written without a profile: "
-            f"{_formats(lacking='icc')}. So are, if the source's profile is gray, animations and "
-            f"results that may be {_formats(lacking='gray')}, because they are written in colour.",
+            description="srgb: convert colours to sRGB. keep: keep colours and profile. Two kinds "
+            f"of results become sRGB all the same. {_formats(lacking='icc')}: they are written "
+            "without a profile. If the source's profile is gray, animations and results that may "
+            f"be {_formats(lacking='gray')}: they are written in colour.",
             json_schema_extra={"title": "Colour profile"},
         ),
     ] = Profile.SRGB

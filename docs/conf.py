@@ -10,13 +10,15 @@ extensions = ["myst_parser", "sphinx_copybutton"]
 exclude_patterns = ["generate"]
 nitpicky = True  # a link that leads nowhere is an error, with -W
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "html_image"]
 myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = "Darkroom"
 html_favicon = "../services/gateway/web/favicon.svg"
 html_extra_path = ["downloads"]
+html_static_path = ["static"]
+html_css_files = ["guide.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {

@@ -22,7 +22,7 @@ class Sample(StrEnum):
 
 @dataclass(frozen=True)
 class Demonstration:
-    """How the README shows an operation: the query of a client, and the image it is applied to."""
+    """How documents show an operation: the query of a client, and the image it is applied to."""
 
     operations: tuple[str, ...]
     """Values of the query's `op`, in order. LOGO stands for the id of an uploaded logo."""
@@ -36,10 +36,12 @@ def _title(name: str, _: FieldInfo | ComputedFieldInfo) -> str:
 class BaseOperation(Message):
     """One step on an image.
 
-    A subclass with fields has the field `op`, its name in messages and queries, comes first in
-    documents by its docstring, and sets `demonstration`. Its JSON schema has everything from which
-    a page builds controls: title, description, `x-family`, and of each field the title,
-    description, type, limits, default, choices, `x-unit`, and the format `color` or `image-id`.
+    A subclass with fields has the field `op`, its name in messages and queries, and sets
+    `demonstration`. Documents show its docstring: the first paragraph describes the operation, the
+    second one (if any) says which fields need or exclude each other. Its JSON schema has everything
+    from which a page builds controls: title, description, `x-family`, and of each field the title,
+    description, type, limits, default, choices, `x-unit`, and the format `color` (with `x-opaque`
+    if the colour has to be opaque) or `image-id`.
     """
 
     model_config = ConfigDict(field_title_generator=_title)

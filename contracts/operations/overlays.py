@@ -68,7 +68,10 @@ class Overlay(BaseOperation):
 
 
 class Watermark(Overlay):
-    """Draw another image on the image."""
+    """Draw another image on the image.
+
+    With the position `tile`, `x` and `y` can't be below 0.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -126,7 +129,10 @@ def _drawable(text: str) -> str:
 
 
 class Text(Overlay):
-    """Draw text on the image. Text outside of the image is cut off."""
+    """Draw text on the image. Text outside of the image is cut off.
+
+    With the position `tile`, `x` and `y` can't be below 0.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -76,7 +76,10 @@ _FocusY = Annotated[
 
 
 class Resize(Shape):
-    """Resize to a box of `width` x `height`. If one side is left out, the proportions are kept."""
+    """Resize to a box of `width` x `height`. If one side is left out, the proportions are kept.
+
+    Give `width`, `height` or both.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -144,6 +147,8 @@ class Resize(Shape):
 class Crop(Shape):
     """Cut out a rectangle: at `left` and `top`, where it must lie within the image; or by gravity,
     where it shrinks to the size of the image if it is larger.
+
+    Give both `left` and `top`, without `gravity`, `focus_x` and `focus_y`; or neither of the two.
     """
 
     model_config = ConfigDict(
@@ -228,6 +233,9 @@ class Trim(Shape):
 class Pad(Shape):
     """Add space around the image: up to a canvas of `width` x `height` with the image in its
     middle, or a number of pixels at each edge.
+
+    Give a canvas (`width`, `height` or both), or pixels for one edge or more, but not both kinds.
+    Give `background` or `blurred`, but not both.
     """
 
     model_config = ConfigDict(

@@ -1,51 +1,139 @@
-"""The README's table of formats, made from `contracts/formats.py`."""
+"""Reference of the formats: tables from `contracts/formats.py`, and how a result gets one."""
 
+from collections.abc import Iterable
+
+from contracts.fields import MAX_SIDE
 from contracts.formats import AUTO_FORMATS, Format, format_as_it_came
+from docs.generate.markdown import table
 
 _FIELDS = ("quality", "lossless", "progressive", "chroma", "palette")
-_COLUMNS = (
-    "`format`", "media type", "suffixes", "fields for it", "animation", "transparency",
-    "colour profile", "EXIF, XMP", "left out, it becomes", "in `auto`", "needs",
-)  # fmt: skip
+
+_NAMED = " and ".join(f"`{format}`" for format in AUTO_FORMATS if format.spec.needs_accept)
+_EXTRAS = ",".join(sorted([*(format for format in Format if format.spec.package), "simd"]))
+
+_BEGIN = f"""# Formats
+
+Darkroom reads and writes {len(Format)} formats. It recognises a file's format by its bytes,
+whatever the file's name."""
+
+_READ = """\
+- Files in other formats are refused. If Darkroom knows the format, such as BMP, SVG or PDF, the
+  error is [`unsupported_format`](../errors/unsupported_format.md), else
+  [`image_unreadable`](../errors/image_unreadable.md).
+- Of a JPEG or HEIF with several images, Darkroom reads the first one."""
+
+_KEPT = """## The format of a result
+
+The field `format` of the [output](outputs.md) names the format of the result. If `format` is left
+out, the source decides:"""
+
+_AUTO = f"""### The format `auto`
+
+With `auto`, the result is the smallest one among the formats that the request's `Accept` prefers:
+
+```sh
+curl -sSo /tmp/house.jpg http://127.0.0.1:8000/guide/house.jpg
+curl -sSo /tmp/house.auto -w '%{{content_type}}\\n' -H 'Accept: image/avif,image/webp' \\
+  --data-binary @/tmp/house.jpg \\
+  'http://127.0.0.1:8000/v1/render?op=resize:width=720&format=auto'
+```
+
+| `Accept` | Darkroom tries |
+| --- | --- |
+| names {_NAMED} | these formats, and others with the same weight |
+| has `image/*` or `*/*` | `jpeg`, or `png` for few colours or transparency |
+| is missing, or names other types | nothing: the image decides for a JPEG, PNG or GIF |
+
+- `Accept` has to name {_NAMED}: many clients send `*/*` and cannot show these formats.
+- If `Accept` has weights (`q=`), Darkroom tries the formats with the highest weight.
+- The response has `Vary: Accept`, so that caches keep the results apart.
+- In a job, [`among`](outputs.md#among) lists the formats to try. The same section says which
+  formats are tried for animations, and when Darkroom compares no sizes."""
+
+_LOST = """Without transparency, transparent pixels become white. Without animation, the first
+frame of an animation becomes the result."""
+
+_PACKAGES = f"""## Extras
+
+Some formats need a Python package that is an extra of Darkroom. `make run` installs all extras. To
+install Darkroom with them yourself, run this command in a checkout:
+
+```console
+$ .venv/bin/pip install '.[{_EXTRAS}]'
+```
+
+A worker without an extra refuses its format. A source in this format fails with
+[`unsupported_format`](../errors/unsupported_format.md), a result in this format with
+[`invalid_operation`](../errors/invalid_operation.md), and `detail` names the extra.
+
+The extra `simd` adds no format, but a faster resampler
+([why](../decisions/0015-a-simd-resampler.md)). Its package has no wheels for Linux on ARM. Install
+the same extras for all workers: with and without `simd`, the bytes of a result differ."""
+
+_BITS = """## Eight bits a channel
+
+Results have eight bits a channel. Darkroom reduces sources with more:
+
+| source | reduction |
+| --- | --- |
+| gray of 16 bits | rounded to eight bits |
+| colours of 16 bits, gray of 16 bits with transparency | the lower eight bits are cut off |
+| gray of 32 bits | white is 65,535; if a pixel is brighter, the largest number of the type |
+| gray in floating point | white is 1.0; if a pixel is above 16, 255; if above 255, 65,535 |"""
 
 
-def format_table() -> str:
-    """Return the table in Markdown, with a row for each format."""
-    lines = [f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|"]
-    lines += [f"| {' | '.join(_row(format))} |" for format in Format]
-    return "\n".join(lines)
+def pages() -> dict[str, str]:
+    """Return the page of formats."""
+    parts = [
+        _BEGIN,
+        table(["format", "media type", "suffixes"], map(_file, Format)),
+        _READ,
+        _KEPT,
+        table(["source", "result"], ((f"`{format}`", _left_out(format)) for format in Format)),
+        _AUTO,
+        "## Features",
+        table(["format", "animation", "transparency", "profile", "EXIF, XMP"], map(_held, Format)),
+        *_largest_sides(),
+        _LOST,
+        "These fields of an output are for some formats only:",
+        table(["format", "fields"], ((f"`{format}`", _fields(format)) for format in Format)),
+        _PACKAGES,
+        _BITS,
+    ]
+    return {"reference/formats.md": "\n\n".join(parts)}
 
 
-def _row(format: Format) -> tuple[str, ...]:
+def _file(format: Format) -> tuple[str, ...]:
     spec = format.spec
-    return (
-        f"`{format}`",
-        f"`{spec.media_type}`",
-        ", ".join(f"`{suffix}`" for suffix in spec.suffixes),
-        ", ".join(f"`{field}`" for field in _FIELDS if getattr(spec, field)),
-        _mark(spec.animated),
-        _mark(spec.alpha),
-        _mark(spec.icc),
-        _mark(spec.metadata),
-        _left_out(format),
-        _auto(format),
-        f"`{format}` extra" if spec.package else "",
-    )
-
-
-def _mark(holds: bool) -> str:
-    return "yes" if holds else "no"
+    needs = f"<br>needs the extra [`{format}`](#extras)" if spec.package else ""
+    suffixes = ", ".join(f"`{suffix}`" for suffix in spec.suffixes)
+    return f"`{format}`", f"`{spec.media_type}`{needs}", suffixes
 
 
 def _left_out(format: Format) -> str:
-    opaque, transparent = (format_as_it_came(format, transparent=t) for t in (False, True))
-    still = f"`{opaque}`" if opaque is transparent else f"`{opaque}`; transparent: `{transparent}`"
+    opaque, other = (format_as_it_came(format, transparent=t) for t in (False, True))
+    still = f"`{opaque}`"
+    if other is not opaque:
+        still += f"; `{other}` if it is transparent or has to be `lossless`"
     if format.spec.animated and opaque is not format:
-        return f"{still}; animation: `{format}`"
+        return f"{still}; an animation: `{format}`"
     return still
 
 
-def _auto(format: Format) -> str:
-    if format not in AUTO_FORMATS:
-        return ""
-    return "if `Accept` names it" if format.spec.needs_accept else "yes"
+def _held(format: Format) -> tuple[str, ...]:
+    spec = format.spec
+    held = (spec.animated, spec.alpha, spec.icc, spec.metadata)
+    return f"`{format}`", *("yes" if one else "no" for one in held)
+
+
+def _largest_sides() -> Iterable[str]:
+    """Yield a sentence for each format with a lower limit of its own."""
+    for format in Format:
+        side = format.spec.max_side
+        if side and side < MAX_SIDE:
+            yield f"A {format.spec.title} has at most {side:,} pixels on each side."
+
+
+def _fields(format: Format) -> str:
+    having = [field for field in _FIELDS if getattr(format.spec, field)]
+    return ", ".join(f"[`{field}`](outputs.md#{field})" for field in having)

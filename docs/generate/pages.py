@@ -7,7 +7,9 @@ from docs.generate import (
     benchmarks,
     command_line,
     errors,
+    formats,
     operations,
+    outputs,
     readme,
     settings,
 )
@@ -23,7 +25,9 @@ PAGES: tuple[Callable[[], Pages], ...] = (
     benchmarks.pages,
     command_line.pages,
     errors.pages,
+    formats.pages,
     operations.pages,
+    outputs.pages,
     settings.pages,
 )
 """One function per part of the reference."""
