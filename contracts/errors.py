@@ -56,7 +56,7 @@ class Failure(Message):
 
     def error(self) -> "ServiceError":
         """Return the exception of this failure's code."""
-        return _ERRORS.get(self.code, Internal)(self.detail, retry_after=self.retry_after)
+        return ERRORS.get(self.code, Internal)(self.detail, retry_after=self.retry_after)
 
 
 class ServiceError(Exception):
@@ -181,9 +181,8 @@ class Internal(ServiceError):
     code = Code.INTERNAL
 
 
-_ERRORS: dict[Code, type[ServiceError]] = {
-    kind.code: kind for kind in ServiceError.__subclasses__()
-}
+ERRORS: dict[Code, type[ServiceError]] = {kind.code: kind for kind in ServiceError.__subclasses__()}
+"""The exception of each code."""
 
 TRANSIENT = frozenset(
     {Code.WORKER_CRASHED, Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.OVERLOADED}

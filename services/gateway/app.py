@@ -13,6 +13,7 @@ from contracts.jobs import EVENTS, JOBS, JobEvent
 from contracts.version import VERSION
 from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
+from services.gateway.http.problems import Problem
 from services.gateway.http.query import refuse_long_queries, refuse_unknown_parameters
 from services.gateway.live.hub import LiveHub
 from services.gateway.middleware.correlation import CorrelationMiddleware
@@ -133,5 +134,5 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     system.mount_page_files(http)
     guide.mount_guide(http)
     http.webhooks.include_router(payload.documentation)
-    openapi.define_schemas(http, jobs.NewJob)
+    openapi.define_schemas(http, jobs.NewJob, live.WatchRequest, JobEvent, Problem)
     return http

@@ -1,6 +1,8 @@
 """A job's results as clients see them: links to images, in place of the keys of blobs."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from contracts.jobs import Job
 from contracts.message import Message
@@ -9,12 +11,15 @@ from contracts.message import Message
 class ResultLink(Message):
     """The result of one variant: a link to its image, or the problem that it ended in."""
 
-    href: str | None = None
-    media_type: str | None = None
-    bytes: int | None = None
-    width: int | None = None
-    height: int | None = None
-    problem: dict[Literal["code", "detail"], str] | None = None
+    href: Annotated[str | None, Field(description="Address of the image.")] = None
+    media_type: Annotated[str | None, Field(description="Media type of the image.")] = None
+    bytes: Annotated[int | None, Field(description="Size in bytes.")] = None
+    width: Annotated[int | None, Field(description="Width in pixels.")] = None
+    height: Annotated[int | None, Field(description="Height in pixels.")] = None
+    problem: Annotated[
+        dict[Literal["code", "detail"], str] | None,
+        Field(description="Code and detail of the failure; null after a success."),
+    ] = None
 
 
 def links_of(job: Job) -> tuple[ResultLink, ...]:

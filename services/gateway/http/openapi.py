@@ -1,11 +1,38 @@
-"""OpenAPI for bodies that FastAPI can't derive: images, problems, and JSON that routes parse."""
+"""OpenAPI for what FastAPI can't derive: images, headers, problems, and JSON that routes parse."""
 
+from collections import defaultdict
+from inspect import cleandoc
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from contracts.errors import ERRORS, Code
 from contracts.message import Message
+from services.gateway.http.problems import STATUS
+
+Documentation = dict[str, Any]
+Responses = dict[int | str, Documentation]
+
+UPLOAD_CODES = (Code.TOO_LARGE, Code.OVERLOADED, Code.DEADLINE_EXCEEDED)
+"""Failures of reading a body."""
+
+_WORK_CODES = (
+    Code.IMAGE_UNREADABLE, Code.IMAGE_TOO_BIG, Code.UNSUPPORTED_FORMAT, Code.GONE,
+    Code.DEADLINE_EXCEEDED, Code.WORKER_CRASHED,
+)  # fmt: skip
+_CALL_CODES = (Code.NO_WORKERS, Code.OVERLOADED)
+
+INSPECT_CODES = (*_WORK_CODES, *_CALL_CODES)
+"""Failures of a call that inspects an image."""
+
+VARIANT_CODES = (*_WORK_CODES, Code.INVALID_OPERATION, Code.NOT_FOUND)
+"""Failures of a variant of a job."""
+
+RENDER_CODES = (*VARIANT_CODES, *_CALL_CODES)
+"""Failures of a call that renders an image."""
+
+_EVERYWHERE = (Code.INVALID_REQUEST, Code.UNAVAILABLE, Code.INTERNAL)
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
@@ -15,48 +42,134 @@ _FORM = {
         "properties": {"file": {"type": "string", "format": "binary"}},
     }
 }
-_PROBLEM = {
-    "schema": {
-        "type": "object",
-        "properties": {
-            "type": {
-                "type": "string",
-                "format": "uri-reference",
-                "description": "Address of the code's page in the guide.",
-                "examples": ["/guide/errors/image_unreadable"],
-            },
-            "title": {"type": "string", "description": "The code in words; one for each code."},
-            "status": {"type": "integer", "description": "The HTTP status."},
-            "detail": {"type": "string", "description": "What is wrong with this request."},
-            "code": {
-                "type": "string",
-                "description": "Name of the error for programs. It never changes.",
-                "examples": ["image_unreadable"],
-            },
-            "correlation_id": {
-                "type": "string",
-                "description": "The id of this request in the logs, as in `X-Correlation-ID`.",
-            },
-        },
-    }
+IMAGE_CONTENT = {"image/*": _BYTES, "multipart/form-data": _FORM}
+"""Bodies that hold one image: its bytes, or a form with the file in its field `file`."""
+
+REQUEST_HEADERS = {
+    "Accept": "Media types that the client can read. With `format=auto` the result has one of "
+    "those that this header prefers (RFC 9110, section 12.5.1).",
+    "Cache-Control": "`no-cache`: render anew, even if a result is stored (RFC 9111, section "
+    "5.2.1.4).",
+    "Idempotency-Key": "A text of 1 to 255 characters, in quotes or not. Requests with the same "
+    "key from the same submitter make one job; the same key with another request is refused with "
+    "`key_reused` (IETF draft httpapi-idempotency-key-header).",
+    "If-None-Match": "Entity tags that the client has. If one of them is current, the response is "
+    "304, without the image (RFC 9110, section 13.1.2).",
+    "If-Range": "Entity tag of the part that the client has. With another tag than the current "
+    "one, the response is the whole image (RFC 9110, section 13.1.5).",
+    "Last-Event-ID": "Id of the last event that the client received. The stream continues after "
+    "this event (HTML, Server-sent events).",
+    "Prefer": "`respond-async`: render as a job, and answer 202. `wait=5`: seconds to wait for the "
+    "end (RFC 7240).",
+    "Range": "One range of bytes; a request for several ranges gets the whole image (RFC 9110, "
+    "section 14.2).",
+    "X-Submitter": "Name of the client on whose behalf the job is done: 1 to 64 letters, digits "
+    "and `._:-`. Submitters' jobs take turns. Default: the client's address.",
 }
 
-IMAGE_CONTENT = {"image/*": _BYTES, "multipart/form-data": _FORM}
-IMAGE_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": IMAGE_CONTENT}}
-IMAGE_ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The image.", "content": {"image/*": _BYTES}}
+RESPONSE_HEADERS = {
+    "Accept-Ranges": "`bytes`: the image may be fetched in ranges (RFC 9110, section 14.3).",
+    "Cache-Control": "`no-store` with a job or a list, `immutable` with an image (RFC 9111, "
+    "RFC 8246).",
+    "Cache-Status": "`darkroom; hit` if a stored result is sent, `darkroom; fwd=miss` if the image "
+    "was rendered, `darkroom; fwd=request` if it was rendered because of `no-cache` (RFC 9211).",
+    "Content-Range": "The range of bytes, and the size of the image (RFC 9110, section 14.4).",
+    "ETag": "Entity tag of the image: the key under which it is stored, in quotes (RFC 9110, "
+    "section 8.8.3).",
+    "Location": "Address of a job, an image or the results (RFC 9110, section 10.2.2).",
+    "Preference-Applied": "The preferences of `Prefer` that were followed (RFC 7240).",
+    "Retry-After": "Seconds after which to ask again (RFC 9110, section 10.2.3).",
+    "Server-Timing": "Milliseconds of each step: `queue`, and for a new render `decode`, "
+    "`operations` and `encode` (W3C Server Timing).",
+    "Vary": "`Accept` if the result depends on this header (RFC 9110, section 12.5.5).",
+    "X-Worker": "Name of the worker that rendered the image.",
 }
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "The request is wrong, or the image can't be used; `code` gives the reason, "
-        "and `type` opens the page that explains the code.",
-        "content": {"application/problem+json": _PROBLEM},
-    },
-    "5XX": {
-        "description": "The service can't answer now; a 503 has `Retry-After`.",
-        "content": {"application/problem+json": _PROBLEM},
-    },
-}
+
+_RESOURCE_HEADERS = ("ETag", "Cache-Control", "Accept-Ranges")
+
+
+def taking(*headers: str, body: Documentation | None = None) -> Documentation:
+    """Return what a route takes: the request headers of these names, and a body of this content."""
+    parameters = [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": REQUEST_HEADERS[name],
+        }
+        for name in headers
+    ]
+    return {
+        **({"parameters": parameters} if parameters else {}),
+        **({"requestBody": {"required": True, "content": body}} if body else {}),
+    }
+
+
+def answer(
+    description: str,
+    *headers: str,
+    location: str = "",
+    model: type[Message] | None = None,
+    content: Documentation | None = None,
+) -> Documentation:
+    """Return a response with these headers; `location` says where its `Location` leads."""
+    described = {name: RESPONSE_HEADERS[name] for name in headers}
+    if location:
+        described["Location"] = location
+    return {
+        "description": description,
+        **({"model": model} if model else {}),
+        **({"content": content} if content else {}),
+        "headers": {
+            name: {"description": text, "schema": {"type": "string"}}
+            for name, text in described.items()
+        },
+    }
+
+
+def image_answer(description: str, *headers: str) -> Documentation:
+    """Return a response whose body is an image."""
+    return answer(description, "ETag", *headers, content={"image/*": _BYTES})
+
+
+def resource_answers(*headers: str) -> Responses:
+    """Return the responses with a stored image: all of it, a range, no change, a wrong range."""
+    return {
+        200: image_answer("The image.", *_RESOURCE_HEADERS[1:], *headers),
+        206: image_answer("The range.", *_RESOURCE_HEADERS[1:], "Content-Range", *headers),
+        304: answer("The client has the current image.", "ETag", "Cache-Control"),
+        416: _problem(
+            [Code.INVALID_REQUEST], "The range begins after the end of the image.", "Content-Range"
+        ),
+    }
+
+
+def problems(*codes: Code) -> Responses:
+    """Return the responses with a problem document: of these codes, and of those of every route."""
+    by_status = defaultdict(list)
+    for code in Code:
+        if code in (*_EVERYWHERE, *codes):
+            by_status[STATUS[code]].append(code)
+    return {
+        status.value: _problem(
+            found,
+            "\n".join(f"- `{code}`: {_meaning(code)}" for code in found),
+            *(["Retry-After"] if status.value == 503 else []),
+        )
+        for status, found in sorted(by_status.items())
+    }
+
+
+def _meaning(code: Code) -> str:
+    """Return the first paragraph of the docstring of a code's exception."""
+    return cleandoc(ERRORS[code].__doc__ or "").partition("\n\n")[0]
+
+
+def _problem(codes: list[Code], description: str, *headers: str) -> Documentation:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {"application/problem+json": {"schema": schema}}
+    return {**answer(description, *headers, content=content), "x-codes": [*codes]}
 
 
 def define_schemas(http: FastAPI, *models: type[Message]) -> None:

@@ -1,11 +1,14 @@
 """Problem documents (RFC 9457): the HTTP form of a failure, and the status of each code."""
 
 from http import HTTPStatus
+from typing import Annotated
 
 from fastapi.responses import JSONResponse
+from pydantic import Field
 from starlette.types import Scope
 
 from contracts.errors import Code, Failure
+from contracts.message import Message
 from services.gateway.middleware.correlation import correlation_id
 
 STATUS = {
@@ -52,6 +55,28 @@ TITLES = {
 }
 
 
+class Problem(Message):
+    """A problem document (RFC 9457)."""
+
+    type: Annotated[
+        str,
+        Field(
+            description="Address of the code's page in the guide.",
+            examples=["/guide/errors/image_unreadable"],
+            json_schema_extra={"format": "uri-reference"},
+        ),
+    ]
+    title: Annotated[str, Field(description="The code in words; one for each code.")]
+    status: Annotated[int, Field(description="The HTTP status.")]
+    detail: Annotated[str, Field(description="What is wrong with this request.")]
+    code: Annotated[
+        Code, Field(description="Name of the error for programs. It never changes its meaning.")
+    ]
+    correlation_id: Annotated[
+        str, Field(description="The id of this request in the logs, as in `X-Correlation-ID`.")
+    ]
+
+
 def problem(
     failure: Failure,
     scope: Scope,
@@ -65,18 +90,23 @@ def problem(
     `Retry-After`: the failure's own, or one second.
     """
     status = status or STATUS[failure.code]
-    content = {
-        "type": guide_page(failure.code, scope),
-        "title": TITLES[failure.code],
-        "status": status.value,
-        "detail": failure.detail,
-        "code": failure.code,
-        "correlation_id": correlation_id(),
-    }
+    content = Problem(
+        type=guide_page(failure.code, scope),
+        title=TITLES[failure.code],
+        status=status.value,
+        detail=failure.detail,
+        code=failure.code,
+        correlation_id=correlation_id(),
+    )
     extra = dict(headers or {})
     if status is HTTPStatus.SERVICE_UNAVAILABLE or failure.retry_after is not None:
         extra["Retry-After"] = str(1 if failure.retry_after is None else failure.retry_after)
-    return JSONResponse(content, status, headers=extra, media_type="application/problem+json")
+    return JSONResponse(
+        content.model_dump(mode="json"),
+        status,
+        headers=extra,
+        media_type="application/problem+json",
+    )
 
 
 def guide_page(code: Code, scope: Scope) -> str:

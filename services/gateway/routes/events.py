@@ -16,29 +16,44 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import TypeAdapter, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
+from contracts.errors import Code
 from contracts.jobs import OPEN_STATES, EventId
 from services.gateway.dependencies import Dependencies, Injected
-from services.gateway.http.openapi import PROBLEMS
+from services.gateway.http.openapi import REQUEST_HEADERS, answer, problems
 from services.gateway.live.subscription import position_of
 from services.gateway.routes.parameters import JobIdPath
 from services.runtime.tasks import end
 
-router = APIRouter(tags=["jobs"], responses=PROBLEMS)
+router = APIRouter(tags=["jobs"])
 
 _EVENT_ID: TypeAdapter[str] = TypeAdapter(EventId)
 
 
 @router.get(
     "/v1/jobs/{job_id}/events",
+    summary="Stream the events of a job",
+    response_class=Response,
     responses={
-        200: {"description": "JobEvents.", "content": {"text/event-stream": {}}},
-        204: {"description": "The job has ended, and the client has received all of its events."},
+        200: answer(
+            "Events whose `data` is a JobEvent, until the job has ended.",
+            "Cache-Control",
+            content={"text/event-stream": {}},
+        ),
+        204: answer("The job has ended, and the client has received all of its events."),
+        **problems(Code.NOT_FOUND),
     },
 )
 async def events(
-    job_id: JobIdPath, deps: Injected, last_event_id: Annotated[str | None, Header()] = None
+    job_id: JobIdPath,
+    deps: Injected,
+    last_event_id: Annotated[
+        str | None, Header(alias="Last-Event-ID", description=REQUEST_HEADERS["Last-Event-ID"])
+    ] = None,
 ) -> Response:
-    """Stream a job's events: the last one, or all after `Last-Event-ID`, then each change."""
+    """Stream the events of a job as Server-Sent Events, until the job has ended.
+
+    The stream begins with the job's last event or, after `Last-Event-ID`, with every later event.
+    """
     job = await deps.jobs.find(job_id)
     after = _valid_id(last_event_id)
     if job.state not in OPEN_STATES and after and position_of(after) >= position_of(job.event):

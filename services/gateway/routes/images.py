@@ -5,13 +5,22 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from contracts.errors import ImageTooBig, ImageUnreadable, NotFound, UnsupportedFormat
+from contracts.errors import Code, ImageTooBig, ImageUnreadable, NotFound, UnsupportedFormat
 from contracts.fields import BlobKey
 from contracts.imaging import Depth, Inspect, Inspected, MediaType, Render
 from contracts.message import Message
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.disconnect import cancel_on_disconnect
-from services.gateway.http.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
+from services.gateway.http.openapi import (
+    IMAGE_CONTENT,
+    INSPECT_CODES,
+    RENDER_CODES,
+    UPLOAD_CODES,
+    answer,
+    problems,
+    resource_answers,
+    taking,
+)
 from services.gateway.http.responses import (
     IMMUTABLE,
     etag_of,
@@ -23,7 +32,7 @@ from services.gateway.http.responses import (
 from services.gateway.routes.parameters import NoCache, QueryPipeline, Timeout, VaryHeader
 from services.runtime.storage.blobs import StoredBlob
 
-router = APIRouter(tags=["images"], responses=PROBLEMS)
+router = APIRouter(tags=["images"])
 
 NOT_AN_IMAGE = (ImageUnreadable, UnsupportedFormat, ImageTooBig)
 
@@ -40,9 +49,22 @@ class Uploaded(Message):
     bytes: Annotated[int, Field(description="Size in bytes.")]
 
 
-@router.post("/v1/images", status_code=201, openapi_extra=IMAGE_BODY)
+@router.post(
+    "/v1/images",
+    summary="Upload an image",
+    status_code=201,
+    openapi_extra=taking(body=IMAGE_CONTENT),
+    responses={
+        200: answer("The image was stored before.", location="The image.", model=Uploaded),
+        201: answer("The image is stored.", location="The image."),
+        **problems(*UPLOAD_CODES, *INSPECT_CODES),
+    },
+)
 async def upload(request: Request, response: Response, deps: Injected) -> Uploaded:
-    """Store an image: 201, or 200 when the same image is stored already."""
+    """Store an image: 201, or 200 if the same image is stored already.
+
+    The image expires after `DARKROOM_IMAGE_TTL` seconds. Uploading it again starts this time anew.
+    """
     stored = await deps.uploads.store_image(request, ttl=deps.settings.image_ttl)
     if stored.note:
         response.status_code = 200
@@ -57,9 +79,15 @@ async def upload(request: Request, response: Response, deps: Injected) -> Upload
     )
 
 
-@router.get("/v1/images/{image_id}", responses=IMAGE_ANSWER)
+@router.get(
+    "/v1/images/{image_id}",
+    summary="Fetch an image",
+    response_class=Response,
+    openapi_extra=taking("If-None-Match", "Range", "If-Range"),
+    responses={**resource_answers(), **problems(*INSPECT_CODES, Code.NOT_FOUND)},
+)
 async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response:
-    """Return the bytes of an image, as they were uploaded."""
+    """Return the bytes of an image as they were uploaded."""
     stored = await _find(image_id, deps)
     # An image that arrived with a render or a job has not been inspected yet.
     inspected = await _inspect(stored, deps)
@@ -67,7 +95,11 @@ async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response
     return await resource_response(request, deps.images, blob, IMMUTABLE)
 
 
-@router.get("/v1/images/{image_id}/info")
+@router.get(
+    "/v1/images/{image_id}/info",
+    summary="Describe an image",
+    responses={200: answer("The description."), **problems(*INSPECT_CODES, Code.NOT_FOUND)},
+)
 async def info(
     image_id: ImageId,
     deps: Injected,
@@ -82,7 +114,16 @@ async def info(
     return inspected.model_copy(update={"details": details})
 
 
-@router.get("/v1/images/{image_id}/render", responses=IMAGE_ANSWER)
+@router.get(
+    "/v1/images/{image_id}/render",
+    summary="Render an uploaded image",
+    response_class=Response,
+    openapi_extra=taking("Accept", "Cache-Control", "If-None-Match", "Range", "If-Range", "Prefer"),
+    responses={
+        **resource_answers("Cache-Status", "Server-Timing", "X-Worker", "Vary"),
+        **problems(*RENDER_CODES),
+    },
+)
 async def render(
     image_id: ImageId,
     request: Request,
@@ -92,7 +133,11 @@ async def render(
     no_cache: NoCache,
     vary: VaryHeader,
 ) -> Response:
-    """Return the image after a pipeline; a stored result is reused unless `no-cache` is sent."""
+    """Return an uploaded image after a pipeline.
+
+    A stored result is sent again, unless the request has `Cache-Control: no-cache`. Of `Prefer`,
+    `wait` alone counts here: the seconds to wait for the result.
+    """
     stored = await _find(image_id, deps)
     call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
     key = call.result_key()

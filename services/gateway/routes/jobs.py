@@ -5,21 +5,27 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, ValidationError
 
-from contracts.errors import InvalidOperation, InvalidRequest, ServiceError
+from contracts.errors import Code, InvalidOperation, InvalidRequest, ServiceError
 from contracts.fields import BlobKey
 from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
 from contracts.message import Message
 from contracts.operations.notation import explain
 from services.gateway.dependencies import Dependencies, Injected
-from services.gateway.http.openapi import IMAGE_CONTENT, PROBLEMS
+from services.gateway.http.openapi import (
+    IMAGE_CONTENT,
+    UPLOAD_CODES,
+    answer,
+    problems,
+    taking,
+)
 from services.gateway.http.responses import json_response
 from services.gateway.jobs import submission
 from services.gateway.jobs.responses import pending_response, status_response, wait_for_end
 from services.gateway.routes.parameters import JobIdPath, PreferHeader, QueryPipeline
 from services.gateway.sources.upload import media_type_of
 
-router = APIRouter(tags=["jobs"], responses=PROBLEMS)
+router = APIRouter(tags=["jobs"])
 
 
 class ImageSource(Message):
@@ -37,29 +43,55 @@ class NewJob(Message):
 
 
 class OpenJobs(Message):
-    """The jobs that run, wait, or wait for a retry."""
+    """The open jobs."""
 
-    jobs: tuple[Job, ...]
+    jobs: Annotated[
+        tuple[Job, ...], Field(description="Running jobs, then queued ones, then retries.")
+    ]
 
 
 _BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/NewJob"}},
-            **IMAGE_CONTENT,
-        },
-    }
+    "application/json": {"schema": {"$ref": "#/components/schemas/NewJob"}},
+    **IMAGE_CONTENT,
 }
 
 
-@router.post("/v1/jobs", status_code=202, response_model=Job, openapi_extra=_BODY)
+@router.post(
+    "/v1/jobs",
+    summary="Submit a job",
+    status_code=202,
+    response_model=Job,
+    openapi_extra=taking("Prefer", "Accept", "Idempotency-Key", "X-Submitter", body=_BODY),
+    responses={
+        200: answer(
+            "The job has ended without results, within the `wait` of `Prefer`.",
+            *("Preference-Applied", "Cache-Control"),
+            model=Job,
+        ),
+        202: answer(
+            "The job is accepted: it will be done.",
+            *("Retry-After", "Preference-Applied", "Cache-Control"),
+            location="The job.",
+        ),
+        303: answer(
+            "The job has succeeded, within the `wait` of `Prefer`.",
+            *("Preference-Applied", "Cache-Control"),
+            location="The image of a job with one variant, or the list of results.",
+            model=Job,
+        ),
+        **problems(
+            *UPLOAD_CODES, Code.INVALID_OPERATION, Code.NOT_FOUND, Code.KEY_REUSED, Code.OVERLOADED
+        ),
+    },
+)
 async def submit(
     request: Request, deps: Injected, pipeline: QueryPipeline, preference: PreferHeader
 ) -> Response:
-    """Submit a job: JSON with an image's id and variants, or an image with `?op=` in the query.
+    """Submit a job: a `NewJob` in JSON, or an image with the pipeline in the query.
 
-    With `Prefer: wait=5` the response to a job that ends within 5 seconds is its final status.
+    A JSON body names an uploaded image and has one pipeline for each variant; a pipeline in the
+    query is ignored then. With `Prefer: wait=5` the response to a job that ends within 5 seconds is
+    its last status.
     """
     source, variants, webhook = await _requested_job(request, deps, (pipeline,))
     job = await submission.submit(request, deps, source, variants, webhook)
@@ -70,24 +102,58 @@ async def submit(
     return await pending_response(job, deps, preference.applied)
 
 
-@router.get("/v1/jobs", response_model=OpenJobs)
+@router.get(
+    "/v1/jobs",
+    summary="List the open jobs",
+    response_model=OpenJobs,
+    responses={200: answer("The jobs.", "Cache-Control"), **problems()},
+)
 async def open_jobs(
     deps: Injected,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Return so many at most.")] = 100,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of jobs.")] = 100,
 ) -> Response:
     """List the jobs that have not ended."""
     return json_response(OpenJobs(jobs=tuple(await deps.jobs.open(limit))))
 
 
-@router.get("/v1/jobs/{job_id}", response_model=Job)
+@router.get(
+    "/v1/jobs/{job_id}",
+    summary="Get a job",
+    response_model=Job,
+    responses={
+        200: answer("The job has failed, or was cancelled.", "Cache-Control"),
+        202: answer(
+            "The job is queued or running.",
+            *("Retry-After", "Cache-Control"),
+            location="The job.",
+            model=Job,
+        ),
+        302: answer(
+            "The job has succeeded.",
+            "Cache-Control",
+            location="The image of a job with one variant, or the list of results.",
+            model=Job,
+        ),
+        **problems(Code.NOT_FOUND),
+    },
+)
 async def status(job_id: JobIdPath, deps: Injected) -> Response:
-    """Return a job's status: 202 while it is open, 302 to its results, 200 if it has none."""
+    """Return a job: 202 while it is open, 302 to its results, 200 if it ended without any."""
     return await status_response(await deps.jobs.find(job_id), deps, redirect=302)
 
 
-@router.delete("/v1/jobs/{job_id}", status_code=202, response_model=Job)
+@router.delete(
+    "/v1/jobs/{job_id}",
+    summary="Cancel a job",
+    status_code=202,
+    response_model=Job,
+    responses={
+        202: answer("The job is cancelled.", "Cache-Control", location="The job."),
+        **problems(Code.NOT_FOUND, Code.CONFLICT),
+    },
+)
 async def cancel(job_id: JobIdPath, deps: Injected) -> Response:
-    """Cancel a job, waiting or running; 409 once it has ended."""
+    """Cancel a job, queued or running; 409 if it has ended otherwise."""
     job = await deps.jobs.cancel(job_id)
     return json_response(job, 202, {"Location": f"/v1/jobs/{job.id}"})
 

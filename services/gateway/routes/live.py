@@ -5,8 +5,9 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
+from contracts import examples
 from contracts.errors import Unavailable
 from contracts.jobs import EventId, JobId
 from contracts.message import Message
@@ -23,9 +24,11 @@ POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013  # RFC 6455 and the IANA registry
 
 
 class WatchRequest(Message):
-    """A message from the client: jobs whose events it wants from now on."""
+    """A message from the client: the jobs whose events it wants from now on."""
 
-    watch: Annotated[tuple[JobId, ...], Field(max_length=1000)]
+    model_config = ConfigDict(json_schema_extra={"examples": [{"watch": [examples.JOB_ID]}]})
+
+    watch: Annotated[tuple[JobId, ...], Field(max_length=1000, description="Ids of jobs.")]
     after: Annotated[
         EventId | None,
         Field(
@@ -38,7 +41,7 @@ class WatchRequest(Message):
 
 @router.websocket("/v1/live")
 async def live(socket: WebSocket, deps: Injected) -> None:
-    """Send `{"watch": [id, ...]}`; receive a JobEvent for each job now, and at every change."""
+    """Send a WatchRequest; receive a JobEvent for each of its jobs now, and at every change."""
     await socket.accept()
     await serve(socket, deps.live, max_watched=deps.settings.max_watched)
 

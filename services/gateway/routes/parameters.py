@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import Field, create_model
+from pydantic import Field, WithJsonSchema, create_model
 
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import Pipeline
@@ -14,10 +14,33 @@ from services.gateway.http.prefer import Preference, parse_prefer
 
 JobIdPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
 
+
+def _schemas_of_output() -> dict[str, dict[str, Any]]:
+    """Return the JSON schema of each field of an output, without references."""
+    output = Output.model_json_schema()
+
+    def inlined(schema: dict[str, Any]) -> dict[str, Any]:
+        if "anyOf" in schema:
+            return {**schema, "anyOf": [inlined(choice) for choice in schema["anyOf"]]}
+        target = output["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else {}
+        known = {name: target[name] for name in ("type", "enum") if name in target}
+        return {**known, **{name: value for name, value in schema.items() if name != "$ref"}}
+
+    return {name: inlined(schema) for name, schema in output["properties"].items()}
+
+
 # Every field of an output as text, which the contract parses; `among` comes from Accept instead.
+# The default is made by a factory: a plain None would replace the default in the schema.
 _FIELDS: dict[str, Any] = {
-    name: (str | None, Field(None, description=field.description))
-    for name, field in Output.model_fields.items()
+    name: (
+        Annotated[str | None, WithJsonSchema(schema)],
+        Field(
+            default_factory=lambda: None,
+            title=schema.get("title"),
+            description=schema["description"],
+        ),
+    )
+    for name, schema in _schemas_of_output().items()
     if name != "among"
 }
 _OutputQuery = create_model("_OutputQuery", **_FIELDS)
@@ -36,8 +59,8 @@ async def _pipeline(
     op: Annotated[
         list[str],
         Query(
-            description="An operation, `name` or `name:field=value,...`; repeat it for several, "
-            "which are applied in order.",
+            description="An operation: `name`, `name:value` or `name:field=value,field=value`. "
+            "Repeat the parameter for several operations, which are applied in order.",
             examples=["resize:width=720,height=588,fit=cover", "grayscale"],
         ),
     ] = [],  # noqa: B006  FastAPI copies it
@@ -71,7 +94,13 @@ async def _timeout(
     deps: Injected,
     preference: PreferHeader,
     timeout: Annotated[
-        float | None, Query(gt=0, allow_inf_nan=False, description="Seconds to wait at most.")
+        float | None,
+        Query(
+            gt=0,
+            allow_inf_nan=False,
+            description="Seconds to wait for the result, cut to `DARKROOM_MAX_TIMEOUT`. Left out: "
+            "the `wait` of `Prefer`, or `DARKROOM_DEFAULT_TIMEOUT`.",
+        ),
     ] = None,
 ) -> float:
     default = preference.wait or deps.settings.default_timeout

@@ -4,14 +4,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from contracts.errors import Conflict
+from contracts.errors import Code, Conflict
 from contracts.imaging import Render
-from contracts.jobs import JobState
+from contracts.jobs import Job, JobState
 from contracts.methods import Transport
 from contracts.operations.pipeline import Pipeline
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.disconnect import cancel_on_disconnect
-from services.gateway.http.openapi import IMAGE_ANSWER, IMAGE_BODY, PROBLEMS
+from services.gateway.http.openapi import (
+    IMAGE_CONTENT,
+    RENDER_CODES,
+    UPLOAD_CODES,
+    answer,
+    image_answer,
+    problems,
+    taking,
+)
 from services.gateway.http.prefer import Preference
 from services.gateway.http.responses import image_response, timing_headers
 from services.gateway.jobs.responses import pending_response, wait_for_end
@@ -27,7 +35,29 @@ from services.gateway.routes.parameters import (
 router = APIRouter(tags=["render"])
 
 
-@router.post("/v1/render", openapi_extra=IMAGE_BODY, responses={**IMAGE_ANSWER, **PROBLEMS})
+@router.post(
+    "/v1/render",
+    summary="Render an image",
+    response_class=Response,
+    openapi_extra=taking(
+        "Prefer",
+        "Accept",
+        "Cache-Control",
+        "Idempotency-Key",
+        "X-Submitter",
+        body=IMAGE_CONTENT,
+    ),
+    responses={
+        200: image_answer("The result.", "Server-Timing", "X-Worker", "Preference-Applied", "Vary"),
+        202: answer(
+            "The job, after `Prefer: respond-async`.",
+            *("Retry-After", "Preference-Applied", "Cache-Control"),
+            location="The job.",
+            model=Job,
+        ),
+        **problems(*UPLOAD_CODES, *RENDER_CODES, Code.CONFLICT, Code.KEY_REUSED),
+    },
+)
 async def render(
     request: Request,
     deps: Injected,
@@ -40,10 +70,12 @@ async def render(
         Transport, Query(description="The Redis structure that carries the request to a worker.")
     ] = Transport.STREAM,
 ) -> Response:
-    """Send an image and receive the result.
+    """Send an image, and receive the result in the response.
 
-    With `Prefer: respond-async` the image is rendered as a job; with `respond-async, wait=5` the
-    response is the image if the job ends within 5 seconds, and the job otherwise.
+    With `Prefer: respond-async` the image is rendered as a job, and the response is the job. With
+    `Prefer: respond-async, wait=5` the response is the image if the job ends within 5 seconds, and
+    the job otherwise. `Idempotency-Key` and `X-Submitter` count for a job only, `transport` and
+    `timeout` without a job only.
     """
     if preference.respond_async:
         return await _render_later(request, deps, pipeline, preference)

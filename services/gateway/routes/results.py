@@ -3,44 +3,77 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
+from pydantic import Field
 
-from contracts.errors import NotFound
-from contracts.jobs import MAX_VARIANTS, OPEN_STATES
+from contracts.errors import Code, NotFound
+from contracts.jobs import MAX_VARIANTS, OPEN_STATES, Job, JobId
 from contracts.message import Message
 from services.gateway.dependencies import Injected
-from services.gateway.http.openapi import IMAGE_ANSWER, PROBLEMS
+from services.gateway.http.openapi import (
+    VARIANT_CODES,
+    answer,
+    problems,
+    resource_answers,
+    taking,
+)
 from services.gateway.http.responses import IMMUTABLE, json_response, resource_response
 from services.gateway.jobs.responses import pending_response
 from services.gateway.result_links import ResultLink, links_of
 from services.gateway.routes.parameters import JobIdPath
 
-router = APIRouter(tags=["jobs"], responses=PROBLEMS)
+router = APIRouter(tags=["jobs"])
+
+_OPEN = answer(
+    "The job is queued or running.",
+    *("Retry-After", "Cache-Control"),
+    location="The job.",
+    model=Job,
+)
 
 
 class Results(Message):
     """The results of a job, in the order of its variants."""
 
-    job: str
-    results: tuple[ResultLink, ...]
+    job: JobId
+    results: Annotated[
+        tuple[ResultLink, ...], Field(description="One for each variant that has ended, in order.")
+    ]
 
 
-@router.get("/v1/jobs/{job_id}/results", response_model=Results)
+@router.get(
+    "/v1/jobs/{job_id}/results",
+    summary="List the results of a job",
+    response_model=Results,
+    responses={
+        200: answer("The results.", "Cache-Control"),
+        202: _OPEN,
+        **problems(Code.NOT_FOUND),
+    },
+)
 async def results(job_id: JobIdPath, deps: Injected) -> Response:
-    """List the results of a job that has ended; 202 with the job while it is open."""
+    """List the results of a job that has ended; answer 202 with the job while it is open."""
     job = await deps.jobs.find(job_id)
     if job.state in OPEN_STATES:
         return await pending_response(job, deps)
     return json_response(Results(job=job.id, results=links_of(job)))
 
 
-@router.get("/v1/jobs/{job_id}/results/{index}", responses=IMAGE_ANSWER)
+@router.get(
+    "/v1/jobs/{job_id}/results/{index}",
+    summary="Fetch a result of a job",
+    response_class=Response,
+    openapi_extra=taking("If-None-Match", "Range", "If-Range"),
+    responses={**resource_answers(), 202: _OPEN, **problems(*VARIANT_CODES)},
+)
 async def result(
     job_id: JobIdPath,
-    index: Annotated[int, Path(ge=0, lt=MAX_VARIANTS)],
+    index: Annotated[
+        int, Path(ge=0, lt=MAX_VARIANTS, description="Number of the variant, from 0.")
+    ],
     request: Request,
     deps: Injected,
 ) -> Response:
-    """Return the image of a variant, or the problem it ended in; 202 while it is not done."""
+    """Return the image of a variant, or the problem that it ended in; 202 until it has ended."""
     job = await deps.jobs.find(job_id)
     if index >= len(job.variants):
         raise NotFound(f"The job has {len(job.variants)} variants; they count from 0.")

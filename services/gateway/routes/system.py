@@ -1,16 +1,17 @@
 """The web page, and the state of the suite: workers, queues, jobs."""
 
 from importlib.resources import files
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from contracts.imaging import RENDER
 from contracts.methods import Transport
 from services.gateway.dependencies import Injected
-from services.gateway.http.openapi import PROBLEMS
+from services.gateway.http.openapi import answer, problems
 from services.runtime.introspection.queues import Queue
 from services.runtime.jobs.backlog import Backlog
 from services.runtime.liveness.heartbeat import Report
@@ -34,12 +35,22 @@ async def page() -> HTMLResponse:
 class System(BaseModel):
     """The current state of the suite."""
 
-    workers: dict[str, Report]
-    queues: dict[str, Queue]
-    jobs: Backlog
+    workers: Annotated[
+        dict[str, Report],
+        Field(description="Last report of each running worker, by the worker's name."),
+    ]
+    queues: Annotated[
+        dict[str, Queue], Field(description="The requests and jobs that wait, by address.")
+    ]
+    jobs: Annotated[Backlog, Field(description="The open jobs, and the rate at which jobs end.")]
 
 
-@router.get("/v1/system", tags=["system"], responses=PROBLEMS)
+@router.get(
+    "/v1/system",
+    summary="Show the state of the suite",
+    tags=["system"],
+    responses={200: answer("The current state."), **problems()},
+)
 async def system(deps: Injected) -> System:
     """Return the running workers with their last reports, the queues, and the backlog of jobs."""
     address = RENDER.address(Transport.STREAM)

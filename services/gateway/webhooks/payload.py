@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from standardwebhooks import Webhook as Signer
 
+from contracts import examples
 from contracts.jobs import Job
 from contracts.message import Message
 from services.gateway.result_links import ResultLink, links_of
@@ -17,15 +18,47 @@ documentation = APIRouter(tags=["jobs"])
 
 
 class EndedJob(Job):
-    """A job as `GET /v1/jobs/{id}` returns it, with links to its results."""
+    """A job as `GET /v1/jobs/{job_id}` returns it, with links to its results."""
 
-    results: tuple[ResultLink, ...]  # type: ignore[assignment]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": examples.JOB_ID,
+                    "state": "succeeded",
+                    "source": examples.BLOB,
+                    "variants": [examples.PIPELINE],
+                    "results": [
+                        {
+                            "href": f"/v1/jobs/{examples.JOB_ID}/results/0",
+                            "media_type": "image/webp",
+                            "bytes": 48213,
+                            "width": 720,
+                            "height": 588,
+                            "problem": None,
+                        }
+                    ],
+                    "submitter": "198.51.100.7",
+                    "created_at": examples.TIME,
+                    "updated_at": examples.TIME,
+                    "webhook": {"url": "https://agency.example/darkroom"},
+                }
+            ]
+        }
+    )
+
+    results: Annotated[  # type: ignore[assignment]
+        tuple[ResultLink, ...], Field(description="One for each variant that has ended, in order.")
+    ]
 
 
 class WebhookPayload(Message):
     """The body of a webhook."""
 
-    type: Literal["job.succeeded", "job.failed", "job.cancelled"]
+    type: Annotated[
+        Literal["job.succeeded", "job.failed", "job.cancelled"],
+        Field(description="How the job ended."),
+    ]
     timestamp: Annotated[datetime, Field(description="When the job ended.")]
     data: EndedJob
 
@@ -57,9 +90,10 @@ def signed_headers(signers: Sequence[Signer], job: Job, body: str) -> dict[str, 
 
 @documentation.post(
     "job-ended",
+    summary="Report the end of a job",
     status_code=204,
+    response_description="Accepted, as with any other 2xx.",
     responses={
-        "2XX": {"description": "Accepted."},
         "410": {"description": "Send nothing more to this URL."},
         "default": {"description": "Not accepted: the webhook is sent again."},
     },
@@ -72,4 +106,4 @@ def job_ended(
         str, Header(description="`v1,` and the HMAC-SHA256 of `id.timestamp.body`, in base64.")
     ],
 ) -> None:
-    """Sent to a job's `webhook` once the job has ended (https://www.standardwebhooks.com)."""
+    """The gateway sends this to the `webhook` of a job that has ended, by Standard Webhooks."""

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from contracts.methods import Method, Transport
 from services.runtime.liveness.server_clock import Clock
@@ -12,14 +14,14 @@ from services.runtime.redis.endpoint import Command
 
 @dataclass(frozen=True)
 class Queue:
-    """State of a stream or a list.
+    """State of a stream or a list."""
 
-    `waiting` counts entries that wait or, in a stream, are being handled; `age` is the first
-    entry's in seconds, and 0 for a list, whose entries have no time.
-    """
-
-    waiting: int
-    age: float
+    waiting: Annotated[
+        int, Field(description="Entries that wait and, in a stream, those that are being handled.")
+    ]
+    age: Annotated[
+        float, Field(description="Seconds since the first entry was added; 0 for a list.")
+    ]
 
 
 class Queues:

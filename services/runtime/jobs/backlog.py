@@ -1,17 +1,20 @@
 """How much work is ahead of a job that is accepted now."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 
 @dataclass(frozen=True)
 class Backlog:
     """The jobs that are open, and the rate at which jobs end."""
 
-    queued: int
-    running: int
-    later: int  # waiting for a retry
-    age: float  # seconds that the first queued job has waited
-    rate: float  # jobs per second that ended in the last minute
+    queued: Annotated[int, Field(description="Number of queued jobs.")]
+    running: Annotated[int, Field(description="Number of running jobs.")]
+    later: Annotated[int, Field(description="Number of jobs that wait for a retry.")]
+    age: Annotated[float, Field(description="Seconds that the first queued job has waited.")]
+    rate: Annotated[float, Field(description="Jobs per second that ended in the last minute.")]
 
     @property
     def wait(self) -> int:

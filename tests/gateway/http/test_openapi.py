@@ -30,7 +30,15 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
         assert operation["summary"], (method, path)
         assert operation["description"], (method, path)
         assert operation["tags"], (method, path)
-        assert {"4XX", "5XX"} <= set(operation["responses"]), (method, path)
+        assert {"422", "500", "503"} <= set(operation["responses"]), (method, path)
+        for parameter in operation.get("parameters", ()):
+            assert parameter["description"], (method, path, parameter["name"])
+
+
+def test_every_field_of_a_body_is_described(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        for field, described in schema.get("properties", {}).items():
+            assert described.keys() & {"description", "$ref", "const"}, (name, field)
 
 
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:

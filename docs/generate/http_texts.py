@@ -1,0 +1,267 @@
+"""The sentences and the examples of the reference of HTTP, which the code does not hold."""
+
+from dataclasses import dataclass
+
+from docs.generate.markdown import table
+from services.gateway.routes.live import POLICY_VIOLATION, TRY_AGAIN_LATER
+
+OVERVIEW = """\
+# HTTP
+
+The gateway has the routes below. This page has the rules that hold for all of them; each route has
+a section on the page of its resource. <a href="/docs">/docs</a> shows the same routes with a form
+to try each one, and <a href="/openapi.json">/openapi.json</a> is the OpenAPI document (version
+{version}).
+
+{routes}
+
+Addresses for operators, such as `/health/ready` and `/metrics`, are on the page
+[System](http/system.md#other-addresses).
+
+## Rules
+
+- **Unknown query parameters are refused** with 422 and the code `invalid_request`. The error names
+  the parameter and the most similar known one. A query may have 8,192 bytes.
+- An unknown address, or an id of the wrong form, gets 404 and `not_found`. A method that the
+  address does not have gets 405 and `method_not_allowed`, with `Allow`.
+- `HEAD` works at every address that has `GET`: the same headers, no body, no `Range`.
+- An image in a body may have `DARKROOM_MAX_BODY` bytes, a JSON body 256 KiB. The `Content-Type` of
+  an image does not matter, except `multipart/form-data`: its field `file` is the image then.
+- Unknown fields of a JSON body are refused, too: 422 and `invalid_request` or `invalid_operation`.
+- A request without its whole body gets 504 and `deadline_exceeded` after `DARKROOM_BODY_PATIENCE`
+  seconds without a byte.
+- When the client closes the connection, the gateway cancels the render that the client waits for. A
+  job goes on.
+- There is no authentication: [Behind a proxy](../guides/proxy.md) says how to add one.
+
+## Headers of every request and response
+
+{common_headers}
+
+## Headers of some requests
+
+The section of a route names the headers that it reads.
+
+{request_headers}
+
+## Headers of some responses
+
+{response_headers}
+
+## Parameters of a pipeline
+
+Routes that render take the operations and the output in the query.
+[Operations](operations.md) lists the operations, and [Outputs](outputs.md) explains the fields of
+an output.
+
+{pipeline}
+
+## Problem documents
+
+Every error has a body of the media type `application/problem+json` (RFC 9457).
+[Errors](../errors/index.md) explains each code. A 503 has the header `Retry-After`, a 416 has
+`Content-Range`.
+
+{problem}
+
+```{{toctree}}
+:hidden:
+
+{pages}
+```
+"""
+
+COMMON_HEADERS = (
+    ("`X-Correlation-ID`", "both", "Id of the request, in log lines and messages. A request may "
+     "bring its own: up to 128 letters, digits and `._-`."),
+    ("`traceparent`", "request", "The trace that the request belongs to (W3C Trace Context)."),
+    ("`Content-Type`", "both", "Media type of the body (RFC 9110, section 8.3)."),
+    ("`X-Content-Type-Options`", "response", "`nosniff` with an image (WHATWG Fetch)."),
+    ("`Allow`", "response", "With 405: the methods of the address (RFC 9110, section 10.2.1)."),
+    ("`Connection`", "response", "`close` if the gateway answers before the end of the body (RFC "
+     "9110, section 7.6.1)."),
+)  # fmt: skip
+"""Name, direction and meaning of the headers that no route documents."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Title and sentences of a resource's page; `more` follows the routes.
+
+    `models` are the models that the sentences refer to.
+    """
+
+    title: str
+    intro: str
+    more: str = ""
+    models: tuple[str, ...] = ()
+
+
+_HOUSE = """\
+The examples use the sample photograph:
+
+```sh
+curl -sSo /tmp/house.jpg http://127.0.0.1:8000/guide/house.jpg
+```"""
+
+_UPLOADED = """\
+The examples use the sample photograph, uploaded once:
+
+```sh
+curl -sSo /tmp/house.jpg http://127.0.0.1:8000/guide/house.jpg
+IMAGE=$(curl -sS -o /dev/null -w '%header{location}' --data-binary @/tmp/house.jpg http://127.0.0.1:8000/v1/images)
+echo "$IMAGE"
+```"""
+
+_SUBMITTED = """\
+The examples use a job that renders the sample photograph:
+
+```sh
+curl -sSo /tmp/house.jpg http://127.0.0.1:8000/guide/house.jpg
+JOB=$(curl -sS -o /dev/null -w '%header{location}' --data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/jobs?op=grayscale')
+echo "$JOB"
+```"""
+
+_CLOSE_CODES = table(
+    ("code", "reason", "what to do"),
+    [
+        (
+            str(POLICY_VIOLATION),
+            "The message is no WatchRequest, or the connection would watch too many jobs.",
+            "Correct the client.",
+        ),
+        (
+            str(TRY_AGAIN_LATER),
+            "The client reads too slowly, or Redis does not answer.",
+            "Connect again, and resume with `after`.",
+        ),
+    ],
+)
+
+_EVENTS = f"""\
+### Events of a stream
+
+A stream has these events:
+
+| event | `id` | `data` |
+| --- | --- | --- |
+| `job` | id of the event | a [JobEvent](#jobevent) |
+| `dropped` | none | a sentence: connect again, with `Last-Event-ID` |
+
+- The response ends after the event that ends the job. A client that connects again with the id of
+  that event gets 204, which stops a browser's `EventSource`.
+- The response ends with `dropped` when the client reads too slowly (`DARKROOM_MAX_BACKLOG` events
+  wait) or the gateway stops.
+- Without an event for `DARKROOM_KEEP_ALIVE` seconds the stream has a comment, which keeps proxies
+  from closing the connection.
+- An id that is no id of an event counts as none.
+
+## WebSocket /v1/live
+
+One connection carries the events of many jobs. Both sides send JSON as text.
+
+1. Connect to `/v1/live`. The address takes no parameters.
+2. Send a [WatchRequest](#watchrequest) with the ids of jobs, as often as needed. A message may have
+   1,000 ids; a connection may watch `DARKROOM_MAX_WATCHED` jobs.
+3. Receive a [JobEvent](#jobevent) for each job at once, with its current state. Receive one more
+   for each later change.
+4. After a lost connection, connect again and send the ids with `after`: the id of the last event
+   that was received. Every later event arrives once, and no earlier one.
+
+```sh
+(echo "{{\\"watch\\": [\\"${{JOB##*/}}\\"]}}"; sleep 2) | .venv/bin/python -m websockets ws://127.0.0.1:8000/v1/live
+```
+
+An unknown job has one event, without an `id`: the state `failed` and a problem with the code
+`not_found`. The connection stays open after the last job has ended; the client closes it.
+
+The gateway closes the connection with these codes (RFC 6455):
+
+{_CLOSE_CODES}"""
+
+_OTHER_ADDRESSES = """\
+## Other addresses
+
+These addresses are not in the OpenAPI document.
+
+| address | answer |
+| --- | --- |
+| `/` | the page, for browsers |
+| `/docs`, `/openapi.json` | the HTTP API |
+| `/asyncapi`, `/asyncapi.yaml` | the messages: [Messages](../messages.md) |
+| `/guide/` | this guide |
+| `/health/live` | 200 while the process answers |
+| `/health/ready` | 200 if the gateway can do its work, else 503; with the result of each check |
+| `/metrics` | metrics in the text format of Prometheus: [Monitoring](../../guides/monitor.md) |
+
+The imaging service has `/health/live`, `/health/ready`, `/metrics`, `/asyncapi` and
+`/asyncapi.yaml` on its own port.
+
+```sh
+curl -sS http://127.0.0.1:8000/health/ready
+```"""
+
+PAGES = {
+    "render": Page(
+        "Rendering",
+        "Send an image and a pipeline, and receive the result in the response. "
+        "[Rendering pictures](../../guides/render.md) has more examples.\n\n" + _HOUSE,
+    ),
+    "images": Page(
+        "Images",
+        "Upload an image once, then fetch, describe and render it under its id.\n\n" + _UPLOADED,
+    ),
+    "jobs": Page(
+        "Jobs",
+        "Submit work that is done later, follow it, and fetch its results. "
+        "[Jobs](../../guides/jobs.md) explains the steps.\n\n" + _SUBMITTED,
+    ),
+    "events": Page(
+        "Events",
+        "The gateway pushes the changes of jobs in three ways: as Server-Sent Events, over a "
+        "WebSocket, and as a webhook at the end of a job.\n\n" + _SUBMITTED,
+        more=_EVENTS,
+        models=("JobEvent", "WatchRequest"),
+    ),
+    "system": Page(
+        "System",
+        "Look at workers, queues and jobs.",
+        more=_OTHER_ADDRESSES,
+    ),
+}
+"""The resources, in the order of the overview."""
+
+_NEW_JOB = (
+    '{\\"source\\": {\\"image\\": \\"${IMAGE##*/}\\"}, '
+    '\\"variants\\": [{\\"operations\\": [{\\"op\\": \\"grayscale\\"}]}, '
+    '{\\"output\\": {\\"format\\": \\"webp\\"}}]}'
+)
+
+EXAMPLES = {
+    ("POST", "/v1/render"): "curl -sS -o /tmp/gray.jpg --data-binary @/tmp/house.jpg "
+    "'http://127.0.0.1:8000/v1/render?op=resize:width=720&op=grayscale'",
+    ("POST", "/v1/images"): "curl -sS --data-binary @/tmp/house.jpg "
+    "http://127.0.0.1:8000/v1/images",
+    ("GET", "/v1/images/{image_id}"): 'curl -sS -o /tmp/same.jpg "http://127.0.0.1:8000$IMAGE"',
+    ("GET", "/v1/images/{image_id}/info"): 'curl -sS "http://127.0.0.1:8000$IMAGE/info?gps=true"',
+    ("GET", "/v1/images/{image_id}/render"): "curl -sS -o /tmp/small.webp "
+    '"http://127.0.0.1:8000$IMAGE/render?op=resize:width=320&format=webp"',
+    ("POST", "/v1/jobs"): "IMAGE=$(curl -sS -o /dev/null -w '%header{location}' --data-binary "
+    "@/tmp/house.jpg http://127.0.0.1:8000/v1/images)\n"
+    "curl -sS -H 'Content-Type: application/json' http://127.0.0.1:8000/v1/jobs "
+    f'-d "{_NEW_JOB}"',
+    ("GET", "/v1/jobs"): "curl -sS 'http://127.0.0.1:8000/v1/jobs?limit=10'",
+    ("GET", "/v1/jobs/{job_id}"): 'curl -sS "http://127.0.0.1:8000$JOB"',
+    ("DELETE", "/v1/jobs/{job_id}"): "SLOW=$(curl -sS -o /dev/null -w '%header{location}' "
+    "--data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/jobs?"
+    + "&".join(["op=resize:width=4000", *["op=blur:100"] * 8])
+    + "&format=avif')\n"
+    'curl -sS -X DELETE "http://127.0.0.1:8000$SLOW"',
+    ("GET", "/v1/jobs/{job_id}/results"): 'curl -sS "http://127.0.0.1:8000$JOB/results"',
+    ("GET", "/v1/jobs/{job_id}/results/{index}"): "curl -sS -o /tmp/gray.jpg "
+    '"http://127.0.0.1:8000$JOB/results/0"',
+    ("GET", "/v1/dead-letters"): "curl -sS http://127.0.0.1:8000/v1/dead-letters",
+    ("GET", "/v1/jobs/{job_id}/events"): 'curl -sSN "http://127.0.0.1:8000$JOB/events"',
+    ("GET", "/v1/system"): "curl -sS http://127.0.0.1:8000/v1/system",
+}
+"""Commands by method and path."""
