@@ -61,7 +61,7 @@ OPEN_STATES = frozenset({JobState.QUEUED, JobState.RUNNING})
 
 
 class JobRequest(Message):
-    """The entry of a job in the stream `JOBS`. The job's record has everything else."""
+    """The entry of a job in the stream of accepted jobs. The job's record has everything else."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -109,7 +109,8 @@ def _overview(document: Mapping[str, Any]) -> str:
         for resource in PAGES
         for method, path, operation in _routes(document, resource)
     ]
-    rows.append(("WebSocket", "`/v1/live`", "[Receive events](http/events.md#websocket-v1-live)"))
+    socket = "[Receive the events of jobs](http/events.md#the-websocket)"
+    rows.append(("WebSocket", "`/v1/live`", socket))
     render = document["paths"]["/v1/render"]["post"]
     pipeline = [one for one in render["parameters"] if one["name"] in _PIPELINE]
     return OVERVIEW.format(

@@ -156,7 +156,11 @@ A stream has these events:
   from closing the connection.
 - An id that is no id of an event counts as none.
 
-## WebSocket /v1/live
+## The WebSocket
+
+```text
+/v1/live
+```
 
 One connection carries the events of many jobs. Both sides send JSON as text.
 

@@ -94,7 +94,11 @@ def _plain_type(schema: Schema, schemas: Schemas, link: Link) -> str:
 def default_of(schema: Schema) -> str:
     """Return a default as Markdown; empty if it is null or not known."""
     value = schema.get("default")
-    return "" if value in (None, [], {}) else f"`{json.dumps(value).strip(chr(34))}`"
+    return "" if value is None or isinstance(value, list | dict) else f"`{_json(value)}`"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value).strip('"')
 
 
 def is_model(schema: Schema) -> bool:
@@ -114,9 +118,11 @@ def models_in(node: Any, schemas: Schemas) -> Iterator[str]:
 
 
 def example_of(schema: Schema) -> str:
-    """Return the first example of a model as a block of JSON; empty without one."""
+    """Return the first example of a model as a block of JSON; empty without any."""
     for example in schema.get("examples", ()):
-        return f"```json\n{json.dumps(example, indent=2)}\n```"
+        # Pydantic sorts the fields of examples by name.
+        ordered = {name: example[name] for name in schema["properties"] if name in example}
+        return f"```json\n{json.dumps(ordered, indent=2)}\n```"
     return ""
 
 
