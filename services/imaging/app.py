@@ -48,7 +48,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
     runner = job_runner.register(broker, jobs, executor, settings)
     maintenance = JobMaintenance(broker.worker, jobs)
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
-    broker.metrics.watch("darkroom_slots_busy", "Pool processes with work.", lambda: executor.busy)
+    broker.metrics.watch("darkroom_slots_busy", "Pool processes that work.", lambda: executor.busy)
 
     queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
 

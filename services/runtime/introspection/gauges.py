@@ -14,29 +14,31 @@ class QueueGauges:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._waiting = Gauge(
             "darkroom_queue_waiting",
-            "Requests or jobs that wait or are being handled.",
+            "Entries of a queue: those that wait and, in a stream, those that are being handled.",
             ["address"],
             registry=registry,
         )
         self._age = Gauge(
             "darkroom_queue_age_seconds",
-            "Age of the first of them.",
+            "Age of the first entry of a queue; 0 for a list, whose entries have no time.",
             ["address"],
             registry=registry,
         )
         self._jobs = Gauge(
             "darkroom_jobs",
-            "Jobs by state: queued, running, or waiting for their next attempt (later).",
+            "Jobs that have not ended, by state; `later` waits for a retry.",
             ["state"],
             registry=registry,
         )
         self._jobs_age = Gauge(
             "darkroom_jobs_age_seconds",
-            "How long the first job in the queue has waited.",
+            "Time that the first queued job has waited.",
             registry=registry,
         )
         self._jobs_rate = Gauge(
-            "darkroom_jobs_rate", "Jobs that ended, per second.", registry=registry
+            "darkroom_jobs_rate",
+            "Jobs per second that ended in the last minute; a cancelled job does not count.",
+            registry=registry,
         )
 
     def set_queues(self, queues: Mapping[str, Queue]) -> None:

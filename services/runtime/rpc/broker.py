@@ -226,7 +226,11 @@ class Broker(AdaptedBroker):
 
     def _watch_metrics(self) -> None:
         watch, inbox, outbox = self.metrics.watch, self.inbox, self.outbox
-        watch("darkroom_calls_waiting", "Calls without a reply.", lambda: inbox.outstanding)
-        watch("darkroom_inbox_listening", "1 if replies are received.", lambda: inbox.listening)
-        watch("darkroom_room_taken", "Messages being handled.", lambda: self.capacity.taken)
-        watch("darkroom_outbox_failures", "Undelivered messages.", lambda: outbox.failures)
+        watch("darkroom_calls_waiting", "Calls that wait for a reply.", lambda: inbox.outstanding)
+        watch("darkroom_inbox_listening", "1 while replies are received.", lambda: inbox.listening)
+        watch("darkroom_room_taken", "Calls that are being handled.", lambda: self.capacity.taken)
+        watch(
+            "darkroom_outbox_failures",
+            "Usage records and cancellations that were not sent.",
+            lambda: outbox.failures,
+        )

@@ -25,14 +25,14 @@ class Metrics:
         self._series: dict[tuple[str, str, str, str], Histogram] = {}
         self._calls = Histogram(
             "darkroom_call_seconds",
-            "Duration of calls: a `client` waits for the answer, a `server` gives it.",
+            "Seconds that a call took: a `client` waits for the reply, a `server` sends it.",
             ["side", "method", "transport", "outcome"],
             buckets=_BUCKETS,
             registry=self.registry,
         )
         self.dropped = Counter(
             "darkroom_dropped",
-            "Requests that ended without an answer on purpose, by reason.",
+            "Requests that a worker ended without a reply on purpose, by reason.",
             ["reason"],
             registry=self.registry,
         )
