@@ -120,7 +120,8 @@ services:
       DARKROOM_MAX_BODY: "100000"
 ```
 
-In a unit of systemd, with the secrets in a file that only root can read:
+In a unit of systemd, with secrets in a file that only root can read. Every user of the computer can
+read `Environment=`.
 
 ```ini
 [Service]
@@ -132,8 +133,8 @@ EnvironmentFile=/etc/darkroom/secrets
 - To use a default, leave the variable out. An empty value is not the default.
 - Darkroom ignores a name that it does not know, so a misspelled name has no effect.
 - Darkroom reads no `.env` file. Compose and your shell may read one.
-- `DARKROOM_WEBHOOK_SECRET` is a secret, and so is `REDIS_URL` if it has a password. Other users of
-  the computer can read a variable that you write into a command.
+- `DARKROOM_WEBHOOK_SECRET` is a secret, and so is `REDIS_URL` if it has a password. Keep both out of
+  your shell's history and out of version control.
 
 ## An invalid value
 
@@ -231,7 +232,7 @@ def _type(schema: dict[str, Any]) -> str:
             return "path"
         case {"format": "uri"}:
             return "URL"
-    raise TypeError(f"No words for the values of a setting with the schema {given}.")
+    raise TypeError(f"A number needs limits, and a new type needs words here: {schema}")
 
 
 def _default(value: object, unit: str) -> str:

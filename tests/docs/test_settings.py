@@ -1,6 +1,7 @@
 """The settings: each is described, and its page agrees with what a service reads."""
 
 import re
+from functools import cache
 
 import pytest
 from pydantic import SecretStr
@@ -17,7 +18,12 @@ SETTINGS = [
     for settings in CLASSES
     for name in settings.model_fields
 ]
-[PAGE] = pages().values()
+
+
+@cache
+def page() -> str:
+    [text] = pages().values()
+    return text
 
 
 def schema_of(settings: type[BaseSettings], name: str) -> dict[str, object]:
@@ -31,8 +37,8 @@ def variable_of(settings: type[BaseSettings], name: str) -> str:
 
 def row_of(settings: type[BaseSettings], name: str) -> list[str]:
     """Return the cells of a setting: variable, value, unit, default, meaning."""
-    _, _, local = PAGE.partition("## `make run`")
-    text = local if settings is LocalSettings else PAGE.removesuffix(local)
+    _, _, local = page().partition("## `make run`")
+    text = local if settings is LocalSettings else page().removesuffix(local)
     variable = variable_of(settings, name)
     [row] = re.findall(rf"^\| (?:`\w+` or )?`{variable}` \|.*$", text, re.MULTILINE)
     return [cell.strip() for cell in row.strip("|").split("|")]
@@ -116,4 +122,4 @@ def test_secrets_are_named_as_secrets() -> None:
     assert secrets
     for settings, name in secrets:
         assert "a secret" in row_of(settings, name)[1]
-        assert f"`{variable_of(settings, name)}` is a secret" in PAGE
+        assert f"`{variable_of(settings, name)}` is a secret" in page()
