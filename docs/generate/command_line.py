@@ -9,7 +9,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from darkroom.cli import INTERRUPTED, app
-from docs.generate.markdown import table
+from docs.generate.markdown import fields_table, table
 
 _PROCFILE = Path(__file__).resolve().parents[2] / "Procfile"
 
@@ -63,7 +63,7 @@ progress and exits.
 [Run it for a team](../guides/deploy.md) shows a complete deployment.
 """
 
-_KINDS = {"str": "text", "int range": "whole number", "float range": "number"}
+_KINDS = {"str": "text", "int range": "integer", "float range": "number"}
 """Words for Typer's types."""
 
 _CODES = (
@@ -99,7 +99,7 @@ def pages() -> dict[str, str]:
             ["option", "meaning"],
             [(_code(option.opts), option.help or "") for option in options_of(group())],
         ),
-        variables=table(["variable", "option", "default", "meaning"], _variables()),
+        variables=fields_table(["variable", "option", "default", "meaning"], _variables()),
         codes=table(["code", "meaning"], _CODES),
         services="\n".join(_services()),
         serving=table(["option", "default", "meaning"], _SERVING),
@@ -148,7 +148,7 @@ def _section(name: str, command: TyperCommand) -> str:
             f"## `darkroom {name}`",
             command.help or "",
             f"```console\n$ {usage}\n```",
-            table(["argument or option", "value", "default", "meaning"], rows),
+            fields_table(["argument or option", "values", "default", "meaning"], rows),
         )
     )
 
@@ -162,7 +162,7 @@ def _code(names: Iterable[str]) -> str:
 
 
 def _values(option: TyperOption) -> str:
-    """Describe the values that an option takes: `whole number, 1 to 256`."""
+    """Describe the values that an option takes: `integer, 1 to 256`."""
     if option.is_flag:
         return ""
     if option.metavar:

@@ -13,7 +13,7 @@ from contracts.operations.notation import parse_operation
 from contracts.operations.pipeline import OPERATIONS
 from docs.generate.fields import field_texts
 from docs.generate.gallery import LARGE, PICTURES, SMALL
-from docs.generate.markdown import table
+from docs.generate.markdown import fields_table, table
 
 _KEY = "0" * 64  # stands for LOGO where an id has to be valid
 
@@ -131,4 +131,4 @@ def _fields(operation: type[BaseOperation]) -> str:
     if not rows:
         return f"`{name_of(operation)}` has no fields."
     heads = ["field", "values", "default", "description"]
-    return f'<div class="fields">\n\n{table(heads, rows)}\n\n</div>'
+    return fields_table(heads, rows)

@@ -9,5 +9,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
 
 
+def fields_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of name, values, default and more; on a phone it becomes a list."""
+    return f'<div class="fields">\n\n{table(heads, rows)}\n\n</div>'
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings
 
 from devserver.errors import CannotRun
 from devserver.settings import LocalSettings, read_settings
-from docs.generate.markdown import table
+from docs.generate.markdown import fields_table
 from services.gateway.settings import GatewaySettings
 from services.imaging.settings import ImagingSettings
 from services.runtime.settings import RuntimeSettings
@@ -22,9 +22,9 @@ class Setting:
     """A setting as its page describes it: every text is Markdown."""
 
     variables: Sequence[str]
-    type: str
-    unit: str
+    values: str
     default: str
+    unit: str
     meaning: str
 
 
@@ -133,8 +133,8 @@ EnvironmentFile=/etc/darkroom/secrets
 - To use a default, leave the variable out. An empty value is not the default.
 - Darkroom ignores a name that it does not know, so a misspelled name has no effect.
 - Darkroom reads no `.env` file. Compose and your shell may read one.
-- `DARKROOM_WEBHOOK_SECRET` is a secret, and so is `REDIS_URL` if it has a password. Keep both out of
-  your shell's history and out of version control.
+- `DARKROOM_WEBHOOK_SECRET` is a secret, and so is `REDIS_URL` if it has a password. Keep both out
+  of your shell's history and out of version control.
 
 ## An invalid value
 
@@ -177,15 +177,15 @@ def _section(group: Group) -> str:
     rows = [
         (
             " or ".join(f"`{variable}`" for variable in setting.variables),
-            setting.type,
-            setting.unit,
+            setting.values,
             setting.default,
+            setting.unit,
             setting.meaning,
         )
         for setting in settings_of(group)
     ]
-    heads = ["variable", "value", "unit", "default", "meaning"]
-    return f"## {group.title}\n\n{group.note}\n\n{table(heads, rows)}"
+    heads = ["variable", "values", "default", "unit", "meaning"]
+    return f"## {group.title}\n\n{group.note}\n\n{fields_table(heads, rows)}"
 
 
 def _setting(settings: type[BaseSettings], name: str, schema: dict[str, Any]) -> Setting:
@@ -197,9 +197,9 @@ def _setting(settings: type[BaseSettings], name: str, schema: dict[str, Any]) ->
         default = _default(field.default, unit)
     return Setting(
         variables=_variables(settings, name),
-        type=_type(schema),
-        unit=unit,
+        values=_values(schema),
         default=default,
+        unit=unit,
         meaning=schema.get("description", ""),
     )
 
@@ -211,8 +211,8 @@ def _variables(settings: type[BaseSettings], name: str) -> Sequence[str]:
     return [(settings.model_config.get("env_prefix", "") + name).upper()]
 
 
-def _type(schema: dict[str, Any]) -> str:
-    """Describe the values that a setting accepts: `whole number, 1 to 100`."""
+def _values(schema: dict[str, Any]) -> str:
+    """Describe the values that a setting accepts: `integer, 1 to 100`."""
     given = next((one for one in schema.get("anyOf", ()) if one["type"] != "null"), schema)
     match given:
         case {"enum": values}:
@@ -221,9 +221,9 @@ def _type(schema: dict[str, Any]) -> str:
         case {"type": "boolean"}:
             return "`true` or `false`"
         case {"type": "integer", "minimum": least, "maximum": most}:
-            return f"whole number, {least} to {most}"
+            return f"integer, {least} to {most}"
         case {"type": "integer", "minimum": least}:
-            return f"whole number, {least} or more"
+            return f"integer, {least} or more"
         case {"type": "number", "exclusiveMinimum": bound}:
             return f"number above {bound}"
         case {"format": "password"}:

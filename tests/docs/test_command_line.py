@@ -49,7 +49,7 @@ def test_the_variables_that_set_options_are_on_the_page() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        "| `--jobs` | whole number, 1 to 256 | `16` |",
+        "| `--jobs` | integer, 1 to 256 | `16` |",
         "| `--patience` | number, 1 or more | `3600` |",
         "| `--out` | `DIR` | required |",
         "| `--recursive`, `--no-recursive` |  | off |",
