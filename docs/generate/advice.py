@@ -588,9 +588,11 @@ ADVICE: dict[Code, Advice] = {
         "3. Look for the job in the dead letters.",
         example=Example(
             f"{_HOUSE}\n"
-            "curl -sS --data-binary @/tmp/house.jpg "
-            "'http://127.0.0.1:8000/v1/render?op=blur:50&format=avif&timeout=0.001'",
-            "No answer within 0.001 s.",
+            "curl -sS -H 'Prefer: respond-async, wait=30' --data-binary @/tmp/house.jpg "
+            "'http://127.0.0.1:8000/v1/render"
+            "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100'",
+            "The work took longer than its deadline allows.",
+            start="DARKROOM_RENDER_TIMEOUT=1 DARKROOM_JOB_ATTEMPTS=1 make run",
         ),
         ends_variants=True,
     ),
@@ -618,11 +620,11 @@ ADVICE: dict[Code, Advice] = {
         "3. Find the image: the dead letter's `request.source.key` is the image's id.",
         example=Example(
             f"{_HOUSE}\n"
-            "WORKER=$(curl -sS http://127.0.0.1:8000/v1/system | grep -o '\"pid\":[0-9]*' | "
-            "cut -d: -f2)\n"
-            "(sleep 1; pkill -KILL -P $WORKER) &\n"
+            "until WORKER=$(curl -sS http://127.0.0.1:8000/v1/system | grep -o '\"pid\":[0-9]*'); "
+            "do sleep 1; done\n"
+            "(sleep 1; pkill -KILL -P ${WORKER#*:}) &\n"
             "curl -sS --data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/render"
-            "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100&timeout=60'",
+            "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100&timeout=30'",
             "The process that worked on this image died of it.",
             start="DARKROOM_SLOTS=1 make run",
         ),

@@ -201,7 +201,7 @@ def _retry(code: Code) -> str:
 
 def _in_a_job(code: Code, advice: Advice) -> str:
     if not advice.ends_variants:
-        return "does not occur"
+        return "no job fails with this code"
     if code in TRANSIENT:
         return (
             "a worker tries the variant up to `DARKROOM_JOB_ATTEMPTS` times; then the job becomes "
