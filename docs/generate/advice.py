@@ -387,6 +387,7 @@ ADVICE: dict[Code, Advice] = {
         "and deletes none.",
         example=Example(
             f"{_HOUSE}\n"
+            "until curl -sS http://127.0.0.1:8000/v1/system | grep '\"pid\"'; do sleep 1; done\n"
             "IMAGE=$(curl -sS -o /dev/null -w '%header{location}' --data-binary @/tmp/house.jpg "
             "http://127.0.0.1:8000/v1/images)\n"
             'BLUR=\'{"op": "blur", "radius": 100}\'\n'
