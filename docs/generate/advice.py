@@ -645,7 +645,8 @@ ADVICE: dict[Code, Advice] = {
         client="Report the `correlation_id` to the operator. The same request fails again until "
         "the fault is repaired.",
         operator="1. Search the logs of gateway and workers for the correlation id. The line has "
-        "the level `error` and the traceback.\n"
+        "the level `error` and the traceback. For a job, search the workers' logs for "
+        "`variant failed`; `source` in this line is `source.key` in the job's record.\n"
         "2. Check that gateway and workers have the same version.\n"
         "3. Report the traceback. After the repair, queue the dead letters again.",
         example=None,

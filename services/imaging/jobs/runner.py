@@ -151,7 +151,14 @@ class JobRunner:
             job = changed
             if job.state not in OPEN_STATES:
                 await self._extend_results(job)
-                log.info("job ended", job=job.id, state=job.state, variants=len(job.variants))
+                code = job.problem.code if job.problem else None
+                log.info(
+                    "job ended",
+                    job=job.id,
+                    state=job.state,
+                    code=code,
+                    variants=len(job.variants),
+                )
                 return
             if done % _VARIANTS_PER_TURN == 0 and await self._jobs.leases.yield_turn(job):
                 return
