@@ -128,10 +128,10 @@ class Output(Message):
             "query, the gateway fills in those that the request's Accept prefers; "
             f"{_formats('needs_accept')} only if Accept names it. Each format is encoded, and "
             "the smallest result is taken. An image of 256 colours or fewer is also tried "
-            "without loss; for more colours, png is only used if it is the only one. For "
-            f"animations: {_formats('auto_rank', 'animated', 'quality')}. The first possible "
-            "format is taken without a comparison if the result has to fit into max_bytes, or if "
-            "an animation has more than 50 million pixels, all frames together.",
+            "without loss; for more colours, png is only used if it is the only one. For an "
+            f"animation, only these are tried: {_formats('auto_rank', 'animated', 'quality')}. The "
+            "first possible format is taken without a comparison if the result has to fit into "
+            "max_bytes, or if an animation has more than 50 million pixels, all frames together.",
             json_schema_extra={"items": {"type": "string", "enum": list(AUTO_FORMATS)}},
         ),
     ] = ()

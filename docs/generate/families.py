@@ -65,8 +65,10 @@ def _section(operation: type[BaseOperation]) -> str:
             f"## {name_of(operation)}",
             about,
             _pictures(operation),
+            '<div class="example">',
             f"```text\n{query_of(shown)}\n```",
             f"```json\n{_json(shown)}\n```",
+            "</div>",
             *_about_logo(shown),
             *rules,
             _fields(operation),
@@ -109,7 +111,11 @@ def _json(shown: Demonstration) -> str:
     for text in shown.operations:
         operation = parse_operation(text.replace("LOGO", _KEY))
         given = operation.model_dump(mode="json", exclude_unset=True)
-        texts.append(json.dumps(given).replace(_KEY, "LOGO"))
+        # Whole numbers without a decimal point: 24, not 24.0.
+        plain = {
+            k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in given.items()
+        }
+        texts.append(json.dumps(plain).replace(_KEY, "LOGO"))
     operations = ",\n  ".join(texts)
     return f'{{"operations": [\n  {operations}\n]}}'
 

@@ -8,6 +8,9 @@ from docs.generate.markdown import table
 
 _FIELDS = ("quality", "lossless", "progressive", "chroma", "palette")
 
+# Soft hyphens: the longest words would make the table wider than a phone.
+_HELD = ("ani\N{SOFT HYPHEN}mation", "trans\N{SOFT HYPHEN}parency", "profile", "EXIF, XMP")
+
 _NAMED = " and ".join(f"`{format}`" for format in AUTO_FORMATS if format.spec.needs_accept)
 _EXTRAS = ",".join(sorted([*(format for format in Format if format.spec.package), "simd"]))
 
@@ -92,7 +95,7 @@ def pages() -> dict[str, str]:
         table(["source", "result"], ((f"`{format}`", _left_out(format)) for format in Format)),
         _AUTO,
         "## Features",
-        table(["format", "animation", "transparency", "profile", "EXIF, XMP"], map(_held, Format)),
+        table(["format", *_HELD], map(_held, Format)),
         *_largest_sides(),
         _LOST,
         "These fields of an output are for some formats only:",

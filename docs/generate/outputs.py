@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from contracts.formats import Format
 from contracts.outputs import Output
 from docs.generate.fields import field_texts
-from docs.generate.markdown import table
+from docs.generate.markdown import fields_table, table
 
 _BEGIN = """# Outputs
 
@@ -28,7 +28,8 @@ In a job, each element of `variants` has its own `output`:
 {"operations": [{"op": "resize", "width": 720}], "output": {"format": "webp", "quality": 70}}
 ```
 
-The field `among` is for jobs alone. In a URL, the request's header `Accept` says the same."""
+The field `among` is for jobs alone. A URL has no such parameter: the request's header `Accept`
+lists the formats instead."""
 
 
 def pages() -> dict[str, str]:
@@ -42,7 +43,7 @@ def pages() -> dict[str, str]:
     parts = [
         _BEGIN,
         "## Fields",
-        f'<div class="fields">\n\n{table(["field", "values", "default", "used"], rows)}\n\n</div>',
+        fields_table(["field", "values", "default", "used"], rows),
         *rules,
         "[Formats](formats.md) lists what each format holds.",
         *(f"### {field.name}\n\n{_listed(field.description)}" for field in fields),
