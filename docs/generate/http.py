@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 from contracts.outputs import Output
 from docs.generate.http_texts import COMMON_HEADERS, EXAMPLES, OVERVIEW, PAGES
-from docs.generate.markdown import table
+from docs.generate.markdown import fields_table, table
 from docs.generate.schemas import (
     Schemas,
     default_of,
@@ -116,10 +116,10 @@ def _overview(document: Mapping[str, Any]) -> str:
     return OVERVIEW.format(
         version=document["info"]["version"],
         routes=table(("method", "path", "purpose"), rows),
-        common_headers=table(("header", "in", "meaning"), COMMON_HEADERS),
-        request_headers=table(("header", "meaning"), _header_rows(REQUEST_HEADERS)),
-        response_headers=table(("header", "meaning"), _header_rows(RESPONSE_HEADERS)),
-        pipeline=_pipeline_table(pipeline, schemas),
+        common_headers=fields_table(("header", "in", "meaning"), COMMON_HEADERS),
+        request_headers=fields_table(("header", "meaning"), _header_rows(REQUEST_HEADERS)),
+        response_headers=fields_table(("header", "meaning"), _header_rows(RESPONSE_HEADERS)),
+        pipeline=_parameter_table(pipeline, schemas),
         problem=sent_field_table(schemas["Problem"], schemas, _link_to_errors),
         pages="\n".join(f"http/{resource}" for resource in PAGES),
     )
@@ -140,7 +140,7 @@ def _section(route: Route, schemas: Schemas, link: Callable[[str], str]) -> str:
         f"```text\n{method} {path}\n```",
         operation["description"],
         *_example(method, path),
-        *_parameters(operation, schemas, link),
+        *_parameters(operation, schemas),
         *_body(operation, link),
         "**Responses**",
         _answers(operation, link),
@@ -155,49 +155,34 @@ def _example(method: str, path: str) -> Iterator[str]:
         yield f"```sh\n{text}\n```"
 
 
-def _parameters(
-    operation: Operation, schemas: Schemas, link: Callable[[str], str]
-) -> Iterator[str]:
+def _parameters(operation: Operation, schemas: Schemas) -> Iterator[str]:
     parameters = operation.get("parameters", ())
-    own = [one for one in parameters if one["name"] not in _PIPELINE]
-    if own:
-        yield "**Parameters**"
-        yield _parameter_table(own, schemas, link)
-    if len(own) < len(parameters):
-        names = ", ".join(f"`{name}`" for name in _PIPELINE)
-        yield (
-            "The query also has the [parameters of a pipeline]"
-            f"(../http.md#parameters-of-a-pipeline): {names}."
-        )
+    for place, title in (("path", "Path"), ("query", "Query"), ("header", "Headers")):
+        found = [one for one in parameters if one["in"] == place]
+        own = [one for one in found if one["name"] not in _PIPELINE]
+        if found:
+            yield f"**{title}**"
+        if place == "header" and found:
+            rows = [(f"`{one['name']}`", one["description"]) for one in own]
+            yield fields_table(("header", "meaning"), rows)
+        elif own:
+            yield _parameter_table(own, schemas)
+        if len(own) < len(found):
+            names = ", ".join(f"`{name}`" for name in _PIPELINE)
+            yield f"[Parameters of a pipeline](../http.md#parameters-of-a-pipeline): {names}."
 
 
-def _parameter_table(
-    parameters: Sequence[Mapping[str, Any]], schemas: Schemas, link: Callable[[str], str]
-) -> str:
+def _parameter_table(parameters: Sequence[Mapping[str, Any]], schemas: Schemas) -> str:
     rows = [
         (
             f"`{one['name']}`",
-            one["in"],
-            type_of(one["schema"], schemas, link),
+            type_of(one["schema"], schemas, _in_place),
             "required" if one["required"] else default_of(one["schema"]),
             one["description"],
         )
         for one in parameters
     ]
-    return table(("name", "in", "type", "default", "meaning"), rows)
-
-
-def _pipeline_table(parameters: Sequence[Mapping[str, Any]], schemas: Schemas) -> str:
-    rows = [
-        (
-            f"`{one['name']}`",
-            type_of(one["schema"], schemas, _in_place),
-            default_of(one["schema"]),
-            one["description"],
-        )
-        for one in parameters
-    ]
-    return table(("parameter", "type", "default", "meaning"), rows)
+    return fields_table(("parameter", "values", "default", "meaning"), rows)
 
 
 def _link_to_errors(name: str) -> str:
@@ -272,7 +257,7 @@ def _webhooks(
                     f"```text\n{method.upper()} url of the receiver\n```",
                     f"{operation['description']} [Webhooks](../../guides/webhooks.md) explains how "
                     "to receive and verify one.",
-                    *_parameters(operation, schemas, link),
+                    *_parameters(operation, schemas),
                     *_body(operation, link),
                     "**Responses of the receiver**",
                     table(

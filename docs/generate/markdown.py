@@ -10,7 +10,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def fields_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of name, values, default and more; on a phone it becomes a list."""
+    """Return a table that becomes a list on a phone: name, values, default and more.
+
+    A table of two or three columns has no default.
+    """
     return f'<div class="fields">\n\n{table(heads, rows)}\n\n</div>'
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from docs.generate.markdown import table
+from docs.generate.markdown import fields_table, table
 from docs.generate.messages_texts import DIRECT_CALLS, INTRO
 from docs.generate.schemas import (
     Schemas,
@@ -85,13 +85,13 @@ def _method(method: str, document: Document) -> str:
     [request] = {message for channel in channels.values() for message in channel["messages"]}
     reply = _reply(next(iter(channels)), document)
     rows = [
-        (channel["x-redis"]["type"], _address(channel), channel["description"])
+        (_address(channel), channel["x-redis"]["type"], channel["description"])
         for channel in channels.values()
     ]
     return _joined(
         [
             f"### {method}",
-            table(("transport", "address", "delivery"), rows),
+            fields_table(("address", "transport", "delivery"), rows),
             f"**Request: {request}**",
             *_message(request, schemas, sent=False),
             f"**Reply: {reply}**, or [Failure](#failure)",
@@ -112,8 +112,8 @@ def _other(name: str, document: Document) -> str:
             f"### {message}",
             channel["description"],
             table(
-                ("transport", "address", *(fact for fact, _ in facts)),
-                [(channel["x-redis"]["type"], _address(channel), *(text for _, text in facts))],
+                ("address", "transport", *(fact for fact, _ in facts)),
+                [(_address(channel), channel["x-redis"]["type"], *(text for _, text in facts))],
             ),
             *_message(message, document["components"]["schemas"], sent=True),
         ]
@@ -137,7 +137,7 @@ def _headers(schemas: Schemas) -> Iterator[str]:
     for name, kind in _HEADERS.items():
         schema = schemas[name]
         yield f"The headers of {kind}:"
-        yield table(
+        yield fields_table(
             ("header", "meaning"),
             [
                 (f"`{header}`" + (" (always)" if header in schema["required"] else ""), text)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from docs.generate.markdown import table
+from docs.generate.markdown import fields_table
 
 Schema = Mapping[str, Any]
 Schemas = Mapping[str, Schema]
@@ -19,7 +19,7 @@ _HEX = re.compile(r"\^\[0-9a-f\]\{(\d+)\}\$")
 
 
 def field_table(schema: Schema, schemas: Schemas, link: Link) -> str:
-    """Return a table of the fields that a client may send: type, default, description."""
+    """Return a table of the fields that a client may send: values, default, meaning."""
     required = schema.get("required", ())
     rows = [
         (
@@ -30,11 +30,11 @@ def field_table(schema: Schema, schemas: Schemas, link: Link) -> str:
         )
         for name, field in schema["properties"].items()
     ]
-    return table(("field", "type", "default", "meaning"), rows)
+    return fields_table(("field", "values", "default", "meaning"), rows)
 
 
 def sent_field_table(schema: Schema, schemas: Schemas, link: Link) -> str:
-    """Return a table of the fields that a service sends, all of them: type, description."""
+    """Return a table of the fields that a service sends, all of them: values, meaning."""
     rows = [
         (
             f"`{name}`",
@@ -43,7 +43,7 @@ def sent_field_table(schema: Schema, schemas: Schemas, link: Link) -> str:
         )
         for name, field in schema["properties"].items()
     ]
-    return table(("field", "type", "meaning"), rows)
+    return fields_table(("field", "values", "meaning"), rows)
 
 
 def type_of(schema: Schema, schemas: Schemas, link: Link) -> str:
@@ -92,9 +92,14 @@ def _plain_type(schema: Schema, schemas: Schemas, link: Link) -> str:
 
 
 def default_of(schema: Schema) -> str:
-    """Return a default as Markdown; empty if it is null or not known."""
-    value = schema.get("default")
-    return "" if value is None or isinstance(value, list | dict) else f"`{_json(value)}`"
+    """Return a default as Markdown."""
+    match schema.get("default"):
+        case None | []:
+            return "none"
+        case dict():
+            return "its own defaults"
+        case value:
+            return f"`{_json(value)}`"
 
 
 def _json(value: object) -> str:
