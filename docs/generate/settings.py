@@ -130,7 +130,7 @@ EnvironmentFile=/etc/darkroom/secrets
 ```
 
 - Write a number without its unit: `60`, not `60s`.
-- To use a default, leave the variable out. An empty value is not the default.
+- To use a default, leave the variable out. For a service, an empty value counts as a value.
 - Darkroom ignores a name that it does not know, so a misspelled name has no effect.
 - Darkroom reads no `.env` file. Compose and your shell may read one.
 - `DARKROOM_WEBHOOK_SECRET` is a secret, and so is `REDIS_URL` if it has a password. Keep both out
