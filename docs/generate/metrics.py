@@ -49,7 +49,7 @@ Each process of both services answers `GET /metrics` in Prometheus's text format
 - `faststream run --workers 2` starts two processes at one port, and a scrape reads one of them.
   To see each process, start one process per port.
 
-## Values of the labels
+## Labels
 
 {labels}
 """
@@ -63,9 +63,7 @@ def pages() -> dict[str, str]:
         (
             f"`{_series(name, metric)}`",
             type(metric).__name__.lower(),
-            "both" if name in gateway else "imaging",
-            metric._documentation,
-            ", ".join(f"`{label}`" for label in metric._labelnames),
+            metric._documentation + ("" if name in gateway else " Imaging only."),
         )
         for name, metric in imaging.items()
     ]
@@ -75,7 +73,7 @@ def pages() -> dict[str, str]:
         for label in metric._labelnames
     ]
     page = _PAGE.format(
-        metrics=table(("metric", "type", "service", "meaning", "labels"), rows),
+        metrics=table(("metric", "type", "meaning"), rows),
         labels=table(("metric", "label", "values"), labels),
     )
     return {"reference/metrics.md": page}
