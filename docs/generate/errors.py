@@ -16,9 +16,14 @@ _INDEX = """\
 # Errors
 
 Every error is a problem document: JSON with a `code`, which never changes, and a `type`, which
-opens the page of the code. The `code` decides what to do.
+opens the page of the code. The `code` decides what to do. The table says whether it makes sense to
+send the same request again.
+
+<div class="codes">
 
 {codes}
+
+</div>
 
 ## A problem document
 
@@ -130,7 +135,7 @@ def _index() -> str:
     assert shown is not None
     return _INDEX.format(
         codes=table(
-            ("code", "status", "title", "the same request, later"),
+            ("code", "status", "title", "retry"),
             [
                 (f"[`{code}`]({code}.md)", _statuses(code), problems.TITLES[code], _retry(code))
                 for code in Code
@@ -149,7 +154,7 @@ def _page(code: Code) -> str:
     advice = ADVICE[code]
     facts = [
         ("HTTP status", _statuses(code)),
-        ("the same request, later", _retry(code)),
+        ("retry of the same request", _retry(code)),
         ("`Retry-After`", "always" if _is_503(code) else "not sent"),
         ("in a job", _in_a_job(code, advice)),
     ]
@@ -193,10 +198,10 @@ def _is_503(code: Code) -> bool:
 
 def _retry(code: Code) -> str:
     if _is_503(code):
-        return "may succeed: wait for `Retry-After`"
+        return "after `Retry-After`"
     if code in TRANSIENT:
-        return "may succeed"
-    return "succeeds after a repair" if code in REPLAYABLE else "fails again"
+        return "yes"
+    return "after a repair" if code in REPLAYABLE else "no"
 
 
 def _in_a_job(code: Code, advice: Advice) -> str:
