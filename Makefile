@@ -3,6 +3,10 @@
 PYTHON ?= python3
 # Options of `make lock`; UV_FLAGS=--upgrade takes newer versions of the packages.
 UV_FLAGS ?=
+# The command of `make image`; without it, the first of docker, podman and buildah that is there.
+IMAGE_BUILDER ?=
+# Its further options, for example --build-arg BASE=python:3.12-slim.
+IMAGE_FLAGS ?=
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -12,7 +16,7 @@ GUIDE := services/gateway/guide
 GUIDE_BUILT := $(GUIDE)/index.html
 GUIDE_SOURCES := $(shell find docs -type f -not -path 'docs/generate/*') contracts/version.py requirements.lock
 
-.PHONY: help run test test-quick check check-code check-docs docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery fuzz golden lock clean
+.PHONY: help run test test-quick check check-code check-docs check-deploy image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery fuzz golden lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +31,18 @@ docs: $(INSTALLED) $(GUIDE_BUILT) ## Build the guide, which the gateway serves a
 wheel: $(INSTALLED) $(GUIDE_BUILT) ## Build a wheel with the services, the command line and the guide into dist
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
+image: ## Build the container image darkroom; IMAGE_BUILDER, IMAGE_FLAGS
+	@builder="$(IMAGE_BUILDER)"; \
+	if [ -n "$$builder" ]; then :; \
+	elif docker info > /dev/null 2>&1; then builder='docker build'; \
+	elif command -v podman > /dev/null; then builder='podman build --format docker'; \
+	elif command -v buildah > /dev/null; then builder='buildah build --layers --format docker'; \
+	else echo 'make image needs docker, podman or buildah.' >&2; exit 1; fi; \
+	version=$$(sed -n 's/^VERSION = "\(.*\)"/\1/p' contracts/version.py); \
+	revision=$$(git rev-parse HEAD 2> /dev/null || echo unknown); \
+	$$builder --file Containerfile --tag "darkroom:$$version" --tag darkroom:latest \
+		--build-arg VERSION="$$version" --build-arg REVISION="$$revision" $(IMAGE_FLAGS) .
+
 ##@ Develop
 
 # Tests marked `serial` measure time, so they run alone; then all others run in parallel.
@@ -39,7 +55,7 @@ test: $(INSTALLED) $(GUIDE_BUILT) ## Run all tests (4 to 8 minutes)
 test-quick: $(INSTALLED) ## Run the quick tests, which start no services, between edits (under a minute); TESTS=folder
 	@$(BIN)/python -m pytest -q -m 'not serial and not services and not slow' -n auto --dist worksteal $(TESTS)
 
-check: check-code check-docs ## Check everything that needs no test: code, documents, container files
+check: check-code check-docs check-deploy ## Check everything that needs no test: code, documents, container files
 
 check-code: $(INSTALLED) ## Check style, types and import rules
 	@$(BIN)/ruff check .
@@ -48,6 +64,12 @@ check-code: $(INSTALLED) ## Check style, types and import rules
 
 check-docs: $(INSTALLED) $(GUIDE_BUILT) ## Check generated pages and links
 	@$(BIN)/python -m docs.generate --check
+
+# hadolint has no wheels for some machines.
+check-deploy: $(INSTALLED) ## Check the Containerfile and compose.yaml
+	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Containerfile; \
+		else echo 'hadolint is not installed, so the Containerfile is not checked.'; fi
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 generate: $(INSTALLED) ## Write asyncapi.yaml, the pages of the reference and the README's tables
 	@$(BIN)/python -m docs.generate
@@ -61,12 +83,16 @@ gallery: $(INSTALLED) ## Write docs/pictures/operations: a picture of each opera
 golden: $(INSTALLED) ## Write the golden file: the results of every operation for every kind of image
 	@$(BIN)/python -m tests.imaging.engine.test_golden
 
-lock: ## Pin the packages of pyproject.toml in requirements.lock
+lock: ## Pin the packages: all in requirements.lock, those of the image in deploy/requirements.lock
 	@uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT \
 		&& $(PYTHON) -m venv "$$uv" && "$$uv/bin/pip" install --quiet uv \
 		&& "$$uv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-annotate --no-header $(UV_FLAGS) \
-			pyproject.toml --group local --group dev --group docs -o requirements.lock
+			pyproject.toml --group local --group dev --group docs -o requirements.lock \
+		&& "$$uv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-annotate --no-header \
+			pyproject.toml --extra heif --extra jxl --extra simd \
+			--constraints requirements.lock -o deploy/requirements.lock
 
 clean: ## Remove installed packages and caches; keep .data, the data of make run
 	rm -rf $(VENV) $(GUIDE) dist tests/asyncapi/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
