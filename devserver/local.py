@@ -125,6 +125,7 @@ def announce(settings: LocalSettings, valkey: Valkey | None, output: Output) -> 
         "",
         f"Darkroom is ready:   {page}",
         "",
+        f"  the guide          {page}guide",
         f"  the HTTP API       {page}docs",
         f"  the messages       {page}asyncapi",
         f"  Redis              {valkey.url if valkey else 'the one of REDIS_URL'}",
