@@ -25,8 +25,9 @@ Addresses for operators, such as `/health/ready` and `/metrics`, are on the page
 - An unknown address, or an id of the wrong form, gets 404 and `not_found`. A method that the
   address does not have gets 405 and `method_not_allowed`, with `Allow`.
 - `HEAD` works at every address that has `GET`: the same headers, no body, no `Range`.
-- An image in a body may have `DARKROOM_MAX_BODY` bytes, a JSON body 256 KiB. The `Content-Type` of
-  an image does not matter, except `multipart/form-data`: its field `file` is the image then.
+- An image in a body may have `DARKROOM_MAX_BODY` bytes, a JSON body 256 KiB. A body is an image
+  whatever its `Content-Type` is, with two exceptions: of `multipart/form-data`, the field `file` is
+  the image; a job may have a body of `application/json`.
 - Unknown fields of a JSON body are refused, too: 422 and `invalid_request` or `invalid_operation`.
 - A request without its whole body gets 504 and `deadline_exceeded` after `DARKROOM_BODY_PATIENCE`
   seconds without a byte.
@@ -176,7 +177,7 @@ One connection carries the events of many jobs. Both sides send JSON as text.
 (echo "{{\\"watch\\": [\\"${{JOB##*/}}\\"]}}"; sleep 2) | .venv/bin/python -m websockets ws://127.0.0.1:8000/v1/live
 ```
 
-An unknown job has one event, without an `id`: the state `failed` and a problem with the code
+An unknown job has one event, whose `id` is null: the state `failed` and a problem with the code
 `not_found`. The connection stays open after the last job has ended; the client closes it.
 
 The gateway closes the connection with these codes (RFC 6455):

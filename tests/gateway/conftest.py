@@ -8,13 +8,15 @@ import pytest
 from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
+from tests.gateway.documented import assert_documented
 from tests.processes import Service, faststream, valkey
 
 
 @pytest.fixture(scope="session")
 def client(gateway_url: str) -> Iterator[httpx.Client]:
-    """A client of the whole suite."""
-    with httpx.Client(base_url=gateway_url, timeout=30) as client:
+    """A client of the whole suite. It requires that the OpenAPI document names each answer."""
+    hooks = {"response": [assert_documented]}
+    with httpx.Client(base_url=gateway_url, timeout=30, event_hooks=hooks) as client:
         yield client
 
 
@@ -40,7 +42,8 @@ def workerless(workerless_redis: str) -> Iterator[Service]:
 @pytest.fixture
 def no_workers(workerless: Service) -> Iterator[httpx.Client]:
     """A client of the gateway without workers."""
-    with httpx.Client(base_url=workerless.url, timeout=10) as client:
+    hooks = {"response": [assert_documented]}
+    with httpx.Client(base_url=workerless.url, timeout=10, event_hooks=hooks) as client:
         yield client
 
 

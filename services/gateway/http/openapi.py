@@ -138,7 +138,7 @@ def resource_answers(*headers: str) -> Responses:
     return {
         200: image_answer("The image.", *_RESOURCE_HEADERS[1:], *headers),
         206: image_answer("The range.", *_RESOURCE_HEADERS[1:], "Content-Range", *headers),
-        304: answer("The client has the current image.", "ETag", "Cache-Control"),
+        304: answer("The client has the current image.", "ETag", "Cache-Control", *headers),
         416: _problem(
             [Code.INVALID_REQUEST], "The range begins after the end of the image.", "Content-Range"
         ),
