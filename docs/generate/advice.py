@@ -191,7 +191,8 @@ ADVICE: dict[Code, Advice] = {
     Code.IMAGE_UNREADABLE: Advice(
         causes=(
             Cause(
-                "The bytes are no image: a page of a proxy, a text, an empty file with a header.",
+                "The bytes are no image: the error page of a proxy, a text, a header without "
+                "pixels.",
                 (f"{_ENGINE}/safety/decode_errors.py",),
             ),
             Cause(

@@ -38,15 +38,16 @@ member `problem`. [Why did a job fail?](../guides/failed-jobs.md) says how to fi
 
 ## The correlation id
 
-The correlation id leads from an answer to the logs. Search the logs of gateway and workers for it:
-each line of this request has the member `correlation_id` with this id.
+The correlation id leads from an answer to the logs. Search the logs of gateway and workers for the
+id: the lines about a request have it in the member `correlation_id`.
 
 - Every answer has the id in the header `X-Correlation-ID`; an error also has it in the document.
 - A request may bring its own id in the header `X-Correlation-ID`: up to 128 letters, digits and
   `._-`. The gateway keeps such an id, and replaces any other.
 - The gateway logs `refused` with the code, the detail and the path. The exceptions are an unknown
   address, a method that is not allowed, and a parameter of a wrong type: the gateway logs nothing
-  for them.
+  for them. `redis failed` means that Redis did not answer, and `unhandled` a fault, with its
+  traceback.
 - A job goes on after its request. The lines about a job have its id in the member `job`.
 
 ## Errors of the command line
