@@ -6,6 +6,7 @@ both services consume. Follows https://www.asyncapi.com/docs/reference/specifica
 """
 
 from collections.abc import Mapping, Sequence
+from inspect import cleandoc
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -106,7 +107,7 @@ def _message(model: type[Message], headers: str) -> Document:
     return {
         "name": model.__name__,
         "title": model.__name__,
-        "summary": (model.__doc__ or "").strip(),
+        "summary": cleandoc(model.__doc__ or ""),
         "contentType": "application/json",
         "headers": _ref("components", "schemas", headers),
         "correlationId": {"location": "$message.header#/correlation_id"},

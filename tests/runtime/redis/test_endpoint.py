@@ -126,10 +126,12 @@ def _tls_in_front_of(redis_url: str, certificate: trustme.LeafCert) -> Iterator[
         await asyncio.gather(pump(reader, behind_writer), pump(behind_reader, writer))
 
     async def run() -> None:
-        async with await asyncio.start_server(serve, "localhost", ssl=context) as server:
-            ports.append(server.sockets[0].getsockname()[1])
-            ready.set()
-            await stopping.wait()
+        # Not `async with`: from Python 3.12 on, its end waits for every connection.
+        server = await asyncio.start_server(serve, "localhost", ssl=context)
+        ports.append(server.sockets[0].getsockname()[1])
+        ready.set()
+        await stopping.wait()
+        server.close()
 
     def run_thread() -> None:
         asyncio.set_event_loop(loop)
