@@ -2,11 +2,13 @@
 
 import getpass
 import json
+import os
 import re
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +70,7 @@ def proxy(gateway: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("nginx")
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
     certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
     certificate.private_key_pem.write_to_path(folder / "certificate.key")
     (folder / "htpasswd").write_text(":{PLAIN}".join(LOGIN))
@@ -236,3 +239,21 @@ def test_the_gateway_knows_the_address_of_the_client(proxy: Proxy) -> None:
             f"{proxy.url}/v1/jobs?op=flip", content=photograph(seed=64), headers=forged
         )
     assert job.json()["submitter"] == "127.0.0.2"
+
+
+def test_the_command_line_takes_the_password_in_the_address(proxy: Proxy) -> None:
+    login = ":".join(LOGIN)
+    listed = subprocess.run(
+        [sys.executable, "-m", "darkroom", "workers", "--json"],
+        env={
+            **os.environ,
+            "DARKROOM_GATEWAY": f"https://{login}@127.0.0.1:{proxy.port}",
+            "SSL_CERT_FILE": str(proxy.configuration.parent / "authority.pem"),
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert json.loads(listed.stdout)["workers"]
