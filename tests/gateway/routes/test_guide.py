@@ -6,7 +6,6 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.testclient import TestClient
 
 from services.gateway.http.error_handlers import install_error_handlers
 from services.gateway.routes import guide
@@ -57,12 +56,14 @@ def test_an_unknown_page_is_a_problem_document(client: httpx.Client, path: str) 
     assert answer.json()["code"] == "not_found"
 
 
-def test_an_installation_without_the_guide_says_how_to_build_it(
+async def test_an_installation_without_the_guide_says_how_to_build_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(guide, "_GUIDE", tmp_path / "guide")
 
-    answer = TestClient(app()).get("/guide/errors/no_workers/")
+    transport = httpx.ASGITransport(app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as without:
+        answer = await without.get("/guide/errors/no_workers/")
 
     assert answer.status_code == 404
     assert "make docs" in answer.json()["detail"]
