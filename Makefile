@@ -45,11 +45,12 @@ image: ## Build the container image darkroom; IMAGE_BUILDER, IMAGE_FLAGS
 
 ##@ Develop
 
-# Tests marked `serial` measure time, so they run alone; then all others run in parallel.
+# Tests marked `serial` measure time, so they run alone; then all others run in parallel. Those of
+# the documents' commands are a part of `make check`.
 test: $(INSTALLED) $(GUIDE_BUILT) ## Run all tests (4 to 8 minutes)
 	@failed=0; \
 		$(BIN)/python -m pytest -q -m serial || failed=1; \
-		$(BIN)/python -m pytest -q -m 'not serial' -n auto --dist worksteal || failed=1; \
+		$(BIN)/python -m pytest -q -m 'not serial and not commands' -n auto --dist worksteal || failed=1; \
 		exit $$failed
 
 test-quick: $(INSTALLED) ## Run the quick tests, which start no services, between edits (under a minute); TESTS=folder
@@ -62,8 +63,10 @@ check-code: $(INSTALLED) ## Check style, types and import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-check-docs: $(INSTALLED) $(GUIDE_BUILT) ## Check generated pages and links
+check-docs: $(INSTALLED) $(GUIDE_BUILT) ## Check generated pages and links, and run the documents' commands
 	@$(BIN)/python -m docs.generate --check
+	@$(BIN)/python -m pytest -q tests/docs/test_links.py tests/docs/test_registries.py
+	@$(BIN)/python -m pytest -q -m commands -n auto --dist loadgroup tests/docs
 
 # hadolint has no wheels for some machines.
 check-deploy: $(INSTALLED) ## Check the Containerfile and compose.yaml

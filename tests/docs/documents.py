@@ -1,0 +1,49 @@
+"""The repository's files, its documents among them, and copies of its checkout."""
+
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from tests.processes import ROOT
+
+GUIDE = Path("services/gateway/guide")
+"""The folder of the built guide, which git ignores."""
+
+
+@cache
+def files() -> tuple[str, ...]:
+    """Return the path of every file of the checkout, except those that git ignores."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return tuple(sorted(name for name in set(listing.split("\0")) if (ROOT / name).is_file()))
+
+
+def guide() -> list[Path]:
+    """Return the guide's pages without the decisions, which may name removed things."""
+    pages = (name for name in files() if name.startswith("docs/") and name.endswith(".md"))
+    return [ROOT / name for name in pages if not name.startswith("docs/decisions/")]
+
+
+def root_documents() -> list[Path]:
+    """Return the Markdown files in the root: the README, and what a code forge looks for."""
+    return [ROOT / name for name in files() if "/" not in name and name.endswith(".md")]
+
+
+def copy_checkout(target: Path) -> None:
+    """Copy the files with their times, so that make finds packages and guide up to date.
+
+    A page may change its checkout. The packages and the built guide are links to those of this one.
+    """
+    for name in files():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, path)
+    (target / ".venv").symlink_to(sys.prefix)
+    (target / GUIDE).symlink_to(ROOT / GUIDE)
