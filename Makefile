@@ -72,7 +72,7 @@ check-docs: $(INSTALLED) $(GUIDE_BUILT) ## Check generated pages and links, and 
 check-deploy: $(INSTALLED) ## Check the Containerfile and compose.yaml
 	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Containerfile; \
 		else echo 'hadolint is not installed, so the Containerfile is not checked.'; fi
-	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 generate: $(INSTALLED) ## Write asyncapi.yaml, the pages of the reference and the README's tables
 	@$(BIN)/python -m docs.generate
