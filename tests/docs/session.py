@@ -218,12 +218,17 @@ class Session:
         }
 
     def _left_over(self) -> list[int]:
-        """Return the processes of this session that left its process group, where Linux says so."""
+        """Return the processes of this session that left its process group, where Linux says so.
+
+        Each has the session's mark in its environment, or, if its title has overwritten that, as
+        Valkey's does, a current folder in the session's folder.
+        """
         found = []
-        for environ in Path("/proc").glob("[0-9]*/environ"):
+        for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if self._mark.encode() in environ.read_bytes().split(b"\0"):
-                    found.append(int(environ.parent.name))
+                marked = self._mark.encode() in (process / "environ").read_bytes().split(b"\0")
+                if marked or (process / "cwd").readlink().is_relative_to(self._steps.parent):
+                    found.append(int(process.name))
         return found
 
 

@@ -199,7 +199,7 @@ def test_a_server_that_ends_by_itself_fails_its_page(run: Run) -> None:
         )
 
 
-@pytest.mark.parametrize("before", ["", "nohup ", "setsid "])
+@pytest.mark.parametrize("before", ["", "nohup ", "setsid ", "cd /tmp; env -i setsid "])
 def test_processes_in_the_background_end_with_the_page(run: Run, folder: Path, before: str) -> None:
     run(sh(f"{before}sh -c 'echo $$ > /tmp/pid; exec sleep 600' &", "sleep 0.1"))
     wait_until(lambda: ended(pid_in(folder / "tmp" / "pid")), seconds=2)
