@@ -231,7 +231,8 @@ def _example(code: Code, example: Example | None) -> str:
             + _json(document(code, "The log has the details, under this correlation id."))
         )
     refused = f"<!-- refused: {problems.STATUS[code].value} -->\n{_sh(example.commands)}"
-    parts = [refused, "The answer:", _json(document(code, example.detail))]
+    answer = f"<!-- answer except: correlation_id -->\n{_json(document(code, example.detail))}"
+    parts = [refused, "The answer:", answer]
     if example.start:
         running = f"<!-- keeps running: {example.ready} -->\n{_sh(example.start)}"
         parts = [

@@ -9,12 +9,13 @@ from typing import Literal
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-Marker = Literal["refused", "keeps running", "writes", "part of", "not run"]
+Marker = Literal["refused", "keeps running", "answer except", "writes", "part of", "not run"]
 
 MARKERS: Mapping[Marker, tuple[re.Pattern[str], str]] = {
     "refused": (re.compile(r"[45]\d\d"), "an HTTP status from 400 to 599"),
     "keeps running": (re.compile(r"https?://\S+"), "the address that answers once it runs"),
     "writes": (re.compile(r"\S+"), "the path of the file"),
+    "answer except": (re.compile(r"\w+"), "the member that differs in each answer"),
     "part of": (re.compile(r"\S+"), "the path of the file that a reader edits"),
     "not run": (re.compile(r"\S.{9,}", re.DOTALL), "the reason"),
 }
@@ -116,6 +117,8 @@ def _add(page: Page, comment: str | None, fence: Token | None, line: int) -> Non
         fault(f"after {marker!r}: a colon and {MARKERS[marker][1]}")
     elif marker in ("refused", "keeps running") and language != "sh":
         fault(f"{marker!r} is for blocks of sh")
+    elif marker == "answer except" and language != "json":
+        fault(f"{marker!r} is for blocks of json")
     elif marker == "not run" and language not in RUN:
         fault(f"no block of {language} is run: the marker says nothing")
     elif marker or language in RUN:

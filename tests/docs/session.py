@@ -1,5 +1,6 @@
 """Run the blocks of a page in one bash session, and end everything that they started."""
 
+import json
 import os
 import shlex
 import signal
@@ -61,6 +62,7 @@ class Session:
         self._places = Places(page, self._folder, ports or {})
         self._mark = f"DARKROOM_DOCS_SESSION={uuid4().hex}"
         self._running: list[tuple[Block, Path]] = []
+        self._last: tuple[Block, Path] | None = None  # that has been run to its end
         self._in_block = False
         self._end = time.monotonic() + PAGE_SECONDS
 
@@ -125,6 +127,9 @@ class Session:
             case "writes":
                 self._write(block)
                 return
+            case "answer except":
+                self._compare(block)
+                return
         path = self._steps / f"{block.line}.sh"
         text = self._places.replaced(block.text)
         if block.language == "python":
@@ -142,6 +147,7 @@ class Session:
         self._tell(f"source {_q(path)} > {_q(path)}.out 2>&1 < /dev/null\n: > {_q(path)}.done\n")
         self._wait(block, path, lambda: Path(f"{path}.done").exists())
         self._in_block = False
+        self._last = block, path
         if block.marker == "refused":
             status = self._tools.last_status()
             if status != block.value:
@@ -155,6 +161,20 @@ class Session:
             raise CommandFailed(f"{self._page.name}:{block.line}: the file is outside of /tmp/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(self._places.replaced(block.text))
+
+    def _compare(self, block: Block) -> None:
+        """Require that the last run block has ended with this JSON, except for one member."""
+        if self._last is None:
+            raise CommandFailed(f"{self._page.name}:{block.line}: no block has run before")
+        ran, path = self._last
+        *_, answer = Path(f"{path}.out").read_text(errors="replace").splitlines() or [""]
+        try:
+            got = json.loads(answer)
+        except ValueError:
+            raise self._failure(ran, path, "the output does not end with JSON") from None
+        shown = json.loads(block.text)
+        if {**got, block.value: ""} != {**shown, block.value: ""}:
+            raise self._failure(ran, path, f"the answer is not the one of line {block.line}")
 
     def _wait(self, block: Block, path: Path, done: Callable[[], bool]) -> None:
         """Return once `done()`. Raises CommandFailed if bash ends or time is up."""

@@ -1,6 +1,7 @@
 """The pages of the errors: one for each code, true of the code base, opened by a problem's type."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -63,6 +64,22 @@ def test_the_guide_to_failed_jobs_has_a_row_for_each_code_that_ends_a_variant() 
     rows = set(re.findall(r"^\| \[`(\w+)`\]\(\.\./errors/\1\.md\) ", text, re.MULTILINE))
 
     assert rows == {code for code, entry in advice.ADVICE.items() if entry.ends_variants}
+
+
+async def test_the_page_of_an_internal_error_shows_the_answer_after_an_unknown_exception() -> None:
+    app = FastAPI()
+    error_handlers.install_error_handlers(app)
+
+    @app.get("/")
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        answer = await client.get("/")
+
+    (shown,) = re.findall("```json\n(.*?)\n```", errors.pages()["errors/internal.md"], re.DOTALL)
+    assert answer.json() | {"correlation_id": errors.CORRELATION_ID} == json.loads(shown)
 
 
 @pytest.fixture(scope="module")

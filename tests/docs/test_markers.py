@@ -44,6 +44,7 @@ def test_other_comments_are_left_alone() -> None:
             "1: 'writes' stands above no block",
         ),
         ("<!-- refused: 422 -->\n```json\n{}\n```", "3: 'refused' is for blocks of sh"),
+        ("<!-- answer except: id -->\n```sh\na\n```", "3: 'answer except' is for blocks of json"),
         ("<!-- not run: it is data -->\n```json\n{}\n```", "3: no block of json is run"),
         ("```bash\nls\n```", "2: the language is named 'sh' here, not 'bash'"),
         ("```\nls\n```", "2: a block needs three backticks and the name of its language"),

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import rmtree
@@ -162,6 +162,24 @@ def test_a_refused_block_has_to_get_its_status_last(run: Run) -> None:
             run(sh(f"curl -sS http://127.0.0.1:8000/{last}", marker=refused))
     with pytest.raises(CommandFailed, match="no request"):
         run(sh("true", marker=refused))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('echo \'{"code": "gone", "id": 1}\'', ""),
+        ('echo \'{"code": "gone"}\'', ""),
+        ('echo \'{"code": "conflict", "id": 2}\'', "not the one of line 7"),
+        ('echo \'{"code": "gone", "id": 2, "more": 3}\'', "not the one of line 7"),
+        ("echo gone", "does not end with JSON"),
+    ],
+)
+def test_an_answer_has_to_be_the_one_of_the_page_except_for_a_member(
+    run: Run, line: str, message: str
+) -> None:
+    page = sh(line) + sh('{"code": "gone", "id": 2}', marker="answer except: id", language="json")
+    with pytest.raises(CommandFailed, match=message) if message else nullcontext():
+        run(page)
 
 
 def test_a_status_is_refused_in_its_block_alone(run: Run) -> None:
