@@ -388,7 +388,6 @@ ADVICE: dict[Code, Advice] = {
         "and deletes none.",
         example=Example(
             f"{_HOUSE}\n"
-            "until curl -sS http://127.0.0.1:8000/v1/system | grep '\"pid\"'; do sleep 1; done\n"
             "IMAGE=$(curl -sS -o /dev/null -w '%header{location}' --data-binary @/tmp/house.jpg "
             "http://127.0.0.1:8000/v1/images)\n"
             'BLUR=\'{"op": "blur", "radius": 100}\'\n'
@@ -401,7 +400,7 @@ ADVICE: dict[Code, Advice] = {
             f"{_JOB_FROM} -H 'Content-Type: application/json' -d @/tmp/job.json "
             "http://127.0.0.1:8000/v1/jobs)\n"
             "sleep 4\n"
-            "curl -sS -X DELETE http://127.0.0.1:8000$JOB\n"
+            "curl -sS -o /dev/null -X DELETE http://127.0.0.1:8000$JOB\n"
             "sleep 3\n"
             "curl -sS http://127.0.0.1:8000$JOB/results/0",
             "The result has expired; ask for it again.",
@@ -446,8 +445,8 @@ ADVICE: dict[Code, Advice] = {
         "`X-Submitter`; their keys can then collide.",
         example=Example(
             f"{_HOUSE}\n"
-            "curl -sS -H 'Idempotency-Key: \"house-42\"' --data-binary @/tmp/house.jpg "
-            "'http://127.0.0.1:8000/v1/jobs?op=grayscale'\n"
+            "curl -sS -o /dev/null -H 'Idempotency-Key: \"house-42\"' "
+            "--data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/jobs?op=grayscale'\n"
             "curl -sS -H 'Idempotency-Key: \"house-42\"' --data-binary @/tmp/house.jpg "
             "'http://127.0.0.1:8000/v1/jobs?op=sepia'",
             "This idempotency key was used for another request.",
@@ -590,11 +589,10 @@ ADVICE: dict[Code, Advice] = {
         "3. Look for the job in the dead letters.",
         example=Example(
             f"{_HOUSE}\n"
-            "curl -sS -H 'Prefer: respond-async, wait=30' --data-binary @/tmp/house.jpg "
-            "'http://127.0.0.1:8000/v1/render"
-            "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100'",
+            "curl -sS --data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/render"
+            "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100&timeout=30'",
             "The work took longer than its deadline allows.",
-            start="DARKROOM_RENDER_TIMEOUT=1 DARKROOM_JOB_ATTEMPTS=1 make run",
+            start="DARKROOM_RENDER_TIMEOUT=1 make run",
         ),
         ends_variants=True,
     ),
@@ -622,8 +620,7 @@ ADVICE: dict[Code, Advice] = {
         "3. Find the image: the dead letter's `request.source.key` is the image's id.",
         example=Example(
             f"{_HOUSE}\n"
-            "until WORKER=$(curl -sS http://127.0.0.1:8000/v1/system | grep -o '\"pid\":[0-9]*'); "
-            "do sleep 1; done\n"
+            "WORKER=$(curl -sS http://127.0.0.1:8000/v1/system | grep -o '\"pid\":[0-9]*')\n"
             "(sleep 1; pkill -KILL -P ${WORKER#*:}) &\n"
             "curl -sS --data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/render"
             "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100&timeout=30'",

@@ -169,8 +169,8 @@ def test_a_refused_block_has_to_get_its_status_last(run: Run) -> None:
     [
         ('echo \'{"code": "gone", "id": 1}\'', ""),
         ('echo \'{"code": "gone"}\'', ""),
-        ('echo \'{"code": "conflict", "id": 2}\'', "not the one of line 7"),
-        ('echo \'{"code": "gone", "id": 2, "more": 3}\'', "not the one of line 7"),
+        ('echo \'{"code": "conflict", "id": 2}\'', "not the one of line 8"),
+        ('echo \'{"code": "gone", "id": 2, "more": 3}\'', "not the one of line 8"),
         ("echo gone", "does not end with JSON"),
     ],
 )
