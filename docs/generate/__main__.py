@@ -12,7 +12,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="docs.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail on a stale file")
     check = parser.parse_args().check
-    current = generated()
+    try:
+        current = generated()
+    except FileNotFoundError as exc:  # a new operation without its picture
+        sys.stderr.write(f"docs.generate: {exc}\n")
+        return 1
     stale = [path for path, text in current.items() if _read(path) != text]
     removed = list(leftovers(current))
     if check:

@@ -97,7 +97,10 @@ def _pictures(operation: type[BaseOperation]) -> str:
 
 
 def _size_of(picture: str) -> str:
-    with Image.open(PICTURES / f"{picture}.webp") as image:
+    path = PICTURES / f"{picture}.webp"
+    if not path.exists():
+        raise FileNotFoundError(f"there is no picture of {picture}: run make gallery")
+    with Image.open(path) as image:
         return _size(image.size)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from contracts.operations.base import BaseOperation
 from contracts.operations.pipeline import OPERATIONS, Pipeline
 
 SCHEMA = Pipeline.model_json_schema()
@@ -98,3 +99,16 @@ def test_a_number_has_its_unit(name: str, field: str, unit: str | None) -> None:
 def test_colours_and_image_ids_have_a_format_of_their_own() -> None:
     assert operations()["tint"]["properties"]["colour"]["format"] == "color"
     assert operations()["watermark"]["properties"]["image"]["format"] == "image-id"
+
+
+def test_every_operation_is_in_the_union_of_its_family() -> None:
+    def kinds(base: type[BaseOperation]) -> set[type[BaseOperation]]:
+        return {base}.union(*map(kinds, base.__subclasses__()))
+
+    written = {
+        kind
+        for kind in kinds(BaseOperation)
+        if kind.__module__.startswith("contracts.") and "op" in kind.model_fields
+    }
+
+    assert written == set(OPERATIONS.values())
