@@ -1,5 +1,7 @@
 """Sphinx's settings for the guide: `make docs` builds it into the gateway, which serves it."""
 
+from pathlib import Path
+
 from contracts.version import VERSION
 
 project = "Darkroom"
@@ -19,6 +21,7 @@ html_favicon = "../services/gateway/web/favicon.svg"
 html_extra_path = ["downloads"]
 html_static_path = ["static"]
 html_css_files = ["guide.css"]
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {
