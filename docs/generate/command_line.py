@@ -60,7 +60,7 @@ share the work. The options of these commands:
 
 Ctrl-C or `SIGTERM` stops a service in order: the service takes no new work, finishes its work in
 progress and exits.
-[Run it for a team](../guides/deploy.md) shows a complete deployment.
+[Deploy for a team](../guides/deploy.md) shows a complete deployment.
 """
 
 _KINDS = {"str": "text", "int range": "integer", "float range": "number"}

@@ -59,7 +59,7 @@ The command `darkroom` prints `code: detail`. Besides the codes above it has six
 ## See also
 
 - [Why did a job fail?](../guides/failed-jobs.md)
-- [When Redis is away](../explain/when-redis-is-away.md)
+- [Redis outages](../explain/when-redis-is-away.md)
 
 ```{{toctree}}
 :hidden:
