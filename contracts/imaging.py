@@ -100,9 +100,7 @@ class Inspect(Message):
 
     source: Annotated[Blob, Field(description="The image.")]
     depth: Annotated[Depth, Field(description="How much of the image to inspect.")] = Depth.HEADER
-    place: Annotated[
-        bool, Field(description="Whether to include where the photograph was taken.")
-    ] = False
+    place: Annotated[bool, Field(description="Include the place of the photograph.")] = False
 
 
 class Inspected(Message):

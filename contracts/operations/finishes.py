@@ -27,7 +27,7 @@ class Vignette(Finish):
     softness: Annotated[
         Fraction,
         Field(
-            description="Where the fade begins: 1 in the middle of the image, 0 as a hard edge at "
+            description="Start of the fade: 1 in the middle of the image, 0 as a hard edge at "
             "the corners."
         ),
     ] = 0.75

@@ -99,7 +99,7 @@ _MEMBERS = (
      "its request (RFC 3986). `--root-path` of the gateway sets a prefix of a proxy."),
     ("title", "The code in words. It is the same for every request."),
     ("status", "The HTTP status of the answer."),
-    ("detail", "What is wrong with this request, for people. The text may change; don't parse it."),
+    ("detail", "The cause, for people. The text may change; don't parse it."),
     ("code", "The name of the error, for programs. A code never changes its meaning."),
     ("correlation_id", "The id of this request in the logs."),
 )  # fmt: skip

@@ -155,7 +155,7 @@ A stream has these events:
   wait) or the gateway stops.
 - Without an event for `DARKROOM_KEEP_ALIVE` seconds the stream has a comment, which keeps proxies
   from closing the connection.
-- An id that is no id of an event counts as none.
+- An id in another form is ignored.
 
 ## The WebSocket
 

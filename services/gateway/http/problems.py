@@ -68,7 +68,7 @@ class Problem(Message):
     ]
     title: Annotated[str, Field(description="The code in words; one for each code.")]
     status: Annotated[int, Field(description="The HTTP status.")]
-    detail: Annotated[str, Field(description="What is wrong with this request.")]
+    detail: Annotated[str, Field(description="The cause of the error, for people.")]
     code: Annotated[
         Code, Field(description="Name of the error for programs. It never changes its meaning.")
     ]

@@ -39,7 +39,7 @@ class NewJob(Message):
 
     source: ImageSource
     variants: Variants
-    webhook: Annotated[Webhook | None, Field(description="Where to report the job's end.")] = None
+    webhook: Annotated[Webhook | None, Field(description="URL to notify of the job's end.")] = None
 
 
 class OpenJobs(Message):
