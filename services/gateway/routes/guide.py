@@ -6,6 +6,7 @@ from importlib.resources import files
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import URL
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -24,6 +25,16 @@ _CONTENT_SECURITY_POLICY = (
 class _GuideFiles(StaticFiles):
     """Static files that may load nothing from elsewhere."""
 
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if isinstance(response, RedirectResponse):
+            # Starlette redirects to the Host that the client named, without the prefix of a proxy.
+            location = URL(response.headers["Location"])
+            folder = location.path.rstrip("/").rpartition("/")[2]
+            query = f"?{location.query}" if location.query else ""
+            response.headers["Location"] = f"./{folder}/{query}"
+        return response
+
     def file_response(
         self,
         full_path: str | os.PathLike[str],
@@ -33,6 +44,7 @@ class _GuideFiles(StaticFiles):
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
 

@@ -30,6 +30,7 @@ def test_a_page_of_the_guide_may_load_nothing_from_other_hosts(
     assert page.status_code == 200, "run make docs"
     assert page.headers["content-type"].startswith("text/html")
     assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert page.headers["x-content-type-options"] == "nosniff"
     assert LOADED.findall(page.text) == []
 
 
@@ -46,6 +47,14 @@ def test_a_page_is_found_without_its_last_slash(client: httpx.Client) -> None:
 
     assert page.status_code == 200
     assert page.url.path == "/guide/start/install/"
+
+
+def test_a_redirect_of_the_guide_keeps_to_the_host_and_the_prefix_of_a_proxy(
+    client: httpx.Client,
+) -> None:
+    answer = client.get("/guide/start/install?q=1", headers={"Host": "evil.example"})
+
+    assert answer.headers["location"] == "./install/?q=1"
 
 
 @pytest.mark.parametrize("path", ["/guide/nothing-here", "/guide/..%2f..%2fmain.py"])
