@@ -142,10 +142,10 @@ tests/asyncapi/node_modules/.package-lock.json: tests/asyncapi/package-lock.json
 	@npm ci --prefix tests/asyncapi --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-# A warning stops the build, and nothing stays: a link that leads nowhere, a page in no list.
+# A warning stops the build: a link that leads nowhere, a page in no list. The guide is replaced
+# as a whole at the end, so two builds at once, or one that fails, leave no half of it.
 $(GUIDE_BUILT): $(GUIDE_SOURCES) | $(INSTALLED)
 	@echo 'Building the guide.'
-	@rm -rf $(GUIDE)
-	@$(BIN)/python -m sphinx -W --keep-going -q -b dirhtml -d .data/doctrees docs $(GUIDE) \
-		|| { rm -rf $(GUIDE); exit 1; }
-	@touch $@
+	@mkdir -p .data && new=$$(mktemp -d .data/guide.XXXXXX) && trap 'rm -rf "$$new"' EXIT \
+		&& $(BIN)/python -m sphinx -W --keep-going -q -b dirhtml -d "$$new/doctrees" docs "$$new/guide" \
+		&& touch "$$new/guide/index.html" && rm -rf $(GUIDE) && mv "$$new/guide" $(GUIDE)
