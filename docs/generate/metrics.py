@@ -1,6 +1,8 @@
 """Reference of the metrics: every series that the two services export, and its labels."""
 
+import os
 from collections.abc import Mapping
+from unittest.mock import patch
 
 from faststream.asgi import AsgiFastStream
 from prometheus_client import CollectorRegistry, Counter
@@ -57,8 +59,9 @@ Each process of both services answers `GET /metrics` in Prometheus's text format
 
 def pages() -> dict[str, str]:
     """Return the page of all metrics. Raises KeyError for a label without a description."""
-    gateway = _metrics(create_gateway(GatewaySettings()))
-    imaging = _metrics(create_imaging(ImagingSettings()))
+    with patch.dict(os.environ, clear=True):  # a value of the shell may be invalid
+        gateway = _metrics(create_gateway(GatewaySettings()))
+        imaging = _metrics(create_imaging(ImagingSettings()))
     rows = [
         (
             f"`{_series(name, metric)}`",
