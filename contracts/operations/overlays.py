@@ -34,7 +34,8 @@ class Position(StrEnum):
 
 
 _Position = Annotated[
-    Position, Field(description="Where to draw it. tile repeats it over the whole image.")
+    Position,
+    Field(description="Position in the image. tile repeats the overlay over the whole image."),
 ]
 _X = Annotated[
     int,

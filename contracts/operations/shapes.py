@@ -145,8 +145,8 @@ class Resize(Shape):
 
 
 class Crop(Shape):
-    """Cut out a rectangle: at `left` and `top`, where it must lie within the image; or by gravity,
-    where it shrinks to the size of the image if it is larger.
+    """Cut out a rectangle, at `left` and `top` or by gravity. At `left` and `top` the rectangle has
+    to lie within the image. By gravity, a rectangle larger than the image shrinks to its size.
 
     Give both `left` and `top`, without `gravity`, `focus_x` and `focus_y`; or neither of the two.
     """
@@ -231,8 +231,8 @@ class Trim(Shape):
 
 
 class Pad(Shape):
-    """Add space around the image: up to a canvas of `width` x `height` with the image in its
-    middle, or a number of pixels at each edge.
+    """Add space around the image. Either fill a canvas of `width` x `height` with the image in its
+    middle, or add a number of pixels at each edge.
 
     Give a canvas (`width`, `height` or both), or pixels for one edge or more, but not both kinds.
     Give `background` or `blurred`, but not both.

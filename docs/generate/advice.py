@@ -329,7 +329,7 @@ ADVICE: dict[Code, Advice] = {
             ),
             Cause(
                 "No dead letter has this id: the job did not fail, its failure is no dead letter, "
-                "or the dead letter was queued again already.",
+                "or the dead letter was requeued already.",
                 ("services/runtime/jobs/store.py",),
             ),
             Cause(
@@ -371,9 +371,9 @@ ADVICE: dict[Code, Advice] = {
                 ("services/gateway/http/responses.py",),
             ),
             Cause(
-                "A worker does not find the source image any more: the job has waited for longer "
-                "than the image lives, or another request with the same bytes found that they are "
-                "no image, and deleted them.",
+                "The source image no longer exists. The job has waited until after the image "
+                "expired. Or another request with the same bytes found no image in them, and "
+                "deleted them.",
                 ("services/imaging/pool/tasks.py",),
             ),
             Cause(

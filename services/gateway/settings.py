@@ -43,7 +43,7 @@ class GatewaySettings(RuntimeSettings):
         description="Calls to imaging that may wait for a reply. Further calls are refused.",
     )
     default_timeout: Seconds = Field(
-        default=10.0, description="Time limit of a call when the client names none."
+        default=10.0, description="Time limit of a call that names none with `timeout` or `wait`."
     )
     max_timeout: Seconds = Field(
         default=60.0, description="Longest time limit of a call that a client can ask for."
