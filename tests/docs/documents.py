@@ -45,5 +45,9 @@ def copy_checkout(target: Path) -> None:
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, path)
+    for folder in filter(Path.is_dir, (ROOT / "docs").rglob("*")):
+        if (copied := target / folder.relative_to(ROOT)).is_dir():
+            shutil.copystat(folder, copied)
+    shutil.copystat(ROOT / "docs", target / "docs")
     (target / ".venv").symlink_to(sys.prefix)
     (target / GUIDE).symlink_to(ROOT / GUIDE)

@@ -30,6 +30,8 @@ def test_a_page_of_the_guide_may_load_nothing_from_other_hosts(
     assert page.status_code == 200, "run make docs"
     assert page.headers["content-type"].startswith("text/html")
     assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "no-cache"
+    assert client.get(path, headers={"If-None-Match": page.headers["etag"]}).status_code == 304
     assert page.headers["x-content-type-options"] == "nosniff"
     assert LOADED.findall(page.text) == []
 
