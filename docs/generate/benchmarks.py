@@ -207,6 +207,14 @@ def _render_findings() -> list[str]:
             f"{', '.join(faster)}." + (f" Slower: {', '.join(slower)}." if slower else "")
         )
     found = results("imaging")
+    disturbed = [
+        f"{row['contender']} {row['case']}" for row in found.rows if (row["others"] or 0) > 0.2
+    ]
+    if disturbed:
+        lines.append(
+            "Other programs used more than a fifth of a core while these were measured, so these "
+            f"figures are too low: {', '.join(disturbed)}."
+        )
     psnr = {
         name: found.one(contender=name, case="resize")["psnr"]
         for name in ("darkroom GET", "ipx", "thumbor")
