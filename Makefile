@@ -14,8 +14,8 @@ BIN := $(VENV)/bin
 
 GUIDE := services/gateway/guide
 GUIDE_BUILT := $(GUIDE)/index.html
-# With the folders, whose times change when a page is deleted.
-GUIDE_SOURCES := $(shell find docs -not -path 'docs/generate*') contracts/version.py requirements.lock
+# With the folders, whose times change when a page is deleted; `docs` itself is a target.
+GUIDE_SOURCES := $(shell find docs -mindepth 1 -not -path 'docs/generate*') contracts/version.py requirements.lock
 
 .PHONY: help run test test-quick check check-code check-docs check-deploy format image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery fuzz golden lock clean
 
