@@ -17,7 +17,7 @@ GUIDE_BUILT := $(GUIDE)/index.html
 # With the folders, whose times change when a page is deleted; `docs` itself is a target.
 GUIDE_SOURCES := $(shell find docs -mindepth 1 -not -path 'docs/generate*') contracts/version.py requirements.lock
 
-.PHONY: help run test test-quick check check-code check-docs check-deploy format image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging chaos soak gallery fuzz golden lock clean
+.PHONY: help run test test-quick check check-code check-docs check-deploy format image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging chaos adversary soak gallery fuzz golden lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,12 +50,12 @@ image: ## Build the container image darkroom; IMAGE_BUILDER, IMAGE_FLAGS
 # the documents' commands are a part of `make check`.
 test: $(INSTALLED) $(GUIDE_BUILT) ## Run all tests (4 to 8 minutes)
 	@failed=0; \
-		$(BIN)/python -m pytest -q -m serial || failed=1; \
-		$(BIN)/python -m pytest -q -m 'not serial and not commands' -n auto --dist worksteal || failed=1; \
+		$(BIN)/python -m pytest -q -m 'serial and not long' || failed=1; \
+		$(BIN)/python -m pytest -q -m 'not serial and not commands and not long' -n auto --dist worksteal || failed=1; \
 		exit $$failed
 
 test-quick: $(INSTALLED) ## Run the quick tests, which start no services, between edits (under a minute); TESTS=folder
-	@$(BIN)/python -m pytest -q -m 'not serial and not services and not slow' -n auto --dist worksteal $(TESTS)
+	@$(BIN)/python -m pytest -q -m 'not serial and not services and not slow and not long' -n auto --dist worksteal $(TESTS)
 
 check: check-code check-docs check-deploy ## Check code, documents and container files (two to three minutes)
 	@echo 'All checks have passed.'
@@ -123,6 +123,9 @@ bench-imaging: $(INSTALLED) ## Measure renders and compare with other systems (5
 
 chaos: $(INSTALLED) ## Kill workers, Redis and the gateway; check that accepted jobs are done (4 minutes)
 	@$(BIN)/python -m bench.chaos
+
+adversary: $(INSTALLED) ## Attack a running Darkroom; print each attack and its effect, before and now
+	@WRITE_ATTACKS=1 $(BIN)/python -m pytest -q --timeout 600 tests/adversary
 
 soak: $(INSTALLED) ## Offer twice the capacity, for a minute over a list and over a stream
 	@SOAK_SECONDS=60 $(BIN)/python -m pytest -q --timeout 180 -k twice_the_capacity tests/runtime
