@@ -200,10 +200,10 @@ class Output(Message):
     icc: Annotated[
         Profile,
         Field(
-            description="srgb: convert colours to sRGB. keep: keep colours and profile. Two kinds "
-            f"of results become sRGB all the same. {_formats(lacking='icc')}: they are written "
-            "without a profile. If the source's profile is gray, animations and results that may "
-            f"be {_formats(lacking='gray')}: they are written in colour.",
+            description="srgb: convert colours to sRGB. keep: keep colours and profile, except "
+            f"in {_formats(lacking='icc')}, which has no profile and gets sRGB. A source with a "
+            "gray profile also gets sRGB if its result is animated or may be "
+            f"{_formats(lacking='gray')}.",
             json_schema_extra={"title": "Colour profile"},
         ),
     ] = Profile.SRGB

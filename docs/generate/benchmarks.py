@@ -86,13 +86,13 @@ def speed() -> str:
             f"ipx {resized[1]:,.0f}, thumbor {resized[2]:,.0f}",
         ),
     ]
-    commits = ", ".join(dict.fromkeys([rpc.commit, jobs.commit, imaging.commit]))
+    commits = list(dict.fromkeys([rpc.commit, jobs.commit, imaging.commit]))
+    measured = f"commit{'s' if len(commits) > 1 else ''} {' and '.join(commits)}"
     return (
         f"On two shared cores, Darkroom makes {calls[0] / calls[1]:.1f} times as many calls as "
         f"FastStream with its defaults, does {burst[0] / max(burst[1:]):.1f} times as many jobs as "
         f"the next job queue, and resizes {resized[0] / resized[1]:.1f} times as many photographs "
-        f"as ipx (sharp). Measured at commit {commits}:\n\n"
-        + table(["", "Darkroom", "others"], rows)
+        f"as ipx (sharp). Measured at {measured}:\n\n" + table(["", "Darkroom", "others"], rows)
     )
 
 

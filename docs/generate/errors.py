@@ -96,7 +96,8 @@ _PAGE = """\
 
 _MEMBERS = (
     ("type", "The page of the code, as the path of a URL. A client resolves it against the URL of "
-     "its request (RFC 3986). `--root-path` of the gateway sets a prefix of a proxy."),
+     "its request (RFC 3986). `--root-path` of the gateway puts the prefix of a proxy before "
+     "it. No other link, such as `Location`, gets this prefix."),
     ("title", "The code in words. It is the same for every request."),
     ("status", "The HTTP status of the answer."),
     ("detail", "The cause, for people. The text may change; don't parse it."),

@@ -30,6 +30,7 @@ MISNAMED = {name: "sh" for name in ("bash", "shell", "zsh")} | {
 """Other names of these languages: a block under such a name would not be run."""
 
 _COMMENT = re.compile(r"<!--\s*(?P<text>.*?)\s*-->\s*", re.DOTALL)
+_COMMAND = re.compile(r"(?:\.venv/bin/\S+|curl|darkroom|docker|make|nginx|python3?) ")
 _GENERATED_PART = re.compile(r"/?[\w-]+")  # begins or ends a part that `make generate` writes
 
 _parser = MarkdownIt("commonmark")
@@ -111,6 +112,8 @@ def _add(page: Page, comment: str | None, fence: Token | None, line: int) -> Non
         fault("a block needs three backticks and the name of its language")
     elif language in MISNAMED:
         fault(f"the language is named {MISNAMED[language]!r} here, not {language!r}")
+    elif language == "text" and _COMMAND.match(fence.content):
+        fault("a block of text begins with a command: name its language 'sh'")
     elif comment and not marker and (colon or not _GENERATED_PART.fullmatch(comment)):
         fault(f"unknown marker {comment!r}: known are {', '.join(MARKERS)}")
     elif marker and not MARKERS[marker][0].fullmatch(value):

@@ -1,6 +1,7 @@
 """Links, images, paths and make targets that the documents name exist.
 
-Sphinx checks the links between the guide's pages, so this checks those of the root's documents.
+Sphinx checks the links between the guide's sources. This checks those of the root's documents, and
+every address in the built pages, where links in HTML are, too.
 """
 
 import re
@@ -8,13 +9,18 @@ from collections.abc import Iterator
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from unittest.mock import Mock
+from urllib.parse import unquote, urljoin, urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
+from starlette.routing import BaseRoute, Match, Route
 
-from tests.docs.documents import files, guide, root_documents
+from services.gateway.app import create_http
+from services.runtime.introspection.asyncapi_page import documentation_routes
+from services.runtime.introspection.health import health_routes, metrics_route
+from tests.docs.documents import GUIDE, files, guide, root_documents
 from tests.processes import ROOT
 
 HOSTS = {
@@ -88,6 +94,32 @@ def exists(path: Path) -> bool:
     return name in files() or any(file.startswith(f"{name}/") for file in files())
 
 
+def targets_in(page: Path) -> list[str]:
+    """Return the targets of links, scripts and images in a page of HTML."""
+    targets = _Targets()
+    targets.feed(page.read_text("utf-8"))
+    return targets.links
+
+
+@cache
+def routes() -> tuple[BaseRoute, ...]:
+    """Return the gateway's routes, those for health, metrics and messages among them."""
+    other = (*health_routes(Mock()), metrics_route(Mock(), Mock(), Mock()), *documentation_routes())
+    return (
+        *create_http(Mock()).routes,
+        *(Route(path, Mock(), methods=["GET"]) for path, _ in other),
+    )
+
+
+def is_served(path: str, built: Path) -> bool:
+    """Whether the gateway serves a path: a file of the built guide, or a route of its own."""
+    if path.startswith("/guide/"):
+        file = built / path.removeprefix("/guide/")
+        return (file / "index.html" if path.endswith("/") else file).is_file()
+    scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+    return any(route.matches(scope)[0] is Match.FULL for route in routes())
+
+
 def current() -> list[Path]:
     """Return all documents but the changelog, which names what was there once."""
     return [page for page in (*root_documents(), *guide()) if page.name != "CHANGELOG.md"]
@@ -153,3 +185,31 @@ def test_a_make_target_exists() -> None:
         if name not in targets
     ]
     assert not missing, "\n".join(missing)
+
+
+def test_an_address_in_a_built_page_leads_to_a_page_or_to_a_route() -> None:
+    """Needs `make docs`."""
+    built = ROOT / GUIDE
+    pages = sorted(built.rglob("*.html"))
+    assert len(pages) > 80, "run make docs"
+    dead = []
+    for page in pages:
+        here = f"/guide/{page.relative_to(built).parent}/".replace("/./", "/")
+        for link in targets_in(page):
+            parts = urlsplit(urljoin(here, link))
+            if parts.hostname not in (None, "127.0.0.1") or parts.scheme in ("data", "mailto"):
+                continue
+            if not is_served(unquote(parts.path), built):
+                dead.append(f"{here}: {link}")
+    assert not dead, "\n".join(dead)
+
+
+def test_every_reference_of_a_page_is_resolved() -> None:
+    unresolved = [
+        f"{page.relative_to(ROOT)}: {reference}"
+        for page in current()
+        for token in tokens(page)
+        if token.type == "text"
+        for reference in re.findall(r"\[[^][]+\]\[[^][]*\]", token.content)
+    ]
+    assert not unresolved, "\n".join(unresolved)

@@ -49,6 +49,7 @@ def test_other_comments_are_left_alone() -> None:
         ("```bash\nls\n```", "2: the language is named 'sh' here, not 'bash'"),
         ("```\nls\n```", "2: a block needs three backticks and the name of its language"),
         ("```{code-block} sh\nls\n```", "2: a block needs three backticks"),
+        ("```text\ncurl a\n```", "2: a block of text begins with a command"),
         ("Text.\n\n    make run\n", "3: a block needs three backticks"),
     ],
 )

@@ -5,12 +5,12 @@ from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import URL
 from starlette.responses import Response
 from starlette.types import Scope
 
 from contracts.errors import NotFound
+from services.gateway.http.static_files import WholeFiles
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,7 +22,7 @@ _CONTENT_SECURITY_POLICY = (
 )
 
 
-class _GuideFiles(StaticFiles):
+class _GuideFiles(WholeFiles):
     """Static files that may load nothing from elsewhere."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
 from contracts.imaging import RENDER
 from contracts.methods import Transport
 from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import answer, problems
+from services.gateway.http.static_files import WholeFiles
 from services.runtime.introspection.queues import Queue
 from services.runtime.jobs.backlog import Backlog
 from services.runtime.liveness.heartbeat import Report
@@ -63,4 +63,4 @@ async def system(deps: Injected) -> System:
 
 def mount_page_files(app: FastAPI) -> None:
     """Serve the page's scripts, styles and pictures under `/web`."""
-    app.mount("/web", StaticFiles(directory=str(_WEB)), name="web")
+    app.mount("/web", WholeFiles(directory=str(_WEB)), name="web")

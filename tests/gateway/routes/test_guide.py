@@ -78,3 +78,15 @@ async def test_an_installation_without_the_guide_says_how_to_build_it(
 
     assert answer.status_code == 404
     assert "make docs" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("asked", ["bytes=abc", "bytes=5-2", "items=0-1", "bytes=99999999-"])
+@pytest.mark.parametrize("path", ["/guide/house.jpg", "/web/app.js"])
+def test_a_file_is_sent_whole_whatever_range_is_asked_for(
+    client: httpx.Client, path: str, asked: str
+) -> None:
+    answer = client.get(path, headers={"Range": asked})
+
+    assert answer.status_code == 200
+    assert len(answer.content) == int(answer.headers["content-length"]) > 0
+    assert "accept-ranges" not in answer.headers
