@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 from contracts.formats import Format
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
-from services.imaging.engine.safety import pillow
+from services.imaging.engine.formats import pillow
 from services.imaging.engine.safety.limits import Limits
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 160, 0), (0, 0, 255), (255, 255, 0)

@@ -57,7 +57,7 @@ before = repr(state())
 for name in json.loads(sys.argv[1]):
     importlib.import_module(name)
 assert repr(state()) == before, "an import changed Pillow"
-from services.imaging.engine.safety import pillow
+from services.imaging.engine.formats import pillow
 
 pillow.configure()
 configured = repr(state())
@@ -73,7 +73,7 @@ from PIL import Image
 
 exif = Image.Exif()
 exif[0x0112] = 6
-from services.imaging.engine.safety import pillow
+from services.imaging.engine.formats import pillow
 
 pillow.configure()
 buffer = io.BytesIO()

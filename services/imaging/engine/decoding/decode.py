@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 from contracts.errors import ImageUnreadable
 from contracts.formats import Format
 from contracts.imaging import Inspected
-from services.imaging.engine.decoding.source import Source, open_source, read_jxl
+from services.imaging.engine.decoding.source import Source, drop_texts, open_source, read_jxl
 from services.imaging.engine.formats.png_transparency import with_transparency
 from services.imaging.engine.raster.animation import Frame
 from services.imaging.engine.raster.geometry import Box, Extent, Size
@@ -84,17 +84,15 @@ def describe(source: Source) -> Inspected:
 
 def decode(source: Source, draft: Draft = EVERY_PIXEL) -> Decoded:
     """Decode the first frame, upright. Raises ImageUnreadable and ImageTooBig."""
+    if source.gif_canvas:
+        return Decoded(source.gif_canvas.frame(0), Extent.whole(source.size))
     image = source.image
+    least = _as_stored(draft.size, source.orientation) if draft.size else None
     with translate_decode_errors():
-        if source.gif_canvas:
-            return Decoded(source.gif_canvas.frame(0), Extent.whole(source.size))
-        drafted = image.draft(
-            draft.mode,
-            _as_stored(draft.size, source.orientation) if draft.size else None,
-        )
+        drafted = image.draft(draft.mode, least)
         image.load()
-        stored_size = image.size
-        upright, profile = _upright(source, keeps_profile=draft.keeps_profile)
+    stored_size = image.size
+    upright, profile = _upright(source, keeps_profile=draft.keeps_profile)
     if drafted is None:
         return Decoded(upright, Extent.whole(upright.size), profile)
     box = _upright_box(drafted[1], stored_size, source.orientation)
@@ -106,23 +104,26 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
 
     Raises ImageUnreadable and ImageTooBig.
     """
+    if source.gif_canvas:
+        duration = min(source.gif_canvas.duration(number), _MAX_DURATION)
+        return Frame(source.gif_canvas.frame(number), duration)
+    image = source.image
     with translate_decode_errors():
-        if source.gif_canvas:
-            duration = min(source.gif_canvas.duration(number), _MAX_DURATION)
-            return Frame(source.gif_canvas.frame(number), duration)
-        source.image.seek(number)
-        # Pillow 13.0 enlarges a GIF for a frame that reaches outside, past the limits perhaps.
-        if source.image.size != _as_stored(source.size, source.orientation):
-            raise ImageUnreadable(f"Frame {number + 1} is larger than the image.")
-        source.image.load()
-        upright, profile = _upright(source, keeps_profile=keeps_profile)
-        duration = source.image.info.get("duration") or 0
-        return Frame(upright, min(max(0, round(duration)), _MAX_DURATION), profile)
+        image.seek(number)
+    # Pillow 13.0 enlarges a GIF for a frame that reaches outside, past the limits perhaps.
+    if image.size != _as_stored(source.size, source.orientation):
+        raise ImageUnreadable(f"Frame {number + 1} is larger than the image.")
+    with translate_decode_errors():
+        image.load()
+    upright, profile = _upright(source, keeps_profile=keeps_profile)
+    duration = image.info.get("duration") or 0
+    return Frame(upright, min(max(0, round(duration)), _MAX_DURATION), profile)
 
 
 def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes]:
     """Return the loaded image upright and without metadata, and its ICC profile unless sRGB."""
     image = source.image
+    drop_texts(image)
     profile = image.info.get("icc_profile") or b""
     stored = with_transparency(image, source.data) if source.format is Format.PNG else image
     if keeps_profile:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from PIL import ExifTags, Image, ImageFile
 
-from contracts.errors import UnsupportedFormat
+from contracts.errors import ImageUnreadable, UnsupportedFormat
 from contracts.formats import Format
-from services.imaging.engine.formats import avif, jxl, plugins
+from services.imaging.engine.formats import avif, jxl, pillow, plugins
 from services.imaging.engine.formats.gif_canvas import GifCanvas, canvas_for
 from services.imaging.engine.raster.geometry import Size
-from services.imaging.engine.safety import container_checks, frame_count, pillow
-from services.imaging.engine.safety.decode_errors import DECODE_ERRORS, translate_decode_errors
+from services.imaging.engine.safety import container_checks, frame_count
+from services.imaging.engine.safety.decode_errors import translate_decode_errors
 from services.imaging.engine.safety.limits import Limits
 
 # Image formats that are recognised only to be refused by name.
@@ -73,16 +73,26 @@ def open_source(data: bytes, limits: Limits) -> Source:
     container_checks.check_container(data)
     with translate_decode_errors():
         image = Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
-        source = _source(image, data, frames)
+    drop_texts(image)
+    source = _source(image, data, frames)
     limits.check_source(*source.size, source.frames)
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
     if source.format is Format.JPEG:
         container_checks.check_scans(data, math.prod(source.size))
     if source.format is Format.GIF:
         # After the check of the number of frames, as this walks all of them.
-        with translate_decode_errors():
-            return replace(source, gif_canvas=canvas_for(data, image))
+        return replace(source, gif_canvas=canvas_for(data, image))
     return source
+
+
+def drop_texts(image: Image.Image) -> None:
+    """Remove the texts that a PNG gives the names of fields of `Image.info` with another type.
+
+    A text chunk may have any name, `transparency` too, and may follow the pixels.
+    """
+    for name in ("icc_profile", "transparency", "duration"):
+        if isinstance(image.info.get(name), str):
+            del image.info[name]
 
 
 def read_jxl(data: bytes, limits: Limits) -> jxl.Header | None:
@@ -126,14 +136,15 @@ def _source(image: ImageFile.ImageFile, data: bytes, frames: int | None) -> Sour
         format=format,
         size=(image.height, image.width) if swaps_sides else image.size,
         # Further images in a JPEG or a HEIF are not frames of an animation.
-        frames=(
-            1
-            if format in (Format.JPEG, Format.HEIF)
-            else frames or int(getattr(image, "n_frames", 1))
-        ),
+        frames=1 if format in (Format.JPEG, Format.HEIF) else frames or _frames(image),
         orientation=orientation,
         plays=_plays(image, format, data),
     )
+
+
+def _frames(image: ImageFile.ImageFile) -> int:
+    with translate_decode_errors():
+        return int(getattr(image, "n_frames", 1))
 
 
 def _plays(image: ImageFile.ImageFile, format: Format, data: bytes) -> int:
@@ -150,8 +161,9 @@ def _plays(image: ImageFile.ImageFile, format: Format, data: bytes) -> int:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        tag = _exif(image).get(ExifTags.Base.Orientation)
-    except DECODE_ERRORS:
+        with translate_decode_errors():
+            tag = _exif(image).get(ExifTags.Base.Orientation)
+    except ImageUnreadable:
         # An image with broken EXIF is shown as it is stored, as browsers do.
         return 1
     return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1

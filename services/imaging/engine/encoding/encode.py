@@ -12,7 +12,7 @@ from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.formats import Format
 from contracts.outputs import Chroma
 from services.imaging.engine.encoding.quantize import paletted
-from services.imaging.engine.formats import apng, avif, gif_writer, plugins
+from services.imaging.engine.formats import apng, avif, gif_writer, pillow, plugins
 from services.imaging.engine.formats.gif_writer import DurationRounder
 from services.imaging.engine.metadata.policy import (
     EXIF_DIRECTORIES,
@@ -22,7 +22,6 @@ from services.imaging.engine.metadata.policy import (
 )
 from services.imaging.engine.raster.alpha import flatten_on_white, has_alpha
 from services.imaging.engine.raster.animation import Animation, Frame
-from services.imaging.engine.safety import pillow
 
 # The name of a WebP's first chunk, and the flags of VP8X (RFC 9649, section 2.7).
 _WEBP_CHUNK, _WEBP_FLAGS, _WEBP_ALPHA = slice(12, 16), 20, 0x10

@@ -14,6 +14,7 @@ from PIL import Image
 
 from contracts.errors import ImageUnreadable
 from services.imaging.engine.raster.geometry import Size
+from services.imaging.engine.safety.decode_errors import translate_decode_errors
 
 _CLEAR, _RESTORE_PREVIOUS = 2, 3  # disposal methods
 _TABLE, _INTERLACED = 0x80, 0x40  # flags of a screen or an image descriptor
@@ -32,8 +33,9 @@ class FramePart:
     file: tuple[bytes, ...]  # a GIF of this rectangle alone, to be joined
 
     def decode(self) -> Image.Image:
-        """Return the rectangle's pixels in RGBA. Raises what Pillow raises."""
-        with Image.open(io.BytesIO(b"".join(self.file)), formats=("GIF",)) as image:
+        """Return the rectangle's pixels in RGBA. Raises ImageUnreadable and ImageTooBig."""
+        data = io.BytesIO(b"".join(self.file))
+        with translate_decode_errors(), Image.open(data, formats=("GIF",)) as image:
             return image.convert("RGBA")
 
 
@@ -50,20 +52,27 @@ class GifCanvas:
         self._to_clear: _Box | None = None
 
     def frame(self, number: int) -> Image.Image:
-        """Return the whole canvas at frame `number` in RGBA. Raises ImageUnreadable.
+        """Return the whole canvas at frame `number` in RGBA.
+
+        Raises ImageUnreadable and ImageTooBig.
 
         An earlier frame than the last one asked for is composed from the first frame again.
         """
         if number < self._next - 1:
             self._next, self._shown, self._base, self._to_clear = 0, None, None, None
         while self._shown is None or self._next <= number:
-            self._shown = self._compose(self._parts[self._next])
+            self._shown = self._compose(self._part(self._next))
             self._next += 1
         return self._shown
 
     def duration(self, number: int) -> int:
-        """Return how long frame `number` is shown, in milliseconds."""
-        return self._parts[number].duration
+        """Return how long frame `number` is shown, in milliseconds. Raises ImageUnreadable."""
+        return self._part(number).duration
+
+    def _part(self, number: int) -> FramePart:
+        if number >= len(self._parts):
+            raise ImageUnreadable(f"The GIF ends before frame {number + 1}.")
+        return self._parts[number]
 
     def _compose(self, part: FramePart) -> Image.Image:
         left, upper, right, lower = part.box

@@ -13,6 +13,7 @@ import io
 from PIL import Image, ImageChops
 
 from services.imaging.engine.raster.bit_depth import integer_gray_to_8_bits
+from services.imaging.engine.safety.decode_errors import translate_decode_errors
 
 _DEPTH, _COLOUR_TYPE = 24, 25  # offsets in the file, within IHDR
 
@@ -25,18 +26,19 @@ def with_transparency(image: Image.Image, data: bytes) -> Image.Image:
     key = image.info.get("transparency")
     if key is None:
         return image
-    match data[_COLOUR_TYPE], data[_DEPTH]:  # type 0 is gray, 2 is colour
-        case 0, (2 | 4) as depth:
+    # Type 0 is gray, 2 is colour. A crafted file may have a second header, and so another mode.
+    match image.mode, key, data[_COLOUR_TYPE], data[_DEPTH]:
+        case "L", int(), 0, (2 | 4) as depth:
             alpha = _alpha_where_not(image, key * (255 // ((1 << depth) - 1)))
             return Image.merge("LA", (image, alpha))
-        case 0, 16:
+        case "I;16", int(), 0, 16:
             # Read as two bands of bytes, the lower byte first.
             low, high = Image.frombytes("LA", image.size, image.tobytes()).split()
             alpha = ImageChops.lighter(
                 _alpha_where_not(low, key & 255), _alpha_where_not(high, key >> 8)
             )
             return Image.merge("LA", (integer_gray_to_8_bits(image), alpha))
-        case 2, 16 if not getattr(image, "is_animated", False):
+        case "RGB", tuple(), 2, 16 if not getattr(image, "is_animated", False):
             alphas = [
                 _alpha_where_not(band, part)
                 for half, shift in ((image, 8), (_low_bytes(data), 0))
@@ -54,8 +56,12 @@ def _alpha_where_not(band: Image.Image, value: int) -> Image.Image:
 
 
 def _low_bytes(data: bytes) -> Image.Image:
-    """Return the low byte of each 16-bit sample of a colour PNG, by decoding as little-endian."""
-    image = Image.open(io.BytesIO(data), formats=("PNG",))
-    image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]
-    image.load()
+    """Return the low byte of each 16-bit sample of a colour PNG, by decoding as little-endian.
+
+    Raises ImageUnreadable and ImageTooBig.
+    """
+    with translate_decode_errors():
+        image = Image.open(io.BytesIO(data), formats=("PNG",))
+        image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]
+        image.load()
     return image

@@ -26,7 +26,11 @@ DECODE_ERRORS = (
 
 @contextmanager
 def translate_decode_errors() -> Iterator[None]:
-    """Raise ImageTooBig or ImageUnreadable in place of Pillow's exceptions; ignore its warnings."""
+    """Raise ImageTooBig or ImageUnreadable in place of Pillow's exceptions; ignore its warnings.
+
+    Put it around calls to Pillow and nothing else: an exception of our own code is a fault of this
+    software, and must not be reported as a fault of the image.
+    """
     try:
         with warnings.catch_warnings(action="ignore"):
             yield

@@ -3,20 +3,24 @@
 import random
 import time
 from contextlib import suppress
+from types import ModuleType
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
 from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
-from contracts.operations.shapes import Filter, Resize
-from contracts.outputs import Output
+from contracts.operations.shapes import Filter, Flip, Resize
+from contracts.outputs import Output, Profile
 from services.imaging.engine import pipeline
-from services.imaging.engine.decoding import decode
+from services.imaging.engine.decoding import decode, source
 from services.imaging.engine.decoding.source import open_source
 from services.imaging.engine.encoding.encode import Encoding, encode
+from services.imaging.engine.operations import dispatch
 from services.imaging.engine.safety.limits import Limits
+from tests.imaging.animations import animation, moving_square
 from tests.imaging.pictures import (
     READ,
     SRGB,
@@ -189,3 +193,30 @@ def test_nearest_and_box_resize_from_every_pixel(filter: Filter) -> None:
     png = encoded(decoded(jpeg), "PNG")
 
     assert pipeline.run(jpeg, wanted).data == pipeline.run(png, wanted).data
+
+
+def test_texts_of_a_png_count_as_no_field_of_another_type() -> None:
+    texts = PngInfo()
+    for name in ("icc_profile", "transparency", "duration"):
+        texts.add_text(name, "a text")
+    data = encoded(quadrants(), "PNG", pnginfo=texts)
+    kept = Pipeline(output=Output(icc=Profile.KEEP))
+    assert corners(decoded(pipeline.run(data, kept).data)) == UPRIGHT
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [(decode, "to_srgb"), (source, "canvas_for"), (dispatch, "apply")],
+    ids=["decoding", "opening", "operating"],
+)
+def test_a_fault_of_our_own_is_no_fault_of_the_image(
+    monkeypatch: pytest.MonkeyPatch, place: ModuleType, name: str
+) -> None:
+    data = animation("GIF", moving_square())
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("a fault in this software")
+
+    monkeypatch.setattr(place, name, fail)
+    with pytest.raises(ValueError, match="a fault in this software"):
+        pipeline.run(data, Pipeline(operations=(Flip(),)))
