@@ -611,6 +611,11 @@ ADVICE: dict[Code, Advice] = {
                 "In a job: `DARKROOM_JOB_ATTEMPTS` workers have died while they had the job.",
                 ("services/imaging/jobs/runner.py",),
             ),
+            Cause(
+                "Over a stream: `DARKROOM_MAX_DELIVERIES` workers have ended while they had the "
+                "request.",
+                ("services/runtime/rpc/middleware.py",),
+            ),
         ),
         client="Send the request again once. If it fails again, the image is at fault: keep the "
         "image and report it.",
@@ -639,12 +644,18 @@ ADVICE: dict[Code, Advice] = {
                 "The worker has a fault, or answers with a code of a later version.",
                 ("services/runtime/rpc/failures.py", "services/imaging/jobs/runner.py"),
             ),
+            Cause(
+                "The handling of a job has failed `DARKROOM_MAX_DELIVERIES` times: a key in Redis "
+                "has a wrong type, for example.",
+                ("services/imaging/jobs/runner.py",),
+            ),
         ),
         client="Report the `correlation_id` to the operator. The same request fails again until "
         "the fault is repaired.",
         operator="1. Search the logs of gateway and workers for the correlation id. The line has "
         "the level `error` and the traceback. For a job, search the workers' logs for "
-        "`variant failed`; `source` in this line is `source.key` in the job's record.\n"
+        "`variant failed`, whose `source` is `source.key` in the job's record, or for `message "
+        "failed`.\n"
         "2. Check that gateway and workers have the same version.\n"
         "3. Report the traceback. After the repair, queue the dead letters again.",
         example=None,

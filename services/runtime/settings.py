@@ -47,6 +47,11 @@ class RuntimeSettings(BaseSettings):
     graceful_timeout: Seconds = Field(
         default=15.0, description="Time that running work gets to finish when a service stops."
     )
+    max_deliveries: Attempts = Field(
+        default=4,
+        description="Deliveries of an entry of a stream (a job, a request) whose handling fails"
+        " before it is given up. A delivery that an outage of Redis ended does not count.",
+    )
     image_ttl: WholeSeconds = Field(
         default=24 * 3600,
         description="Time from its last upload until an image expires. An image that a job needs"

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from contextlib import suppress
+from functools import partial
 from itertools import count
 
 import structlog
@@ -19,8 +21,11 @@ from services.runtime.faststream_adapter.message import entry_of
 from services.runtime.jobs.leases import Assignment
 from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers
+from services.runtime.messaging.consumer import Received
+from services.runtime.messaging.stream_consumer import Taken
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.cancellation import Cancellations
+from services.runtime.rpc.discarded import Discarded
 from services.runtime.storage.blobs import Blobs, Kind
 
 # Failures of the source, which every variant of the job would have.
@@ -32,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class JobRunner:
-    """Runs one worker's jobs: those its consumer delivers to `run`, then those next in line."""
+    """Runs one worker's jobs: those its consumer delivers to `run`, and those of `take_next`."""
 
     def __init__(
         self,
@@ -53,24 +58,37 @@ class JobRunner:
         self._batcher = batcher
         self._settings = settings
         self._limit = limit
-        self._running: dict[str, asyncio.Event] = {}  # by job; set when the job leaves this worker
+        self._running: set[str] = set()
         self._draining = False
 
     async def run(self, request: JobRequest, message: RedisMessage) -> None:
-        """Run a job until it ends or its turn is over, then those that follow in the stream.
+        """Run a job until it ends or its turn is over.
 
-        Returns when the stream is empty, or more jobs run than the limit allows. The entry of
-        `message` stays in the stream if this raises, and is delivered again, here or to another
-        worker. Raises Cancelled for a job that was cancelled.
+        The entry of `message` stays in the stream if this raises, and is delivered again, here or
+        to another worker. Raises Cancelled for a job that was cancelled.
         """
         entry = entry_of(message)
         job = await self._jobs.leases.take(request, self._name, entry=entry)
-        assignment: Assignment | None = Assignment(entry, request.id, job)
-        while assignment is not None:
-            if not await self._run_assigned(assignment):
-                # No change of a job acknowledges this entry, and this loop may go on for hours.
-                await self._jobs.leases.acknowledge(assignment.entry, self._name)
-            assignment = await self._take_next()
+        await self._run_assigned(Assignment(entry, request.id, job))
+
+    async def take_next(self) -> Taken | None:
+        """Take the next job of the stream; None when it is empty, or this worker takes no more."""
+        if self._draining or self._limit.exceeded:
+            return None
+        assignment = await self._jobs.leases.take_next(self._name)
+        if assignment is None:
+            return None
+        fields = {b"job": assignment.id.encode()}
+        received = Received(JOBS, fields, assignment.entry.encode())
+        return Taken(received, partial(self._run_taken, assignment))
+
+    async def give_up(self, received: Received, exc: Exception) -> None:
+        """Fail the job of an entry that was delivered too often or can't be read."""
+        assert isinstance(received.data, dict)
+        job_id = received.data.get(b"job", b"").decode(errors="replace")
+        reason = f"Given up after {received.deliveries} deliveries: {type(exc).__name__}."
+        problem = Internal(f"{reason} The worker's log has the details.").failure()
+        await self._jobs.leases.give_up(job_id, self._name, problem, received.deliveries)
 
     def drain(self) -> None:
         """Take no more jobs than those that are passed to `run`."""
@@ -80,10 +98,10 @@ class JobRunner:
         """Cancel the batches in progress. Call this after `run` has been cancelled."""
         await self._batcher.stop()
 
-    async def _take_next(self) -> Assignment | None:
-        if self._draining or self._limit.exceeded:
-            return None
-        return await self._jobs.leases.take_next(self._name)
+    async def _run_taken(self, assignment: Assignment) -> bool:
+        with suppress(Discarded):
+            return await self._run_assigned(assignment)
+        return True
 
     async def _run_assigned(self, assignment: Assignment) -> bool:
         """Run a job until it ends or its turn is over. Return False if it is not for this worker.
@@ -94,16 +112,8 @@ class JobRunner:
         if assignment.job is not None:
             await self._run_cancellable(assignment.job, attempts_exceeded=False)
             return True
-        redelivered = False
-        while (left := self._running.get(assignment.id)) is not None:
-            redelivered = True
-            # It may be a redelivery of the same entry; returning would acknowledge it.
-            await left.wait()
         job = await self._jobs.get(assignment.id)
-        if redelivered and job is not None and job.state is JobState.QUEUED:
-            # The job has been queued again meanwhile, and gets another entry.
-            return False
-        if job is None or job.state not in OPEN_STATES or await self._runs_elsewhere(job):
+        if job is None or job.state not in OPEN_STATES or await self._is_run(job):
             return False
         started = await self._jobs.leases.start(job, self._name, entry=assignment.entry)
         if started is None:
@@ -114,19 +124,20 @@ class JobRunner:
         return True
 
     async def _run_cancellable(self, job: Job, *, attempts_exceeded: bool) -> None:
-        left = self._running[job.id] = asyncio.Event()
+        self._running.add(job.id)
         try:
             self._cancellations.check(job.id)
             variants = self._run_variants(job, attempts_exceeded=attempts_exceeded)
             await self._cancellations.run(job.id, variants)
         finally:
-            left.set()
-            del self._running[job.id]
+            self._running.discard(job.id)
 
-    async def _runs_elsewhere(self, job: Job) -> bool:
-        """Return whether another worker that is alive runs the job."""
-        if job.state is not JobState.RUNNING or job.worker in (None, self._name):
+    async def _is_run(self, job: Job) -> bool:
+        """Return whether a worker that is alive runs the job, which came in two entries then."""
+        if job.state is not JobState.RUNNING or job.worker is None:
             return False
+        if job.worker == self._name:
+            return job.id in self._running
         return job.worker in await self._workers.alive(JOBS)
 
     async def _run_variants(self, job: Job, *, attempts_exceeded: bool) -> None:
@@ -227,5 +238,7 @@ def register(
     batcher = MicroBatcher(executor, settings, limit)
     parts = (Workers(broker.redis), broker.cancellations, renditions, batcher, settings, limit)
     runner = JobRunner(broker.worker, jobs, *parts)
-    broker.consume(JOBS, JobRequest, runner.run, limit)
+    broker.consume(
+        JOBS, JobRequest, runner.run, limit, give_up=runner.give_up, take_next=runner.take_next
+    )
     return runner

@@ -16,6 +16,11 @@ def entry_of(message: StreamMessage[Any]) -> str:
     return str(message.raw_message["message_ids"][0].decode())
 
 
+def deliveries_of(message: StreamMessage[Any]) -> int:
+    """Return how often Redis has given the stream entry of a message to a worker."""
+    return int(message.raw_message["deliveries"])
+
+
 def from_channel(message: StreamMessage[Any]) -> bool:
     """Return whether a message was published to a channel."""
     return isinstance(message, RedisChannelMessage)

@@ -128,6 +128,7 @@ def _raw(transport: Transport, received: Received) -> UnifyRedisDict:
     raw: dict[str, Any] = {"channel": received.address, "data": received.data}
     if transport is Transport.STREAM:
         raw |= {"type": "stream", "message_ids": [received.entry]}
+        raw["deliveries"] = received.deliveries
     else:
         raw |= {"type": "list" if transport is Transport.LIST else "message", "pattern": None}
     return cast(UnifyRedisDict, raw)

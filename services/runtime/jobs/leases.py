@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.errors import REPLAYABLE, Failure
-from contracts.jobs import JOBS, Job, JobEvent, JobRequest, JobResult, JobState
-from contracts.methods import GROUP
+from contracts.jobs import OPEN_STATES, Job, JobEvent, JobRequest, JobResult, JobState
 from services.runtime.jobs.records import Fields, flattened, job_from
 from services.runtime.jobs.transitions import Transitions
-from services.runtime.messaging.envelope import body_of, pack_message
+from services.runtime.messaging.envelope import pack_message
+from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
-from services.runtime.redis.stream_entries import ACKNOWLEDGE
 
 _UNKNOWN_JOB = "0" * 32
 
@@ -62,12 +61,9 @@ class Leases:
         )
         if not given:
             return None
-        entry, found = given
-        if isinstance(found, bytes):
-            request = JobRequest.model_validate_json(body_of(found))
-            return Assignment(entry.decode(), request.id, None)
-        job = job_from(_paired(found))
-        return Assignment(entry.decode(), job.id, job)
+        entry, job_id, record = given
+        job = job_from(_paired(record)) if record else None
+        return Assignment(entry.decode(), job_id.decode(), job)
 
     async def start(self, job: Job, worker: str, *, entry: str = "") -> Job | None:
         """Take a job with a new token; None when it has changed meanwhile.
@@ -85,10 +81,6 @@ class Leases:
             token=job.token + 1,
         )
 
-    async def acknowledge(self, entry: str, worker: str) -> None:
-        """Remove an entry that `worker` was given and whose job it doesn't take."""
-        await self._redis.script(ACKNOWLEDGE, [JOBS], [GROUP, entry, worker])
-
     async def hand_back(self, job: Job) -> Job | None:
         """Queue the job as the first of its submitter, and don't count this attempt."""
         return await self._transitions.queue(job, "first", attempts=max(0, job.attempts - 1))
@@ -102,6 +94,17 @@ class Leases:
         due = datetime.now(UTC) + timedelta(seconds=delay)
         milliseconds = str(int(delay * 1000))
         return await self._transitions.queue(job, milliseconds, problem=problem, not_before=due)
+
+    async def give_up(self, job_id: str, worker: str, problem: Failure, deliveries: int) -> None:
+        """Fail an open job, unless another worker runs it; it becomes a dead letter."""
+        record = await self._redis.execute("HGETALL", keys.job(job_id))
+        job = job_from(record) if record else None
+        if job is None or job.state not in OPEN_STATES:
+            return
+        if job.state is JobState.RUNNING and job.worker != worker:
+            return
+        update: dict[str, Any] = {"problem": problem, "attempts": deliveries}
+        await self._transitions.change(job, **update, state=JobState.FAILED)
 
     async def add_result(self, job: Job, result: JobResult) -> Job | None:
         """Add one variant's result; the last one ends the job.

@@ -10,7 +10,7 @@
 
 local JOBS, EVENTS, DEAD, RESPONDERS, CAPACITIES = unpack(KEYS)
 local ALLOWED = {
-  queued = {running = true, queued = true, cancelled = true},
+  queued = {running = true, queued = true, failed = true, cancelled = true},
   running = {running = true, queued = true, succeeded = true, failed = true, cancelled = true},
   failed = {queued = true},
 }
@@ -144,9 +144,10 @@ function commands.change(id, state, token, to, where, ttl, event, dead_letter, .
       join_line(id, submitter, where == 'first')
     end
   else
-    if to == 'cancelled' then
+    if state == 'queued' then
       leave_line(id, submitter)
-    else
+    end
+    if to ~= 'cancelled' then
       local counter = ENDED .. math.floor(now / 10000)
       if redis.call('INCR', counter) == 1 then
         redis.call('EXPIRE', counter, 120)
@@ -175,8 +176,9 @@ function commands.take(id, event, ...)
   return redis.call('HGETALL', RECORD .. id)
 end
 
--- Give the worker the next entry of the stream, and take its job as above. Returns the entry's id
--- and the job's record, or the request where the job was not taken; false without an entry.
+-- Give the worker the next entry of the stream, and take its job as above. Returns the entry's id,
+-- the job's id ('' in an entry without one) and the job's record, or false where the job was not
+-- taken; false without an entry.
 -- The event is `head .. job id .. tail .. body`; the body's job and total are filled in here.
 function commands.take_next(worker, head, tail, body, ...)
   local read_one = {'XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', 1, 'STREAMS', JOBS, '>'}
@@ -189,12 +191,12 @@ function commands.take_next(worker, head, tail, body, ...)
     return false
   end
   local entry, fields = unpack(read[1][2][1])
-  local request, id = fields[2], fields[4]
+  local id = fields[4] or ''
   local event = cjson.decode(body)
   event.job = id
   event.total = tonumber(redis.call('HGET', RECORD .. id, 'total') or 1)
   local sent = head .. id .. tail .. cjson.encode(event)
-  return {entry, commands.take(id, sent, 'entry', entry, ...) or request}
+  return {entry, id, commands.take(id, sent, 'entry', entry, ...)}
 end
 
 -- Queue a dead letter's job again, without its results. Returns the event's id, or false.

@@ -16,6 +16,7 @@ from contracts.errors import InvalidRequest
 from contracts.methods import Transport
 from services.runtime.capacity import Capacity
 from services.runtime.redis.client import RECONNECT_DELAY
+from services.runtime.redis.replies import is_outage
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,8 @@ class Received:
     address: str
     data: bytes | dict[bytes, bytes]
     entry: bytes | None = None
+    deliveries: int = 1
+    """How often Redis has given the entry to a worker, this time included."""
 
 
 Deliver = Callable[[Received], Awaitable[None]]
@@ -132,18 +135,24 @@ class Consumer:
         assert self._deliver is not None
         try:
             await self._deliver(received)
-        except InvalidRequest as exc:
+        except Exception as exc:
+            return await self._on_failure(received, exc)
+        return True
+
+    async def _on_failure(self, received: Received, exc: Exception) -> bool:
+        """Log why a message was not handled; no caller waits for a reply that could report it.
+
+        Return whether the message is finished.
+        """
+        if isinstance(exc, InvalidRequest):
             # Unreadable, and just as unreadable the next time.
             log.error("message refused", reason=exc.detail, address=self.address)
             return True
-        except (RedisError, OSError) as exc:
+        if is_outage(exc):
             log.warning("message interrupted", reason=str(exc), address=self.address)
-            return False
-        except Exception as exc:
-            # No caller waits for a reply that could report it.
+        else:
             log.error("message failed", exc_info=exc, address=self.address)
-            return False
-        return True
+        return False
 
     def _on_handled(self, task: asyncio.Task[bool]) -> None:
         self._handling.discard(task)

@@ -5,6 +5,8 @@ and leaves the entries of a dead member where they are.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -15,21 +17,49 @@ from contracts.methods import Transport
 from services.runtime.capacity import Capacity
 from services.runtime.liveness.heartbeat import Heartbeat, alive
 from services.runtime.messaging.consumer import POLL, Consumer, Deliver, Received
+from services.runtime.messaging.pending_entries import PendingEntries
 from services.runtime.redis.client import RedisClient
-from services.runtime.redis.endpoint import Command
+from services.runtime.redis.replies import is_outage
 from services.runtime.redis.scripts import load_script
-from services.runtime.redis.stream_entries import ACKNOWLEDGE, Fields, entries_from, entries_read
+from services.runtime.redis.stream_entries import ACKNOWLEDGE, Fields, entries_read
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
-_MAX_PENDING_READ = 1000  # pending entries that one round looks at
+RECLAIM_INTERVAL = 1.0
+"""Seconds between two rounds that look for entries to reclaim."""
 
 _REMOVE_IDLE = load_script(__package__, "remove_idle_consumer")
+
+GiveUp = Callable[[Received, Exception], Awaitable[None]]
+"""End the work of an entry that failed for the last time; the entry is removed afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An entry that was given to this member by another way than the consumer's own reads."""
+
+    received: Received
+    handle: Callable[[], Awaitable[bool]]
+    """Handle the entry; return whether it has left the stream already."""
+
+
+TakeNext = Callable[[], Awaitable[Taken | None]]
+"""Take the stream's next entry; None when there is none, or when this member wants none."""
+
+
+async def drop(received: Received, exc: Exception) -> None:
+    """Give an entry up that stands for nothing but itself."""
 
 
 class StreamConsumer(Consumer):
     """Member of a consumer group: acknowledges and deletes each entry that is finished.
+
+    Owns every entry that this member is given, by its own reads or by `take_next`, which it calls
+    after each entry that it has handled. Delivers an entry whose handler raised again after a
+    growing delay, in which the entry takes no capacity. Redis counts the deliveries; after
+    `max_deliveries` the consumer calls `give_up` and removes the entry. A delivery that an outage
+    of Redis ended does not count.
 
     Reclaims the entries that dead members left unfinished. A member is dead when its heartbeat is
     missing, so a slow one that lives keeps its entries, however long it takes.
@@ -47,14 +77,20 @@ class StreamConsumer(Consumer):
         *,
         redis: RedisClient,
         graceful_timeout: float,
+        max_deliveries: int,
+        give_up: GiveUp = drop,
+        take_next: TakeNext | None = None,
     ) -> None:
         super().__init__(address, capacity, graceful_timeout=graceful_timeout)
+        self._max_deliveries = max_deliveries
+        self._give_up = give_up
+        self._take_next = take_next
         self._group = group
         self._name = name
         self._heartbeat = heartbeat
         self._redis = redis
         self._reads = redis.dedicated()
-        self._unfinished: set[bytes] = set()
+        self._pending = PendingEntries(redis, address, group, name, wait=heartbeat.heartbeat_ttl)
         self._reclaimer: asyncio.Task[None] | None = None
 
     async def start(self, deliver: Deliver) -> None:
@@ -102,37 +138,84 @@ class StreamConsumer(Consumer):
             await self._create_group()
             return
         for entry, fields in entries_read(read):
-            self._accept_entry(entry, fields)
+            self._accept_entry(entry, fields, deliveries=1)
 
-    def _accept_entry(self, entry: bytes, fields: Fields) -> None:
-        if entry not in self._unfinished:
-            self._unfinished.add(entry)
-            self._accept(Received(self.address, fields, entry))
+    def _accept_entry(self, entry: bytes, fields: Fields, *, deliveries: int) -> None:
+        if self._pending.own(entry):
+            self._accept(Received(self.address, fields, entry, deliveries))
 
     async def _handle(self, received: Received) -> bool:
-        entry = received.entry
-        assert entry is not None
-        finished = False
+        finished = await self._settle(received, partial(self._pass_on, received))
+        while (taken := await self._taken()) is not None:
+            await self._settle(taken.received, taken.handle)
+        return finished
+
+    async def _pass_on(self, received: Received) -> bool:
+        assert self._deliver is not None
+        await self._deliver(received)
+        return False
+
+    async def _taken(self) -> Taken | None:
+        """Take the next entry by `take_next`, which spares the consumer's own round trip."""
+        if self._take_next is None or not self._reading:
+            return None
         try:
-            finished = await super()._handle(received)
+            taken = await self._take_next()
+        except Exception as exc:
+            # Redis may have given the entry: then it is pending, and this consumer reclaims it.
+            log.warning("could not take the next", reason=repr(exc), address=self.address)
+            return None
+        # An entry whose reply came late may have been reclaimed meanwhile.
+        return taken if taken is not None and self._pending.own(_entry_of(taken.received)) else None
+
+    async def _settle(self, received: Received, handle: Callable[[], Awaitable[bool]]) -> bool:
+        """Handle an entry, and remove it or leave it for a redelivery; return whether it is gone.
+
+        `handle` returns whether the entry has left the stream already.
+        """
+        entry = _entry_of(received)
+        finished = left = False
+        try:
+            left = await handle()
+            finished = True
+        except Exception as exc:
+            finished = await self._on_failure(received, exc)
         finally:
             if finished:
+                self._pending.note_end(entry, interrupted=False)
+            if finished and not left:
                 mine = [self._group, entry, self._name]
                 acknowledged = partial(self._on_acknowledged, entry)
                 self._redis.script_soon(ACKNOWLEDGE, [self.address], mine, acknowledged, retry=True)
             else:
-                self._unfinished.discard(entry)
+                self._pending.leave(entry)
         return finished
 
+    async def _on_failure(self, received: Received, exc: Exception) -> bool:
+        entry, deliveries = _entry_of(received), received.deliveries
+        finished = await super()._on_failure(received, exc)
+        interrupted = is_outage(exc)
+        self._pending.note_end(entry, interrupted=interrupted)
+        if interrupted or (not finished and deliveries < self._max_deliveries):
+            return False
+        try:
+            await self._give_up(received, exc)
+        except Exception as failure:
+            log.error("could not give up", exc_info=failure, address=self.address)
+            return False
+        what = {"entry": entry.decode(), "deliveries": deliveries}
+        log.error("message given up", **what, address=self.address)
+        return True
+
     def _on_acknowledged(self, entry: bytes, answer: asyncio.Future[Any]) -> None:
-        self._unfinished.discard(entry)
+        self._pending.leave(entry)
         if (exc := answer.exception()) is not None:
             # The entry stays pending, and this consumer reclaims it from itself.
             log.warning("could not acknowledge", reason=str(exc), address=self.address)
 
     async def _reclaim_loop(self) -> None:
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(RECLAIM_INTERVAL)
             try:
                 await self._reclaim()
             except (RedisError, OSError) as exc:
@@ -141,7 +224,7 @@ class StreamConsumer(Consumer):
                 log.error("reclaiming entries failed", exc_info=exc, address=self.address)
 
     async def _reclaim(self) -> None:
-        """Reclaim the entries of dead members, and own entries that could not be acknowledged."""
+        """Reclaim the entries of dead members, and own entries that failed or are finished."""
         living = await alive(self._redis, self.address)
         ttl = self._heartbeat.heartbeat_ttl
         for consumer in await self._redis.execute("XINFO", "CONSUMERS", self.address, self._group):
@@ -154,24 +237,14 @@ class StreamConsumer(Consumer):
                 await self._remove_if_idle(name)
 
     async def _reclaim_from(self, consumer: str, living: int) -> None:
-        """Claim entries that `consumer` left unfinished.
+        # A fair share even when this worker is full: the entries have waited for a dead worker
+        # already.
+        def share(number: int) -> int:
+            return max(1, self._capacity.free, -(-number // max(1, living))) * self._reading
 
-        Claiming resets an entry's idle time, so only one member gets it.
-        """
-        idle = int(self._heartbeat.heartbeat_ttl * 1000)
-        pending: Command = ("XPENDING", self.address, self._group, "IDLE", idle)
-        left = await self._redis.execute(*pending, "-", "+", _MAX_PENDING_READ, consumer)
-        ids = [entry for entry, *_ in left if entry not in self._unfinished]
-        # Claim a fair share even when this worker is full: the entries have waited for a dead
-        # worker already.
-        entries = ids[: max(1, self._capacity.free, -(-len(ids) // max(1, living)))]
-        if entries and self._reading:
-            claimed = await self._redis.execute(
-                "XCLAIM", self.address, self._group, self._name, idle, *entries
-            )
-            for entry, fields in entries_from(claimed):
-                log.info("reclaimed", entry=entry.decode(), consumer=consumer, address=self.address)
-                self._accept_entry(entry, fields)
+        for entry, fields, deliveries in await self._pending.claim_from(consumer, share=share):
+            log.info("reclaimed", entry=entry.decode(), consumer=consumer, address=self.address)
+            self._accept_entry(entry, fields, deliveries=deliveries)
 
     async def _remove_if_idle(self, consumer: str) -> None:
         try:
@@ -179,3 +252,8 @@ class StreamConsumer(Consumer):
             await self._redis.script(_REMOVE_IDLE, [self.address], [self._group, consumer])
         except (RedisError, OSError) as exc:
             log.debug("could not leave the group", reason=str(exc), address=self.address)
+
+
+def _entry_of(received: Received) -> bytes:
+    assert received.entry is not None
+    return received.entry

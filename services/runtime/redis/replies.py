@@ -10,6 +10,7 @@ from redis.exceptions import (
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisError,
     ResponseError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -17,6 +18,14 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 LOST = (RedisConnectionError, RedisTimeoutError, OSError)
 """The exceptions of a lost connection. Whether Redis ran the command is unknown."""
+
+_SERVER_STATES = frozenset(
+    {
+        *("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM"),
+        *("READONLY", "TRYAGAIN"),
+    }
+)
+"""The codes of errors that say how the server is, and nothing of the command or its keys."""
 
 INCOMPLETE = object()
 """Returned by a reader while the next reply has not arrived as a whole."""
@@ -30,6 +39,17 @@ _ERRORS: dict[str, Callable[[str], Exception]] = {
     "READONLY": ReadOnlyError,
     "WRONGPASS": AuthenticationError,
 }
+
+
+def is_outage(exc: Exception) -> bool:
+    """Return whether the server is the reason: it is away, full or starting.
+
+    The same command may succeed later. Any other error reply (a key of the wrong type, a missing
+    permission) is about the command.
+    """
+    if isinstance(exc, ResponseError):
+        return str(exc).partition(" ")[0] in _SERVER_STATES
+    return isinstance(exc, (RedisError, OSError))
 
 
 def new_reader() -> Reader:

@@ -18,7 +18,7 @@ from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.channel_consumer import ChannelConsumer
 from services.runtime.messaging.list_consumer import ListConsumer
 from services.runtime.messaging.outbox import OnDelivery, Outbox
-from services.runtime.messaging.stream_consumer import StreamConsumer
+from services.runtime.messaging.stream_consumer import GiveUp, StreamConsumer, TakeNext, drop
 from services.runtime.messaging.stream_reader import StreamReader
 from services.runtime.redis.client import RedisClient, wait_for_redis
 from services.runtime.redis.replies import LOST
@@ -27,7 +27,13 @@ from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.claims import Claims
 from services.runtime.rpc.instrumentation import CallInstrumentation
-from services.runtime.rpc.middleware import Handler, ServingContext, ServingMiddleware, validating
+from services.runtime.rpc.middleware import (
+    Handler,
+    ServingContext,
+    ServingMiddleware,
+    limited,
+    validating,
+)
 from services.runtime.rpc.reply_inbox import ReplyInbox
 from services.runtime.rpc.sender import MessageSender
 from services.runtime.settings import RuntimeSettings
@@ -158,15 +164,27 @@ class Broker(AdaptedBroker):
         handle = validating(method.request, handler)
         self._consume_channel(method.address(Transport.CHANNEL), handle)
         self._consume_list(method.address(Transport.LIST), handle)
+        handle = limited(handle, max_deliveries=self.settings.max_deliveries)
         self._consume_stream(method.address(Transport.STREAM), handle, self.capacity)
 
     def consume(
-        self, stream: str, model: type[Message], handler: Handler, capacity: Capacity
+        self,
+        stream: str,
+        model: type[Message],
+        handler: Handler,
+        capacity: Capacity,
+        *,
+        give_up: GiveUp,
+        take_next: TakeNext,
     ) -> None:
-        """Handle each entry of `stream` on one worker, at most `capacity` entries at once here."""
+        """Handle each entry of `stream` on one worker, at most `capacity` entries at once here.
+
+        `give_up` and `take_next` are those of `StreamConsumer`.
+        """
         self._consume_control()
         self._served.append(stream)
-        self._consume_stream(stream, validating(model, handler), capacity)
+        handle = validating(model, handler)
+        self._consume_stream(stream, handle, capacity, give_up=give_up, take_next=take_next)
 
     def follow(
         self,
@@ -212,7 +230,15 @@ class Broker(AdaptedBroker):
         )
         self.attach(consumer, handle)
 
-    def _consume_stream(self, stream: str, handle: Handle, capacity: Capacity) -> None:
+    def _consume_stream(
+        self,
+        stream: str,
+        handle: Handle,
+        capacity: Capacity,
+        *,
+        give_up: GiveUp = drop,
+        take_next: TakeNext | None = None,
+    ) -> None:
         consumer = StreamConsumer(
             stream,
             GROUP,
@@ -221,6 +247,9 @@ class Broker(AdaptedBroker):
             self.heartbeat,
             redis=self.redis,
             graceful_timeout=self.settings.graceful_timeout,
+            max_deliveries=self.settings.max_deliveries,
+            give_up=give_up,
+            take_next=take_next,
         )
         self.attach(consumer, handle)
 

@@ -17,9 +17,10 @@ from faststream.redis import RedisMessage
 from faststream.types import AsyncFuncAny
 from pydantic import ValidationError
 
-from contracts.errors import DeadlineExceeded, Failure, InvalidRequest
+from contracts.errors import DeadlineExceeded, Failure, InvalidRequest, WorkerCrashed
 from contracts.message import Message
-from services.runtime.faststream_adapter.message import address_of, from_channel
+from services.runtime.faststream_adapter.message import address_of, deliveries_of, from_channel
+from services.runtime.faststream_adapter.subscriber import Handle
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.rpc.addresses import is_own_channel, method_of
 from services.runtime.rpc.cancellation import Cancellations
@@ -48,7 +49,7 @@ class ServingContext:
     send_reply: Callable[[Any], Awaitable[None]]
 
 
-def validating(model: type[Message], handler: Handler) -> Callable[[RedisMessage], Awaitable[Any]]:
+def validating(model: type[Message], handler: Handler) -> Handle:
     """Return `handler` as FastStream calls it: with the message alone.
 
     Each call validates the body once, by `model`, and raises InvalidRequest for a wrong one.
@@ -65,6 +66,21 @@ def validating(model: type[Message], handler: Handler) -> Callable[[RedisMessage
         return await handler(request, message)
 
     return handle
+
+
+def limited(handle: Handle, *, max_deliveries: int) -> Handle:
+    """Return `handle` for a stream: it fails a request that has ended too many workers.
+
+    Such a request raises WorkerCrashed and is not handled again.
+    """
+
+    async def handle_limited(message: RedisMessage) -> Any:
+        deliveries = deliveries_of(message)
+        if deliveries > max_deliveries:
+            raise WorkerCrashed(f"Given up: {deliveries - 1} workers took it and ended.")
+        return await handle(message)
+
+    return handle_limited
 
 
 class ServingMiddleware(BaseMiddleware[Any, Any]):
