@@ -47,6 +47,7 @@ class Advice:
 
 
 _UPLOADS = "services/gateway/sources/upload.py"
+_BLOBS = ("services/runtime/storage/blobs.py", "services/gateway/http/image_response.py")
 _ENGINE = "services/imaging/engine"
 _HOUSE = "curl -sSo /tmp/house.jpg http://127.0.0.1:8000/guide/house.jpg"
 _JOB_FROM = "JOB=$(curl -sS -o /dev/null -w '%header{location}'"
@@ -368,7 +369,7 @@ ADVICE: dict[Code, Advice] = {
                 "A result has expired: `DARKROOM_RENDITION_TTL` after its last use, or "
                 "`DARKROOM_JOB_TTL` for a job's. The results of a cancelled job expire before its "
                 "record.",
-                ("services/gateway/http/responses.py",),
+                _BLOBS,
             ),
             Cause(
                 "The source image no longer exists. The job has waited until after the image "
@@ -378,7 +379,7 @@ ADVICE: dict[Code, Advice] = {
             ),
             Cause(
                 "Redis has evicted the bytes, because its memory was full.",
-                ("services/gateway/http/responses.py", "services/imaging/pool/tasks.py"),
+                (*_BLOBS, "services/imaging/pool/tasks.py"),
             ),
         ),
         client="Render the image again, or submit the job again; upload the image again if "
@@ -490,6 +491,12 @@ ADVICE: dict[Code, Advice] = {
                 "The bodies of all uploads in progress have more bytes than "
                 "`DARKROOM_MAX_BODIES`. `Retry-After: 2`.",
                 (_UPLOADS,),
+            ),
+            Cause(
+                "Clients read so many images at once that the parts in memory have more bytes than "
+                "`DARKROOM_MAX_ANSWERS`. Images up to 64 KiB are sent nevertheless. "
+                "`Retry-After: 2`.",
+                ("services/gateway/http/image_response.py",),
             ),
             Cause(
                 "`DARKROOM_MAX_CALLS` renders of this gateway wait for an answer. `Retry-After` is "

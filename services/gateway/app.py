@@ -13,11 +13,13 @@ from contracts.jobs import EVENTS, JOBS, JobEvent
 from contracts.version import VERSION
 from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
+from services.gateway.http.image_response import AnswerRoom
 from services.gateway.http.problems import Problem
 from services.gateway.http.query import refuse_long_queries, refuse_unknown_parameters
 from services.gateway.live.hub import LiveHub
 from services.gateway.middleware.correlation import CorrelationMiddleware
 from services.gateway.middleware.head import HeadMiddleware
+from services.gateway.middleware.slow_readers import SlowReaderMiddleware
 from services.gateway.middleware.tracing import TraceMiddleware
 from services.gateway.middleware.unread_body import UnreadBodyMiddleware
 from services.gateway.routes import (
@@ -102,6 +104,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         workers=Workers(redis),
         queues=queues,
         uploads=UploadReader(image_blobs, settings),
+        answers=AnswerRoom(settings.max_answers),
     )
     http = create_http(dependencies)
     # Routes of FastAPI: FastStream's own refuse requests without a problem document.
@@ -112,7 +115,13 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
     inner = UnreadBodyMiddleware(HeadMiddleware(http), seconds=settings.linger)
-    app.http = CorrelationMiddleware(TraceMiddleware(inner))
+    outer = CorrelationMiddleware(TraceMiddleware(inner))
+    readers = SlowReaderMiddleware(
+        outer, patience=settings.reader_patience, rate=settings.reader_rate
+    )
+    app.after_startup(readers.start)
+    app.on_shutdown(readers.stop)
+    app.http = readers
     return app
 
 

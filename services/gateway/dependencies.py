@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from services.gateway.http.image_response import AnswerRoom
 from services.gateway.live.hub import LiveHub
 from services.gateway.rpc import ImagingClient
 from services.gateway.settings import GatewaySettings
@@ -33,6 +34,7 @@ class Dependencies:
     workers: Workers
     queues: Queues
     uploads: UploadReader
+    answers: AnswerRoom
 
 
 async def _dependencies(connection: HTTPConnection) -> Dependencies:

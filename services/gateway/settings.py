@@ -33,6 +33,20 @@ class GatewaySettings(RuntimeSettings):
         description="Time without a byte after which a request body, or a reader of an event"
         " stream, times out.",
     )
+    max_answers: Bytes = Field(
+        default=256 * 1024 * 1024,
+        description="Maximum size of the parts of all images in memory that clients have not read"
+        " yet. Beyond it, requests for an image of more than 64 KiB wait a second, and are then"
+        " refused.",
+    )
+    reader_patience: Seconds = Field(
+        default=30.0,
+        description="Time over which a client has to read its answer at"
+        " `DARKROOM_READER_RATE`. A slower client is disconnected.",
+    )
+    reader_rate: Bytes = Field(
+        default=1024, description="Minimum speed of a client that reads an answer, per second."
+    )
     linger: Seconds = Field(
         default=30.0,
         description="Time to read and drop the rest of a refused body, so that the client reads"

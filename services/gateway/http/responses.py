@@ -2,9 +2,9 @@
 
 from fastapi import Request, Response
 
-from contracts.errors import Gone
 from contracts.imaging import Blob, Rendered
 from contracts.message import Message
+from services.gateway.http.image_response import AnswerRoom, ImageResponse
 from services.gateway.http.ranges import requested_range
 from services.runtime.storage.blobs import Blobs
 
@@ -26,28 +26,28 @@ def not_modified(tag: str, headers: dict[str, str]) -> Response:
     return Response(status_code=304, headers={"ETag": tag, **headers})
 
 
-async def image_response(blobs: Blobs, blob: Blob, headers: dict[str, str]) -> Response:
-    """Return the bytes of a blob as a 200. Raises Gone when the blob has expired."""
-    return _image(await _read(blobs, blob), blob, headers)
+def image_response(room: AnswerRoom, blobs: Blobs, blob: Blob, headers: dict[str, str]) -> Response:
+    """Return a 200 with the bytes of a blob, which raises Gone when the blob has expired."""
+    return _image(room, blobs, blob, headers)
 
 
-async def resource_response(
-    request: Request, blobs: Blobs, blob: Blob, headers: dict[str, str]
+def resource_response(
+    request: Request, room: AnswerRoom, blobs: Blobs, blob: Blob, headers: dict[str, str]
 ) -> Response:
     """Answer a GET for a blob: 200 with its bytes, 206 with a range of them, or 304.
 
-    Raises Gone when the blob has expired, and HTTPException (416).
+    Raises HTTPException (416); the response raises Gone when the blob has expired.
     """
     tag = etag_of(blob.key)
     if if_none_match(request, tag) or "*" in _if_none_match_list(request):
         return not_modified(tag, headers)
-    data = await _read(blobs, blob)
-    part = requested_range(request, tag, len(data))
+    part = requested_range(request, tag, blob.bytes)
     headers = {"Accept-Ranges": "bytes", **headers}
     if part is None:
-        return _image(data, blob, headers)
-    content_range = f"bytes {part.start}-{part.stop - 1}/{len(data)}"
-    return _image(data[part], blob, {"Content-Range": content_range, **headers}, status=206)
+        return _image(room, blobs, blob, headers)
+    content_range = f"bytes {part.start}-{part.stop - 1}/{blob.bytes}"
+    headers = {"Content-Range": content_range, **headers}
+    return _image(room, blobs, blob, headers, part, status=206)
 
 
 def timing_headers(rendered: Rendered, *, worker: str, queue_ms: float) -> dict[str, str]:
@@ -85,13 +85,16 @@ def _if_none_match_list(request: Request) -> list[str]:
     return [element.strip() for element in lines.split(",")]
 
 
-async def _read(blobs: Blobs, blob: Blob) -> bytes:
-    data = await blobs.get(blob)
-    if data is None:
-        raise Gone("The result has expired; ask for it again.")
-    return data
-
-
-def _image(data: bytes, blob: Blob, headers: dict[str, str], status: int = 200) -> Response:
+def _image(
+    room: AnswerRoom,
+    blobs: Blobs,
+    blob: Blob,
+    headers: dict[str, str],
+    part: slice | None = None,
+    status: int = 200,
+) -> Response:
     always = {"ETag": etag_of(blob.key), "X-Content-Type-Options": "nosniff"}
-    return Response(data, status, media_type=blob.media_type, headers={**always, **headers})
+    whole = slice(0, blob.bytes)
+    return ImageResponse(
+        blobs, blob, room, part=part or whole, status=status, headers={**always, **headers}
+    )

@@ -2,6 +2,13 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_HEAD = "darkroom.head"
+
+
+def is_head(scope: Scope) -> bool:
+    """Return whether the GET of this scope is a client's HEAD, whose body will be dropped."""
+    return _HEAD in scope
+
 
 class HeadMiddleware:
     """Handles a HEAD request as a GET and drops the body (RFC 9110, section 9.3.2)."""
@@ -21,4 +28,5 @@ class HeadMiddleware:
 
         # Range is defined for GET alone.
         headers = [field for field in scope["headers"] if field[0] != b"range"]
-        await self._app({**scope, "method": "GET", "headers": headers}, receive, send_without_body)
+        get = {**scope, "method": "GET", "headers": headers, _HEAD: True}
+        await self._app(get, receive, send_without_body)

@@ -92,7 +92,7 @@ async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response
     # An image that arrived with a render or a job has not been inspected yet.
     inspected = await _inspect(stored, deps)
     blob = stored.blob.model_copy(update={"media_type": inspected.media_type})
-    return await resource_response(request, deps.images, blob, IMMUTABLE)
+    return resource_response(request, deps.answers, deps.images, blob, IMMUTABLE)
 
 
 @router.get(
@@ -149,12 +149,12 @@ async def render(
         kept = await deps.renditions.find(key, ttl=deps.settings.rendition_ttl)
         if kept is not None:
             hit = {"Cache-Status": "darkroom; hit", **always}
-            return await resource_response(request, deps.renditions, kept.blob, hit)
+            return resource_response(request, deps.answers, deps.renditions, kept.blob, hit)
     reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
     timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
     status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
     miss = {"Cache-Status": status, **always, **timing}
-    return await resource_response(request, deps.renditions, reply.body.blob, miss)
+    return resource_response(request, deps.answers, deps.renditions, reply.body.blob, miss)
 
 
 async def _find(image_id: str, deps: Dependencies) -> StoredBlob:

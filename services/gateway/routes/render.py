@@ -88,7 +88,9 @@ async def render(
     wait_counts = preference.wait and "timeout" not in request.query_params
     applied = preference.applied if wait_counts else {}
     timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
-    return await image_response(deps.renditions, reply.body.blob, {**timing, **applied, **vary})
+    return image_response(
+        deps.answers, deps.renditions, reply.body.blob, {**timing, **applied, **vary}
+    )
 
 
 async def _render_later(
@@ -105,4 +107,4 @@ async def _render_later(
         raise Conflict("The job was cancelled.")
     blob = ended.results[0].blob
     assert blob is not None
-    return await image_response(deps.renditions, blob, preference.applied)
+    return image_response(deps.answers, deps.renditions, blob, preference.applied)

@@ -85,4 +85,4 @@ async def result(
     if outcome.problem is not None:
         raise outcome.problem.error()
     assert outcome.blob is not None
-    return await resource_response(request, deps.renditions, outcome.blob, IMMUTABLE)
+    return resource_response(request, deps.answers, deps.renditions, outcome.blob, IMMUTABLE)

@@ -10,6 +10,7 @@ from starlette.types import Message
 from contracts.errors import DeadlineExceeded, InvalidRequest, Overloaded, TooLarge
 from services.gateway.settings import GatewaySettings
 from services.runtime.storage.blobs import Blobs, StoredBlob
+from services.runtime.storage.parts import PART, Parts
 
 _MULTIPART_OVERHEAD = 64 * 1024  # bytes of boundaries and headers around a file
 _MAX_JSON = 256 * 1024  # bytes: 64 variants of 32 operations fit
@@ -38,14 +39,14 @@ class UploadReader:
         counted = _CountedRequest(request, self, limit + _MULTIPART_OVERHEAD)
         try:
             if media_type_of(request) == "multipart/form-data":
-                data = await _file_of(counted)
+                body = await _file_of(counted)
             else:
-                data = await counted.read()
-            if not data:
+                body = await counted.parts()
+            if not body.size:
                 raise InvalidRequest("The body is empty; send the bytes of an image.")
-            if len(data) > limit:
+            if body.size > limit:
                 raise TooLarge(f"An image may have {limit:,} bytes at most.")
-            return await self._images.keep(data, ttl=ttl)
+            return await self._images.keep(body, ttl=ttl)
         finally:
             self._in_memory -= counted.size
 
@@ -53,7 +54,7 @@ class UploadReader:
         """Return the body of a request, up to 256 KiB; nothing checks that it is JSON."""
         counted = _CountedRequest(request, self, _MAX_JSON)
         try:
-            return await counted.read()
+            return b"".join((await counted.parts()).all())
         finally:
             self._in_memory -= counted.size
 
@@ -77,12 +78,15 @@ def media_type_of(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _file_of(request: Request) -> bytes:
+async def _file_of(request: Request) -> Parts:
     async with request.form(max_files=1, max_fields=8) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidRequest("The form has no file in its field 'file'.")
-        return await file.read()
+        parts = Parts()
+        while piece := await file.read(PART):
+            parts.add(piece)
+        return parts
 
 
 class _CountedRequest(Request):
@@ -105,12 +109,15 @@ class _CountedRequest(Request):
                 raise self._too_large()
             yield chunk
 
-    async def read(self) -> bytes:
-        """Return the whole body; `body()` would keep a second reference in the request.
+    async def parts(self) -> Parts:
+        """Return the whole body, in one copy; `body()` would keep a second one in the request.
 
         Raises TooLarge, Overloaded and DeadlineExceeded.
         """
-        return b"".join([chunk async for chunk in self.stream()])
+        parts = Parts()
+        async for piece in self.stream():
+            parts.add(piece)
+        return parts
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body may have {self._limit:,} bytes at most.")

@@ -1,18 +1,18 @@
 """Image bytes, kept out of messages: store them here and send the claim check.
 
-A blob is a Redis hash: its bytes, its media type and, for an image, a note of the decoder's. It
-expires when its time to live is over. The gateway uses an event loop and a pool process has none,
-so there are two classes for one layout. Clients' images and workers' renditions have names of
-their own.
+A blob is a Redis hash: its bytes in parts, its media type and size and, for an image, a note of
+the decoder's. It expires when its time to live is over. The gateway uses an event loop and a pool
+process has none, so there are two classes for one layout. Clients' images and workers' renditions
+have names of their own.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from typing import Any, cast
 
+from contracts.errors import Gone
 from contracts.imaging import Blob
 from contracts.message import Message
 from services.runtime.redis import keys
@@ -20,9 +20,12 @@ from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import Command
 from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.storage import parts
+from services.runtime.storage.parts import PART, Parts
 
 _UNKNOWN = "application/octet-stream"
-_DATA, _MEDIA_TYPE, _SIZE, _NOTE = b"data", b"media_type", b"bytes", b"note"
+_MEDIA_TYPE, _SIZE, _NOTE = b"media_type", b"bytes", b"note"
+_UNFINISHED_TTL = 60  # seconds from one part to the next: of a blob whose writer has died
 
 
 class Kind(StrEnum):
@@ -49,23 +52,22 @@ class StoredBlob:
     note: bytes = b""
 
 
-def digest(data: bytes) -> str:
-    """Return the key of a content-addressed blob: SHA-256 in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
+def _expiring(name: str, ttl: int) -> list[Command]:
+    """The commands that give a key `ttl` seconds; a longer life is not shortened."""
+    return [("EXPIRE", name, ttl, "NX"), ("EXPIRE", name, ttl, "GT")]
 
 
-def _storing(
-    name: str, data: bytes, media_type: str, note: Message | None, ttl: int
+def _storing_part(name: str, number: int, data: bytes | memoryview) -> Command:
+    return "HSET", name, parts.field(number), data
+
+
+def _storing_record(
+    name: str, size: int, media_type: str, note: Message | None, ttl: int
 ) -> list[Command]:
-    """The commands that store a blob; a life that is longer than `ttl` already is not shortened."""
-    fields: dict[Any, Any] = {_DATA: data, _MEDIA_TYPE: media_type, _SIZE: len(data)}
+    fields: dict[Any, Any] = {_MEDIA_TYPE: media_type, _SIZE: size}
     if note is not None:
         fields[_NOTE] = note.model_dump_json()
-    return [
-        ("HSET", name, *chain.from_iterable(fields.items())),
-        ("EXPIRE", name, ttl, "NX"),
-        ("EXPIRE", name, ttl, "GT"),
-    ]
+    return [("HSET", name, *chain.from_iterable(fields.items())), *_expiring(name, ttl)]
 
 
 def _stored(key: str, row: Mapping[bytes, bytes | None]) -> StoredBlob | None:
@@ -76,10 +78,15 @@ def _stored(key: str, row: Mapping[bytes, bytes | None]) -> StoredBlob | None:
     return StoredBlob(blob, row[_NOTE] or b"")
 
 
+def _whole(part: bytes | None, size: bytes | None) -> bytes | None:
+    """Return a blob's first part if it is the only one."""
+    return part if part is not None and size is not None and len(part) == int(size) else None
+
+
 _ABOUT = [_MEDIA_TYPE, _SIZE, _NOTE]
 
-SMALL = 256 << 10
-"""Bytes up to which a blob shares the connection of small commands."""
+SMALL = PART
+"""Bytes up to which a blob has one part, and shares the connection of small commands."""
 
 
 class Blobs:
@@ -89,18 +96,52 @@ class Blobs:
         self._redis = redis
         self._kind = kind
 
-    async def put(
-        self, data: bytes, media_type: str, *, key: str, ttl: int, note: Message | None = None
-    ) -> Blob:
-        """Store `data` for `ttl` seconds at least, and return its description."""
-        name = keys.blob(self._kind, key)
-        await self._connection(len(data)).transaction(_storing(name, data, media_type, note, ttl))
-        return Blob(key=key, media_type=media_type, bytes=len(data))
+    async def put(self, body: Parts, media_type: str, *, key: str, ttl: int) -> Blob:
+        """Store bytes for `ttl` seconds at least, and return their description.
+
+        The record is written with the last part, so nobody finds half of a blob.
+        """
+        name, connection = keys.blob(self._kind, key), self._connection(body.size)
+        commands: list[Command] = []
+        for number, part in enumerate(body.all()):
+            if commands:
+                # One by one: a part is copied for its command, and the copy lives until Redis
+                # has answered.
+                await connection.pipeline([*commands, *_expiring(name, _UNFINISHED_TTL)])
+            commands = [_storing_part(name, number, part)]
+        commands += _storing_record(name, body.size, media_type, None, ttl)
+        await connection.transaction(commands)
+        return Blob(key=key, media_type=media_type, bytes=body.size)
 
     async def get(self, blob: Blob) -> bytes | None:
-        """Return the bytes, or None when the blob was never stored or has expired."""
-        name = keys.blob(self._kind, blob.key)
-        return cast(bytes | None, await self._connection(blob.bytes).execute("HGET", name, _DATA))
+        """Return all bytes, or None when the blob was never stored or has expired."""
+        try:
+            return b"".join([part async for part in self.read(blob)])
+        except Gone:
+            return None
+
+    async def read(
+        self, blob: Blob, start: int = 0, stop: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes from `start` to `stop`, part by part; each is fetched when it is asked.
+
+        Raises Gone when the blob was never stored or has expired, maybe between two parts.
+        """
+        stop = blob.bytes if stop is None else stop
+        part: bytes | None = await self._part(blob, 0)
+        # A blob of an older version has one part, however large it is.
+        size = len(part or b"") or PART
+        for number in range(start // size, -(-stop // size)):
+            if number:
+                part = None  # not while the next one arrives
+                part = await self._part(blob, number)
+            if part is None:
+                raise Gone("The result has expired; ask for it again.")
+            yield part[max(0, start - number * size) : stop - number * size]
+
+    async def _part(self, blob: Blob, number: int) -> bytes | None:
+        name, field = keys.blob(self._kind, blob.key), parts.field(number)
+        return cast(bytes | None, await self._connection(blob.bytes).execute("HGET", name, field))
 
     async def find(self, key: str, *, ttl: int | None = None) -> StoredBlob | None:
         """Return a blob without its bytes, or None; with `ttl`, keep it for so long at least."""
@@ -111,11 +152,12 @@ class Blobs:
         row, *_ = await self._redis.pipeline(commands)
         return _stored(key, dict(zip(_ABOUT, row, strict=True)))
 
-    async def keep(self, data: bytes, *, ttl: int) -> StoredBlob:
-        """Store `data` under its digest for `ttl` seconds at least; send only unknown bytes."""
-        key = digest(data)
+    async def keep(self, data: bytes | Parts, *, ttl: int) -> StoredBlob:
+        """Store bytes under their digest for `ttl` seconds at least; send only unknown bytes."""
+        body = data if isinstance(data, Parts) else Parts.of(data)
+        key = body.digest
         stored = await self.find(key, ttl=ttl)
-        return stored or StoredBlob(await self.put(data, _UNKNOWN, key=key, ttl=ttl))
+        return stored or StoredBlob(await self.put(body, _UNKNOWN, key=key, ttl=ttl))
 
     async def describe(self, blob: Blob, media_type: str, note: Message, *, ttl: int) -> Blob:
         """Write the media type and the note of a blob, and return its description.
@@ -148,34 +190,39 @@ class BlockingBlobs:
     def look(
         self, renditions: Sequence[str], images: Sequence[str], *, ttl: int
     ) -> tuple[list[StoredBlob | None], list[bytes | None]]:
-        """Return each rendition without its bytes, and each image's bytes; None for missing ones.
+        """Return each rendition without its bytes, and each image's bytes.
 
-        Renditions that are there are kept for `ttl` seconds at least.
+        None stands for a blob that is missing, and for an image of several parts. Renditions that
+        are there are kept for `ttl` seconds at least.
         """
         if not renditions and not images:
             return [], []
         names = [keys.blob(Kind.RENDITION, key) for key in renditions]
         commands: list[Command] = [("HMGET", name, *_ABOUT) for name in names]
         commands += [("EXPIRE", name, ttl, "GT") for name in names]
-        commands += [("HGET", keys.blob(Kind.IMAGE, key), _DATA) for key in images]
+        commands += [("HMGET", keys.blob(Kind.IMAGE, key), parts.field(0), _SIZE) for key in images]
         replies = self._redis.pipeline(commands)
         found = [
             _stored(key, dict(zip(_ABOUT, row, strict=True)))
             for key, row in zip(renditions, replies, strict=False)
         ]
-        return found, replies[2 * len(names) :]
+        return found, [_whole(*row) for row in replies[2 * len(names) :]]
 
     def image(self, key: str) -> bytes | None:
         """Return an image's bytes, or None when it was never stored or has expired."""
-        _, [data] = self.look([], [key], ttl=0)
-        return data
+        [fields] = self._redis.pipeline([("HGETALL", keys.blob(Kind.IMAGE, key))])
+        return parts.joined(fields, int(fields[_SIZE])) if _SIZE in fields else None
 
     def keep(self, renditions: Iterable[NewBlob], *, ttl: int) -> None:
         """Store all renditions for `ttl` seconds at least, in one step."""
         commands: list[Command] = []
         for one in renditions:
             name = keys.blob(Kind.RENDITION, one.blob.key)
-            commands += _storing(name, one.data, one.blob.media_type, one.note, ttl)
+            commands += [
+                _storing_part(name, number, part)
+                for number, part in enumerate(parts.split(one.data))
+            ]
+            commands += _storing_record(name, len(one.data), one.blob.media_type, one.note, ttl)
         if commands:
             self._redis.transaction(commands)
 

@@ -1,16 +1,22 @@
 """Blobs over both connections: what one stores the other finds."""
 
+import asyncio
+import os
 from collections.abc import Iterator
+from hashlib import sha256
 
 import pytest
 from redis.exceptions import ResponseError
 
+from contracts.errors import Gone
 from contracts.imaging import Blob
 from services.runtime.redis import keys
 from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.client import make_blocking_redis, make_redis
 from services.runtime.settings import RuntimeSettings
+from services.runtime.storage import parts
 from services.runtime.storage.blobs import SMALL, Blobs, BlockingBlobs, Kind, NewBlob, StoredBlob
+from services.runtime.storage.parts import PART, Parts
 
 KEY, MISSING = "a" * 64, "b" * 64
 IMAGE, RENDITION = keys.blob(Kind.IMAGE, KEY), keys.blob(Kind.RENDITION, KEY)
@@ -25,9 +31,9 @@ def connection(redis_url: str) -> Iterator[BlockingConnection]:
 
 
 def test_a_pool_process_stores_renditions_and_finds_images(connection: BlockingConnection) -> None:
-    blobs, data = BlockingBlobs(connection), bytes(range(256)) * 4096
+    blobs, data = BlockingBlobs(connection), bytes(range(256))
     blob = Blob(key=KEY, media_type="image/png", bytes=len(data))
-    connection.pipeline([("HSET", IMAGE, "data", data)])
+    connection.pipeline([("HSET", IMAGE, "data", data, "bytes", len(data))])
     assert blobs.look([KEY], [MISSING], ttl=10) == ([None], [None])
     blobs.keep([NewBlob(blob, data)], ttl=10)
     assert blobs.look([MISSING, KEY], [KEY, MISSING], ttl=20) == (
@@ -39,6 +45,91 @@ def test_a_pool_process_stores_renditions_and_finds_images(connection: BlockingC
     assert kept == data
     blobs.forget_image(KEY)
     assert blobs.image(KEY) is None
+
+
+@pytest.mark.parametrize("size", [1, PART, PART + 1, 3 * PART, 3 * PART + 100])
+async def test_a_blob_in_parts_is_the_same_over_both_connections(
+    redis_url: str, connection: BlockingConnection, size: int
+) -> None:
+    redis, data = make_redis(RuntimeSettings(redis_url=redis_url)), os.urandom(size)
+    images, renditions = Blobs(redis, Kind.IMAGE), Blobs(redis, Kind.RENDITION)
+    image = await images.put(pieces(data), "image/png", key=KEY, ttl=10)
+    rendition = Blob(key=KEY, media_type="image/png", bytes=size)
+    BlockingBlobs(connection).keep([NewBlob(rendition, data)], ttl=10)
+
+    assert BlockingBlobs(connection).image(KEY) == data
+    for blobs, blob in ((images, image), (renditions, rendition)):
+        assert await blobs.get(blob) == data
+        for start, stop in ((0, 1), (size // 2, size), (PART - 1, PART + 1), (size - 1, size)):
+            part = [piece async for piece in blobs.read(blob, start, min(stop, size))]
+            assert b"".join(part) == data[start:stop]
+        lengths = await redis.pipeline(
+            [("HSTRLEN", IMAGE, parts.field(number)) for number in range(1 + size // PART)]
+        )
+        assert sum(lengths) == size
+        assert max(lengths) <= PART
+    await redis.close()
+
+
+def test_a_large_blob_of_an_older_version_has_one_part(connection: BlockingConnection) -> None:
+    data = os.urandom(3 * PART)
+    connection.pipeline([("HSET", IMAGE, "data", data, "bytes", len(data))])
+    assert BlockingBlobs(connection).look([], [KEY], ttl=10) == ([], [data])
+    assert BlockingBlobs(connection).image(KEY) == data
+
+
+async def test_a_large_blob_of_an_older_version_is_read_in_ranges(
+    redis_url: str, connection: BlockingConnection
+) -> None:
+    data = os.urandom(3 * PART)
+    connection.pipeline([("HSET", RENDITION, "data", data, "bytes", len(data))])
+    redis = make_redis(RuntimeSettings(redis_url=redis_url))
+    blobs, blob = Blobs(redis, Kind.RENDITION), Blob(key=KEY, media_type="a/b", bytes=len(data))
+    assert await blobs.get(blob) == data
+    part = [piece async for piece in blobs.read(blob, 2 * PART, 2 * PART + 5)]
+    assert part == [data[2 * PART : 2 * PART + 5]]
+    await redis.close()
+
+
+async def test_an_upload_that_ends_half_way_is_no_blob_and_expires(
+    redis_url: str, connection: BlockingConnection
+) -> None:
+    redis = make_redis(RuntimeSettings(redis_url=redis_url))
+    blobs, body = Blobs(redis, Kind.IMAGE), Parts.of(os.urandom(200 * PART))
+    task = asyncio.create_task(blobs.put(body, "image/png", key=KEY, ttl=1000))
+    while not await redis.execute("HEXISTS", IMAGE, parts.field(2)):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert await blobs.find(KEY) is None
+    assert BlockingBlobs(connection).image(KEY) is None
+    assert 0 < await redis.execute("TTL", IMAGE) <= 60
+    await redis.close()
+
+
+async def test_a_blob_that_expires_between_two_parts_is_gone(
+    redis_url: str, connection: BlockingConnection
+) -> None:
+    redis = make_redis(RuntimeSettings(redis_url=redis_url))
+    blobs = Blobs(redis, Kind.IMAGE)
+    blob = await blobs.put(Parts.of(bytes(2 * PART)), "image/png", key=KEY, ttl=10)
+    reading = blobs.read(blob)
+    assert len(await anext(reading)) == PART
+    connection.pipeline([("UNLINK", IMAGE)])
+    with pytest.raises(Gone):
+        await anext(reading)
+    await redis.close()
+
+
+def pieces(data: bytes) -> Parts:
+    """The data as a socket delivers it."""
+    received = Parts()
+    for start in range(0, len(data), 100_001):
+        received.add(data[start : start + 100_001])
+    assert received.size == len(data)
+    assert received.digest == sha256(data).hexdigest()
+    return received
 
 
 def test_an_error_of_redis_is_raised(connection: BlockingConnection) -> None:
@@ -55,7 +146,7 @@ async def test_small_and_large_blobs_are_stored_and_returned(redis_url: str, siz
     redis = make_redis(RuntimeSettings(redis_url=redis_url))
     await redis.execute("UNLINK", RENDITION)
     blobs, data = Blobs(redis, Kind.RENDITION), b"x" * size
-    blob = await blobs.put(data, "image/webp", key=KEY, ttl=10)
+    blob = await blobs.put(Parts.of(data), "image/webp", key=KEY, ttl=10)
     assert await blobs.get(blob) == data
     assert await blobs.find(KEY, ttl=100) == StoredBlob(blob)
     assert await redis.execute("TTL", RENDITION) > 10

@@ -1,0 +1,105 @@
+"""The bytes of a stored image as an HTTP response, sent part by part."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Request, Response
+from starlette.types import Receive, Scope, Send
+
+from contracts.errors import Gone, Overloaded
+from contracts.imaging import Blob
+from services.gateway.middleware.head import is_head
+from services.runtime.storage.blobs import Blobs
+from services.runtime.storage.parts import PART
+
+_SMALL = 64 << 10  # bytes: as many as a connection buffers in any case
+_WAIT = 1.0  # seconds for room
+
+
+class AnswerRoom:
+    """Limits the bytes that all answers under way hold in memory together, to `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def take(self, size: int) -> AsyncIterator[None]:
+        """Hold `size` bytes. Raises Overloaded if they are not free within a second."""
+        size = min(size, self._limit)
+        if not self._has(size):
+            try:
+                async with asyncio.timeout(_WAIT):
+                    while not self._has(size):
+                        self._freed.clear()
+                        await self._freed.wait()
+            except TimeoutError as exc:
+                reason = "Too many answers are being read at once; try again soon."
+                raise Overloaded(reason, retry_after=2) from exc
+        self._held += size
+        try:
+            yield
+        finally:
+            self._held -= size
+            self._freed.set()
+
+    def _has(self, size: int) -> bool:
+        return self._held + size <= self._limit
+
+
+class ImageResponse(Response):
+    """A response with some bytes of a blob; it raises Gone and Overloaded before its first byte.
+
+    One part is in memory at a time, until the client has taken it: a slow reader of a large image
+    holds no more than one of a small image. A HEAD fetches no byte.
+    """
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        blob: Blob,
+        room: AnswerRoom,
+        *,
+        part: slice,
+        status: int,
+        headers: dict[str, str],
+    ) -> None:
+        self._size = part.stop - part.start
+        length = {"Content-Length": str(self._size)}
+        super().__init__(None, status, {**headers, **length}, blob.media_type)
+        self._blobs, self._blob, self._part, self._room = blobs, blob, part, room
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        if is_head(scope):
+            await self._send_head(scope, receive, send)
+        elif self._size <= _SMALL:
+            self.body = b"".join([piece async for piece in self._pieces()])
+            await super().__call__(scope, receive, send)
+        else:
+            async with self._room.take(min(self._size, PART)):
+                await self._send_pieces(Request(scope, receive), send)
+
+    def _pieces(self) -> AsyncIterator[bytes]:
+        return self._blobs.read(self._blob, self._part.start, self._part.stop)
+
+    async def _send_head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if await self._blobs.find(self._blob.key) is None:
+            raise Gone("The result has expired; ask for it again.")
+        await super().__call__(scope, receive, send)
+
+    async def _send_pieces(self, request: Request, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code}
+        started = False
+        async for piece in self._pieces():
+            if not started:
+                await send({**start, "headers": self.raw_headers})
+                started = True
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            # The server returns from this one when the connection has taken the piece.
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            if await request.is_disconnected():
+                return
+        await send({"type": "http.response.body", "body": b""})
