@@ -44,7 +44,7 @@ def _keep_this_process_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def upload(store: ImagingSettings, data: bytes, key: str) -> Blob:
     blob = Blob(key=key * 64, media_type="image/png", bytes=len(data))
-    _ask(store, "HSET", f"darkroom:image:{blob.key}", "data", data)
+    _ask(store, "HSET", f"darkroom:image:{blob.key}", "data", data, "bytes", len(data))
     return blob
 
 
