@@ -213,9 +213,10 @@ ADVICE: dict[Code, Advice] = {
         client="Open the file in a viewer. Compare its size with the size of the original: an "
         "interrupted upload or copy cuts a file off. Send the whole file as the body: with curl "
         "`--data-binary @file`, not `-d @file`, which removes line breaks.",
-        operator="Nothing. The worker deletes the stored bytes, because they would only fill the "
-        "store. A file that a viewer opens and Darkroom does not is a fault: keep the file and "
-        "report it.",
+        operator="Nothing. The bytes stay until they expire, because others may have uploaded the "
+        "same ones. The failure is kept beside them, so that no worker decodes them again in vain. "
+        "An upload that could not be read expires within about a minute. A file that a viewer "
+        "opens and Darkroom does not is a fault: keep the file and report it.",
         example=Example(
             f"{_HOUSE}\n"
             "head -c 200000 /tmp/house.jpg > /tmp/half.jpg\n"
@@ -317,7 +318,7 @@ ADVICE: dict[Code, Advice] = {
             ),
             Cause(
                 "No image has this id: it was never uploaded, or has expired "
-                "(`DARKROOM_IMAGE_TTL`), or could not be read and was deleted.",
+                "(`DARKROOM_IMAGE_TTL`; about a minute, if it could not be read).",
                 ("services/gateway/routes/images.py", "services/gateway/jobs/submission.py"),
             ),
             Cause(
@@ -373,8 +374,7 @@ ADVICE: dict[Code, Advice] = {
             ),
             Cause(
                 "The source image no longer exists. The job has waited until after the image "
-                "expired. Or another request with the same bytes found no image in them, and "
-                "deleted them.",
+                "expired.",
                 ("services/imaging/pool/tasks.py",),
             ),
             Cause(

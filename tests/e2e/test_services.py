@@ -1,6 +1,5 @@
 """The services as processes: started in any order, stopped, killed, and run several times."""
 
-import hashlib
 import io
 import os
 import signal
@@ -14,7 +13,6 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from redis import Redis
 
 from tests.e2e.pictures import photograph
 from tests.processes import (
@@ -202,15 +200,6 @@ def test_a_job_whose_workers_are_killed_fails_after_its_last_attempt(mortal: Mor
             wait_until(lambda: state(gateway, job) == "failed")
         problem = HTTP.get(f"{gateway.url}/v1/jobs/{job}").json()["problem"]
         assert problem["code"] == "worker_crashed"
-
-
-def test_bytes_that_are_not_an_image_are_not_kept(gateway: Service, redis_url: str) -> None:
-    junk = b"no image" * 1000
-    assert render(gateway, junk).json()["code"] == "image_unreadable"
-    job = submit(gateway, junk, op="grayscale")
-    wait_until(lambda: state(gateway, job) == "failed")
-    with Redis.from_url(redis_url) as redis:
-        assert redis.keys(f"darkroom:image:{hashlib.sha256(junk).hexdigest()}*") == []
 
 
 def test_accepted_jobs_survive_a_redis_that_is_killed(mortal: MortalValkey) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from services.imaging.engine.formats.gif_canvas import table_bytes
 from tests.imaging.pictures import encoded
 
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
@@ -30,3 +31,18 @@ def animation(format: str, frames: Sequence[Image.Image], **options: object) -> 
         first, format, save_all=True, append_images=others,
         **{"duration": DURATIONS, "loop": 0, **fine, **options},
     )  # fmt: skip
+
+
+def without_frame(gif: bytes, number: int) -> bytes:
+    """Return a GIF in which the frame of a number, from 0, has no pixel data."""
+    at, seen = 13 + table_bytes(gif[10]), -1
+    while True:
+        is_frame = gif[at : at + 1] == b","
+        blocks = at + 11 + table_bytes(gif[at + 9]) if is_frame else at + 2
+        end = blocks
+        while gif[end]:
+            end += 1 + gif[end]
+        seen += is_frame
+        if is_frame and seen == number:
+            return gif[:blocks] + gif[end:]
+        at = end + 1

@@ -1,11 +1,12 @@
 """Stored images: upload one once, then fetch, describe and render it many times."""
 
+from math import ceil
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from contracts.errors import Code, ImageTooBig, ImageUnreadable, NotFound, UnsupportedFormat
+from contracts.errors import Code, NotFound
 from contracts.fields import BlobKey
 from contracts.imaging import Depth, Inspect, Inspected, MediaType, Render
 from contracts.message import Message
@@ -34,7 +35,8 @@ from services.runtime.storage.blobs import StoredBlob
 
 router = APIRouter(tags=["images"])
 
-NOT_AN_IMAGE = (ImageUnreadable, UnsupportedFormat, ImageTooBig)
+# Seconds that an upload is kept, beyond the limit of its inspection, until it has been read.
+_UNREAD_LIFE = 60
 
 ImageId = Annotated[str, Path(description="The image's id: the SHA-256 of its bytes.")]
 
@@ -65,10 +67,14 @@ async def upload(request: Request, response: Response, deps: Injected) -> Upload
 
     The image expires after `DARKROOM_IMAGE_TTL` seconds. Uploading it again starts this time anew.
     """
-    stored = await deps.uploads.store_image(request, ttl=deps.settings.image_ttl)
+    # Bytes that nobody can read are not deleted, as somebody else may have uploaded the same bytes:
+    # they expire soon unless somebody keeps them for longer.
+    unread = ceil(deps.settings.inspect_timeout) + _UNREAD_LIFE
+    stored = await deps.uploads.store_image(request, ttl=unread)
     if stored.note:
         response.status_code = 200
     inspected = await _inspect(stored, deps)
+    await deps.images.find(stored.blob.key, ttl=deps.settings.image_ttl)
     response.headers["Location"] = f"/v1/images/{stored.blob.key}"
     return Uploaded(
         id=stored.blob.key,
@@ -169,7 +175,7 @@ async def _inspect(
 ) -> Inspected:
     """Return an image's stored description, or have a worker make it and store it.
 
-    Deletes bytes that are not an image, and raises the worker's error.
+    Raises the worker's error.
     """
     if stored.note:
         noted = Inspected.model_validate_json(stored.note)
@@ -177,11 +183,7 @@ async def _inspect(
             return noted
     # The place is stored too; `info` leaves it out of its response unless it is asked for.
     call = Inspect(source=stored.blob, depth=depth, place=True)
-    try:
-        reply = await deps.imaging.inspect(call, timeout=deps.settings.inspect_timeout)
-    except NOT_AN_IMAGE:
-        await deps.images.delete(stored.blob.key)
-        raise
+    reply = await deps.imaging.inspect(call, timeout=deps.settings.inspect_timeout)
     ttl = deps.settings.image_ttl
     await deps.images.describe(stored.blob, reply.body.media_type, reply.body, ttl=ttl)
     return reply.body

@@ -10,7 +10,7 @@ import structlog
 from faststream.redis import RedisMessage
 from redis.exceptions import RedisError
 
-from contracts.errors import TRANSIENT, Code, Failure, Internal, ServiceError, WorkerCrashed
+from contracts.errors import TRANSIENT, Failure, Internal, ServiceError, WorkerCrashed
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
@@ -27,9 +27,6 @@ from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.discarded import Discarded
 from services.runtime.storage.blobs import Blobs, Kind
-
-# Failures of the source, which every variant of the job would have.
-_SOURCE_FAILURES = frozenset({Code.IMAGE_UNREADABLE, Code.UNSUPPORTED_FORMAT, Code.GONE})
 
 _VARIANTS_PER_TURN = 8  # then the next job in line has its turn
 
@@ -195,9 +192,6 @@ class JobRunner:
 
     async def _render_next(self, job: Job) -> JobResult:
         """Render the first variant without a result. Raises NotStarted, and hands the job back."""
-        first = job.results[0].problem if job.results else None
-        if first is not None and first.code in _SOURCE_FAILURES:
-            return JobResult(problem=first)
         request = Render(source=job.source, pipeline=job.variants[len(job.results)])
         more = len(job.variants) > len(job.results) + 1
         try:

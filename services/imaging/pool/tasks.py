@@ -16,14 +16,16 @@ from contracts.errors import Gone, ImageUnreadable, NotFound, ServiceError, Unsu
 from contracts.imaging import Blob, Depth, Inspect, Inspected, Render, Rendered
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
+from services.imaging.engine.formats import plugins
 from services.imaging.engine.inspection.inspect import inspect_pixels
 from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
 from services.imaging.pool.executor import limit_process
+from services.imaging.pool.verdicts import Need, Verdict, need_of_depth, need_of_output, verdict
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import make_blocking_redis
-from services.runtime.storage.blobs import SMALL, BlockingBlobs, NewBlob
+from services.runtime.storage.blobs import SMALL, BlockingBlobs, Judged, NewBlob
 
 _BATCH_BUDGET = 0.02  # seconds after which a batch starts no further render
 _CACHED_BYTES = 8 << 20  # the largest source that is kept when `keep_source` is false
@@ -84,8 +86,11 @@ def render_batch(
 
 def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
     """Inspect an image: its header, or its pixels too. Raises ServiceError."""
-    with _deleting_unreadable(request.source, settings):
-        data, limits = _fetch(request.source.key, settings), _limits(settings)
+    key = request.source.key
+    _, [judged] = _blobs(settings).look([], {key: True}, capability=plugins.capability(), ttl=0)
+    sources = {key: judged}
+    with _judging(key, need_of_depth(request.depth), sources, settings):
+        data, limits = _bytes_of(key, sources, settings), _limits(settings)
         match request.depth:
             case Depth.HEADER:
                 return decode.inspect(data, limits)
@@ -97,33 +102,39 @@ def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
 
 def _look_up(
     requests: Sequence[Render], settings: ImagingSettings, ttl: int
-) -> tuple[dict[str, Rendered], dict[str, bytes | None]]:
-    """Look up stored renditions and fetch the small sources in one round trip; both by key.
+) -> tuple[dict[str, Rendered], dict[str, Judged]]:
+    """Look up stored renditions, verdicts and the small sources in one round trip; all by key.
 
     The source of a rendition that is stored already is fetched in vain, which costs less than a
     second round trip.
     """
     results = [request.result_key() for request in requests if request.reuse]
-    small = {request.source.key for request in requests if request.source.bytes <= SMALL}
-    sources = sorted(small.difference(source.key for source in _last_source))
-    renditions, fetched = _blobs(settings).look(results, sources, ttl=ttl)
+    kept = {source.key for source in _last_source}
+    sources = {
+        source.key: source.bytes <= SMALL and source.key not in kept
+        for source in (request.source for request in requests)
+    }
+    renditions, judged = _blobs(settings).look(
+        results, sources, capability=plugins.capability(), ttl=ttl
+    )
     stored = {
         key: Rendered.model_validate_json(rendition.note).model_copy(update={"reused": True})
         for key, rendition in zip(results, renditions, strict=True)
         if rendition is not None
     }
-    return stored, dict(zip(sources, fetched, strict=True))
+    return stored, dict(zip(sources, judged, strict=True))
 
 
 def _render(
     request: Render,
     settings: ImagingSettings,
-    sources: Mapping[str, bytes | None],
+    sources: dict[str, Judged],
     *,
     keep_source: bool,
 ) -> tuple[NewBlob, Rendered]:
     images = {key: _fetch_watermark(key, settings) for key in request.pipeline.images}
-    with _deleting_unreadable(request.source, settings):
+    need = need_of_output(request.pipeline.output)
+    with _judging(request.source.key, need, sources, settings):
         source = _source(request.source, sources, settings)
         limits, decode_cache = _limits(settings), dict(source.decode_cache)
         picture = pipeline.run(
@@ -146,12 +157,20 @@ def _render(
 
 
 @contextmanager
-def _deleting_unreadable(source: Blob, settings: ImagingSettings) -> Iterator[None]:
-    """Delete the source if it cannot be read: it would only fill the store."""
+def _judging(
+    key: str, need: Need, sources: dict[str, Judged], settings: ImagingSettings
+) -> Iterator[None]:
+    """Raise the verdict about an image, if it has one for this need; store the one reached here."""
+    known = sources[key].verdict
+    if known is not None:
+        Verdict.model_validate_json(known).check(need)
     try:
         yield
-    except (ImageUnreadable, UnsupportedFormat):
-        _blobs(settings).forget_image(source.key)
+    except (ImageUnreadable, UnsupportedFormat) as exc:
+        if reached := verdict(need, exc):
+            _blobs(settings).judge(key, reached, capability=plugins.capability())
+            # For the other requests of the batch.
+            sources[key] = replace(sources[key], verdict=reached.model_dump_json().encode())
         raise
 
 
@@ -165,13 +184,18 @@ class _Source:
 _last_source: deque[_Source] = deque(maxlen=1)
 
 
-def _source(blob: Blob, fetched: Mapping[str, bytes | None], settings: ImagingSettings) -> _Source:
+def _source(blob: Blob, fetched: Mapping[str, Judged], settings: ImagingSettings) -> _Source:
     """Return the source from this process's memory, from `fetched`, or from the store."""
     if _last_source and _last_source[0].key == blob.key:
         return _last_source[0]
     _last_source.clear()
-    data = fetched.get(blob.key)
-    return _Source(blob.key, _fetch(blob.key, settings) if data is None else data, {})
+    return _Source(blob.key, _bytes_of(blob.key, fetched, settings), {})
+
+
+def _bytes_of(key: str, fetched: Mapping[str, Judged], settings: ImagingSettings) -> bytes:
+    """Return an image's bytes from `fetched`, or from the store. Raises Gone."""
+    data = fetched[key].data
+    return _fetch(key, settings) if data is None else data
 
 
 def _fetch_watermark(key: str, settings: ImagingSettings) -> bytes:

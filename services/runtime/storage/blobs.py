@@ -1,9 +1,9 @@
 """Image bytes, kept out of messages: store them here and send the claim check.
 
-A blob is a Redis hash: its bytes in parts, its media type and size and, for an image, a note of
-the decoder's. It expires when its time to live is over. The gateway uses an event loop and a pool
-process has none, so there are two classes for one layout. Clients' images and workers' renditions
-have names of their own.
+A blob is a Redis hash: its bytes in parts, its media type and size and, for an image, a note and
+verdicts of the decoders. It expires when its time to live is over. The gateway uses an event loop
+and a pool process has none, so there are two classes for one layout. Clients' images and workers'
+renditions have names of their own.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -52,6 +52,14 @@ class StoredBlob:
     note: bytes = b""
 
 
+@dataclass(frozen=True)
+class Judged:
+    """An image: its bytes if they were asked for and are one part, and the verdict about it."""
+
+    data: bytes | None
+    verdict: bytes | None
+
+
 def _expiring(name: str, ttl: int) -> list[Command]:
     """The commands that give a key `ttl` seconds; a longer life is not shortened."""
     return [("EXPIRE", name, ttl, "NX"), ("EXPIRE", name, ttl, "GT")]
@@ -78,7 +86,7 @@ def _stored(key: str, row: Mapping[bytes, bytes | None]) -> StoredBlob | None:
     return StoredBlob(blob, row[_NOTE] or b"")
 
 
-def _whole(part: bytes | None, size: bytes | None) -> bytes | None:
+def _whole(size: bytes | None = None, part: bytes | None = None) -> bytes | None:
     """Return a blob's first part if it is the only one."""
     return part if part is not None and size is not None and len(part) == int(size) else None
 
@@ -169,10 +177,6 @@ class Blobs:
         await self._redis.transaction([("HSET", name, *fields), ("EXPIRE", name, ttl, "NX")])
         return blob.model_copy(update={"media_type": media_type})
 
-    async def delete(self, key: str) -> bool:
-        """Delete a blob. False when there was none."""
-        return bool(await self._redis.execute("UNLINK", keys.blob(self._kind, key)))
-
     def _connection(self, size: int) -> Multiplexer | RedisClient:
         """Choose where bytes travel: large values would hold up small commands."""
         return self._redis.bulk if size > SMALL else self._redis
@@ -188,25 +192,29 @@ class BlockingBlobs:
         self._redis = redis
 
     def look(
-        self, renditions: Sequence[str], images: Sequence[str], *, ttl: int
-    ) -> tuple[list[StoredBlob | None], list[bytes | None]]:
-        """Return each rendition without its bytes, and each image's bytes.
+        self, renditions: Sequence[str], images: Mapping[str, bool], *, capability: str, ttl: int
+    ) -> tuple[list[StoredBlob | None], list[Judged]]:
+        """Return each rendition without its bytes, and each image with its verdict.
 
-        None stands for a blob that is missing, and for an image of several parts. Renditions that
-        are there are kept for `ttl` seconds at least.
+        The bytes of an image are returned if its key has True. The verdict is what decoders of this
+        `capability` stored by `judge`. Renditions that are there are kept for `ttl` seconds at
+        least.
         """
-        if not renditions and not images:
-            return [], []
         names = [keys.blob(Kind.RENDITION, key) for key in renditions]
         commands: list[Command] = [("HMGET", name, *_ABOUT) for name in names]
         commands += [("EXPIRE", name, ttl, "GT") for name in names]
-        commands += [("HMGET", keys.blob(Kind.IMAGE, key), parts.field(0), _SIZE) for key in images]
+        fields = (_verdict_field(capability), _SIZE, parts.field(0))
+        commands += [
+            ("HMGET", keys.blob(Kind.IMAGE, key), *(fields if wanted else fields[:1]))
+            for key, wanted in images.items()
+        ]
         replies = self._redis.pipeline(commands)
         found = [
             _stored(key, dict(zip(_ABOUT, row, strict=True)))
             for key, row in zip(renditions, replies, strict=False)
         ]
-        return found, [_whole(*row) for row in replies[2 * len(names) :]]
+        rows = replies[2 * len(names) :]
+        return found, [Judged(_whole(*data), verdict) for verdict, *data in rows]
 
     def image(self, key: str) -> bytes | None:
         """Return an image's bytes, or None when it was never stored or has expired."""
@@ -226,6 +234,18 @@ class BlockingBlobs:
         if commands:
             self._redis.transaction(commands)
 
-    def forget_image(self, key: str) -> None:
-        """Delete an image, if it is there."""
-        self._redis.pipeline([("UNLINK", keys.blob(Kind.IMAGE, key))])
+    def judge(self, key: str, verdict: Message, *, capability: str) -> None:
+        """Store the verdict of decoders about an image, if the image is there, for its life."""
+        name, field = keys.blob(Kind.IMAGE, key), _verdict_field(capability)
+        self._redis.pipeline([("EVAL", _SET_IF_THERE, 1, name, field, verdict.model_dump_json())])
+
+
+_SET_IF_THERE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+end
+"""
+
+
+def _verdict_field(capability: str) -> str:
+    return f"verdict:{capability}"

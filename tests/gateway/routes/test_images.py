@@ -6,6 +6,7 @@ import httpx
 import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD
+from redis import Redis
 
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import decoded, encoded, exif_of, psnr, quadrants, scenery
@@ -60,14 +61,18 @@ def test_the_image_of_a_render_has_its_media_type(client: httpx.Client) -> None:
     assert answer.content == webp
 
 
-def test_bytes_that_are_no_image_are_not_stored(client: httpx.Client) -> None:
+def test_bytes_that_are_no_image_expire_soon(client: httpx.Client, redis_url: str) -> None:
     refused = client.post("/v1/images", content=b"nothing to see")
     rendered = client.post("/v1/render", content=b"nothing to render")
 
     assert_problem(refused, 422, "image_unreadable")
     assert_problem(rendered, 422, "image_unreadable")
     key = hashlib.sha256(b"nothing to see").hexdigest()
-    assert_problem(client.get(f"/v1/images/{key}"), 404, "not_found")
+    assert_problem(client.get(f"/v1/images/{key}"), 422, "image_unreadable")
+    with Redis.from_url(redis_url) as redis:
+        assert 0 < redis.ttl(f"darkroom:image:{key}") <= 70
+        image = client.post("/v1/images", content=encoded(scenery(9, 9), "PNG")).json()["id"]
+        assert redis.ttl(f"darkroom:image:{image}") > 3000
 
 
 @pytest.mark.parametrize("path", ["", "/render?op=grayscale"])

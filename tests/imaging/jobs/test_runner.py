@@ -178,12 +178,11 @@ async def test_a_transient_failure_is_retried_until_the_limit(
     assert (letter.job, letter.attempts) == (job.id, 3)
 
 
-async def test_an_unreadable_image_is_not_tried_again(bench: Bench) -> None:
-    batcher = FakeBatcher(ImageUnreadable("torn"))
-    job = await bench.run(await bench.submit(variants=5), batcher)
-    assert job.state is JobState.FAILED
-    assert len(job.results) == 5
-    assert batcher.runs == 1, "it is unreadable for every variant"
+async def test_an_unreadable_image_fails_the_variants_that_cannot_do_without(bench: Bench) -> None:
+    torn = ImageUnreadable("torn")
+    job = await bench.run(await bench.submit(variants=3), FakeBatcher(torn, None, torn))
+    assert job.state is JobState.SUCCEEDED
+    assert [result.problem is None for result in job.results] == [False, True, False]
 
 
 async def test_a_variant_that_fails_for_good_leaves_the_others_to_be_rendered(bench: Bench) -> None:

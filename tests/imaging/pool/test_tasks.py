@@ -1,5 +1,6 @@
 """The tasks of a pool process, on a real store."""
 
+import resource
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,16 +8,17 @@ import pytest
 
 from contracts.errors import Gone, ImageUnreadable, NotFound
 from contracts.formats import Format
-from contracts.imaging import Blob, Render, Rendered
+from contracts.imaging import Blob, Depth, Inspect, Render, Rendered
 from contracts.operations.overlays import Watermark
 from contracts.operations.pipeline import Operation, Pipeline
 from contracts.operations.shapes import Resize
 from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
-from services.imaging.pool import tasks
+from services.imaging.pool import tasks, verdicts
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import make_blocking_redis
+from tests.imaging.animations import animation, moving_square, without_frame
 from tests.imaging.pictures import encoded, quadrants
 from tests.processes import valkey
 
@@ -136,3 +138,37 @@ def test_a_source_too_large_for_the_memory_is_fetched_again(
     _ask(store, "UNLINK", f"darkroom:image:{source.key}")
     with pytest.raises(Gone):
         tasks.render(render_request(source, Resize(width=3)), store, TTL)
+
+
+def test_a_verdict_spares_the_decoding_of_requests_that_need_as_much(
+    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = upload(store, without_frame(animation("GIF", moving_square()), 1), "a")
+    moving, still = Output(format=Format.WEBP), Output(format=Format.JPEG)
+
+    def request(output: Output, *operations: Operation) -> str:
+        pipe = Pipeline(operations=operations, output=output)
+        return Render(source=source, pipeline=pipe).model_dump_json()
+
+    with pytest.raises(ImageUnreadable) as first:
+        tasks.render(request(moving), store, TTL)
+    assert tasks.render(request(still), store, TTL).width == 64
+    tasks._last_source.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "run", None)
+        with pytest.raises(ImageUnreadable) as again:
+            tasks.render(request(moving, Resize(width=3)), store, TTL)
+    assert again.value.detail == first.value.detail
+    assert tasks.render(request(still, Resize(width=3)), store, TTL).width == 3
+    assert tasks.inspect(Inspect(source=source, depth=Depth.PIXELS), store).frames == 4
+
+
+def test_a_process_without_memory_gives_no_verdict(
+    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = upload(store, b"no image", "b")
+    space = verdicts._address_space()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (space, space))
+    with pytest.raises(ImageUnreadable):
+        tasks.inspect(Inspect(source=source), store)
+    assert _ask(store, "HKEYS", f"darkroom:image:{source.key}") == [b"data", b"bytes"]

@@ -15,7 +15,15 @@ from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.client import make_blocking_redis, make_redis
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage import parts
-from services.runtime.storage.blobs import SMALL, Blobs, BlockingBlobs, Kind, NewBlob, StoredBlob
+from services.runtime.storage.blobs import (
+    SMALL,
+    Blobs,
+    BlockingBlobs,
+    Judged,
+    Kind,
+    NewBlob,
+    StoredBlob,
+)
 from services.runtime.storage.parts import PART, Parts
 
 KEY, MISSING = "a" * 64, "b" * 64
@@ -34,17 +42,30 @@ def test_a_pool_process_stores_renditions_and_finds_images(connection: BlockingC
     blobs, data = BlockingBlobs(connection), bytes(range(256))
     blob = Blob(key=KEY, media_type="image/png", bytes=len(data))
     connection.pipeline([("HSET", IMAGE, "data", data, "bytes", len(data))])
-    assert blobs.look([KEY], [MISSING], ttl=10) == ([None], [None])
+    missing = blobs.look([KEY], {MISSING: True}, capability="a", ttl=10)
+    assert missing == ([None], [Judged(None, None)])
     blobs.keep([NewBlob(blob, data)], ttl=10)
-    assert blobs.look([MISSING, KEY], [KEY, MISSING], ttl=20) == (
-        [None, StoredBlob(blob)],
-        [data, None],
-    )
+    found = blobs.look([MISSING, KEY], {KEY: True, MISSING: True}, capability="a", ttl=20)
+    assert found == ([None, StoredBlob(blob)], [Judged(data, None), Judged(None, None)])
     [left, kept] = connection.pipeline([("TTL", RENDITION), ("HGET", RENDITION, "data")])
     assert 10 < left <= 20
     assert kept == data
-    blobs.forget_image(KEY)
-    assert blobs.image(KEY) is None
+
+
+def test_a_verdict_lives_with_its_image_and_for_one_capability(
+    connection: BlockingConnection,
+) -> None:
+    blobs, verdict = BlockingBlobs(connection), Blob(key=KEY, media_type="a/b", bytes=1)
+    blobs.judge(KEY, verdict, capability="a")
+    assert connection.pipeline([("EXISTS", IMAGE)]) == [0]
+    stored = ("HSET", IMAGE, "data", b"1", "bytes", 1)
+    connection.pipeline([stored, ("EXPIRE", IMAGE, 10)])
+    blobs.judge(KEY, verdict, capability="a")
+    _, [judged] = blobs.look([], {KEY: False}, capability="a", ttl=10)
+    assert judged == Judged(None, verdict.model_dump_json().encode())
+    _, [other] = blobs.look([], {KEY: True}, capability="b", ttl=10)
+    assert other == Judged(b"1", None)
+    assert connection.pipeline([("TTL", IMAGE)]) == [10]
 
 
 @pytest.mark.parametrize("size", [1, PART, PART + 1, 3 * PART, 3 * PART + 100])
@@ -74,7 +95,8 @@ async def test_a_blob_in_parts_is_the_same_over_both_connections(
 def test_a_large_blob_of_an_older_version_has_one_part(connection: BlockingConnection) -> None:
     data = os.urandom(3 * PART)
     connection.pipeline([("HSET", IMAGE, "data", data, "bytes", len(data))])
-    assert BlockingBlobs(connection).look([], [KEY], ttl=10) == ([], [data])
+    _, [judged] = BlockingBlobs(connection).look([], {KEY: True}, capability="a", ttl=10)
+    assert judged == Judged(data, None)
     assert BlockingBlobs(connection).image(KEY) == data
 
 
@@ -136,7 +158,7 @@ def test_an_error_of_redis_is_raised(connection: BlockingConnection) -> None:
     blobs = BlockingBlobs(connection)
     connection.pipeline([("SET", RENDITION, "no hash")])
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        blobs.look([KEY], [], ttl=10)
+        blobs.look([KEY], {}, capability="a", ttl=10)
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         blobs.keep([NewBlob(Blob(key=KEY, media_type="image/png", bytes=1), b"1")], ttl=10)
 
@@ -150,7 +172,6 @@ async def test_small_and_large_blobs_are_stored_and_returned(redis_url: str, siz
     assert await blobs.get(blob) == data
     assert await blobs.find(KEY, ttl=100) == StoredBlob(blob)
     assert await redis.execute("TTL", RENDITION) > 10
-    assert await blobs.delete(KEY)
-    assert not await blobs.delete(KEY)
+    await redis.execute("UNLINK", RENDITION)
     assert await blobs.get(blob) is None
     await redis.close()

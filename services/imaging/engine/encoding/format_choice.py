@@ -19,7 +19,13 @@ _MAX_PROFILE = 255 * 65_519  # bytes: as many as the segments of a JPEG hold (IC
 
 def is_animated(source: Source, output: Output) -> bool:
     """Return whether the result is an animation: the source is one, and the output may be one."""
-    if source.animation_frames == 1 or not source.format.spec.animated or not output.animated:
+    can_be = source.animation_frames > 1 and source.format.spec.animated
+    return can_be and may_be_animated(output)
+
+
+def may_be_animated(output: Output) -> bool:
+    """Return whether the result of an animation is an animation."""
+    if not output.animated:
         return False
     return not isinstance(output.format, Format) or output.format.spec.animated
 

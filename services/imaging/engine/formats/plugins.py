@@ -1,8 +1,14 @@
 """The formats that are installed, and the plugins that Pillow needs for some of them."""
 
+import hashlib
+from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 
+from PIL import features
+
 from contracts.formats import Format
+from contracts.version import VERSION
 
 INSTALLED = tuple(
     format
@@ -13,6 +19,20 @@ INSTALLED = tuple(
 
 PILLOW_NAMES = tuple(format.upper() for format in INSTALLED)
 """The same formats by their names in Pillow, as `Image.open` takes them."""
+
+
+_DISTRIBUTIONS = {Format.HEIF: "pillow-heif", Format.JXL: "pillow-jxl-plugin"}
+_LIBRARIES = ("jpg", "libjpeg_turbo", "zlib", "zlib_ng", "libtiff", "webp", "avif")
+
+
+@cache
+def capability() -> str:
+    """Return a fingerprint of the decoders and their versions: equal ones read the same files."""
+    decoders = [f"darkroom {VERSION}", f"pillow {version('pillow')}"]
+    decoders += [f"{library} {features.version(library)}" for library in _LIBRARIES]
+    plugins = (_DISTRIBUTIONS[format] for format in INSTALLED if format in _DISTRIBUTIONS)
+    decoders += [f"{plugin} {version(plugin)}" for plugin in plugins]
+    return hashlib.sha256("\n".join(decoders).encode()).hexdigest()[:16]
 
 
 def register() -> None:

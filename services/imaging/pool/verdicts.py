@@ -1,0 +1,67 @@
+"""Verdicts: failures to read an image, kept beside the image so that it is not decoded again.
+
+A verdict holds for one capability, as other decoders may read the image, and for requests that read
+as much of the image or more: a GIF with a bad second frame still has a first one.
+"""
+
+import os
+import resource
+from enum import IntEnum
+from pathlib import Path
+
+from contracts.errors import Failure, ServiceError
+from contracts.imaging import Depth
+from contracts.message import Message
+from contracts.outputs import Output
+from services.imaging.engine.encoding.format_choice import may_be_animated
+
+_STATM = Path("/proc/self/statm")
+
+
+class Need(IntEnum):
+    """How much of an image a request reads; each need includes those before it."""
+
+    HEADER = 0
+    FIRST_FRAME = 1
+    ALL_FRAMES = 2
+
+
+class Verdict(Message):
+    """The failure of every request that needs `need` or more of the image."""
+
+    need: Need
+    failure: Failure
+
+    def check(self, need: Need) -> None:
+        """Raise the failure, as a ServiceError, if it concerns a request of this need."""
+        if need >= self.need:
+            raise self.failure.error()
+
+
+def need_of_output(output: Output) -> Need:
+    """Return how much of its source a pipeline with this output may read."""
+    return Need.ALL_FRAMES if may_be_animated(output) else Need.FIRST_FRAME
+
+
+def need_of_depth(depth: Depth) -> Need:
+    """Return how much of an image an inspection reads, which tolerates bad later frames."""
+    return Need.HEADER if depth is Depth.HEADER else Need.FIRST_FRAME
+
+
+def verdict(need: Need, error: ServiceError) -> Verdict | None:
+    """Return the verdict of a request that failed with `error`; None if the error proves nothing.
+
+    Decoders that get no memory often say that the file is broken, so a process that has less than
+    half of its address space left gives no verdicts.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and 2 * _address_space() > limit:
+        return None
+    return Verdict(need=need, failure=error.failure())
+
+
+def _address_space() -> int:
+    """Return the bytes of address space of this process; 0 on a system without /proc."""
+    if not _STATM.exists():
+        return 0
+    return int(_STATM.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
