@@ -1,5 +1,6 @@
 """Jobs: durable work that a client does not wait for, its events and its dead letters."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -88,6 +89,27 @@ class Webhook(Message):
         Field(pattern=r"^https?://[^\s]+$", max_length=2000, description="URL of the receiver."),
     ]
 
+    @property
+    def receiver(self) -> "WebhookReceiver":
+        """Return the part of the URL that readers of the job may know."""
+        # A password before the host is refused at submission, and is left out in any case.
+        host = re.split(r"[/?#\\]", self.url.partition("://")[2], maxsplit=1)[0]
+        return WebhookReceiver(host=host.rpartition("@")[2].lower())
+
+
+class WebhookReceiver(Message):
+    """The receiver of a job's webhook, as far as readers of the job may know it.
+
+    The URL itself is write-only: it may contain a secret, and a job has no owner yet.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"host": "agency.example"}]})
+
+    host: Annotated[
+        str,
+        Field(max_length=2000, description="Host of the receiver, with its port if it has one."),
+    ]
+
 
 class JobResult(Message):
     """Outcome of one variant: a result, or a failure."""
@@ -165,7 +187,7 @@ class Job(Message):
         Failure | None, Field(description="Why the job failed, or why it is retried.")
     ] = None
     webhook: Annotated[
-        Webhook | None, Field(description="Receiver of a POST when the job ends.")
+        WebhookReceiver | None, Field(description="Receiver of a POST when the job ends.")
     ] = None
     event: Annotated[EventId | None, Field(description="Id of the job's latest event.")] = None
 

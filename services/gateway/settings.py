@@ -1,5 +1,6 @@
 """The settings of a gateway process, read from `DARKROOM_*` environment variables."""
 
+import re
 from base64 import b64decode
 from typing import Annotated, Self
 
@@ -14,6 +15,8 @@ from services.runtime.settings import (
     WholeSeconds,
     count_of,
 )
+
+_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 
 class GatewaySettings(RuntimeSettings):
@@ -87,8 +90,15 @@ class GatewaySettings(RuntimeSettings):
         description="Whether receivers may have private addresses. If true, clients can make the"
         " gateway send requests into your network.",
     )
+    webhook_ports: str = Field(
+        default="80,443,8080,8443",
+        description="Ports that receivers may have, as numbers and ranges: `80,443,9000-9099`.",
+    )
     webhook_slots: Annotated[int, count_of("deliveries")] = Field(
         default=16, description="Deliveries that a gateway has in progress at once."
+    )
+    webhook_host_slots: Annotated[int, count_of("deliveries")] = Field(
+        default=4, description="Deliveries to one host that a gateway has in progress at once."
     )
     webhook_timeout: Seconds = Field(
         default=10.0, description="Time that a receiver gets to answer."
@@ -120,6 +130,17 @@ class GatewaySettings(RuntimeSettings):
             raise ValueError("write it as whsec_ and 24 to 64 bytes in base64")
         return secret
 
+    @field_validator("webhook_ports")
+    @classmethod
+    def _check_ports(cls, ports: str) -> str:
+        _numbers(ports)
+        return ports
+
+    @property
+    def webhook_port_numbers(self) -> frozenset[int]:
+        """The ports that receivers may have."""
+        return _numbers(self.webhook_ports)
+
     @property
     def webhook_secrets(self) -> list[str]:
         """The secrets that sign each webhook, one signature per secret; empty without a secret."""
@@ -135,6 +156,18 @@ class GatewaySettings(RuntimeSettings):
 def _split(secrets: SecretStr) -> list[str]:
     """Split secrets at white space; an empty value is one empty, invalid secret."""
     return secrets.get_secret_value().split() or [""]
+
+
+def _numbers(ports: str) -> frozenset[int]:
+    """Return the ports in a list such as `80,443,9000-9099`. Raises ValueError."""
+    numbers: set[int] = set()
+    for entry in ports.split(","):
+        match = _PORTS.fullmatch(entry.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last <= 65_535:
+            raise ValueError("write ports from 1 to 65535 as in 80,443,9000-9099")
+        numbers.update(range(first, last + 1))
+    return frozenset(numbers)
 
 
 def _is_valid_secret(secret: str) -> bool:

@@ -16,6 +16,7 @@ from tests.processes import faststream, valkey
 SETTINGS = {
     "DARKROOM_WEBHOOK_SECRET": SECRET,
     "DARKROOM_WEBHOOK_ALLOW_PRIVATE": "true",
+    "DARKROOM_WEBHOOK_PORTS": "1-65535",
     "DARKROOM_WEBHOOK_TIMEOUT": "2",
     "DARKROOM_WEBHOOK_LEASE": "3",
 }

@@ -4,6 +4,7 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_ISATAP = 0x5EFE  # RFC 5214: bits 32 to 63 of an address whose last 32 bits are an IPv4 address
 _UNICAST = ip_network("2000::/3")  # the only part of IPv6 that is assigned to hosts
 # `ipaddress.is_global` is true for some of these, depending on the Python version.
 _SPECIAL = tuple(
@@ -25,10 +26,11 @@ def is_public(address: str) -> bool:
     """Return whether an IP address is a public unicast address of the internet.
 
     An IPv6 address that embeds an IPv4 address (mapped, 6to4, NAT64) counts as the IPv4 address.
+    One of ISATAP is never public: a host in the network would unpack it.
     Raises ValueError for text that is not an IP address.
     """
     ip = _embedded_ipv4(ip_address(address))
-    if ip.version == 6 and ip not in _UNICAST:
+    if ip.version == 6 and (ip not in _UNICAST or _is_isatap(int(ip))):
         return False
     if ip.is_multicast or ip.is_reserved or ip.is_unspecified:
         return False
@@ -52,6 +54,11 @@ def literal_address(host: str) -> str | None:
         return socket.inet_ntoa(socket.inet_aton(host))
     except OSError:
         return None
+
+
+def _is_isatap(ip: int) -> bool:
+    """Return whether an IPv6 address ends in an ISATAP interface id; one bit says "global"."""
+    return ip >> 32 & 0xFDFF_FFFF == _ISATAP
 
 
 def _embedded_ipv4(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

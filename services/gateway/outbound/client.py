@@ -5,6 +5,7 @@ of `make_client` resolves and checks the host again for every request that it se
 """
 
 import logging
+from collections.abc import Container
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
@@ -14,11 +15,11 @@ from services.gateway.outbound.addresses import is_public, literal_address
 from services.gateway.outbound.network import PublicNetworkBackend
 from services.gateway.outbound.transport import HttpcoreTransport
 
-_PORTS = frozenset({None, 80, 443, *range(1024, 65536)})  # None: the scheme's default
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def refuse_unsafe_url(url: str, *, allow_private: bool = False) -> None:
-    """Raise InvalidRequest for a URL that is unsafe by its text alone.
+def refuse_unsafe_url(url: str, *, ports: Container[int], allow_private: bool = False) -> None:
+    """Raise InvalidRequest for a URL that is unsafe by its text alone, or has none of the `ports`.
 
     The detail says how to write the URL instead. A host that is a DNS name is checked later, when
     the client connects.
@@ -31,8 +32,9 @@ def refuse_unsafe_url(url: str, *, allow_private: bool = False) -> None:
         raise InvalidRequest("The URL needs a host and http or https: https://host/path.")
     if parsed.userinfo:
         raise InvalidRequest("Leave name and password out of the URL.")
-    if parsed.port not in _PORTS:
-        raise InvalidRequest("Use port 80, 443, or one from 1024 to 65535.")
+    port = _DEFAULT_PORTS[parsed.scheme] if parsed.port is None else parsed.port
+    if port not in ports:
+        raise InvalidRequest(f"Port {port} is not among the ports that receivers may have.")
     address = literal_address(parsed.host)
     if address is not None and not allow_private and not is_public(address):
         raise InvalidRequest("Use a host that is reachable from the internet; this address is not.")

@@ -9,13 +9,13 @@ import random
 from contextlib import suppress
 from enum import StrEnum
 
-import anyio
 import structlog
 
 from contracts.errors import InvalidRequest, Unavailable
 from contracts.jobs import OPEN_STATES, Webhook
 from services.gateway.outbound.client import refuse_unsafe_url
 from services.gateway.settings import GatewaySettings
+from services.gateway.webhooks.receivers import Receivers
 from services.gateway.webhooks.sender import DeliveryFailed, ReceiverGone, WebhookSender
 from services.runtime.jobs.store import Jobs
 from services.runtime.jobs.webhook_queue import Delivery, WebhookQueue
@@ -54,6 +54,8 @@ class WebhookDispatcher:
         self._queue = queue
         self._settings = settings
         self._outcomes = metrics.webhooks
+        self._receivers = Receivers(settings.webhook_slots, host_slots=settings.webhook_host_slots)
+        self._ports = settings.webhook_port_numbers
         self._poller: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -64,7 +66,8 @@ class WebhookDispatcher:
             raise InvalidRequest(
                 "This gateway sends no webhooks: it has no DARKROOM_WEBHOOK_SECRET to sign them."
             )
-        refuse_unsafe_url(webhook.url, allow_private=self._settings.webhook_allow_private)
+        private = self._settings.webhook_allow_private
+        refuse_unsafe_url(webhook.url, ports=self._ports, allow_private=private)
 
     async def start(self) -> None:
         """Start to send due deliveries in the background."""
@@ -91,7 +94,7 @@ class WebhookDispatcher:
         while not self._stopping.is_set():
             due: list[Delivery] = []
             try:
-                due = await self._queue.take(self._free_slots)
+                due = await self._take()
             except Unavailable as exc:
                 if not unavailable:
                     log.warning("webhooks lost redis", reason=str(exc.__cause__))
@@ -99,14 +102,27 @@ class WebhookDispatcher:
             else:
                 unavailable = False
             for delivery in due:
+                self._receivers.on_start(delivery.host)
                 task = asyncio.create_task(self._handle(delivery, sender))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
-            if self._free_slots:
-                with anyio.move_on_after(_POLL):
-                    await self._stopping.wait()
-            else:
-                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            # The end of a delivery makes room, for its host at least.
+            stopping = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait(
+                {stopping, *self._running},
+                timeout=_POLL if self._free_slots else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            await end(stopping)
+
+    async def _take(self) -> list[Delivery]:
+        receivers = self._receivers
+        return await self._queue.take(
+            self._free_slots,
+            of_host=receivers.of_host,
+            unanswered=receivers.unanswered,
+            limits=receivers.limits(),
+        )
 
     @property
     def _free_slots(self) -> int:
@@ -114,28 +130,33 @@ class WebhookDispatcher:
 
     async def _handle(self, delivery: Delivery, sender: WebhookSender) -> None:
         """Deliver, and let no exception end the other deliveries."""
+        answered: bool | None = None
         try:
-            await self._deliver(delivery, sender)
+            answered = await self._deliver(delivery, sender)
         except Unavailable as exc:
             # Its lease ends, and then it is due again.
             log.warning("webhook interrupted", job=delivery.job, reason=str(exc.__cause__))
         except Exception as exc:
             log.error("webhook failed", job=delivery.job, exc_info=exc)
             with suppress(Unavailable):
-                await self._retry(delivery, DeliveryFailed("internal error"))
+                await self._retry(delivery, DeliveryFailed("internal error", answered=True))
+        finally:
+            self._receivers.on_end(delivery.host, answered=answered)
 
-    async def _deliver(self, delivery: Delivery, sender: WebhookSender) -> None:
+    async def _deliver(self, delivery: Delivery, sender: WebhookSender) -> bool | None:
+        """Return whether the receiver answered; None if nothing was sent."""
         with redis_errors():
             job = await self._jobs.get(delivery.job)
+            webhook = await self._jobs.webhook_of(delivery.job)
         # An open job was requeued; its next end is a delivery of its own.
-        if job is None or job.webhook is None or job.state in OPEN_STATES:
+        if job is None or webhook is None or job.state in OPEN_STATES:
             await self._queue.done(delivery)
             log.info("webhook dropped", job=delivery.job, expired=job is None)
-            return
-        url = job.webhook.url
+            return None
+        url = webhook.url
         if await self._queue.is_disabled(url):
             await self._end(delivery, Outcome.DISABLED)
-            return
+            return None
         try:
             await sender.send(url, job)
         except ReceiverGone:
@@ -143,8 +164,10 @@ class WebhookDispatcher:
             await self._end(delivery, Outcome.DISABLED)
         except DeliveryFailed as failure:
             await self._retry(delivery, failure)
+            return failure.answered
         else:
             await self._end(delivery, Outcome.DELIVERED)
+        return True
 
     async def _retry(self, delivery: Delivery, failure: DeliveryFailed) -> None:
         """Schedule another try, or end the delivery after the last attempt."""

@@ -41,7 +41,7 @@ class EndedJob(Job):
                     "submitter": "198.51.100.7",
                     "created_at": examples.TIME,
                     "updated_at": examples.TIME,
-                    "webhook": {"url": "https://agency.example/darkroom"},
+                    "webhook": {"host": "agency.example"},
                 }
             ]
         }

@@ -20,10 +20,14 @@ _DRAIN_TIME = 1.0  # seconds
 
 
 class DeliveryFailed(Exception):
-    """The receiver did not accept the webhook; another try may help, `after` seconds or later."""
+    """The receiver did not accept the webhook; another try may help, `after` seconds or later.
 
-    def __init__(self, reason: str, *, after: float = 0.0) -> None:
+    `answered` is false if it did not answer at all.
+    """
+
+    def __init__(self, reason: str, *, answered: bool, after: float = 0.0) -> None:
         super().__init__(reason)
+        self.answered = answered
         self.after = after
 
 
@@ -48,11 +52,13 @@ class WebhookSender:
         try:
             answer = await self._post(url, job)
         except (httpx.HTTPError, TimeoutError, InvalidRequest) as exc:
-            raise DeliveryFailed(f"{type(exc).__name__}: {exc}"[:200]) from exc
+            reason = f"{type(exc).__name__}: {exc}"[:200]
+            raise DeliveryFailed(reason, answered=False) from exc
         if answer.status_code == httpx.codes.GONE:
             raise ReceiverGone
         if not answer.is_success:
-            raise DeliveryFailed(f"status {answer.status_code}", after=_retry_after(answer))
+            status = f"status {answer.status_code}"
+            raise DeliveryFailed(status, answered=True, after=_retry_after(answer))
 
     async def close(self) -> None:
         """Close the HTTP client."""

@@ -33,15 +33,15 @@ def event_from(entry: bytes, fields: Mapping[bytes, bytes]) -> JobEvent:
     return event.model_copy(update={"id": entry.decode()})
 
 
-def fixed_fields(job: Job) -> Fields:
+def fixed_fields(job: Job, webhook: Webhook | None) -> Fields:
     """The fields of a record that never change; the request is not among them."""
     fields: Fields = {
         "submitter": job.submitter,
         "created_at": job.created_at.isoformat(),
         "total": str(len(job.variants)),
     }
-    if job.webhook is not None:
-        fields["webhook"] = job.webhook.model_dump_json()
+    if webhook is not None:
+        fields["webhook"] = webhook.model_dump_json()
     return fields
 
 
@@ -95,7 +95,7 @@ def _job(fields: Mapping[bytes, bytes]) -> Job:
         updated_at=datetime.fromisoformat(row["updated_at"]),
         not_before=datetime.fromisoformat(not_before) if not_before else None,
         problem=Failure.model_validate_json(problem) if problem else None,
-        webhook=Webhook.model_validate_json(webhook) if webhook else None,
+        webhook=Webhook.model_validate_json(webhook).receiver if webhook else None,
         event=row.get("event"),
     )
 

@@ -88,9 +88,9 @@ class Jobs:
             submitter=submitter,
             created_at=now,
             updated_at=now,
-            webhook=webhook,
+            webhook=webhook.receiver if webhook else None,
         )
-        fields = {**fixed_fields(job), "request": pack_message(request, job.id)}
+        fields = {**fixed_fields(job, webhook), "request": pack_message(request, job.id)}
         outcome, detail = await self._transitions.run(
             "submit",
             *(job.id, submitter),
@@ -126,6 +126,11 @@ class Jobs:
         """Return the job as it is now, or None when there is none or it is forgotten."""
         record = await self._redis.execute("HGETALL", keys.job(job_id))
         return job_from(record) if record else None
+
+    async def webhook_of(self, job_id: str) -> Webhook | None:
+        """Return the receiver that the job's end is reported to, or None."""
+        stored = await self._redis.execute("HGET", keys.job(job_id), "webhook")
+        return Webhook.model_validate_json(stored) if stored else None
 
     async def find(self, job_id: str) -> Job:
         """Return the job as it is now. Raises NotFound."""

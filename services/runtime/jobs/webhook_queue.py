@@ -12,7 +12,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, redis_errors
 from services.runtime.redis.scripts import Script, load_script
 
-_TAKE = load_script(__package__, "webhook_take")
+_TAKE = load_script(__package__, "webhook_take", RECORD=keys.JOB)
 _DONE = load_script(__package__, "webhook_done")
 _RETRY = load_script(__package__, "webhook_retry")
 
@@ -22,8 +22,19 @@ class Delivery:
     """One attempt to report a job's end."""
 
     job: str
+    host: str  # of the receiver, without a port
     attempt: int  # counts from 1
     leased_until: int  # milliseconds of Redis's clock
+
+
+@dataclass(frozen=True)
+class HostLimit:
+    """How many deliveries a host may get now, if that differs from the default."""
+
+    host: str
+    free: int
+    wait: float  # seconds until it may get more
+    answers: bool  # whether it has answered before
 
 
 class WebhookQueue:
@@ -33,11 +44,23 @@ class WebhookQueue:
         self._redis = redis
         self._lease = int(lease * 1000)
 
-    async def take(self, most: int) -> list[Delivery]:
-        """Lease the deliveries that are due, the longest overdue first, `most` at most."""
+    async def take(
+        self, most: int, *, of_host: int, unanswered: int, limits: Sequence[HostLimit] = ()
+    ) -> list[Delivery]:
+        """Lease the deliveries that are due, the longest overdue first, `most` at most.
+
+        A host gets `of_host` at most, unless `limits` names it; all hosts that have not answered
+        yet get `unanswered` together. Deliveries that are left out become due again later.
+        """
         queues = [keys.WEBHOOKS_DUE, keys.WEBHOOK_ATTEMPTS]
-        taken = await self._run(_TAKE, queues, most, self._lease)
-        return [Delivery(job.decode(), attempt, until) for job, attempt, until in taken]
+        args: list[Any] = [most, self._lease, of_host, unanswered]
+        for one in limits:
+            args += [one.host, one.free, int(one.wait * 1000), int(one.answers)]
+        taken = await self._run(_TAKE, queues, *args)
+        return [
+            Delivery(job.decode(), host.decode(errors="replace"), attempt, until)
+            for job, host, attempt, until in taken
+        ]
 
     async def done(self, delivery: Delivery) -> None:
         """Remove a delivery that was accepted or given up."""

@@ -52,6 +52,7 @@ async def dispatching(url: str, *, stop: float = 5.0, **options: Any) -> AsyncIt
         "redis_url": url,
         "webhook_secret": SecretStr(SECRET),
         "webhook_allow_private": True,
+        "webhook_ports": "1-65535",
         "webhook_timeout": 2.0,
         "webhook_lease": 3.0,
         "webhook_backoff": 0.01,
@@ -393,7 +394,7 @@ async def test_a_webhook_that_could_never_be_delivered_is_refused() -> None:
 
     dispatcher.check(receiver)
     with pytest.raises(InvalidRequest, match="reachable"):
-        dispatcher.check(Webhook(url="http://127.0.0.1:8000/"))
+        dispatcher.check(Webhook(url="http://127.0.0.1/"))
     with pytest.raises(InvalidRequest, match="DARKROOM_WEBHOOK_SECRET"):
         dispatcher_of(GatewaySettings()).check(receiver)
 
