@@ -232,6 +232,8 @@ def _values(schema: dict[str, Any]) -> str:
             return "path"
         case {"format": "uri"}:
             return "URL"
+        case {"x-values": words}:
+            return str(words)
     raise TypeError(f"A number needs limits, and a new type needs words here: {schema}")
 
 

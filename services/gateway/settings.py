@@ -92,6 +92,7 @@ class GatewaySettings(RuntimeSettings):
     )
     webhook_ports: str = Field(
         default="80,443,8080,8443",
+        json_schema_extra={"x-values": "ports and ranges, separated by commas"},
         description="Ports that receivers may have, as numbers and ranges: `80,443,9000-9099`.",
     )
     webhook_slots: Annotated[int, count_of("deliveries")] = Field(
