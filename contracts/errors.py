@@ -19,6 +19,8 @@ class Code(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    MISDIRECTED_REQUEST = "misdirected_request"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     GONE = "gone"
     CONFLICT = "conflict"
     KEY_REUSED = "key_reused"
@@ -122,6 +124,18 @@ class MethodNotAllowed(ServiceError):
     """The resource exists, but does not support this method."""
 
     code = Code.METHOD_NOT_ALLOWED
+
+
+class MisdirectedRequest(ServiceError):
+    """The request is for a host name that is none of this service."""
+
+    code = Code.MISDIRECTED_REQUEST
+
+
+class OriginNotAllowed(ServiceError):
+    """A web page of another origin has sent the request, and the origin is not allowed to."""
+
+    code = Code.ORIGIN_NOT_ALLOWED
 
 
 class Gone(ServiceError):

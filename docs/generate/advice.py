@@ -364,6 +364,55 @@ ADVICE: dict[Code, Advice] = {
             "PUT is not allowed at this address.",
         ),
     ),
+    Code.MISDIRECTED_REQUEST: Advice(
+        causes=(
+            Cause(
+                "The host name in the address is none of the gateway's: it is not listed in "
+                "`DARKROOM_HOSTS`. Without this setting, a gateway that listens on loopback "
+                "accepts loopback names alone. The request may be an attack by "
+                "[DNS rebinding](../explain/safety.md#web-pages-of-others).",
+                ("services/gateway/middleware/hosts.py",),
+            ),
+        ),
+        client="Use a name that the operator has listed. On the host of the gateway, use "
+        "`127.0.0.1` or `localhost`.",
+        operator="Set `DARKROOM_HOSTS` to the names by which clients reach the gateway, for "
+        "example `images.example.com`. A proxy on the same host usually passes on the name that "
+        "the client has used.",
+        example=Example(
+            "curl -sS -H 'Host: images.example.com' http://127.0.0.1:8000/v1/jobs",
+            "This gateway does not answer to the host name of the request. Its operator lists "
+            "names in DARKROOM_HOSTS.",
+        ),
+    ),
+    Code.ORIGIN_NOT_ALLOWED: Advice(
+        causes=(
+            Cause(
+                "A web page of another origin has sent a request that may change something, or "
+                "has opened a WebSocket: the header `Origin` names neither the gateway itself nor "
+                "an origin of `DARKROOM_ORIGINS`. Or the header `Sec-Fetch-Site` names another "
+                "site. Programs that are no browsers send neither header.",
+                ("services/gateway/middleware/origins.py",),
+            ),
+            Cause(
+                "A proxy does not tell the gateway the scheme and the host that the browser uses, "
+                "so the gateway's own page counts as a page of another origin.",
+                ("services/gateway/middleware/origins.py",),
+            ),
+        ),
+        client="Send the request from a program that is no browser, or from the server of your "
+        "site. Or ask the operator to list the origin of your page.",
+        operator="If the page is yours, add its origin to `DARKROOM_ORIGINS`, for example "
+        "`https://app.example.com`. If it is the gateway's own page behind a proxy, let the proxy "
+        "send `Host` and `X-Forwarded-Proto`, and set `FORWARDED_ALLOW_IPS` to the proxy's "
+        "address: see [Behind nginx](../guides/proxy.md#names-and-origins).",
+        example=Example(
+            "curl -sS -H 'Origin: https://other.example' -X DELETE "
+            "http://127.0.0.1:8000/v1/jobs/00000000000000000000000000000000",
+            "A page of another origin has sent this request. The gateway's operator lists origins "
+            "in DARKROOM_ORIGINS.",
+        ),
+    ),
     Code.GONE: Advice(
         causes=(
             Cause(

@@ -226,6 +226,8 @@ def _values(schema: dict[str, Any]) -> str:
             return f"integer, {least} or more"
         case {"type": "number", "exclusiveMinimum": bound}:
             return f"number above {bound}"
+        case {"type": "array"}:
+            return "list, separated by commas"
         case {"format": "password"}:
             return "text, **a secret**"
         case {"format": "path"}:
@@ -239,7 +241,7 @@ def _values(schema: dict[str, Any]) -> str:
 
 def _default(value: object, unit: str) -> str:
     """Return a default as a variable has it, and in a larger unit that it is a multiple of."""
-    if value is None:
+    if value is None or value == ():
         return "none"
     if isinstance(value, bool):
         return f"`{value}`".lower()

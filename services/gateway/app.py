@@ -14,11 +14,13 @@ from contracts.version import VERSION
 from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
 from services.gateway.http.image_response import AnswerRoom
-from services.gateway.http.problems import Problem
+from services.gateway.http.problems import Problem, refusal
 from services.gateway.http.query import refuse_long_queries, refuse_unknown_parameters
 from services.gateway.live.hub import LiveHub
 from services.gateway.middleware.correlation import CorrelationMiddleware
 from services.gateway.middleware.head import HeadMiddleware
+from services.gateway.middleware.hosts import HostMiddleware
+from services.gateway.middleware.origins import OriginMiddleware
 from services.gateway.middleware.slow_readers import SlowReaderMiddleware
 from services.gateway.middleware.tracing import TraceMiddleware
 from services.gateway.middleware.unread_body import UnreadBodyMiddleware
@@ -114,7 +116,9 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         *documentation_routes(),
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
-    inner = UnreadBodyMiddleware(HeadMiddleware(http), seconds=settings.linger)
+    own = OriginMiddleware(HeadMiddleware(http), settings.origins, refuse=refusal)
+    hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
+    inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)
     outer = CorrelationMiddleware(TraceMiddleware(inner))
     readers = SlowReaderMiddleware(
         outer, patience=settings.reader_patience, rate=settings.reader_rate

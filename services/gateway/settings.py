@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.gateway.site_lists import HostNames, Origins
 from services.runtime.settings import (
     Attempts,
     Bytes,
@@ -25,6 +26,18 @@ class GatewaySettings(RuntimeSettings):
     # A rejected value may be a secret, so errors don't repeat it.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
+    hosts: HostNames | None = Field(
+        default=None,
+        description="Host names by which clients reach the gateway, such as `images.example.com`."
+        " `*.example.com` stands for every name below it, `*` for every name. Loopback names and"
+        " the address of the gateway itself always count. Without the setting, a gateway that"
+        " listens on loopback accepts no other name, and any other gateway accepts every name.",
+    )
+    origins: Origins = Field(
+        default=(),
+        description="Origins of web pages on other sites that may use the gateway, such as"
+        " `https://app.example.com`. A page of the gateway itself always may.",
+    )
     max_body: Bytes = Field(default=64 * 1024 * 1024, description="Maximum size of one image.")
     max_bodies: Bytes = Field(
         default=1024 * 1024 * 1024,

@@ -14,8 +14,11 @@ from services.gateway.http.problems import STATUS
 Documentation = dict[str, Any]
 Responses = dict[int | str, Documentation]
 
-UPLOAD_CODES = (Code.TOO_LARGE, Code.OVERLOADED, Code.DEADLINE_EXCEEDED)
-"""Failures of reading a body."""
+CHANGE_CODES = (Code.ORIGIN_NOT_ALLOWED,)
+"""Failures of a request that may change something: any but GET."""
+
+UPLOAD_CODES = (*CHANGE_CODES, Code.TOO_LARGE, Code.OVERLOADED, Code.DEADLINE_EXCEEDED)
+"""Failures of a request with a body."""
 
 _WORK_CODES = (
     Code.IMAGE_UNREADABLE, Code.IMAGE_TOO_BIG, Code.UNSUPPORTED_FORMAT, Code.GONE,
@@ -32,7 +35,9 @@ VARIANT_CODES = (*_WORK_CODES, Code.INVALID_OPERATION, Code.NOT_FOUND)
 RENDER_CODES = (*VARIANT_CODES, *_CALL_CODES)
 """Failures of a call that renders an image."""
 
-_EVERYWHERE = (Code.INVALID_REQUEST, Code.UNAVAILABLE, Code.INTERNAL)
+_EVERYWHERE = (
+    Code.INVALID_REQUEST, Code.MISDIRECTED_REQUEST, Code.UNAVAILABLE, Code.INTERNAL,
+)  # fmt: skip
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {

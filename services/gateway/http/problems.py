@@ -3,13 +3,16 @@
 from http import HTTPStatus
 from typing import Annotated
 
+import structlog
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from starlette.types import Scope
 
-from contracts.errors import Code, Failure
+from contracts.errors import Code, Failure, ServiceError
 from contracts.message import Message
 from services.gateway.middleware.correlation import correlation_id
+
+log = structlog.get_logger(__name__)
 
 STATUS = {
     Code.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -20,6 +23,8 @@ STATUS = {
     Code.UNSUPPORTED_FORMAT: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
+    Code.MISDIRECTED_REQUEST: HTTPStatus.MISDIRECTED_REQUEST,
+    Code.ORIGIN_NOT_ALLOWED: HTTPStatus.FORBIDDEN,
     Code.GONE: HTTPStatus.GONE,
     Code.CONFLICT: HTTPStatus.CONFLICT,
     Code.KEY_REUSED: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -43,6 +48,8 @@ TITLES = {
     Code.UNSUPPORTED_FORMAT: "The format is not supported",
     Code.NOT_FOUND: "Not found",
     Code.METHOD_NOT_ALLOWED: "Method not allowed",
+    Code.MISDIRECTED_REQUEST: "The host name is not one of this service",
+    Code.ORIGIN_NOT_ALLOWED: "The origin is not allowed",
     Code.GONE: "Expired",
     Code.CONFLICT: "Not possible in this state",
     Code.KEY_REUSED: "The idempotency key belongs to another request",
@@ -107,6 +114,12 @@ def problem(
         headers=extra,
         media_type="application/problem+json",
     )
+
+
+def refusal(error: ServiceError, scope: Scope) -> JSONResponse:
+    """Log an error that a middleware has raised, and return its problem document."""
+    log.info("refused", code=error.code, detail=error.detail, path=scope["path"])
+    return problem(error.failure(), scope)
 
 
 def guide_page(code: Code, scope: Scope) -> str:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Correlation-ID"
 _VALID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_RESPONSE_STARTS = ("http.response.start", "websocket.accept")
+_RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 
 
 def correlation_id() -> str:

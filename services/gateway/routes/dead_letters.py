@@ -9,7 +9,7 @@ from contracts.errors import Code
 from contracts.jobs import DeadLetter, Job
 from contracts.message import Message
 from services.gateway.dependencies import Injected
-from services.gateway.http.openapi import answer, problems
+from services.gateway.http.openapi import CHANGE_CODES, answer, problems
 from services.gateway.http.responses import json_response
 from services.gateway.jobs import submission
 from services.gateway.jobs.responses import pending_response
@@ -49,7 +49,7 @@ async def dead_letters(
             *("Retry-After", "Cache-Control"),
             location="The job.",
         ),
-        **problems(Code.NOT_FOUND),
+        **problems(*CHANGE_CODES, Code.NOT_FOUND),
     },
 )
 async def requeue(job_id: JobIdPath, deps: Injected) -> Response:

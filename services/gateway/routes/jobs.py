@@ -13,6 +13,7 @@ from contracts.message import Message
 from contracts.operations.notation import explain
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.openapi import (
+    CHANGE_CODES,
     IMAGE_CONTENT,
     UPLOAD_CODES,
     answer,
@@ -149,7 +150,7 @@ async def status(job_id: JobIdPath, deps: Injected) -> Response:
     response_model=Job,
     responses={
         202: answer("The job is cancelled.", "Cache-Control", location="The job."),
-        **problems(Code.NOT_FOUND, Code.CONFLICT),
+        **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.CONFLICT),
     },
 )
 async def cancel(job_id: JobIdPath, deps: Injected) -> Response:

@@ -17,8 +17,8 @@ def test_a_render_is_cancelled_when_its_client_disconnects(
 ) -> None:
     before = gateway.output().count('"client disconnected"')
     with connected(gateway.url) as sock:
-        head = f"POST /v1/render?{LONG}&timeout=50&transport={transport} HTTP/1.1\r\nHost: here\r\n"
-        sock.sendall(f"{head}Content-Length: {len(BIG)}\r\n\r\n".encode() + BIG)
+        head = f"POST /v1/render?{LONG}&timeout=50&transport={transport} HTTP/1.1\r\n"
+        sock.sendall(f"{head}Host: localhost\r\nContent-Length: {len(BIG)}\r\n\r\n".encode() + BIG)
         wait_until(lambda: busy(client) == 1, seconds=10)
 
     wait_until(lambda: gateway.output().count('"client disconnected"') > before, seconds=3)

@@ -23,7 +23,7 @@ def test_a_refusal_reaches_a_client_that_sends_its_whole_body_first(
     """Browsers and proxies do; a reset of the connection would lose the answer."""
     body = bytes(8 * LIMIT)
     with connected(workerless.url) as sock:
-        head = f"POST /v1/images HTTP/1.1\r\nHost: here\r\nConnection: {connection}\r\n"
+        head = f"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n"
         sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
         answer = read_response(sock)
@@ -34,7 +34,9 @@ def test_a_refusal_reaches_a_client_that_sends_its_whole_body_first(
 
 def test_an_endless_body_is_cut_off(workerless: Service) -> None:
     with connected(workerless.url) as sock:
-        sock.sendall(b"POST /nowhere HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sock.sendall(
+            b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
 
         with pytest.raises(ConnectionError):
             send_without_end(sock)

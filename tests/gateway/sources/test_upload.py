@@ -33,7 +33,7 @@ def test_a_body_of_unknown_length_is_refused_while_it_streams(
     workerless: Service, path: str
 ) -> None:
     with connected(workerless.url) as sock:
-        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: here\r\n".encode())
+        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n".encode())
         sock.sendall(b"Transfer-Encoding: chunked\r\n\r\n")
         sent = 0
         for chunk in itertools.islice(endless(), 2 + LIMIT // 65_536):
@@ -49,7 +49,9 @@ def test_a_body_of_unknown_length_is_refused_while_it_streams(
 
 def test_a_content_length_over_the_limit_is_refused_before_the_body(workerless: Service) -> None:
     with connected(workerless.url) as sock:
-        sock.sendall(b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 99999999\r\n\r\n")
+        sock.sendall(
+            b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"
+        )
 
         assert_problem(read_response(sock), 413, "too_large")
 
@@ -57,7 +59,7 @@ def test_a_content_length_over_the_limit_is_refused_before_the_body(workerless: 
 def test_expect_100_continue_is_answered_with_the_refusal(workerless: Service) -> None:
     with connected(workerless.url) as sock:
         sock.sendall(
-            b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 9999999\r\n"
+            b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n"
             b"Expect: 100-continue\r\n\r\n"
         )
 
@@ -66,7 +68,9 @@ def test_expect_100_continue_is_answered_with_the_refusal(workerless: Service) -
 
 def test_a_body_that_stops_arriving_is_a_timeout(workerless: Service) -> None:
     with connected(workerless.url) as sock:
-        sock.sendall(b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\nhalf")
+        sock.sendall(
+            b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf"
+        )
 
         assert_problem(read_response(sock), 504, "deadline_exceeded")
 
@@ -75,7 +79,7 @@ def test_a_client_that_disconnects_during_its_upload_is_no_error(workerless: Ser
     workerless.output()
     with connected(workerless.url) as sock:
         sock.sendall(
-            b"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n"
+            b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
             b"X-Correlation-ID: leaver\r\n\r\nhalf"
         )
 
@@ -97,7 +101,9 @@ def test_a_refused_body_no_longer_counts_as_in_memory(workerless: Service) -> No
 
 def test_uploads_beyond_the_limit_of_all_bodies_are_refused(workerless: Service) -> None:
     body = bytes(LIMIT)
-    head = f"POST /v1/images HTTP/1.1\r\nHost: here\r\nContent-Length: {LIMIT}\r\n\r\n".encode()
+    head = (
+        f"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LIMIT}\r\n\r\n".encode()
+    )
     with (
         connected(workerless.url) as one,
         connected(workerless.url) as two,

@@ -1,0 +1,84 @@
+"""Refuse what pages of other origins send, and let the pages of listed origins read answers (CORS).
+
+A page on any site can send a POST with `text/plain` or a form to every address that its reader's
+browser reaches, and open WebSockets to it. Browsers say where such a request comes from: in
+`Origin`, and in `Sec-Fetch-Site` if a request has no origin.
+"""
+
+from collections.abc import Collection
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contracts.errors import OriginNotAllowed
+from services.gateway.middleware.hosts import Refuse
+
+_READING = ("GET", "HEAD")
+_OWN_SITE = ("same-origin", "none")  # none: the user has entered the address
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_PREFLIGHT_SECONDS = 600
+
+
+class OriginMiddleware:
+    """Passes requests of the gateway's own origin, of the listed ones, and of no browser.
+
+    GET and HEAD pass for every page, because they change nothing: any site may show a result in
+    an `<img>`. Only pages of the listed origins can read an answer.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Collection[str], *, refuse: Refuse) -> None:
+        self._app = app
+        self._origins = frozenset(origins)
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reading = scope["type"] == "http" and scope["method"] in _READING
+        if reading and not self._origins:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        app, origin = self._app, headers.get("origin")
+        listed = origin in self._origins and len(headers.getlist("origin")) == 1
+        if not (reading or listed or _is_own(headers, scope["scheme"])):
+            error = OriginNotAllowed(
+                "A page of another origin has sent this request. The gateway's operator lists "
+                "origins in DARKROOM_ORIGINS."
+            )
+            app = self._refuse(error, scope)
+        elif listed and scope.get("method") == "OPTIONS":
+            app = _preflight_answer(headers)
+        if not self._origins or scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+
+        async def send_with_permission(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                answer.add_vary_header("Origin")
+                if listed and origin is not None:
+                    answer["Access-Control-Allow-Origin"] = origin
+                    answer["Access-Control-Expose-Headers"] = "*"
+            await send(message)
+
+        await app(scope, receive, send_with_permission)
+
+
+def _is_own(headers: Headers, scheme: str) -> bool:
+    """Return whether a request comes from a page of the gateway's own origin, or from no page."""
+    given = headers.getlist("origin")
+    if not given:
+        return headers.get("sec-fetch-site", "none") in _OWN_SITE
+    scheme = scheme.replace("ws", "http")
+    host = headers.get("host", "").lower().removesuffix(_DEFAULT_PORTS.get(scheme, ""))
+    return given == [f"{scheme}://{host}"]
+
+
+def _preflight_answer(headers: Headers) -> Response:
+    """Return the permission to send the request that a browser asks for (Fetch, section 4.9)."""
+    allowed = {
+        "Access-Control-Allow-Methods": "GET, POST, DELETE",
+        "Access-Control-Allow-Headers": headers.get("access-control-request-headers", ""),
+        "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS),
+    }
+    return Response(status_code=204, headers=allowed)

@@ -1,0 +1,142 @@
+"""Pages of other origins change nothing, and read nothing unless their origin is listed."""
+
+from collections.abc import Iterator, Mapping
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from services.gateway.settings import GatewaySettings
+from tests.gateway.refusals import assert_problem
+from tests.processes import Service, faststream
+
+LISTED, OTHER = "https://app.example", "https://other.example"
+JOB = f"/v1/jobs/{'0' * 32}"
+
+
+@pytest.fixture(scope="module")
+def listing(redis_url: str) -> Iterator[Service]:
+    """A gateway with a listed origin."""
+    with faststream("gateway", redis_url, env={"DARKROOM_ORIGINS": f"{LISTED}, "}) as service:
+        yield service
+
+
+def cancel(service: Service, headers: Mapping[str, str]) -> httpx.Response:
+    """Cancel a job that there is not: 404, unless the request is refused for its headers."""
+    return httpx.delete(service.url + JOB, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": OTHER},
+        {"Origin": LISTED},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "https://{host}"},
+        {"Origin": "http://{host}.other.example"},
+        {"Origin": "http://localhost"},
+        {"Origin": OTHER, "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+    ids=str,
+)
+def test_a_page_of_another_origin_changes_nothing(
+    gateway: Service, headers: dict[str, str]
+) -> None:
+    host = gateway.url.removeprefix("http://")
+    headers = {name: value.format(host=host) for name, value in headers.items()}
+
+    assert_problem(cancel(gateway, headers), 403, "origin_not_allowed")
+    form = {**headers, "Content-Type": "text/plain"}
+    posted = httpx.post(f"{gateway.url}/v1/jobs", headers=form, content=b"x")
+    assert_problem(posted, 403, "origin_not_allowed")
+    assert httpx.options(f"{gateway.url}/v1/jobs", headers=headers).status_code == 403
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"ws://{host}/v1/live", additional_headers=headers, proxy=None)
+    response = refused.value.response
+    assert response.status_code == 403
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-correlation-id"].encode() in (response.body or b"")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://{host}"},
+        {"Origin": "http://{host}", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://{host}", "X-Forwarded-Proto": "https"},
+    ],
+    ids=str,
+)
+def test_own_pages_and_programs_are_served(gateway: Service, headers: dict[str, str]) -> None:
+    host = gateway.url.removeprefix("http://")
+    headers = {name: value.format(host=host) for name, value in headers.items()}
+
+    assert_problem(cancel(gateway, headers), 404, "not_found")
+    with connect(f"ws://{host}/v1/live", additional_headers=headers, proxy=None):
+        pass
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80"])
+def test_the_usual_port_may_be_left_out(gateway: Service, host: str) -> None:
+    answer = cancel(gateway, {"Origin": "http://localhost", "Host": host})
+
+    assert_problem(answer, 404, "not_found")
+
+
+def test_a_page_of_another_origin_may_show_an_image_but_read_nothing(gateway: Service) -> None:
+    headers = {"Origin": OTHER, "Sec-Fetch-Site": "cross-site"}
+    shown = httpx.get(f"{gateway.url}/v1/jobs", headers=headers)
+
+    assert shown.status_code == 200
+    assert not [name for name in shown.headers if name.startswith("access-control")]
+
+
+def test_a_listed_origin_may_do_everything(listing: Service) -> None:
+    cancelled = cancel(listing, {"Origin": LISTED, "Sec-Fetch-Site": "cross-site"})
+    assert_problem(cancelled, 404, "not_found")
+    assert cancelled.headers["access-control-allow-origin"] == LISTED
+    assert cancelled.headers["access-control-expose-headers"] == "*"
+    read = httpx.get(f"{listing.url}/v1/jobs", headers={"Origin": LISTED})
+    assert read.headers["access-control-allow-origin"] == LISTED
+    socket = listing.url.replace("http", "ws") + "/v1/live"
+    with connect(socket, origin=Origin(LISTED), proxy=None):
+        pass
+
+
+def test_a_browser_asks_first_and_a_listed_origin_is_allowed(listing: Service) -> None:
+    asked = {
+        "Access-Control-Request-Method": "DELETE",
+        "Access-Control-Request-Headers": "idempotency-key,prefer",
+    }
+    allowed = httpx.options(listing.url + JOB, headers={"Origin": LISTED, **asked})
+    assert allowed.status_code == 204
+    assert allowed.headers["access-control-allow-origin"] == LISTED
+    assert "DELETE" in allowed.headers["access-control-allow-methods"]
+    assert allowed.headers["access-control-allow-headers"] == "idempotency-key,prefer"
+
+    refused = httpx.options(listing.url + JOB, headers={"Origin": OTHER, **asked})
+    assert_problem(refused, 403, "origin_not_allowed")
+    assert "access-control-allow-origin" not in refused.headers
+
+
+@pytest.mark.parametrize("origin", [None, OTHER, LISTED])
+def test_caches_keep_answers_of_origins_apart(listing: Service, origin: str | None) -> None:
+    answer = httpx.get(f"{listing.url}/v1/jobs", headers={"Origin": origin} if origin else {})
+
+    assert "origin" in answer.headers["vary"].lower()
+    assert ("access-control-allow-origin" in answer.headers) is (origin == LISTED)
+
+
+@pytest.mark.parametrize(
+    "text", ["app.example", "https://app.example/", "*", "null", "https://app.example:443"]
+)
+def test_a_setting_that_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="as browsers do"):
+        GatewaySettings.model_validate({"origins": text})
