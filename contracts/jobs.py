@@ -147,6 +147,7 @@ class Job(Message):
                     "created_at": examples.TIME,
                     "updated_at": examples.TIME,
                     "not_before": None,
+                    "deadline": "2026-05-04T12:20:30Z",
                     "problem": None,
                     "webhook": None,
                     "event": examples.EVENT_ID,
@@ -182,6 +183,13 @@ class Job(Message):
     updated_at: Annotated[datetime, Field(description="When the record last changed.")]
     not_before: Annotated[
         datetime | None, Field(description="Time of the next attempt, while the job waits for one.")
+    ] = None
+    deadline: Annotated[
+        datetime | None,
+        Field(
+            description="When the job fails unless it has ended, by Redis's clock. Null for a job "
+            "that a version without deadlines has accepted."
+        ),
     ] = None
     problem: Annotated[
         Failure | None, Field(description="Why the job failed, or why it is retried.")
@@ -219,7 +227,10 @@ class DeadLetter(Message):
 
     job: JobId
     problem: Annotated[Failure, Field(description="Why the job failed.")]
-    attempts: Annotated[int, Field(ge=1, description="Attempts at the variant that failed.")]
+    attempts: Annotated[
+        int,
+        Field(ge=0, description="Attempts at the variant that failed; 0 if it was never started."),
+    ]
     at: Annotated[datetime, Field(description="When the job failed.")]
     request: Annotated[JobRequest, Field(description="The job's request, as it was accepted.")]
 

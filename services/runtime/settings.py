@@ -64,6 +64,12 @@ class RuntimeSettings(BaseSettings):
         default=24 * 3600,
         description="Time from the end of a job until its record and its results expire.",
     )
+    job_timeout: Seconds = Field(
+        default=7200.0,
+        description="Time from the acceptance of a job until it fails unless it has ended: all"
+        " waits, attempts and variants count. A client may ask for less with `timeout`. Use more"
+        " than `DARKROOM_MAX_QUEUE_AGE`.",
+    )
     max_queue: Annotated[int, count_of("jobs")] = Field(
         default=10_000,
         description="Jobs that may wait for a worker. Further submissions are refused.",

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
+from contracts.imaging import Blob
 from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
 from tests.gateway.documented import assert_documented
 from tests.processes import Service, faststream, valkey
+from tests.stored_images import store_image
 
 
 @pytest.fixture(scope="session")
@@ -51,5 +53,6 @@ def no_workers(workerless: Service) -> Iterator[httpx.Client]:
 async def jobs(workerless_redis: str) -> AsyncIterator[Jobs]:
     """The jobs of the gateway without workers, for a test that acts as a worker."""
     redis = make_redis(RuntimeSettings(redis_url=workerless_redis))
+    await store_image(redis, Blob(key="a" * 64, media_type="image/png", bytes=1))
     yield Jobs(redis, RuntimeSettings())
     await redis.close()

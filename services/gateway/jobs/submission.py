@@ -1,11 +1,11 @@
-"""Submit a job: find its images, its submitter and its idempotency key, and store it."""
+"""Submit a job: find its submitter and its idempotency key, and store it."""
 
 import hashlib
 import re
 
 from fastapi import Request
 
-from contracts.errors import InvalidRequest, NotFound
+from contracts.errors import InvalidRequest
 from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
 from services.gateway.dependencies import Dependencies
@@ -22,48 +22,24 @@ async def submit(
     source: Blob,
     variants: Variants,
     webhook: Webhook | None = None,
+    timeout: float | None = None,
 ) -> Job:
     """Store a new job; return the first one when the request repeats its idempotency key.
 
-    `source` must live for `image_lifetime` already. Raises NotFound for a watermark's image that is
-    not stored, InvalidRequest for a malformed key or submitter, KeyReused for the key of another
+    `timeout` counts in seconds until the job has to end. Raises NotFound for an image that is not
+    stored, InvalidRequest for a malformed key or submitter, KeyReused for the key of another
     request, and Overloaded when the queue is full.
     """
-    await _extend_watermarks(deps, variants)
     submitter = _submitter_of(request)
     digest = hashlib.sha256(source.key.encode())
     for part in (*variants, webhook):
         digest.update(part.model_dump_json().encode() if part else b"-")
+    if timeout is not None:
+        digest.update(str(timeout).encode())
     key = _idempotency_key(request, submitter, digest.hexdigest())
-    return await deps.jobs.submit(source, variants, submitter=submitter, webhook=webhook, key=key)
-
-
-async def requeue(job_id: str, deps: Dependencies) -> Job:
-    """Run a dead letter again. Raises NotFound for an unknown job and for an expired image."""
-    job = await deps.jobs.find(job_id)
-    await extend_image(deps, job.source.key)
-    await _extend_watermarks(deps, job.variants)
-    return await deps.jobs.requeue(job_id)
-
-
-def image_lifetime(deps: Dependencies) -> int:
-    """Return the seconds for which the images of a job are kept."""
-    return max(deps.settings.image_ttl, deps.settings.job_ttl)
-
-
-async def extend_image(deps: Dependencies, key: str, *, role: str = "source") -> Blob:
-    """Keep a stored image for `image_lifetime` from now. Raises NotFound, naming its `role`."""
-    found = await deps.images.find(key, ttl=image_lifetime(deps))
-    if found is None:
-        raise NotFound(
-            f"The image {key} that the {role} names is not stored, or has expired; upload it again."
-        )
-    return found.blob
-
-
-async def _extend_watermarks(deps: Dependencies, variants: Variants) -> None:
-    for key in {key for variant in variants for key in variant.images}:
-        await extend_image(deps, key, role="watermark")
+    return await deps.jobs.submit(
+        source, variants, submitter=submitter, webhook=webhook, key=key, timeout=timeout
+    )
 
 
 def _submitter_of(request: Request) -> str:

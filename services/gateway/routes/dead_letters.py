@@ -11,7 +11,6 @@ from contracts.message import Message
 from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import CHANGE_CODES, answer, problems
 from services.gateway.http.responses import json_response
-from services.gateway.jobs import submission
 from services.gateway.jobs.responses import pending_response
 from services.gateway.routes.parameters import JobIdPath
 
@@ -53,5 +52,5 @@ async def dead_letters(
     },
 )
 async def requeue(job_id: JobIdPath, deps: Injected) -> Response:
-    """Run a dead letter again from its start, with all of its attempts."""
-    return await pending_response(await submission.requeue(job_id, deps), deps)
+    """Run a dead letter again from its start, with all of its attempts and its time."""
+    return await pending_response(await deps.jobs.requeue(job_id), deps)

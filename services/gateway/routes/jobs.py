@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, ValidationError
 
-from contracts.errors import Code, InvalidOperation, InvalidRequest, ServiceError
+from contracts.errors import Code, InvalidOperation, InvalidRequest, NotFound, ServiceError
 from contracts.fields import BlobKey
 from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
@@ -29,6 +29,12 @@ from services.gateway.sources.upload import media_type_of
 router = APIRouter(tags=["jobs"])
 
 
+_TIMEOUT = (
+    "Seconds until the job fails unless it has ended, cut to `DARKROOM_JOB_TIMEOUT`, which is the "
+    "default. All waits, attempts and variants count."
+)
+
+
 class ImageSource(Message):
     """An image that was uploaded before."""
 
@@ -41,6 +47,7 @@ class NewJob(Message):
     source: ImageSource
     variants: Variants
     webhook: Annotated[Webhook | None, Field(description="URL to notify of the job's end.")] = None
+    timeout: Annotated[float | None, Field(gt=0, allow_inf_nan=False, description=_TIMEOUT)] = None
 
 
 class OpenJobs(Message):
@@ -86,16 +93,27 @@ _BODY = {
     },
 )
 async def submit(
-    request: Request, deps: Injected, pipeline: QueryPipeline, preference: PreferHeader
+    request: Request,
+    deps: Injected,
+    pipeline: QueryPipeline,
+    preference: PreferHeader,
+    timeout: Annotated[float | None, Query(gt=0, allow_inf_nan=False, description=_TIMEOUT)] = None,
 ) -> Response:
     """Submit a job: a `NewJob` in JSON, or an image with the pipeline in the query.
 
-    A JSON body names an uploaded image and has one pipeline for each variant; a pipeline in the
-    query is ignored then. With `Prefer: wait=5` the response to a job that ends within 5 seconds is
-    its last status.
+    A JSON body names an uploaded image and has one pipeline for each variant; a pipeline and a
+    `timeout` in the query are ignored then. With `Prefer: wait=5` the response to a job that ends
+    within 5 seconds is its last status.
     """
-    source, variants, webhook = await _requested_job(request, deps, (pipeline,))
-    job = await submission.submit(request, deps, source, variants, webhook)
+    if media_type_of(request) == "application/json":
+        new = await _new_job(request, deps)
+        source = await _stored_image(deps, new.source.image)
+        job = await submission.submit(
+            request, deps, source, new.variants, new.webhook, timeout=new.timeout
+        )
+    else:
+        stored = await deps.uploads.store_image(request, ttl=deps.settings.image_ttl)
+        job = await submission.submit(request, deps, stored.blob, (pipeline,), timeout=timeout)
     if ended := await wait_for_end(job, deps, preference):
         response = await status_response(ended, deps, redirect=303)
         response.headers.update(preference.applied)
@@ -159,22 +177,21 @@ async def cancel(job_id: JobIdPath, deps: Injected) -> Response:
     return json_response(job, 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
-async def _requested_job(
-    request: Request, deps: Dependencies, query_variants: Variants
-) -> tuple[Blob, Variants, Webhook | None]:
-    """Return source, variants and webhook of a JSON body; any other body is itself the source."""
-    if media_type_of(request) != "application/json":
-        ttl = submission.image_lifetime(deps)
-        stored = await deps.uploads.store_image(request, ttl=ttl)
-        return stored.blob, query_variants, None
+async def _new_job(request: Request, deps: Dependencies) -> NewJob:
     try:
         new = NewJob.model_validate_json(await deps.uploads.read_json(request))
     except ValidationError as exc:
         raise _service_error(exc) from exc
-    source = await submission.extend_image(deps, new.source.image)
     if new.webhook is not None:
         deps.webhooks.check(new.webhook)
-    return source, new.variants, new.webhook
+    return new
+
+
+async def _stored_image(deps: Dependencies, key: str) -> Blob:
+    found = await deps.images.find(key)
+    if found is None:
+        raise NotFound(f"The image {key} is not stored, or has expired; upload it again.")
+    return found.blob
 
 
 def _service_error(error: ValidationError) -> ServiceError:

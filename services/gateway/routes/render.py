@@ -23,7 +23,7 @@ from services.gateway.http.openapi import (
 from services.gateway.http.prefer import Preference
 from services.gateway.http.responses import image_response, timing_headers
 from services.gateway.jobs.responses import pending_response, wait_for_end
-from services.gateway.jobs.submission import image_lifetime, submit
+from services.gateway.jobs.submission import submit
 from services.gateway.routes.parameters import (
     NoCache,
     PreferHeader,
@@ -96,7 +96,7 @@ async def render(
 async def _render_later(
     request: Request, deps: Dependencies, pipeline: Pipeline, preference: Preference
 ) -> Response:
-    stored = await deps.uploads.store_image(request, ttl=image_lifetime(deps))
+    stored = await deps.uploads.store_image(request, ttl=deps.settings.image_ttl)
     job = await submit(request, deps, stored.blob, (pipeline,))
     ended = await wait_for_end(job, deps, preference)
     if ended is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -21,6 +22,7 @@ from services.runtime.faststream_adapter.message import entry_of
 from services.runtime.jobs.leases import Assignment
 from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers
+from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.consumer import Received
 from services.runtime.messaging.stream_consumer import Taken
 from services.runtime.rpc.broker import Broker
@@ -46,6 +48,7 @@ class JobRunner:
         batcher: MicroBatcher,
         settings: ImagingSettings,
         limit: AdaptiveLimit,
+        clock: Clock,
     ) -> None:
         self._name = name
         self._jobs = jobs
@@ -55,6 +58,7 @@ class JobRunner:
         self._batcher = batcher
         self._settings = settings
         self._limit = limit
+        self._clock = clock
         self._running: set[str] = set()
         self._draining = False
 
@@ -140,16 +144,33 @@ class JobRunner:
     async def _run_variants(self, job: Job, *, attempts_exceeded: bool) -> None:
         """Render variant by variant, until the job ends, its turn is over, or it is queued again.
 
-        With `attempts_exceeded` the next variant fails without a render.
+        At the job's deadline, stop the render and end the job. With `attempts_exceeded` the next
+        variant fails without a render.
         """
         for done in count(1):
+            left = self._seconds_left(job)
+            if left is not None and left <= 0:
+                await self._end_late(job)
+                return
             if attempts_exceeded:
                 crashed = WorkerCrashed(f"Given up: {job.attempts - 1} workers died of it.")
                 result, attempts_exceeded = JobResult(problem=crashed.failure()), False
             else:
                 try:
-                    result = await self._render_next(job)
+                    async with asyncio.timeout(left) as limit:
+                        result = await self._render_next(job)
                 except NotStarted:
+                    await self._jobs.leases.hand_back(job)
+                    return
+                except asyncio.CancelledError:
+                    # A stop of this worker is no attempt at this job. For a job that was
+                    # cancelled this changes nothing.
+                    await self._jobs.leases.hand_back(job)
+                    raise
+                except TimeoutError:
+                    if not limit.expired():
+                        raise
+                    await self._end_late(job)
                     return
             if result.problem is not None and await self._retry(job, result.problem):
                 return
@@ -158,7 +179,7 @@ class JobRunner:
                 return
             job = changed
             if job.state not in OPEN_STATES:
-                await self._extend_results(job)
+                await self._extend_results(job.results[:-1])
                 code = job.problem.code if job.problem else None
                 log.info(
                     "job ended",
@@ -171,9 +192,18 @@ class JobRunner:
             if done % _VARIANTS_PER_TURN == 0 and await self._jobs.leases.yield_turn(job):
                 return
 
-    async def _extend_results(self, job: Job) -> None:
-        """Let all results live as long as the record: the first may be hours older by then."""
-        for result in job.results[:-1]:
+    def _seconds_left(self, job: Job) -> float | None:
+        """Return the time until the job's deadline; None without one."""
+        return job.deadline.timestamp() - self._clock.now() if job.deadline else None
+
+    async def _end_late(self, job: Job) -> None:
+        await self._jobs.leases.end_late(job)
+        await self._extend_results(job.results)
+        log.info("job ended late", job=job.id, done=len(job.results), variants=len(job.variants))
+
+    async def _extend_results(self, results: Sequence[JobResult]) -> None:
+        """Let results live as long as the record: the first may be hours older by then."""
+        for result in results:
             if result.blob is not None:
                 await self._renditions.find(result.blob.key, ttl=self._settings.job_ttl)
 
@@ -191,17 +221,11 @@ class JobRunner:
         return True
 
     async def _render_next(self, job: Job) -> JobResult:
-        """Render the first variant without a result. Raises NotStarted, and hands the job back."""
+        """Render the first variant without a result. Raises NotStarted."""
         request = Render(source=job.source, pipeline=job.variants[len(job.results)])
         more = len(job.variants) > len(job.results) + 1
-        try:
-            # A variant that failed before may fail the whole batch that it is in.
-            return await self._render(request, alone=job.attempts > 1, keep_source=more)
-        except (asyncio.CancelledError, NotStarted):
-            # A stop of this worker, or a long render in it, is no attempt at this job. For a job
-            # that was cancelled this changes nothing.
-            await self._jobs.leases.hand_back(job)
-            raise
+        # A variant that failed before may fail the whole batch that it is in.
+        return await self._render(request, alone=job.attempts > 1, keep_source=more)
 
     async def _render(self, request: Render, *, alone: bool, keep_source: bool) -> JobResult:
         """Render one variant. Raises RedisError and NotStarted, after which the job is taken again;
@@ -231,7 +255,7 @@ def register(
     renditions, limit = Blobs(broker.redis, Kind.RENDITION), AdaptiveLimit(executor.slots)
     batcher = MicroBatcher(executor, settings, limit)
     parts = (Workers(broker.redis), broker.cancellations, renditions, batcher, settings, limit)
-    runner = JobRunner(broker.worker, jobs, *parts)
+    runner = JobRunner(broker.worker, jobs, *parts, broker.clock)
     broker.consume(
         JOBS, JobRequest, runner.run, limit, give_up=runner.give_up, take_next=runner.take_next
     )

@@ -106,6 +106,10 @@ class Leases:
         update: dict[str, Any] = {"problem": problem, "attempts": deliveries}
         await self._transitions.change(job, **update, state=JobState.FAILED)
 
+    async def end_late(self, job: Job) -> Job | None:
+        """End the job, whose deadline has passed, with the results it has."""
+        return await self._transitions.end_late(job)
+
     async def add_result(self, job: Job, result: JobResult) -> Job | None:
         """Add one variant's result; the last one ends the job.
 

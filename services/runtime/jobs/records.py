@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
@@ -96,8 +96,14 @@ def _job(fields: Mapping[bytes, bytes]) -> Job:
         not_before=datetime.fromisoformat(not_before) if not_before else None,
         problem=Failure.model_validate_json(problem) if problem else None,
         webhook=Webhook.model_validate_json(webhook).receiver if webhook else None,
+        deadline=moment(int(row["deadline"])) if "deadline" in row else None,
         event=row.get("event"),
     )
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return a moment of Redis's clock, which is in milliseconds."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def flattened(fields: Mapping[str, str | bytes]) -> list[str | bytes]:

@@ -3,7 +3,8 @@
 -- A job has a record (a hash) and its own events (a stream). While it is open it is in exactly one
 -- of these: its submitter's line (a list), the jobs stream, or the set LATER until a retry is due.
 -- Submitters with queued jobs take turns in moving a job to the stream, which is kept short, so that
--- a thousand jobs of one submitter do not delay another's first.
+-- a thousand jobs of one submitter do not delay another's first. An open job is in the set DEADLINES
+-- as well: no job waits or runs for ever.
 --
 -- KEYS: the streams of jobs, events and dead letters; the jobs stream's responders and capacities.
 -- ARGV: the command's name, then its arguments. Times are Redis's own, in milliseconds.
@@ -80,11 +81,35 @@ local function persist(record)
   redis.call('PERSIST', record .. ':events')
 end
 
+-- Keep images, given by their keys with spaces between, until `moment` at least. Returns the key of
+-- one that is not stored, or nil. An open job's images are kept beyond its deadline, so that they
+-- never expire before the job has ended.
+local function hold(images, moment)
+  for key in string.gmatch(images, '%S+') do
+    local expires = redis.call('PEXPIRETIME', IMAGE .. key)
+    if expires == -2 then
+      return key
+    elseif expires ~= -1 and expires < moment then
+      redis.call('PEXPIREAT', IMAGE .. key, moment)
+    end
+  end
+end
+
+-- Give an open job `timeout` ms from now on. Returns the deadline.
+local function set_deadline(id, timeout)
+  local deadline = now + timeout
+  redis.call('ZADD', DEADLINES, deadline, id)
+  redis.call('HSET', RECORD .. id, 'timeout', timeout, 'deadline', deadline)
+  return deadline
+end
+
 local commands = {}
 
 -- Accept a job: {'new', event id}. With an idempotency key that was used before: {'known', job id}
--- for the same request, {'reused', job id} for another. {'full', number} past the limits.
-function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, key_ttl, event, ...)
+-- for the same request, {'reused', job id} for another. {'full', number} past the limits;
+-- {'missing', key} of an image that is not stored. `timeout` is in ms.
+function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, key_ttl, images,
+    timeout, event, ...)
   if key ~= '' then
     local known = redis.call('HMGET', key, 'job', 'fingerprint')
     if known[1] and redis.call('EXISTS', RECORD .. known[1]) == 1 then
@@ -96,21 +121,27 @@ function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, k
   if queued >= tonumber(max_queued) or (first[2] and now - first[2] > tonumber(max_age)) then
     return {'full', queued}
   end
+  local missing = hold(images, now + timeout + GRACE)
+  if missing then
+    return {'missing', missing}
+  end
   if key ~= '' then
     redis.call('HSET', key, 'job', id, 'fingerprint', fingerprint)
     redis.call('EXPIRE', key, key_ttl)
   end
   join_line(id, submitter)
+  local deadline = set_deadline(id, timeout)
   local entry = write(id, event, ...)
   feed()
-  return {'new', entry}
+  return {'new', entry, deadline}
 end
 
 -- Change a job from the state and lease (token) that the caller has seen to another state. Returns
 -- the event's id, or false when the job has changed meanwhile: its lease is somebody else's. `where`
 -- says where a queued job goes: 'first' or 'last' in its line, 'fair' for last if another job waits,
--- or a number of milliseconds until a retry. A job that stops running leaves the stream.
-function commands.change(id, state, token, to, where, ttl, event, dead_letter, ...)
+-- or a number of milliseconds until a retry. A job that stops running leaves the stream. The
+-- `images` of a dead letter are kept as long as its record, so that it can be requeued.
+function commands.change(id, state, token, to, where, ttl, event, dead_letter, images, ...)
   local record = RECORD .. id
   local seen = redis.call('HMGET', record, 'state', 'token', 'submitter', 'webhook', 'entry')
   local submitter, webhook, entry = seen[3], seen[4], seen[5]
@@ -153,7 +184,9 @@ function commands.change(id, state, token, to, where, ttl, event, dead_letter, .
         redis.call('EXPIRE', counter, 120)
       end
     end
+    redis.call('ZREM', DEADLINES, id)
     if dead_letter ~= '' then
+      hold(images, now + ttl * 1000)
       local letter = redis.call('XADD', DEAD, 'MAXLEN', '~', DEAD_KEPT, '*', DATA, dead_letter)
       redis.call('HSET', record, 'dead', letter)
     end
@@ -170,7 +203,7 @@ end
 
 -- Change a job to running that no worker has had before. Returns its record, or false.
 function commands.take(id, event, ...)
-  if not commands.change(id, 'queued', '0', 'running', 'last', 0, event, '', ...) then
+  if not commands.change(id, 'queued', '0', 'running', 'last', 0, event, '', '', ...) then
     return false
   end
   return redis.call('HGETALL', RECORD .. id)
@@ -199,12 +232,18 @@ function commands.take_next(worker, head, tail, body, ...)
   return {entry, id, commands.take(id, sent, 'entry', entry, ...)}
 end
 
--- Queue a dead letter's job again, without its results. Returns the event's id, or false.
-function commands.requeue(id, event, ...)
+-- Queue a dead letter's job again, without its results and with all of its time, which is `timeout`
+-- ms if the record has none. Returns {event's id, deadline}, or false; {'missing', key} as `submit`.
+function commands.requeue(id, images, timeout, event, ...)
   local record = RECORD .. id
-  local seen = redis.call('HMGET', record, 'state', 'dead', 'submitter')
+  local seen = redis.call('HMGET', record, 'state', 'dead', 'submitter', 'timeout')
   if seen[1] ~= 'failed' or not seen[2] then
     return false
+  end
+  timeout = seen[4] or timeout
+  local missing = hold(images, now + timeout + GRACE)
+  if missing then
+    return {'missing', missing}
   end
   redis.call('XDEL', DEAD, seen[2])
   for _, field in ipairs(redis.call('HKEYS', record)) do
@@ -214,17 +253,20 @@ function commands.requeue(id, event, ...)
   end
   persist(record)
   join_line(id, seen[3])
+  local deadline = set_deadline(id, timeout)
   local entry = write(id, event, ...)
   feed()
-  return entry
+  return {entry, deadline}
 end
 
 -- Queue the jobs whose retry is due, and feed workers that have come since the last job did.
--- Returns 0 when another process leads; each call renews the leader's lease by `lease` ms.
-function commands.run_maintenance(process, lease)
+-- Returns the ids of late jobs, which the caller has to end: a job whose caller dies is returned
+-- again after `again` ms. Returns false when another process leads; each call renews the leader's
+-- lease by `lease` ms.
+function commands.run_maintenance(process, lease, again)
   if not redis.call('SET', LEADER, process, 'NX', 'PX', lease) then
     if redis.call('GET', LEADER) ~= process then
-      return 0
+      return false
     end
     redis.call('PEXPIRE', LEADER, lease)
   end
@@ -236,7 +278,16 @@ function commands.run_maintenance(process, lease)
     end
   end
   feed()
-  return 1
+  local late = {}
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, 100)) do
+    if redis.call('EXISTS', RECORD .. id) == 1 then
+      redis.call('ZADD', DEADLINES, now + again, id)
+      late[#late + 1] = id
+    else
+      redis.call('ZREM', DEADLINES, id)
+    end
+  end
+  return late
 end
 
 -- List open jobs, `most` at most, that are neither in a line, nor in the stream, nor with a living

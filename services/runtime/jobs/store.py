@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import structlog
 from pydantic import ValidationError
 
 from contracts.control import CONTROL, Cancel
-from contracts.errors import Conflict, KeyReused, NotFound, Overloaded
+from contracts.errors import Conflict, InvalidRequest, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob
 from contracts.jobs import (
     DEAD_LETTERS,
@@ -33,9 +34,10 @@ from services.runtime.jobs.records import (
     flattened,
     job_from,
     jobs_from,
+    moment,
     state_fields,
 )
-from services.runtime.jobs.transitions import Transitions
+from services.runtime.jobs.transitions import Transitions, images_of
 from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.envelope import body_of, pack_message
 from services.runtime.redis import keys
@@ -45,6 +47,9 @@ from services.runtime.settings import RuntimeSettings
 
 _RECENT = 0.1  # seconds
 _ORPHANS_AT_ONCE = 100
+_LATE_AGAIN = 5_000  # milliseconds after which a late job that could not be ended is tried again
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,14 @@ class Jobs:
         submitter: str,
         webhook: Webhook | None = None,
         key: IdempotencyKey | None = None,
+        timeout: float | None = None,
     ) -> Job:
         """Accept a job: once this returns, the job is in Redis and a worker will do it.
 
-        With a key that was used for the same request before, return that request's job. Raises
-        KeyReused for another request, Overloaded past the limits of number and age.
+        The job's images are kept while it is open. `timeout` counts in seconds until the job has
+        to end, and is cut to the setting `job_timeout`. With a key that was used for the same
+        request before, return that request's job. Raises KeyReused for another request, Overloaded
+        past the limits of number and age, NotFound for an image that is not stored.
         """
         now = datetime.now(UTC)
         request = JobRequest(id=uuid4().hex, source=source, variants=variants)
@@ -91,22 +99,26 @@ class Jobs:
             webhook=webhook.receiver if webhook else None,
         )
         fields = {**fixed_fields(job, webhook), "request": pack_message(request, job.id)}
-        outcome, detail = await self._transitions.run(
+        outcome, detail, *deadline = await self._transitions.run(
             "submit",
             *(job.id, submitter),
             *(self._settings.max_queue, int(self._settings.max_queue_age * 1000)),
             keys.idempotency(key.name) if key else "",
             *(key.fingerprint if key else "", self._settings.idempotency_ttl),
+            *(images_of(job), self._milliseconds(timeout)),
             pack_message(event_of(job), job.id),
             *flattened({**fields, **state_fields(job)}),
         )
         match outcome:
             case b"new":
-                return job.model_copy(update={"event": detail.decode()})
+                update = {"event": detail.decode(), "deadline": moment(*deadline)}
+                return job.model_copy(update=update)
             case b"known":
                 return await self.find(detail.decode())
             case b"reused":
                 raise KeyReused("This idempotency key was used for another request.")
+            case b"missing":
+                raise _missing(detail)
         wait = (await self.backlog()).wait
         raise Overloaded("Too many jobs wait already, or for too long.", retry_after=wait)
 
@@ -159,9 +171,7 @@ class Jobs:
             if job.state not in OPEN_STATES:
                 raise Conflict(f"The job has {job.state} already.")
             if cancelled := await self._transitions.change(job, state=JobState.CANCELLED):
-                # A worker that misses this works in vain: it can't write its result.
-                stop = pack_message(Cancel(subject=job_id), job_id)
-                await self._redis.execute("PUBLISH", CONTROL, stop)
+                await self._stop_worker(job_id)
                 return cancelled
 
     async def dead_letters(self, most: int) -> list[DeadLetter]:
@@ -178,7 +188,8 @@ class Jobs:
     async def requeue(self, job_id: str) -> Job:
         """Queue a dead letter's job again, as if it had never been tried.
 
-        Raises NotFound when there is no such dead letter, or its job's record has expired.
+        Raises NotFound when there is no such dead letter, its job's record has expired, or one of
+        its images is not stored.
         """
         job = await self.find(job_id)
         fresh = job.model_copy(
@@ -188,12 +199,18 @@ class Jobs:
             }
         )
         event = pack_message(event_of(fresh), job.id)
-        entry = await self._transitions.run(
-            "requeue", job.id, event, *flattened(state_fields(fresh))
+        timeout = self._milliseconds()  # for a record of a version without deadlines
+        requeued = await self._transitions.run(
+            *("requeue", job.id, images_of(job), timeout, event),
+            *flattened(state_fields(fresh)),
         )
-        if not entry:
-            raise NotFound("No dead letter has this id; it may have been brought back already.")
-        return fresh.model_copy(update={"event": entry.decode()})
+        match requeued:
+            case None:
+                raise NotFound("No dead letter has this id; it may have been brought back already.")
+            case [b"missing", image]:
+                raise _missing(image)
+        entry, deadline = requeued
+        return fresh.model_copy(update={"event": entry.decode(), "deadline": moment(deadline)})
 
     async def backlog(self) -> Backlog:
         """Return how much work is ahead of a job that is accepted now."""
@@ -208,11 +225,29 @@ class Jobs:
         return backlog if time.monotonic() - at < _RECENT else await self.backlog()
 
     async def run_maintenance(self, process: str, *, lease: float) -> bool:
-        """Queue up to 100 retries that are due, and feed new workers; True if `process` leads.
+        """Queue up to 100 retries that are due, feed new workers, and end up to 100 late jobs.
 
-        False if another process does. Each call renews the leader's lease by `lease` seconds.
+        Return True if `process` leads, and False if another process does. Each call renews the
+        leader's lease by `lease` seconds.
         """
-        return bool(await self._transitions.run("run_maintenance", process, int(lease * 1000)))
+        times = int(lease * 1000), _LATE_AGAIN
+        late = await self._transitions.run("run_maintenance", process, *times)
+        for job_id in late or ():
+            await self._end_late(job_id.decode())
+        return late is not None
+
+    async def _end_late(self, job_id: str) -> None:
+        """End a job whose deadline has passed, unless it changes meanwhile or is unreadable."""
+        with suppress(InvalidRequest):
+            job = await self.get(job_id)
+            if job and job.state in OPEN_STATES and await self._transitions.end_late(job):
+                await self._stop_worker(job_id)
+                log.info("job ended late", job=job_id, state=job.state)
+
+    async def _stop_worker(self, job_id: str) -> None:
+        """Tell the worker that has the job to stop. One that misses this can't write its result."""
+        stop = pack_message(Cancel(subject=job_id), job_id)
+        await self._redis.execute("PUBLISH", CONTROL, stop)
 
     async def requeue_orphans(self, *, age: float) -> list[Job]:
         """Queue open jobs again that have been in no queue, and with no worker, for `age` seconds.
@@ -235,3 +270,11 @@ class Jobs:
         await self._redis.pipeline(
             ("XTRIM", stream, "MINID", "~", oldest) for stream in (EVENTS, DEAD_LETTERS)
         )
+
+    def _milliseconds(self, timeout: float | None = None) -> int:
+        longest = self._settings.job_timeout
+        return int(min(timeout or longest, longest) * 1000)
+
+
+def _missing(image: bytes) -> NotFound:
+    return NotFound(f"The image {image.decode()} is not stored, or has expired; upload it again.")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.errors import REPLAYABLE
+from contracts.errors import REPLAYABLE, DeadlineExceeded
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, Job, JobRequest, JobState
 from contracts.methods import GROUP
 from services.runtime.jobs.records import event_of, flattened, state_fields
@@ -23,7 +23,9 @@ _SCRIPT = load_script(
     QUEUED=keys.JOBS_QUEUED,
     RUNNING=keys.JOBS_RUNNING,
     LATER=keys.JOBS_LATER,
+    DEADLINES=keys.JOBS_DEADLINES,
     ENDED=keys.JOBS_ENDED,
+    IMAGE=keys.IMAGE,
     LEADER=keys.MAINTENANCE_LEADER,
     WEBHOOKS=keys.WEBHOOKS_DUE,
     WEBHOOK_ATTEMPTS=keys.WEBHOOK_ATTEMPTS,
@@ -32,6 +34,7 @@ _SCRIPT = load_script(
     EVENTS_KEPT=10_000,
     DEAD_KEPT=10_000,
     MIN_CAPACITY=4,
+    GRACE=60_000,
 )
 _KEYS = (JOBS, EVENTS, DEAD_LETTERS, keys.responders(JOBS), keys.capacities(JOBS))
 
@@ -65,6 +68,7 @@ class Transitions:
             *(job.id, job.state, job.token, changed.state, where, self._settings.job_ttl),
             pack_message(event_of(changed), job.id),
             _dead_letter(changed),
+            images_of(job),
             *flattened(fields),
         )
         return changed.model_copy(update={"event": event.decode()}) if event else None
@@ -72,6 +76,21 @@ class Transitions:
     async def queue(self, job: Job, where: str, **update: Any) -> Job | None:
         """Queue a job again, without a worker. As `change`."""
         return await self.change(job, where, state=JobState.QUEUED, worker=None, **update)
+
+    async def end_late(self, job: Job) -> Job | None:
+        """End an open job whose deadline has passed, with the results it has. As `change`."""
+        done, total = len(job.results), len(job.variants)
+        late = DeadlineExceeded(f"The job's time is over; {done} of {total} variants have ended.")
+        return await self.change(job, state=JobState.FAILED, problem=late.failure())
+
+
+def images_of(job: Job) -> str:
+    """Return the keys of the images that a job needs, separated by spaces, as store.lua takes them.
+
+    They are the source and the watermarks.
+    """
+    watermarks = (key for variant in job.variants for key in variant.images)
+    return " ".join(dict.fromkeys((job.source.key, *watermarks)))
 
 
 def _dead_letter(job: Job) -> bytes:

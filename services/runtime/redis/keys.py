@@ -28,6 +28,9 @@ JOBS_RUNNING = f"{PREFIX}jobs:running"
 JOBS_LATER = f"{PREFIX}jobs:later"
 """Sorted set: jobs that wait for a retry, by the moment (ms) at which it is due."""
 
+JOBS_DEADLINES = f"{PREFIX}jobs:deadlines"
+"""Sorted set: open jobs by their deadline (ms)."""
+
 JOBS_ENDED = f"{PREFIX}jobs:ended:"
 """Prefix of the counters of ended jobs, one for each ten seconds."""
 
@@ -65,6 +68,10 @@ def job_events(job_id: str) -> str:
 def idempotency(name: str) -> str:
     """Hash: the job and the request that an idempotency key stands for."""
     return f"{PREFIX}idempotency:{name}"
+
+
+IMAGE = f"{PREFIX}image:"
+"""Prefix of the hash of an image: `blob` of the kind `image`."""
 
 
 def blob(kind: str, digest: str) -> str:

@@ -85,7 +85,7 @@ def test_a_full_queue_answers_503_with_retry_after() -> None:
 def test_a_watermark_that_is_not_stored_is_404(client: httpx.Client) -> None:
     logo = "e" * 64
     answer = client.post("/v1/jobs", params={"op": f"watermark:{logo}"}, content=PNG)
-    assert f"{logo} that the watermark names" in assert_problem(answer, 404, "not_found")
+    assert logo in assert_problem(answer, 404, "not_found")
 
 
 def test_an_odd_client_address_still_makes_a_submitter(client: httpx.Client) -> None:

@@ -26,6 +26,7 @@ from services.runtime.settings import RuntimeSettings
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import Service, faststream, mortal_valkey, valkey
+from tests.stored_images import store_image
 
 PNG = encoded(scenery(60, 40), "PNG")
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
@@ -196,6 +197,7 @@ async def test_events_during_a_lost_connection_to_redis_are_sent_afterwards() ->
             redis = make_redis(RuntimeSettings(redis_url=url))
             async with connect_to(gateway.url) as socket:
                 jobs = Jobs(redis, RuntimeSettings())
+                await store_image(redis, BLOB)
                 job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
                 await watch(socket, job.id)
                 assert progress(await next_event(socket)) == ("queued", 0)

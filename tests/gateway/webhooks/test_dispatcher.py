@@ -28,6 +28,7 @@ from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.receiver import receiver
 from tests.gateway.webhooks.signing import SECRET, verified
 from tests.processes import free_port, mortal_valkey, valkey
+from tests.stored_images import store_image
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
 
@@ -82,6 +83,7 @@ def jobs_on(redis: RedisClient) -> Jobs:
 async def submitted(redis: RedisClient, url: str) -> Job:
     jobs = jobs_on(redis)
     webhook = Webhook(url=url)
+    await store_image(redis, BLOB)
     return await jobs.submit(BLOB, (Pipeline(),), submitter="agency", webhook=webhook)
 
 

@@ -34,6 +34,7 @@ from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.discarded import Cancelled
 from services.runtime.storage.blobs import Blobs, Kind
 from tests.processes import valkey
+from tests.stored_images import store_image
 
 BLOB = Blob(key="0" * 64, media_type="image/jpeg", bytes=1)
 DONE = Rendered(blob=BLOB, width=1, height=1, decode_ms=0, operations_ms=0, encode_ms=0)
@@ -76,11 +77,12 @@ class Bench:
     def runner(self, batcher: FakeBatcher, name: str = "a-worker") -> JobRunner:
         workers = Workers(self.redis)
         renditions = Blobs(self.redis, Kind.RENDITION)
-        parts: Any = (self.cancellations, renditions, batcher, self.settings, self.limit)
+        parts: Any = (self.cancellations, renditions, batcher, self.settings, self.limit, Clock())
         return JobRunner(name, self.jobs, workers, *parts)
 
-    async def submit(self, variants: int = 1) -> Job:
-        return await self.jobs.submit(BLOB, (Pipeline(),) * variants, submitter="me")
+    async def submit(self, variants: int = 1, *, timeout: float | None = None) -> Job:
+        pipelines = (Pipeline(),) * variants
+        return await self.jobs.submit(BLOB, pipelines, submitter="me", timeout=timeout)
 
     async def deliver(self, name: str = "a-worker") -> RedisMessage:
         """Deliver the next entry of the stream, or one that is not there, as FastStream does."""
@@ -138,6 +140,7 @@ def request_of(job: Job) -> JobRequest:
 async def bench(redis_url: str) -> AsyncIterator[Bench]:
     bench = Bench(redis_url)
     await bench.redis.execute("FLUSHALL")
+    await store_image(bench.redis, BLOB)
     yield bench
     await bench.redis.close()
 

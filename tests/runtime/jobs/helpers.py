@@ -13,6 +13,7 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.messaging.envelope import body_of
 from services.runtime.redis.client import RedisClient
 from tests.runtime.echo import settings_for
+from tests.stored_images import store_image
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
 GOOD = JobResult(blob=BLOB, width=1, height=1)
@@ -26,6 +27,7 @@ def jobs_on(client: RedisClient, **changes: float) -> Jobs:
 
 
 async def submitted(jobs: Jobs, *, submitter: str = "me", variants: int = 1, **more: Any) -> Job:
+    await store_image(jobs._redis, BLOB)
     return await jobs.submit(BLOB, (Pipeline(),) * variants, submitter=submitter, **more)
 
 

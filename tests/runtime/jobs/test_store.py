@@ -45,6 +45,7 @@ async def test_ended_jobs_leave_nothing_but_records_and_events(jobs: Jobs, redis
         await submitted(jobs, submitter=f"s{number % 3}", variants=1 + number % 3)
     await work_through(jobs, redis)
     kinds = Counter(key.decode().rpartition(":")[0] for key in await redis.keys("*"))
+    assert kinds.pop("darkroom:image") == 1
     assert kinds.pop("darkroom:jobs:ended") >= 1, "the count of the last minute, which expires"
     names = {kind.replace("darkroom:job:", "") for kind in kinds}
     assert all(len(name) == 32 or name in {"darkroom:job", ""} for name in names), kinds
