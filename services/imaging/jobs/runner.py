@@ -197,7 +197,8 @@ class JobRunner:
         return job.deadline.timestamp() - self._clock.now() if job.deadline else None
 
     async def _end_late(self, job: Job) -> None:
-        await self._jobs.leases.end_late(job)
+        if not await self._jobs.leases.end_late(job):
+            return
         await self._extend_results(job.results)
         log.info("job ended late", job=job.id, done=len(job.results), variants=len(job.variants))
 
