@@ -319,12 +319,17 @@ ADVICE: dict[Code, Advice] = {
             Cause(
                 "No image has this id: it was never uploaded, or has expired "
                 "(`DARKROOM_IMAGE_TTL`; about a minute, if it could not be read).",
-                ("services/gateway/routes/images.py", "services/gateway/jobs/submission.py"),
+                (
+                    "services/gateway/routes/images.py",
+                    "services/gateway/routes/jobs.py",
+                    "services/runtime/jobs/store.py",
+                ),
             ),
             Cause(
-                "The image of a `watermark` is not stored. In a job, the variant fails.",
+                "The image of a `watermark` is not stored. A job is not accepted then; if the image "
+                "is lost later, the variant fails.",
                 (
-                    "services/gateway/jobs/submission.py",
+                    "services/runtime/jobs/store.py",
                     "services/imaging/pool/tasks.py",
                     f"{_ENGINE}/operations/overlays.py",
                 ),
@@ -422,8 +427,7 @@ ADVICE: dict[Code, Advice] = {
                 _BLOBS,
             ),
             Cause(
-                "The source image no longer exists. The job has waited until after the image "
-                "expired.",
+                "The source image of a render has expired before a worker fetched it.",
                 ("services/imaging/pool/tasks.py",),
             ),
             Cause(
@@ -629,6 +633,11 @@ ADVICE: dict[Code, Advice] = {
                 "A variant of a job takes longer than `DARKROOM_RENDER_TIMEOUT`. The worker kills "
                 "the pool process.",
                 ("services/imaging/pool/executor.py",),
+            ),
+            Cause(
+                "A job has not ended within its `timeout`, or `DARKROOM_JOB_TIMEOUT`, with all of "
+                "its waits, attempts and variants. It keeps the results it has.",
+                ("services/runtime/jobs/transitions.py",),
             ),
             Cause(
                 "The client stopped sending the body: no byte for `DARKROOM_BODY_PATIENCE`.",

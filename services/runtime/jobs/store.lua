@@ -86,10 +86,12 @@ end
 -- never expire before the job has ended.
 local function hold(images, moment)
   for key in string.gmatch(images, '%S+') do
-    local expires = redis.call('PEXPIRETIME', IMAGE .. key)
-    if expires == -2 then
+    -- An image that is being stored has no size yet.
+    if redis.call('HEXISTS', IMAGE .. key, 'bytes') == 0 then
       return key
-    elseif expires ~= -1 and expires < moment then
+    end
+    local expires = redis.call('PEXPIRETIME', IMAGE .. key)
+    if expires ~= -1 and expires < moment then
       redis.call('PEXPIREAT', IMAGE .. key, moment)
     end
   end
