@@ -326,8 +326,8 @@ ADVICE: dict[Code, Advice] = {
                 ),
             ),
             Cause(
-                "The image of a `watermark` is not stored. A job is not accepted then; if the image "
-                "is lost later, the variant fails.",
+                "The image of a `watermark` is not stored. A job is not accepted then; if the "
+                "image is lost later, the variant fails.",
                 (
                     "services/runtime/jobs/store.py",
                     "services/imaging/pool/tasks.py",
