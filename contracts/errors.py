@@ -29,6 +29,7 @@ class Code(StrEnum):
     UNAVAILABLE = "unavailable"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     WORKER_CRASHED = "worker_crashed"
+    OUT_OF_MEMORY = "out_of_memory"
     INTERNAL = "internal"
 
 
@@ -187,6 +188,12 @@ class WorkerCrashed(ServiceError):
     """The pool process died while it worked on the request."""
 
     code = Code.WORKER_CRASHED
+
+
+class OutOfMemory(ServiceError):
+    """The work takes more memory than a pool process may have, a fresh one included."""
+
+    code = Code.OUT_OF_MEMORY
 
 
 class Internal(ServiceError):

@@ -1,4 +1,4 @@
-"""Replacements for the render functions of a pool process: some sources cause a fault.
+"""A pool process whose renders fail for some sources: `python -m bench.chaos.faults`.
 
 The environment variable `CHAOS_FAULTS` has the fault of each faulty image, by the image's key.
 """
@@ -6,21 +6,16 @@ The environment variable `CHAOS_FAULTS` has the fault of each faulty image, by t
 import os
 import signal
 import time
-from collections.abc import Sequence
 from enum import StrEnum
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pydantic import TypeAdapter
 
-from contracts.errors import ServiceError
-from contracts.imaging import Render, Rendered
-from services.imaging.pool import tasks
-from services.imaging.pool.executor import limit_process
+from services.imaging.pool import child, tasks
+from services.imaging.pool.messages import CALLS, Answer, InspectCall, RenderCall
 from services.imaging.settings import ImagingSettings
 
 VARIABLE = "CHAOS_FAULTS"
-
-_original_render, _original_render_batch = tasks.render, tasks.render_batch
 
 
 class Fault(StrEnum):
@@ -35,25 +30,16 @@ FAULTS = TypeAdapter(dict[str, Fault])
 """The format of the environment variable: JSON, faults by image key."""
 
 
-def render(
-    request: str, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
-) -> Rendered:
-    """Cause the source's fault, or else call `services.imaging.pool.tasks.render`."""
-    _cause_fault(request, settings)
-    return _original_render(request, settings, ttl, keep_source=keep_source)
+def perform(call: RenderCall | InspectCall, settings: ImagingSettings) -> Answer[Any]:
+    """Cause the first fault among the sources of a render, or else do the call."""
+    if isinstance(call, RenderCall):
+        for request in call.requests:
+            _cause_fault(_FAULTS.get(request.source.key))
+    return tasks.perform(call, settings)
 
 
-def render_batch(
-    requests: Sequence[str], settings: ImagingSettings, ttl: int, *, keep_source: bool = False
-) -> list[Rendered | ServiceError]:
-    """Cause the first fault among the sources, or else call the original `render_batch`."""
-    for request in requests:
-        _cause_fault(request, settings)
-    return _original_render_batch(requests, settings, ttl, keep_source=keep_source)
-
-
-def _cause_fault(request: str, settings: ImagingSettings) -> None:
-    match _FAULTS.get(Render.model_validate_json(request).source.key):
+def _cause_fault(fault: Fault | None) -> None:
+    match fault:
         case None:
             return
         case Fault.CRASH:
@@ -61,8 +47,6 @@ def _cause_fault(request: str, settings: ImagingSettings) -> None:
         case Fault.HANG:
             time.sleep(3600)
         case Fault.EXHAUST_MEMORY:
-            # A new process has no memory limit before its first render.
-            limit_process(settings.process_memory)
             _exhaust_memory()
     raise AssertionError("the process has ended")
 
@@ -74,3 +58,6 @@ def _exhaust_memory() -> NoReturn:
 
 
 _FAULTS = FAULTS.validate_json(os.environ.get(VARIABLE, "{}"))
+
+if __name__ == "__main__":
+    child.serve(CALLS, perform, tasks.warm_up)

@@ -23,7 +23,7 @@ WORKERS, SLOTS = 2, 2
 REASONS = {
     Fault.CRASH: (Code.WORKER_CRASHED, "died"),
     Fault.HANG: (Code.DEADLINE_EXCEEDED, "longer"),
-    Fault.EXHAUST_MEMORY: (Code.WORKER_CRASHED, "memory"),
+    Fault.EXHAUST_MEMORY: (Code.OUT_OF_MEMORY, "memory"),
 }
 """The dead letter's code, and a word in its detail."""
 

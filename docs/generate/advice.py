@@ -258,9 +258,8 @@ ADVICE: dict[Code, Advice] = {
                 (f"{_ENGINE}/operations/text.py",),
             ),
             Cause(
-                "Decoding the image, or the pipeline, takes more memory than "
-                "`DARKROOM_PROCESS_MEMORY`.",
-                (f"{_ENGINE}/safety/decode_errors.py", f"{_ENGINE}/pipeline.py"),
+                "Pillow refuses the number of pixels that the file claims.",
+                (f"{_ENGINE}/safety/decode_errors.py",),
             ),
         ),
         client="Read `detail`: it has the size of the image and the limit. Send a smaller image, "
@@ -664,12 +663,9 @@ ADVICE: dict[Code, Advice] = {
     Code.WORKER_CRASHED: Advice(
         causes=(
             Cause(
-                "The pool process ended while it worked on the image: a decoder crashed, or the "
-                "operating system killed the process for its memory.",
-                ("services/imaging/pool/executor.py",),
-            ),
-            Cause(
-                "The work took more memory than `DARKROOM_PROCESS_MEMORY`.",
+                "Two pool processes, one after the other, ended while they worked on the image: a "
+                "decoder crashed, or the operating system killed them for their memory. `detail` "
+                "names the signal.",
                 ("services/imaging/pool/executor.py",),
             ),
             Cause(
@@ -691,11 +687,35 @@ ADVICE: dict[Code, Advice] = {
         example=Example(
             f"{_HOUSE}\n"
             "WORKER=$(curl -sS http://127.0.0.1:8000/v1/system | grep -o '\"pid\":[0-9]*')\n"
-            "(sleep 1; pkill -KILL -P ${WORKER#*:}) &\n"
+            "(for n in 1 2 3 4 5; do sleep 1; pkill -KILL -P ${WORKER#*:}; done) &\n"
             "curl -sS --data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/render"
             "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100&timeout=30'",
-            "The process that worked on this image died of it.",
+            "The process that worked on this image died of it, by SIGKILL.",
             start="DARKROOM_SLOTS=1 make run",
+        ),
+        ends_variants=True,
+    ),
+    Code.OUT_OF_MEMORY: Advice(
+        causes=(
+            Cause(
+                "The work took more than `DARKROOM_PROCESS_MEMORY`, in a process that had worked "
+                "before and once more in a fresh one.",
+                ("services/imaging/pool/messages.py",),
+            ),
+        ),
+        client="Ask for less: `resize` before the other operations, fewer or smaller watermarks, "
+        "JPEG or WebP in place of AVIF. Submit a job's variants that need less memory; they do not "
+        "fail with the others.",
+        operator="1. Raise `DARKROOM_PROCESS_MEMORY` on the workers: "
+        "[Settings](../reference/settings.md). The host needs as much for each pool process.\n"
+        "2. Or lower `DARKROOM_MAX_MEGAPIXELS` and `DARKROOM_MAX_TOTAL_MEGAPIXELS`: large images "
+        "are then refused before they are decoded.",
+        example=Example(
+            f"{_HOUSE}\n"
+            "curl -sS --data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/render"
+            "?op=resize:width=9000,enlarge=true&timeout=30'",
+            "The work takes more memory than a process may have: 400 MiB.",
+            start="DARKROOM_PROCESS_MEMORY=400 make run",
         ),
         ends_variants=True,
     ),

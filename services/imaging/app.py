@@ -8,8 +8,8 @@ from contracts.imaging import METHODS
 from contracts.jobs import JOBS
 from services.imaging import handlers
 from services.imaging.jobs import runner as job_runner
-from services.imaging.pool import tasks
 from services.imaging.pool.executor import Executor
+from services.imaging.pool.process import Program
 from services.imaging.settings import ImagingSettings
 from services.runtime.gc_tuning import settle
 from services.runtime.introspection.asyncapi import suite_specification
@@ -26,13 +26,16 @@ from services.runtime.telemetry.logging import configure_logging
 _PILLOW = version("pillow")
 
 
-def create_app(settings: ImagingSettings) -> AsgiFastStream:
-    """Create the service: broker, executor, job runner, and HTTP for health and metrics."""
+def create_app(settings: ImagingSettings, program: Program | None = None) -> AsgiFastStream:
+    """Create the service: broker, executor, job runner, and HTTP for health and metrics.
+
+    Pool processes run `program`, the one of the package by default.
+    """
     redis = make_redis(settings)
     # A reader checks the capacity before its read and takes it afterwards, so each reader (one for
     # every method and transport) may exceed it by one message, which needs a place to wait, too.
     capacity = 2 * settings.slots
-    executor = Executor(settings.slots, waiting=capacity + 8)
+    executor = Executor(settings, waiting=capacity + 8, program=program)
     broker = Broker(
         redis,
         settings,
@@ -54,7 +57,7 @@ def create_app(settings: ImagingSettings) -> AsgiFastStream:
 
     async def prepare() -> None:
         configure_logging(settings.log_level)
-        await executor.start(tasks.warm_up, settings)
+        await executor.start()
 
     return AsgiFastStream(
         broker,

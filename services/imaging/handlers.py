@@ -6,8 +6,8 @@ from faststream.redis import RedisMessage, RedisResponse
 
 from contracts.imaging import INSPECT, RENDER, Inspect, Render
 from contracts.message import Message
-from services.imaging.pool import tasks
 from services.imaging.pool.executor import CallTimes, Executor
+from services.imaging.pool.messages import InspectCall, RenderCall
 from services.imaging.settings import ImagingSettings
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.deadlines import remaining
@@ -20,13 +20,8 @@ async def render(
 
     Raises as `Executor.run`; the middleware turns the exception into a reply.
     """
-    rendered, times = await executor.run(
-        tasks.render,
-        request.model_dump_json(),
-        settings,
-        settings.rendition_ttl,
-        timeout=_timeout(settings),
-    )
+    call = RenderCall(requests=(request,), ttl=settings.rendition_ttl)
+    rendered, times = await executor.run(call, timeout=_timeout(settings))
     return _response(rendered, times, message)
 
 
@@ -34,9 +29,7 @@ async def inspect(
     request: Inspect, message: RedisMessage, *, executor: Executor, settings: ImagingSettings
 ) -> RedisResponse:
     """Inspect an image, and answer with its `Inspected`."""
-    inspected, times = await executor.run(
-        tasks.inspect, request, settings, timeout=_timeout(settings)
-    )
+    inspected, times = await executor.run(InspectCall(request=request), timeout=_timeout(settings))
     return _response(inspected, times, message)
 
 

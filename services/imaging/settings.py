@@ -1,8 +1,6 @@
 """Settings of the imaging service, from environment variables."""
 
 import os
-import pickle
-from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +38,16 @@ class ImagingSettings(RuntimeSettings):
     process_memory: Annotated[int, count_of("MiB")] = Field(
         default=4096, description="Maximum address space of a pool process."
     )
+    process_max_resident: Annotated[int, count_of("MiB")] = Field(
+        default=1024,
+        description="Memory that a pool process may hold between two renders. A process that holds"
+        " more is replaced.",
+    )
+    process_max_calls: Annotated[int, count_of("calls")] = Field(
+        default=50_000,
+        description="Calls after which a pool process is replaced. A call is a render, an"
+        " inspection, or up to eight short renders of jobs.",
+    )
     fonts: Path | None = Field(
         default=None,
         description="Folder of the fonts that a `text` operation may name, with its subfolders."
@@ -62,20 +70,3 @@ class ImagingSettings(RuntimeSettings):
     max_frames: Annotated[int, count_of("frames")] = Field(
         default=500, description="Maximum number of frames of an image."
     )
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle once and unpickle once a process: each render has the settings as an argument."""
-        return _settings, (_pickled(self),)
-
-
-@cache
-def _pickled(settings: ImagingSettings) -> bytes:
-    return pickle.dumps((settings.__class__, settings.__getstate__()))
-
-
-@cache
-def _settings(pickled: bytes) -> ImagingSettings:
-    kind, state = pickle.loads(pickled)
-    settings: ImagingSettings = kind.__new__(kind)
-    settings.__setstate__(state)
-    return settings

@@ -76,7 +76,7 @@ def pool_processes(service: Service) -> list[int]:
         text=True,
         check=False,
     ).stdout.splitlines()
-    return [int(line.split()[0]) for line in listed if "anyio.to_process" in line]
+    return [int(line.split()[0]) for line in listed if "services.imaging.pool.child" in line]
 
 
 def has_attempts(gateway: Service, job: str, attempts: int) -> bool:
@@ -217,10 +217,15 @@ def test_a_crashed_pool_process_fails_one_request_with_its_own_code(
     with ThreadPoolExecutor(1) as thread:
         doomed = thread.submit(render, gateway, photograph(4000, 3000), **SLOW, timeout=30)
         wait_until(lambda: busy(gateway) == 1, seconds=10)
-        for pid in pool_processes(imaging):
-            os.kill(pid, signal.SIGKILL)
+        while not doomed.done():
+            for pid in pool_processes(imaging):
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.5)
         crashed = doomed.result()
     assert (crashed.status_code, crashed.json()["code"]) == (502, "worker_crashed")
+    assert "SIGKILL" in crashed.json()["detail"]
+    # Every process was killed, perhaps while it started.
+    wait_until(lambda: len(pool_processes(imaging)) == os.cpu_count())
     assert render(gateway, photograph()).status_code == 200
 
 

@@ -33,6 +33,7 @@ STATUS = {
     Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
     Code.WORKER_CRASHED: HTTPStatus.BAD_GATEWAY,
+    Code.OUT_OF_MEMORY: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -58,6 +59,7 @@ TITLES = {
     Code.UNAVAILABLE: "The service can't reach its store",
     Code.DEADLINE_EXCEEDED: "The time limit was exceeded",
     Code.WORKER_CRASHED: "The worker process crashed",
+    Code.OUT_OF_MEMORY: "The work takes too much memory",
     Code.INTERNAL: "Internal error",
 }
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from PIL import Image
 
-from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation, UnsupportedFormat
+from contracts.errors import ImageUnreadable, InvalidOperation, UnsupportedFormat
 from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
 from contracts.operations.shapes import Resize
@@ -64,13 +64,10 @@ def run(
     `images` has the files that `pipeline.images` names, by key. `decode_cache` shares decoded
     pixels between calls with the same `data`: a still found there is not decoded again, and one
     decoded now is added. Raises ImageUnreadable and UnsupportedFormat for the file, ImageTooBig,
-    InvalidOperation and NotFound for what the pipeline asks.
+    InvalidOperation and NotFound for what the pipeline asks, MemoryError if memory runs out.
     """
     cache = {} if decode_cache is None else decode_cache
-    try:
-        return _run(data, pipeline, limits, cache, images, fonts)
-    except MemoryError as exc:
-        raise ImageTooBig("The pipeline takes more memory than it may.") from exc
+    return _run(data, pipeline, limits, cache, images, fonts)
 
 
 def warm_up() -> None:

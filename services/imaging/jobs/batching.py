@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from contracts.errors import ServiceError
+from contracts.errors import OutOfMemory, ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging.jobs.capacity import SHORT, AdaptiveLimit
-from services.imaging.pool import tasks
 from services.imaging.pool.executor import Executor
+from services.imaging.pool.messages import RenderCall
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
 
@@ -98,7 +98,10 @@ class MicroBatcher:
         for pending, outcome in zip(batch, outcomes, strict=False):
             if pending.rendered.done():
                 continue
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, OutOfMemory) and len(batch) > 1:
+                # Alone, it has a second attempt in a fresh process.
+                pending.rendered.set_result(None)
+            elif isinstance(outcome, Exception):
                 pending.rendered.set_exception(outcome)
             else:
                 pending.rendered.set_result(outcome)
@@ -125,10 +128,7 @@ class MicroBatcher:
 
         try:
             outcomes, _ = await self._executor.run_later(
-                partial(tasks.render_batch, keep_source=keep_source),
-                tuple(request.model_dump_json() for request in requests),
-                settings,
-                settings.job_ttl,
+                RenderCall(requests=tuple(requests), ttl=settings.job_ttl, keep_source=keep_source),
                 timeout=timeout if len(requests) == 1 else min(_BATCH_TIMEOUT, timeout),
                 on_start=watch,
             )

@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import assert_never
 
-from contracts.errors import Gone, ImageUnreadable, NotFound, ServiceError, UnsupportedFormat
+from contracts.errors import (
+    Failure,
+    Gone,
+    ImageUnreadable,
+    NotFound,
+    ServiceError,
+    UnsupportedFormat,
+)
 from contracts.imaging import Blob, Depth, Inspect, Inspected, Render, Rendered
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
@@ -21,7 +28,7 @@ from services.imaging.engine.inspection.inspect import inspect_pixels
 from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
-from services.imaging.pool.executor import limit_process
+from services.imaging.pool.messages import Answer, InspectCall, RenderCall, out_of_memory
 from services.imaging.pool.verdicts import Need, Verdict, need_of_depth, need_of_output, verdict
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import make_blocking_redis
@@ -32,60 +39,66 @@ _CACHED_BYTES = 8 << 20  # the largest source that is kept when `keep_source` is
 
 
 def warm_up(settings: ImagingSettings) -> None:
-    """Limit this process, and load the code of every format."""
-    _blobs(settings)
+    """Load the code of every format."""
     pipeline.warm_up()
 
 
-def render(
-    request: str, settings: ImagingSettings, ttl: int, *, keep_source: bool = False
-) -> Rendered:
-    """Render a `Render`, given as JSON, and store the rendition for `ttl` seconds at least.
+def perform(
+    call: RenderCall | InspectCall, settings: ImagingSettings
+) -> Answer[Rendered] | Answer[Inspected]:
+    """Do a call. Raises RedisError and MemoryError."""
+    match call:
+        case RenderCall():
+            return render(call, settings)
+        case InspectCall():
+            return inspect(call.request, settings)
+        case _:
+            assert_never(call)
 
-    A stored rendition of the same request is the result if `reuse` allows it. Raises ServiceError.
-    See `render_batch` for `keep_source`.
-    """
-    [outcome] = render_batch([request], settings, ttl, keep_source=keep_source)
-    if isinstance(outcome, ServiceError):
-        raise outcome
-    return outcome
 
+def render(call: RenderCall, settings: ImagingSettings) -> Answer[Rendered]:
+    """Render each request, and store the renditions. A failed one is an outcome like the others.
 
-def render_batch(
-    requests: Sequence[str], settings: ImagingSettings, ttl: int, *, keep_source: bool = False
-) -> list[Rendered | ServiceError]:
-    """Render each `Render` of `requests`, given as JSON: pickling takes three times as long.
-
-    Returns the outcomes in order, at least one; the requests that were not started within 20 ms
-    have none. With `keep_source` the process keeps the decoded source for its next render;
-    without it, the encoded source up to 8 MiB.
-
-    All small sources are fetched in one round trip and all renditions stored in another, as a
-    round trip to Redis takes as long as a small render.
+    A stored rendition of the same request is the outcome if `reuse` allows it. All small sources
+    are fetched in one round trip and all renditions stored in another, as a round trip to Redis
+    takes as long as a small render.
     """
     deadline = time.monotonic() + _BATCH_BUDGET
-    renders = [Render.model_validate_json(request) for request in requests]
-    stored, sources = _look_up(renders, settings, ttl)
-    outcomes: list[Rendered | ServiceError] = []
+    stored, sources = _look_up(call.requests, settings, call.ttl)
+    outcomes: list[Rendered | Failure] = []
     renditions: list[NewBlob] = []
-    for request in renders:
+    exhausted = False
+    for request in call.requests:
         try:
             rendered = stored.get(request.result_key()) if request.reuse else None
             if rendered is None:
-                rendition, rendered = _render(request, settings, sources, keep_source=keep_source)
+                rendition, rendered = _render(
+                    request, settings, sources, keep_source=call.keep_source
+                )
                 renditions.append(rendition)
                 stored[rendition.blob.key] = rendered.model_copy(update={"reused": True})
             outcomes.append(rendered)
+        except MemoryError:
+            exhausted = True
+            if not outcomes:
+                outcomes.append(out_of_memory(settings))
         except ServiceError as exc:
-            outcomes.append(exc)
-        if time.monotonic() > deadline:
+            outcomes.append(exc.failure())
+        if exhausted or time.monotonic() > deadline:
             break
-    _blobs(settings).keep(renditions, ttl=ttl)
-    return outcomes
+    _blobs(settings).keep(renditions, ttl=call.ttl)
+    return Answer[Rendered](outcomes=tuple(outcomes), exhausted=exhausted)
 
 
-def inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
-    """Inspect an image: its header, or its pixels too. Raises ServiceError."""
+def inspect(request: Inspect, settings: ImagingSettings) -> Answer[Inspected]:
+    """Inspect an image: its header, or its pixels too."""
+    try:
+        return Answer[Inspected](outcomes=(_inspect(request, settings),))
+    except ServiceError as exc:
+        return Answer[Inspected](outcomes=(exc.failure(),))
+
+
+def _inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
     key = request.source.key
     _, [judged] = _blobs(settings).look([], {key: True}, capability=plugins.capability(), ttl=0)
     sources = {key: judged}
@@ -216,8 +229,6 @@ def _fetch(key: str, settings: ImagingSettings) -> bytes:
 
 @cache
 def _blobs(settings: ImagingSettings) -> BlockingBlobs:
-    # Every task comes here first, so a process that replaces another is limited here, too.
-    limit_process(settings.process_memory)
     return BlockingBlobs(make_blocking_redis(settings))
 
 

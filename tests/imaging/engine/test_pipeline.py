@@ -205,15 +205,6 @@ def test_a_source_beyond_the_result_limits_has_to_be_made_smaller() -> None:
     assert rendered(data, Crop(left=0, top=0, width=50, height=5)).width == 50
 
 
-def test_out_of_memory_is_an_image_too_big(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhausted(*_: object) -> Image.Image:
-        raise MemoryError
-
-    monkeypatch.setattr(dispatch, "apply", exhausted)
-    with pytest.raises(ImageTooBig):
-        rendered(encoded(quadrants(), "PNG"), Grayscale())
-
-
 SOURCES = [
     encoded(quadrants(50, 37), "JPEG"),
     encoded(quadrants(37, 50).convert("LA"), "PNG"),

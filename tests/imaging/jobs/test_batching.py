@@ -1,23 +1,23 @@
 """Micro-batching: short renders share calls, and no render fails because of another."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
-from contracts.errors import ImageUnreadable, ServiceError, WorkerCrashed
+from contracts.errors import ImageUnreadable, OutOfMemory, ServiceError, WorkerCrashed
 from contracts.imaging import Blob, Render, Rendered
 from contracts.operations.pipeline import Pipeline
 from services.imaging.jobs import batching
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.jobs.capacity import SHORT, AdaptiveLimit
 from services.imaging.pool.executor import CallTimes
+from services.imaging.pool.messages import RenderCall
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
 
-Effect = Callable[[str], Awaitable[None] | None]
+Effect = Callable[[Render], Awaitable[None] | None]
 
 
 def numbered(number: int) -> Render:
@@ -25,8 +25,8 @@ def numbered(number: int) -> Render:
     return Render(source=blob, pipeline=Pipeline())
 
 
-def is_number(number: int, request: str) -> bool:
-    return f"{number:064}" in request
+def is_number(number: int, request: Render) -> bool:
+    return request.source.key == f"{number:064}"
 
 
 class FakeExecutor:
@@ -45,27 +45,27 @@ class FakeExecutor:
 
     async def run_later(
         self,
-        work: Any,
-        requests: Sequence[str],
-        *_: Any,
+        call: RenderCall,
+        *,
         timeout: float,
         on_start: Callable[[], None],
     ) -> tuple[list[Rendered | ServiceError], CallTimes]:
         on_start()
-        self.calls.append(len(requests))
+        self.calls.append(len(call.requests))
         async with asyncio.timeout(timeout):
-            outcomes = [await self._outcome(request) for request in requests[: self._most]]
+            outcomes = [await self._outcome(request) for request in call.requests[: self._most]]
         await asyncio.sleep(0)
         return outcomes, CallTimes(0.0, 0.0)
 
-    async def _outcome(self, request: str) -> Rendered | ServiceError:
+    async def _outcome(self, request: Render) -> Rendered | ServiceError:
         try:
             if (waiting := self._effect(request)) is not None:
                 await waiting
-        except ImageUnreadable as exc:
+        except (ImageUnreadable, OutOfMemory) as exc:
             return exc
-        blob = Blob.model_validate(json.loads(request)["source"])
-        return Rendered(blob=blob, width=1, height=1, decode_ms=0, operations_ms=0, encode_ms=0)
+        return Rendered(
+            blob=request.source, width=1, height=1, decode_ms=0, operations_ms=0, encode_ms=0
+        )
 
 
 def batcher(executor: Any, limit: AdaptiveLimit | None = None) -> MicroBatcher:
@@ -133,7 +133,7 @@ async def test_pending_renders_are_released_while_a_long_one_runs() -> None:
 
 
 async def test_an_unreadable_image_fails_only_its_own_render() -> None:
-    def effect(request: str) -> None:
+    def effect(request: Render) -> None:
         if is_number(3, request):
             raise ImageUnreadable("torn")
 
@@ -143,7 +143,7 @@ async def test_an_unreadable_image_fails_only_its_own_render() -> None:
 
 
 async def test_after_a_crash_each_render_of_the_batch_runs_alone() -> None:
-    def effect(request: str) -> None:
+    def effect(request: Render) -> None:
         if is_number(3, request):
             raise WorkerCrashed("died")
 
@@ -152,6 +152,18 @@ async def test_after_a_crash_each_render_of_the_batch_runs_alone() -> None:
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
     assert [isinstance(one, WorkerCrashed) for one in results] == [n == 3 for n in range(7)]
     assert executor.calls == [1, 6, *[1] * 6]
+
+
+async def test_a_render_of_a_batch_that_ran_out_of_memory_is_repeated_alone() -> None:
+    def effect(request: Render) -> None:
+        if is_number(1, request):
+            raise OutOfMemory("too much")
+
+    executor = FakeExecutor(effect)
+    tasks = start(batcher(executor), range(4))
+    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert [isinstance(one, OutOfMemory) for one in results] == [n == 1 for n in range(4)]
+    assert executor.calls == [1, 3, 1]
 
 
 async def test_renders_that_a_call_had_no_time_for_are_in_the_next_which_is_smaller() -> None:

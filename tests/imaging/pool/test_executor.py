@@ -1,4 +1,4 @@
-"""The pool: calls run in processes, a late call is killed, a crash fails one call."""
+"""The pool: calls are done in processes, a late call is killed, and a lost process is replaced."""
 
 import asyncio
 import os
@@ -7,70 +7,61 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from anyio import to_process
 
-from contracts.errors import DeadlineExceeded, ImageTooBig, Overloaded, WorkerCrashed
-from services.imaging.pool.executor import Executor, limit_process
+from contracts.errors import (
+    DeadlineExceeded,
+    ImageTooBig,
+    OutOfMemory,
+    Overloaded,
+    ServiceError,
+    WorkerCrashed,
+)
+from services.imaging.pool.executor import CallFailed, Executor
+from services.imaging.pool.process import Program
+from services.imaging.settings import ImagingSettings
+from tests.imaging.pool.acting_child import Act, Action
 from tests.processes import until
 
-
-def get_pid() -> int:
-    return os.getpid()
-
-
-def sleep(seconds: float) -> int:
-    time.sleep(seconds)
-    return os.getpid()
-
-
-def crash() -> None:
-    os.abort()
-
-
-def refuse() -> None:
-    raise ImageTooBig("It is huge.", retry_after=7)
-
-
-def allocate(mebibytes: int) -> int:
-    limit_process(512)
-    return len(bytearray(mebibytes << 20))
-
-
-def write_to_stderr(mebibytes: int) -> int:
-    limit_process(4096)
-    # As a C library does, without sys.stderr.
-    return os.write(2, bytes(mebibytes << 20))
+ACTING = Program("tests.imaging.pool.acting_child")
 
 
 @asynccontextmanager
-async def two_slots() -> AsyncIterator[Executor]:
-    """Yield an executor with two processes and two places to wait.
-
-    Not a fixture: anyio ends its processes with the task that started them.
-    """
-    executor = Executor(2, waiting=2)
-    await executor.start(get_pid)
+async def pool(
+    slots: int = 2, *, max_resident: int = 4096, max_calls: int = 10**6
+) -> AsyncIterator[Executor]:
+    """Yield an executor with `slots` processes and two places to wait."""
+    settings = ImagingSettings(
+        slots=slots, process_max_resident=max_resident, process_max_calls=max_calls
+    )
+    executor = Executor(settings, waiting=2, program=ACTING)
+    await executor.start()
     try:
         yield executor
     finally:
         await executor.stop()
 
 
+async def pid_of(executor: Executor, action: Action = "nothing", amount: float = 0) -> int:
+    """Return the id of the process that does a call."""
+    done, _ = await executor.run(Act(action=action, amount=amount), timeout=10)
+    return done.pid
+
+
 @pytest.mark.serial
 async def test_two_calls_run_at_once_in_processes_of_their_own() -> None:
-    async with two_slots() as executor:
+    async with pool() as executor:
         started = time.monotonic()
-        results = await asyncio.gather(*(executor.run(sleep, 0.3, timeout=5) for _ in range(2)))
-        pids = {pid for pid, _ in results}
-        assert len(pids) == 2
+        pids = await asyncio.gather(*(pid_of(executor, "sleep", 0.3) for _ in range(2)))
+        assert len(set(pids)) == 2
         assert os.getpid() not in pids
         assert time.monotonic() - started < 0.6
 
 
 @pytest.mark.serial
 async def test_a_call_reports_how_long_it_waited_and_how_long_it_ran() -> None:
-    async with two_slots() as executor:
-        results = await asyncio.gather(*(executor.run(sleep, 0.2, timeout=5) for _ in range(4)))
+    async with pool() as executor:
+        call = Act(action="sleep", amount=0.2)
+        results = await asyncio.gather(*(executor.run(call, timeout=5) for _ in range(4)))
         waits = sorted(times.queue_ms for _, times in results)
         assert waits[0] < 100
         assert waits[-1] >= 150
@@ -78,73 +69,150 @@ async def test_a_call_reports_how_long_it_waited_and_how_long_it_ran() -> None:
 
 
 async def test_a_call_beyond_the_places_to_wait_is_refused_at_once() -> None:
-    async with two_slots() as executor:
-        calls = [asyncio.create_task(executor.run(sleep, 0.3, timeout=5)) for _ in range(4)]
+    async with pool() as executor:
+        calls = [asyncio.create_task(pid_of(executor, "sleep", 0.3)) for _ in range(4)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as caught:
-            await executor.run(sleep, 0.3, timeout=5)
+            await pid_of(executor)
         assert caught.value.retry_after
         await asyncio.gather(*calls)
 
 
 async def test_a_late_call_is_killed_and_its_process_is_replaced() -> None:
-    async with two_slots() as executor:
+    async with pool() as executor:
         started = time.monotonic()
         with pytest.raises(DeadlineExceeded):
-            await executor.run(sleep, 60, timeout=0.3)
+            await executor.run(Act(action="sleep", amount=60), timeout=0.3)
         assert time.monotonic() - started < 2
-        results = await asyncio.gather(*(executor.run(sleep, 0.2, timeout=5) for _ in range(2)))
-        assert len({pid for pid, _ in results}) == 2
-
-
-async def test_a_crash_fails_one_call() -> None:
-    async with two_slots() as executor:
-        with pytest.raises(WorkerCrashed):
-            await executor.run(crash, timeout=5)
-        pid, _ = await executor.run(get_pid, timeout=5)
-        assert pid != os.getpid()
-
-
-async def test_a_service_error_keeps_its_type_and_its_fields() -> None:
-    async with two_slots() as executor:
-        with pytest.raises(ImageTooBig, match="huge") as caught:
-            await executor.run(refuse, timeout=5)
-        assert caught.value.retry_after == 7
+        await until(lambda: len(executor.processes) == 2)
+        pids = await asyncio.gather(*(pid_of(executor, "sleep", 0.2) for _ in range(2)))
+        assert len(set(pids)) == 2
 
 
 async def test_a_cancelled_call_is_killed() -> None:
-    async with two_slots() as executor:
-        task = asyncio.create_task(executor.run(sleep, 60, timeout=60))
+    async with pool(1) as executor:
+        before = await pid_of(executor)
+        task = asyncio.create_task(pid_of(executor, "sleep", 60))
         await until(lambda: executor.busy == 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (await executor.run(get_pid, timeout=5))[0] != os.getpid()
+        assert await pid_of(executor) != before
 
 
-async def test_a_call_over_the_memory_limit_fails_and_its_process_goes_on() -> None:
-    async with two_slots() as executor:
-        assert (await executor.run(allocate, 10, timeout=5))[0] == 10 << 20
-        with pytest.raises(WorkerCrashed, match="more memory"):
-            await executor.run(allocate, 2000, timeout=5)
-        assert (await executor.run(allocate, 10, timeout=5))[0] == 10 << 20
+async def test_a_crash_fails_one_call_after_a_second_attempt_and_names_the_signal() -> None:
+    async with pool() as executor:
+        before = {process.pid for process in executor.processes}
+        with pytest.raises(WorkerCrashed, match="died of it, by SIGSEGV"):
+            await pid_of(executor, "crash")
+        await until(lambda: len(executor.processes) == 2)
+        after = {process.pid for process in executor.processes}
+        assert len(before & after) == 1, "the other process went on"
+        assert await pid_of(executor) != os.getpid()
 
 
-async def test_an_idle_process_is_never_ended(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(to_process, "WORKER_MAX_IDLE_TIME", 0)
-    async with two_slots() as executor:
+@pytest.mark.parametrize("action", ["crash", "exhaust"])
+async def test_what_fails_in_a_used_process_alone_succeeds_in_a_fresh_one(action: Action) -> None:
+    async with pool(1) as executor:
+        before = await pid_of(executor)
+        done, _ = await executor.run(Act(action=action, only_if_used=True), timeout=10)
+        assert done.pid != before
 
-        async def both() -> set[int]:
-            done = await asyncio.gather(*(executor.run(sleep, 0.2, timeout=5) for _ in range(2)))
-            return {pid for pid, _ in done}
 
-        before = await both()
-        await executor.run(get_pid, timeout=5)
-        assert await both() == before
+async def test_memory_that_also_runs_out_in_a_fresh_process_is_named() -> None:
+    async with pool(1) as executor:
+        before = await pid_of(executor)
+        with pytest.raises(OutOfMemory, match="too much"):
+            await pid_of(executor, "exhaust")
+        assert await pid_of(executor) != before
+
+
+async def test_a_service_error_keeps_its_type_and_its_fields() -> None:
+    async with pool(1) as executor:
+        before = await pid_of(executor)
+        with pytest.raises(ImageTooBig, match="huge") as caught:
+            await pid_of(executor, "refuse")
+        assert caught.value.retry_after == 7
+        assert await pid_of(executor) == before
+
+
+async def test_a_job_gets_a_service_error_as_an_outcome() -> None:
+    async with pool(1) as executor:
+        started = asyncio.Event()
+        outcomes, _ = await executor.run_later(
+            Act(action="refuse"), timeout=5, on_start=started.set
+        )
+        [outcome] = outcomes
+        assert isinstance(outcome, ServiceError)
+        assert started.is_set()
+
+
+async def test_a_bug_is_raised_with_its_traceback_and_the_process_goes_on() -> None:
+    async with pool(1) as executor:
+        before = await pid_of(executor)
+        with pytest.raises(CallFailed, match=r"in act\n.*\nZeroDivisionError: a bug"):
+            await pid_of(executor, "break")
+        assert await pid_of(executor) == before
+
+
+@pytest.mark.parametrize("action", ["answer_garbage", "answer_much"])
+async def test_a_process_that_answers_garbage_is_killed(action: Action) -> None:
+    async with pool(1) as executor:
+        before = await pid_of(executor)
+        with pytest.raises(WorkerCrashed):
+            await pid_of(executor, action)
+        assert await pid_of(executor) != before
+
+
+async def test_a_process_that_holds_much_memory_is_replaced_by_one_that_is_ready() -> None:
+    async with pool(1, max_resident=300) as executor:
+        before = await pid_of(executor)
+        assert await pid_of(executor, "hold", 100) == before
+        assert await pid_of(executor, "hold", 250) == before
+        assert executor.processes[0].pid == before, "it works on while its successor starts"
+        await until(lambda: executor.processes[0].pid != before)
+        assert await pid_of(executor) != before
+
+
+async def test_a_process_is_replaced_after_many_calls_and_no_call_fails() -> None:
+    async with pool(2, max_calls=20) as executor:
+        pids = set[int]()
+        started = time.monotonic()
+        while len(pids) < 6 and time.monotonic() - started < 20:
+            found = await asyncio.gather(*(pid_of(executor, "sleep", 0.01) for _ in range(4)))
+            pids.update(found)
+        assert len(pids) >= 6
+        assert len(executor.processes) == 2
+
+
+async def test_a_successor_waits_for_the_end_of_a_call() -> None:
+    async with pool(1, max_calls=1) as executor:
+        before = await pid_of(executor)
+        assert await pid_of(executor, "sleep", 2) == before
+        assert await pid_of(executor) != before
+
+
+async def test_a_process_has_no_variables_of_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REDIS_URL", "DARKROOM_WEBHOOK_SECRET", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    async with pool(1) as executor:
+        done, _ = await executor.run(Act(action="print_environment"), timeout=5)
+        names = {line.partition("=")[0] for line in done.text.split("\0") if line}
+        assert names <= {
+            *("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "LD_PRELOAD"),
+            *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "SSL_CERT_DIR", "SSL_CERT_FILE"),
+        }
 
 
 async def test_a_call_that_writes_much_to_stderr_is_not_blocked() -> None:
-    async with two_slots() as executor:
-        assert (await executor.run(write_to_stderr, 4, timeout=5))[0] == 4 << 20
+    async with pool(1) as executor:
+        await pid_of(executor, "write_to_stderr", 4)
+
+
+async def test_a_stopped_pool_has_no_processes() -> None:
+    async with pool() as executor:
+        pids = [process.pid for process in executor.processes]
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

@@ -30,11 +30,12 @@ def translate_decode_errors() -> Iterator[None]:
 
     Put it around calls to Pillow and nothing else: an exception of our own code is a fault of this
     software, and must not be reported as a fault of the image.
+    A MemoryError stays what it is: it tells of this process, and not of the image.
     """
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
-    except (Image.DecompressionBombError, MemoryError) as exc:
+    except Image.DecompressionBombError as exc:
         raise ImageTooBig("Decoding the image takes more memory than is allowed.") from exc
     except DECODE_ERRORS as exc:
         raise ImageUnreadable("The bytes are not an image, or the image is incomplete.") from exc

@@ -1,0 +1,153 @@
+"""The places of a pool: one process in each, replaced when it is lost or worn out.
+
+A lost process is replaced at once. A process that has grown or has done many calls is worn out: its
+successor is started beside it, and takes the place between two calls.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from services.imaging.pool.process import PoolProcess
+from services.runtime.tasks import end
+
+log = structlog.get_logger(__name__)
+
+_RETRY_DELAY = 1.0  # seconds from a failed start of a process to the next attempt
+
+
+@dataclass(frozen=True)
+class Wear:
+    """The limits above which a process is replaced between two calls."""
+
+    resident: int  # MiB of memory that it holds
+    calls: int
+
+    def reached_by(self, process: PoolProcess) -> bool:
+        """Return whether the process is worn out."""
+        return process.resident > self.resident or process.calls >= self.calls
+
+
+@dataclass(eq=False)
+class Place:
+    """A place for one process. It has none while the successor of a lost one starts."""
+
+    process: PoolProcess | None = None
+    starting: asyncio.Task[PoolProcess] | None = None
+    successor: PoolProcess | None = None
+    """A process that waits for the end of the current one's call."""
+    taken: bool = False
+
+
+class Places:
+    """`size` places, each taken by one caller at a time."""
+
+    def __init__(self, size: int, start: Callable[[], Awaitable[PoolProcess]], wear: Wear) -> None:
+        self._start_process = start
+        self._wear = wear
+        self._places = [Place() for _ in range(size)]
+        self._free: list[Place] = []
+        self._number_free = asyncio.Semaphore(0)
+        self._ending: set[asyncio.Task[str]] = set()
+
+    @property
+    def processes(self) -> list[PoolProcess]:
+        """Return the processes that have a place."""
+        return [place.process for place in self._places if place.process is not None]
+
+    async def start(self) -> None:
+        """Start every process, and return when all are ready. Raises as `PoolProcess.start`."""
+        processes = await asyncio.gather(*(self._start_process() for _ in self._places))
+        for place, process in zip(self._places, processes, strict=True):
+            place.process = process
+            self._make_free(place)
+
+    async def stop(self) -> None:
+        """End every process, and start no more."""
+        for place in self._places:
+            if place.starting is not None:
+                await end(place.starting)
+            for process in (place.process, place.successor):
+                if process is not None:
+                    self._end(process)
+            place.process = place.successor = None
+        await asyncio.gather(*self._ending)
+
+    async def take(self) -> Place:
+        """Wait for a place with a process. The caller has to give it back."""
+        await self._number_free.acquire()
+        # The place that was used last: its process may have the source in its memory.
+        place = self._free.pop()
+        place.taken = True
+        return place
+
+    def give_back(self, place: Place) -> None:
+        """Make a place free for the next caller, once it has a process."""
+        place.taken = False
+        if place.successor is not None:
+            self._succeed(place, place.successor)
+        if place.process is None:
+            return
+        if place.starting is None and self._wear.reached_by(place.process):
+            process = place.process
+            log.info("pool process worn out", calls=process.calls, resident=process.resident)
+            self._start(place)
+        self._make_free(place)
+
+    def lose(self, place: Place) -> None:
+        """Kill the process of a taken place, and start another one unless one is there already."""
+        if place.process is not None:
+            self._end(place.process)
+            place.process = None
+        if place.successor is not None:
+            self._succeed(place, place.successor)
+        elif place.starting is None:
+            self._start(place)
+
+    async def wait_for_process(self, place: Place) -> None:
+        """Return when a taken place has a process again; at once if it has one."""
+        if place.starting is not None and place.process is None:
+            await asyncio.shield(place.starting)
+
+    def _start(self, place: Place) -> None:
+        place.starting = asyncio.create_task(self._keep_starting(), name="pool-process-start")
+        # Before anybody waits for the task: `wait_for_process` continues after this callback.
+        place.starting.add_done_callback(partial(self._on_started, place))
+
+    async def _keep_starting(self) -> PoolProcess:
+        while True:
+            try:
+                return await self._start_process()
+            except Exception as exc:
+                log.error("pool process could not be started", exc_info=exc)
+            await asyncio.sleep(_RETRY_DELAY)
+
+    def _on_started(self, place: Place, task: asyncio.Task[PoolProcess]) -> None:
+        place.starting = None
+        if task.cancelled():
+            return
+        if place.taken and place.process is not None:
+            place.successor = task.result()
+            return
+        was_free = not place.taken and place.process is not None
+        self._succeed(place, task.result())
+        if not place.taken and not was_free:
+            self._make_free(place)
+
+    def _succeed(self, place: Place, successor: PoolProcess) -> None:
+        if place.process is not None:
+            self._end(place.process)
+        place.process, place.successor = successor, None
+
+    def _make_free(self, place: Place) -> None:
+        self._free.append(place)
+        self._number_free.release()
+
+    def _end(self, process: PoolProcess) -> None:
+        process.kill()
+        task = asyncio.create_task(process.death(), name="pool-process-end")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)

@@ -1,0 +1,94 @@
+"""A pool process for tests: `python -m tests.imaging.pool.acting_child` does what a call tells it.
+
+It has the sandbox, the frames and the answers of the real one.
+"""
+
+import ctypes
+import os
+import time
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from contracts.errors import ImageTooBig, OutOfMemory
+from contracts.message import Message
+from services.imaging.pool import child
+from services.imaging.pool.messages import Answer, Call
+from services.imaging.settings import ImagingSettings
+
+Action = Literal[
+    "answer_garbage",
+    "answer_much",
+    "break",
+    "crash",
+    "exhaust",
+    "hold",
+    "nothing",
+    "print_environment",
+    "refuse",
+    "sleep",
+    "spin",
+    "write_to_stderr",
+]
+
+
+class Done(Message):
+    """The outcome of an act."""
+
+    pid: int
+    text: str = ""
+
+
+class Act(Call[Done]):
+    """Do `action`; `amount` counts in seconds or MiB. Then answer with the process's id."""
+
+    answer = Answer[Done]
+
+    action: Action
+    amount: float = 0
+    only_if_used: bool = False
+
+
+_SOCKET = 0  # the file descriptor
+
+_held: list[bytearray] = []
+_calls = count(1)
+
+
+def act(call: Act, settings: ImagingSettings) -> Answer[Done]:
+    """Do what the call tells; with `only_if_used` only if this is not the process's first call."""
+    text = ""
+    is_first = next(_calls) == 1
+    match "nothing" if call.only_if_used and is_first else call.action:
+        case "answer_garbage":
+            os.write(_SOCKET, b"\0\0\0\x05{[}]!")
+        case "answer_much":
+            os.write(_SOCKET, b"\xff" * 8)
+        case "break":
+            raise ZeroDivisionError("a bug")
+        case "crash":
+            ctypes.string_at(0)
+        case "exhaust":
+            failure = OutOfMemory("It takes too much.").failure()
+            return Answer[Done](outcomes=(failure,), exhausted=True)
+        case "hold":
+            _held.append(bytearray(os.urandom(1 << 20) * round(call.amount)))
+        case "print_environment":
+            text = Path("/proc/self/environ").read_bytes().decode()
+        case "refuse":
+            return Answer[Done](outcomes=(ImageTooBig("It is huge.", retry_after=7).failure(),))
+        case "sleep":
+            time.sleep(call.amount)
+        case "spin":
+            while True:
+                pass
+        case "write_to_stderr":
+            # As a C library does, without sys.stderr.
+            os.write(2, bytes(round(call.amount) << 20))
+    return Answer[Done](outcomes=(Done(pid=os.getpid(), text=text),))
+
+
+if __name__ == "__main__":
+    child.serve(TypeAdapter(Act), act, lambda settings: None)
