@@ -210,5 +210,5 @@ TRANSIENT = frozenset(
 )
 """Codes of failures that may be temporary: a retry makes sense."""
 
-REPLAYABLE = TRANSIENT | {Code.INTERNAL}
-"""Codes of failures that the request did not cause: the same request may succeed later."""
+REPLAYABLE = TRANSIENT | {Code.INTERNAL, Code.OUT_OF_MEMORY}
+"""Codes of failures after which the same request may succeed later, perhaps on a larger worker."""

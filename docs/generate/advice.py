@@ -687,7 +687,7 @@ ADVICE: dict[Code, Advice] = {
         example=Example(
             f"{_HOUSE}\n"
             "WORKER=$(curl -sS http://127.0.0.1:8000/v1/system | grep -o '\"pid\":[0-9]*')\n"
-            "(for n in 1 2 3 4 5; do sleep 1; pkill -KILL -P ${WORKER#*:}; done) &\n"
+            "(for n in 1 2 3; do sleep 3; pkill -KILL -P ${WORKER#*:}; done) &\n"
             "curl -sS --data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/render"
             "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100&timeout=30'",
             "The process that worked on this image died of it, by SIGKILL.",

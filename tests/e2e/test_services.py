@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
@@ -220,7 +220,8 @@ def test_a_crashed_pool_process_fails_one_request_with_its_own_code(
         while not doomed.done():
             for pid in pool_processes(imaging):
                 os.kill(pid, signal.SIGKILL)
-            time.sleep(0.5)
+            # Time for a second attempt: the process that does it has to start first.
+            wait([doomed], timeout=3)
         crashed = doomed.result()
     assert (crashed.status_code, crashed.json()["code"]) == (502, "worker_crashed")
     assert "SIGKILL" in crashed.json()["detail"]

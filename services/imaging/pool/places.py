@@ -62,7 +62,7 @@ class Places:
         """Start every process, and return when all are ready. Raises as `PoolProcess.start`."""
         processes = await asyncio.gather(*(self._start_process() for _ in self._places))
         for place, process in zip(self._places, processes, strict=True):
-            place.process = process
+            self._succeed(place, process)
             self._make_free(place)
 
     async def stop(self) -> None:
@@ -80,8 +80,14 @@ class Places:
         """Wait for a place with a process. The caller has to give it back."""
         await self._number_free.acquire()
         # The place that was used last: its process may have the source in its memory.
-        place = self._free.pop()
+        place = next((one for one in reversed(self._free) if one.process), self._free[-1])
+        self._free.remove(place)
         place.taken = True
+        try:
+            await self.wait_for_process(place)
+        except BaseException:
+            self.give_back(place)
+            raise
         return place
 
     def give_back(self, place: Place) -> None:
@@ -98,7 +104,7 @@ class Places:
         self._make_free(place)
 
     def lose(self, place: Place) -> None:
-        """Kill the process of a taken place, and start another one unless one is there already."""
+        """Kill the process of a place, and start another one unless one is there already."""
         if place.process is not None:
             self._end(place.process)
             place.process = None
@@ -132,21 +138,28 @@ class Places:
         if place.taken and place.process is not None:
             place.successor = task.result()
             return
-        was_free = not place.taken and place.process is not None
         self._succeed(place, task.result())
-        if not place.taken and not was_free:
+        if not place.taken and place not in self._free:
             self._make_free(place)
 
     def _succeed(self, place: Place, successor: PoolProcess) -> None:
         if place.process is not None:
             self._end(place.process)
         place.process, place.successor = successor, None
+        successor.on_end = partial(self._on_end, place, successor)
+
+    def _on_end(self, place: Place, process: PoolProcess) -> None:
+        """Replace a process that ended between two calls; the caller notices it during one."""
+        if place.process is process and not place.taken:
+            log.warning("pool process died between two calls")
+            self.lose(place)
 
     def _make_free(self, place: Place) -> None:
         self._free.append(place)
         self._number_free.release()
 
     def _end(self, process: PoolProcess) -> None:
+        process.on_end = None
         process.kill()
         task = asyncio.create_task(process.death(), name="pool-process-end")
         self._ending.add(task)

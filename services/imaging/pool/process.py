@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self, cast
 
@@ -74,6 +74,8 @@ class PoolProcess(asyncio.Protocol):
         self.calls = 0
         self.resident = 0
         """MiB of memory that the process held after its last call."""
+        self.on_end: Callable[[], None] | None = None
+        """Called when the process has ended or closed its connection."""
         self._process: Process | None = None
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
@@ -183,6 +185,8 @@ class PoolProcess(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail the call in progress. Called by the event loop."""
         self._fail("The process ended.")
+        if self.on_end is not None:
+            self.on_end()
 
     def _fail(self, reason: str) -> None:
         if self._answer is not None and not self._answer.done():

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -124,6 +125,24 @@ async def test_memory_that_also_runs_out_in_a_fresh_process_is_named() -> None:
         before = await pid_of(executor)
         with pytest.raises(OutOfMemory, match="too much"):
             await pid_of(executor, "exhaust")
+        assert await pid_of(executor) != before
+
+
+async def test_a_process_that_dies_between_two_calls_is_replaced_at_once() -> None:
+    async with pool() as executor:
+        before = {process.pid for process in executor.processes}
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: len({process.pid for process in executor.processes} - before) == 2)
+        pids = await asyncio.gather(*(pid_of(executor, "sleep", 0.1) for _ in range(2)))
+        assert len(set(pids) - before) == 2
+
+
+async def test_a_call_waits_for_the_replacement_of_a_lost_process() -> None:
+    async with pool(1) as executor:
+        before = executor.processes[0].pid
+        os.kill(before, signal.SIGKILL)
+        await until(lambda: not executor.processes)
         assert await pid_of(executor) != before
 
 
