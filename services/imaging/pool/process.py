@@ -11,6 +11,7 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self, cast
 
@@ -140,7 +141,9 @@ class PoolProcess(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+            # Not `Process.kill`: in Python 3.11 it may reap the process, and its end is lost.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def death(self) -> str:
         """Return how the process ended, in words. It has ended, or is about to."""
