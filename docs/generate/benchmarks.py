@@ -47,6 +47,12 @@ _LISTED = {
         "",
         "`make chaos`",
     ),
+    "attacks": (
+        "[Attacks](attacks.md)",
+        "the effect of hostile clients and files",
+        "version 0.6.0",
+        "`make adversary`",
+    ),
 }
 
 _METHOD = """\

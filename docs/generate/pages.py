@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from docs.generate import (
+    attacks,
     benchmarks,
     command_line,
     errors,
@@ -25,6 +26,7 @@ Pages = Mapping[str, str]
 """Markdown by its path in `docs/`: `reference/settings.md`."""
 
 PAGES: tuple[Callable[[], Pages], ...] = (
+    attacks.pages,
     benchmarks.pages,
     command_line.pages,
     errors.pages,
