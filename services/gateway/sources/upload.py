@@ -36,25 +36,28 @@ class UploadReader:
         body and for a form without a file.
         """
         limit = self._settings.max_body
-        counted = _CountedRequest(request, self, limit + _MULTIPART_OVERHEAD)
+        counted, body = _CountedRequest(request, self, limit + _MULTIPART_OVERHEAD), Parts()
         try:
             if media_type_of(request) == "multipart/form-data":
-                body = await _file_of(counted)
+                await _read_file(counted, body)
             else:
-                body = await counted.parts()
+                await counted.read(body)
             if not body.size:
                 raise InvalidRequest("The body is empty; send the bytes of an image.")
             if body.size > limit:
                 raise TooLarge(f"An image may have {limit:,} bytes at most.")
             return await self._images.keep(body, ttl=ttl)
         finally:
+            # An exception refers to the body until its problem document is sent.
+            body.clear()
             self._in_memory -= counted.size
 
     async def read_json(self, request: Request) -> bytes:
         """Return the body of a request, up to 256 KiB; nothing checks that it is JSON."""
-        counted = _CountedRequest(request, self, _MAX_JSON)
+        counted, body = _CountedRequest(request, self, _MAX_JSON), Parts()
         try:
-            return b"".join((await counted.parts()).all())
+            await counted.read(body)
+            return b"".join(body.all())
         finally:
             self._in_memory -= counted.size
 
@@ -78,15 +81,13 @@ def media_type_of(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _file_of(request: Request) -> Parts:
+async def _read_file(request: Request, body: Parts) -> None:
     async with request.form(max_files=1, max_fields=8) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidRequest("The form has no file in its field 'file'.")
-        parts = Parts()
         while piece := await file.read(PART):
-            parts.add(piece)
-        return parts
+            body.add(piece)
 
 
 class _CountedRequest(Request):
@@ -109,15 +110,13 @@ class _CountedRequest(Request):
                 raise self._too_large()
             yield chunk
 
-    async def parts(self) -> Parts:
-        """Return the whole body, in one copy; `body()` would keep a second one in the request.
+    async def read(self, body: Parts) -> None:
+        """Add the whole body to `body`; `body()` would keep a second copy in the request.
 
         Raises TooLarge, Overloaded and DeadlineExceeded.
         """
-        parts = Parts()
         async for piece in self.stream():
-            parts.add(piece)
-        return parts
+            body.add(piece)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body may have {self._limit:,} bytes at most.")

@@ -5,7 +5,7 @@ part is small, so a process holds little of a blob, and no copy takes long.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 PART = (256 << 10) - 64
 """Bytes of every part but the last. With Redis's own bytes a value has 256 KiB: a size of its
@@ -45,8 +45,8 @@ class Parts:
     def __init__(self) -> None:
         self.size = 0
         self._digest = hashlib.sha256()
-        self._parts: list[bytes] = []
-        self._rest: list[bytes] = []  # pieces that make no whole part yet
+        self._parts: list[bytearray] = []
+        self._rest: list[bytes | memoryview] = []  # pieces that make no whole part yet
         self._rest_size = 0
 
     @classmethod
@@ -62,19 +62,39 @@ class Parts:
         return self._digest.hexdigest()
 
     def add(self, piece: bytes) -> None:
-        """Append a piece, and hash it: a piece takes less than a millisecond, 60 MB would take a
-        hundred."""
+        """Append a piece, and hash it now: SHA-256 of 60 MB at once would take 0.1 seconds."""
         self._digest.update(piece)
         self.size += len(piece)
         self._rest.append(piece)
         self._rest_size += len(piece)
-        if self._rest_size >= PART:
-            data = b"".join(self._rest)
-            whole = len(data) - len(data) % PART
-            self._parts += (data[start : start + PART] for start in range(0, whole, PART))
-            self._rest = [data[whole:]]
-            self._rest_size = len(data) - whole
+        while self._rest_size >= PART:
+            self._parts.append(self._cut())
 
-    def all(self) -> Sequence[bytes]:
-        """Return every part in order."""
-        return [*self._parts, b"".join(self._rest)] if self._rest_size else self._parts
+    def all(self) -> Iterator[memoryview]:
+        """Yield every part in order."""
+        for part in self._parts:
+            yield memoryview(part)
+        if self._rest:
+            yield memoryview(b"".join(self._rest))
+
+    def clear(self) -> None:
+        """Free the memory, while an exception's traceback still refers to this object."""
+        self._parts.clear()
+        self._rest.clear()
+
+    def _cut(self) -> bytearray:
+        """Remove a part from the beginning of the rest.
+
+        All parts have one size and are filled in place: with temporary copies of other sizes, the
+        holes between them would take a sixth of the memory.
+        """
+        part, filled = bytearray(PART), 0
+        while filled < PART:
+            piece = memoryview(self._rest.pop(0))
+            taken = piece[: PART - filled]
+            part[filled : filled + len(taken)] = taken
+            filled += len(taken)
+            if len(taken) < len(piece):
+                self._rest.insert(0, piece[len(taken) :])
+        self._rest_size -= PART
+        return part
