@@ -104,7 +104,8 @@ class ImageUnreadable(ServiceError):
 
 
 class ImageTooBig(ServiceError):
-    """An image, or a result, would take more pixels, frames, parts or memory than is accepted."""
+    """An image, or a result, has more pixels, frames, parts or bytes, or takes more memory, than
+    is accepted."""
 
     code = Code.IMAGE_TOO_BIG
 

@@ -241,6 +241,11 @@ ADVICE: dict[Code, Advice] = {
                 (f"{_ENGINE}/safety/limits.py", f"{_ENGINE}/run_animation.py"),
             ),
             Cause(
+                "The file of the result would have more than `DARKROOM_MAX_RESULT` bytes. A large "
+                "photograph does as a TIFF or a PNG.",
+                (f"{_ENGINE}/encoding/encode.py",),
+            ),
+            Cause(
                 "The result is larger than its format can store.",
                 (f"{_ENGINE}/encoding/encode.py",),
             ),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.runtime.settings import Attempts, RuntimeSettings, Seconds, count_of
+from services.runtime.settings import Attempts, Bytes, RuntimeSettings, Seconds, count_of
 
 Megapixels = Annotated[int, count_of("megapixels")]
 
@@ -66,6 +66,9 @@ class ImagingSettings(RuntimeSettings):
     )
     max_total_megapixels: Megapixels = Field(
         default=200, description="Maximum size of all frames of an image together."
+    )
+    max_result: Bytes = Field(
+        default=64 * 1024 * 1024, description="Maximum size of the file that a render makes."
     )
     max_frames: Annotated[int, count_of("frames")] = Field(
         default=500, description="Maximum number of frames of an image."

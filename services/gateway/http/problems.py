@@ -45,7 +45,7 @@ TITLES = {
     Code.INVALID_OPERATION: "The operation can't be applied",
     Code.TOO_LARGE: "The body is too large",
     Code.IMAGE_UNREADABLE: "The image can't be read",
-    Code.IMAGE_TOO_BIG: "The image has too many pixels or frames",
+    Code.IMAGE_TOO_BIG: "The image or the result is too big",
     Code.UNSUPPORTED_FORMAT: "The format is not supported",
     Code.NOT_FOUND: "Not found",
     Code.METHOD_NOT_ALLOWED: "Method not allowed",

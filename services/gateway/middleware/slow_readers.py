@@ -6,6 +6,8 @@ bytes. So each connection with unsent bytes is looked at once a second.
 """
 
 import asyncio
+import socket
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,9 @@ from services.runtime.tasks import end
 log = structlog.get_logger(__name__)
 
 _INTERVAL = 1.0  # seconds between two looks
+
+
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 @dataclass(slots=True)
@@ -85,4 +90,12 @@ class SlowReaderMiddleware:
         elif now - reading.since >= self._patience:
             del self._readings[reading.transport]
             log.info("slow reader cut", taken=taken, unsent=unsent)
-            reading.transport.abort()
+            _reset(reading.transport)
+
+
+def _reset(transport: asyncio.WriteTransport) -> None:
+    """Close a connection, and drop what the kernel has not sent: up to 4 MB, else kept for it."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.abort()

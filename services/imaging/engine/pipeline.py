@@ -115,7 +115,9 @@ def _run(
     limits.check_result(*image.size)
     operated_at = time.perf_counter()
 
-    format, encoded = result.write(image, output, source.format, metadata, profile)
+    format, encoded = result.write(
+        image, output, source.format, metadata, profile, limits.result_bytes
+    )
     encoded_at = time.perf_counter()
     return Rendition(
         data=encoded,

@@ -245,4 +245,5 @@ def _limits(settings: ImagingSettings) -> Limits:
         blank_pixels=settings.max_blank_megapixels * 1_000_000,
         total_pixels=settings.max_total_megapixels * 1_000_000,
         frames=settings.max_frames,
+        result_bytes=settings.max_result,
     )

@@ -27,6 +27,10 @@ from services.imaging.engine.raster.animation import Animation, Frame
 _WEBP_CHUNK, _WEBP_FLAGS, _WEBP_ALPHA = slice(12, 16), 20, 0x10
 
 
+class ResultTooBig(ImageTooBig):
+    """A file has more bytes than a result may have."""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """Every setting of an encoder except its quality."""
@@ -38,14 +42,21 @@ class Encoding:
     palette: int | None = None  # at most this many colours
     metadata: KeptMetadata = NO_METADATA
     profile: bytes = b""  # ICC; empty for sRGB
+    limit: int | None = None  # bytes of the file
 
 
 def encode(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     """Return an image, or an `Animation`, as a file. `quality` is 1 to 100, where a format has one.
 
-    Raises ImageTooBig if the format cannot hold the image's size, and InvalidOperation if the
-    format's plugin is not installed.
+    Raises ImageTooBig if the format cannot hold the image's size, ResultTooBig for a file beyond
+    the limit, and InvalidOperation if the format's plugin is not installed.
     """
+    data = _encode(image, encoding, quality)
+    _check_size(len(data), encoding.limit)
+    return data
+
+
+def _encode(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     pillow.configure()
     # Not UnsupportedFormat, which blames the source.
     if missing := plugins.missing(encoding.format):
@@ -200,6 +211,27 @@ def _save(image: Image.Image, encoding: Encoding, **options: Any) -> bytes:
         options["icc_profile"] = encoding.profile
     if isinstance(image, Animation):
         options |= {"save_all": True, "duration": image.durations}
-    buffer = io.BytesIO()
+    buffer = _LimitedBuffer(encoding.limit)
     image.save(buffer, encoding.format.value, **options)
     return buffer.getvalue()
+
+
+class _LimitedBuffer(io.BytesIO):
+    """A buffer that ends an encoder which writes too much: most write while they encode."""
+
+    def __init__(self, limit: int | None) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: Any) -> int:
+        """Append data. Raises ResultTooBig."""
+        _check_size(self.tell() + len(data), self._limit)
+        return super().write(data)
+
+
+def _check_size(size: int, limit: int | None) -> None:
+    if limit is not None and size > limit:
+        raise ResultTooBig(
+            f"The result has more than {limit:,} bytes, the most that are accepted: choose a "
+            "smaller size, or another format."
+        )

@@ -1,11 +1,13 @@
 """Encode a result: in the format chosen, at the quality asked for, within `max_bytes`."""
 
+from dataclasses import replace
+
 from PIL import Image
 
 from contracts.formats import Format
 from contracts.outputs import AUTO, Output
 from services.imaging.engine.encoding import format_choice, quality_search
-from services.imaging.engine.encoding.encode import Encoding, encode
+from services.imaging.engine.encoding.encode import Encoding, ResultTooBig, encode
 from services.imaging.engine.metadata import jpeg_fit
 from services.imaging.engine.metadata.policy import KeptMetadata
 from services.imaging.engine.raster.alpha import drop_alpha, has_transparent_pixels
@@ -22,12 +24,13 @@ def write(
     source_format: Format,
     metadata: KeptMetadata,
     profile: bytes,
+    limit: int,
 ) -> tuple[Format, bytes]:
     """Return the result's format and its bytes; `image` may be an `Animation`.
 
     `profile` is the ICC profile of the image, empty for sRGB. Raises InvalidOperation if the result
     is larger than `max_bytes` or cannot be lossless, and ImageTooBig if the format has no such
-    size.
+    size, or if every result would have more than `limit` bytes.
     """
     if not isinstance(image, Animation) and format_choice.depends_on_alpha(output, source_format):
         # An alpha channel that is opaque throughout must not rule out a format.
@@ -36,21 +39,34 @@ def write(
     compare = output.max_bytes is None and not _is_long(image)
     if compare and (len(able) > 1 or any(map(format_choice.has_two_forms, able))):
         image = _cached(image)
-    results = (
-        (format, _encoded(image, format, settings, metadata, profile))
-        for format, settings in format_choice.attempts(
-            image, output, able, source_format, compare=compare
-        )
-    )
-    return min(results, key=lambda result: len(result[1]))
+    best: tuple[Format, bytes] | None = None
+    for format, settings in format_choice.attempts(
+        image, output, able, source_format, compare=compare
+    ):
+        try:
+            data = _encoded(image, format, settings, metadata, profile, limit)
+        except ResultTooBig as exc:
+            refusal = exc
+            continue
+        if best is None or len(data) < len(best[1]):
+            best = format, data
+    if best is None:
+        raise refusal
+    return best
 
 
 def _encoded(
-    image: Image.Image, format: Format, output: Output, metadata: KeptMetadata, profile: bytes
+    image: Image.Image,
+    format: Format,
+    output: Output,
+    metadata: KeptMetadata,
+    profile: bytes,
+    limit: int,
 ) -> bytes:
     """Return the image in one format; the quality is searched for with `auto` or `max_bytes`.
 
-    Raises InvalidOperation if it is larger than `max_bytes`, and ImageTooBig as `encode`.
+    Raises InvalidOperation if it is larger than `max_bytes`, and ImageTooBig as `encode`. `limit`
+    does not count while a quality is searched for.
     """
     encoding = Encoding(
         format=format,
@@ -63,7 +79,7 @@ def _encoded(
     )
 
     def at_quality(quality: int) -> bytes:
-        return encode(image, encoding, quality)
+        return encode(image, replace(encoding, limit=limit), quality)
 
     max_bytes = output.max_bytes
     if not format.spec.quality or output.lossless:
@@ -81,8 +97,10 @@ def _encoded(
         quality = output.quality
     if max_bytes is None:
         return at_quality(quality)
-    image = _cached(image)
-    return quality_search.encode_within(at_quality, max_bytes, quality)
+    cached = _cached(image)
+    return quality_search.encode_within(
+        lambda quality: encode(cached, encoding, quality), min(max_bytes, limit), quality
+    )
 
 
 def _is_long(image: Image.Image) -> bool:

@@ -27,6 +27,7 @@ class Limits:
     total_pixels: int = 200_000_000  # of all frames together
     result_side: int = MAX_SIDE
     result_pixels: int = 100_000_000
+    result_bytes: int = 64 << 20  # of the file
 
     def check_source(self, width: int, height: int, frames: int) -> None:
         """Check the size and number of frames that a source's header claims. Raises ImageTooBig."""

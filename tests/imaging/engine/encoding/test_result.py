@@ -1,6 +1,7 @@
 """Every encoder setting shows in the bytes of a result."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -10,9 +11,11 @@ from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Chroma, Output
 from services.imaging.engine import pipeline
+from services.imaging.engine.encoding.encode import ResultTooBig, _LimitedBuffer
 from services.imaging.engine.formats import plugins
 from services.imaging.engine.pipeline import Rendition
-from tests.imaging.pictures import decoded, encoded, psnr, scenery
+from services.imaging.engine.safety.limits import DEFAULT_LIMITS
+from tests.imaging.pictures import decoded, encoded, psnr, quadrants, scenery
 
 PHOTO = scenery(320, 240)
 PNG = encoded(PHOTO, "PNG")
@@ -98,3 +101,56 @@ def test_a_long_thin_image_is_written_or_refused_with_a_named_error(
             written(data, format=format)
     else:
         assert written(data, format=format).width == size[0]
+
+
+def limited(data: bytes, limit: int, **fields: object) -> Rendition:
+    limits = replace(DEFAULT_LIMITS, result_bytes=limit)
+    return pipeline.run(data, Pipeline(output=Output.model_validate(fields)), limits)
+
+
+@pytest.mark.parametrize("format", sorted(plugins.INSTALLED))
+def test_a_result_of_more_bytes_than_are_accepted_is_refused(format: Format) -> None:
+    size = len(written(format=format.value).data)
+
+    assert len(limited(PNG, size, format=format.value).data) == size
+    with pytest.raises(ImageTooBig, match=rf"more than {size - 1:,} bytes.*choose a smaller size"):
+        limited(PNG, size - 1, format=format.value)
+
+
+def test_an_animation_of_more_bytes_than_are_accepted_is_refused() -> None:
+    frames = [scenery(120, 90).rotate(angle) for angle in (0, 30, 60)]
+    gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+    for format in ("gif", "png", "webp"):
+        size = len(written(gif, format=format).data)
+        assert len(limited(gif, size, format=format).data) == size
+        with pytest.raises(ImageTooBig):
+            limited(gif, size - 1, format=format)
+
+
+def test_of_several_formats_one_that_is_small_enough_is_the_result() -> None:
+    """Few colours are tried with and without loss; the attempts that are too large do not count."""
+    few = encoded(quadrants(300, 300), "PNG")
+    chosen = written(few, format="auto", among=["jpeg", "png", "webp"])
+
+    assert limited(few, len(chosen.data), format="auto", among=["jpeg", "png", "webp"]) is not None
+    with pytest.raises(ImageTooBig):
+        limited(few, len(chosen.data) - 1, format="auto", among=["jpeg", "png", "webp"])
+
+
+def test_a_quality_is_searched_for_among_results_that_are_too_large() -> None:
+    best = len(written(format="jpeg", quality=100).data)
+
+    searched = limited(PNG, best // 2, format="jpeg", quality=100, max_bytes=10 * best)
+
+    assert 0.8 * best // 2 < len(searched.data) <= best // 2
+
+
+def test_an_encoder_stops_when_it_has_written_too_much() -> None:
+    buffer = _LimitedBuffer(100)
+
+    buffer.write(bytes(100))
+
+    with pytest.raises(ResultTooBig):
+        buffer.write(b"1")
+    assert len(buffer.getvalue()) == 100
