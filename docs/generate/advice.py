@@ -47,6 +47,7 @@ class Advice:
 
 
 _UPLOADS = "services/gateway/sources/upload.py"
+_SERVER = "services/gateway/server/refusals.py"
 _BLOBS = ("services/runtime/storage/blobs.py", "services/gateway/http/image_response.py")
 _ENGINE = "services/imaging/engine"
 _HOUSE = "curl -sSo /tmp/house.jpg http://127.0.0.1:8000/guide/house.jpg"
@@ -86,6 +87,11 @@ ADVICE: dict[Code, Advice] = {
                 "not public. A host name that leads to such an address is found at the delivery "
                 "and fails the delivery.",
                 ("services/gateway/outbound/client.py", "services/gateway/outbound/network.py"),
+            ),
+            Cause(
+                "Status 400: the bytes are not a valid request of HTTP/1.1 or HTTP/1.0. The "
+                "gateway closes the connection.",
+                (_SERVER,),
             ),
             Cause(
                 "Status 416: the `Range` begins after the end of the image. `Content-Range` has "
@@ -178,6 +184,12 @@ ADVICE: dict[Code, Advice] = {
         causes=(
             Cause("An image has more bytes than `DARKROOM_MAX_BODY`.", (_UPLOADS,)),
             Cause("The JSON of a job has more than 256 KiB.", (_UPLOADS,)),
+            Cause(
+                "The request's header has more bytes than `DARKROOM_MAX_HEADER`, or more fields "
+                "than `DARKROOM_MAX_HEADER_FIELDS`: status 414 if most of it is the address, "
+                "otherwise 431.",
+                (_SERVER,),
+            ),
         ),
         client="Send a smaller file: compress the image, or reduce its size. For a job with many "
         "variants, submit several jobs for the same uploaded image.",
@@ -550,6 +562,12 @@ ADVICE: dict[Code, Advice] = {
                 (_UPLOADS,),
             ),
             Cause(
+                "`DARKROOM_MAX_CONNECTIONS` connections are open and all have a request, "
+                "`DARKROOM_MAX_CONNECTIONS_PER_ADDRESS` of them are the client's, or more than 16 "
+                "requests wait in one connection. `Retry-After: 1` or `2`.",
+                (_SERVER,),
+            ),
+            Cause(
                 "Clients read so many images at once that the parts in memory have more bytes than "
                 "`DARKROOM_MAX_ANSWERS`. Images up to 64 KiB are sent nevertheless. "
                 "`Retry-After: 2`.",
@@ -644,6 +662,15 @@ ADVICE: dict[Code, Advice] = {
                 ("services/runtime/jobs/transitions.py",),
             ),
             Cause(
+                "The gateway stops, and the request took longer than `DARKROOM_GRACEFUL_TIMEOUT`.",
+                ("services/gateway/http/error_handlers.py",),
+            ),
+            Cause(
+                "Status 408: the header of a request did not arrive within "
+                "`DARKROOM_HEADER_TIMEOUT`.",
+                (_SERVER,),
+            ),
+            Cause(
                 "The client stopped sending the body: no byte for `DARKROOM_BODY_PATIENCE`.",
                 (_UPLOADS,),
             ),
@@ -731,6 +758,11 @@ ADVICE: dict[Code, Advice] = {
                 ("services/gateway/http/error_handlers.py",),
             ),
             Cause(
+                "Status 503: the gateway runs below a server that does not bound connections and "
+                "headers, so the gateway answers nothing else.",
+                ("services/gateway/server/unbounded.py",),
+            ),
+            Cause(
                 "The worker has a fault, or answers with a code of a later version.",
                 ("services/runtime/rpc/failures.py", "services/imaging/jobs/runner.py"),
             ),
@@ -746,7 +778,8 @@ ADVICE: dict[Code, Advice] = {
         "the level `error` and the traceback. For a job, search the workers' logs for "
         "`variant failed`, whose `source` is `source.key` in the job's record, or for `message "
         "failed`.\n"
-        "2. Check that gateway and workers have the same version.\n"
+        "2. Check that gateway and workers have the same version. Start the gateway by `faststream "
+        "run` or `uvicorn`.\n"
         "3. Report the traceback. After the repair, queue the dead letters again.",
         example=None,
         ends_variants=True,

@@ -31,6 +31,9 @@ Addresses for operators, such as `/health/ready` and `/metrics`, are on the page
 - Unknown fields of a JSON body are refused, too: 422 and `invalid_request` or `invalid_operation`.
 - A request without its whole body gets 504 and `deadline_exceeded` after `DARKROOM_BODY_PATIENCE`
   seconds without a byte.
+- The header of a request may have `DARKROOM_MAX_HEADER` bytes: 414 or 431 and `too_large`. It has
+  to arrive within `DARKROOM_HEADER_TIMEOUT`: 408 and `deadline_exceeded`. Malformed HTTP gets 400
+  and `invalid_request`. After such a refusal the gateway closes the connection.
 - When the client closes the connection, the gateway cancels the render that the client waits for. A
   job goes on.
 - There is no authentication: [Behind a proxy](../guides/proxy.md) says how to add one.

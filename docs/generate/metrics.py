@@ -13,6 +13,7 @@ from contracts.jobs import JOBS
 from contracts.methods import Transport
 from docs.generate.markdown import table
 from services.gateway.app import create_app as create_gateway
+from services.gateway.server.refusals import REASONS
 from services.gateway.settings import GatewaySettings
 from services.gateway.webhooks.dispatcher import Outcome
 from services.imaging.app import create_app as create_imaging
@@ -28,6 +29,7 @@ _VALUES: Mapping[tuple[str, str], str] = {
     ("darkroom_call_seconds", "outcome"): "`ok`; `cancelled`: the client has left; `lost`: no "
     "reply was sent; or the [code of an error](../errors/index.md)",
     ("darkroom_dropped", "reason"): ", ".join(f"`{k.reason}`" for k in Discarded.__subclasses__()),
+    ("darkroom_refused_connections", "reason"): ", ".join(f"`{name}`" for name in REASONS),
     ("darkroom_webhooks", "outcome"): ", ".join(f"`{name}`" for name in Outcome),
     ("darkroom_queue_waiting", "address"): ", ".join(f"`{name}`" for name in _QUEUES),
     ("darkroom_queue_age_seconds", "address"): "as for `darkroom_queue_waiting`",

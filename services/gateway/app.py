@@ -1,5 +1,8 @@
 """Composition root: make every object of the gateway once, and mount FastAPI in FastStream."""
 
+from collections.abc import Callable
+from functools import partial
+
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from faststream.asgi import AsgiFastStream
@@ -36,6 +39,9 @@ from services.gateway.routes import (
     system,
 )
 from services.gateway.rpc import ImagingClient
+from services.gateway.server import unbounded
+from services.gateway.server.binding import UnboundedServerError, bind
+from services.gateway.server.unbounded import is_bounded
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.gateway.sources.upload import UploadReader
@@ -57,13 +63,27 @@ from services.runtime.telemetry.logging import configure_logging
 
 
 class GatewayApp(AsgiFastStream):
-    """FastStream's application, for the broker's life cycle; FastAPI answers every request."""
+    """FastStream's application, for the broker's life cycle; FastAPI answers every request.
+
+    It starts, and answers, only under a server with the gateway's bounds on connections.
+    """
 
     http: ASGIApp
+    bind: Callable[[Receive], None]
+
+    async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Put the bounds in force, and start; without them, the start fails."""
+        try:
+            self.bind(receive)
+        except UnboundedServerError as exc:
+            await send({"type": "lifespan.startup.failed", "message": str(exc)})
+            return
+        await super().lifespan(scope, receive, send)
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request, or a WebSocket, to FastAPI."""
-        await self.http(scope, receive, send)
+        app = self.http if is_bounded(scope) else CorrelationMiddleware(unbounded.refuse)
+        await app(scope, receive, send)
 
 
 def create_app(settings: GatewaySettings) -> GatewayApp:
@@ -116,6 +136,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         *documentation_routes(),
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
+    app.bind = partial(bind, settings=settings, metrics=broker.metrics)
     own = OriginMiddleware(HeadMiddleware(http), settings.origins, refuse=refusal)
     hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
     inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)

@@ -49,6 +49,30 @@ class GatewaySettings(RuntimeSettings):
         description="Time without a byte after which a request body, or a reader of an event"
         " stream, times out.",
     )
+    max_header: Bytes = Field(
+        default=32 * 1024,
+        ge=1024,
+        description="Maximum size of a request's line and header fields together.",
+    )
+    max_header_fields: Annotated[int, count_of("fields")] = Field(
+        default=100, description="Maximum number of a request's header fields."
+    )
+    header_timeout: Seconds = Field(
+        default=10.0,
+        description="Time for a request's header: from the start of the connection, or from the"
+        " end of its last response.",
+    )
+    max_connections: Annotated[int, count_of("connections")] = Field(
+        default=1000,
+        description="Connections that may be open at once, WebSockets included. Beyond it, a new"
+        " connection replaces the one that has waited longest for a request. If every connection"
+        " has a request, new ones are refused.",
+    )
+    max_connections_per_address: Annotated[int, count_of("connections")] = Field(
+        default=200,
+        description="Connections that one address may have open at once. Unix sockets and the"
+        " addresses in `FORWARDED_ALLOW_IPS`, your proxies, have no limit.",
+    )
     max_answers: Bytes = Field(
         default=256 * 1024 * 1024,
         description="Maximum size of the parts of all images in memory that clients have not read"

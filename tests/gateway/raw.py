@@ -23,3 +23,16 @@ def read_response(sock: socket.socket) -> httpx.Response:
         response.begin()
         body = response.read()
         return httpx.Response(response.status, headers=response.getheaders(), content=body)
+
+
+def is_closed(sock: socket.socket) -> bool:
+    """Read what has arrived; return whether the server has closed the connection."""
+    sock.settimeout(0)
+    try:
+        while sock.recv(65_536):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        pass
+    return True

@@ -1,5 +1,6 @@
 """Turn every exception of a request into a problem document, and log it once."""
 
+import asyncio
 from http import HTTPStatus
 
 import structlog
@@ -12,7 +13,7 @@ from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import (
-    Code,
+    DeadlineExceeded,
     Internal,
     InvalidRequest,
     MethodNotAllowed,
@@ -20,11 +21,12 @@ from contracts.errors import (
     ServiceError,
     Unavailable,
 )
-from services.gateway.http.problems import OTHER_STATUSES, problem
+from services.gateway.http.problems import problem
 
 log = structlog.get_logger(__name__)
 
 _REDIS_DOWN = Unavailable("The store behind this service does not answer.", retry_after=2)
+_STOPPED = DeadlineExceeded("The gateway stopped before this request was complete.")
 _NO_RESOURCE = NotFound("There is nothing at this address.")
 
 
@@ -60,7 +62,7 @@ def install_error_handlers(app: FastAPI) -> None:
                 error = MethodNotAllowed(f"{request.method} is not allowed at this address.")
                 headers["Allow"] = _allowed_methods(request)
                 return problem(error.failure(), scope, headers)
-            case status if status in OTHER_STATUSES[Code.INVALID_REQUEST]:
+            case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE as status:
                 failure = InvalidRequest(exc.detail).failure()
                 return problem(failure, scope, headers, status=HTTPStatus(status))
             case _:
@@ -83,6 +85,8 @@ async def redis_error(request: Request, exc: Exception) -> JSONResponse:
 class UnhandledErrorMiddleware:
     """Answers an exception that no handler knows, a bug, with a 500, and logs its traceback.
 
+    A request that is cancelled by a stop gets a 504.
+
     Starlette's own middleware would raise the exception again after its 500, and the server would
     log it a second time, without the correlation id.
     """
@@ -100,6 +104,11 @@ class UnhandledErrorMiddleware:
 
         try:
             await self._app(scope, receive, track_send)
+        except asyncio.CancelledError:
+            # uvicorn cancels the requests for which a stop waits no longer.
+            if started or scope["type"] != "http":
+                raise
+            await problem(_STOPPED.failure(), scope)(scope, receive, send)
         except Exception as exc:
             if started or scope["type"] != "http":
                 raise  # A response can't be replaced; the server closes the connection.

@@ -37,13 +37,18 @@ STATUS = {
     Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
-OTHER_STATUSES = {Code.INVALID_REQUEST: {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}}
+OTHER_STATUSES = {
+    Code.INVALID_REQUEST: [HTTPStatus.BAD_REQUEST, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE],
+    Code.TOO_LARGE: [HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE],
+    Code.DEADLINE_EXCEEDED: [HTTPStatus.REQUEST_TIMEOUT],
+    Code.INTERNAL: [HTTPStatus.SERVICE_UNAVAILABLE],
+}
 """Statuses that HTTP prescribes for a case of a code, in place of the code's own."""
 
 TITLES = {
     Code.INVALID_REQUEST: "The request is invalid",
     Code.INVALID_OPERATION: "The operation can't be applied",
-    Code.TOO_LARGE: "The body is too large",
+    Code.TOO_LARGE: "The request is too large",
     Code.IMAGE_UNREADABLE: "The image can't be read",
     Code.IMAGE_TOO_BIG: "The image or the result is too big",
     Code.UNSUPPORTED_FORMAT: "The format is not supported",

@@ -1,14 +1,16 @@
 """The correlation id of a request, in its messages, its log lines and its answer."""
 
 import re
+from collections.abc import Iterable
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Correlation-ID"
-_VALID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_FIELD = HEADER.lower().encode()
+_VALID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 
 
@@ -17,18 +19,23 @@ def correlation_id() -> str:
     return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
 
 
-class CorrelationMiddleware:
-    """Binds the request's own id, or a new one, and adds it to the answer's headers.
+def id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the id in a request's header fields, whose names are in lower case, or a new one.
 
     An id with other characters than letters, digits and `._-`, or longer than 128, is replaced.
     """
+    given = next((value for name, value in headers if name == _FIELD), b"")
+    return given.decode() if _VALID.fullmatch(given) else uuid4().hex
+
+
+class CorrelationMiddleware:
+    """Binds the request's own id, or a new one, and adds it to the answer's headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = Headers(scope=scope).get(HEADER, "")
-        bound = given if _VALID.fullmatch(given) else uuid4().hex
+        bound = id_of(scope["headers"])
 
         async def send_with_id(message: Message) -> None:
             if message["type"] in _RESPONSE_STARTS:

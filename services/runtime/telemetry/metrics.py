@@ -36,6 +36,12 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.refused_connections = Counter(
+            "darkroom_refused_connections",
+            "Connections that the gateway ended before their request was complete, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.webhooks = Counter(
             "darkroom_webhooks",
             "Attempts to deliver a webhook, by outcome.",

@@ -1,0 +1,72 @@
+"""Put the bounds in force when uvicorn starts the gateway, however uvicorn was started.
+
+uvicorn chooses its protocol class before it imports the application, and `faststream run` has no
+option for it. But uvicorn asks its configuration for the class at each connection, and the first
+connection comes after the application's start-up. So the start-up replaces the class.
+"""
+
+import math
+import resource
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+from starlette.types import Receive
+from uvicorn.config import Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from services.gateway.server.connections import Connections
+from services.gateway.server.protocol import BoundedProtocol
+from services.gateway.settings import GatewaySettings
+from services.runtime.telemetry.metrics import Metrics
+
+_OTHER_FILES = 256  # open files of the process beside its clients' connections
+
+
+class UnboundedServerError(Exception):
+    """The server that starts the gateway can't keep the gateway's bounds on connections."""
+
+
+def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
+    """Make the server that calls the application's lifespan use the bounds of `settings`.
+
+    `receive` is the lifespan's: uvicorn's is a method of an object with the configuration. Raises
+    UnboundedServerError if the server is not uvicorn with httptools, or may not open enough files.
+    """
+    config = getattr(getattr(receive, "__self__", None), "config", None)
+    if not isinstance(config, Config):
+        raise UnboundedServerError(
+            "The gateway needs uvicorn, which bounds connections and headers. Start it by"
+            " `faststream run` or `uvicorn`, without `--log-level trace`."
+        )
+    if config.http_protocol_class is not HttpToolsProtocol:
+        raise UnboundedServerError(
+            "The gateway bounds connections and headers with httptools. Start it without"
+            f" `--http {config.http}`, or install httptools."
+        )
+    _allow_files(settings.max_connections + _OTHER_FILES)
+    connections = Connections(settings, metrics, is_exempt=_is_trusted_by(config))
+    config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
+    if config.timeout_graceful_shutdown is None:
+        config.timeout_graceful_shutdown = math.ceil(settings.graceful_timeout)
+
+
+def _is_trusted_by(config: Config) -> Callable[[str], bool]:
+    """Return the test whether uvicorn trusts a proxy at an address: `FORWARDED_ALLOW_IPS`."""
+    app = config.loaded_app
+    trusted = app.trusted_hosts if isinstance(app, ProxyHeadersMiddleware) else ()
+    return lambda address: address in trusted
+
+
+def _allow_files(needed: int) -> None:
+    """Raise the limit of open files if it is lower than `needed`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise UnboundedServerError(
+            f"DARKROOM_MAX_CONNECTIONS needs {needed} open files, and this process may open"
+            f" {hard}. Lower the setting, or raise the limit (`ulimit -n`)."
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

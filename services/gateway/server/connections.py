@@ -1,0 +1,118 @@
+"""The connections of a gateway: how many may be open, and how long each may wait for a header."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from services.gateway.server.refusals import ADDRESS, CONNECTIONS, Refusal
+from services.gateway.settings import GatewaySettings
+from services.runtime.telemetry.metrics import Metrics
+
+CLOSING = 2.0
+"""Seconds that a refused client gets to read the answer and to close the connection."""
+
+_MAX_CLOSING = 100  # refused connections that wait for their client at once
+
+
+class Connection(Protocol):
+    """A connection as `Connections` sees it: one of uvicorn's protocols for HTTP."""
+
+    @property
+    def address(self) -> str | None:
+        """The client's address; None for a connection by a Unix socket."""
+
+    def expire(self) -> None:
+        """End the connection: its header took too long, or another one needs its place."""
+
+    def abort(self) -> None:
+        """End the connection at once, with what was not sent."""
+
+
+class Connections:
+    """Decides which connections stay open, and closes those that wait too long.
+
+    A connection waits from its start, or from the end of a response, until a whole header has
+    arrived. When all places are taken, a new connection takes the place of the one that has waited
+    longest: a client that sends its request at once never waits long.
+
+    An exempt address, that of a trusted proxy, has no limit of its own. One timer looks at
+    all connections, because a timer for each request would cost more than all other bounds.
+    """
+
+    def __init__(
+        self, settings: GatewaySettings, metrics: Metrics, *, is_exempt: Callable[[str], bool]
+    ) -> None:
+        self.settings = settings
+        self._refused = metrics.refused_connections
+        self._is_exempt = is_exempt
+        self._waiting: dict[Connection, float] = {}  # the longest wait first
+        self._closing: dict[Connection, float] = {}  # likewise
+        self._timer: asyncio.TimerHandle | None = None
+
+    def admit(self, connection: Connection, everyone: Collection[object]) -> Refusal | None:
+        """Let a new connection wait for its header; return the reason if it is refused.
+
+        `everyone` has all connections of the process: WebSockets and the new connection, too.
+        """
+        if self._timer is None:
+            self._sweep()
+        address = connection.address
+        if address is not None and not self._is_exempt(address):
+            limit = self.settings.max_connections_per_address
+            if sum(_address(other) == address for other in everyone) > limit:
+                return ADDRESS
+        if len(everyone) - len(self._closing) > self.settings.max_connections:
+            if not self._waiting:
+                return CONNECTIONS
+            next(iter(self._waiting)).expire()
+        self.wait(connection)
+        return None
+
+    def wait(self, connection: Connection) -> None:
+        """Start the time in which the next header has to arrive."""
+        self._waiting[connection] = asyncio.get_running_loop().time()
+
+    def arrived(self, connection: Connection) -> None:
+        """Note that a header has arrived."""
+        self._waiting.pop(connection, None)
+
+    def refuse(self, connection: Connection, refusal: Refusal) -> None:
+        """Count a refusal; the connection no longer waits for a header."""
+        self._waiting.pop(connection, None)
+        self._refused.labels(refusal.reason).inc()
+
+    def close_soon(self, connection: Connection) -> None:
+        """End a refused connection after `CLOSING` seconds, or at once if too many are refused."""
+        if len(self._closing) >= _MAX_CLOSING:
+            connection.abort()
+        else:
+            self._closing[connection] = asyncio.get_running_loop().time()
+
+    def forget(self, connection: Connection) -> None:
+        """Note that a connection is closed, or has become a WebSocket."""
+        self._waiting.pop(connection, None)
+        self._closing.pop(connection, None)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        patience = self.settings.header_timeout
+        for connection in _older(self._waiting, loop.time() - patience):
+            connection.expire()
+        for connection in _older(self._closing, loop.time() - CLOSING):
+            connection.abort()
+        self._timer = loop.call_later(min(1.0, patience / 4), self._sweep)
+
+
+def _older(since: dict[Connection, float], limit: float) -> list[Connection]:
+    """Return the first connections of `since`, up to the first one that is not older."""
+    old = []
+    for connection, start in since.items():
+        if start > limit:
+            break
+        old.append(connection)
+    return old
+
+
+def _address(connection: object) -> str | None:
+    client = getattr(connection, "client", None)
+    return client[0] if client else None

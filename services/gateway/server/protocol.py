@@ -1,0 +1,189 @@
+"""uvicorn's protocol for HTTP with bounds, and with problem documents for malformed requests."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from services.gateway.server.connections import Connections
+from services.gateway.server.refusals import (
+    LONG_HEADER,
+    LONG_LINE,
+    MALFORMED,
+    PIPELINE,
+    SLOW_HEADER,
+    Refusal,
+    response,
+)
+
+MARK = "darkroom.bounded"
+"""Key in the ASGI scope's `state` of each request that came through this protocol."""
+
+_MAX_PIPELINED = 16  # requests of a connection that wait behind the one that is answered
+_MAX_DROPPED = 16 * 1024 * 1024  # bytes read after a refusal, so that the client reads the answer
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Limits the bytes that a client may send without any progress of its request.
+
+    Progress is a whole header, a byte of a body, or the end of a request. Header, trailer and
+    extensions of a chunk share one limit, `max_header`. It has to be kept outside of the parser:
+    httptools copies an unfinished field again with each packet. Bytes that arrive together with
+    progress are not counted, so a trailer may have twice the limit.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, {**app_state, MARK: True}, _loop)
+        self._bounds = connections
+        self._max_header = connections.settings.max_header
+        self._max_fields = connections.settings.max_header_fields
+        self._room = self._max_header  # bytes until the limit; below zero all bytes are dropped
+        self._answer: bytes | None = None  # of a refusal
+        self.url = b""
+
+    @property
+    def address(self) -> str | None:
+        """The client's address; None for a connection by a Unix socket."""
+        return self.client[0] if self.client else None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        refusal = self._bounds.admit(self, self.connections)
+        if refusal is not None:
+            self._refuse(refusal)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._bounds.forget(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if len(data) <= self._room:
+            self._room -= len(data)
+            super().data_received(data)
+        else:
+            self._receive_in_pieces(memoryview(data))
+
+    def _receive_in_pieces(self, data: memoryview) -> None:
+        """Give the parser no byte beyond the limit; progress raises the limit again."""
+        if self._room < 0:
+            self._room -= len(data)
+            if self._room < -_MAX_DROPPED:
+                self.flow.pause_reading()
+            return
+        while data and self._room >= 0:
+            if self._room == 0:
+                self._refuse(LONG_LINE if len(self.url) > self._max_header // 2 else LONG_HEADER)
+                return
+            piece, data = data[: self._room], data[self._room :]
+            self._room -= len(piece)
+            super().data_received(piece)  # type: ignore[arg-type]  # the parser takes any buffer
+
+    def on_headers_complete(self) -> None:
+        if self._room < 0:
+            return
+        self._room = self._max_header
+        self._bounds.arrived(self)
+        refusal = self._refusal_of_header()
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        previous = self.cycle
+        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            self.headers = []  # The application has the list; fields of a trailer stay out of it.
+        elif self.cycle is not previous:
+            # Not a WebSocket, so the answer is an ordinary one. The parser can't go on after it.
+            self.cycle.keep_alive = False
+
+    def _refusal_of_header(self) -> Refusal | None:
+        if self.parser.get_http_version() not in ("1.1", "1.0"):
+            return MALFORMED
+        if len(self.headers) > self._max_fields:
+            return LONG_HEADER
+        return PIPELINE if len(self.pipeline) >= _MAX_PIPELINED else None
+
+    def on_body(self, body: bytes) -> None:
+        if self._room >= 0:
+            self._room = self._max_header
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._room >= 0:
+            self._room = -1 if self.parser.should_upgrade() else self._max_header
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing() or not self.cycle.response_complete:
+            return
+        if self._answer is None:
+            self._bounds.wait(self)
+        else:
+            self._close_with(self._answer)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._room = -1
+        self._bounds.forget(self)
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer malformed HTTP, in the place of uvicorn's plain text."""
+        if self._answer is None:
+            self._refuse(MALFORMED)
+
+    def expire(self) -> None:
+        """End a connection whose header took too long; silently if none of it has arrived."""
+        if self._room < self._max_header:
+            self._refuse(SLOW_HEADER)
+        else:
+            self._bounds.forget(self)
+            self.transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once, with what was not sent."""
+        self._bounds.forget(self)
+        self.transport.abort()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Read nothing more; answer with the refusal after the requests that are under way."""
+        self._room = -1
+        self._bounds.refuse(self, refusal)
+        self._answer = response(
+            refusal,
+            client=self.address,
+            request=self.headers or (),
+            server=self.server_state.default_headers,
+            root_path=self.root_path,
+        )
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._close_with(self._answer)
+        elif not cycle.more_body:
+            return  # on_response_complete sends the answer
+        elif self.pipeline or cycle.response_started:
+            self.abort()
+        else:
+            # The body of this request was refused: for the application, its client disconnects.
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._close_with(self._answer)
+
+    def _close_with(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            # If the socket closed now and the client went on sending, the kernel would reset the
+            # connection, and the client would lose the answer.
+            self.transport.write_eof()
+            self._bounds.close_soon(self)
+        else:
+            self.transport.close()

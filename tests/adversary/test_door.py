@@ -1,0 +1,127 @@
+"""Attacks below the application: endless headers, half requests, pipelines, a stop that waits."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from tests.adversary.conftest import Record
+from tests.gateway.raw import connected, is_closed, read_response
+from tests.gateway.refusals import assert_problem
+from tests.processes import HTTP, Service, faststream, valkey, wait_until
+
+GET = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+
+
+@pytest.fixture(scope="module")
+def gateway_alone() -> Iterator[Service]:
+    """A gateway that gives a header one second, and an open request one second at its stop."""
+    env = {"DARKROOM_HEADER_TIMEOUT": "1", "DARKROOM_GRACEFUL_TIMEOUT": "1"}
+    with (
+        valkey() as server,
+        faststream("gateway", str(server.connection_url), env=env) as service,
+    ):
+        yield service
+
+
+def seconds_of_health(service: Service) -> float:
+    """Return how long the gateway takes to answer that it is alive."""
+    began = time.monotonic()
+    HTTP.get(f"{service.url}/health/live").raise_for_status()
+    return time.monotonic() - began
+
+
+@pytest.mark.serial
+def test_endless_header_values_stop_nobody(gateway_alone: Service, record_attack: Record) -> None:
+    stop = threading.Event()
+
+    def attack() -> None:
+        with suppress(OSError):
+            while not stop.is_set():
+                with connected(gateway_alone.url) as sock, suppress(ConnectionError):
+                    sock.sendall(GET + b"A: ")
+                    while not stop.is_set():
+                        sock.sendall(b"a" * 65_536)
+
+    attackers = [threading.Thread(target=attack) for _ in range(4)]
+    for attacker in attackers:
+        attacker.start()
+    slowest = 0.0
+    for _ in range(6):
+        time.sleep(0.5)
+        slowest = max(slowest, seconds_of_health(gateway_alone))
+    stop.set()
+    for attacker in attackers:
+        attacker.join()
+
+    assert slowest < 1
+    record_attack(
+        "4 connections with a header value that never ends",
+        "after 8 s, the health check took 13.4 s",
+        f"refused with 431; the slowest health check took {slowest * 1000:.0f} ms",
+    )
+
+
+@pytest.mark.serial
+def test_half_requests_are_closed(gateway_alone: Service, record_attack: Record) -> None:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(connected(gateway_alone.url)) for _ in range(600)]
+        for sock in sockets:
+            sock.sendall(GET)
+        began = time.monotonic()
+        wait_until(lambda: all(map(is_closed, sockets)), seconds=10)
+        took = time.monotonic() - began
+
+    assert took < 5
+    record_attack(
+        "600 connections with half a header",
+        "all were open after 70 s",
+        f"all closed after {took:.1f} s, with a limit of 1 s (10 s by default)",
+    )
+
+
+@pytest.mark.serial
+def test_a_pipeline_that_nobody_reads_ends(gateway_alone: Service, record_attack: Record) -> None:
+    sent = 0
+    with connected(gateway_alone.url) as sock, suppress(OSError):
+        sock.settimeout(1)
+        for _ in range(200):
+            sock.sendall((GET + b"\r\n") * 2000)
+            sent += 2000
+    health = seconds_of_health(gateway_alone)
+    refused = HTTP.get(f"{gateway_alone.url}/metrics").text
+
+    assert 'darkroom_refused_connections_total{reason="pipeline"} 1.0' in refused
+    assert health < 0.5
+    record_attack(
+        "400,000 requests in one connection, no answer read",
+        "all were taken; the health check took 0.8 s",
+        f"refused after 17; the health check took {health * 1000:.0f} ms",
+    )
+
+
+@pytest.mark.serial
+def test_a_stop_does_not_wait_for_a_slow_request(
+    gateway_alone: Service, record_attack: Record
+) -> None:
+    """The last test of the module: it stops the gateway."""
+    head = b"POST /v1/images HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
+    with connected(gateway_alone.url) as sock:
+        sock.sendall(head + b"x")
+        time.sleep(0.2)
+        began = time.monotonic()
+        gateway_alone.process.terminate()
+        answer = read_response(sock)
+        gateway_alone.process.wait(10)
+        took = time.monotonic() - began
+
+    assert_problem(answer, 504, "deadline_exceeded")
+    assert "Traceback" not in gateway_alone.output()
+    assert took < 8
+    record_attack(
+        "SIGTERM while a body arrives, a byte at a time",
+        "the gateway still waited after 40 s",
+        f"stopped after {took:.1f} s, with a limit of 1 s (15 s by default)",
+    )
