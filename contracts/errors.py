@@ -27,6 +27,8 @@ class Code(StrEnum):
     NO_WORKERS = "no_workers"
     OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
+    STORE_FULL = "store_full"
+    STORE_VOLATILE = "store_volatile"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     WORKER_CRASHED = "worker_crashed"
     OUT_OF_MEMORY = "out_of_memory"
@@ -176,6 +178,18 @@ class Unavailable(ServiceError):
     code = Code.UNAVAILABLE
 
 
+class StoreFull(ServiceError):
+    """The store's memory or disk is full, so nothing new can be stored."""
+
+    code = Code.STORE_FULL
+
+
+class StoreVolatile(ServiceError):
+    """The store may lose what it has accepted, so nothing durable can be promised."""
+
+    code = Code.STORE_VOLATILE
+
+
 class DeadlineExceeded(ServiceError, TimeoutError):
     """There was no reply before the deadline. The worker stops the work, too.
 
@@ -207,7 +221,13 @@ ERRORS: dict[Code, type[ServiceError]] = {kind.code: kind for kind in ServiceErr
 """The exception of each code."""
 
 TRANSIENT = frozenset(
-    {Code.WORKER_CRASHED, Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.OVERLOADED}
+    {
+        Code.WORKER_CRASHED,
+        Code.DEADLINE_EXCEEDED,
+        Code.UNAVAILABLE,
+        Code.OVERLOADED,
+        Code.STORE_FULL,
+    }
 )
 """Codes of failures that may be temporary: a retry makes sense."""
 

@@ -57,6 +57,7 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.jobs.webhook_queue import WebhookQueue
 from services.runtime.liveness.heartbeat import Workers
 from services.runtime.redis.client import make_redis
+from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
 from services.runtime.storage.blobs import Blobs, Kind
 from services.runtime.telemetry.logging import configure_logging
@@ -89,7 +90,7 @@ class GatewayApp(AsgiFastStream):
 def create_app(settings: GatewaySettings) -> GatewayApp:
     """Make the application and everything it works with; nothing connects before its start-up."""
     redis = make_redis(settings)
-    broker = Broker(redis, settings, capacity=settings.max_backlog)
+    broker = Broker(redis, settings, capacity=settings.max_backlog, on_refused=end_process)
     records = Jobs(redis, settings)
     live_hub = LiveHub(records, settings)
 
@@ -127,6 +128,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         queues=queues,
         uploads=UploadReader(image_blobs, settings),
         answers=AnswerRoom(settings.max_answers),
+        store=broker.store,
     )
     http = create_http(dependencies)
     # Routes of FastAPI: FastStream's own refuse requests without a problem document.

@@ -16,6 +16,7 @@ from services.gateway.webhooks.dispatcher import WebhookDispatcher
 from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers
+from services.runtime.redis.watch import StoreWatch
 from services.runtime.storage.blobs import Blobs
 
 
@@ -35,6 +36,7 @@ class Dependencies:
     queues: Queues
     uploads: UploadReader
     answers: AnswerRoom
+    store: StoreWatch
 
 
 async def _dependencies(connection: HTTPConnection) -> Dependencies:

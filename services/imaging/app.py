@@ -19,6 +19,7 @@ from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import make_redis
+from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
 from services.runtime.telemetry.logging import configure_logging
 
@@ -40,6 +41,7 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
         redis,
         settings,
         capacity=capacity,
+        on_refused=end_process,
         report=lambda: {
             "slots": executor.slots,
             "busy": executor.busy,

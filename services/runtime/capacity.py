@@ -14,6 +14,17 @@ class Capacity:
         self._size = size
         self._taken = 0
         self._changed = asyncio.Event()
+        self._paused = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether no further message is to be read, however much room there is."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._paused = paused
+        self._changed.set()
 
     @property
     def taken(self) -> int:
@@ -26,8 +37,8 @@ class Capacity:
         return max(0, self._size - self._taken)
 
     async def wait(self) -> None:
-        """Return when at least one more message fits."""
-        while not self.free:
+        """Return when at least one more message fits, and reading is not paused."""
+        while self._paused or not self.free:
             self._changed.clear()
             await self._changed.wait()
 

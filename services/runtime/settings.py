@@ -82,6 +82,11 @@ class RuntimeSettings(BaseSettings):
     idempotency_ttl: WholeSeconds = Field(
         default=24 * 3600, description="Time until an idempotency key expires."
     )
+    allow_volatile: bool = Field(
+        default=False,
+        description="Whether jobs are accepted by a Redis that keeps nothing over a restart. For"
+        " trials and tests: a restart of Redis then loses all jobs.",
+    )
     log_level: LogLevel = Field(
         default="INFO",
         description="Lowest level of the events that are logged. Lower case works, too.",

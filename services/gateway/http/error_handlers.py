@@ -19,13 +19,12 @@ from contracts.errors import (
     MethodNotAllowed,
     NotFound,
     ServiceError,
-    Unavailable,
 )
 from services.gateway.http.problems import problem
+from services.runtime.redis.client import store_error
 
 log = structlog.get_logger(__name__)
 
-_REDIS_DOWN = Unavailable("The store behind this service does not answer.", retry_after=2)
 _STOPPED = DeadlineExceeded("The gateway stopped before this request was complete.")
 _NO_RESOURCE = NotFound("There is nothing at this address.")
 
@@ -77,9 +76,9 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def redis_error(request: Request, exc: Exception) -> JSONResponse:
-    """Answer an exception of the Redis client with a 503 problem document."""
+    """Answer an exception of the Redis client with the problem document of its failure."""
     log.warning("redis failed", path=request.url.path, reason=str(exc))
-    return problem(_REDIS_DOWN.failure(), request.scope)
+    return problem(store_error(exc).failure(), request.scope)
 
 
 class UnhandledErrorMiddleware:

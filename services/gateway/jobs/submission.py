@@ -28,8 +28,9 @@ async def submit(
 
     `timeout` counts in seconds until the job has to end. Raises NotFound for an image that is not
     stored, InvalidRequest for a malformed key or submitter, KeyReused for the key of another
-    request, and Overloaded when the queue is full.
+    request, Overloaded when the queue is full, and StoreVolatile when Redis may lose the job.
     """
+    deps.store.check_durable()
     submitter = _submitter_of(request)
     digest = hashlib.sha256(source.key.encode())
     for part in (*variants, webhook):

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import structlog
 
-from contracts.errors import InvalidRequest, Unavailable
+from contracts.errors import InvalidRequest, StoreFull, Unavailable
 from contracts.jobs import OPEN_STATES, Webhook
 from services.gateway.outbound.client import refuse_unsafe_url
 from services.gateway.settings import GatewaySettings
@@ -95,7 +95,7 @@ class WebhookDispatcher:
             due: list[Delivery] = []
             try:
                 due = await self._take()
-            except Unavailable as exc:
+            except (StoreFull, Unavailable) as exc:
                 if not unavailable:
                     log.warning("webhooks lost redis", reason=str(exc.__cause__))
                 unavailable = True
@@ -133,12 +133,12 @@ class WebhookDispatcher:
         answered: bool | None = None
         try:
             answered = await self._deliver(delivery, sender)
-        except Unavailable as exc:
+        except (StoreFull, Unavailable) as exc:
             # Its lease ends, and then it is due again.
             log.warning("webhook interrupted", job=delivery.job, reason=str(exc.__cause__))
         except Exception as exc:
             log.error("webhook failed", job=delivery.job, exc_info=exc)
-            with suppress(Unavailable):
+            with suppress(StoreFull, Unavailable):
                 await self._retry(delivery, DeliveryFailed("internal error", answered=True))
         finally:
             self._receivers.on_end(delivery.host, answered=answered)

@@ -23,7 +23,7 @@ class AdaptiveLimit(Capacity):
     @property
     def exceeded(self) -> bool:
         """Whether more jobs are taken than the limit now allows."""
-        return self._taken > self._size
+        return self._paused or self._taken > self._size
 
     def observe(self, seconds: float) -> None:
         """Adapt to a job whose render took `seconds`, including its wait for a slot."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -11,7 +11,14 @@ import structlog
 from faststream.redis import RedisMessage
 from redis.exceptions import RedisError
 
-from contracts.errors import TRANSIENT, Failure, Internal, ServiceError, WorkerCrashed
+from contracts.errors import (
+    TRANSIENT,
+    Failure,
+    Internal,
+    ServiceError,
+    StoreFull,
+    WorkerCrashed,
+)
 from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
@@ -49,6 +56,7 @@ class JobRunner:
         settings: ImagingSettings,
         limit: AdaptiveLimit,
         clock: Clock,
+        report_full: Callable[[StoreFull], None],
     ) -> None:
         self._name = name
         self._jobs = jobs
@@ -59,6 +67,7 @@ class JobRunner:
         self._settings = settings
         self._limit = limit
         self._clock = clock
+        self._report_full = report_full
         self._running: set[str] = set()
         self._draining = False
 
@@ -236,6 +245,10 @@ class JobRunner:
         start = loop.time()
         try:
             rendered = await self._batcher.render(request, alone=alone, keep_source=keep_source)
+        except StoreFull as exc:
+            # No failure of the job: it waits in the queue, and this worker takes no other one.
+            self._report_full(exc)
+            raise NotStarted from exc
         except ServiceError as exc:
             return JobResult(problem=exc.failure())
         except (RedisError, NotStarted):
@@ -256,7 +269,8 @@ def register(
     renditions, limit = Blobs(broker.redis, Kind.RENDITION), AdaptiveLimit(executor.slots)
     batcher = MicroBatcher(executor, settings, limit)
     parts = (Workers(broker.redis), broker.cancellations, renditions, batcher, settings, limit)
-    runner = JobRunner(broker.worker, jobs, *parts, broker.clock)
+    report_full = broker.store.report_full
+    runner = JobRunner(broker.worker, jobs, *parts, broker.clock, report_full)
     broker.consume(
         JOBS, JobRequest, runner.run, limit, give_up=runner.give_up, take_next=runner.take_next
     )

@@ -31,7 +31,8 @@ from services.imaging.engine.safety.limits import Limits
 from services.imaging.pool.messages import Answer, InspectCall, RenderCall, out_of_memory
 from services.imaging.pool.verdicts import Need, Verdict, need_of_depth, need_of_output, verdict
 from services.imaging.settings import ImagingSettings
-from services.runtime.redis.client import make_blocking_redis
+from services.runtime.redis.client import make_blocking_redis, store_error
+from services.runtime.redis.replies import FULL
 from services.runtime.storage.blobs import SMALL, BlockingBlobs, Judged, NewBlob
 
 _BATCH_BUDGET = 0.02  # seconds after which a batch starts no further render
@@ -86,8 +87,27 @@ def render(call: RenderCall, settings: ImagingSettings) -> Answer[Rendered]:
             outcomes.append(exc.failure())
         if exhausted or time.monotonic() > deadline:
             break
-    _blobs(settings).keep(renditions, ttl=call.ttl)
+    outcomes = _keep(renditions, outcomes, settings, ttl=call.ttl)
     return Answer[Rendered](outcomes=tuple(outcomes), exhausted=exhausted)
+
+
+def _keep(
+    renditions: Sequence[NewBlob],
+    outcomes: list[Rendered | Failure],
+    settings: ImagingSettings,
+    *,
+    ttl: int,
+) -> list[Rendered | Failure]:
+    """Store all renditions, and return the outcomes: failures in place of them if none fits."""
+    try:
+        _blobs(settings).keep(renditions, ttl=ttl)
+    except FULL as exc:
+        full, lost = store_error(exc).failure(), {rendition.blob.key for rendition in renditions}
+        return [
+            full if isinstance(outcome, Rendered) and outcome.blob.key in lost else outcome
+            for outcome in outcomes
+        ]
+    return outcomes
 
 
 def inspect(request: Inspect, settings: ImagingSettings) -> Answer[Inspected]:

@@ -8,19 +8,23 @@ from faststream.asgi import AsgiResponse, get
 from faststream.asgi.types import ASGIApp, Scope
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from contracts.errors import Unavailable
+from contracts.errors import ServiceError
 from services.runtime.introspection.gauges import QueueGauges
 from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import redis_errors
 from services.runtime.rpc.broker import Broker
 
+_MUCH_MEMORY = 0.85  # of maxmemory
+_LARGE_SKEW = 2.0  # seconds
+
 
 def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
     """Return the routes of the health checks, by path.
 
     `/health/live` is 200 while the process answers. `/health/ready` is 200 if the process can do
-    its work now, and 503 otherwise, with the result of each check.
+    its work now, and 503 otherwise, with the result of each check. Notes beside the checks tell of
+    what needs an operator but stops no work.
     """
 
     @get(include_in_schema=False)
@@ -29,16 +33,25 @@ def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
 
     @get(include_in_schema=False)
     async def ready(scope: Scope) -> AsgiResponse:
-        checks = {
+        state = broker.store.state
+        running = {
             "redis": await _redis_answers(broker),
             "inbox": broker.inbox.listening,
             "heartbeat": broker.heartbeat.beating,
+            "watch": broker.store.running,
             "subscribers": broker.running and all(sub.running for sub in broker.consumers),
         }
-        healthy = all(checks.values())
-        results = {name: "ok" if check else "not ok" for name, check in checks.items()}
+        checks = {name: "ok" if check else "not ok" for name, check in running.items()}
+        checks["eviction"] = state.refused or "ok"
+        checks["writes"] = state.unwritable.detail if state.unwritable else "ok"
+        healthy = all(result == "ok" for result in checks.values())
+        notes = {
+            "persistence": state.volatile or "ok",
+            "memory": _memory_note(state.memory),
+            "clock": _clock_note(broker.clock.skew),
+        }
         status = {"status": "ready" if healthy else "not ready"}
-        return _json(200 if healthy else 503, {**status, **results})
+        return _json(200 if healthy else 503, {**status, **checks, **notes})
 
     return [("/health/live", live), ("/health/ready", ready)]
 
@@ -52,7 +65,7 @@ def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGI
 
     @get(include_in_schema=False)
     async def metrics(scope: Scope) -> AsgiResponse:
-        with suppress(Unavailable), redis_errors():
+        with suppress(ServiceError), redis_errors():
             gauges.set_queues(await queues.look())
             gauges.set_jobs(await jobs.backlog())
         return AsgiResponse(broker.metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
@@ -65,8 +78,18 @@ async def _redis_answers(broker: Broker) -> bool:
         with redis_errors():
             async with asyncio.timeout(1):
                 return await broker.redis.ping()
-    except (Unavailable, TimeoutError):
+    except (ServiceError, TimeoutError):
         return False
+
+
+def _memory_note(used: float) -> str:
+    return "ok" if used < _MUCH_MEMORY else f"Redis uses {used:.0%} of its maxmemory."
+
+
+def _clock_note(skew: float) -> str:
+    if abs(skew) < _LARGE_SKEW:
+        return "ok"
+    return f"This host's clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} Redis's."
 
 
 def _json(status: int, content: dict[str, str]) -> AsgiResponse:

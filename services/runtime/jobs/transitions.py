@@ -1,6 +1,7 @@
 """Change a job from one state to another, with its event, in one script: see store.lua."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from contracts.errors import REPLAYABLE, DeadlineExceeded
@@ -14,7 +15,8 @@ from services.runtime.redis.client import RedisClient
 from services.runtime.redis.scripts import load_script
 from services.runtime.settings import RuntimeSettings
 
-_SCRIPT = load_script(
+_load = partial(
+    load_script,
     __package__,
     "store",
     RECORD=keys.JOB,
@@ -36,6 +38,9 @@ _SCRIPT = load_script(
     MIN_CAPACITY=4,
     GRACE=60_000,
 )
+_ACCEPT, _GO_ON = _load(), _load(when_full=True)
+_ACCEPTING = frozenset({"submit", "requeue"})
+"""The commands that promise new work: a full store refuses them, and goes on with all others."""
 _KEYS = (JOBS, EVENTS, DEAD_LETTERS, keys.responders(JOBS), keys.capacities(JOBS))
 
 
@@ -48,7 +53,8 @@ class Transitions:
 
     async def run(self, command: str, *args: Any) -> Any:
         """Return the reply of one of the commands of store.lua."""
-        return await self._redis.script(_SCRIPT, _KEYS, (command, *args))
+        script = _ACCEPT if command in _ACCEPTING else _GO_ON
+        return await self._redis.script(script, _KEYS, (command, *args))
 
     async def change(
         self, job: Job, where: str = "last", *, entry: str | None = None, **update: Any

@@ -12,9 +12,9 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, redis_errors
 from services.runtime.redis.scripts import Script, load_script
 
-_TAKE = load_script(__package__, "webhook_take", RECORD=keys.JOB)
-_DONE = load_script(__package__, "webhook_done")
-_RETRY = load_script(__package__, "webhook_retry")
+_TAKE = load_script(__package__, "webhook_take", when_full=True, RECORD=keys.JOB)
+_DONE = load_script(__package__, "webhook_done", when_full=True)
+_RETRY = load_script(__package__, "webhook_retry", when_full=True)
 
 
 @dataclass(frozen=True)

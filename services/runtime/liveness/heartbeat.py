@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 Report = dict[str, str | int | float]
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 
-_BEAT = load_script(__package__, "beat")
+_BEAT = load_script(__package__, "beat", when_full=True)
 _ALIVE = load_script(__package__, "alive")
 
 

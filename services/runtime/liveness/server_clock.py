@@ -23,6 +23,11 @@ class Clock:
         """Return the seconds since the epoch by Redis's clock."""
         return self.host() + self._offset
 
+    @property
+    def skew(self) -> float:
+        """Return by how many seconds this host's clock is ahead of Redis's."""
+        return -self._offset
+
     def set(self, *, asked: float, answered: float, server: float) -> None:
         """Correct the estimate by one round trip: sent, answered (this host's clock), Redis's time.
 

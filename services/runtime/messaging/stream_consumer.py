@@ -240,7 +240,8 @@ class StreamConsumer(Consumer):
         # A fair share even when this worker is full: the entries have waited for a dead worker
         # already.
         def share(number: int) -> int:
-            return max(1, self._capacity.free, -(-number // max(1, living))) * self._reading
+            wanted = self._reading and not self._capacity.paused
+            return max(1, self._capacity.free, -(-number // max(1, living))) * wanted
 
         for entry, fields, deliveries in await self._pending.claim_from(consumer, share=share):
             log.info("reclaimed", entry=entry.decode(), consumer=consumer, address=self.address)

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 
-from contracts.errors import Overloaded, Unavailable
+from contracts.errors import Overloaded, ServiceError, StoreFull, Unavailable
 from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.endpoint import Command, Endpoint, endpoint_of
 from services.runtime.redis.multiplexer import Multiplexer, OnReply, QueueFull
-from services.runtime.redis.replies import LOST
+from services.runtime.redis.replies import DiskError
 from services.runtime.redis.scripts import Script
 from services.runtime.redis.subscription import OnMessage, Subscription
 from services.runtime.settings import RuntimeSettings
@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 RECONNECT_DELAY = 0.25
 """Seconds between two attempts to reach Redis."""
+
+_FULL_FOR = 10  # seconds until a client of a full store should try again
 
 _BULK_CONNECTIONS = 4
 _BLOCKING_REPLY_TIMEOUT = 3.0  # seconds: less than the caller of a pool process waits
@@ -46,8 +48,11 @@ class RedisClient:
         return self._shared.send(*command)
 
     async def ping(self) -> bool:
-        """Return True when Redis answers."""
-        return bool(await self._shared.execute("PING") == b"PONG")
+        """Return True when Redis answers: with an error, too, as a full disk makes it do."""
+        try:
+            return bool(await self._shared.execute("PING") == b"PONG")
+        except ResponseError:
+            return True
 
     async def execute(self, *command: Any) -> Any:
         """Return a command's reply."""
@@ -120,31 +125,26 @@ def make_blocking_redis(settings: RuntimeSettings) -> BlockingConnection:
     )
 
 
-async def wait_for_redis(redis: RedisClient) -> None:
-    """Return once Redis answers; log at the beginning and the end of a wait."""
-    waiting = False
-    while True:
-        try:
-            await redis.ping()
-        except LOST as exc:
-            if not waiting:
-                log.warning("waiting for redis", address=str(redis.endpoint), reason=str(exc))
-                waiting = True
-            await asyncio.sleep(RECONNECT_DELAY)
-        else:
-            if waiting:
-                log.info("redis is available", address=str(redis.endpoint))
-            return
+def store_error(exc: Exception) -> ServiceError:
+    """Return the failure that an exception of Redis's client is for the caller of a service."""
+    match exc:
+        case QueueFull():
+            return Overloaded("Too many commands wait for the store.", retry_after=1)
+        case OutOfMemoryError():
+            return StoreFull("The store's memory is full.", retry_after=_FULL_FOR)
+        case DiskError():
+            return StoreFull("The store can't write to its disk.", retry_after=_FULL_FOR)
+        case ReadOnlyError():
+            return Unavailable("The store is a replica, which only reads.", retry_after=2)
+    return Unavailable(
+        "The store behind this service does not answer; try again soon.", retry_after=2
+    )
 
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Raise Unavailable in place of every RedisError and OSError, Overloaded for QueueFull."""
+    """Raise the failure that `store_error` returns in place of every RedisError and OSError."""
     try:
         yield
-    except QueueFull as exc:
-        raise Overloaded("Too many commands wait for the store.", retry_after=1) from exc
     except (RedisError, OSError) as exc:
-        raise Unavailable(
-            "The store behind this service does not answer; try again soon.", retry_after=2
-        ) from exc
+        raise store_error(exc) from exc

@@ -27,11 +27,20 @@ _SERVER_STATES = frozenset(
 )
 """The codes of errors that say how the server is, and nothing of the command or its keys."""
 
+
+class DiskError(ResponseError):
+    """Redis can't write its snapshot or its append-only file, and refuses commands (MISCONF)."""
+
+
+FULL = (OutOfMemoryError, DiskError)
+"""The exceptions of a store that is full: Redis did not run the command."""
+
 INCOMPLETE = object()
 """Returned by a reader while the next reply has not arrived as a whole."""
 
 _ERRORS: dict[str, Callable[[str], Exception]] = {
     "LOADING": BusyLoadingError,
+    "MISCONF": DiskError,
     "NOAUTH": AuthenticationError,
     "NOPERM": NoPermissionError,
     "NOSCRIPT": NoScriptError,

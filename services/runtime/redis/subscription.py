@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.runtime.redis.connection import Connection, connect, packed
 from services.runtime.redis.endpoint import Endpoint
+from services.runtime.redis.replies import DiskError
 from services.runtime.tasks import end
 
 PING_INTERVAL = 2.0
@@ -110,7 +111,9 @@ class Subscription:
 
     def _take_reply(self, reply: Any) -> None:
         self._silent_pings = 0
-        if isinstance(reply, Exception) and self._connection is not None:
+        # A Redis whose disk is full refuses a PING, and still delivers messages.
+        refused = isinstance(reply, Exception) and not isinstance(reply, DiskError)
+        if refused and self._connection is not None:
             self._connection.abort(reply)
 
     def _take_push(self, push: list[Any]) -> None:

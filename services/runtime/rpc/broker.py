@@ -1,13 +1,16 @@
 """The broker of a process: its calls, its served methods and its consumers, put together."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
+import structlog
 from faststream.redis import RedisMessage
 from faststream.redis.message import RedisChannelMessage
 
 from contracts.control import CONTROL, Cancel
+from contracts.errors import NoWorkers
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
 from services.runtime.capacity import Capacity
@@ -20,8 +23,9 @@ from services.runtime.messaging.list_consumer import ListConsumer
 from services.runtime.messaging.outbox import OnDelivery, Outbox
 from services.runtime.messaging.stream_consumer import GiveUp, StreamConsumer, TakeNext, drop
 from services.runtime.messaging.stream_reader import StreamReader
-from services.runtime.redis.client import RedisClient, wait_for_redis
-from services.runtime.redis.replies import LOST
+from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
+from services.runtime.redis.replies import FULL, LOST
+from services.runtime.redis.watch import StoreRefused, StoreWatch
 from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.cancellation import Cancellations
@@ -39,12 +43,15 @@ from services.runtime.rpc.sender import MessageSender
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
 
+log = structlog.get_logger(__name__)
+
 
 class Broker(AdaptedBroker):
     """FastStream's RedisBroker with typed methods, one reply inbox and consumers that reconnect.
 
     `capacity` is the number of requests that this process handles at once. `report` returns
-    the fields that the heartbeat adds to the host, the process and its versions.
+    the fields that the heartbeat adds to the host, the process and its versions. `on_refused` is
+    called by `start` for a Redis that can't be used.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class Broker(AdaptedBroker):
         capacity: int = 1,
         report: Callable[[], Report] = dict,
         clock: Clock | None = None,
+        on_refused: Callable[[StoreRefused], NoReturn] | None = None,
     ) -> None:
         self.redis = redis
         self.settings = settings
@@ -65,6 +73,8 @@ class Broker(AdaptedBroker):
         self.outbox = Outbox(redis)
         self.retry_after = RetryAfter()
         self.clock = clock or Clock()
+        self._on_refused = on_refused
+        self.store = StoreWatch(redis, self.metrics, allow_volatile=settings.allow_volatile)
         self._calls = CallInstrumentation(self.worker, self.metrics, self.outbox)
         self.cancellations = Cancellations()
         serving = ServingContext(
@@ -89,22 +99,36 @@ class Broker(AdaptedBroker):
         self._watch_metrics()
 
     async def start(self) -> None:
-        """Wait for Redis, then listen for replies, start the consumers and the heartbeat."""
+        """Wait for Redis, then listen for replies, start the consumers and the heartbeat.
+
+        Raises StoreRefused for a Redis that can't be used.
+        """
+        interrupted = False
         while True:
-            await wait_for_redis(self.redis)
+            try:
+                await self.store.start()
+            except StoreRefused as exc:
+                if self._on_refused is not None:
+                    self._on_refused(exc)
+                raise
             try:
                 await self.inbox.start()
                 await self.outbox.start()
                 await super().start()
                 await self.heartbeat.start(self._served)
-            except LOST:
+            except (*LOST, *FULL) as exc:
+                if not interrupted:
+                    log.warning("start interrupted", reason=str(exc))
+                interrupted = True
                 await super().stop()
+                await asyncio.sleep(RECONNECT_DELAY)
             else:
                 return
 
     async def stop(self, *exc_info: Any) -> None:
         """Accept no more messages, finish the accepted ones, flush, and disconnect."""
         await self.heartbeat.stop()
+        await self.store.stop()
         await super().stop(*exc_info)
         await self.outbox.stop()
         await self.inbox.stop()
@@ -126,22 +150,27 @@ class Broker(AdaptedBroker):
         """Send a request and return its reply, waiting at most `timeout` seconds.
 
         Raises the ServiceError that the worker raised, or NoWorkers, Overloaded, Unavailable,
-        DeadlineExceeded.
+        StoreFull, DeadlineExceeded.
         """
         correlation_id = correlation_id or str(uuid4())
         transport = Transport.CHANNEL if channel else Transport.LIST if list else Transport.STREAM
         address = str(channel or list or stream)
         with self._calls.client_call(address, transport, correlation_id):
-            return await super().request(
-                message,
-                channel,
-                list=list,
-                stream=stream,
-                maxlen=maxlen,
-                correlation_id=correlation_id,
-                headers=headers,
-                timeout=timeout,
-            )
+            try:
+                return await super().request(
+                    message,
+                    channel,
+                    list=list,
+                    stream=stream,
+                    maxlen=maxlen,
+                    correlation_id=correlation_id,
+                    headers=headers,
+                    timeout=timeout,
+                )
+            except NoWorkers:
+                # Heartbeats can't be written either, so all workers look dead.
+                self.store.check_writable()
+                raise
 
     def publish_soon(
         self,
@@ -180,8 +209,10 @@ class Broker(AdaptedBroker):
         """Handle each entry of `stream` on one worker, at most `capacity` entries at once here.
 
         `give_up` and `take_next` are those of `StreamConsumer`.
+        Entries are durable: they wait in the stream while Redis refuses writes.
         """
         self._consume_control()
+        self.store.pauses(capacity)
         self._served.append(stream)
         handle = validating(model, handler)
         self._consume_stream(stream, handle, capacity, give_up=give_up, take_next=take_next)
@@ -257,6 +288,11 @@ class Broker(AdaptedBroker):
         watch, inbox, outbox = self.metrics.watch, self.inbox, self.outbox
         watch("darkroom_calls_waiting", "Calls that wait for a reply.", lambda: inbox.outstanding)
         watch("darkroom_inbox_listening", "1 while replies are received.", lambda: inbox.listening)
+        watch(
+            "darkroom_clock_skew_seconds",
+            "Seconds by which the clock of this host is ahead of Redis's.",
+            lambda: self.clock.skew,
+        )
         watch("darkroom_room_taken", "Calls that are being handled.", lambda: self.capacity.taken)
         watch(
             "darkroom_outbox_failures",

@@ -8,7 +8,8 @@ from faststream.redis import RedisResponse
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from contracts.errors import Failure, Internal, ServiceError, Unavailable
+from contracts.errors import Failure, Internal, ServiceError
+from services.runtime.redis.client import store_error
 
 log = structlog.get_logger(__name__)
 
@@ -20,14 +21,14 @@ _FAILED = "failed"
 def failure_reply(exc: Exception, correlation_id: str | None) -> RedisResponse:
     """Return the reply for an exception of a handler.
 
-    A ServiceError keeps its code; a RedisError becomes Unavailable; any other exception is a bug,
-    is logged here with its traceback, and becomes Internal.
+    A ServiceError keeps its code; a RedisError becomes what `store_error` says; any other exception
+    is a bug, is logged here with its traceback, and becomes Internal.
     """
     match exc:
         case ServiceError():
             error = exc
         case RedisError():
-            error = Unavailable("The worker can't reach its store.", retry_after=2)
+            error = store_error(exc)
         case _:
             log.error("handler failed", correlation_id=correlation_id, exc_info=exc)
             error = Internal("Something broke in the worker; its log has the details.")
