@@ -16,7 +16,7 @@ CANCELLED = "cancelled"
 NOT_UNDERSTOOD = "not_understood"
 """The response is not one of a gateway."""
 
-_TRANSIENT_STATUSES = frozenset({502, 503, 504})
+_TRANSIENT_STATUSES = frozenset({502, 503, 504, 507})
 
 
 class GatewayError(Exception):

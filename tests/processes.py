@@ -103,7 +103,13 @@ class Service:
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "REDIS_URL": redis_url, **(env or {})},
+            # Most tests need no jobs after a restart of Redis.
+            env={
+                **os.environ,
+                "DARKROOM_ALLOW_VOLATILE": "true",
+                "REDIS_URL": redis_url,
+                **(env or {}),
+            },
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

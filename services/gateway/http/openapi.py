@@ -36,7 +36,8 @@ RENDER_CODES = (*VARIANT_CODES, *_CALL_CODES)
 """Failures of a call that renders an image."""
 
 _EVERYWHERE = (
-    Code.INVALID_REQUEST, Code.MISDIRECTED_REQUEST, Code.UNAVAILABLE, Code.INTERNAL,
+    Code.INVALID_REQUEST, Code.MISDIRECTED_REQUEST, Code.UNAVAILABLE, Code.STORE_FULL,
+    Code.INTERNAL,
 )  # fmt: skip
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -160,7 +161,7 @@ def problems(*codes: Code) -> Responses:
         status.value: _problem(
             found,
             "\n".join(f"- `{code}`: {_meaning(code)}" for code in found),
-            *(["Retry-After"] if status.value == 503 else []),
+            *(["Retry-After"] if status.value in (503, 507) else []),
         )
         for status, found in sorted(by_status.items())
     }

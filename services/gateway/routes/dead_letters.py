@@ -48,9 +48,10 @@ async def dead_letters(
             *("Retry-After", "Cache-Control"),
             location="The job.",
         ),
-        **problems(*CHANGE_CODES, Code.NOT_FOUND),
+        **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.STORE_VOLATILE),
     },
 )
 async def requeue(job_id: JobIdPath, deps: Injected) -> Response:
     """Run a dead letter again from its start, with all of its attempts and its time."""
+    deps.store.check_durable()
     return await pending_response(await deps.jobs.requeue(job_id), deps)

@@ -88,7 +88,12 @@ _BODY = {
             model=Job,
         ),
         **problems(
-            *UPLOAD_CODES, Code.INVALID_OPERATION, Code.NOT_FOUND, Code.KEY_REUSED, Code.OVERLOADED
+            *UPLOAD_CODES,
+            Code.INVALID_OPERATION,
+            Code.NOT_FOUND,
+            Code.KEY_REUSED,
+            Code.OVERLOADED,
+            Code.STORE_VOLATILE,
         ),
     },
 )

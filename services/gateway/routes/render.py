@@ -55,7 +55,9 @@ router = APIRouter(tags=["render"])
             location="The job.",
             model=Job,
         ),
-        **problems(*UPLOAD_CODES, *RENDER_CODES, Code.CONFLICT, Code.KEY_REUSED),
+        **problems(
+            *UPLOAD_CODES, *RENDER_CODES, Code.CONFLICT, Code.KEY_REUSED, Code.STORE_VOLATILE
+        ),
     },
 )
 async def render(

@@ -12,11 +12,11 @@ from contracts.errors import ServiceError
 from services.runtime.introspection.gauges import QueueGauges
 from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.store import Jobs
+from services.runtime.liveness.server_clock import LARGE_SKEW
 from services.runtime.redis.client import redis_errors
 from services.runtime.rpc.broker import Broker
 
 _MUCH_MEMORY = 0.85  # of maxmemory
-_LARGE_SKEW = 2.0  # seconds
 
 
 def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
@@ -87,7 +87,7 @@ def _memory_note(used: float) -> str:
 
 
 def _clock_note(skew: float) -> str:
-    if abs(skew) < _LARGE_SKEW:
+    if abs(skew) < LARGE_SKEW:
         return "ok"
     return f"This host's clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} Redis's."
 

@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable
 
+LARGE_SKEW = 2.0
+"""Seconds between this host's clock and Redis's that need an operator: a clock is wrong."""
+
 _SLOW = 0.02  # seconds; a round trip that is shorter is as good as any
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 PREFIX = "darkroom:"
 
 WRITE_PROBE = f"{PREFIX}probe"
-"""String: what each process writes again and again, to know whether Redis accepts writes."""
+"""String that never exists: the key of the command that shows whether Redis accepts writes."""
 
 WORKERS = f"{PREFIX}workers"
 """Hash: what each worker last reported of itself, by name."""

@@ -26,7 +26,6 @@ INTERVAL = 2.0
 """Seconds between two looks."""
 
 _LONGEST_PAUSE = 32.0  # seconds
-_PROBE_LIFE = 60  # seconds
 
 
 class StoreRefused(Exception):
@@ -119,7 +118,7 @@ class StoreWatch:
     def check_durable(self) -> None:
         """Raise StoreVolatile if Redis may lose a job that is accepted now."""
         if not self.durable:
-            raise StoreVolatile(self.state.refused or self.state.volatile, retry_after=30)
+            raise StoreVolatile(self.state.refused or self.state.volatile, retry_after=5)
 
     def check_writable(self) -> None:
         """Raise the failure of a write, if the last one that was tried has failed."""
@@ -179,9 +178,13 @@ class StoreWatch:
         return bool(reply.get(b"save"))
 
     async def _write(self) -> ServiceError | None:
-        """Write the probe; return the failure of a refused write, or None."""
+        """Return the failure of a write that Redis refuses, or None.
+
+        The probe writes nothing into a key that is not there, so it leaves nothing behind. Redis
+        refuses it like every other write.
+        """
         try:
-            await self._redis.execute("SET", keys.WRITE_PROBE, 1, "EX", _PROBE_LIFE)
+            await self._redis.execute("SETRANGE", keys.WRITE_PROBE, 0, "")
         except ResponseError as exc:
             return store_error(exc)
         return None
@@ -191,10 +194,10 @@ class StoreWatch:
         before, self.state = self.state, state
         for capacity in self._capacities:
             capacity.paused = state.unwritable is not None
-        if state.refused and state.refused != before.refused:
-            log.error("redis can't be used", reason=state.refused)
         if state.volatile and state.volatile != before.volatile:
             log.warning("redis may lose jobs", reason=state.volatile, refused=not self.durable)
+        if state.refused and state.refused != before.refused:
+            log.error("redis can't be used", reason=state.refused)
         if state.unwritable is not None and before.unwritable is None:
             log.error("redis refuses writes", reason=state.unwritable.detail)
         if before.unwritable is not None and state.unwritable is None:

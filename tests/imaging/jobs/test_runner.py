@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
 from contracts.control import Cancel
-from contracts.errors import Code, DeadlineExceeded, ImageUnreadable, WorkerCrashed
+from contracts.errors import Code, DeadlineExceeded, ImageUnreadable, StoreFull, WorkerCrashed
 from contracts.imaging import Blob, Rendered
 from contracts.jobs import JOBS, Job, JobRequest, JobState
 from contracts.methods import GROUP
@@ -73,11 +73,13 @@ class Bench:
         self.jobs = Jobs(self.redis, self.settings)
         self.cancellations = Cancellations()
         self.limit = AdaptiveLimit(1)
+        self.full: list[StoreFull] = []
 
     def runner(self, batcher: FakeBatcher, name: str = "a-worker") -> JobRunner:
         workers = Workers(self.redis)
         renditions = Blobs(self.redis, Kind.RENDITION)
         parts: Any = (self.cancellations, renditions, batcher, self.settings, self.limit, Clock())
+        parts += (self.full.append,)
         return JobRunner(name, self.jobs, workers, *parts)
 
     async def submit(self, variants: int = 1, *, timeout: float | None = None) -> Job:
@@ -143,6 +145,17 @@ async def bench(redis_url: str) -> AsyncIterator[Bench]:
     await store_image(bench.redis, BLOB)
     yield bench
     await bench.redis.close()
+
+
+async def test_a_full_store_leaves_the_job_in_the_queue_and_counts_no_attempt(
+    bench: Bench,
+) -> None:
+    full = StoreFull("The store's memory is full.")
+
+    job = await bench.run(await bench.submit(), FakeBatcher(full))
+
+    assert (job.state, job.attempts, job.results) == (JobState.QUEUED, 0, ())
+    assert [failure.code for failure in bench.full] == [Code.STORE_FULL]
 
 
 async def test_a_bug_fails_the_job_as_internal_and_is_logged_once(bench: Bench) -> None:
