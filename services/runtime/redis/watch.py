@@ -6,7 +6,9 @@ a request costs nothing. Decision 0030 has the reasons.
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import structlog
 from redis.exceptions import RedisError, ResponseError
@@ -32,6 +34,14 @@ class StoreRefused(Exception):
     """This Redis can't be used: it is too old, or deletes what was accepted."""
 
 
+OnRefused = Callable[[StoreRefused], NoReturn]
+
+
+def raise_refused(reason: StoreRefused) -> NoReturn:
+    """Raise the reason."""
+    raise reason
+
+
 @dataclass(frozen=True)
 class StoreState:
     """What the last look has found."""
@@ -49,8 +59,16 @@ class StoreState:
 class StoreWatch:
     """Looks after Redis for one process, from `start` to `stop`."""
 
-    def __init__(self, redis: RedisClient, metrics: Metrics, *, allow_volatile: bool) -> None:
+    def __init__(
+        self,
+        redis: RedisClient,
+        metrics: Metrics,
+        *,
+        allow_volatile: bool,
+        on_refused: OnRefused = raise_refused,
+    ) -> None:
         self._redis = redis
+        self._on_refused = on_refused
         self._allow_volatile = allow_volatile
         self._task: asyncio.Task[None] | None = None
         self._capacities: list[Capacity] = []
@@ -85,7 +103,7 @@ class StoreWatch:
     async def start(self) -> None:
         """Return once Redis answers; log at the beginning and the end of a wait.
 
-        Raises StoreRefused for a Redis that can't be used.
+        Calls `on_refused` for a Redis that can't be used.
         """
         waiting = False
         while True:
@@ -102,7 +120,7 @@ class StoreWatch:
         if waiting:
             log.info("redis is available", address=str(self._redis.endpoint))
         if self.state.refused:
-            raise StoreRefused(self.state.refused)
+            self._on_refused(StoreRefused(self.state.refused))
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="store-watch")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -25,7 +25,7 @@ from services.runtime.messaging.stream_consumer import GiveUp, StreamConsumer, T
 from services.runtime.messaging.stream_reader import StreamReader
 from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.replies import FULL, LOST
-from services.runtime.redis.watch import StoreRefused, StoreWatch
+from services.runtime.redis.watch import OnRefused, StoreWatch, raise_refused
 from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.cancellation import Cancellations
@@ -62,7 +62,7 @@ class Broker(AdaptedBroker):
         capacity: int = 1,
         report: Callable[[], Report] = dict,
         clock: Clock | None = None,
-        on_refused: Callable[[StoreRefused], NoReturn] | None = None,
+        on_refused: OnRefused = raise_refused,
     ) -> None:
         self.redis = redis
         self.settings = settings
@@ -73,8 +73,10 @@ class Broker(AdaptedBroker):
         self.outbox = Outbox(redis)
         self.retry_after = RetryAfter()
         self.clock = clock or Clock()
-        self._on_refused = on_refused
-        self.store = StoreWatch(redis, self.metrics, allow_volatile=settings.allow_volatile)
+        allow_volatile = settings.allow_volatile
+        self.store = StoreWatch(
+            redis, self.metrics, allow_volatile=allow_volatile, on_refused=on_refused
+        )
         self._calls = CallInstrumentation(self.worker, self.metrics, self.outbox)
         self.cancellations = Cancellations()
         serving = ServingContext(
@@ -105,12 +107,7 @@ class Broker(AdaptedBroker):
         """
         interrupted = False
         while True:
-            try:
-                await self.store.start()
-            except StoreRefused as exc:
-                if self._on_refused is not None:
-                    self._on_refused(exc)
-                raise
+            await self.store.start()
             try:
                 await self.inbox.start()
                 await self.outbox.start()
