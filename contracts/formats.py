@@ -223,10 +223,23 @@ def format_of_suffix(suffix: str) -> Format | None:
     return next((format for format in Format if suffix.lower() in format.spec.suffixes), None)
 
 
+def format_of_bytes(data: bytes) -> Format | None:
+    """Return the format that a file's first bytes announce; None for bytes of no known format."""
+    return next((format for format in Format if format.spec.matches(data)), None)
+
+
+def format_of_media_type(media_type: str) -> Format | None:
+    """Return the format of files with this media type; None for another media type."""
+    return _BY_MEDIA_TYPE.get(media_type)
+
+
+_BY_MEDIA_TYPE = {format.spec.media_type: format for format in Format}
+
+
 def suffix_of(media_type: str) -> str:
     """Return the suffix of files with this media type; of an unknown `image/new`, `.new`."""
-    known = {format.spec.media_type: format.spec.suffixes[0] for format in Format}
-    return known.get(media_type, "." + media_type.partition("/")[2])
+    known = format_of_media_type(media_type)
+    return known.spec.suffixes[0] if known else "." + media_type.partition("/")[2]
 
 
 def format_as_it_came(source: Format | None, *, transparent: bool = False) -> Format:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from contracts import examples
 from contracts.details import Details
 from contracts.fields import BlobKey
+from contracts.formats import Format, format_of_media_type
 from contracts.message import Message
 from contracts.methods import Method
 from contracts.operations.pipeline import Pipeline
@@ -36,6 +37,11 @@ class Blob(Message):
     media_type: MediaType
     bytes: Annotated[int, Field(ge=0, description="Size in bytes.")]
 
+    @property
+    def format(self) -> Format | None:
+        """The format, by the media type; None for bytes of no known format."""
+        return format_of_media_type(self.media_type)
+
 
 class Render(Message):
     """Apply `pipeline` to the image in `source`."""
@@ -51,6 +57,11 @@ class Render(Message):
     reuse: Annotated[
         bool, Field(description="Whether a stored result may be returned in place of a new one.")
     ] = True
+
+    def formats(self) -> frozenset[Format]:
+        """Return the formats that a worker needs: the source's and the output's, where known."""
+        named = (self.source.format, self.pipeline.output.format)
+        return frozenset(format for format in named if isinstance(format, Format))
 
     def result_key(self) -> str:
         """Return the key of the result's blob. Equal sources and pipelines give equal keys."""
@@ -101,6 +112,10 @@ class Inspect(Message):
     source: Annotated[Blob, Field(description="The image.")]
     depth: Annotated[Depth, Field(description="How much of the image to inspect.")] = Depth.HEADER
     place: Annotated[bool, Field(description="Include the place of the photograph.")] = False
+
+    def formats(self) -> frozenset[Format]:
+        """Return the formats that a worker needs: the image's, if it is known."""
+        return frozenset(format for format in (self.source.format,) if format)
 
 
 class Inspected(Message):

@@ -23,6 +23,6 @@ class Backlog(BaseModel):
 class System(BaseModel):
     """Live workers by name, with the fields of their heartbeats; queues by address; open jobs."""
 
-    workers: dict[str, dict[str, str | int | float]]
+    workers: dict[str, dict[str, str | int | float | list[str]]]
     queues: dict[str, Queue]
     jobs: Backlog

@@ -157,8 +157,11 @@ ADVICE: dict[Code, Advice] = {
                 (f"{_ENGINE}/encoding/format_choice.py",),
             ),
             Cause(
-                "The worker lacks the package of the result's format, or a frame of a GIF lasts "
-                "longer than a GIF can store.",
+                "No running worker that reads the image has the package of the result's format.",
+                ("services/imaging/peers.py", f"{_ENGINE}/encoding/encode.py"),
+            ),
+            Cause(
+                "A frame of a GIF lasts longer than a GIF can store.",
                 (f"{_ENGINE}/encoding/encode.py",),
             ),
             Cause(
@@ -301,14 +304,15 @@ ADVICE: dict[Code, Advice] = {
                 (f"{_ENGINE}/decoding/source.py",),
             ),
             Cause(
-                "The worker lacks the package of the image's format.",
-                (f"{_ENGINE}/decoding/source.py",),
+                "No running worker has the package of the image's format. A job is tried again "
+                "first, in case that such a worker starts.",
+                ("services/imaging/peers.py", f"{_ENGINE}/decoding/source.py"),
             ),
         ),
-        client="Convert the image to a format that `detail` lists. The bytes decide, not the "
-        "file's name or `Content-Type`.",
-        operator="If `detail` names a package, install the extra on every worker: "
-        "[Formats](../reference/formats.md).",
+        client="Convert the image to a format that `detail` lists, or to a JPEG. The bytes decide, "
+        "not the file's name or `Content-Type`.",
+        operator="If `detail` names a format that no running worker reads, install its extra on a "
+        "worker, or better on every worker: [Formats](../reference/formats.md).",
         example=Example(
             "printf '%%PDF-1.7' > /tmp/page.pdf\n"
             "curl -sS --data-binary @/tmp/page.pdf 'http://127.0.0.1:8000/v1/render?op=grayscale'",
@@ -617,6 +621,10 @@ ADVICE: dict[Code, Advice] = {
                 "restored. `Retry-After: 1`.",
                 ("services/runtime/rpc/reply_inbox.py",),
             ),
+            Cause(
+                "The only worker with the format of the image has just stopped. `Retry-After: 2`.",
+                ("services/imaging/peers.py",),
+            ),
         ),
         client="Wait for `Retry-After` and send the request again. Send a job's submission with an "
         "`Idempotency-Key`: if the first submission has arrived after all, the second finds its "
@@ -833,7 +841,9 @@ ADVICE: dict[Code, Advice] = {
         "failed`.\n"
         "2. Check that gateway and workers have the same version. Start the gateway by `faststream "
         "run` or `uvicorn`.\n"
-        "3. Report the traceback. After the repair, queue the dead letters again.",
+        "3. Report the traceback. After the repair, queue the dead letters again.\n"
+        "4. Let an alarm watch `darkroom_internal_errors_total` of every process: any rise is a "
+        "fault.",
         example=None,
         ends_variants=True,
     ),

@@ -65,9 +65,10 @@ install Darkroom with them yourself, run this command in a checkout:
 $ .venv/bin/pip install '.[{_EXTRAS}]'
 ```
 
-A worker without an extra refuses its format. A source in this format fails with
-[`unsupported_format`](../errors/unsupported_format.md), a result in this format with
-[`invalid_operation`](../errors/invalid_operation.md), and `detail` names the extra.
+A worker without an extra hands requests for its format on to a running worker that has the extra
+([how](../decisions/0024-a-failure-names-its-cause.md)). If there is none, a source in this format
+fails with [`unsupported_format`](../errors/unsupported_format.md), and a result in this format with
+[`invalid_operation`](../errors/invalid_operation.md).
 
 The extra `simd` adds no format, but a faster resampler
 ([why](../decisions/0015-a-simd-resampler.md)). Its package has no wheels for Linux on ARM. Install

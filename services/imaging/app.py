@@ -8,6 +8,7 @@ from contracts.imaging import METHODS
 from contracts.jobs import JOBS
 from services.imaging import handlers
 from services.imaging.jobs import runner as job_runner
+from services.imaging.peers import Peers, announcement
 from services.imaging.pool.executor import Executor
 from services.imaging.pool.process import Program
 from services.imaging.settings import ImagingSettings
@@ -46,11 +47,13 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
             "slots": executor.slots,
             "busy": executor.busy,
             "pillow": _PILLOW,
+            **announcement(),
         },
     )
-    handlers.register(broker, executor, settings)
+    peers = Peers(broker)
+    handlers.register(broker, executor, settings, peers)
     jobs = Jobs(redis, settings)
-    runner = job_runner.register(broker, jobs, executor, settings)
+    runner = job_runner.register(broker, jobs, executor, settings, peers)
     maintenance = JobMaintenance(broker.worker, jobs)
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
     broker.metrics.watch("darkroom_slots_busy", "Pool processes that work.", lambda: executor.busy)

@@ -4,8 +4,10 @@ from functools import partial
 
 from faststream.redis import RedisMessage, RedisResponse
 
+from contracts.errors import ServiceError
 from contracts.imaging import INSPECT, RENDER, Inspect, Render
 from contracts.message import Message
+from services.imaging.peers import Peers, is_for_a_job
 from services.imaging.pool.executor import CallTimes, Executor
 from services.imaging.pool.messages import InspectCall, RenderCall
 from services.imaging.settings import ImagingSettings
@@ -14,21 +16,50 @@ from services.runtime.rpc.deadlines import remaining
 
 
 async def render(
-    request: Render, message: RedisMessage, *, executor: Executor, settings: ImagingSettings
+    request: Render,
+    message: RedisMessage,
+    *,
+    executor: Executor,
+    settings: ImagingSettings,
+    peers: Peers,
 ) -> RedisResponse:
     """Render an image, or find its stored rendition, and answer with a `Rendered`.
 
-    Raises as `Executor.run`; the middleware turns the exception into a reply.
+    Raises as `Executor.run` and `Peers`; the middleware turns the exception into a reply.
     """
+    await peers.hand_on_if_lacking(request, message)
+    if is_for_a_job(message):
+        return await _render_for_job(request, message, executor, settings)
     call = RenderCall(requests=(request,), ttl=settings.rendition_ttl)
     rendered, times = await executor.run(call, timeout=_timeout(settings))
     return _response(rendered, times, message)
 
 
-async def inspect(
-    request: Inspect, message: RedisMessage, *, executor: Executor, settings: ImagingSettings
+async def _render_for_job(
+    request: Render, message: RedisMessage, executor: Executor, settings: ImagingSettings
 ) -> RedisResponse:
-    """Inspect an image, and answer with its `Inspected`."""
+    call = RenderCall(requests=(request,), ttl=settings.job_ttl)
+    timeout = settings.render_timeout
+    [outcome], times = await executor.run_later(call, timeout=timeout, on_start=_nothing)
+    if isinstance(outcome, ServiceError):
+        raise outcome
+    return _response(outcome, times, message)
+
+
+def _nothing() -> None:
+    """Do nothing at the start of a call."""
+
+
+async def inspect(
+    request: Inspect,
+    message: RedisMessage,
+    *,
+    executor: Executor,
+    settings: ImagingSettings,
+    peers: Peers,
+) -> RedisResponse:
+    """Inspect an image, and answer with its `Inspected`. Raises as `render`."""
+    await peers.hand_on_if_lacking(request, message)
     inspected, times = await executor.run(InspectCall(request=request), timeout=_timeout(settings))
     return _response(inspected, times, message)
 
@@ -50,7 +81,7 @@ def _response(reply: Message, times: CallTimes, message: RedisMessage) -> RedisR
 ROUTES = ((RENDER, render), (INSPECT, inspect))
 
 
-def register(broker: Broker, executor: Executor, settings: ImagingSettings) -> None:
+def register(broker: Broker, executor: Executor, settings: ImagingSettings, peers: Peers) -> None:
     """Register every handler of `ROUTES` at `broker`."""
     for method, handler in ROUTES:
-        broker.serve(method, partial(handler, executor=executor, settings=settings))
+        broker.serve(method, partial(handler, executor=executor, settings=settings, peers=peers))

@@ -1,5 +1,7 @@
 """Failures that tell the truth: bad frames, missing decoders and faults of this software."""
 
+import signal
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,9 +9,26 @@ import pytest
 
 from tests.adversary.conftest import Record
 from tests.imaging.animations import animation, moving_square, without_frame
-from tests.processes import HTTP, Service, faststream, valkey, wait_until
+from tests.imaging.pictures import encoded, quadrants
+from tests.processes import HTTP, ROOT, Service, faststream, valkey, wait_until
 
 BAD_SECOND_FRAME = without_frame(animation("GIF", moving_square()), 1)
+HEIF = encoded(quadrants(), "HEIF")
+SQUARE = encoded(quadrants(), "PNG")
+
+_ENV = {"DARKROOM_SLOTS": "1", "DARKROOM_JOB_ATTEMPTS": "2", "DARKROOM_RETRY_BASE": "0.1"}
+_SHIM = """
+import os, sys
+if "WITHOUT_HEIF" in os.environ:
+    sys.modules["pillow_heif"] = None
+from services.imaging.engine.raster import profiles
+whole = profiles.to_srgb
+def to_srgb(image, profile):
+    if image.size == (13, 7):
+        raise ValueError("a fault within the decoding")
+    return whole(image, profile)
+profiles.to_srgb = to_srgb
+"""
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +38,33 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def gateway(redis_url: str) -> Iterator[Service]:
-    with (
-        faststream("imaging", redis_url, env={"DARKROOM_SLOTS": "1"}),
-        faststream("gateway", redis_url) as service,
-    ):
+def shims(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the environment of a worker with a fault: a still of 13 x 7 pixels can't be decoded.
+
+    Python runs a module of the name `sitecustomize` before everything else, in pool processes too.
+    """
+    folder = tmp_path_factory.mktemp("shims")
+    (folder / "sitecustomize.py").write_text(_SHIM)
+    return {"PYTHONPATH": f"{folder}:{ROOT}", **_ENV}
+
+
+@pytest.fixture(scope="module")
+def lacking(redis_url: str, shims: dict[str, str]) -> Iterator[Service]:
+    """A worker without the package for HEIF."""
+    with faststream("imaging", redis_url, env={**shims, "WITHOUT_HEIF": "1"}) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def able(redis_url: str, shims: dict[str, str]) -> Iterator[Service]:
+    """A worker that has every format, beside the one that has not."""
+    with faststream("imaging", redis_url, env=shims) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def gateway(redis_url: str, lacking: Service) -> Iterator[Service]:
+    with faststream("gateway", redis_url) as service:
         yield service
 
 
@@ -48,6 +89,75 @@ def test_a_render_of_a_bad_frame_takes_the_image_from_nobody(
     )
 
 
+def test_a_format_that_no_running_worker_reads_is_refused_by_name(gateway: Service) -> None:
+    url = gateway.url
+    refused = HTTP.post(f"{url}/v1/images", content=HEIF)
+    assert refused.status_code == 415
+    assert refused.json()["detail"] == "No running worker reads HEIF."
+    unwritten = HTTP.post(f"{url}/v1/render?format=heif", content=SQUARE)
+    assert unwritten.json()["code"] == "invalid_operation"
+    job = HTTP.post(f"{url}/v1/jobs?op=flip", content=HEIF).json()["id"]
+    assert end_of(url, job)["problem"]["detail"] == "No running worker reads HEIF."
+
+
+def test_a_format_that_one_worker_lacks_is_read_by_another(
+    gateway: Service, lacking: Service, able: Service, record_attack: Record
+) -> None:
+    url = gateway.url
+    wait_until(lambda: len(HTTP.get(f"{url}/v1/system").json()["workers"]) == 2)
+    renders = [
+        HTTP.post(f"{url}/v1/render?op=resize:width={n}&transport={transport}", content=HEIF)
+        for transport in ("channel", "list", "stream")
+        for n in range(1, 9)
+    ]
+    codes = Counter(answer.status_code for answer in renders)
+    jobs = [
+        HTTP.post(f"{url}/v1/jobs?op=resize:width={n}", content=HEIF).json()["id"]
+        for n in range(10, 18)
+    ]
+    states = Counter(end_of(url, job)["state"] for job in jobs)
+    assert codes == {200: 24}
+    assert states == {"succeeded": 8}
+    assert len({answer.headers["x-worker"] for answer in renders}) == 1
+    assert metric(lacking, 'darkroom_dropped_total{reason="handed_on"}') > 0
+    assert HTTP.post(f"{url}/v1/render?format=heif", content=SQUARE).status_code == 200
+    record_attack(
+        "A HEIF is sent while one of two workers lacks the package.",
+        "24 renders: 13 x 200, 11 x 415, each of which deleted the image; 8 jobs: 5 done",
+        f"24 renders: {codes[200]} x 200, over every transport; 8 jobs: {states['succeeded']} done",
+    )
+
+
+def test_a_fault_of_darkroom_is_not_blamed_on_the_image(
+    gateway: Service, lacking: Service, able: Service, record_attack: Record
+) -> None:
+    url = gateway.url
+    image = HTTP.post(f"{url}/v1/images", content=encoded(quadrants(13, 7), "PNG")).json()["id"]
+    answer = HTTP.get(f"{url}/v1/images/{image}/render?op=flip")
+    kept = HTTP.get(f"{url}/v1/images/{image}").status_code
+    assert (answer.status_code, answer.json()["code"], kept) == (500, "internal", 200)
+    job = submit(url, image, {})
+    assert end_of(url, job)["problem"]["code"] == "internal"
+    counted = sum(metric(one, "darkroom_internal_errors_total") for one in (lacking, able))
+    assert counted == 2
+    assert "a fault within the decoding" in lacking.output() + able.output()
+    record_attack(
+        "A fault in Darkroom's own code, while an image is decoded.",
+        "422 image_unreadable, and the image is deleted; no error in log or metrics",
+        f"500 internal, the image {kept}; {counted:.0f} errors counted and logged",
+    )
+
+
+def test_when_the_only_able_worker_dies_its_requests_end_at_once(
+    gateway: Service, able: Service
+) -> None:
+    able.signal(signal.SIGKILL)
+    able.process.wait()
+    answer = HTTP.post(f"{gateway.url}/v1/render?op=resize:width=30", content=HEIF)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.elapsed.total_seconds() < 2
+
+
 def submit(url: str, image: str, *variants: dict[str, object]) -> str:
     body = {"source": {"image": image}, "variants": variants}
     return str(HTTP.post(f"{url}/v1/jobs", json=body).json()["id"])
@@ -57,3 +167,9 @@ def end_of(url: str, job: str) -> Any:
     """Wait until a job has ended, and return it."""
     wait_until(lambda: HTTP.get(f"{url}/v1/jobs/{job}").json()["state"] in ("succeeded", "failed"))
     return HTTP.get(f"{url}/v1/jobs/{job}").json()
+
+
+def metric(service: Service, series: str) -> float:
+    """Return the value of a series of a process's metrics; 0 where it does not exist yet."""
+    lines = HTTP.get(f"{service.url}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(series + " "))

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from contracts.formats import AUTO_FORMATS, FORMATS, Format, format_of_suffix, suffix_of
+from contracts.imaging import Blob, Inspect, Render
+from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Output
 from tests.imaging.pictures import encoded, quadrants
 
@@ -81,3 +83,14 @@ def test_the_json_schema_carries_the_table() -> None:
     assert [row["name"] for row in table] == list(Format)
     assert table[0]["media_type"] == "image/jpeg"
     assert table[0]["suffixes"] == [".jpg", ".jpeg"]
+
+
+def test_a_request_tells_the_formats_that_it_needs() -> None:
+    source = Blob(key="0" * 64, media_type="image/heif", bytes=1)
+    unknown = source.model_copy(update={"media_type": "application/octet-stream"})
+    to_jxl = Pipeline(output=Output(format=Format.JXL))
+    assert Render(source=source, pipeline=to_jxl).formats() == {Format.HEIF, Format.JXL}
+    to_any = Pipeline(output=Output(format="auto"))
+    assert Render(source=unknown, pipeline=to_any).formats() == set()
+    assert Inspect(source=source).formats() == {Format.HEIF}
+    assert Inspect(source=unknown).formats() == set()

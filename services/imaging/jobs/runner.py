@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from contracts.errors import (
     TRANSIENT,
+    Code,
     Failure,
     Internal,
     ServiceError,
@@ -23,6 +24,8 @@ from contracts.imaging import Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.jobs.capacity import AdaptiveLimit
+from services.imaging.jobs.renderer import JobRenderer
+from services.imaging.peers import Peers
 from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.faststream_adapter.message import entry_of
@@ -52,7 +55,7 @@ class JobRunner:
         workers: Workers,
         cancellations: Cancellations,
         renditions: Blobs,
-        batcher: MicroBatcher,
+        renderer: JobRenderer,
         settings: ImagingSettings,
         limit: AdaptiveLimit,
         clock: Clock,
@@ -63,7 +66,7 @@ class JobRunner:
         self._workers = workers
         self._cancellations = cancellations
         self._renditions = renditions
-        self._batcher = batcher
+        self._renderer = renderer
         self._settings = settings
         self._limit = limit
         self._clock = clock
@@ -105,8 +108,8 @@ class JobRunner:
         self._draining = True
 
     async def stop(self) -> None:
-        """Cancel the batches in progress. Call this after `run` has been cancelled."""
-        await self._batcher.stop()
+        """Cancel the renders in progress. Call this after `run` has been cancelled."""
+        await self._renderer.stop()
 
     async def _run_taken(self, assignment: Assignment) -> bool:
         with suppress(Discarded):
@@ -221,7 +224,10 @@ class JobRunner:
         """Queue the job for a retry if the failure is transient. Return whether this variant ends
         here, as it is retried, or as this worker has lost the job.
         """
-        if problem.code not in TRANSIENT or job.attempts >= self._settings.job_attempts:
+        # A worker that reads the format may be running soon.
+        unread = problem.code is Code.UNSUPPORTED_FORMAT and job.source.format is not None
+        lasting = problem.code not in TRANSIENT and not unread
+        if lasting or job.attempts >= self._settings.job_attempts:
             return False
         longest = min(self._settings.retry_cap, self._settings.retry_base * 2 ** (job.attempts - 1))
         # Full jitter: jobs that failed together are not retried together.
@@ -244,7 +250,7 @@ class JobRunner:
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
-            rendered = await self._batcher.render(request, alone=alone, keep_source=keep_source)
+            rendered = await self._renderer.render(request, alone=alone, keep_source=keep_source)
         except StoreFull as exc:
             # No failure of the job: it waits in the queue, and this worker takes no other one.
             self._report_full(exc)
@@ -263,12 +269,14 @@ class JobRunner:
 
 
 def register(
-    broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings
+    broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings, peers: Peers
 ) -> JobRunner:
     """Consume the jobs stream on `broker`."""
     renditions, limit = Blobs(broker.redis, Kind.RENDITION), AdaptiveLimit(executor.slots)
     batcher = MicroBatcher(executor, settings, limit)
-    parts = (Workers(broker.redis), broker.cancellations, renditions, batcher, settings, limit)
+    # Twice the time of a render: the other worker is busy with renders of its own.
+    renderer = JobRenderer(batcher, peers, broker.metrics, timeout=2 * settings.render_timeout)
+    parts = (Workers(broker.redis), broker.cancellations, renditions, renderer, settings, limit)
     report_full = broker.store.report_full
     runner = JobRunner(broker.worker, jobs, *parts, broker.clock, report_full)
     broker.consume(

@@ -31,7 +31,7 @@ from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
-Report = dict[str, str | int | float]
+Report = dict[str, str | int | float | list[str]]
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 
 _BEAT = load_script(__package__, "beat", when_full=True)

@@ -25,6 +25,12 @@ class Cancelled(Discarded):
     reason = "cancelled"
 
 
+class HandedOn(Discarded):
+    """The request was handed on to another worker, which replies."""
+
+    reason = "handed_on"
+
+
 class ClaimedByAnotherWorker(Discarded):
     """Another worker was the first to claim a request that every worker received."""
 

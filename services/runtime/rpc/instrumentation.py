@@ -55,6 +55,8 @@ class CallInstrumentation:
     def answered(self, address: str, outcome: str, seconds: float, correlation_id: str) -> None:
         """Record a request that was answered, or whose handling was cut off ("lost")."""
         transport = transport_of(address)
+        if outcome == Code.INTERNAL:
+            self._metrics.internal_errors.inc()
         self._record("answered", "server", address, transport, outcome, seconds, correlation_id)
         # Every value comes from this process, so validating them would be wasted time.
         record = Usage.model_construct(

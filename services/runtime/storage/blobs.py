@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any, cast
 
 from contracts.errors import Gone
+from contracts.formats import format_of_bytes
 from contracts.imaging import Blob
 from contracts.message import Message
 from services.runtime.redis import keys
@@ -25,6 +26,7 @@ from services.runtime.storage.parts import PART, Parts
 
 _UNKNOWN = "application/octet-stream"
 _MEDIA_TYPE, _SIZE, _NOTE = b"media_type", b"bytes", b"note"
+_MAGIC = 64  # bytes, which tell every format
 _UNFINISHED_TTL = 60  # seconds from one part to the next: of a blob whose writer has died
 
 
@@ -161,11 +163,17 @@ class Blobs:
         return _stored(key, dict(zip(_ABOUT, row, strict=True)))
 
     async def keep(self, data: bytes | Parts, *, ttl: int) -> StoredBlob:
-        """Store bytes under their digest for `ttl` seconds at least; send only unknown bytes."""
+        """Store bytes under their digest for `ttl` seconds at least; send only unknown bytes.
+
+        The media type is the one that the first bytes announce: nobody has read the others yet.
+        """
         body = data if isinstance(data, Parts) else Parts.of(data)
         key = body.digest
-        stored = await self.find(key, ttl=ttl)
-        return stored or StoredBlob(await self.put(body, _UNKNOWN, key=key, ttl=ttl))
+        if stored := await self.find(key, ttl=ttl):
+            return stored
+        format = format_of_bytes(bytes(next(body.all(), memoryview(b""))[:_MAGIC]))
+        media_type = format.spec.media_type if format else _UNKNOWN
+        return StoredBlob(await self.put(body, media_type, key=key, ttl=ttl))
 
     async def describe(self, blob: Blob, media_type: str, note: Message, *, ttl: int) -> Blob:
         """Write the media type and the note of a blob, and return its description.

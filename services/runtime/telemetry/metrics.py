@@ -42,6 +42,11 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.internal_errors = Counter(
+            "darkroom_internal_errors",
+            "Requests and variants of jobs that failed with `internal`: faults of the software.",
+            registry=self.registry,
+        )
         self.webhooks = Counter(
             "darkroom_webhooks",
             "Attempts to deliver a webhook, by outcome.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from PIL import ExifTags, Image, ImageFile
 
 from contracts.errors import ImageUnreadable, UnsupportedFormat
-from contracts.formats import Format
+from contracts.formats import Format, format_of_bytes
 from services.imaging.engine.formats import avif, jxl, pillow, plugins
 from services.imaging.engine.formats.gif_canvas import GifCanvas, canvas_for
 from services.imaging.engine.raster.geometry import Size
@@ -111,12 +111,10 @@ def read_jxl(data: bytes, limits: Limits) -> jxl.Header | None:
 
 def _check_format(data: bytes) -> None:
     """Raise UnsupportedFormat for a format that is known and not read; pass unknown bytes."""
-    for format in Format:
-        if format.spec.matches(data):
-            if missing := plugins.missing(format):
-                raise UnsupportedFormat(missing)
-            return
-    if _OTHER_FORMATS.match(data):
+    if format := format_of_bytes(data):
+        if missing := plugins.missing(format):
+            raise UnsupportedFormat(missing)
+    elif _OTHER_FORMATS.match(data):
         known = ", ".join(format.spec.title for format in plugins.INSTALLED)
         raise UnsupportedFormat(f"Send an image in one of these formats: {known}.")
 

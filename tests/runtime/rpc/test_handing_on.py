@@ -1,0 +1,62 @@
+"""Handing on: another worker replies, within the caller's deadline, whatever the transport."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+from faststream.redis import RedisMessage, RedisResponse
+
+from contracts.errors import Unavailable
+from contracts.methods import Transport
+from services.runtime.rpc.broker import Broker
+from services.runtime.rpc.deadlines import remaining
+from services.runtime.rpc.handing_on import hand_on, is_handed_on
+from tests.runtime.echo import ECHO, Ping, broker_on, call
+
+
+class Pair:
+    """Two workers; each hands every request on to the other, which answers."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.workers = broker_on(redis_url), broker_on(redis_url)
+        self.seconds_left: list[float] = []
+        for broker in self.workers:
+            broker.serve(ECHO, partial(self.handle, broker=broker))
+
+    async def handle(
+        self, request: Ping, message: RedisMessage, *, broker: Broker
+    ) -> RedisResponse:
+        if is_handed_on(message):
+            self.seconds_left.append(remaining() or 0)
+            return RedisResponse(request, correlation_id=message.correlation_id)
+        others = [other.worker for other in self.workers if other is not broker]
+        names = ["gone"] if request.text == "nobody" else ["gone", *others]
+        await hand_on(message, names, sender=broker.worker, redis=broker.redis)
+        raise Unavailable("Nobody listens.")
+
+
+@pytest.fixture
+async def pair(redis_url: str, caller: Broker) -> AsyncIterator[Pair]:
+    pair = Pair(redis_url)
+    for broker in pair.workers:
+        await broker.start()
+    yield pair
+    for broker in pair.workers:
+        await broker.stop()
+
+
+@pytest.mark.parametrize("transport", Transport)
+async def test_the_other_worker_answers_within_the_deadline(
+    caller: Broker, pair: Pair, transport: Transport
+) -> None:
+    for number in range(10):
+        assert (await call(caller, Ping(text=f"é{number}"), transport)).text == f"é{number}"
+    assert len(pair.seconds_left) == 10
+    assert all(4 < left <= 5 for left in pair.seconds_left)
+    handed_on = [broker.metrics.dropped.labels("handed_on") for broker in pair.workers]
+    assert sum(counter._value.get() for counter in handed_on) == 10
+
+
+async def test_without_another_worker_the_handler_goes_on(caller: Broker, pair: Pair) -> None:
+    with pytest.raises(Unavailable, match="Nobody listens"):
+        await call(caller, Ping(text="nobody"), Transport.STREAM)
