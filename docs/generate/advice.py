@@ -562,8 +562,8 @@ ADVICE: dict[Code, Advice] = {
             ),
             Cause(
                 "The bodies of all uploads in progress have more bytes than "
-                "`DARKROOM_MAX_BODIES`. `Retry-After: 2`.",
-                (_UPLOADS,),
+                "`DARKROOM_MAX_BODIES`. The slowest upload is refused first. `Retry-After: 2`.",
+                (_UPLOADS, "services/gateway/sources/pace.py"),
             ),
             Cause(
                 "`DARKROOM_MAX_CONNECTIONS` connections are open and all have a request, "
@@ -732,8 +732,10 @@ ADVICE: dict[Code, Advice] = {
                 (_SERVER,),
             ),
             Cause(
-                "The client stopped sending the body: no byte for `DARKROOM_BODY_PATIENCE`.",
-                (_UPLOADS,),
+                "Status 408: within `DARKROOM_BODY_PATIENCE` the body brought less than "
+                "`DARKROOM_BODY_RATE` bytes for each second, or it took longer than "
+                "`DARKROOM_BODY_TIMEOUT` as a whole.",
+                ("services/gateway/http/error_handlers.py",),
             ),
         ),
         client="Ask for more time with `timeout`, up to `DARKROOM_MAX_TIMEOUT`. Submit slow "

@@ -29,8 +29,8 @@ Addresses for operators, such as `/health/ready` and `/metrics`, are on the page
   whatever its `Content-Type` is, with two exceptions: of `multipart/form-data`, the field `file` is
   the image; a job may have a body of `application/json`.
 - Unknown fields of a JSON body are refused, too: 422 and `invalid_request` or `invalid_operation`.
-- A request without its whole body gets 504 and `deadline_exceeded` after `DARKROOM_BODY_PATIENCE`
-  seconds without a byte.
+- A body that stops arriving, or arrives too slowly, gets 408 and `deadline_exceeded`:
+  `DARKROOM_BODY_PATIENCE`, `DARKROOM_BODY_RATE` and `DARKROOM_BODY_TIMEOUT`.
 - The header of a request may have `DARKROOM_MAX_HEADER` bytes: 414 or 431 and `too_large`. It has
   to arrive within `DARKROOM_HEADER_TIMEOUT`: 408 and `deadline_exceeded`. Malformed HTTP gets 400
   and `invalid_request`. After such a refusal the gateway closes the connection.

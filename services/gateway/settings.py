@@ -46,8 +46,16 @@ class GatewaySettings(RuntimeSettings):
     )
     body_patience: Seconds = Field(
         default=30.0,
-        description="Time without a byte after which a request body, or a reader of an event"
-        " stream, times out.",
+        description="Time in which a request body has to arrive, or to bring `DARKROOM_BODY_RATE`"
+        " bytes for each second. A reader of an event stream times out after this time, too.",
+    )
+    body_rate: Bytes = Field(
+        default=1024, description="Minimum speed of a request body, per second."
+    )
+    body_timeout: Seconds = Field(
+        default=600.0,
+        description="Time that a whole request body may take. Only the time counts in which the"
+        " gateway waits for the client.",
     )
     max_header: Bytes = Field(
         default=32 * 1024,

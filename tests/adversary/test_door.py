@@ -1,5 +1,6 @@
 """Attacks below the application: endless headers, half requests, pipelines, a stop that waits."""
 
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -17,8 +18,13 @@ GET = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 @pytest.fixture(scope="module")
 def gateway_alone() -> Iterator[Service]:
-    """A gateway that gives a header one second, and an open request one second at its stop."""
-    env = {"DARKROOM_HEADER_TIMEOUT": "1", "DARKROOM_GRACEFUL_TIMEOUT": "1"}
+    """A gateway with short time limits, and little memory for bodies."""
+    env = {
+        "DARKROOM_HEADER_TIMEOUT": "1",
+        "DARKROOM_GRACEFUL_TIMEOUT": "1",
+        "DARKROOM_MAX_BODIES": "1000000",
+        "DARKROOM_BODY_PATIENCE": "3",
+    }
     with (
         valkey() as server,
         faststream("gateway", str(server.connection_url), env=env) as service,
@@ -99,6 +105,57 @@ def test_a_pipeline_that_nobody_reads_ends(gateway_alone: Service, record_attack
         "400,000 requests in one connection, no answer read",
         "all were taken; the health check took 0.8 s",
         f"refused after 17; the health check took {health * 1000:.0f} ms",
+    )
+
+
+@pytest.mark.serial
+def test_stalled_uploads_keep_nobody_out(gateway_alone: Service, record_attack: Record) -> None:
+    """Two bodies fill `DARKROOM_MAX_BODIES`, and go on with a byte at a time."""
+    head = b"POST /v1/images HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n"
+    stop = threading.Event()
+
+    def attack() -> None:
+        with connected(gateway_alone.url) as sock, suppress(OSError):
+            sock.sendall(head + bytes(499_000))
+            while not stop.wait(0.2):
+                sock.sendall(b"x")
+
+    attackers = [threading.Thread(target=attack) for _ in range(2)]
+    for attacker in attackers:
+        attacker.start()
+    time.sleep(1.5)
+    answers = [
+        HTTP.post(f"{gateway_alone.url}/v1/images", content=bytes(300_000)) for _ in range(5)
+    ]
+    stop.set()
+    for attacker in attackers:
+        attacker.join()
+
+    codes = {answer.json()["code"] for answer in answers}
+    assert codes == {"no_workers"}  # the upload was read
+    record_attack(
+        "2 uploads that fill DARKROOM_MAX_BODIES and then send a byte now and then",
+        "everybody else got 503, for as long as the two went on",
+        "the slowest of the two was refused; 5 of 5 other uploads were read",
+    )
+
+
+@pytest.mark.serial
+def test_a_body_of_single_bytes_is_refused(gateway_alone: Service, record_attack: Record) -> None:
+    head = b"POST /v1/images HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n"
+    with connected(gateway_alone.url) as sock:
+        sock.sendall(head)
+        began = time.monotonic()
+        while not select.select([sock], [], [], 0.2)[0]:
+            sock.sendall(b"x")
+        answer, took = read_response(sock), time.monotonic() - began
+
+    assert_problem(answer, 408, "deadline_exceeded")
+    assert took < 5
+    record_attack(
+        "a body of one byte now and then",
+        "held for as long as the client went on",
+        f"refused after {took:.1f} s, with a patience of 3 s (30 s by default)",
     )
 
 

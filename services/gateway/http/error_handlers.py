@@ -61,6 +61,9 @@ def install_error_handlers(app: FastAPI) -> None:
                 error = MethodNotAllowed(f"{request.method} is not allowed at this address.")
                 headers["Allow"] = _allowed_methods(request)
                 return problem(error.failure(), scope, headers)
+            case HTTPStatus.REQUEST_TIMEOUT as status:
+                late = DeadlineExceeded(exc.detail).failure()
+                return problem(late, scope, headers, status=HTTPStatus(status))
             case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE as status:
                 failure = InvalidRequest(exc.detail).failure()
                 return problem(failure, scope, headers, status=HTTPStatus(status))

@@ -1,6 +1,7 @@
 """OpenAPI for what FastAPI can't derive: images, headers, problems, and JSON that routes parse."""
 
 from collections import defaultdict
+from http import HTTPStatus
 from inspect import cleandoc
 from typing import Any
 
@@ -17,7 +18,7 @@ Responses = dict[int | str, Documentation]
 CHANGE_CODES = (Code.ORIGIN_NOT_ALLOWED,)
 """Failures of a request that may change something: any but GET."""
 
-UPLOAD_CODES = (*CHANGE_CODES, Code.TOO_LARGE, Code.OVERLOADED, Code.DEADLINE_EXCEEDED)
+UPLOAD_CODES = (*CHANGE_CODES, Code.TOO_LARGE, Code.OVERLOADED)
 """Failures of a request with a body."""
 
 _WORK_CODES = (
@@ -37,7 +38,7 @@ RENDER_CODES = (*VARIANT_CODES, *_CALL_CODES)
 
 _EVERYWHERE = (
     Code.INVALID_REQUEST, Code.MISDIRECTED_REQUEST, Code.UNAVAILABLE, Code.STORE_FULL,
-    Code.INTERNAL,
+    Code.DEADLINE_EXCEEDED, Code.INTERNAL,
 )  # fmt: skip
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -157,6 +158,8 @@ def problems(*codes: Code) -> Responses:
     for code in Code:
         if code in (*_EVERYWHERE, *codes):
             by_status[STATUS[code]].append(code)
+    if Code.TOO_LARGE in codes:  # the route reads a body
+        by_status[HTTPStatus.REQUEST_TIMEOUT].append(Code.DEADLINE_EXCEEDED)
     return {
         status.value: _problem(
             found,

@@ -1,14 +1,15 @@
 """Read request bodies within limits of size and time, and store the images in them."""
 
-import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 
-from contracts.errors import DeadlineExceeded, InvalidRequest, Overloaded, TooLarge
+from contracts.errors import InvalidRequest, Overloaded, TooLarge
 from services.gateway.settings import GatewaySettings
+from services.gateway.sources.pace import Pace
 from services.runtime.storage.blobs import Blobs, StoredBlob
 from services.runtime.storage.parts import PART, Parts
 
@@ -20,13 +21,15 @@ class UploadReader:
     """Reads bodies into memory, and limits the bytes that all of them hold there together.
 
     Every method raises TooLarge over the limit of one body, Overloaded over the limit of all of
-    them, and DeadlineExceeded when no byte arrives for `body_patience` seconds.
+    them, and HTTPException (408) for a body that is slower than its `Pace`. At the limit of all
+    bodies the slowest one ends first: clients that stop sending keep nobody else out.
     """
 
     def __init__(self, images: Blobs, settings: GatewaySettings) -> None:
+        self.settings = settings
         self._images = images
-        self._settings = settings
         self._in_memory = 0  # bytes of all bodies
+        self._bodies: set[_CountedRequest] = set()
 
     async def store_image(self, request: Request, *, ttl: int) -> StoredBlob:
         """Store the image of a request for `ttl` seconds at least.
@@ -35,9 +38,8 @@ class UploadReader:
         before this returns, so a call to a worker holds none. Raises InvalidRequest for an empty
         body and for a form without a file.
         """
-        limit = self._settings.max_body
-        counted, body = _CountedRequest(request, self, limit + _MULTIPART_OVERHEAD), Parts()
-        try:
+        limit, body = self.settings.max_body, Parts()
+        with self._counted(request, limit + _MULTIPART_OVERHEAD, body) as counted:
             if media_type_of(request) == "multipart/form-data":
                 await _read_file(counted, body)
             else:
@@ -47,33 +49,43 @@ class UploadReader:
             if body.size > limit:
                 raise TooLarge(f"An image may have {limit:,} bytes at most.")
             return await self._images.keep(body, ttl=ttl)
-        finally:
-            # An exception refers to the body until its problem document is sent.
-            body.clear()
-            self._in_memory -= counted.size
 
     async def read_json(self, request: Request) -> bytes:
         """Return the body of a request, up to 256 KiB; nothing checks that it is JSON."""
-        counted, body = _CountedRequest(request, self, _MAX_JSON), Parts()
-        try:
+        body = Parts()
+        with self._counted(request, _MAX_JSON, body) as counted:
             await counted.read(body)
             return b"".join(body.all())
-        finally:
-            self._in_memory -= counted.size
 
     def add(self, size: int) -> None:
-        """Count `size` bytes that have arrived. Raises Overloaded over the limit of all bodies."""
-        self._in_memory += size
-        if self._in_memory > self._settings.max_bodies:
-            raise Overloaded("Too many uploads at once; try again soon.", retry_after=2)
+        """Count `size` bytes that have arrived.
 
-    async def receive(self, request: Request) -> Message:
-        """Return the next ASGI message of a request. Raises DeadlineExceeded."""
+        Raises Overloaded over the limit of all bodies, if none of them is slow.
+        """
+        self._in_memory += size
+        while self._in_memory > self.settings.max_bodies:
+            slow = [body for body in self._bodies if body.pace.rate() is not None]
+            if not slow:
+                raise Overloaded("Too many uploads at once; try again soon.", retry_after=2)
+            slowest = min(slow, key=lambda body: body.pace.rate() or 0.0)
+            slowest.leave()
+            slowest.pace.give_way()
+
+    def remove(self, size: int) -> None:
+        """Count `size` bytes no longer: they leave memory."""
+        self._in_memory -= size
+
+    @contextmanager
+    def _counted(self, request: Request, limit: int, body: Parts) -> Iterator["_CountedRequest"]:
+        counted = _CountedRequest(request, self, limit)
+        self._bodies.add(counted)
         try:
-            async with asyncio.timeout(self._settings.body_patience):
-                return await request.receive()
-        except TimeoutError as exc:
-            raise DeadlineExceeded("The body stopped arriving before its end.") from exc
+            yield counted
+        finally:
+            self._bodies.remove(counted)
+            # An exception refers to the body until its problem document is sent.
+            body.clear()
+            counted.leave()
 
 
 def media_type_of(request: Request) -> str:
@@ -94,29 +106,39 @@ class _CountedRequest(Request):
     """A request that counts the bytes of its body while they are read, by forms too."""
 
     def __init__(self, request: Request, reader: UploadReader, limit: int) -> None:
-        super().__init__(request.scope, lambda: reader.receive(request))
+        super().__init__(request.scope, self._receive_in_time)
+        self.pace = Pace(reader.settings)
+        self._request = request
         self._reader = reader
         self._limit = limit
-        self.size = 0
+        self._size = 0
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._limit:
             raise self._too_large()
         async for chunk in super().stream():
-            self.size += len(chunk)
+            self._size += len(chunk)
             self._reader.add(len(chunk))
-            if self.size > self._limit:
+            if self._size > self._limit:
                 raise self._too_large()
             yield chunk
 
     async def read(self, body: Parts) -> None:
         """Add the whole body to `body`; `body()` would keep a second copy in the request.
 
-        Raises TooLarge, Overloaded and DeadlineExceeded.
+        Raises TooLarge, Overloaded and HTTPException (408).
         """
         async for piece in self.stream():
             body.add(piece)
+
+    def leave(self) -> None:
+        """Count the bytes no longer: they leave memory."""
+        size, self._size = self._size, 0
+        self._reader.remove(size)
+
+    async def _receive_in_time(self) -> Message:
+        return await self.pace.receive(self._request.receive)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body may have {self._limit:,} bytes at most.")

@@ -72,7 +72,7 @@ def test_a_body_that_stops_arriving_is_a_timeout(workerless: Service) -> None:
             b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf"
         )
 
-        assert_problem(read_response(sock), 504, "deadline_exceeded")
+        assert_problem(read_response(sock), 408, "deadline_exceeded")
 
 
 def test_a_client_that_disconnects_during_its_upload_is_no_error(workerless: Service) -> None:
