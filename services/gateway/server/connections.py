@@ -96,11 +96,11 @@ class Connections:
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         patience = self.settings.header_timeout
+        self._timer = loop.call_later(min(1.0, patience / 4), self._sweep)
         for connection in _older(self._waiting, loop.time() - patience):
             connection.expire()
         for connection in _older(self._closing, loop.time() - CLOSING):
             connection.abort()
-        self._timer = loop.call_later(min(1.0, patience / 4), self._sweep)
 
 
 def _older(since: dict[Connection, float], limit: float) -> list[Connection]:
