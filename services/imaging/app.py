@@ -48,6 +48,7 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
             "busy": executor.busy,
             "pillow": _PILLOW,
             **announcement(),
+            "sandbox_missing": ", ".join(executor.missing),
         },
     )
     peers = Peers(broker)

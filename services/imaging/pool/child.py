@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from redis.exceptions import RedisError
 
-from services.imaging.pool import sandbox, tasks
+from services.imaging.pool import tasks
 from services.imaging.pool.messages import (
     ANSWER_HEADER,
     CALL_HEADER,
@@ -27,6 +27,8 @@ from services.imaging.pool.messages import (
     Setup,
     out_of_memory,
 )
+from services.imaging.pool.sandbox import limits
+from services.imaging.pool.sandbox.enter import enter
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.replies import LOST
 
@@ -47,7 +49,7 @@ def serve(
     (length,) = ANSWER_HEADER.unpack(_receive(connection, ANSWER_HEADER.size))
     setup = Setup.model_validate_json(_receive(connection, length))
     null = os.open(os.devnull, os.O_WRONLY)
-    missing = sandbox.enter(setup.settings, parent=setup.parent)
+    missing = enter(setup.settings, parent=setup.parent)
     warm_up(setup.settings)
     # Decoders write warnings about damaged files; until here, errors are the service's to show.
     os.dup2(null, _STDERR)
@@ -55,7 +57,7 @@ def serve(
     while header := _receive(connection, CALL_HEADER.size, may_end=True):
         length, seconds = CALL_HEADER.unpack(header)
         call = calls.validate_json(_receive(connection, length))
-        sandbox.allow_cpu(seconds)
+        limits.allow_cpu(seconds)
         _send(connection, _answer(call, perform, setup.settings))
 
 
@@ -71,7 +73,7 @@ def _answer(call: Any, perform: Perform, settings: ImagingSettings) -> str:
         answer = Answer(broken=Broken(kind="store_refused", reason=str(exc)[:MAX_TEXT]))
     except Exception:
         answer = Answer(broken=Broken(kind="bug", reason=traceback.format_exc()[-MAX_TEXT:]))
-    return answer.model_copy(update={"resident": sandbox.resident()}).model_dump_json()
+    return answer.model_copy(update={"resident": limits.resident()}).model_dump_json()
 
 
 def _send(connection: socket.socket, text: str) -> None:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import assert_never
 
 import structlog
@@ -68,9 +69,16 @@ class Executor:
         """Return the processes that run."""
         return self._places.processes
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Return the names of the protections that pool processes lack on this system."""
+        return tuple(dict.fromkeys(chain(*(process.missing for process in self.processes))))
+
     async def start(self) -> None:
         """Start every process, and return when all are ready. Raises as `PoolProcess.start`."""
         await self._places.start()
+        if self.missing:
+            log.warning("pool processes lack protections", missing=self.missing)
 
     async def stop(self) -> None:
         """End every process, and start no more."""

@@ -28,6 +28,7 @@ from services.imaging.pool.messages import (
     Setup,
 )
 from services.imaging.settings import ImagingSettings
+from services.runtime.redis.endpoint import with_addresses
 
 _PASSED_ON = (
     "LANG",
@@ -106,15 +107,19 @@ class PoolProcess(asyncio.Protocol):
             self.kill()
             raise
         try:
-            setup = Setup(parent=os.getpid(), settings=settings).model_dump_json().encode()
+            # As JSON, `pool_redis_url` is asterisks: the process sees that it was set.
+            own = settings.pool_redis_url
+            url = own.get_secret_value() if own else settings.redis_url
+            limited = settings.model_copy(update={"redis_url": await with_addresses(url)})
+            setup = Setup(parent=os.getpid(), settings=limited).model_dump_json().encode()
             async with asyncio.timeout(_START_TIMEOUT):
                 ready = await self._exchange(ANSWER_HEADER.pack(len(setup)) + setup)
             self.missing = Ready.model_validate_json(ready).missing
-        except ValidationError as exc:
+        except BaseException as exc:
             self.kill()
-            raise ProcessDied("The process did not say that it is ready.") from exc
-        except BaseException:
-            self.kill()
+            await self.death()
+            if isinstance(exc, ValidationError):
+                raise ProcessDied("The process did not say that it is ready.") from exc
             raise
         return self
 

@@ -4,18 +4,15 @@ A verdict holds for one capability, as other decoders may read the image, and fo
 as much of the image or more: a GIF with a bad second frame still has a first one.
 """
 
-import os
 import resource
 from enum import IntEnum
-from pathlib import Path
 
 from contracts.errors import Failure, ServiceError
 from contracts.imaging import Depth
 from contracts.message import Message
 from contracts.outputs import Output
 from services.imaging.engine.encoding.format_choice import may_be_animated
-
-_STATM = Path("/proc/self/statm")
+from services.imaging.pool.sandbox.limits import address_space
 
 
 class Need(IntEnum):
@@ -55,13 +52,6 @@ def verdict(need: Need, error: ServiceError) -> Verdict | None:
     half of its address space left gives no verdicts.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and 2 * _address_space() > limit:
+    if limit != resource.RLIM_INFINITY and 2 * address_space() > limit:
         return None
     return Verdict(need=need, failure=error.failure())
-
-
-def _address_space() -> int:
-    """Return the bytes of address space of this process; 0 on a system without /proc."""
-    if not _STATM.exists():
-        return 0
-    return int(_STATM.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")

@@ -5,6 +5,7 @@ redis-py's pool, retries and bookkeeping take longer over a small command than R
 
 import socket
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hiredis import ProtocolError, PushNotification, pack_command
@@ -86,9 +87,7 @@ class BlockingConnection:
         if endpoint.path is not None:
             connected = socket.socket(socket.AF_UNIX)
         else:
-            connected = socket.create_connection(
-                (endpoint.host, endpoint.port), timeout=endpoint.connect_timeout
-            )
+            connected = _connect(endpoint)
         try:
             connected.settimeout(endpoint.connect_timeout)
             if endpoint.path is not None:
@@ -109,6 +108,17 @@ class BlockingConnection:
             connected.close()
             raise
         return connected
+
+
+def _connect(endpoint: Endpoint) -> socket.socket:
+    """Connect to the first address that answers. Raises the OSError of the last one."""
+    *others, last = endpoint.addresses or (endpoint.host,)
+    for address in others:
+        with suppress(OSError):
+            return socket.create_connection(
+                (address, endpoint.port), timeout=endpoint.connect_timeout
+            )
+    return socket.create_connection((last, endpoint.port), timeout=endpoint.connect_timeout)
 
 
 def _replies(connected: socket.socket, reader: Any, number: int) -> list[Any]:

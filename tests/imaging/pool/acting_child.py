@@ -5,7 +5,10 @@ It has the sandbox, the frames and the answers of the real one.
 
 import ctypes
 import os
+import signal
+import socket
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -19,6 +22,7 @@ from services.imaging.pool.messages import Answer, Call
 from services.imaging.settings import ImagingSettings
 
 Action = Literal[
+    "attack",
     "answer_garbage",
     "answer_much",
     "break",
@@ -48,8 +52,37 @@ class Act(Call[Done]):
 
     action: Action
     amount: float = 0
+    target: str = ""
     only_if_used: bool = False
 
+
+def _connect(port: str) -> None:
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=1):
+        pass
+
+
+def _open_socket(kind: str) -> None:
+    family, type = kind.split()
+    with socket.socket(getattr(socket, family), getattr(socket, type)):
+        pass
+
+
+def _execute_memory(_: str) -> None:
+    file = os.memfd_create("program")
+    os.execve(file, ["true"], {})
+
+
+ATTACKS: dict[str, Callable[[str], None]] = {
+    "read": lambda path: Path(path).open("rb").close(),
+    "list": lambda path: [*Path(path).iterdir()].clear(),
+    "write": lambda path: Path(path).open("wb").close(),
+    "execute": lambda path: os.execv(path, [path]),
+    "execute_memory": _execute_memory,
+    "connect": _connect,
+    "socket": _open_socket,
+    "kill": lambda pid: os.kill(int(pid), signal.SIGTERM),
+}
+"""Attempts at what a pool process must not do, by name; each takes a target."""
 
 _SOCKET = 0  # the file descriptor
 
@@ -66,6 +99,14 @@ def act(call: Act, settings: ImagingSettings) -> Answer[Done]:
             os.write(_SOCKET, b"\0\0\0\x05{[}]!")
         case "answer_much":
             os.write(_SOCKET, b"\xff" * 8)
+        case "attack":
+            kind, _, target = call.target.partition(" ")
+            try:
+                ATTACKS[kind](target)
+            except OSError as exc:
+                text = str(exc.strerror)
+            else:
+                text = "done"
         case "break":
             raise ZeroDivisionError("a bug")
         case "crash":

@@ -15,8 +15,9 @@ from contracts.operations.shapes import Resize
 from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
-from services.imaging.pool import tasks, verdicts
+from services.imaging.pool import tasks
 from services.imaging.pool.messages import RenderCall
+from services.imaging.pool.sandbox import limits
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import make_blocking_redis
 from tests.imaging.animations import animation, moving_square, without_frame
@@ -183,7 +184,7 @@ def test_a_process_without_memory_gives_no_verdict(
     store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = upload(store, b"no image", "b")
-    space = verdicts._address_space()
+    space = limits.address_space()
     monkeypatch.setattr(resource, "getrlimit", lambda _: (space, space))
     [failure] = tasks.inspect(Inspect(source=source), store).outcomes
     assert isinstance(failure, Failure)

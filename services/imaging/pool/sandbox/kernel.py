@@ -1,0 +1,37 @@
+"""Calls to the Linux kernel that Python has no functions for."""
+
+import ctypes
+import os
+
+PR_SET_PDEATHSIG = 1
+PR_SET_SECCOMP = 22
+PR_SET_NO_NEW_PRIVS = 38
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def prctl(option: int, *args: object) -> None:
+    """Change an attribute of this process. Raises OSError, on other systems too."""
+    if not hasattr(_LIBC, "prctl"):
+        raise OSError("This system has no prctl.")
+    padded = [*args, 0, 0, 0, 0][:4]
+    if _LIBC.prctl(option, *map(_argument, padded)) != 0:
+        raise _error()
+
+
+def syscall(number: int, *args: object) -> int:
+    """Make a system call and return its result. Raises OSError."""
+    result: int = _LIBC.syscall(ctypes.c_long(number), *map(_argument, args))
+    if result < 0:
+        raise _error()
+    return result
+
+
+def _argument(value: object) -> object:
+    """Pass numbers in their full width: ctypes would pass an int of 32 bits."""
+    return ctypes.c_long(value) if isinstance(value, int) else value
+
+
+def _error() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))

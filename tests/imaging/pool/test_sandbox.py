@@ -1,0 +1,98 @@
+"""The sandbox of a pool process: what it refuses, and what it reports as missing."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import WorkerCrashed
+from services.imaging.pool.executor import Executor
+from services.imaging.pool.process import Program
+from services.imaging.pool.sandbox import landlock, limits
+from services.imaging.settings import ImagingSettings
+from tests.imaging.pool.acting_child import Act
+
+pytestmark = pytest.mark.skipif(
+    landlock.version() < landlock.SIGNALS_SINCE, reason="the kernel lacks a part of the sandbox"
+)
+
+REFUSED = {"Permission denied", "Operation not permitted"}
+
+
+async def attack(*targets: str, store: int = 6379) -> list[str]:
+    """Return the errors of a pool process that does these, or "done"."""
+    settings = ImagingSettings(slots=1, redis_url=f"redis://localhost:{store}")
+    executor = Executor(settings, waiting=2, program=Program("tests.imaging.pool.acting_child"))
+    await executor.start()
+    try:
+        return [
+            (await executor.run(Act(action="attack", target=one), timeout=10))[0].text
+            for one in targets
+        ]
+    finally:
+        await executor.stop()
+
+
+async def test_only_packages_and_libraries_can_be_read_and_nothing_written(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.touch()
+    *refused, code, library = await attack(
+        "read /etc/passwd",
+        f"read {secret}",
+        f"write {secret}",
+        f"write {tmp_path / 'new'}",
+        f"list {tmp_path}",
+        f"read /proc/{os.getpid()}/environ",
+        f"read {Path(__file__)}",
+        f"read {Path(landlock.__file__)}",
+        f"list {Path(os.__file__).parent}",
+    )
+    assert set(refused) <= REFUSED, refused
+    assert (code, library) == ("done", "done")
+    assert not (tmp_path / "new").exists()
+
+
+async def test_no_program_is_executed_and_no_process_outside_signalled() -> None:
+    errors = await attack(
+        f"execute {sys.executable}", "execute /bin/true", "execute_memory", f"kill {os.getpid()}"
+    )
+    assert set(errors) <= REFUSED, errors
+
+
+async def test_the_network_is_the_stores_port() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as store,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        allowed, *refused = await attack(
+            f"connect {store.getsockname()[1]}",
+            f"connect {other.getsockname()[1]}",
+            "socket AF_INET SOCK_DGRAM",
+            "socket AF_INET6 SOCK_RAW",
+            "socket AF_UNIX SOCK_STREAM",
+            "socket AF_NETLINK SOCK_RAW",
+            store=store.getsockname()[1],
+        )
+    assert allowed == "done"
+    assert set(refused) <= REFUSED, refused
+
+
+async def test_a_process_that_uses_more_cpu_than_its_call_may_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.imaging.pool.executor._CPU_MARGIN", -11)
+    executor = Executor(
+        ImagingSettings(slots=1), waiting=2, program=Program("tests.imaging.pool.acting_child")
+    )
+    await executor.start()
+    try:
+        with pytest.raises(WorkerCrashed, match="by SIGXCPU"):
+            await executor.run(Act(action="spin"), timeout=11)
+    finally:
+        await executor.stop()
+
+
+def test_a_process_knows_its_memory() -> None:
+    assert 10 < limits.resident() < limits.address_space() >> 20
