@@ -86,7 +86,9 @@ def environment(settings: LocalSettings, valkey: Valkey | None) -> dict[str, str
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PYTHONUNBUFFERED": "1",
     }
-    return env | {"REDIS_URL": valkey.url} if valkey else env
+    if valkey is None:
+        return env
+    return env | {"REDIS_URL": valkey.url, "DARKROOM_POOL_REDIS_URL": valkey.pool_url}
 
 
 def watch(

@@ -1,5 +1,7 @@
 """A valkey-server for development: on a free port, with its data in a folder."""
 
+import hashlib
+import secrets
 import socket
 import subprocess
 import time
@@ -18,6 +20,7 @@ from devserver.errors import CannotRun
 from devserver.lock import add_holder
 from devserver.settings import HOST
 from devserver.stop import Stop
+from services.runtime.storage.pool_user import POOL_RULES, POOL_USER
 
 LOAD_WITHIN = 60.0  # seconds: the server reads the append-only file at its start
 SAVE_WITHIN = 10.0  # seconds: the server writes the rest of that file at its end
@@ -37,7 +40,9 @@ class Valkey:
         self._lock = lock
         self._stop = stop
         self._port = _free_port(avoid)
-        self.url = f"redis://{HOST}:{self._port}"
+        self._password, self._pool_password = secrets.token_hex(16), secrets.token_hex(16)
+        self.url = f"redis://:{self._password}@{HOST}:{self._port}"
+        self.pool_url = f"redis://{POOL_USER}:{self._pool_password}@{HOST}:{self._port}"
 
     def __enter__(self) -> Self:
         try:
@@ -82,6 +87,9 @@ class Valkey:
             *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
             # When full, the server refuses writes and evicts nothing: accepted jobs are kept.
             *("--maxmemory", "2gb", "--maxmemory-policy", "noeviction"),
+            # As digests, because everybody on this computer can see the command.
+            *("--user", "default", "on", _digest(self._password), "~*", "&*", "+@all"),
+            *("--user", POOL_USER, *POOL_RULES, _digest(self._pool_password)),
         ]
 
     def _wait_until_ready(self) -> None:
@@ -106,6 +114,10 @@ class Valkey:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _digest(password: str) -> str:
+    return f"#{hashlib.sha256(password.encode()).hexdigest()}"
 
 
 def ping(url: str) -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from services.gateway.settings import GatewaySettings
 from services.imaging.settings import ImagingSettings
+from services.runtime.storage.pool_user import POOL_RULES, POOL_USER
 from tests.processes import ROOT, Service, free_port
 
 DEPLOY = ROOT / "deploy"
@@ -75,6 +76,12 @@ def test_a_gateway_has_the_memory_that_uploads_may_use(containers: Any) -> None:
     forms = mebibytes(DEFAULTS["GATEWAY_TMP"])
     assert forms > bodies
     assert mebibytes(gateway["mem_limit"]) >= bodies + forms + 512
+
+
+def test_valkey_gives_pool_processes_the_rights_that_they_need(containers: Any) -> None:
+    command = containers["valkey"]["command"]
+    at = command.index("--user")
+    assert command[at + 1 : -1] == [POOL_USER, *POOL_RULES]
 
 
 def test_the_health_check_fails_with_the_reason(gateway: Service) -> None:

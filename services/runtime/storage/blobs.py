@@ -93,6 +93,8 @@ def _whole(size: bytes | None = None, part: bytes | None = None) -> bytes | None
     return part if part is not None and size is not None and len(part) == int(size) else None
 
 
+_ORPHAN_TTL = 60  # seconds
+
 _ABOUT = [_MEDIA_TYPE, _SIZE, _NOTE]
 
 SMALL = PART
@@ -243,16 +245,15 @@ class BlockingBlobs:
             self._redis.transaction(commands)
 
     def judge(self, key: str, verdict: Message, *, capability: str) -> None:
-        """Store the verdict of decoders about an image, if the image is there, for its life."""
+        """Store the verdict of decoders about an image, for the image's life.
+
+        Where the image has expired meanwhile, the verdict expires after a minute.
+        """
         name, field = keys.blob(Kind.IMAGE, key), _verdict_field(capability)
-        self._redis.pipeline([("EVAL", _SET_IF_THERE, 1, name, field, verdict.model_dump_json())])
-
-
-_SET_IF_THERE = """
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-end
-"""
+        # No script: the user of pool processes may run none.
+        self._redis.transaction(
+            [("HSET", name, field, verdict.model_dump_json()), ("EXPIRE", name, _ORPHAN_TTL, "NX")]
+        )
 
 
 def _verdict_field(capability: str) -> str:

@@ -30,7 +30,6 @@ Action = Literal[
     "exhaust",
     "hold",
     "nothing",
-    "print_environment",
     "refuse",
     "sleep",
     "spin",
@@ -116,8 +115,6 @@ def act(call: Act, settings: ImagingSettings) -> Answer[Done]:
             return Answer[Done](outcomes=(failure,), exhausted=True)
         case "hold":
             _held.append(bytearray(os.urandom(1 << 20) * round(call.amount)))
-        case "print_environment":
-            text = Path("/proc/self/environ").read_bytes().decode()
         case "refuse":
             return Answer[Done](outcomes=(ImageTooBig("It is huge.", retry_after=7).failure(),))
         case "sleep":

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,12 @@ async def pid_of(executor: Executor, action: Action = "nothing", amount: float =
     """Return the id of the process that does a call."""
     done, _ = await executor.run(Act(action=action, amount=amount), timeout=10)
     return done.pid
+
+
+def variables_of(pid: int) -> set[str]:
+    """Return the names of the variables with which a process was started."""
+    environment = Path(f"/proc/{pid}/environ").read_text()
+    return {line.partition("=")[0] for line in environment.split("\0") if line}
 
 
 @pytest.mark.serial
@@ -169,7 +176,7 @@ async def test_a_job_gets_a_service_error_as_an_outcome() -> None:
 async def test_a_bug_is_raised_with_its_traceback_and_the_process_goes_on() -> None:
     async with pool(1) as executor:
         before = await pid_of(executor)
-        with pytest.raises(CallFailed, match=r"in act\n.*\nZeroDivisionError: a bug"):
+        with pytest.raises(CallFailed, match=r"in act\nZeroDivisionError: a bug"):
             await pid_of(executor, "break")
         assert await pid_of(executor) == before
 
@@ -213,11 +220,10 @@ async def test_a_successor_waits_for_the_end_of_a_call() -> None:
 
 async def test_a_process_has_no_variables_of_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REDIS_URL", "DARKROOM_WEBHOOK_SECRET", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "secret")
+        monkeypatch.setenv(name, "redis://:secret@localhost")
     monkeypatch.setenv("LANG", "C.UTF-8")
     async with pool(1) as executor:
-        done, _ = await executor.run(Act(action="print_environment"), timeout=5)
-        names = {line.partition("=")[0] for line in done.text.split("\0") if line}
+        names = variables_of(executor.processes[0].pid)
         assert names <= {
             *("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "LD_PRELOAD"),
             *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "SSL_CERT_DIR", "SSL_CERT_FILE"),

@@ -57,7 +57,9 @@ def test_a_verdict_lives_with_its_image_and_for_one_capability(
 ) -> None:
     blobs, verdict = BlockingBlobs(connection), Blob(key=KEY, media_type="a/b", bytes=1)
     blobs.judge(KEY, verdict, capability="a")
-    assert connection.pipeline([("EXISTS", IMAGE)]) == [0]
+    assert blobs.image(KEY) is None
+    [left, _] = connection.pipeline([("TTL", IMAGE), ("UNLINK", IMAGE)])
+    assert 0 < left <= 60, "a verdict alone does not stay"
     stored = ("HSET", IMAGE, "data", b"1", "bytes", 1)
     connection.pipeline([stored, ("EXPIRE", IMAGE, 10)])
     blobs.judge(KEY, verdict, capability="a")
