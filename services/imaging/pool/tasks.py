@@ -42,6 +42,7 @@ _CACHED_BYTES = 8 << 20  # the largest source that is kept when `keep_source` is
 def warm_up(settings: ImagingSettings) -> None:
     """Load the code of every format."""
     pipeline.warm_up()
+    plugins.capability()
 
 
 def perform(

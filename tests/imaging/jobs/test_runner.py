@@ -13,7 +13,14 @@ from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
 from contracts.control import Cancel
-from contracts.errors import Code, DeadlineExceeded, ImageUnreadable, StoreFull, WorkerCrashed
+from contracts.errors import (
+    Code,
+    DeadlineExceeded,
+    ImageUnreadable,
+    StoreFull,
+    UnsupportedFormat,
+    WorkerCrashed,
+)
 from contracts.imaging import Blob, Rendered
 from contracts.jobs import JOBS, Job, JobRequest, JobState
 from contracts.methods import GROUP
@@ -192,6 +199,14 @@ async def test_a_transient_failure_is_retried_until_the_limit(
     assert job.state is JobState.FAILED
     (letter,) = await bench.jobs.dead_letters.latest(10)
     assert (letter.job, letter.attempts) == (job.id, 3)
+
+
+async def test_a_format_that_no_worker_reads_yet_is_tried_again(bench: Bench) -> None:
+    refused = UnsupportedFormat("No running worker reads JPEG.")
+    job = await bench.submit()
+    for state in (JobState.QUEUED, JobState.QUEUED, JobState.FAILED):
+        job = await bench.run(job, FakeBatcher(refused))
+        assert job.state is state
 
 
 async def test_an_unreadable_image_fails_the_variants_that_cannot_do_without(bench: Bench) -> None:

@@ -1,0 +1,64 @@
+"""Workers that have a format: found by what they announced, and blamed for what they lack."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from contracts.errors import InvalidOperation, ServiceError, UnsupportedFormat
+from contracts.formats import Format
+from contracts.imaging import RENDER, Blob, Render
+from contracts.methods import Transport
+from contracts.operations.pipeline import Pipeline
+from contracts.outputs import Output
+from services.imaging import peers
+from services.imaging.peers import Peers
+from services.runtime.redis import keys
+from services.runtime.rpc.broker import Broker
+from tests.processes import valkey
+from tests.runtime.echo import broker_on
+
+ADDRESS = RENDER.address(Transport.STREAM)
+FAR = 10**15
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[Broker]:
+    with valkey() as running:
+        broker = broker_on(str(running.connection_url))
+        yield broker
+        await broker.redis.close()
+
+
+async def announce(broker: Broker, worker: str, **report: Any) -> None:
+    await broker.redis.execute("ZADD", keys.responders(ADDRESS), FAR, worker)
+    await broker.redis.execute("HSET", keys.WORKERS, worker, json.dumps(report))
+
+
+def request(source: Format, output: Format | None = None) -> Render:
+    blob = Blob(key="0" * 64, media_type=source.spec.media_type, bytes=1)
+    return Render(source=blob, pipeline=Pipeline(output=Output(format=output)))
+
+
+async def test_a_worker_is_able_if_it_announced_every_format(broker: Broker) -> None:
+    await announce(broker, "old")
+    await announce(broker, "plain", formats=["jpeg", "png"])
+    await announce(broker, "heif", formats=["jpeg", "heif"])
+    await announce(broker, "jxl", formats=["jpeg", "jxl"])
+    able = Peers(broker)._able
+    assert await able(request(Format.HEIF)) == ["heif"]
+    assert sorted(await able(request(Format.JPEG))) == ["heif", "jxl", "plain"]
+    refusals: list[ServiceError] = []
+    for wanted in (request(Format.WEBP), request(Format.HEIF, Format.JXL)):
+        with pytest.raises(ServiceError) as caught:
+            await able(wanted)
+        refusals.append(caught.value)
+    assert [type(refusal) for refusal in refusals] == [UnsupportedFormat, InvalidOperation]
+    assert refusals[0].detail == "No running worker reads WebP."
+    assert refusals[1].detail.endswith("no running worker that reads the image writes JPEG XL.")
+
+
+def test_this_worker_announces_what_it_has() -> None:
+    assert peers.announcement() == {"formats": [format.value for format in Format]}
+    assert not peers.lacks_format(request(Format.HEIF, Format.JXL))
