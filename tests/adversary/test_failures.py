@@ -9,23 +9,34 @@ import pytest
 
 from tests.adversary.conftest import Record
 from tests.imaging.animations import animation, moving_square, without_frame
-from tests.imaging.pictures import encoded, quadrants
+from tests.imaging.pictures import encoded, quadrants, scenery
 from tests.processes import HTTP, ROOT, Service, faststream, valkey, wait_until
 
 BAD_SECOND_FRAME = without_frame(animation("GIF", moving_square()), 1)
 HEIF = encoded(quadrants(), "HEIF")
 SQUARE = encoded(quadrants(), "PNG")
 
-_ENV = {"DARKROOM_SLOTS": "1", "DARKROOM_JOB_ATTEMPTS": "2", "DARKROOM_RETRY_BASE": "0.1"}
+_ENV = {
+    "DARKROOM_SLOTS": "1",
+    "DARKROOM_PROCESS_MEMORY": "1024",
+    "DARKROOM_JOB_ATTEMPTS": "2",
+    "DARKROOM_RETRY_BASE": "0.1",
+}
 _SHIM = """
 import os, sys
 if "WITHOUT_HEIF" in os.environ:
     sys.modules["pillow_heif"] = None
 from services.imaging.engine.raster import profiles
-whole = profiles.to_srgb
+whole, hoard = profiles.to_srgb, []
 def to_srgb(image, profile):
     if image.size == (13, 7):
         raise ValueError("a fault within the decoding")
+    while image.size == (17, 9) and len(hoard) < 2000:
+        try:
+            hoard.append(bytearray(1 << 20))
+        except MemoryError:
+            del hoard[-8:]
+            break
     return whole(image, profile)
 profiles.to_srgb = to_srgb
 """
@@ -39,8 +50,9 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def shims(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment of a worker with a fault: a still of 13 x 7 pixels can't be decoded.
+    """Return the environment of a worker with two faults, each for one size of a still image.
 
+    One of 13 x 7 pixels can't be decoded; one of 17 x 9 takes all memory of its process for ever.
     Python runs a module of the name `sitecustomize` before everything else, in pool processes too.
     """
     folder = tmp_path_factory.mktemp("shims")
@@ -145,6 +157,26 @@ def test_a_fault_of_darkroom_is_not_blamed_on_the_image(
         "A fault in Darkroom's own code, while an image is decoded.",
         "422 image_unreadable, and the image is deleted; no error in log or metrics",
         f"500 internal, the image {kept}; {counted:.0f} errors counted and logged",
+    )
+
+
+def test_a_process_without_memory_condemns_no_image(
+    gateway: Service, lacking: Service, able: Service, record_attack: Record
+) -> None:
+    url = gateway.url
+    good = encoded(scenery(1500, 1000), "WEBP")
+    image = HTTP.post(f"{url}/v1/images", content=good).json()["id"]
+    for turn in range(4):  # both workers have one process
+        HTTP.post(f"{url}/v1/render?op=blur:{turn + 1}", content=encoded(quadrants(17, 9), "PNG"))
+    answers = [
+        HTTP.get(f"{url}/v1/images/{image}/render?op=resize:width={width}").status_code
+        for width in range(5, 11)
+    ]
+    assert answers == [200] * 6
+    record_attack(
+        "Six renders of a good WebP, after another image has taken the memory of each process.",
+        "422 image_unreadable, which deleted the image; then 5 x 404",
+        f"{answers.count(200)} x 200, after a second attempt in a fresh process",
     )
 
 

@@ -29,7 +29,14 @@ from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
 from services.imaging.pool.messages import Answer, InspectCall, RenderCall, out_of_memory
-from services.imaging.pool.verdicts import Need, Verdict, need_of_depth, need_of_output, verdict
+from services.imaging.pool.verdicts import (
+    Need,
+    Verdict,
+    fresh_space,
+    need_of_depth,
+    need_of_output,
+    verdict,
+)
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import make_blocking_redis, store_error
 from services.runtime.redis.replies import FULL
@@ -40,9 +47,10 @@ _CACHED_BYTES = 8 << 20  # the largest source that is kept when `keep_source` is
 
 
 def warm_up(settings: ImagingSettings) -> None:
-    """Load the code of every format."""
+    """Load the code of every format, and note how much address space that takes."""
     pipeline.warm_up()
     plugins.capability()
+    fresh_space()
 
 
 def perform(
@@ -194,17 +202,20 @@ def _render(
 def _judging(
     key: str, need: Need, sources: dict[str, Judged], settings: ImagingSettings
 ) -> Iterator[None]:
-    """Raise the verdict about an image, if it has one for this need; store the one reached here."""
+    """Raise the verdict about an image, if it has one for this need; store the one reached here.
+
+    Raises MemoryError if this process has too little memory to judge.
+    """
     known = sources[key].verdict
     if known is not None:
         Verdict.model_validate_json(known).check(need)
     try:
         yield
     except (ImageUnreadable, UnsupportedFormat) as exc:
-        if reached := verdict(need, exc):
-            _blobs(settings).judge(key, reached, capability=plugins.capability())
-            # For the other requests of the batch.
-            sources[key] = replace(sources[key], verdict=reached.model_dump_json().encode())
+        reached = verdict(need, exc)
+        _blobs(settings).judge(key, reached, capability=plugins.capability())
+        # For the other requests of the batch.
+        sources[key] = replace(sources[key], verdict=reached.model_dump_json().encode())
         raise
 
 

@@ -6,6 +6,7 @@ as much of the image or more: a GIF with a bad second frame still has a first on
 
 import resource
 from enum import IntEnum
+from functools import cache
 
 from contracts.errors import Failure, ServiceError
 from contracts.imaging import Depth
@@ -45,13 +46,20 @@ def need_of_depth(depth: Depth) -> Need:
     return Need.HEADER if depth is Depth.HEADER else Need.FIRST_FRAME
 
 
-def verdict(need: Need, error: ServiceError) -> Verdict | None:
-    """Return the verdict of a request that failed with `error`; None if the error proves nothing.
+def verdict(need: Need, error: ServiceError) -> Verdict:
+    """Return the verdict of a request that failed with `error`.
 
-    Decoders that get no memory often say that the file is broken, so a process that has less than
-    half of its address space left gives no verdicts.
+    Decoders that get no memory may say that the file is broken. Raises MemoryError if the process
+    has less than half of the address space that it had when it was fresh: the error proves nothing.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and 2 * address_space() > limit:
-        return None
+    fresh = fresh_space()
+    if limit != resource.RLIM_INFINITY and 2 * (address_space() - fresh) > limit - fresh:
+        raise MemoryError("too little memory to judge an image") from error
     return Verdict(need=need, failure=error.failure())
+
+
+@cache
+def fresh_space() -> int:
+    """Return the address space that this process took at the first call; call it when warm."""
+    return address_space()

@@ -15,7 +15,7 @@ from contracts.operations.shapes import Resize
 from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
-from services.imaging.pool import tasks
+from services.imaging.pool import tasks, verdicts
 from services.imaging.pool.messages import RenderCall
 from services.imaging.pool.sandbox import limits
 from services.imaging.settings import ImagingSettings
@@ -185,9 +185,10 @@ def test_a_process_without_memory_gives_no_verdict(
 ) -> None:
     source = upload(store, b"no image", "b")
     space = limits.address_space()
+    monkeypatch.setattr(verdicts, "fresh_space", lambda: 0)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (space, space))
-    [failure] = tasks.inspect(Inspect(source=source), store).outcomes
-    assert isinstance(failure, Failure)
+    with pytest.raises(MemoryError):
+        tasks.inspect(Inspect(source=source), store)
     assert _ask(store, "HKEYS", f"darkroom:image:{source.key}") == [b"data", b"bytes"]
 
 
