@@ -89,7 +89,8 @@ ADVICE: dict[Code, Advice] = {
                 ("services/gateway/outbound/client.py", "services/gateway/outbound/network.py"),
             ),
             Cause(
-                "Status 400: the bytes are not a valid request of HTTP/1.1 or HTTP/1.0. The "
+                "Status 400: the bytes are not a valid request of HTTP/1.1 or HTTP/1.0, or the "
+                "chunks of a body have less than 128 bytes on average, after the first 1,000. The "
                 "gateway closes the connection.",
                 (_SERVER,),
             ),

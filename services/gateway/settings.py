@@ -78,8 +78,9 @@ class GatewaySettings(RuntimeSettings):
     )
     max_connections_per_address: Annotated[int, count_of("connections")] = Field(
         default=200,
-        description="Connections that one address may have open at once. Unix sockets and the"
-        " addresses in `FORWARDED_ALLOW_IPS`, your proxies, have no limit.",
+        description="Connections that one address may have open at once; of IPv6, one network of"
+        " 64 bits. Unix sockets and the addresses in `FORWARDED_ALLOW_IPS`, your proxies, have no"
+        " limit.",
     )
     max_answers: Bytes = Field(
         default=256 * 1024 * 1024,

@@ -39,34 +39,52 @@ def seconds_of_health(service: Service) -> float:
     return time.monotonic() - began
 
 
-@pytest.mark.serial
-def test_endless_header_values_stop_nobody(gateway_alone: Service, record_attack: Record) -> None:
+def slowest_health(service: Service, flood: bytes, more: bytes, *, connections: int) -> float:
+    """Attack with `flood` and then `more` without end; return the slowest of six health checks."""
     stop = threading.Event()
 
     def attack() -> None:
-        with suppress(OSError):
-            while not stop.is_set():
-                with connected(gateway_alone.url) as sock, suppress(ConnectionError):
-                    sock.sendall(GET + b"A: ")
-                    while not stop.is_set():
-                        sock.sendall(b"a" * 65_536)
+        while not stop.is_set():
+            with suppress(OSError), connected(service.url) as sock:
+                sock.sendall(flood)
+                while not stop.is_set():
+                    sock.sendall(more)
 
-    attackers = [threading.Thread(target=attack) for _ in range(4)]
+    attackers = [threading.Thread(target=attack) for _ in range(connections)]
     for attacker in attackers:
         attacker.start()
     slowest = 0.0
     for _ in range(6):
         time.sleep(0.5)
-        slowest = max(slowest, seconds_of_health(gateway_alone))
+        slowest = max(slowest, seconds_of_health(service))
     stop.set()
     for attacker in attackers:
         attacker.join()
+    return slowest
+
+
+@pytest.mark.serial
+def test_endless_header_values_stop_nobody(gateway_alone: Service, record_attack: Record) -> None:
+    slowest = slowest_health(gateway_alone, GET + b"A: ", b"a" * 65_536, connections=4)
 
     assert slowest < 1
     record_attack(
         "4 connections with a header value that never ends",
         "after 8 s, the health check took 13.4 s",
         f"refused with 431; the slowest health check took {slowest * 1000:.0f} ms",
+    )
+
+
+@pytest.mark.serial
+def test_tiny_chunks_stop_nobody(gateway_alone: Service, record_attack: Record) -> None:
+    head = b"POST /v1/images HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    slowest = slowest_health(gateway_alone, head, b"1\r\nx\r\n" * 10_000, connections=30)
+
+    assert slowest < 1.5
+    record_attack(
+        "30 connections with bodies in chunks of one byte",
+        "the health check took 9.7 s",
+        f"refused with 400; the slowest health check took {slowest * 1000:.0f} ms",
     )
 
 

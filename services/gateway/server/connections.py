@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
 from services.gateway.server.refusals import ADDRESS, CONNECTIONS, Refusal
@@ -59,7 +61,8 @@ class Connections:
         address = connection.address
         if address is not None and not self._is_exempt(address):
             limit = self.settings.max_connections_per_address
-            if sum(_address(other) == address for other in everyone) > limit:
+            network = network_of(address)
+            if sum(_network(other) == network for other in everyone) > limit:
                 return ADDRESS
         if len(everyone) - len(self._closing) > self.settings.max_connections:
             if not self._waiting:
@@ -113,6 +116,20 @@ def _older(since: dict[Connection, float], limit: float) -> list[Connection]:
     return old
 
 
-def _address(connection: object) -> str | None:
+@lru_cache(4096)
+def network_of(address: str) -> str:
+    """Return what counts as one address: of an IPv6 address, the first 64 bits.
+
+    One customer of a provider has all addresses of such a network.
+    """
+    parsed = ip_address(address)
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
+
+
+def _network(connection: object) -> str | None:
     client = getattr(connection, "client", None)
-    return client[0] if client else None
+    return network_of(client[0]) if client else None

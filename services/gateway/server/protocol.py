@@ -14,6 +14,7 @@ from services.gateway.server.refusals import (
     MALFORMED,
     PIPELINE,
     SLOW_HEADER,
+    SMALL_CHUNKS,
     Refusal,
     response,
 )
@@ -22,6 +23,8 @@ MARK = "darkroom.bounded"
 """Key in the ASGI scope's `state` of each request that came through this protocol."""
 
 _MAX_PIPELINED = 16  # requests of a connection that wait behind the one that is answered
+_MIN_CHUNK = 128  # bytes that the chunks of a body have to have on average
+_SMALL_CHUNKS = 1000  # chunks of a body that may be smaller
 _MAX_DROPPED = 16 * 1024 * 1024  # bytes read after a refusal, so that the client reads the answer
 
 
@@ -47,6 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._max_header = connections.settings.max_header
         self._max_fields = connections.settings.max_header_fields
         self._room = self._max_header  # bytes until the limit; below zero all bytes are dropped
+        self._credit = _SMALL_CHUNKS * _MIN_CHUNK  # bytes that a body's chunks may lack
         self._answer: bytes | None = None  # of a refusal
         self.url = b""
 
@@ -112,13 +116,19 @@ class BoundedProtocol(HttpToolsProtocol):
         return PIPELINE if len(self.pipeline) >= _MAX_PIPELINED else None
 
     def on_body(self, body: bytes) -> None:
-        if self._room >= 0:
-            self._room = self._max_header
+        if self._room < 0:
+            return
+        self._room = self._max_header
+        self._credit += len(body) - _MIN_CHUNK
+        if self._credit < 0:
+            self._refuse(SMALL_CHUNKS)
+        else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._room >= 0:
             self._room = -1 if self.parser.should_upgrade() else self._max_header
+            self._credit = _SMALL_CHUNKS * _MIN_CHUNK
             super().on_message_complete()
 
     def on_response_complete(self) -> None:

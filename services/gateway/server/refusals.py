@@ -35,6 +35,11 @@ LONG_HEADER = Refusal(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     TooLarge("The request's header fields are too long, or too many."),
 )
+SMALL_CHUNKS = Refusal(
+    "small_chunks",
+    HTTPStatus.BAD_REQUEST,
+    InvalidRequest("The body has too many small chunks; send larger ones."),
+)
 SLOW_HEADER = Refusal(
     "slow_header",
     HTTPStatus.REQUEST_TIMEOUT,
@@ -58,7 +63,8 @@ ADDRESS = Refusal(
 REASONS = [
     refusal.reason
     for refusal in (
-        *(MALFORMED, LONG_LINE, LONG_HEADER, SLOW_HEADER, PIPELINE, CONNECTIONS, ADDRESS),
+        *(MALFORMED, LONG_LINE, LONG_HEADER, SMALL_CHUNKS, SLOW_HEADER),
+        *(PIPELINE, CONNECTIONS, ADDRESS),
     )
 ]
 """Every reason, for the documents."""

@@ -65,10 +65,11 @@ def refused(service: Service, reason: str) -> float:
         POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
         CHUNKED + b"zz\r\n",
+        CHUNKED + b"1\r\nx\r\n" * 1100,
     ],
     ids=[
         *("text", "TLS", "HTTP/0.9", "HTTP/2", "CONNECT", "NUL", "bare CR", "bare LF", "space"),
-        *("length and chunks", "two lengths", "unknown coding", "size of a chunk"),
+        *("length and chunks", "two lengths", "unknown coding", "size of a chunk", "1,100 chunks"),
     ],
 )
 def test_malformed_http_gets_a_problem_document(door: Service, request_: bytes) -> None:
