@@ -59,8 +59,7 @@ def dead_letters_table(letters: Sequence[DeadLetter]) -> Table:
     table = _table("Job", "Tries", "Age", "Code", "Detail")
     for letter in letters:
         problem = letter.problem
-        name = letter.job or letter.id or ""
-        row = (name, str(letter.attempts), _age(letter.at), problem.code, problem.detail)
+        row = (letter.job, str(letter.attempts), _age(letter.at), problem.code, problem.detail)
         table.add_row(*map(printable, row))
     return table
 

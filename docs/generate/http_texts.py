@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from docs.generate.markdown import table
 from services.gateway.routes.live import POLICY_VIOLATION, TRY_AGAIN_LATER
+from services.gateway.server.websocket import MAX_MESSAGE
 
 OVERVIEW = """\
 # HTTP
@@ -131,13 +132,18 @@ _CLOSE_CODES = table(
     [
         (
             str(POLICY_VIOLATION),
-            "The message is no WatchRequest, or the connection would watch too many jobs.",
+            "The message is no WatchRequest, the connection would watch too many jobs or has "
+            "watched none for `DARKROOM_LIVE_IDLE`, or the client sends more than "
+            "`DARKROOM_MAX_LIVE_FRAMES` frames a second.",
             "Correct the client.",
         ),
+        ("1009", f"A message has more than {MAX_MESSAGE >> 10} KiB.", "Watch fewer jobs at once."),
         (
             str(TRY_AGAIN_LATER),
-            "The client reads too slowly, or Redis does not answer.",
-            "Connect again, and resume with `after`.",
+            "The client reads too slowly, Redis does not answer, or there are too many clients "
+            "(`DARKROOM_MAX_LIVE`), watched jobs (`DARKROOM_MAX_WATCHED_IN_ALL`) or unsent events "
+            "(`DARKROOM_MAX_EVENTS`).",
+            "Connect again after some seconds, and resume with `after`.",
         ),
     ],
 )

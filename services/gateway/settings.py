@@ -118,8 +118,32 @@ class GatewaySettings(RuntimeSettings):
         default=15.0,
         description="Time without an event after which an event stream sends a keep-alive comment.",
     )
+    max_live: Annotated[int, count_of("connections")] = Field(
+        default=500,
+        description="WebSockets and event streams that may be open at once. Further ones are"
+        " refused. Use less than `DARKROOM_MAX_CONNECTIONS`.",
+    )
     max_watched: Annotated[int, count_of("jobs")] = Field(
         default=10_000, description="Jobs that one WebSocket may watch."
+    )
+    max_watched_in_all: Annotated[int, count_of("jobs")] = Field(
+        default=100_000,
+        description="Jobs that all WebSockets, event streams and waiting requests may watch"
+        " together. A job counts once for each that watches it.",
+    )
+    max_events: Annotated[int, count_of("events")] = Field(
+        default=50_000,
+        description="Events that may be in memory for all readers together. Beyond it, the reader"
+        " with the most unsent events is disconnected.",
+    )
+    max_live_frames: Annotated[int, count_of("frames a second")] = Field(
+        default=20,
+        description="Frames that a WebSocket may send, as a rate. It may send ten times as many at"
+        " once after a pause.",
+    )
+    live_idle: Seconds = Field(
+        default=60.0,
+        description="Time without a watched job after which a WebSocket is closed.",
     )
     max_backlog: Annotated[int, count_of("events")] = Field(
         default=1000,

@@ -11,24 +11,40 @@ stream no longer held by then are gone for it: `on_gap` makes every client recon
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
-from contracts.errors import NotFound
+from contracts.errors import NotFound, Overloaded
 from contracts.jobs import OPEN_STATES, JobEvent, JobState
-from services.gateway.live.subscription import Subscription, position_of
+from services.gateway.live.subscription import START, Subscription, position_of
 from services.gateway.settings import GatewaySettings
 from services.runtime.jobs.store import Jobs
 
+_JOBS_AT_ONCE = 50
+"""Jobs whose events are read by one pipeline: about 2 ms until other tasks run again."""
+
+_RETRY_AFTER = 5  # seconds
+
 
 class LiveHub:
-    """The subscriptions of this process, by the jobs that they watch."""
+    """The subscriptions of this process, by the jobs that they watch.
+
+    Three bounds hold for all of them together: `max_live` clients, `max_watched_in_all` jobs, and
+    `max_events` in memory. Past the last one, the client with the most unsent events is dropped.
+    """
 
     def __init__(self, jobs: Jobs, settings: GatewaySettings) -> None:
         self._jobs = jobs
-        self._max_backlog = settings.max_backlog
+        self._settings = settings
         self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._all: set[Subscription] = set()
+        self._clients = 0
+        self._watched = 0
+        self._held = 0
+        # One client at a time reads the past of several jobs. Else all would hold theirs in memory
+        # until the last one was read, and then send it at the same moment.
+        self._turn = asyncio.Lock()
 
     def on_event(self, event: JobEvent) -> None:
         """Pass an event to every subscription of its job."""
@@ -37,68 +53,103 @@ class LiveHub:
 
     def on_gap(self) -> None:
         """Drop every subscription: the stream was trimmed before this process read all of it."""
-        for subscriptions in self._subscriptions.values():
-            for subscription in subscriptions:
-                subscription.dropped.set()
+        for subscription in self._all:
+            subscription.drop()
+
+    @contextmanager
+    def client(self) -> Iterator[Subscription]:
+        """A subscription of a client that stays connected. Raises Overloaded for one too many."""
+        if self._clients >= self._settings.max_live:
+            raise Overloaded("Too many clients watch jobs.", retry_after=_RETRY_AFTER)
+        self._clients += 1
+        try:
+            with self.subscription() as subscription:
+                yield subscription
+        finally:
+            self._clients -= 1
 
     @contextmanager
     def subscription(self) -> Iterator[Subscription]:
         """A subscription without jobs, which `watch` adds; it ends with the context."""
-        subscription = Subscription(self._max_backlog)
+        subscription = Subscription(self._settings.max_backlog, self._on_held)
+        self._all.add(subscription)
         try:
             yield subscription
         finally:
-            for job in subscription.jobs:
-                self._subscriptions[job].discard(subscription)
-                if not self._subscriptions[job]:
-                    del self._subscriptions[job]
+            self._all.remove(subscription)
+            subscription.drop()
+            for job in list(subscription.jobs):
+                self._unwatch(subscription, job)
 
     async def watch(self, subscription: Subscription, *jobs: str, after: str | None = None) -> None:
         """Add jobs to a subscription: first their past events, then each new one.
 
         The past is the last event of each job or, with `after`, every event later than that id. An
-        unknown job gets one event, a failure with the code `not_found`.
+        unknown job gets one event, a failure with the code `not_found`, and is not watched. Raises
+        Overloaded when too many jobs are watched by all clients.
         """
-        for job in jobs:
-            subscription.jobs.add(job)
-            self._subscriptions[job].add(subscription)
-        await subscription.catch_up(self._past(subscription, jobs, after))
+        await subscription.wait_for_room()
+        async with self._turn if len(jobs) > 1 else nullcontext():
+            new = set(jobs) - subscription.jobs.keys()
+            if self._watched + len(new) > self._settings.max_watched_in_all:
+                raise Overloaded("Too many jobs are watched.", retry_after=_RETRY_AFTER)
+            self._watched += len(new)
+            for job in new:
+                subscription.jobs[job] = START
+                self._subscriptions[job].add(subscription)
+            await subscription.catch_up(self._past(subscription, jobs, after))
 
     async def wait_for_end(self, job: str, *, within: float) -> bool:
         """Wait until a job ends, at most `within` seconds; return whether its end was seen.
 
-        An unknown job counts as ended. False also if the end was in a gap of the stream.
+        An unknown job counts as ended. False also if the end was in a gap of the stream, and if too
+        many jobs are watched.
         """
         with self.subscription() as subscription:
-            # Outside the timeout: a wait of 0 seconds still notices that the job has ended.
-            await self.watch(subscription, job)
             try:
+                # Outside the timeout: a wait of 0 seconds still notices that the job has ended.
+                await self.watch(subscription, job)
                 async with asyncio.timeout(within):
                     while (await subscription.next()).state in OPEN_STATES:
                         pass
-            except TimeoutError:
+            except (TimeoutError, Overloaded):
                 return False
         return True
 
     async def _past(
         self, subscription: Subscription, jobs: Sequence[str], after: str | None
-    ) -> list[JobEvent]:
-        found = await asyncio.gather(*(self._past_of(subscription, job, after) for job in jobs))
-        return [event for events in found for event in events]
+    ) -> AsyncIterator[list[JobEvent]]:
+        """Yield the past events of some jobs after the others."""
+        for start in range(0, len(jobs), _JOBS_AT_ONCE):
+            some = jobs[start : start + _JOBS_AT_ONCE]
+            last = await self._jobs.last_events(some)
+            unknown = [job for job in some if job not in last]
+            for job in unknown:
+                self._unwatch(subscription, job)
+            yield [_unknown(job) for job in unknown]
+            if after is None:
+                yield [last[job] for job in some if job in last]
+                continue
+            for job, event in last.items():
+                # The client may know events that this process's reader has yet to read. An id that
+                # is later than the job's last event was never given out, and is ignored.
+                if position_of(after) <= position_of(event.id):
+                    subscription.skip_to(job, after)
+            yield await self._jobs.events([*last], after)
 
-    async def _past_of(
-        self, subscription: Subscription, job_id: str, after: str | None
-    ) -> list[JobEvent]:
-        last = await self._jobs.last_event(job_id)
-        if last is None:
-            return [_unknown(job_id)]
-        if after is None:
-            return [last]
-        # The client may know events that this process's reader has yet to read. An id that is later
-        # than the job's last event was never given out, and is ignored.
-        if position_of(after) <= position_of(last.id):
-            subscription.skip_to(job_id, after)
-        return await self._jobs.events(job_id, after)
+    def _unwatch(self, subscription: Subscription, job: str) -> None:
+        if subscription.jobs.pop(job, None) is None:
+            return
+        self._watched -= 1
+        watching = self._subscriptions[job]
+        watching.discard(subscription)
+        if not watching:
+            del self._subscriptions[job]
+
+    def _on_held(self, change: int) -> None:
+        self._held += change
+        if self._held > self._settings.max_events:
+            max(self._all, key=lambda subscription: subscription.held).drop()
 
 
 def _unknown(job_id: str) -> JobEvent:

@@ -1,8 +1,8 @@
 """The job events of one client: the jobs that it watches, and the events that wait to be sent."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from contracts.jobs import JobEvent
 
@@ -16,60 +16,107 @@ class Subscription:
     """Queues each event of each watched job once, in order; sets `dropped` when it is too slow.
 
     An event's id is its place in Redis's stream: an event at or before the last queued one of the
-    same job is a repeat.
+    same job is a repeat. `on_held` is called with each change of `held`.
     """
 
-    def __init__(self, backlog: int) -> None:
-        self.jobs: set[str] = set()
+    def __init__(self, backlog: int, on_held: Callable[[int], None]) -> None:
+        self.jobs: dict[str, Position] = {}
+        """The watched jobs, each with the position of its last queued event."""
         self.dropped = asyncio.Event()
         self._backlog = backlog
-        self._events: asyncio.Queue[JobEvent] = asyncio.Queue(backlog)
+        self._limit = backlog  # of the queue: old events that were queued together don't count
+        self._on_held = on_held
+        self._events: deque[JobEvent] = deque()
+        self._past: list[JobEvent] = []  # old events, while `catch_up` reads more
+        self._delayed: deque[JobEvent] = deque()  # new events meanwhile
+        self._catching_up = False
+        self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
-        self._queued: defaultdict[str, Position] = defaultdict(lambda: START)
-        self._delayed: list[JobEvent] | None = None  # new events while `catch_up` reads old ones
+
+    @property
+    def held(self) -> int:
+        """The number of events in memory for this client."""
+        return len(self._events) + len(self._past) + len(self._delayed)
+
+    def drop(self) -> None:
+        """Set `dropped`, and forget all events: the client has to connect again."""
+        self.dropped.set()
+        held = self.held
+        for events in (self._events, self._past, self._delayed):
+            events.clear()
+        self._on_held(-held)
 
     def on_event(self, event: JobEvent) -> None:
         """Queue an event unless it is a repeat; drop the client when its queue is full."""
-        if self._delayed is not None:
-            self._delayed.append(event)
-            # Twice the queue: catching up with other jobs can take as many events again.
-            if len(self._delayed) > 2 * self._backlog:
-                self.dropped.set()
-        elif position_of(event.id) > self._queued[event.job]:
-            self._queued[event.job] = position_of(event.id)
-            if self._events.full():
-                self.dropped.set()
-            else:
-                self._events.put_nowait(event)
+        if self.dropped.is_set():
+            return
+        queue, limit = self._events, self._limit
+        if self._catching_up:
+            queue, limit = self._delayed, self._backlog
+        elif not self._is_new(event):
+            return
+        if len(queue) >= limit:
+            self.drop()
+            return
+        queue.append(event)
+        self._arrived.set()
+        self._on_held(1)
 
     def skip_to(self, job: str, after: str | None) -> None:
         """Treat a job's events up to the id `after` as sent."""
-        self._queued[job] = max(self._queued[job], position_of(after))
+        self.jobs[job] = max(self.jobs[job], position_of(after))
 
-    async def catch_up(self, past: Awaitable[Sequence[JobEvent]]) -> None:
+    async def wait_for_room(self) -> None:
+        """Wait until the client has taken all but the usual backlog of its events."""
+        while len(self._events) > self._backlog:
+            self._taken.clear()
+            await self._taken.wait()
+
+    async def catch_up(self, past: AsyncIterator[Sequence[JobEvent]]) -> None:
         """Queue past events, and then the new ones that arrive while the past is read.
 
         All past events are queued in the order of their ids, whatever their job, so a client that
-        is cut off can resume after the last one it received. Waits while the queue is full.
+        is cut off can resume after the last one it received.
         """
-        delayed = self._delayed = []
+        self._catching_up = True
         try:
-            for event in sorted(await past, key=lambda event: position_of(event.id)):
-                while self._events.full():
-                    self._taken.clear()
-                    await self._taken.wait()
-                self._queued[event.job] = max(self._queued[event.job], position_of(event.id))
-                self._events.put_nowait(event)
+            async for events in past:
+                self._past += events
+                self._on_held(len(events))
+                if self.dropped.is_set():
+                    return
         finally:
-            self._delayed = None
-        for event in delayed:
-            self.on_event(event)
+            self._catching_up = False
+        self._past.sort(key=lambda event: position_of(event.id))
+        for event in self._past:
+            self._is_new(event)  # else its repeat would be queued, too
+        new = [event for event in self._delayed if self._is_new(event)]
+        repeats = len(self._delayed) - len(new)
+        self._limit = len(self._events) + len(self._past) + self._backlog
+        self._events += (*self._past, *new)
+        self._past.clear()
+        self._delayed.clear()
+        self._arrived.set()
+        self._on_held(-repeats)
 
     async def next(self) -> JobEvent:
         """Wait for the next event and return it."""
-        event = await self._events.get()
+        while not self._events:
+            self._limit = self._backlog
+            self._arrived.clear()
+            await self._arrived.wait()
+        event = self._events.popleft()
         self._taken.set()
+        self._on_held(-1)
         return event
+
+    def _is_new(self, event: JobEvent) -> bool:
+        """Return whether an event is later than each one before it, and remember it if so."""
+        last, position = self.jobs.get(event.job), position_of(event.id)
+        if last is None or position <= last:
+            return False
+        self.jobs[event.job] = position
+        return True
 
 
 def position_of(event_id: str | None) -> Position:

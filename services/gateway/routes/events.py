@@ -6,11 +6,11 @@ reconnects then receives 204, which makes it stop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import TypeAdapter, ValidationError
@@ -20,7 +20,8 @@ from contracts.errors import Code
 from contracts.jobs import OPEN_STATES, EventId
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.openapi import REQUEST_HEADERS, answer, problems
-from services.gateway.live.subscription import position_of
+from services.gateway.live.subscription import Subscription, position_of
+from services.gateway.middleware.head import is_head
 from services.gateway.routes.parameters import JobIdPath
 from services.runtime.tasks import end
 
@@ -40,11 +41,12 @@ _EVENT_ID: TypeAdapter[str] = TypeAdapter(EventId)
             content={"text/event-stream": {}},
         ),
         204: answer("The job has ended, and the client has received all of its events."),
-        **problems(Code.NOT_FOUND),
+        **problems(Code.NOT_FOUND, Code.OVERLOADED),
     },
 )
 async def events(
     job_id: JobIdPath,
+    request: Request,
     deps: Injected,
     last_event_id: Annotated[
         str | None, Header(alias="Last-Event-ID", description=REQUEST_HEADERS["Last-Event-ID"])
@@ -58,61 +60,70 @@ async def events(
     after = _valid_id(last_event_id)
     if job.state not in OPEN_STATES and after and position_of(after) >= position_of(job.event):
         return Response(status_code=204)
-    return EventStream(_events(job_id, after, deps), timeout=deps.settings.body_patience)
+    if is_head(request.scope):
+        return _streamed(())
+    return EventStream(job_id, after, deps)
 
 
-class EventStream(StreamingResponse):
-    """A stream of events that ends when the client takes longer than `timeout` seconds for one."""
+class EventStream(Response):
+    """The stream of a job's events, which ends when the client takes too long for one.
 
-    def __init__(self, events: AsyncIterator[bytes], *, timeout: float) -> None:
-        super().__init__(
-            events,
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
-        self._timeout = timeout
+    Raises Overloaded, before it starts, for too many clients or watched jobs.
+    """
+
+    def __init__(self, job_id: str, after: str | None, deps: Dependencies) -> None:
+        super().__init__()
+        self._job_id = job_id
+        self._after = after
+        self._deps = deps
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events; a client that is too slow sees its connection close, and resumes."""
 
         async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._deps.settings.body_patience):
                 await send(message)
 
-        with suppress(TimeoutError):
-            await super().__call__(scope, receive, send_in_time)
+        with self._deps.live.client() as subscription:
+            await self._deps.live.watch(subscription, self._job_id, after=self._after)
+            with suppress(TimeoutError):
+                stream = _streamed(_events(subscription, self._deps))
+                await stream(scope, receive, send_in_time)
 
 
-async def _events(job_id: str, after: str | None, deps: Dependencies) -> AsyncIterator[bytes]:
+def _streamed(events: AsyncIterable[bytes] | Iterable[bytes]) -> StreamingResponse:
+    return StreamingResponse(
+        events,
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(subscription: Subscription, deps: Dependencies) -> AsyncIterator[bytes]:
     """Yield events in their SSE form, and comments while there are none.
 
     The last one is the job's end, or `dropped` when the client is too slow or the process stops.
     """
-    with deps.live.subscription() as subscription:
-        catching_up = asyncio.create_task(deps.live.watch(subscription, job_id, after=after))
-        stop = asyncio.create_task(_first_of(subscription.dropped.wait, deps.shutdown.wait))
-        coming = asyncio.create_task(subscription.next())
-        try:
-            while not stop.done():
-                tasks = {coming, stop, *([] if catching_up.done() else [catching_up])}
-                await asyncio.wait(
-                    tasks, timeout=deps.settings.keep_alive, return_when=asyncio.FIRST_COMPLETED
-                )
-                if catching_up.done():
-                    catching_up.result()
-                if coming.done():
-                    event = coming.result()
-                    yield format_sse_event(
-                        data_str=event.model_dump_json(), event="job", id=event.id
-                    )
-                    if event.state not in OPEN_STATES:
-                        return
-                    coming = asyncio.create_task(subscription.next())
-                elif catching_up.done() and not stop.done():
-                    yield KEEPALIVE_COMMENT
-        finally:
-            await asyncio.gather(*(end(task) for task in (catching_up, stop, coming)))
-        yield format_sse_event(data_str="Connect again and resume.", event="dropped")
+    stop = asyncio.create_task(_first_of(subscription.dropped.wait, deps.shutdown.wait))
+    coming = asyncio.create_task(subscription.next())
+    try:
+        while not stop.done():
+            await asyncio.wait(
+                (coming, stop),
+                timeout=deps.settings.keep_alive,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if coming.done():
+                event = coming.result()
+                yield format_sse_event(data_str=event.model_dump_json(), event="job", id=event.id)
+                if event.state not in OPEN_STATES:
+                    return
+                coming = asyncio.create_task(subscription.next())
+            elif not stop.done():
+                yield KEEPALIVE_COMMENT
+    finally:
+        await asyncio.gather(end(stop), end(coming))
+    yield format_sse_event(data_str="Connect again and resume.", event="dropped")
 
 
 async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:

@@ -1,19 +1,21 @@
 """WS /v1/live: the events of many jobs over one WebSocket, pushed as they happen."""
 
 import asyncio
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import ConfigDict, Field, ValidationError
 
 from contracts import examples
-from contracts.errors import Unavailable
+from contracts.errors import Overloaded, Unavailable
 from contracts.jobs import EventId, JobId
 from contracts.message import Message
 from services.gateway.dependencies import Injected
 from services.gateway.live.hub import LiveHub
 from services.gateway.live.subscription import Subscription
+from services.gateway.settings import GatewaySettings
 from services.runtime.redis.client import redis_errors
 
 log = structlog.get_logger(__name__)
@@ -21,6 +23,8 @@ log = structlog.get_logger(__name__)
 router = APIRouter()
 
 POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013  # RFC 6455 and the IANA registry
+
+_CLOSING = 5.0  # seconds
 
 
 class WatchRequest(Message):
@@ -43,50 +47,70 @@ class WatchRequest(Message):
 async def live(socket: WebSocket, deps: Injected) -> None:
     """Send a WatchRequest; receive a JobEvent for each of its jobs now, and at every change."""
     await socket.accept()
-    await serve(socket, deps.live, max_watched=deps.settings.max_watched)
+    await serve(socket, deps.live, deps.settings)
 
 
-async def serve(socket: WebSocket, hub: LiveHub, *, max_watched: int) -> None:
+async def serve(socket: WebSocket, hub: LiveHub, settings: GatewaySettings) -> None:
     """Serve one connection until either side closes it.
 
-    Closes it with 1008 for a malformed message and for more than `max_watched` jobs, and with 1013
-    when the client is too slow or Redis is down.
+    Closes it with 1008 for a malformed message, for more than `max_watched` jobs, and after
+    `live_idle` seconds without any. Closes it with 1013 when the client is too slow, when there are
+    too many clients or watched jobs, and when Redis is down.
     """
-    with hub.subscription() as subscription:
-        tasks = [
-            asyncio.create_task(_receive(socket, hub, subscription, max_watched)),
-            asyncio.create_task(_send(socket, subscription)),
-            asyncio.create_task(subscription.dropped.wait()),
-        ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-            if subscription.dropped.is_set():
-                await socket.close(TRY_AGAIN_LATER, "You are behind; connect again and resume.")
-        except WebSocketDisconnect:
-            pass
-        except Unavailable as exc:
-            log.warning("redis failed", path=socket.url.path, reason=str(exc.__cause__))
-            await socket.close(TRY_AGAIN_LATER, "The store does not answer; connect again.")
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    try:
+        with hub.client() as subscription:
+            code, reason = await _exchange(socket, hub, subscription, settings)
+    except WebSocketDisconnect:
+        return
+    except Overloaded as exc:
+        code, reason = TRY_AGAIN_LATER, f"{exc.detail} Connect again later."
+    except Unavailable as exc:
+        log.warning("redis failed", path=socket.url.path, reason=str(exc.__cause__))
+        code, reason = TRY_AGAIN_LATER, "The store does not answer; connect again."
+    # A client that reads nothing gets no reason, either.
+    with suppress(WebSocketDisconnect, TimeoutError):
+        async with asyncio.timeout(_CLOSING):
+            await socket.close(code, reason)
+
+
+async def _exchange(
+    socket: WebSocket, hub: LiveHub, subscription: Subscription, settings: GatewaySettings
+) -> tuple[int, str]:
+    """Receive and send until there is a reason to close the connection; return code and reason."""
+    receiving = asyncio.create_task(_receive(socket, hub, subscription, settings))
+    tasks: list[asyncio.Task[Any]] = [
+        receiving,
+        asyncio.create_task(_send(socket, subscription)),
+        asyncio.create_task(subscription.dropped.wait()),
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if receiving in done:
+            return POLICY_VIOLATION, receiving.result()
+        return TRY_AGAIN_LATER, "You are behind; connect again and resume."
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _receive(
-    socket: WebSocket, hub: LiveHub, subscription: Subscription, max_watched: int
-) -> None:
+    socket: WebSocket, hub: LiveHub, subscription: Subscription, settings: GatewaySettings
+) -> str:
+    """Watch the jobs that the client sends; return what was wrong with its last message."""
     while True:
         try:
-            request = WatchRequest.model_validate_json(await _receive_text(socket))
+            async with asyncio.timeout(None if subscription.jobs else settings.live_idle):
+                text = await _receive_text(socket)
+            request = WatchRequest.model_validate_json(text)
+        except TimeoutError:
+            return "This connection watches no job."
         except ValidationError:
-            await socket.close(POLICY_VIOLATION, 'Send {"watch": [job ids]}, 1000 at a time.')
-            return
-        if len(subscription.jobs.union(request.watch)) > max_watched:
-            await socket.close(POLICY_VIOLATION, "Too many jobs for one connection.")
-            return
+            return 'Send {"watch": [job ids]}, 1000 at a time.'
+        if len(subscription.jobs.keys() | set(request.watch)) > settings.max_watched:
+            return "Too many jobs for one connection."
         with redis_errors():
             await hub.watch(subscription, *request.watch, after=request.after)
 
@@ -95,6 +119,8 @@ async def _send(socket: WebSocket, subscription: Subscription) -> None:
     while True:
         event = await subscription.next()
         await socket.send_text(event.model_dump_json())
+        # Neither call waits while there are events and the socket takes them.
+        await asyncio.sleep(0)
 
 
 async def _receive_text(socket: WebSocket) -> str:

@@ -15,9 +15,11 @@ from starlette.types import Receive
 from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from services.gateway.server.connections import Connections
 from services.gateway.server.protocol import BoundedProtocol
+from services.gateway.server.websocket import MAX_MESSAGE, BoundedWebSocket
 from services.gateway.settings import GatewaySettings
 from services.runtime.telemetry.metrics import Metrics
 
@@ -45,9 +47,17 @@ def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
             "The gateway bounds connections and headers with httptools. Start it without"
             f" `--http {config.http}`, or install httptools."
         )
+    if config.ws_protocol_class not in (None, WebSocketsSansIOProtocol):
+        raise UnboundedServerError(
+            "The gateway bounds WebSockets with the package websockets. Start it without"
+            f" `--ws {config.ws}`, or install websockets."
+        )
     _allow_files(settings.max_connections + _OTHER_FILES)
     connections = Connections(settings, metrics, is_exempt=_is_trusted_by(config))
     config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
+    if config.ws_protocol_class is not None:
+        config.ws_protocol_class = cast(Any, partial(BoundedWebSocket, settings.max_live_frames))
+        config.ws_max_size = min(config.ws_max_size, MAX_MESSAGE)
     if config.timeout_graceful_shutdown is None:
         config.timeout_graceful_shutdown = math.ceil(settings.graceful_timeout)
 

@@ -1,22 +1,24 @@
 """Jobs as the gateway uses them: accept, find, cancel, requeue, and say how long the queue is."""
 
-import asyncio
 import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import structlog
+from pydantic import ValidationError
 
 from contracts.control import CONTROL, Cancel
-from contracts.errors import Conflict, KeyReused, NotFound, Overloaded
+from contracts.errors import Conflict, InvalidRequest, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob
 from contracts.jobs import (
     DEAD_LETTERS,
     EVENTS,
     OPEN_STATES,
+    DeadLetter,
     Job,
     JobEvent,
     JobRequest,
@@ -25,29 +27,30 @@ from contracts.jobs import (
 )
 from contracts.operations.pipeline import Pipeline
 from services.runtime.jobs.backlog import Backlog
-from services.runtime.jobs.dead_letters import DeadLetters
 from services.runtime.jobs.leases import Leases
-from services.runtime.jobs.orphans import Orphans
 from services.runtime.jobs.records import (
     event_from,
     event_of,
     fixed_fields,
     flattened,
+    job_from,
+    jobs_from,
     moment,
     state_fields,
 )
 from services.runtime.jobs.transitions import Transitions, images_of
-from services.runtime.messaging.envelope import pack_message
-from services.runtime.messaging.unreadable import Damaged, UnknownVersion
+from services.runtime.messaging.destination import DATA_FIELD
+from services.runtime.messaging.envelope import body_of, pack_message
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.stream_entries import entries_from
 from services.runtime.settings import RuntimeSettings
 
-log = structlog.get_logger(__name__)
-
 _RECENT = 0.1  # seconds
+_ORPHANS_AT_ONCE = 100
 _LATE_AGAIN = 5_000  # milliseconds after which a late job that could not be ended is tried again
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,8 @@ class Jobs:
         self._redis = redis
         self._settings = settings
         self._transitions = Transitions(redis, settings)
-        self.leases = Leases(self._transitions)
+        self.leases = Leases(redis, self._transitions)
         """A worker's side."""
-        self.dead_letters = DeadLetters(redis, settings, self._transitions)
-        self.orphans = Orphans(self._transitions, self.dead_letters)
         self._backlog = -math.inf, Backlog(0, 0, 0, 0.0, 0.0)
 
     async def submit(
@@ -122,24 +123,28 @@ class Jobs:
         wait = (await self.backlog()).wait
         raise Overloaded("Too many jobs wait already, or for too long.", retry_after=wait)
 
-    async def events(self, job_id: str, after: str) -> list[JobEvent]:
-        """Return the job's events after the one with the id `after`, in order."""
-        reply = await self._redis.execute("XRANGE", keys.job_events(job_id), f"({after}", "+")
-        return [event_from(entry, fields) for entry, fields in entries_from(reply)]
+    async def events(self, job_ids: Sequence[str], after: str) -> list[JobEvent]:
+        """Return the events of some jobs after the id `after`: job by job, each in order."""
+        found = await self._redis.pipeline(
+            ("XRANGE", keys.job_events(job_id), f"({after}", "+") for job_id in job_ids
+        )
+        return [event_from(*entry) for reply in found for entry in entries_from(reply)]
 
-    async def last_event(self, job_id: str) -> JobEvent | None:
-        """Return the job's last event, or None when it has none or is forgotten."""
-        last = ("XREVRANGE", keys.job_events(job_id), "+", "-", "COUNT", 1)
-        for entry, fields in entries_from(await self._redis.execute(*last)):
-            return event_from(entry, fields)
-        return None
+    async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+        """Return the last event of each job; a job without events, or a forgotten one, has none."""
+        found = await self._redis.pipeline(
+            ("XREVRANGE", keys.job_events(job_id), "+", "-", "COUNT", 1) for job_id in job_ids
+        )
+        return {
+            job_id: event_from(*entry)
+            for job_id, reply in zip(job_ids, found, strict=True)
+            for entry in entries_from(reply)
+        }
 
     async def get(self, job_id: str) -> Job | None:
-        """Return the job as it is now, or None when there is none or it is forgotten.
-
-        Raises UnknownVersion, and Damaged.
-        """
-        return await self._transitions.read(job_id)
+        """Return the job as it is now, or None when there is none or it is forgotten."""
+        record = await self._redis.execute("HGETALL", keys.job(job_id))
+        return job_from(record) if record else None
 
     async def webhook_of(self, job_id: str) -> Webhook | None:
         """Return the receiver that the job's end is reported to, or None."""
@@ -147,31 +152,22 @@ class Jobs:
         return Webhook.model_validate_json(stored) if stored else None
 
     async def find(self, job_id: str) -> Job:
-        """Return the job as it is now. Raises NotFound, and as `get`."""
+        """Return the job as it is now. Raises NotFound."""
         job = await self.get(job_id)
         if job is None:
             raise NotFound("There is no job with this id; its record may have expired.")
         return job
 
     async def open(self, most: int) -> list[Job]:
-        """Return open jobs, `most` at most: running ones, then queued ones, then retries.
-
-        Those that can't be read are left out.
-        """
+        """Return open jobs, `most` at most: running ones, then queued ones, then retries."""
         indexes = (keys.JOBS_RUNNING, keys.JOBS_QUEUED, keys.JOBS_LATER)
         ids: list[bytes] = []
         for found in await self._redis.pipeline(
             ("ZRANGE", index, 0, most - 1) for index in indexes
         ):
             ids += found
-        unique = dict.fromkeys(job_id.decode() for job_id in ids[:most])
-        jobs = await asyncio.gather(*map(self._readable, unique))
-        return [job for job in jobs if job is not None]
-
-    async def _readable(self, job_id: str) -> Job | None:
-        with suppress(Damaged, UnknownVersion):
-            return await self._transitions.read(job_id)
-        return None
+        names = [keys.job(job_id.decode()) for job_id in dict.fromkeys(ids[:most])]
+        return jobs_from(await self._redis.pipeline(("HGETALL", name) for name in names))
 
     async def cancel(self, job_id: str) -> Job:
         """End an open job. Raises NotFound, and Conflict for one that has ended already."""
@@ -184,6 +180,17 @@ class Jobs:
             if cancelled := await self._transitions.change(job, state=JobState.CANCELLED):
                 await self._stop_worker(job_id)
                 return cancelled
+
+    async def dead_letters(self, most: int) -> list[DeadLetter]:
+        """Return the latest dead letters, the newest first, `most` at most."""
+        reply = await self._redis.execute("XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", most)
+        letters = []
+        for _, fields in entries_from(reply):
+            # Another version may have written one that this version can't read.
+            with suppress(ValidationError):
+                body = body_of(fields[DATA_FIELD.encode()])
+                letters.append(DeadLetter.model_validate_json(body))
+        return letters
 
     async def requeue(self, job_id: str) -> Job:
         """Queue a dead letter's job again, as if it had never been tried.
@@ -237,12 +244,9 @@ class Jobs:
         return late is not None
 
     async def _end_late(self, job_id: str) -> None:
-        """End a job whose deadline has passed, unless it changes meanwhile.
-
-        A job of another version is left to a process that can read it.
-        """
-        with suppress(UnknownVersion):
-            job = await self.dead_letters.read_or_quarantine(job_id)
+        """End a job whose deadline has passed, unless it changes meanwhile or is unreadable."""
+        with suppress(InvalidRequest):
+            job = await self.get(job_id)
             if job and job.state in OPEN_STATES and await self._transitions.end_late(job):
                 await self._stop_worker(job_id)
                 log.info("job ended late", job=job_id, state=job.state)
@@ -251,6 +255,20 @@ class Jobs:
         """Tell the worker that has the job to stop. One that misses this can't write its result."""
         stop = pack_message(Cancel(subject=job_id), job_id)
         await self._redis.execute("PUBLISH", CONTROL, stop)
+
+    async def requeue_orphans(self, *, age: float) -> list[Job]:
+        """Queue open jobs again that have been in no queue, and with no worker, for `age` seconds.
+
+        Returns the jobs that were queued.
+        """
+        requeued = []
+        orphans = await self._transitions.run("orphans", int(age * 1000), _ORPHANS_AT_ONCE)
+        for job_id in orphans:
+            record = await self._redis.execute("HGETALL", keys.job(job_id.decode()))
+            for job in jobs_from([record]):
+                if queued := await self._transitions.queue(job, "first"):
+                    requeued.append(queued)
+        return requeued
 
     async def trim(self) -> None:
         """Delete events and dead letters older than any job's record can be."""

@@ -1,23 +1,28 @@
 """The hub passes each event to every subscription of its job, once and in order."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from contracts.errors import Overloaded
 from contracts.jobs import JobEvent, JobState
 from services.gateway.live.hub import LiveHub
 from services.gateway.settings import GatewaySettings
 
-JOB = "f" * 32
+JOB, OTHER, UNKNOWN = "f" * 32, "e" * 32, "d" * 32
 
 
 class Records:
-    """Jobs whose last event is always `queued`, at 5-0."""
+    """Jobs whose last event is always `queued`, at 5-0, except an unknown one."""
 
-    async def last_event(self, job_id: str) -> JobEvent:
-        return event_at("5-0", JobState.QUEUED).model_copy(update={"job": job_id})
+    async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+        last = event_at("5-0", JobState.QUEUED)
+        return {job: last.model_copy(update={"job": job}) for job in job_ids if job != UNKNOWN}
 
-    async def events(self, job_id: str, after: str) -> list[JobEvent]:
+    async def events(self, job_ids: Sequence[str], after: str) -> list[JobEvent]:
         return []
 
 
@@ -41,19 +46,23 @@ async def test_an_event_that_the_client_has_received_is_not_sent_again() -> None
 
 async def test_a_subscription_is_forgotten_when_it_ends() -> None:
     hub = hub_on(Records())
-    with hub.subscription() as subscription:
-        await hub.watch(subscription, JOB)
+    with hub.client() as subscription:
+        await hub.watch(subscription, JOB, UNKNOWN, JOB)
+        hub.on_event(event_at("6-0", JobState.RUNNING))
         assert list(hub._subscriptions) == [JOB]
+        assert (hub._clients, hub._watched, hub._held) == (1, 1, 4)
 
     assert not hub._subscriptions
+    assert (hub._all, hub._clients, hub._watched, hub._held) == (set(), 0, 0, 0)
 
 
 async def test_a_full_queue_drops_the_subscription() -> None:
+    """The event with which it began does not count."""
     hub = hub_on(Records(), max_backlog=3)
     with hub.subscription() as subscription:
         await hub.watch(subscription, JOB)
         for number in range(10):
-            assert subscription.dropped.is_set() is (number > 2)
+            assert subscription.dropped.is_set() is (number > 3)
             hub.on_event(event_at(f"6-{number}", JobState.RUNNING))
 
 
@@ -71,3 +80,76 @@ async def test_waiting_for_an_end_stops_at_its_time_limit() -> None:
     assert not await hub.wait_for_end(JOB, within=0.01)
     asyncio.get_running_loop().call_later(0.01, hub.on_event, event_at("6-0", JobState.SUCCEEDED))
     assert await hub.wait_for_end(JOB, within=5)
+
+
+async def test_every_client_and_every_watched_job_counts_for_all() -> None:
+    hub = hub_on(Records(), max_live=1, max_watched_in_all=2)
+    with hub.client() as subscription:
+        with pytest.raises(Overloaded), hub.client():
+            pass
+        await hub.watch(subscription, JOB, OTHER)
+        await hub.watch(subscription, JOB, OTHER, JOB)
+        with pytest.raises(Overloaded):
+            await hub.watch(subscription, "a" * 32)
+        assert await hub.wait_for_end("a" * 32, within=5) is False
+    with hub.client() as subscription:
+        await hub.watch(subscription, UNKNOWN, "a" * 32)
+        await hub.watch(subscription, "b" * 32)
+
+
+async def test_too_many_events_in_memory_drop_the_client_with_the_most() -> None:
+    hub = hub_on(Records(), max_events=10)
+    with hub.client() as slow, hub.client() as quick:
+        await hub.watch(slow, JOB)
+        await hub.watch(quick, JOB)
+        for number in range(20):
+            hub.on_event(event_at(f"6-{number}", JobState.RUNNING))
+            while quick.held:
+                await quick.next()
+        assert (slow.dropped.is_set(), quick.dropped.is_set()) == (True, False)
+        assert (slow.held, hub._held) == (0, 0)
+
+
+async def test_past_events_that_no_memory_holds_drop_the_client() -> None:
+    hub = hub_on(Records(), max_events=120)
+    with hub.client() as greedy, hub.client() as modest:
+        await hub.watch(modest, JOB)
+        await hub.watch(greedy, *(f"{number:032x}" for number in range(1000)))
+        assert (greedy.dropped.is_set(), modest.dropped.is_set()) == (True, False)
+    assert hub._held == 0
+
+
+async def test_clients_take_turns_to_read_the_past_and_a_single_job_takes_none() -> None:
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+    asked: list[Sequence[str]] = []
+
+    class Slow(Records):
+        async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+            asked.append(job_ids)
+            if len(job_ids) > 1:
+                waiting.set()
+                await go_on.wait()
+            return await super().last_events(job_ids)
+
+    hub = hub_on(Slow())
+    with hub.client() as one, hub.client() as two, hub.client() as three:
+        first = asyncio.create_task(hub.watch(one, JOB, OTHER))
+        await waiting.wait()
+        second = asyncio.create_task(hub.watch(two, OTHER, JOB))
+        await hub.watch(three, JOB)
+        assert asked == [(JOB, OTHER), (JOB,)]
+        go_on.set()
+        await asyncio.gather(first, second)
+        assert asked[2:] == [(OTHER, JOB)]
+
+
+async def test_a_client_reads_its_events_before_it_gets_more_old_ones() -> None:
+    hub = hub_on(Records(), max_backlog=3)
+    with hub.client() as subscription:
+        await hub.watch(subscription, JOB, OTHER, JOB, OTHER)
+        more = asyncio.create_task(hub.watch(subscription, JOB))
+        await asyncio.sleep(0)
+        assert subscription.held == 4
+        await subscription.next()
+        await more
+        assert subscription.held == 4

@@ -169,3 +169,27 @@ def test_an_id_beyond_every_possible_one_starts_with_the_last_event(client: http
     job = submit(client)
     (end,) = stream(client, job)[-1:]
     assert stream(client, job, after="99999999999999999999-0") == [end]
+
+
+async def test_head_ends_at_once_with_the_headers_of_the_stream(
+    workerless: Service, jobs: Jobs
+) -> None:
+    job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+    async with httpx.AsyncClient(base_url=workerless.url, timeout=5) as client:
+        head = await client.head(f"/v1/jobs/{job.id}/events")
+        async with client.stream("GET", f"/v1/jobs/{job.id}/events") as get:
+            assert head.status_code == get.status_code == 200
+            for name in get.headers.keys() - {"date", "transfer-encoding", "x-correlation-id"}:
+                assert head.headers[name] == get.headers[name]
+        assert (await client.head(f"/v1/jobs/{'f' * 32}/events")).status_code == 404
+
+
+async def test_a_stream_too_many_is_refused(workerless_redis: str, jobs: Jobs) -> None:
+    job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+    env = {"DARKROOM_MAX_LIVE": "1"}
+    with faststream("gateway", workerless_redis, env=env) as gateway:
+        async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
+            address = f"/v1/jobs/{job.id}/events"
+            async with client.stream("GET", address) as first:
+                assert first.status_code == 200
+                assert_problem(await client.get(address), 503, "overloaded")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -269,8 +270,9 @@ class Socket:
 class Records:
     """Jobs whose last event is always `queued`, at 5-0."""
 
-    async def last_event(self, job_id: str) -> JobEvent:
-        return event(JobState.QUEUED, 0, "5-0").model_copy(update={"job": job_id})
+    async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+        last = event(JobState.QUEUED, 0, "5-0")
+        return {job_id: last.model_copy(update={"job": job_id}) for job_id in job_ids}
 
 
 def event(state: JobState, done: int, id: str) -> JobEvent:
@@ -282,9 +284,9 @@ def hub_on(records: Any, **settings: Any) -> LiveHub:
     return LiveHub(records, GatewaySettings(**settings))
 
 
-async def serving(socket: Any, hub: LiveHub, *, max_watched: int = 1000) -> None:
+async def serving(socket: Any, hub: LiveHub, **settings: Any) -> None:
     async with asyncio.timeout(5):
-        await serve(socket, hub, max_watched=max_watched)
+        await serve(socket, hub, GatewaySettings(**settings))
 
 
 async def test_a_client_that_is_too_slow_is_disconnected_with_a_reason() -> None:
@@ -318,9 +320,9 @@ async def test_a_change_while_the_last_event_is_read_is_sent_after_it() -> None:
     hub: LiveHub
 
     class Late(Records):
-        async def last_event(self, job_id: str) -> JobEvent:
+        async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
             hub.on_event(event(JobState.SUCCEEDED, 1, "6-0"))
-            return await super().last_event(job_id)
+            return await super().last_events(job_ids)
 
     class Reader(Socket):
         async def send_text(self, text: str) -> None:
@@ -345,3 +347,33 @@ async def test_watching_a_job_twice_counts_as_one_job() -> None:
 
     assert reader.closed == (1008, "Too many jobs for one connection.")
     assert reader._messages == []
+
+
+async def test_a_connection_without_jobs_is_closed() -> None:
+    """An unknown job is not watched."""
+
+    class Nothing(Records):
+        async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+            return {}
+
+    for messages in ([], [json.dumps({"watch": [UNKNOWN]})]):
+        idle = Socket(*messages)
+        await serving(idle, hub_on(Nothing()), live_idle=0.01)
+        assert idle.closed == (1008, "This connection watches no job.")
+
+
+async def test_a_connection_too_many_is_closed_with_a_reason() -> None:
+    hub = hub_on(Records(), max_live=1)
+    with hub.client():
+        second = Socket()
+        await serving(second, hub)
+    assert second.closed == (1013, "Too many clients watch jobs. Connect again later.")
+
+
+async def test_jobs_too_many_for_all_connections_close_the_connection_with_a_reason() -> None:
+    hub = hub_on(Records(), max_watched_in_all=3)
+    with hub.subscription() as other:
+        await hub.watch(other, UNKNOWN, "e" * 32)
+        second = Socket(json.dumps({"watch": [UNKNOWN]}), json.dumps({"watch": ["d" * 32]}))
+        await serving(second, hub)
+    assert second.closed == (1013, "Too many jobs are watched. Connect again later.")

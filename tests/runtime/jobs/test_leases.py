@@ -29,7 +29,7 @@ async def test_every_change_publishes_one_event_in_order(jobs: Jobs) -> None:
     running = done(await jobs.leases.start(job, "a-worker"))
     one = done(await jobs.leases.add_result(running, GOOD))
     end = done(await jobs.leases.add_result(one, GOOD))
-    events = await jobs.events(job.id, "0-0")
+    events = await jobs.events([job.id], "0-0")
     assert [(event.state, event.done) for event in events] == [
         ("queued", 0),
         ("running", 0),
@@ -37,7 +37,7 @@ async def test_every_change_publishes_one_event_in_order(jobs: Jobs) -> None:
         ("succeeded", 2),
     ]
     assert [event.id for event in events] == [job.event, running.event, one.event, end.event]
-    assert await jobs.events(job.id, str(one.event)) == events[3:]
+    assert await jobs.events([job.id], str(one.event)) == events[3:]
     assert await jobs.get(job.id) == end
 
 
@@ -79,7 +79,7 @@ async def test_a_job_succeeds_with_one_good_variant_and_fails_without(jobs: Jobs
     running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
     failed = done(await jobs.leases.add_result(running, JobResult(problem=TORN)))
     assert (failed.state, failed.problem) == (JobState.FAILED, TORN)
-    assert await jobs.dead_letters.latest(10) == [], "it would fail again"
+    assert await jobs.dead_letters(10) == [], "it would fail again"
 
 
 async def test_a_long_job_yields_its_turn_only_when_another_job_waits(

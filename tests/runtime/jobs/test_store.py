@@ -80,8 +80,7 @@ async def test_a_job_that_was_given_up_is_a_dead_letter_and_can_be_requeued(
 ) -> None:
     running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
     failed = done(await jobs.leases.add_result(running, JobResult(problem=CRASHED)))
-    (letter,) = await jobs.dead_letters.latest(10)
-    assert letter.request is not None
+    (letter,) = await jobs.dead_letters(10)
     assert (letter.job, letter.problem, letter.request.variants) == (
         failed.id,
         CRASHED,
@@ -91,7 +90,7 @@ async def test_a_job_that_was_given_up_is_a_dead_letter_and_can_be_requeued(
     back = await jobs.requeue(failed.id)
     assert (back.state, back.results, back.problem, back.attempts) == ("queued", (), None, 0)
     assert await jobs.get(failed.id) == back
-    assert await jobs.dead_letters.latest(10) == []
+    assert await jobs.dead_letters(10) == []
     assert await redis.ttl(f"darkroom:job:{failed.id}") == -1, "it is open again"
     assert await work_through(jobs, redis) == [failed.id]
     with pytest.raises(NotFound):
@@ -161,10 +160,9 @@ async def test_the_stream_holds_half_as_many_more_jobs_as_the_workers_have(
 
 async def test_the_last_event_is_the_one_in_the_record(jobs: Jobs) -> None:
     job = await submitted(jobs)
-    assert await jobs.last_event(job.id) == event_of(job)
+    assert await jobs.last_events([job.id]) == {job.id: event_of(job)}
     running = done(await jobs.leases.start(job, "a-worker"))
-    assert await jobs.last_event(job.id) == event_of(running)
-    assert await jobs.last_event("f" * 32) is None
+    assert await jobs.last_events(["f" * 32, job.id]) == {job.id: event_of(running)}
 
 
 async def test_a_recent_backlog_costs_no_round_trip(

@@ -1,0 +1,64 @@
+"""uvicorn's protocol for WebSockets with bounds on what a client may send, and leave unread."""
+
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from services.gateway.token_bucket import TokenBucket
+
+MAX_MESSAGE = 128 * 1024
+"""Bytes of a message, after its decompression; a list of 1000 ids has 36,000."""
+
+BURST = 10
+"""Seconds of the permitted rate that a client may send at once."""
+
+_PIECE = 4096  # bytes: 680 of the shortest frames
+_POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
+
+
+class BoundedWebSocket(WebSocketsSansIOProtocol):
+    """Closes the connection of a client that sends more than `max_frames` frames a second.
+
+    Each frame counts: a ping costs an answer, and a message may have any number of empty frames.
+
+    The connection of a client that reads nothing ends when a ping was not answered in time, and ten
+    seconds after it was closed. uvicorn itself would wait until the client has read everything.
+    """
+
+    def __init__(
+        self,
+        max_frames: int,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: Any = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._frames = TokenBucket(rate=max_frames, size=max_frames * BURST)
+
+    def data_received(self, data: bytes) -> None:
+        # In pieces, so that a packet full of frames is not parsed to its end.
+        for start in range(0, len(data), _PIECE):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[start : start + _PIECE])
+
+    def handle_events(self) -> None:
+        if self._frames.take(len(self.conn.events)):
+            super().handle_events()
+            return
+        self.conn.fail(_POLICY_VIOLATION, "Too many frames.")
+        if self.conn.close_sent is None:  # frames before the handshake was answered
+            self.transport.abort()
+        else:
+            self.handle_parser_exception()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        self.loop.call_later(self.close_timeout, self.transport.abort)

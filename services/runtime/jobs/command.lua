@@ -1,2 +1,0 @@
--- Run the command that the arguments name.
-return commands[ARGV[1]](unpack(ARGV, 2))

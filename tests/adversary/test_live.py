@@ -1,0 +1,184 @@
+"""Attacks on WebSockets and event streams: too many, too much, too fast, and never read."""
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.adversary.conftest import Record
+from tests.imaging.pictures import encoded, scenery
+from tests.processes import Service, faststream
+
+SOCKETS, MESSAGES, IDS = 300, 3, 1000
+TEXT, PING = 0x81, 0x89  # whole
+START_OF_TEXT, CONTINUED = 0x01, 0x00
+PNG = encoded(scenery(40, 30), "PNG")
+
+
+@pytest.fixture(scope="module")
+def gateway(redis_url: str) -> Iterator[Service]:
+    with faststream("gateway", redis_url) as service:
+        yield service
+
+
+@asynccontextmanager
+async def websocket(
+    service: Service,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A WebSocket without a library, which sends and reads nothing by itself."""
+    host = service.url.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"), limit=1 << 26)
+    writer.write(
+        f"GET /v1/live HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n".encode()
+    )
+    try:
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def frame(kind: int, content: bytes = b"") -> bytes:
+    """Return a frame, masked by zeros."""
+    size = len(content)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + struct.pack("!H", size)
+    return bytes([kind]) + length + bytes(4) + content
+
+
+def watching(*jobs: str) -> bytes:
+    return frame(TEXT, json.dumps({"watch": jobs}).encode())
+
+
+def rss_of(service: Service) -> int:
+    """Return the MiB of memory that a service has."""
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) >> 10
+
+
+@pytest.mark.serial
+async def test_many_sockets_with_many_ids_leave_the_health_check_fast(
+    gateway: Service, record_attack: Record
+) -> None:
+    received = 0
+    connected, go = asyncio.Semaphore(0), asyncio.Event()
+
+    async def flood(messages: bytes) -> None:
+        nonlocal received
+        with suppress(ConnectionError):
+            async with websocket(gateway) as (reader, writer):
+                connected.release()
+                await go.wait()
+                writer.write(messages)
+                while chunk := await reader.read(1 << 20):
+                    received += len(chunk)
+
+    before = rss_of(gateway)
+    # Made before the clock starts, and ids that all sockets share are unknown as well.
+    jobs = [[uuid4().hex for _ in range(IDS)] for _ in range(MESSAGES)]
+    messages = b"".join(watching(*some) for some in jobs)
+    floods = [asyncio.create_task(flood(messages)) for _ in range(SOCKETS)]
+    for _ in floods:
+        await connected.acquire()
+    go.set()
+    worst, most = 0.0, before
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    async with httpx.AsyncClient(timeout=60) as client:
+        while loop.time() < start + 5:
+            asked = loop.time()
+            health = await client.get(f"{gateway.url}/health/ready")
+            assert health.status_code == 200
+            worst, most = max(worst, loop.time() - asked), max(most, rss_of(gateway))
+            await asyncio.sleep(0.05)
+    for task in floods:
+        task.cancel()
+    await asyncio.gather(*floods, return_exceptions=True)
+
+    assert received
+    assert worst < 1
+    assert most - before < 250
+    record_attack(
+        f"{SOCKETS} WebSockets watch {MESSAGES} times {IDS:,} unknown jobs each",
+        "health is 500 after 20.0 s, then 503 for 6 s; the gateway grows by 730 MiB",
+        f"health is always 200, within {worst:.2f} s; it grows by {most - before} MiB",
+    )
+
+
+@pytest.mark.serial
+async def test_pings_whose_answers_nobody_reads_fill_no_memory(
+    gateway: Service, record_attack: Record
+) -> None:
+    pings = frame(PING, bytes(125)) * 1000
+    before, most = rss_of(gateway), 0
+
+    async def ping() -> int:
+        sent = 0
+        async with websocket(gateway) as (_, writer):
+            with suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(3):
+                    while True:
+                        writer.write(pings)
+                        await writer.drain()
+                        sent += len(pings)
+        return sent
+
+    pinging = [asyncio.create_task(ping()) for _ in range(10)]
+    while not all(task.done() for task in pinging):
+        most = max(most, rss_of(gateway))
+        await asyncio.sleep(0.05)
+    sent = sum(task.result() for task in pinging) >> 20
+
+    assert most - before < 30
+    record_attack(
+        "10 WebSockets send pings for 3 seconds and read none of the answers",
+        "283 MiB of pings, the gateway grows by 706 MiB",
+        f"closed with 1008 after {sent} MiB, the gateway grows by {most - before} MiB",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        ("1,000 empty lists of jobs", watching() * 1000),
+        ("a message of 100,000 empty frames", frame(START_OF_TEXT) + frame(CONTINUED) * 100_000),
+    ],
+)
+async def test_too_many_frames_close_the_connection(
+    gateway: Service, record_attack: Record, name: str, frames: bytes
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with websocket(gateway) as (reader, writer):
+        started = loop.time()
+        with suppress(ConnectionResetError):  # the gateway has not read all frames
+            writer.write(frames)
+            async with asyncio.timeout(10):
+                answer = await reader.read()
+            assert answer[2:4] == (1008).to_bytes(2)
+    record_attack(
+        f"A WebSocket sends {name} at once",
+        "all are read, and the connection stays open",
+        f"closed after {(loop.time() - started) * 1000:.0f} ms",
+    )
+
+
+async def test_head_of_an_event_stream_ends(gateway: Service, record_attack: Record) -> None:
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
+        job = (await client.post("/v1/jobs?op=flip", content=PNG)).headers["Location"]
+        head = await client.head(f"{job}/events")
+
+    assert head.headers["content-type"].startswith("text/event-stream")
+    record_attack(
+        "HEAD of the events of a queued job",
+        "the connection stays open as long as the job does",
+        f"ends after {head.elapsed.total_seconds() * 1000:.0f} ms",
+    )

@@ -1,0 +1,122 @@
+"""WebSockets are bounded: frames a second, bytes of a message, and the time without reading."""
+
+import asyncio
+import inspect
+import json
+from contextlib import suppress
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from services.gateway.server.websocket import BURST, MAX_MESSAGE, BoundedWebSocket
+from services.gateway.settings import GatewaySettings
+from tests.processes import Service
+
+OVERRIDDEN = {
+    "data_received": "self, data",
+    "handle_events": "self",
+    "keepalive_timeout": "self",
+    "run_asgi": "self",
+}
+"""Methods of uvicorn's protocol that ours overrides, with their parameters."""
+
+
+def connected(service: Service) -> connect:
+    return connect(service.url.replace("http", "ws", 1) + "/v1/live", proxy=None)
+
+
+@pytest.mark.parametrize("name", OVERRIDDEN)
+def test_uvicorn_still_has_the_methods_that_are_overridden(name: str) -> None:
+    [*parameters] = inspect.signature(getattr(WebSocketsSansIOProtocol, name)).parameters
+    assert ", ".join(parameters) == OVERRIDDEN[name]
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+async def test_a_message_over_the_limit_closes_the_connection(
+    gateway: Service, compression: str | None
+) -> None:
+    """The limit counts after decompression: this message has 200 bytes in transit."""
+    address = gateway.url.replace("http", "ws", 1) + "/v1/live"
+    async with connect(address, proxy=None, compression=compression) as socket:
+        await socket.send(" " * (MAX_MESSAGE + 1))
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+    assert socket.close_code == 1009
+
+
+async def test_the_longest_list_of_jobs_is_no_message_over_the_limit(gateway: Service) -> None:
+    unknown = [f"{number:032x}" for number in range(1000)]
+    message = json.dumps({"watch": unknown, "after": "1700000000000-0"}, indent=4)
+    async with connected(gateway) as socket:
+        await socket.send(message)
+        for _ in unknown:
+            assert json.loads(await socket.recv())["problem"]["code"] == "not_found"
+
+
+async def test_a_burst_of_frames_is_read_and_a_flood_closes_the_connection(
+    gateway: Service,
+) -> None:
+    burst = GatewaySettings().max_live_frames * BURST
+    async with connected(gateway) as socket:
+        for _ in range(burst // 2):
+            await socket.send('{"watch": []}')
+            await socket.ping()
+        await (await socket.ping())
+        with suppress(ConnectionClosed):
+            for _ in range(burst):
+                await socket.send('{"watch": []}')
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+    assert (socket.close_code, socket.close_reason) == (1008, "Too many frames.")
+
+
+class Transport(asyncio.Transport):
+    """A connection whose client reads nothing: it never closes, unless it is aborted."""
+
+    aborted = False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def write(self, data: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+    def is_closing(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+async def no_application(scope: Any, receive: Any, send: Any) -> None:
+    """An ASGI application that ends at once."""
+
+
+async def protocol() -> tuple[BoundedWebSocket, Transport]:
+    config = Config(no_application, log_config=None)
+    config.load()
+    made, transport = BoundedWebSocket(20, config, ServerState(), {}), Transport()
+    made.connection_made(transport)
+    return made, transport
+
+
+async def test_a_client_that_answers_no_ping_is_cut_off() -> None:
+    made, transport = await protocol()
+    made.keepalive_timeout()
+    assert transport.aborted
+
+
+async def test_a_client_that_does_not_read_the_end_is_cut_off() -> None:
+    made, transport = await protocol()
+    made.close_timeout, made.scope = 0.01, Mock()
+    await made.run_asgi()
+    assert not transport.aborted
+    await asyncio.sleep(0.05)
+    assert transport.aborted
