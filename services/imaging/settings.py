@@ -71,7 +71,9 @@ class ImagingSettings(RuntimeSettings):
         " pixels. Documents in black and white or gray may be larger.",
     )
     max_total_megapixels: Megapixels = Field(
-        default=200, description="Maximum size of all frames of an image together."
+        default=200,
+        description="Maximum size of all frames of an image together, and of an image and its"
+        " watermarks together.",
     )
     max_result: Bytes = Field(
         default=64 * 1024 * 1024, description="Maximum size of the file that a render makes."

@@ -8,8 +8,10 @@
 Steps 2 and 3 are in `run_still.py` and, frame by frame, in `run_animation.py`.
 """
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -67,32 +69,14 @@ def run(
     InvalidOperation and NotFound for what the pipeline asks, MemoryError if memory runs out.
     """
     cache = {} if decode_cache is None else decode_cache
-    return _run(data, pipeline, limits, cache, images, fonts)
-
-
-def warm_up() -> None:
-    """Load each format's codec, which is loaded at its first use, so that no request waits."""
-    # Keep freed memory for the next image: 3,000 page faults a render less.
-    Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
-    for format in plugins.INSTALLED:
-        tiny = encode(Image.new("RGB", (8, 8)), Encoding(format), quality=80)
-        run(tiny, Pipeline(operations=(Resize(width=4),)))
-
-
-def _run(
-    data: bytes,
-    pipeline: Pipeline,
-    limits: Limits,
-    cache: DecodeCache,
-    images: Mapping[str, bytes],
-    fonts: Fonts,
-) -> Rendition:
     operations, output = pipeline.operations, pipeline.output
     started = time.perf_counter()
     source = open_source(data, limits)
-    overlays = {
-        key: _decode_overlay(key, images[key], limits) for key in pipeline.images if key in images
-    }
+    is_animated = format_choice.is_animated(source, output)
+    used = {key: images[key] for key in pipeline.images if key in images}
+    overlays = _decode_overlays(
+        used, limits, beside=math.prod(source.size) * (source.frames if is_animated else 1)
+    )
     resources = Resources(overlays, fonts)
     keeps_profile = format_choice.keeps_profile(source, output)
     has_profile = "icc_profile" in source.image.info
@@ -102,7 +86,7 @@ def _run(
     )
 
     image: Image.Image
-    if format_choice.is_animated(source, output):
+    if is_animated:
         decoded_at = time.perf_counter()
         image, profile = make_animation(
             source, operations, limits, resources, keeps_profile=keeps_profile
@@ -131,12 +115,40 @@ def _run(
     )
 
 
-def _decode_overlay(key: str, data: bytes, limits: Limits) -> Image.Image:
-    """Decode an image that an operation lays over the source.
+def warm_up() -> None:
+    """Load each format's codec, which is loaded at its first use, so that no request waits."""
+    # Keep freed memory for the next image: 3,000 page faults a render less.
+    Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
+    for format in plugins.INSTALLED:
+        tiny = encode(Image.new("RGB", (8, 8)), Encoding(format), quality=80)
+        run(tiny, Pipeline(operations=(Resize(width=4),)))
 
-    Raises ImageTooBig, and InvalidOperation if it can't be read: the source is not to blame.
+
+def _decode_overlays(
+    images: Mapping[str, bytes], limits: Limits, *, beside: int
+) -> dict[str, Image.Image]:
+    """Decode the images that operations lay over a source of `beside` pixels, by key.
+
+    Raises ImageTooBig, before anything is decoded, and InvalidOperation if an image can't be read:
+    the source is not to blame.
     """
+    sources = {}
+    pixels = beside
+    for key, data in images.items():
+        with _blaming_overlay(key):
+            sources[key] = open_source(data, limits)
+        pixels += math.prod(sources[key].size)
+        limits.check_total(pixels)
+    overlays = {}
+    for key, source in sources.items():
+        with _blaming_overlay(key):
+            overlays[key] = decode.decode(source).image
+    return overlays
+
+
+@contextmanager
+def _blaming_overlay(key: str) -> Iterator[None]:
     try:
-        return decode.decode(open_source(data, limits)).image
+        yield
     except (ImageUnreadable, UnsupportedFormat) as exc:
         raise InvalidOperation(f"The image {key} can't be used: {exc.detail}") from exc

@@ -342,6 +342,16 @@ def test_an_unreadable_watermark_is_an_invalid_operation(overlay: bytes) -> None
         pipeline.run(encoded(quadrants(), "PNG"), asked, images={key: overlay})
 
 
+def test_watermarks_count_with_the_source_before_any_is_decoded() -> None:
+    keys = ["b" * 64, "c" * 64]
+    asked = Pipeline(operations=tuple(Watermark(image=key) for key in keys))
+    source, overlay = (encoded(Image.new("L", size), "PNG") for size in ((100, 100), (50, 100)))
+    images = dict.fromkeys(keys, overlay)
+    with pytest.raises(ImageTooBig, match="watermarks have 20,000 pixels together"):
+        pipeline.run(source, asked, Limits(total_pixels=19_999), images=images)
+    assert pipeline.run(source, asked, Limits(total_pixels=20_000), images=images).width == 100
+
+
 def test_a_watermark_has_the_same_limits_as_a_source() -> None:
     key = "b" * 64
     large = encoded(Image.new("L", (200, 200)), "PNG")

@@ -4,7 +4,6 @@ Five to ten times as fast as Pillow down to a fifth of the size, and equally fas
 The package reads and writes Pillow's memory in place, so no pixel is copied.
 """
 
-import mmap
 from functools import cache
 from typing import Any
 
@@ -12,6 +11,7 @@ from PIL import Image, ImageChops
 
 from contracts.operations.shapes import Filter
 from services.imaging.engine.raster.geometry import Box, Size
+from services.imaging.engine.raster.memory import check_memory
 
 _FILTERS = {
     Filter.BOX: "box",
@@ -52,21 +52,14 @@ def _resize(package: Any, image: Image.Image, size: Size, box: Box, filter: Filt
     # The package scales down the columns first, then the rows, and premultiplies a copy of RGBA.
     between = image.width * size[1]
     premultiplied = image.width * image.height if image.mode == "RGBA" else 0
-    _check_memory(4 * (between + premultiplied) + _SMALL_ALLOCATIONS)
+    # Without memory, Rust would abort the process.
+    check_memory(4 * (between + premultiplied) + _SMALL_ALLOCATIONS)
     options = package.ResizeOptions(
         package.ResizeAlg.convolution(package.FilterType[_FILTERS[filter]]),
         crop_box=package.CropBox(left, upper, right - left, lower - upper),
     )
     package.Resizer().resize_pil(image, result, options)
     return result
-
-
-def _check_memory(size: int) -> None:
-    """Raise MemoryError if `size` bytes can't be allocated: Rust would abort the process."""
-    try:
-        mmap.mmap(-1, size).close()
-    except OSError as exc:
-        raise MemoryError(f"{size} bytes are not available.") from exc
 
 
 @cache

@@ -24,7 +24,7 @@ class Limits:
     buffered_pixels: int = 50_000_000  # for WebP, AVIF and HEIF; a JPEG XL may have half of that
     blank_pixels: int = 24_000_000  # of a nearly blank image, whose file is tiny
     frames: int = 500
-    total_pixels: int = 200_000_000  # of all frames together
+    total_pixels: int = 200_000_000  # of all frames, or of a source and its watermarks
     result_side: int = MAX_SIDE
     result_pixels: int = 100_000_000
     result_bytes: int = 64 << 20  # of the file
@@ -45,6 +45,14 @@ class Limits:
             raise ImageTooBig(
                 f"The image is {frames} frames of {width} x {height}; "
                 f"{self.total_pixels:,} pixels are accepted in all."
+            )
+
+    def check_total(self, pixels: int) -> None:
+        """Check the pixels of a source and of all images laid over it, before they are decoded."""
+        if pixels > self.total_pixels:
+            raise ImageTooBig(
+                f"The image and the watermarks have {pixels:,} pixels together; "
+                f"{self.total_pixels:,} are accepted in all."
             )
 
     def check_file(self, format: Format, mode: str, pixels: int, stored: int) -> None:

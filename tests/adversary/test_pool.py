@@ -1,0 +1,239 @@
+"""Pool processes taken over or overfed: what they reach, what they leave behind, how they end."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from redis import Redis
+from redis.exceptions import NoPermissionError
+
+from contracts.errors import WorkerCrashed
+from services.imaging.pool.executor import Executor
+from services.imaging.pool.process import Program
+from services.imaging.pool.sandbox import landlock
+from services.imaging.settings import ImagingSettings
+from services.runtime.storage.pool_user import POOL_RULES, POOL_USER
+from tests.adversary.conftest import Record
+from tests.imaging.pictures import encoded, quadrants
+from tests.imaging.pool.acting_child import Act
+from tests.processes import HTTP, Service, faststream, free_port, valkey, wait_until
+
+PASSWORD = "a-password-of-pool-processes"
+SECRETS = {"AWS_SECRET_ACCESS_KEY": "a-secret", "DARKROOM_WEBHOOK_SECRET": "whsec_" + 40 * "a"}
+SQUARE = encoded(quadrants(), "PNG")
+# 0.7 s and more for each blur, on one processor.
+SLOW = "op=resize:width=9000,enlarge=true&" + "op=blur:100&" * 9
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    with valkey() as running, Redis.from_url(str(running.connection_url)) as client:
+        client.execute_command("ACL", "SETUSER", POOL_USER, *POOL_RULES, f">{PASSWORD}")
+        yield client
+
+
+@pytest.fixture(scope="module")
+def redis_url(redis: Redis) -> str:
+    place = redis.get_connection_kwargs()
+    return f"redis://{place['host']}:{place['port']}"
+
+
+@pytest.fixture(scope="module")
+def pool_url(redis_url: str) -> str:
+    return redis_url.replace("://", f"://{POOL_USER}:{PASSWORD}@")
+
+
+@pytest.fixture(scope="module")
+def gateway(redis_url: str) -> Iterator[Service]:
+    with faststream("gateway", redis_url) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def env(pool_url: str) -> dict[str, str]:
+    return {"DARKROOM_SLOTS": "1", "DARKROOM_POOL_REDIS_URL": pool_url, **SECRETS}
+
+
+@pytest.fixture(scope="module")
+def worker(gateway: Service, redis_url: str, env: Mapping[str, str]) -> Iterator[Service]:
+    """A worker whose only pool process has little memory."""
+    limits = {"DARKROOM_PROCESS_MEMORY": "700"}
+    with faststream("imaging", redis_url, env={**env, **limits}) as service:
+        yield service
+
+
+def pool_processes(service: Service) -> set[int]:
+    """Return the ids of a service's pool processes that run."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if parent == service.process.pid and b"services.imaging.pool.child" in command:
+            found.add(int(folder.name))
+    return found
+
+
+def runs(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+def render(gateway: Service, data: bytes, query: str) -> httpx.Response:
+    return HTTP.post(f"{gateway.url}/v1/render?{query}", content=data, timeout=40)
+
+
+def upload(gateway: Service, data: bytes) -> str:
+    return str(HTTP.post(f"{gateway.url}/v1/images", content=data).raise_for_status().json()["id"])
+
+
+def innocent(gateway: Service, number: int) -> int:
+    """Return how many of so many small renders succeed."""
+    return sum(
+        render(gateway, SQUARE, f"op=resize:width={width}&timeout=20").is_success
+        for width in range(2, 2 + number)
+    )
+
+
+def test_a_pool_process_knows_no_secret(worker: Service, record_attack: Record) -> None:
+    [pid] = pool_processes(worker)
+    variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    names = sorted(line.partition("=")[0] for line in variables if line)
+    assert not {"REDIS_URL", "DARKROOM_POOL_REDIS_URL", *SECRETS} & set(names)
+    assert not [line for line in variables if "secret" in line or PASSWORD in line]
+    record_attack(
+        "a decoder with a fault reads its environment",
+        "every variable of the service: Redis's URL, webhook secret, cloud credentials",
+        f"{len(names)} variables, none of them secret",
+    )
+
+
+async def test_a_process_that_was_taken_over_reaches_nothing(record_attack: Record) -> None:
+    if landlock.version() < landlock.SIGNALS_SINCE:
+        pytest.skip("the kernel lacks a part of the sandbox")
+    attempts = {
+        "read /etc/passwd": "files",
+        f"read /proc/{os.getpid()}/environ": "the service's environment",
+        f"write {Path.cwd() / 'taken-over'}": "writing",
+        "execute /bin/sh": "programs",
+        f"connect {free_port()}": "other ports",
+        "socket AF_INET SOCK_DGRAM": "datagrams",
+        f"kill {os.getpid()}": "signals",
+    }
+    settings = ImagingSettings(slots=1)
+    executor = Executor(settings, waiting=2, program=Program("tests.imaging.pool.acting_child"))
+    await executor.start()
+    try:
+        for attempt in attempts:
+            call = Act(action="attack", target=attempt)
+            done, _ = await executor.run(call, timeout=10)
+            assert done.text in {"Permission denied", "Operation not permitted"}, attempt
+        before = executor.processes[0].pid
+        with pytest.raises(WorkerCrashed):
+            await executor.run(Act(action="answer_garbage"), timeout=10)
+        done, _ = await executor.run(Act(action="nothing"), timeout=10)
+        assert done.pid != before
+    finally:
+        await executor.stop()
+    record_attack(
+        "a pool process that was taken over tries to get further",
+        "everything its service may do, and its answers are unpickled there",
+        f"refused: {', '.join(attempts.values())}; for a malformed answer it is killed",
+    )
+
+
+def test_the_login_of_pool_processes_reads_no_jobs(
+    gateway: Service, worker: Service, redis: Redis, pool_url: str, record_attack: Record
+) -> None:
+    query = "op=grayscale"
+    job = HTTP.post(f"{gateway.url}/v1/jobs?{query}", content=SQUARE).raise_for_status().json()
+    wait_until(lambda: HTTP.get(f"{gateway.url}/v1/jobs/{job['id']}").json()["state"] != "queued")
+    attempts: list[tuple[Any, ...]] = [
+        ("HGETALL", f"darkroom:job:{job['id']}"),
+        ("HSET", f"darkroom:job:{job['id']}", "state", "failed"),
+        ("KEYS", "*"),
+        ("XADD", "imaging.jobs", "*", "data", "x"),
+        ("EVAL", "return redis.call('KEYS', '*')", 0),
+        ("FLUSHALL",),
+        ("CONFIG", "GET", "*"),
+    ]
+    with Redis.from_url(pool_url) as client:
+        for attempt in attempts:
+            with pytest.raises(NoPermissionError):
+                client.execute_command(*attempt)
+    [report] = HTTP.get(f"{gateway.url}/v1/system").json()["workers"].values()
+    assert "store_user" not in report["sandbox_missing"]
+    record_attack(
+        "a pool process's login is used for another client of Redis",
+        "all of Redis: jobs read and changed, FLUSHALL",
+        f"{len(attempts)} of {len(attempts)} commands refused; images and results alone",
+    )
+
+
+def test_a_killed_service_takes_its_busy_process_along(
+    gateway: Service, worker: Service, redis_url: str, env: Mapping[str, str], record_attack: Record
+) -> None:
+    with faststream("imaging", redis_url, env=env) as doomed, ThreadPoolExecutor(2) as threads:
+        [pid] = pool_processes(doomed)
+        # One for each worker; the other one refuses or fails it for its memory.
+        for _ in range(2):
+            threads.submit(render, gateway, SQUARE, f"{SLOW}&timeout=5")
+        wait_until(lambda: _cpu_seconds(pid) > 2, seconds=30)
+        doomed.signal(signal.SIGKILL)
+        killed = time.monotonic()
+        wait_until(lambda: not runs(pid), seconds=1, every=0.01)
+        record_attack(
+            "the service is killed while a pool process renders",
+            "the process worked on for two minutes",
+            f"the process ended after {time.monotonic() - killed:.2f} s",
+        )
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_eight_large_watermarks_leave_nothing_behind(
+    gateway: Service, worker: Service, record_attack: Record
+) -> None:
+    large = encoded(Image.new("L", (10_000, 10_000)), "PNG", compress_level=1)
+    keys = [upload(gateway, large + bytes([number])) for number in range(8)]
+    operations = "&".join(f"op=watermark:image={key}" for key in keys)
+    refused = render(gateway, SQUARE, operations)
+    assert (refused.status_code, refused.json()["code"]) == (422, "image_too_big")
+    assert "watermarks" in refused.json()["detail"]
+    done = innocent(gateway, 9)
+    assert done == 9
+    record_attack(
+        "renders with watermarks of 100 megapixels, eight in each",
+        "after nine watermarks 3.9 GB stayed in the process; 9 of 9 later renders failed",
+        f"422 before a pixel is decoded; {done} of 9 later renders succeeded",
+    )
+
+
+def test_memory_that_runs_out_is_named_and_harms_no_other_render(
+    gateway: Service, worker: Service, record_attack: Record
+) -> None:
+    before = pool_processes(worker)
+    failed = render(gateway, SQUARE, "op=resize:width=9900,height=9900,enlarge=true&format=avif")
+    assert (failed.status_code, failed.json()["code"]) == (422, "out_of_memory")
+    done = innocent(gateway, 9)
+    assert done == 9
+    assert not before & pool_processes(worker), "the process was replaced"
+    record_attack(
+        "a render that needs more memory than a process may have (AVIF of 98 megapixels)",
+        "an error without a name, or a crash; the process stayed in the pool",
+        f"out_of_memory, in a fresh process too; {done} of 9 later renders succeeded",
+    )

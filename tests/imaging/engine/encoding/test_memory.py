@@ -1,0 +1,45 @@
+"""Encoders without memory: a MemoryError, and neither a crash nor an error without a name."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT
+
+SHORT = """
+import os, resource, sys
+from PIL import Image
+from contracts.formats import Format
+from services.imaging.engine.encoding.encode import Encoding, encode
+
+image = Image.effect_noise((1000, 800), 60).convert(sys.argv[1])
+encode(image.resize((8, 8)), Encoding(Format.AVIF), quality=80)
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+
+def short(mebibytes):
+    allowed = taken + (mebibytes << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+    try:
+        encode(image, Encoding(Format.AVIF), quality=80)
+    except MemoryError:
+        return 1
+    return 0
+
+for mebibytes in range(4, 84, 8):
+    child = os.fork()
+    if not child:
+        os._exit(short(mebibytes))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_an_avif_without_memory_is_a_memory_error(mode: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", SHORT, mode], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert set(run.stdout.split()) == {"0", "1"}
