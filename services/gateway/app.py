@@ -45,6 +45,7 @@ from services.gateway.server.unbounded import is_bounded
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.gateway.sources.upload import UploadReader
+from services.gateway.token_bucket import TokenBucket
 from services.gateway.webhooks import payload
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
 from services.runtime.faststream_adapter.message import entry_of
@@ -127,6 +128,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         workers=Workers(redis),
         queues=queues,
         uploads=UploadReader(image_blobs, settings),
+        rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
         answers=AnswerRoom(settings.max_answers),
         store=broker.store,
     )

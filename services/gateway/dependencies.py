@@ -12,6 +12,7 @@ from services.gateway.rpc import ImagingClient
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.gateway.sources.upload import UploadReader
+from services.gateway.token_bucket import TokenBucket
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
 from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.store import Jobs
@@ -35,6 +36,7 @@ class Dependencies:
     workers: Workers
     queues: Queues
     uploads: UploadReader
+    rerenders: TokenBucket
     answers: AnswerRoom
     store: StoreWatch
 

@@ -118,6 +118,11 @@ class GatewaySettings(RuntimeSettings):
         default=15.0,
         description="Time without an event after which an event stream sends a keep-alive comment.",
     )
+    max_rerenders: Annotated[int, count_of("renders a minute")] = Field(
+        default=60,
+        description="Renders that `Cache-Control: no-cache` may cause although a result is stored."
+        " Beyond it, the stored result is sent, as if the header were missing.",
+    )
     max_live: Annotated[int, count_of("connections")] = Field(
         default=500,
         description="WebSockets and event streams that may be open at once. Further ones are"

@@ -17,6 +17,7 @@ from tests.processes import Service, faststream
 
 QUIET = {"DARKROOM_LOG_LEVEL": "WARNING"}
 NO_CACHE = {"Cache-Control": "no-cache"}
+ALWAYS_ANEW = {"DARKROOM_MAX_RERENDERS": "100000000"}
 
 _MakeRequest = Callable[[Case, int], Request]
 """Makes the n-th request of a case; number 0 is the first and comes alone."""
@@ -94,7 +95,7 @@ def _services(slots: int | None = None) -> Iterator[tuple[Service, Redis, dict[s
         Valkey() as valkey,
         Redis.from_url(valkey.url) as redis,
         faststream("imaging", valkey.url, env=env) as imaging,
-        faststream("gateway", valkey.url, env=QUIET) as gateway,
+        faststream("gateway", valkey.url, env={**QUIET, **ALWAYS_ANEW}) as gateway,
     ):
         server: Any = redis.info("server")
         services = {

@@ -56,7 +56,7 @@ REQUEST_HEADERS = {
     "Accept": "Media types that the client can read. With `format=auto` the result has one of "
     "those that this header prefers (RFC 9110, section 12.5.1).",
     "Cache-Control": "`no-cache`: render anew, even if a result is stored (RFC 9111, section "
-    "5.2.1.4).",
+    "5.2.1.4). Ignored beyond `DARKROOM_MAX_RERENDERS` of all clients a minute.",
     "Idempotency-Key": "A text of 1 to 255 characters, in quotes or not. Requests with the same "
     "key from the same submitter make one job; the same key with another request is refused with "
     "`key_reused` (IETF draft httpapi-idempotency-key-header).",

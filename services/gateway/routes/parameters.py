@@ -111,10 +111,14 @@ Timeout = Annotated[float, Depends(_timeout)]
 """Seconds for the call: the query's `timeout`, Prefer's `wait` or the default, up to the limit."""
 
 
-async def _no_cache(request: Request) -> bool:
+async def _no_cache(request: Request, deps: Injected) -> bool:
     directives = ",".join(request.headers.getlist("cache-control")).lower().split(",")
-    return "no-cache" in {directive.strip() for directive in directives}
+    asked = "no-cache" in {directive.strip() for directive in directives}
+    return asked and deps.rerenders.take()
 
 
 NoCache = Annotated[bool, Depends(_no_cache)]
-"""Whether the request has `Cache-Control: no-cache`: render again (RFC 9111, section 5.2.1.4)."""
+"""Whether to render again because of `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
+
+False also when clients have asked so often that the rate is used up: a stored result is sent.
+"""
