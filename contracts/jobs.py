@@ -31,6 +31,7 @@ EventId = Annotated[
         pattern=r"^[0-9]{1,19}-[0-9]{1,19}$", description="Position among the events of all jobs."
     ),
 ]
+LetterId = Annotated[str, Field(pattern=r"^[0-9]{1,19}-[0-9]{1,19}$")]
 Submitter = Annotated[
     str,
     Field(
@@ -201,12 +202,13 @@ class Job(Message):
 
 
 class DeadLetter(Message):
-    """A job that failed for good, and the reason."""
+    """A job that failed for good, or stored data that no worker can read; and the reason."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
                 {
+                    "id": examples.EVENT_ID,
                     "job": examples.JOB_ID,
                     "problem": {
                         "code": "worker_crashed",
@@ -225,14 +227,20 @@ class DeadLetter(Message):
         }
     )
 
-    job: JobId
+    id: Annotated[LetterId | None, Field(description="Id of the dead letter.")] = None
+    job: Annotated[
+        JobId | None, Field(description="Id of the job; null for an entry that names no job.")
+    ] = None
     problem: Annotated[Failure, Field(description="Why the job failed.")]
     attempts: Annotated[
         int,
         Field(ge=0, description="Attempts at the variant that failed; 0 if it was never started."),
     ]
     at: Annotated[datetime, Field(description="When the job failed.")]
-    request: Annotated[JobRequest, Field(description="The job's request, as it was accepted.")]
+    request: Annotated[
+        JobRequest | None,
+        Field(description="The job's request, as it was accepted; null if it can't be read."),
+    ] = None
 
 
 class JobEvent(Message):

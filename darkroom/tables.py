@@ -59,7 +59,8 @@ def dead_letters_table(letters: Sequence[DeadLetter]) -> Table:
     table = _table("Job", "Tries", "Age", "Code", "Detail")
     for letter in letters:
         problem = letter.problem
-        row = (letter.job, str(letter.attempts), _age(letter.at), problem.code, problem.detail)
+        name = letter.job or letter.id or ""
+        row = (name, str(letter.attempts), _age(letter.at), problem.code, problem.detail)
         table.add_row(*map(printable, row))
     return table
 

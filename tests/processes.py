@@ -65,6 +65,11 @@ def free_port() -> int:
     raise AssertionError("the ports never end")
 
 
+def alive_until(*, seconds: float = 20) -> int:
+    """Return the score of a worker that counts as alive for so long: a moment in ms."""
+    return int(1000 * (time.time() + seconds))
+
+
 def wait_until(true: Callable[[], bool], *, seconds: float = 20, every: float = 0.05) -> None:
     """Call `true()` every `every` seconds until it is true; fail after `seconds`."""
     end = time.monotonic() + seconds

@@ -119,7 +119,7 @@ class Client:
         """Return the failure of each dead letter, by job id."""
         answer = await self._http.get("/v1/dead-letters", params={"limit": limit})
         found = DeadLetters.model_validate_json(answer.raise_for_status().content)
-        return {letter.job: letter.problem for letter in found.dead_letters}
+        return {letter.job: letter.problem for letter in found.dead_letters if letter.job}
 
     async def busy(self) -> int:
         """Return how many slots are taken, by the workers' last heartbeats."""

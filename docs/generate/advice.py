@@ -100,10 +100,9 @@ ADVICE: dict[Code, Advice] = {
                 ("services/gateway/http/error_handlers.py",),
             ),
             Cause(
-                "Gateway and worker have different versions, and one can't read the job's record "
-                "or the message of the other.",
+                "Gateway and worker have different versions, and one can't read the message of the "
+                "other.",
                 (
-                    "services/runtime/jobs/records.py",
                     "services/runtime/rpc/middleware.py",
                     "services/runtime/messaging/envelope.py",
                 ),
@@ -357,8 +356,8 @@ ADVICE: dict[Code, Advice] = {
             ),
             Cause(
                 "No dead letter has this id: the job did not fail, its failure is no dead letter, "
-                "or the dead letter was requeued already.",
-                ("services/runtime/jobs/store.py",),
+                "or the dead letter was requeued or removed already.",
+                ("services/runtime/jobs/store.py", "services/runtime/jobs/dead_letters.py"),
             ),
             Cause(
                 "The installation was made without the guide, and the address is one of the guide.",
@@ -838,8 +837,9 @@ ADVICE: dict[Code, Advice] = {
             ),
             Cause(
                 "The handling of a job has failed `DARKROOM_MAX_DELIVERIES` times: a key in Redis "
-                "has a wrong type, for example.",
-                ("services/imaging/jobs/runner.py",),
+                "has a wrong type, for example. Or the job's record, or its entry in the stream, "
+                "is damaged: then the dead letter has no `request`.",
+                ("services/runtime/jobs/dead_letters.py",),
             ),
         ),
         client="Report the `correlation_id` to the operator. The same request fails again until "

@@ -61,6 +61,7 @@ from services.runtime.redis.client import make_redis
 from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
 from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.storage.parts import keep_freed_memory
 from services.runtime.telemetry.logging import configure_logging
 
 
@@ -105,6 +106,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
 
     async def prepare() -> None:
         configure_logging(settings.log_level)
+        keep_freed_memory()
 
     app = GatewayApp(
         broker,

@@ -41,8 +41,9 @@ class RuntimeSettings(BaseSettings):
     )
     heartbeat_ttl: Seconds = Field(
         default=4.0,
+        le=30,
         description="Time without a heartbeat after which a worker counts as dead."
-        " Use several times `DARKROOM_HEARTBEAT_INTERVAL`.",
+        " Use several times `DARKROOM_HEARTBEAT_INTERVAL`. At most 30.",
     )
     graceful_timeout: Seconds = Field(
         default=15.0, description="Time that running work gets to finish when a service stops."
@@ -51,6 +52,11 @@ class RuntimeSettings(BaseSettings):
         default=4,
         description="Deliveries of an entry of a stream (a job, a request) whose handling fails"
         " before it is given up. A delivery that an outage of Redis ended does not count.",
+    )
+    unknown_version_wait: Seconds = Field(
+        default=600.0,
+        description="Time for which a job that another version of Darkroom has stored waits for a"
+        " worker that can read it. After that, it is a dead letter.",
     )
     image_ttl: WholeSeconds = Field(
         default=24 * 3600,

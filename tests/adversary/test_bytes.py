@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 from redis import Redis
 
+from services.runtime.redis import keys
+from services.runtime.storage.blobs import Kind
 from tests.adversary.conftest import Record
 from tests.gateway.raw import connected
 from tests.gateway.refusals import assert_problem
@@ -210,6 +212,18 @@ def test_a_client_that_reads_slowly_gets_all_of_its_image(suite: Suite) -> None:
 
     assert came >= 7 * MB - 100_000
     assert took > float(LIMITS["DARKROOM_READER_PATIENCE"])
+
+
+def test_an_image_that_is_deleted_while_it_is_sent_ends_the_connection(suite: Suite) -> None:
+    path = suite.upload(8 * MB)
+    with ExitStack() as stack:
+        sock = asking(stack, suite, path)
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+        suite.redis.delete(keys.blob(Kind.IMAGE, path.rpartition("/")[2]))
+        came = rest_of(sock)
+
+    assert came < 7 * MB
+    assert "Traceback" not in suite.gateway.output()
 
 
 def test_answers_beyond_the_limit_of_all_are_refused_and_small_ones_are_not(

@@ -1,6 +1,7 @@
 """Attacks on the entries of streams: each one is handled by one worker, and each one ends."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -19,6 +20,7 @@ from services.runtime.storage.blobs import Blobs, Kind
 from tests.adversary.conftest import Record
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import Service, faststream, valkey
+from tests.stored_images import store_image
 
 ENV = {
     "DARKROOM_SLOTS": "1",
@@ -95,11 +97,14 @@ async def test_a_job_whose_handling_always_raises_ends(
     worker: Service, bench: Bench, redis_url: str, record_attack: Record
 ) -> None:
     """The image's key has a wrong type, so that every command for it is refused."""
-    key = "e" * 64
-    with Redis.from_url(redis_url) as plain:
-        plain.set(keys.blob(Kind.IMAGE, key), "not a hash")
+    blob = Blob(key="e" * 64, media_type="image/png", bytes=1)
+    await store_image(bench.redis, blob)
     started = time.monotonic()
-    job = await bench.submit(Blob(key=key, media_type="image/png", bytes=1), "grayscale")
+    worker.signal(signal.SIGSTOP)
+    job = await bench.submit(blob, "grayscale")
+    with Redis.from_url(redis_url) as plain:
+        plain.set(keys.blob(Kind.IMAGE, blob.key), "not a hash")
+    worker.signal(signal.SIGCONT)
     job = await bench.end_of(job, seconds=8)
     seconds = time.monotonic() - started
     output = worker.output()

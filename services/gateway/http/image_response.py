@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
+import structlog
 from fastapi import Request, Response
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from contracts.errors import Gone, Overloaded
 from contracts.imaging import Blob
+from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.middleware.head import is_head
 from services.runtime.storage.blobs import Blobs
 from services.runtime.storage.parts import PART
+
+log = structlog.get_logger(__name__)
 
 _SMALL = 64 << 10  # bytes: as many as a connection buffers in any case
 _WAIT = 1.0  # seconds for room
@@ -80,7 +85,12 @@ class ImageResponse(Response):
             await super().__call__(scope, receive, send)
         else:
             async with self._room.take(min(self._size, PART)):
-                await self._send_pieces(Request(scope, receive), send)
+                if self._size <= PART:
+                    await self._send_pieces(send)
+                    return
+                # uvicorn drops what is sent after a disconnect, without an error.
+                with suppress(ClientDisconnect):
+                    await cancel_on_disconnect(Request(scope, receive), self._send_pieces(send))
 
     def _pieces(self) -> AsyncIterator[bytes]:
         return self._blobs.read(self._blob, self._part.start, self._part.stop)
@@ -90,16 +100,19 @@ class ImageResponse(Response):
             raise Gone("The result has expired; ask for it again.")
         await super().__call__(scope, receive, send)
 
-    async def _send_pieces(self, request: Request, send: Send) -> None:
-        start = {"type": "http.response.start", "status": self.status_code}
-        started = False
-        async for piece in self._pieces():
-            if not started:
-                await send({**start, "headers": self.raw_headers})
-                started = True
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            # The server returns from this one when the connection has taken the piece.
-            await send({"type": "http.response.body", "body": b"", "more_body": True})
-            if await request.is_disconnected():
-                return
-        await send({"type": "http.response.body", "body": b""})
+    async def _send_pieces(self, send: Send) -> None:
+        missing = self._size
+        try:
+            async for piece in self._pieces():
+                if missing == self._size:
+                    start = {"type": "http.response.start", "status": self.status_code}
+                    await send({**start, "headers": self.raw_headers})
+                missing -= len(piece)
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                # The server returns from this one when the client has taken the piece.
+                await send({"type": "http.response.body", "body": b"", "more_body": missing > 0})
+        except Gone:
+            if missing == self._size:
+                raise
+            # The server closes the connection: the client sees fewer bytes than announced.
+            log.warning("image expired while it was sent", blob=self._blob.key)

@@ -1,8 +1,10 @@
-"""Dead letters: jobs that failed after their last attempt, with the reason."""
+"""Dead letters: jobs that failed after their last attempt, and data that no worker can read."""
 
+from base64 import b64encode
+from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
 from contracts.errors import Code
@@ -23,6 +25,38 @@ class DeadLetters(Message):
     dead_letters: Annotated[tuple[DeadLetter, ...], Field(description="The latest first.")]
 
 
+Base64Fields = Annotated[
+    dict[str, str], Field(description="Values in base64, by the name of the field.")
+]
+
+
+class RawDeadLetter(Message):
+    """A dead letter as Redis holds it, a megabyte at most."""
+
+    letter: Annotated[Base64Fields, Field(description="The fields of the dead letter itself.")]
+    entry: Annotated[
+        Base64Fields,
+        Field(description="The fields of the stream's entry; empty for a job that was read."),
+    ]
+    record: Annotated[
+        Base64Fields,
+        Field(
+            description="The fields of the job's record. A record that is no hash has one field: "
+            "its type, and its value as `DUMP` returns it."
+        ),
+    ]
+    complete: Annotated[bool, Field(description="Whether no value is cut off.")]
+
+
+LetterPath = Annotated[
+    str,
+    Path(
+        pattern=r"^([0-9a-f]{32}|[0-9]{1,19}-[0-9]{1,19})$",
+        description="The dead letter's id, or its job's.",
+    ),
+]
+
+
 @router.get(
     "/v1/dead-letters",
     summary="List the dead letters",
@@ -33,8 +67,45 @@ async def dead_letters(
     deps: Injected,
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of them.")] = 100,
 ) -> Response:
-    """List the jobs that failed for good without a fault of their own, the latest first."""
-    return json_response(DeadLetters(dead_letters=tuple(await deps.jobs.dead_letters(limit))))
+    """List the jobs that failed for good without a fault of their own, the latest first.
+
+    A letter without a `request` is quarantined: its job's record, or its entry, can't be read.
+    """
+    letters = await deps.jobs.dead_letters.latest(limit)
+    return json_response(DeadLetters(dead_letters=tuple(letters)))
+
+
+@router.get(
+    "/v1/dead-letters/{letter_id}/raw",
+    summary="Get a dead letter as it is stored",
+    response_model=RawDeadLetter,
+    responses={
+        200: answer("The stored fields.", "Cache-Control"),
+        **problems(Code.NOT_FOUND),
+    },
+)
+async def raw(letter_id: LetterPath, deps: Injected) -> Response:
+    """Return what Redis holds of a dead letter: to see why a record or an entry can't be read."""
+    found = await deps.jobs.dead_letters.raw(letter_id)
+    stored = RawDeadLetter(
+        letter=_base64(found.letter),
+        entry=_base64(found.entry),
+        record=_base64(found.record),
+        complete=found.complete,
+    )
+    return json_response(stored)
+
+
+@router.delete(
+    "/v1/dead-letters/{letter_id}",
+    summary="Remove a dead letter",
+    status_code=204,
+    responses={204: {"description": "The dead letter is removed."}, **problems(Code.NOT_FOUND)},
+)
+async def remove(letter_id: LetterPath, deps: Injected) -> Response:
+    """Remove a dead letter. A record that can't be read is removed, too; another one expires."""
+    await deps.jobs.dead_letters.remove(letter_id)
+    return Response(status_code=204)
 
 
 @router.post(
@@ -55,3 +126,10 @@ async def requeue(job_id: JobIdPath, deps: Injected) -> Response:
     """Run a dead letter again from its start, with all of its attempts and its time."""
     deps.store.check_durable()
     return await pending_response(await deps.jobs.requeue(job_id), deps)
+
+
+def _base64(fields: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {
+        name.decode(errors="backslashreplace"): b64encode(value).decode()
+        for name, value in fields.items()
+    }

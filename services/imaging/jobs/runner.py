@@ -30,6 +30,7 @@ from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
 from services.runtime.faststream_adapter.message import entry_of
 from services.runtime.jobs.leases import Assignment
+from services.runtime.jobs.records import READABLE
 from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers
 from services.runtime.liveness.server_clock import Clock
@@ -82,7 +83,7 @@ class JobRunner:
         """
         entry = entry_of(message)
         job = await self._jobs.leases.take(request, self._name, entry=entry)
-        await self._run_assigned(Assignment(entry, request.id, job))
+        await self._run_assigned(entry, request.id, job)
 
     async def take_next(self) -> Taken | None:
         """Take the next job of the stream; None when it is empty, or this worker takes no more."""
@@ -91,17 +92,12 @@ class JobRunner:
         assignment = await self._jobs.leases.take_next(self._name)
         if assignment is None:
             return None
-        fields = {b"job": assignment.id.encode()}
-        received = Received(JOBS, fields, assignment.entry.encode())
+        received = Received(JOBS, dict(assignment.fields), assignment.entry)
         return Taken(received, partial(self._run_taken, assignment))
 
     async def give_up(self, received: Received, exc: Exception) -> None:
-        """Fail the job of an entry that was delivered too often or can't be read."""
-        assert isinstance(received.data, dict)
-        job_id = received.data.get(b"job", b"").decode(errors="replace")
-        reason = f"Given up after {received.deliveries} deliveries: {type(exc).__name__}."
-        problem = Internal(f"{reason} The worker's log has the details.").failure()
-        await self._jobs.leases.give_up(job_id, self._name, problem, received.deliveries)
+        """End the job of an entry that was delivered too often or can't be read."""
+        await self._jobs.dead_letters.give_up(received, exc, worker=self._name)
 
     def drain(self) -> None:
         """Take no more jobs than those that are passed to `run`."""
@@ -112,23 +108,24 @@ class JobRunner:
         await self._renderer.stop()
 
     async def _run_taken(self, assignment: Assignment) -> bool:
+        entry = assignment.entry.decode()
         with suppress(Discarded):
-            return await self._run_assigned(assignment)
+            return await self._run_assigned(entry, assignment.job_id, assignment.job())
         return True
 
-    async def _run_assigned(self, assignment: Assignment) -> bool:
+    async def _run_assigned(self, entry: str, job_id: str, taken: Job | None) -> bool:
         """Run a job until it ends or its turn is over. Return False if it is not for this worker.
 
-        A job that was taken before, by this worker or another, is not started in the step that
-        delivers its entry; `assignment` has no job then.
+        `taken` is the job if it was taken in the step that delivered its entry. A job that was
+        taken before, by this worker or another, is started here.
         """
-        if assignment.job is not None:
-            await self._run_cancellable(assignment.job, attempts_exceeded=False)
+        if taken is not None:
+            await self._run_cancellable(taken, attempts_exceeded=False)
             return True
-        job = await self._jobs.get(assignment.id)
+        job = await self._jobs.get(job_id)
         if job is None or job.state not in OPEN_STATES or await self._is_run(job):
             return False
-        started = await self._jobs.leases.start(job, self._name, entry=assignment.entry)
+        started = await self._jobs.leases.start(job, self._name, entry=entry)
         if started is None:
             return False
         worker_died = job.state is JobState.RUNNING and started.attempts > job.attempts
@@ -280,6 +277,12 @@ def register(
     report_full = broker.store.report_full
     runner = JobRunner(broker.worker, jobs, *parts, broker.clock, report_full)
     broker.consume(
-        JOBS, JobRequest, runner.run, limit, give_up=runner.give_up, take_next=runner.take_next
+        JOBS,
+        JobRequest,
+        runner.run,
+        limit,
+        give_up=runner.give_up,
+        take_next=runner.take_next,
+        versions=READABLE,
     )
     return runner

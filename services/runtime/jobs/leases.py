@@ -9,36 +9,48 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.errors import REPLAYABLE, Failure
-from contracts.jobs import OPEN_STATES, Job, JobEvent, JobRequest, JobResult, JobState
-from services.runtime.jobs.records import Fields, flattened, job_from
+from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState
+from services.runtime.jobs.records import VERSION, Fields, flattened, job_from, job_id_of
 from services.runtime.jobs.transitions import Transitions
 from services.runtime.messaging.envelope import pack_message
-from services.runtime.redis import keys
-from services.runtime.redis.client import RedisClient
+from services.runtime.messaging.unreadable import Damaged
 
 _UNKNOWN_JOB = "0" * 32
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """An entry of the jobs stream that a worker was given; its job if that was taken as well."""
+    """An entry of the jobs stream that a worker was given."""
 
-    entry: str
-    id: str
-    job: Job | None
+    entry: bytes
+    fields: dict[bytes, bytes]
+    record: dict[bytes, bytes] | None
+    """The record of its job, if the job was taken in the same step."""
+
+    @property
+    def job_id(self) -> str:
+        """The job that the entry names. Raises Damaged."""
+        job_id = job_id_of(self.fields)
+        if job_id is None:
+            raise Damaged("The entry in the stream of jobs names no job.")
+        return job_id
+
+    def job(self) -> Job | None:
+        """Return the job if it was taken in the same step. Raises Damaged."""
+        return job_from(self.record) if self.record is not None else None
 
 
 class Leases:
     """The jobs that workers take: `Jobs.leases`. All methods raise what `RedisClient` raises."""
 
-    def __init__(self, redis: RedisClient, transitions: Transitions) -> None:
-        self._redis = redis
+    def __init__(self, transitions: Transitions) -> None:
         self._transitions = transitions
 
     async def take(self, request: JobRequest, worker: str, *, entry: str = "") -> Job | None:
         """Take a job that no worker has had before, in one round trip; None for any other.
 
-        When the job stops running, the stream's `entry` is acknowledged in the same step.
+        When the job stops running, the stream's `entry` is acknowledged in the same step. Raises
+        Damaged.
         """
         event, fields = _first_start(request.id, worker, total=len(request.variants))
         sent = pack_message(event, request.id)
@@ -61,9 +73,8 @@ class Leases:
         )
         if not given:
             return None
-        entry, job_id, record = given
-        job = job_from(_paired(record)) if record else None
-        return Assignment(entry.decode(), job_id.decode(), job)
+        entry, fields, record = given
+        return Assignment(entry, _paired(fields), _paired(record) if record else None)
 
     async def start(self, job: Job, worker: str, *, entry: str = "") -> Job | None:
         """Take a job with a new token; None when it has changed meanwhile.
@@ -95,17 +106,6 @@ class Leases:
         milliseconds = str(int(delay * 1000))
         return await self._transitions.queue(job, milliseconds, problem=problem, not_before=due)
 
-    async def give_up(self, job_id: str, worker: str, problem: Failure, deliveries: int) -> None:
-        """Fail an open job, unless another worker runs it; it becomes a dead letter."""
-        record = await self._redis.execute("HGETALL", keys.job(job_id))
-        job = job_from(record) if record else None
-        if job is None or job.state not in OPEN_STATES:
-            return
-        if job.state is JobState.RUNNING and job.worker != worker:
-            return
-        update: dict[str, Any] = {"problem": problem, "attempts": deliveries}
-        await self._transitions.change(job, **update, state=JobState.FAILED)
-
     async def end_late(self, job: Job) -> Job | None:
         """End the job, whose deadline has passed, with the results it has."""
         return await self._transitions.end_late(job)
@@ -132,7 +132,7 @@ def _first_start(job_id: str, worker: str, *, total: int) -> tuple[JobEvent, Fie
     running, now = JobState.RUNNING, datetime.now(UTC)
     event = JobEvent(job=job_id, state=running, done=0, total=total, at=now)
     fields: Fields = {"state": running, "token": "1", "attempts": "1", "worker": worker}
-    return event, {**fields, "updated_at": now.isoformat()}
+    return event, {**fields, "updated_at": now.isoformat(), "v": str(VERSION)}
 
 
 def _paired(flat: list[bytes]) -> dict[bytes, bytes]:

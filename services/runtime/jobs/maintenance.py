@@ -49,6 +49,6 @@ class JobMaintenance:
         if time.monotonic() - self._swept_at < _SWEEP_INTERVAL:
             return
         self._swept_at = time.monotonic()
-        for job in await self._jobs.requeue_orphans(age=_ORPHANED_AFTER):
+        for job in await self._jobs.orphans.requeue(age=_ORPHANED_AFTER):
             log.warning("orphaned job queued again", job=job.id)
         await self._jobs.trim()

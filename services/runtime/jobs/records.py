@@ -1,15 +1,26 @@
 """A job as the fields of a hash, and its events as entries of a stream."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
-from contracts.errors import Failure, InvalidRequest
+from contracts.errors import Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
 from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.envelope import body_of
+from services.runtime.messaging.unreadable import Damaged, UnknownVersion
+
+VERSION = 2
+"""The version of the records that are written now. This version reads the one before, too.
+
+Version 1 has no field `v`; it is the same otherwise.
+"""
+
+_JOB_ID = re.compile(rb"[0-9a-f]{32}")
+
+READABLE = frozenset({VERSION - 1, VERSION})
 
 Fields = dict[str, str | bytes]
 
@@ -48,6 +59,7 @@ def fixed_fields(job: Job, webhook: Webhook | None) -> Fields:
 def state_fields(job: Job, *, since: Job | None = None) -> Fields:
     """The fields of a record that change with its state, and the results added since `since`."""
     fields: Fields = {
+        "v": str(VERSION),
         "state": job.state,
         "token": str(job.token),
         "attempts": str(job.attempts),
@@ -61,21 +73,23 @@ def state_fields(job: Job, *, since: Job | None = None) -> Fields:
     return fields
 
 
+def job_id_of(entry: Mapping[bytes, bytes]) -> str | None:
+    """Return the id of the job that an entry of the jobs stream names, if it names one."""
+    job_id = entry.get(b"job", b"")
+    return job_id.decode() if _JOB_ID.fullmatch(job_id) else None
+
+
 def job_from(fields: Mapping[bytes, bytes]) -> Job:
-    """Read a record. Raises InvalidRequest for one that only another version can read."""
+    """Read a record. Raises UnknownVersion for one of another version, and Damaged."""
     try:
-        return _job(fields)
+        version = int(fields.get(b"v", b"1"))
+        if version in READABLE:
+            return _job(fields)
     except (ValidationError, KeyError, ValueError) as exc:
-        raise InvalidRequest("This version can't read the job's record.") from exc
-
-
-def jobs_from(records: Iterable[Mapping[bytes, bytes]]) -> list[Job]:
-    """Read several records; missing and unreadable ones are left out."""
-    jobs = []
-    for fields in records:
-        with suppress(InvalidRequest):
-            jobs.append(job_from(fields))
-    return jobs
+        raise Damaged("The job's record is damaged: no version can read it.") from exc
+    readable = " and ".join(map(str, sorted(READABLE)))
+    detail = f"The job's record has version {version}; this process reads {readable}."
+    raise UnknownVersion(detail, version=version)
 
 
 def _job(fields: Mapping[bytes, bytes]) -> Job:

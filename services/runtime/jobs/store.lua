@@ -1,109 +1,4 @@
--- The job system's state in Redis, and every change of it that is allowed. transitions.py loads it.
---
--- A job has a record (a hash) and its own events (a stream). While it is open it is in exactly one
--- of these: its submitter's line (a list), the jobs stream, or the set LATER until a retry is due.
--- Submitters with queued jobs take turns in moving a job to the stream, which is kept short, so that
--- a thousand jobs of one submitter do not delay another's first. An open job is in the set DEADLINES
--- as well: no job waits or runs for ever.
---
--- KEYS: the streams of jobs, events and dead letters; the jobs stream's responders and capacities.
--- ARGV: the command's name, then its arguments. Times are Redis's own, in milliseconds.
-
-local JOBS, EVENTS, DEAD, RESPONDERS, CAPACITIES = unpack(KEYS)
-local ALLOWED = {
-  queued = {running = true, queued = true, failed = true, cancelled = true},
-  running = {running = true, queued = true, succeeded = true, failed = true, cancelled = true},
-  failed = {queued = true},
-}
-
-local now = now_ms()
-
--- How many entries of the stream workers have been given and have not acknowledged; nil before the
--- first worker has made the group.
-local function pending()
-  local summary = redis.pcall('XPENDING', JOBS, GROUP)
-  return not summary.err and summary[1] or nil
-end
-
--- Move jobs from the lines to the stream, one of each submitter in turn, while the stream has fewer
--- than the workers' capacity. A worker may hold more than its capacity; then the stream gets half as
--- many again, so that the next job is there already.
-local function feed()
-  if redis.call('EXISTS', TURNS) == 0 then
-    return
-  end
-  local _, _, capacity = capacities(RESPONDERS, CAPACITIES)
-  local held = pending() or 0
-  local target = math.max(MIN_CAPACITY, capacity, held + math.max(1, math.floor(held / 2)))
-  local free = target - redis.call('XLEN', JOBS)
-  while free > 0 do
-    local submitter = redis.call('LPOP', TURNS)
-    if not submitter then
-      return
-    end
-    local id = redis.call('LPOP', LINE .. submitter)
-    if redis.call('LLEN', LINE .. submitter) > 0 then
-      redis.call('RPUSH', TURNS, submitter)
-    end
-    local record = id and redis.call('HMGET', RECORD .. id, 'state', 'request') or {}
-    if record[1] == 'queued' then
-      redis.call('XADD', JOBS, '*', DATA, record[2], 'job', id)
-    end
-    free = free - 1
-  end
-end
-
-local function join_line(id, submitter, first)
-  local push = first and 'LPUSH' or 'RPUSH'
-  if redis.call(push, LINE .. submitter, id) == 1 then
-    redis.call(push, TURNS, submitter)
-  end
-  redis.call('ZADD', QUEUED, now, id)
-end
-
-local function leave_line(id, submitter)
-  redis.call('LREM', LINE .. submitter, 1, id)
-  if redis.call('EXISTS', LINE .. submitter) == 0 then
-    redis.call('LREM', TURNS, 0, submitter)
-  end
-end
-
--- Publish an event and write the fields it reports to the record. Returns the event's id.
-local function write(id, event, ...)
-  local entry = redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', DATA, event)
-  redis.call('XADD', RECORD .. id .. ':events', entry, DATA, event)
-  redis.call('HSET', RECORD .. id, 'event', entry, ...)
-  return entry
-end
-
-local function persist(record)
-  redis.call('PERSIST', record)
-  redis.call('PERSIST', record .. ':events')
-end
-
--- Keep images, given by their keys with spaces between, until `moment` at least. Returns the key of
--- one that is not stored, or nil. An open job's images are kept beyond its deadline, so that they
--- never expire before the job has ended.
-local function hold(images, moment)
-  for key in string.gmatch(images, '%S+') do
-    -- An image that is being stored has no size yet.
-    if redis.call('HEXISTS', IMAGE .. key, 'bytes') == 0 then
-      return key
-    end
-    local expires = redis.call('PEXPIRETIME', IMAGE .. key)
-    if expires ~= -1 and expires < moment then
-      redis.call('PEXPIREAT', IMAGE .. key, moment)
-    end
-  end
-end
-
--- Give an open job `timeout` ms from now on. Returns the deadline.
-local function set_deadline(id, timeout)
-  local deadline = now + timeout
-  redis.call('ZADD', DEADLINES, deadline, id)
-  redis.call('HSET', RECORD .. id, 'timeout', timeout, 'deadline', deadline)
-  return deadline
-end
+-- The life of a job: accepted, taken, changed, ended. Each command is one step.
 
 local commands = {}
 
@@ -139,15 +34,20 @@ function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, k
 end
 
 -- Change a job from the state and lease (token) that the caller has seen to another state. Returns
--- the event's id, or false when the job has changed meanwhile: its lease is somebody else's. `where`
--- says where a queued job goes: 'first' or 'last' in its line, 'fair' for last if another job waits,
--- or a number of milliseconds until a retry. A job that stops running leaves the stream. The
--- `images` of a dead letter are kept as long as its record, so that it can be requeued.
+-- the event's id, or false when the job has changed meanwhile (its lease is somebody else's) or has a
+-- record that can't be read. `where` says where a queued job goes: 'first' or 'last' in its line,
+-- 'fair' for last if another job waits, or a number of milliseconds until a retry. A job that stops
+-- running leaves the stream. The `images` of a dead letter are kept as long as its record, so that it
+-- can be requeued.
 function commands.change(id, state, token, to, where, ttl, event, dead_letter, images, ...)
   local record = RECORD .. id
-  local seen = redis.call('HMGET', record, 'state', 'token', 'submitter', 'webhook', 'entry')
+  local fields = {'state', 'token', 'submitter', 'webhook', 'entry', 'v'}
+  local seen = redis.pcall('HMGET', record, unpack(fields))
   local submitter, webhook, entry = seen[3], seen[4], seen[5]
   if seen[1] ~= state or seen[2] ~= token or not (ALLOWED[state] or {})[to] then
+    return false
+  end
+  if not is_readable(seen[6]) then
     return false
   end
   if where == 'fair' and redis.call('EXISTS', TURNS) == 0 then
@@ -212,8 +112,7 @@ function commands.take(id, event, ...)
 end
 
 -- Give the worker the next entry of the stream, and take its job as above. Returns the entry's id,
--- the job's id ('' in an entry without one) and the job's record, or false where the job was not
--- taken; false without an entry.
+-- its fields, and the job's record or false where the job was not taken; false without an entry.
 -- The event is `head .. job id .. tail .. body`; the body's job and total are filled in here.
 function commands.take_next(worker, head, tail, body, ...)
   local read_one = {'XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', 1, 'STREAMS', JOBS, '>'}
@@ -229,96 +128,10 @@ function commands.take_next(worker, head, tail, body, ...)
   local id = fields[4] or ''
   local event = cjson.decode(body)
   event.job = id
-  event.total = tonumber(redis.call('HGET', RECORD .. id, 'total') or 1)
+  local total = redis.pcall('HGET', RECORD .. id, 'total')
+  event.total = type(total) == 'string' and tonumber(total) or 1
   local sent = head .. id .. tail .. cjson.encode(event)
-  return {entry, id, commands.take(id, sent, 'entry', entry, ...)}
-end
-
--- Queue a dead letter's job again, without its results and with all of its time, which is `timeout`
--- ms if the record has none. Returns {event's id, deadline}, or false; {'missing', key} as `submit`.
-function commands.requeue(id, images, timeout, event, ...)
-  local record = RECORD .. id
-  local seen = redis.call('HMGET', record, 'state', 'dead', 'submitter', 'timeout')
-  if seen[1] ~= 'failed' or not seen[2] then
-    return false
-  end
-  timeout = seen[4] or timeout
-  local missing = hold(images, now + timeout + GRACE)
-  if missing then
-    return {'missing', missing}
-  end
-  redis.call('XDEL', DEAD, seen[2])
-  for _, field in ipairs(redis.call('HKEYS', record)) do
-    if field == 'dead' or field == 'problem' or string.sub(field, 1, 7) == 'result:' then
-      redis.call('HDEL', record, field)
-    end
-  end
-  persist(record)
-  join_line(id, seen[3])
-  local deadline = set_deadline(id, timeout)
-  local entry = write(id, event, ...)
-  feed()
-  return {entry, deadline}
-end
-
--- Queue the jobs whose retry is due, and feed workers that have come since the last job did.
--- Returns the ids of late jobs, which the caller has to end: a job whose caller dies is returned
--- again after `again` ms. Returns false when another process leads; each call renews the leader's
--- lease by `lease` ms.
-function commands.run_maintenance(process, lease, again)
-  if not redis.call('SET', LEADER, process, 'NX', 'PX', lease) then
-    if redis.call('GET', LEADER) ~= process then
-      return false
-    end
-    redis.call('PEXPIRE', LEADER, lease)
-  end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 100)) do
-    redis.call('ZREM', LATER, id)
-    local submitter = redis.call('HGET', RECORD .. id, 'submitter')
-    if submitter then
-      join_line(id, submitter)
-    end
-  end
-  feed()
-  local late = {}
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, 100)) do
-    if redis.call('EXISTS', RECORD .. id) == 1 then
-      redis.call('ZADD', DEADLINES, now + again, id)
-      late[#late + 1] = id
-    else
-      redis.call('ZREM', DEADLINES, id)
-    end
-  end
-  return late
-end
-
--- List open jobs, `most` at most, that are neither in a line, nor in the stream, nor with a living
--- worker for `age` ms: nobody would ever do them.
-function commands.orphans(age, most)
-  local in_stream = {}
-  for _, entry in ipairs(redis.call('XRANGE', JOBS, '-', '+')) do
-    for i = 1, #entry[2], 2 do
-      if entry[2][i] == 'job' then
-        in_stream[entry[2][i + 1]] = true
-      end
-    end
-  end
-  local found = {}
-  for _, index in ipairs({QUEUED, RUNNING}) do
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now - age, 'LIMIT', 0, most)) do
-      local record = redis.call('HMGET', RECORD .. id, 'submitter', 'worker')
-      local submitter, worker = record[1], record[2]
-      local dies_at = index == RUNNING and worker and redis.call('ZSCORE', RESPONDERS, worker)
-      local is_worked_on = tonumber(dies_at or 0) > now
-      if not submitter then
-        redis.call('ZREM', index, id)
-      elseif not is_worked_on and not in_stream[id]
-        and not redis.call('LPOS', LINE .. submitter, id) then
-        found[#found + 1] = id
-      end
-    end
-  end
-  return found
+  return {entry, fields, commands.take(id, sent, 'entry', entry, ...)}
 end
 
 -- Numbers of queued jobs, running ones and those that wait for a retry; the age in ms of the first
@@ -337,5 +150,3 @@ function commands.backlog()
     ended,
   }
 end
-
-return commands[ARGV[1]](unpack(ARGV, 2))

@@ -1,5 +1,6 @@
 """Jobs as the gateway uses them: accept, find, cancel, requeue, and say how long the queue is."""
 
+import asyncio
 import math
 import time
 from collections.abc import Sequence
@@ -9,16 +10,14 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import structlog
-from pydantic import ValidationError
 
 from contracts.control import CONTROL, Cancel
-from contracts.errors import Conflict, InvalidRequest, KeyReused, NotFound, Overloaded
+from contracts.errors import Conflict, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob
 from contracts.jobs import (
     DEAD_LETTERS,
     EVENTS,
     OPEN_STATES,
-    DeadLetter,
     Job,
     JobEvent,
     JobRequest,
@@ -27,30 +26,29 @@ from contracts.jobs import (
 )
 from contracts.operations.pipeline import Pipeline
 from services.runtime.jobs.backlog import Backlog
+from services.runtime.jobs.dead_letters import DeadLetters
 from services.runtime.jobs.leases import Leases
+from services.runtime.jobs.orphans import Orphans
 from services.runtime.jobs.records import (
     event_from,
     event_of,
     fixed_fields,
     flattened,
-    job_from,
-    jobs_from,
     moment,
     state_fields,
 )
 from services.runtime.jobs.transitions import Transitions, images_of
-from services.runtime.messaging.destination import DATA_FIELD
-from services.runtime.messaging.envelope import body_of, pack_message
+from services.runtime.messaging.envelope import pack_message
+from services.runtime.messaging.unreadable import Damaged, UnknownVersion
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.stream_entries import entries_from
 from services.runtime.settings import RuntimeSettings
 
-_RECENT = 0.1  # seconds
-_ORPHANS_AT_ONCE = 100
-_LATE_AGAIN = 5_000  # milliseconds after which a late job that could not be ended is tried again
-
 log = structlog.get_logger(__name__)
+
+_RECENT = 0.1  # seconds
+_LATE_AGAIN = 5_000  # milliseconds after which a late job that could not be ended is tried again
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,10 @@ class Jobs:
         self._redis = redis
         self._settings = settings
         self._transitions = Transitions(redis, settings)
-        self.leases = Leases(redis, self._transitions)
+        self.leases = Leases(self._transitions)
         """A worker's side."""
+        self.dead_letters = DeadLetters(redis, settings, self._transitions)
+        self.orphans = Orphans(self._transitions, self.dead_letters)
         self._backlog = -math.inf, Backlog(0, 0, 0, 0.0, 0.0)
 
     async def submit(
@@ -142,9 +142,11 @@ class Jobs:
         }
 
     async def get(self, job_id: str) -> Job | None:
-        """Return the job as it is now, or None when there is none or it is forgotten."""
-        record = await self._redis.execute("HGETALL", keys.job(job_id))
-        return job_from(record) if record else None
+        """Return the job as it is now, or None when there is none or it is forgotten.
+
+        Raises UnknownVersion, and Damaged.
+        """
+        return await self._transitions.read(job_id)
 
     async def webhook_of(self, job_id: str) -> Webhook | None:
         """Return the receiver that the job's end is reported to, or None."""
@@ -152,22 +154,31 @@ class Jobs:
         return Webhook.model_validate_json(stored) if stored else None
 
     async def find(self, job_id: str) -> Job:
-        """Return the job as it is now. Raises NotFound."""
+        """Return the job as it is now. Raises NotFound, and as `get`."""
         job = await self.get(job_id)
         if job is None:
             raise NotFound("There is no job with this id; its record may have expired.")
         return job
 
     async def open(self, most: int) -> list[Job]:
-        """Return open jobs, `most` at most: running ones, then queued ones, then retries."""
+        """Return open jobs, `most` at most: running ones, then queued ones, then retries.
+
+        Those that can't be read are left out.
+        """
         indexes = (keys.JOBS_RUNNING, keys.JOBS_QUEUED, keys.JOBS_LATER)
         ids: list[bytes] = []
         for found in await self._redis.pipeline(
             ("ZRANGE", index, 0, most - 1) for index in indexes
         ):
             ids += found
-        names = [keys.job(job_id.decode()) for job_id in dict.fromkeys(ids[:most])]
-        return jobs_from(await self._redis.pipeline(("HGETALL", name) for name in names))
+        unique = dict.fromkeys(job_id.decode() for job_id in ids[:most])
+        jobs = await asyncio.gather(*map(self._readable, unique))
+        return [job for job in jobs if job is not None]
+
+    async def _readable(self, job_id: str) -> Job | None:
+        with suppress(Damaged, UnknownVersion):
+            return await self._transitions.read(job_id)
+        return None
 
     async def cancel(self, job_id: str) -> Job:
         """End an open job. Raises NotFound, and Conflict for one that has ended already."""
@@ -180,17 +191,6 @@ class Jobs:
             if cancelled := await self._transitions.change(job, state=JobState.CANCELLED):
                 await self._stop_worker(job_id)
                 return cancelled
-
-    async def dead_letters(self, most: int) -> list[DeadLetter]:
-        """Return the latest dead letters, the newest first, `most` at most."""
-        reply = await self._redis.execute("XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", most)
-        letters = []
-        for _, fields in entries_from(reply):
-            # Another version may have written one that this version can't read.
-            with suppress(ValidationError):
-                body = body_of(fields[DATA_FIELD.encode()])
-                letters.append(DeadLetter.model_validate_json(body))
-        return letters
 
     async def requeue(self, job_id: str) -> Job:
         """Queue a dead letter's job again, as if it had never been tried.
@@ -244,9 +244,12 @@ class Jobs:
         return late is not None
 
     async def _end_late(self, job_id: str) -> None:
-        """End a job whose deadline has passed, unless it changes meanwhile or is unreadable."""
-        with suppress(InvalidRequest):
-            job = await self.get(job_id)
+        """End a job whose deadline has passed, unless it changes meanwhile.
+
+        A job of another version is left to a process that can read it.
+        """
+        with suppress(UnknownVersion):
+            job = await self.dead_letters.read_or_quarantine(job_id)
             if job and job.state in OPEN_STATES and await self._transitions.end_late(job):
                 await self._stop_worker(job_id)
                 log.info("job ended late", job=job_id, state=job.state)
@@ -255,20 +258,6 @@ class Jobs:
         """Tell the worker that has the job to stop. One that misses this can't write its result."""
         stop = pack_message(Cancel(subject=job_id), job_id)
         await self._redis.execute("PUBLISH", CONTROL, stop)
-
-    async def requeue_orphans(self, *, age: float) -> list[Job]:
-        """Queue open jobs again that have been in no queue, and with no worker, for `age` seconds.
-
-        Returns the jobs that were queued.
-        """
-        requeued = []
-        orphans = await self._transitions.run("orphans", int(age * 1000), _ORPHANS_AT_ONCE)
-        for job_id in orphans:
-            record = await self._redis.execute("HGETALL", keys.job(job_id.decode()))
-            for job in jobs_from([record]):
-                if queued := await self._transitions.queue(job, "first"):
-                    requeued.append(queued)
-        return requeued
 
     async def trim(self) -> None:
         """Delete events and dead letters older than any job's record can be."""

@@ -4,12 +4,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from contracts.errors import REPLAYABLE, DeadlineExceeded
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, Job, JobRequest, JobState
 from contracts.methods import GROUP
-from services.runtime.jobs.records import event_of, flattened, state_fields
+from services.runtime.jobs.records import VERSION, event_of, flattened, job_from, state_fields
 from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.envelope import pack_message
+from services.runtime.messaging.unreadable import Damaged
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.scripts import load_script
@@ -18,7 +21,8 @@ from services.runtime.settings import RuntimeSettings
 _load = partial(
     load_script,
     __package__,
-    "store",
+    *("queues", "store", "maintenance", "dead_letters", "command"),
+    VERSION=VERSION,
     RECORD=keys.JOB,
     LINE=keys.JOB_LINE,
     TURNS=keys.JOB_TURNS,
@@ -28,6 +32,7 @@ _load = partial(
     DEADLINES=keys.JOBS_DEADLINES,
     ENDED=keys.JOBS_ENDED,
     IMAGE=keys.IMAGE,
+    QUARANTINE=keys.QUARANTINE,
     LEADER=keys.MAINTENANCE_LEADER,
     WEBHOOKS=keys.WEBHOOKS_DUE,
     WEBHOOK_ATTEMPTS=keys.WEBHOOK_ATTEMPTS,
@@ -52,9 +57,27 @@ class Transitions:
         self._settings = settings
 
     async def run(self, command: str, *args: Any) -> Any:
-        """Return the reply of one of the commands of store.lua."""
+        """Return the reply of one of the commands of the scripts."""
         script = _ACCEPT if command in _ACCEPTING else _GO_ON
         return await self._redis.script(script, _KEYS, (command, *args))
+
+    async def read(self, job_id: str) -> Job | None:
+        """Return a job as its record says. Raises UnknownVersion, and Damaged."""
+        try:
+            record = await self._redis.execute("HGETALL", keys.job(job_id))
+        except ResponseError as exc:
+            if not str(exc).startswith("WRONGTYPE"):
+                raise
+            raise Damaged("The key of the job's record has a wrong type.") from exc
+        return job_from(record) if record else None
+
+    async def field(self, job_id: str, name: str) -> bytes | None:
+        """Return a field of a job's record; None where there is none."""
+        try:
+            value: bytes | None = await self._redis.execute("HGET", keys.job(job_id), name)
+        except ResponseError:
+            return None
+        return value
 
     async def change(
         self, job: Job, where: str = "last", *, entry: str | None = None, **update: Any

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from contracts.errors import InvalidRequest
 from contracts.methods import Transport
 from services.runtime.capacity import Capacity
+from services.runtime.messaging.unreadable import Damaged
 from services.runtime.redis.client import RECONNECT_DELAY
 from services.runtime.redis.replies import is_outage
 from services.runtime.tasks import end
@@ -144,7 +145,7 @@ class Consumer:
 
         Return whether the message is finished.
         """
-        if isinstance(exc, InvalidRequest):
+        if isinstance(exc, (InvalidRequest, Damaged)):
             # Unreadable, and just as unreadable the next time.
             log.error("message refused", reason=exc.detail, address=self.address)
             return True

@@ -1,33 +1,48 @@
 """Entries of a stream that were given to a member of a group and are not finished."""
 
+import re
+import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
+from services.runtime.messaging.consumer import Received
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import Command
-from services.runtime.redis.stream_entries import Fields, entries_from
+from services.runtime.redis.scripts import load_script
+from services.runtime.redis.stream_entries import entries_from
+
+_CLAIM = load_script(__package__, "claim")
 
 _MAX_READ = 1000  # pending entries that one claim looks at
 _MAX_DELAY = 60.0  # seconds before an entry that failed here is delivered again
 _MAX_INTERRUPTIONS = 20  # by outages; an error that only looks like an outage counts after them
 
 
+PARKED = re.compile(r"version-([0-9]{1,9})")
+"""Name of the member, which never reads, that has the entries of a version."""
+
+
 class PendingEntries:
     """What one member may claim: entries of dead members, and its own ones that have failed.
 
+    A member that can't read the version of an entry parks it with a member whose name is the
+    version; those that can read the version claim it there.
+
     Redis counts the deliveries of an entry. A delivery that an outage of Redis ended does not
-    count. Claiming resets the time that an entry has waited, so only one member gets it.
+    count. Waits are measured by this process's own clock, which never jumps.
     """
 
     def __init__(
         self, redis: RedisClient, address: str, group: str, member: str, *, wait: float
     ) -> None:
         self._redis = redis
-        self._address = address
-        self._group = group
-        self._member = member
+        self.address = address
+        self.group = group
+        self.member = member
         self._wait = wait
         self._owned: set[bytes] = set()
+        self._left_at: dict[bytes, float] = {}  # the moment at which an own entry was left pending
         self._interruptions = Counter[bytes]()  # by entries whose last delivery an outage ended
 
     def own(self, entry: bytes) -> bool:
@@ -40,6 +55,7 @@ class PendingEntries:
     def leave(self, entry: bytes) -> None:
         """Note that this member does not handle an entry any more: it has failed, or is gone."""
         self._owned.discard(entry)
+        self._left_at[entry] = time.monotonic()
 
     def note_end(self, entry: bytes, *, interrupted: bool) -> None:
         """Note how a delivery ended: by an outage of Redis, or otherwise."""
@@ -48,36 +64,45 @@ class PendingEntries:
         else:
             self._interruptions.pop(entry, None)
 
+    async def park(self, entry: bytes, version: int) -> None:
+        """Leave an entry to the members that can read this version."""
+        claim: Command = ("XCLAIM", self.address, self.group, f"version-{version}", 0, entry)
+        await self._redis.execute(*claim, "JUSTID")
+
     async def claim_from(
-        self, member: str, *, share: Callable[[int], int]
-    ) -> list[tuple[bytes, Fields, int]]:
-        """Claim entries that `member` left, `share(their number)` at most.
+        self, member: str, *, share: Callable[[int], int], wait: float = 0
+    ) -> list[Received]:
+        """Claim entries that `member` has had for `wait` seconds, `share(their number)` at most.
 
-        Return each with its fields and the number of its delivery. An entry that failed here waits
-        twice as long after each delivery.
+        An entry that failed here waits twice as long after each delivery.
         """
-        idle = int(1000 * self._wait)
-        pending: Command = ("XPENDING", self._address, self._group, "IDLE", idle)
-        left = await self._redis.execute(*pending, "-", "+", _MAX_READ, member)
-        due = [
-            (entry, self._next_delivery(entry, deliveries))
-            for entry, _, waited, deliveries in left
-            if entry not in self._owned
-            and (member != self._member or waited >= 1000 * self._delay(entry, deliveries))
-        ]
+        pending: Command = ("XPENDING", self.address, self.group, "IDLE", int(1000 * wait))
+        found = await self._redis.execute(*pending, "-", "+", _MAX_READ, member)
+        left = {entry: deliveries for entry, _, _, deliveries in found}
+        if member == self.member:
+            now = time.monotonic()
+            self._left_at = {entry: self._left_at.get(entry, now) for entry in left}
+            left = {
+                entry: deliveries
+                for entry, deliveries in left.items()
+                if self._due(entry, deliveries)
+            }
+        due = [entry for entry in left if entry not in self._owned]
         due = due[: share(len(due))]
-        claim: Command = ("XCLAIM", self._address, self._group, self._member, idle)
-        claims = [(*claim, entry, "RETRYCOUNT", delivery) for entry, delivery in due]
-        claimed = await self._redis.pipeline(claims)
-        return [
-            (entry, fields, delivery)
-            for (_, delivery), reply in zip(due, claimed, strict=True)
-            for entry, fields in entries_from(reply)
-        ]
+        if not due:
+            return []
+        args: list[Any] = [self.group, self.member, member]
+        for entry in due:
+            args += (entry, self._next_delivery(entry, left[entry]))
+        claimed = await self._redis.script(_CLAIM, [self.address], args)
+        numbers = {entry: delivery for entry, _, delivery in claimed}
+        found = entries_from([[entry, fields] for entry, fields, _ in claimed])
+        return [Received(self.address, fields, entry, numbers[entry]) for entry, fields in found]
 
-    def _delay(self, entry: bytes, deliveries: int) -> float:
+    def _due(self, entry: bytes, deliveries: int) -> bool:
         failures = 1 if entry in self._interruptions else deliveries
-        return min(_MAX_DELAY, self._wait * 2.0 ** min(failures - 1, 10))
+        delay = min(_MAX_DELAY, self._wait * 2.0 ** min(failures - 1, 10))
+        return time.monotonic() - self._left_at[entry] >= delay
 
     def _next_delivery(self, entry: bytes, deliveries: int) -> int:
         interrupted = 0 < self._interruptions[entry] <= _MAX_INTERRUPTIONS

@@ -15,21 +15,17 @@ from redis.exceptions import RedisError, ResponseError
 
 from contracts.methods import Transport
 from services.runtime.capacity import Capacity
-from services.runtime.liveness.heartbeat import Heartbeat, alive
+from services.runtime.liveness.heartbeat import Heartbeat
 from services.runtime.messaging.consumer import POLL, Consumer, Deliver, Received
+from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.pending_entries import PendingEntries
+from services.runtime.messaging.reclaimer import Reclaimer
+from services.runtime.messaging.unreadable import Damaged, UnknownVersion
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.replies import is_outage
-from services.runtime.redis.scripts import load_script
-from services.runtime.redis.stream_entries import ACKNOWLEDGE, Fields, entries_read
-from services.runtime.tasks import end
+from services.runtime.redis.stream_entries import ACKNOWLEDGE, entries_read
 
 log = structlog.get_logger(__name__)
-
-RECLAIM_INTERVAL = 1.0
-"""Seconds between two rounds that look for entries to reclaim."""
-
-_REMOVE_IDLE = load_script(__package__, "remove_idle_consumer")
 
 GiveUp = Callable[[Received, Exception], Awaitable[None]]
 """End the work of an entry that failed for the last time; the entry is removed afterwards."""
@@ -61,6 +57,9 @@ class StreamConsumer(Consumer):
     `max_deliveries` the consumer calls `give_up` and removes the entry. A delivery that an outage
     of Redis ended does not count.
 
+    Leaves an entry whose handler raises UnknownVersion to members that can read that version: they
+    have it among their `versions`. After `unknown_version_wait` seconds the entry is given up.
+
     Reclaims the entries that dead members left unfinished. A member is dead when its heartbeat is
     missing, so a slow one that lives keeps its entries, however long it takes.
     """
@@ -80,6 +79,8 @@ class StreamConsumer(Consumer):
         max_deliveries: int,
         give_up: GiveUp = drop,
         take_next: TakeNext | None = None,
+        versions: frozenset[int] = frozenset(),
+        unknown_version_wait: float = 600.0,
     ) -> None:
         super().__init__(address, capacity, graceful_timeout=graceful_timeout)
         self._max_deliveries = max_deliveries
@@ -87,28 +88,36 @@ class StreamConsumer(Consumer):
         self._take_next = take_next
         self._group = group
         self._name = name
-        self._heartbeat = heartbeat
         self._redis = redis
         self._reads = redis.dedicated()
         self._pending = PendingEntries(redis, address, group, name, wait=heartbeat.heartbeat_ttl)
-        self._reclaimer: asyncio.Task[None] | None = None
+        self._reclaimer = Reclaimer(
+            redis,
+            self._pending,
+            heartbeat,
+            capacity,
+            versions=versions,
+            unknown_version_wait=unknown_version_wait,
+            on_claimed=self._accept_new,
+            on_expired=self._on_expired,
+        )
 
     async def start(self, deliver: Deliver) -> None:
         """Join the group; a new group begins at the stream's first entry."""
         await self._create_group()
         await super().start(deliver)
-        self._reclaimer = asyncio.create_task(self._reclaim_loop(), name=f"reclaim {self.address}")
+        self._reclaimer.start()
 
     async def stop(self) -> None:
         """Leave the group, unless entries are left for other members to reclaim."""
-        await end(self._reclaimer)
+        await self._reclaimer.stop()
         await super().stop()
-        await self._remove_if_idle(self._name)
+        await self._reclaimer.leave(self._name)
 
     @property
     def running(self) -> bool:
         """Whether the tasks that read and reclaim entries run."""
-        return super().running and self._reclaimer is not None and not self._reclaimer.done()
+        return super().running and self._reclaimer.running
 
     async def _close_connection(self) -> None:
         await self._reads.disconnect()
@@ -138,11 +147,11 @@ class StreamConsumer(Consumer):
             await self._create_group()
             return
         for entry, fields in entries_read(read):
-            self._accept_entry(entry, fields, deliveries=1)
+            self._accept_new(Received(self.address, fields, entry))
 
-    def _accept_entry(self, entry: bytes, fields: Fields, *, deliveries: int) -> None:
-        if self._pending.own(entry):
-            self._accept(Received(self.address, fields, entry, deliveries))
+    def _accept_new(self, received: Received) -> None:
+        if self._pending.own(_entry_of(received)):
+            self._accept(received)
 
     async def _handle(self, received: Received) -> bool:
         finished = await self._settle(received, partial(self._pass_on, received))
@@ -152,6 +161,8 @@ class StreamConsumer(Consumer):
 
     async def _pass_on(self, received: Received) -> bool:
         assert self._deliver is not None
+        if DATA_FIELD.encode() not in received.data:
+            raise Damaged("The entry has no message.")
         await self._deliver(received)
         return False
 
@@ -193,13 +204,17 @@ class StreamConsumer(Consumer):
 
     async def _on_failure(self, received: Received, exc: Exception) -> bool:
         entry, deliveries = _entry_of(received), received.deliveries
+        if isinstance(exc, UnknownVersion):
+            return await self._park(entry, exc)
         finished = await super()._on_failure(received, exc)
         interrupted = is_outage(exc)
         self._pending.note_end(entry, interrupted=interrupted)
-        if interrupted or (not finished and deliveries < self._max_deliveries):
+        if interrupted or not (finished or deliveries >= self._max_deliveries):
             return False
         try:
             await self._give_up(received, exc)
+        except UnknownVersion as unknown:
+            return await self._park(entry, unknown)
         except Exception as failure:
             log.error("could not give up", exc_info=failure, address=self.address)
             return False
@@ -207,52 +222,31 @@ class StreamConsumer(Consumer):
         log.error("message given up", **what, address=self.address)
         return True
 
+    async def _park(self, entry: bytes, unknown: UnknownVersion) -> bool:
+        """Leave an entry to the members that can read its version."""
+        log.warning("left to another version", reason=unknown.detail, address=self.address)
+        try:
+            await self._pending.park(entry, unknown.version)
+        except (RedisError, OSError) as exc:
+            # The entry stays this member's; it is delivered and parked again.
+            log.warning("message interrupted", reason=str(exc), address=self.address)
+        return False
+
     def _on_acknowledged(self, entry: bytes, answer: asyncio.Future[Any]) -> None:
         self._pending.leave(entry)
         if (exc := answer.exception()) is not None:
             # The entry stays pending, and this consumer reclaims it from itself.
             log.warning("could not acknowledge", reason=str(exc), address=self.address)
 
-    async def _reclaim_loop(self) -> None:
-        while True:
-            await asyncio.sleep(RECLAIM_INTERVAL)
-            try:
-                await self._reclaim()
-            except (RedisError, OSError) as exc:
-                log.debug("could not reclaim entries", reason=str(exc), address=self.address)
-            except Exception as exc:
-                log.error("reclaiming entries failed", exc_info=exc, address=self.address)
+    async def _on_expired(self, received: Received, unknown: UnknownVersion) -> None:
+        """Give an entry up that has waited in vain for a member that can read its version."""
 
-    async def _reclaim(self) -> None:
-        """Reclaim the entries of dead members, and own entries that failed or are finished."""
-        living = await alive(self._redis, self.address)
-        ttl = self._heartbeat.heartbeat_ttl
-        for consumer in await self._redis.execute("XINFO", "CONSUMERS", self.address, self._group):
-            name = consumer[b"name"].decode(errors="replace")
-            own = name == self._name
-            dead = name not in living and self._heartbeat.steady
-            if own or dead:
-                await self._reclaim_from(name, len(living))
-            if not own and dead and consumer[b"idle"] > 1000 * ttl:
-                await self._remove_if_idle(name)
+        async def give_up() -> bool:
+            await self._give_up(received, unknown)
+            return False
 
-    async def _reclaim_from(self, consumer: str, living: int) -> None:
-        # A fair share even when this worker is full: the entries have waited for a dead worker
-        # already.
-        def share(number: int) -> int:
-            wanted = self._reading and not self._capacity.paused
-            return max(1, self._capacity.free, -(-number // max(1, living))) * wanted
-
-        for entry, fields, deliveries in await self._pending.claim_from(consumer, share=share):
-            log.info("reclaimed", entry=entry.decode(), consumer=consumer, address=self.address)
-            self._accept_entry(entry, fields, deliveries=deliveries)
-
-    async def _remove_if_idle(self, consumer: str) -> None:
-        try:
-            # The shared connection keeps the order, so acknowledgements come first.
-            await self._redis.script(_REMOVE_IDLE, [self.address], [self._group, consumer])
-        except (RedisError, OSError) as exc:
-            log.debug("could not leave the group", reason=str(exc), address=self.address)
+        if self._pending.own(_entry_of(received)):
+            await self._settle(received, give_up)
 
 
 def _entry_of(received: Received) -> bytes:

@@ -14,13 +14,16 @@ from services.runtime.redis.stream_entries import entries_read
 
 log = structlog.get_logger(__name__)
 
+_BATCH = 100  # entries of one read
 _MAX_READ_INTERVAL = 5.0  # seconds between reads, after which entries may have been trimmed unread
 
 
 class StreamReader(Consumer):
     """Reads every entry that is added after the start, one after the other, in order.
 
-    Calls `on_gap` when entries were trimmed before they could be read.
+    Calls `on_gap` when entries were trimmed before they could be read. It looks for a gap after a
+    long time without a read, and after each full batch: then more entries wait, and this reader may
+    be too slow for the stream's length.
     """
 
     transport: ClassVar = Transport.STREAM
@@ -46,20 +49,23 @@ class StreamReader(Consumer):
     async def _read(self) -> None:
         last_id, late = self._last_id, time.monotonic() - self._read_at > _MAX_READ_INTERVAL
         read = await self._reads.execute(
-            *("XREAD", "COUNT", 100, "BLOCK", int(POLL * 1000)), *("STREAMS", self.address, last_id)
+            *("XREAD", "COUNT", _BATCH, "BLOCK", int(POLL * 1000)),
+            *("STREAMS", self.address, last_id),
         )
         self._read_at = time.monotonic()
-        if late and read and await self._has_gap_after(last_id):
-            log.warning("events were trimmed before they were read", address=self.address)
-            self._on_gap()
-        for entry, fields in entries_read(read):
+        entries = list(entries_read(read))
+        if (entries and late) or len(entries) == _BATCH:
+            await self._look_for_gap(last_id)
+        for entry, fields in entries:
             self._last_id = entry.decode()
             await self._handle(Received(self.address, fields, entry))
 
-    async def _has_gap_after(self, last_id: str) -> bool:
-        """Return whether the stream begins after `last_id`, so that entries may be missing."""
+    async def _look_for_gap(self, last_id: str) -> None:
+        """Call `on_gap` if the stream begins after `last_id`, so that entries may be missing."""
         first = await self._redis.execute("XRANGE", self.address, "-", "+", "COUNT", 1)
-        return bool(first) and last_id != "0-0" and _order(first[0][0].decode()) > _order(last_id)
+        if first and last_id != "0-0" and _order(first[0][0].decode()) > _order(last_id):
+            log.warning("events were trimmed before they were read", address=self.address)
+            self._on_gap()
 
 
 def _order(entry_id: str) -> tuple[int, ...]:

@@ -37,6 +37,9 @@ JOBS_DEADLINES = f"{PREFIX}jobs:deadlines"
 JOBS_ENDED = f"{PREFIX}jobs:ended:"
 """Prefix of the counters of ended jobs, one for each ten seconds."""
 
+QUARANTINE = f"{PREFIX}quarantine:"
+"""Prefix of the hash of a stream entry that nobody could read, by the id of its dead letter."""
+
 MAINTENANCE_LEADER = f"{PREFIX}housekeeper"
 """String: the process that does the maintenance."""
 

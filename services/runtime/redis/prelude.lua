@@ -6,9 +6,13 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- The longest life of a heartbeat in ms. One that ends later was sent before Redis's clock went back.
+local MAX_LIFE = 30000
+
 -- The names of the workers in a sorted set of responders whose heartbeat has not run out.
 local function alive(responders)
-  return redis.call('ZRANGEBYSCORE', responders, now_ms(), '+inf')
+  local now = now_ms()
+  return redis.call('ZRANGEBYSCORE', responders, now, now + MAX_LIFE)
 end
 
 -- The living workers' names, the capacity of each, and the sum.

@@ -25,18 +25,20 @@ class Script:
 
 
 def load_script(
-    package: str, name: str, *, when_full: bool = False, **constants: str | int
+    package: str, *names: str, when_full: bool = False, **constants: str | int
 ) -> Script:
-    """Load `<name>.lua` of a package, with prelude.lua and `constants` (as locals) before it.
+    """Load `<name>.lua` of a package, several in order as one script.
+
+    prelude.lua and `constants`, as locals, come first.
 
     Constants are how keys and limits reach Lua: Python names them, in one place. With `when_full`
     Redis runs the script even when its memory is full: for records of work that was accepted
     before. A script that accepts new work is refused then, before its first write.
     """
     prelude = files(__package__).joinpath("prelude.lua").read_text()
-    script = files(package).joinpath(f"{name}.lua").read_text()
+    texts = [files(package).joinpath(f"{name}.lua").read_text() for name in names]
     flags = ["#!lua flags=allow-oom"] if when_full else []
-    return Script("\n".join([*flags, _locals(constants), prelude, script]))
+    return Script("\n".join([*flags, _locals(constants), prelude, *texts]))
 
 
 def _locals(constants: Mapping[str, str | int]) -> str:

@@ -21,7 +21,7 @@ from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.channel_consumer import ChannelConsumer
 from services.runtime.messaging.list_consumer import ListConsumer
 from services.runtime.messaging.outbox import OnDelivery, Outbox
-from services.runtime.messaging.stream_consumer import GiveUp, StreamConsumer, TakeNext, drop
+from services.runtime.messaging.stream_consumer import GiveUp, StreamConsumer, TakeNext
 from services.runtime.messaging.stream_reader import StreamReader
 from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.replies import FULL, LOST
@@ -202,17 +202,19 @@ class Broker(AdaptedBroker):
         *,
         give_up: GiveUp,
         take_next: TakeNext,
+        versions: frozenset[int],
     ) -> None:
         """Handle each entry of `stream` on one worker, at most `capacity` entries at once here.
 
-        `give_up` and `take_next` are those of `StreamConsumer`.
+        `give_up`, `take_next` and `versions` are those of `StreamConsumer`.
         Entries are durable: they wait in the stream while Redis refuses writes.
         """
         self._consume_control()
         self.store.pauses(capacity)
         self._served.append(stream)
         handle = validating(model, handler)
-        self._consume_stream(stream, handle, capacity, give_up=give_up, take_next=take_next)
+        hooks: dict[str, Any] = {"give_up": give_up, "take_next": take_next, "versions": versions}
+        self._consume_stream(stream, handle, capacity, **hooks)
 
     def follow(
         self,
@@ -263,9 +265,7 @@ class Broker(AdaptedBroker):
         stream: str,
         handle: Handle,
         capacity: Capacity,
-        *,
-        give_up: GiveUp = drop,
-        take_next: TakeNext | None = None,
+        **hooks: Any,
     ) -> None:
         consumer = StreamConsumer(
             stream,
@@ -276,8 +276,8 @@ class Broker(AdaptedBroker):
             redis=self.redis,
             graceful_timeout=self.settings.graceful_timeout,
             max_deliveries=self.settings.max_deliveries,
-            give_up=give_up,
-            take_next=take_next,
+            unknown_version_wait=self.settings.unknown_version_wait,
+            **hooks,
         )
         self.attach(consumer, handle)
 

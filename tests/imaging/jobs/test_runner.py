@@ -40,7 +40,7 @@ from services.runtime.redis.stream_entries import entries_read
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.discarded import Cancelled
 from services.runtime.storage.blobs import Blobs, Kind
-from tests.processes import valkey
+from tests.processes import alive_until, valkey
 from tests.stored_images import store_image
 
 BLOB = Blob(key="0" * 64, media_type="image/jpeg", bytes=1)
@@ -173,7 +173,7 @@ async def test_a_bug_fails_the_job_as_internal_and_is_logged_once(bench: Bench) 
     assert job.problem.code is Code.INTERNAL
     (line,) = [line for line in logs if "exc_info" in line]
     assert isinstance(line["exc_info"], ZeroDivisionError)
-    (letter,) = await bench.jobs.dead_letters(10)
+    (letter,) = await bench.jobs.dead_letters.latest(10)
     assert letter.job == job.id, "it may succeed once the bug is fixed"
 
 
@@ -197,7 +197,7 @@ async def test_a_transient_failure_is_retried_until_the_limit(
         assert job.not_before is not None
     job = await bench.run(job, FakeBatcher(transient))
     assert job.state is JobState.FAILED
-    (letter,) = await bench.jobs.dead_letters(10)
+    (letter,) = await bench.jobs.dead_letters.latest(10)
     assert (letter.job, letter.attempts) == (job.id, 3)
 
 
@@ -236,14 +236,14 @@ async def test_a_job_fails_when_too_many_of_its_workers_died(bench: Bench) -> No
         assert taken is not None
     job = await bench.run(job, batcher := FakeBatcher())
     assert (job.state, batcher.runs) == (JobState.FAILED, 0)
-    (letter,) = await bench.jobs.dead_letters(10)
+    (letter,) = await bench.jobs.dead_letters.latest(10)
     assert letter.problem.detail == "Given up: 3 workers died of it."
 
 
 async def test_a_second_entry_leaves_the_job_to_the_worker_that_runs_it(bench: Bench) -> None:
     job = await bench.submit()
     running = await bench.jobs.leases.start(job, "living")
-    await bench.redis.execute("ZADD", keys.responders(JOBS), 10**15, "living")
+    await bench.redis.execute("ZADD", keys.responders(JOBS), alive_until(), "living")
     assert await bench.run(job, batcher := FakeBatcher()) == running
     assert batcher.runs == 0
 
@@ -309,7 +309,7 @@ async def test_of_the_entries_that_follow_only_open_jobs_run_and_all_are_acknowl
     cancelled, taken, kept, back = [await bench.submit() for _ in range(4)]
     await bench.jobs.cancel(cancelled.id)
     await bench.jobs.leases.start(taken, "living")
-    await bench.redis.execute("ZADD", keys.responders(JOBS), 10**15, "living")
+    await bench.redis.execute("ZADD", keys.responders(JOBS), alive_until(), "living")
     tried = await bench.jobs.leases.start(back, "another")
     assert tried is not None
     assert await bench.jobs.leases.hand_back(tried), "this makes a second entry"
@@ -352,7 +352,7 @@ async def test_a_job_whose_handling_always_raises_fails_and_can_be_requeued(benc
     assert failed.problem is not None
     assert (failed.state, failed.problem.code) == (JobState.FAILED, Code.INTERNAL)
     assert "ResponseError" in failed.problem.detail
-    (letter,) = await bench.jobs.dead_letters(10)
+    (letter,) = await bench.jobs.dead_letters.latest(10)
     assert (letter.job, letter.attempts) == (job.id, 1)
     assert (await bench.jobs.requeue(job.id)).state is JobState.QUEUED
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from contracts.errors import (
-    InvalidRequest,
-)
+from contracts.errors import Code
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS
 from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.store import Jobs
+from services.runtime.messaging.unreadable import Damaged
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
+from tests.processes import alive_until
 from tests.runtime.jobs.helpers import (
     CRASHED,
     GOOD,
@@ -30,9 +30,9 @@ async def test_orphaned_jobs_are_queued_again(jobs: Jobs, redis: Any) -> None:
     running = done(await jobs.leases.start(taken, "a-worker"))
     for _ in range(MIN_CAPACITY):
         await submitted(jobs)
-    assert await jobs.requeue_orphans(age=0) == [], "no job is orphaned yet"
+    assert await jobs.orphans.requeue(age=0) == [], "no job is orphaned yet"
     await redis.delete(JOBS)
-    lost = await jobs.requeue_orphans(age=0)
+    lost = await jobs.orphans.requeue(age=0)
     assert {queued.id, taken.id} <= {job.id for job in lost}
     assert await jobs.leases.add_result(running, GOOD) is None, "the lease is another's now"
     order = await work_through(jobs, redis)
@@ -75,18 +75,40 @@ async def test_trimming_deletes_old_events_and_dead_letters(
 async def test_a_job_with_a_living_worker_is_no_orphan(jobs: Jobs, redis: Any) -> None:
     running = done(await jobs.leases.start(await submitted(jobs), "living"))
     await redis.delete(JOBS)
-    await redis.zadd(keys.responders(JOBS), {"living": 10**15})
-    assert await jobs.requeue_orphans(age=0) == []
+    await redis.zadd(keys.responders(JOBS), {"living": alive_until()})
+    assert await jobs.orphans.requeue(age=0) == []
     await redis.zrem(keys.responders(JOBS), "living")
-    assert [job.id for job in await jobs.requeue_orphans(age=0)] == [running.id]
+    assert [job.id for job in await jobs.orphans.requeue(age=0)] == [running.id]
 
 
-async def test_an_unreadable_record_does_not_stop_the_maintenance(jobs: Jobs, redis: Any) -> None:
+async def test_a_damaged_record_is_quarantined_and_stops_nothing(jobs: Jobs, redis: Any) -> None:
     strange = await submitted(jobs)
     await redis.hset(f"darkroom:job:{strange.id}", "attempts", "unheard of")
     sound = await submitted(jobs)
     await redis.delete(JOBS)
-    assert [job.id for job in await jobs.requeue_orphans(age=0)] == [sound.id]
+    assert [job.id for job in await jobs.orphans.requeue(age=0)] == [sound.id]
     assert [job.id for job in await jobs.open(10)] == [sound.id]
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(Damaged):
         await jobs.get(strange.id)
+    (letter,) = await jobs.dead_letters.latest(10)
+    assert (letter.job, letter.request, letter.problem.code) == (strange.id, None, Code.INTERNAL)
+    assert (await jobs.backlog()).queued == 1, "the sound one"
+
+
+async def test_orphans_behind_many_older_jobs_are_found(jobs: Jobs, redis: Any) -> None:
+    old = [await submitted(jobs) for _ in range(3000)]
+    lost = await submitted(jobs, submitter="unlucky")
+    running = [done(await jobs.leases.start(job, "a-worker")) for job in old[:MIN_CAPACITY]]
+    assert await redis.lrem("darkroom:jobs:line:unlucky", 1, lost.id)
+    found = [job.id for _ in range(2) for job in await jobs.orphans.requeue(age=0)]
+    assert lost.id in found
+    assert set(found) <= {lost.id, *(job.id for job in running)}
+
+
+async def test_the_leader_of_before_a_jump_of_the_clock_leads_no_longer(
+    jobs: Jobs, redis: Any
+) -> None:
+    """Redis's clock went back by two hours, and its lease would end in two hours."""
+    await redis.set(keys.MAINTENANCE_LEADER, "dead", px=7_200_000)
+    assert await jobs.run_maintenance("living", lease=5)
+    assert not await jobs.run_maintenance("another", lease=5)

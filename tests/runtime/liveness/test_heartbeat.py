@@ -1,12 +1,15 @@
 """Heartbeats: what may be concluded from a missing one."""
 
+import asyncio
+
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from services.runtime.liveness.heartbeat import Heartbeat
+from services.runtime.liveness.heartbeat import Heartbeat, alive
 from services.runtime.liveness.server_clock import Clock
+from services.runtime.redis import keys
 from services.runtime.redis.client import make_redis
-from tests.processes import until
+from tests.processes import alive_until, until
 from tests.runtime.echo import settings_for
 
 
@@ -30,5 +33,28 @@ async def test_a_process_is_not_steady_in_an_outage_and_for_a_heartbeats_life_af
     await until(lambda: heartbeat._last_beat > last, seconds=1)
     assert not heartbeat.steady
     await until(lambda: heartbeat.steady, seconds=2)
+    await heartbeat.stop()
+    await redis.close()
+
+
+@pytest.mark.serial
+async def test_no_worker_counts_as_alive_for_long_after_redis_clock_went_back(
+    redis_url: str,
+) -> None:
+    """Its last heartbeat ends two hours from now."""
+    settings = settings_for(redis_url, heartbeat_interval=0.05, heartbeat_ttl=0.5)
+    redis, address = make_redis(settings), "test.jumps"
+    await redis.execute("DEL", keys.responders(address))
+    two_hours = alive_until(seconds=7200)
+    await redis.execute("ZADD", keys.responders(address), two_hours, "dead-before")
+    assert await alive(redis, address) == set(), "though no other worker is there"
+    # The clock went back by less than the longest life of a heartbeat.
+    await redis.execute("ZADD", keys.responders(address), alive_until(seconds=20), "dead")
+    assert await alive(redis, address) == {"dead"}
+    heartbeat = Heartbeat(redis, "living", settings, Clock(), capacity=1, report=dict)
+    await heartbeat.start([address])
+    # Time is the subject: the life of a heartbeat of this fleet.
+    await asyncio.sleep(0.7)
+    assert await alive(redis, address) == {"living"}
     await heartbeat.stop()
     await redis.close()

@@ -12,9 +12,11 @@ from structlog.testing import capture_logs
 from services.runtime.capacity import Capacity
 from services.runtime.liveness.heartbeat import Heartbeat
 from services.runtime.liveness.server_clock import Clock
-from services.runtime.messaging import stream_consumer
+from services.runtime.messaging import reclaimer
 from services.runtime.messaging.consumer import Received
+from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.stream_consumer import StreamConsumer, Taken
+from services.runtime.messaging.unreadable import UnknownVersion
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.redis.stream_entries import entries_read
 from tests.processes import until
@@ -31,13 +33,28 @@ async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
     await client.close()
 
 
-def member(redis: RedisClient, *, capacity: int = 1, **hooks: Any) -> StreamConsumer:
+class Steady(Heartbeat):
+    """The heartbeat of a process that has been connected all the time."""
+
+    @property
+    def steady(self) -> bool:
+        return True
+
+
+def member(
+    redis: RedisClient,
+    *,
+    name: str = "member",
+    capacity: int = 1,
+    steady: bool = False,
+    **more: Any,
+) -> StreamConsumer:
     """A member that delivers an entry that failed again after 50 ms, 100 ms, ..."""
     settings = settings_for("redis://nowhere", heartbeat_ttl=0.05)
-    heartbeat = Heartbeat(redis, "member", settings, Clock(), capacity=1, report=dict)
-    hooks = {"max_deliveries": 3, **hooks}
-    more: Any = {"redis": redis, "graceful_timeout": 1, **hooks}
-    return StreamConsumer(STREAM, "group", "member", Capacity(capacity), heartbeat, **more)
+    kind = Steady if steady else Heartbeat
+    heartbeat = kind(redis, name, settings, Clock(), capacity=1, report=dict)
+    more = {"max_deliveries": 3, "redis": redis, "graceful_timeout": 1, **more}
+    return StreamConsumer(STREAM, "group", name, Capacity(capacity), heartbeat, **more)
 
 
 async def test_entries_are_reclaimed_again_after_an_unexpected_error(
@@ -55,7 +72,7 @@ async def test_entries_are_reclaimed_again_after_an_unexpected_error(
         await asyncio.sleep(0)
 
     consumer = member(redis)
-    monkeypatch.setattr(consumer, "_reclaim", failing_once)
+    monkeypatch.setattr(consumer._reclaimer, "_reclaim", failing_once)
     with capture_logs() as logs:
         await consumer.start(deliver)
         await until(lambda: rounds == 2)
@@ -67,7 +84,7 @@ async def test_entries_are_reclaimed_again_after_an_unexpected_error(
 
 @pytest.fixture
 def _quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_consumer, "RECLAIM_INTERVAL", 0.02)
+    monkeypatch.setattr(reclaimer, "RECLAIM_INTERVAL", 0.02)
 
 
 @pytest.mark.usefixtures("_quick_rounds")
@@ -84,7 +101,7 @@ async def test_an_entry_that_always_fails_is_given_up_after_its_last_delivery(
         assert isinstance(exc, ZeroDivisionError)
         given_up.append(received)
 
-    entry = await redis.execute("XADD", STREAM, "*", "name", "value")
+    entry = await redis.execute("XADD", STREAM, "*", DATA_FIELD, "value")
     consumer = member(redis, give_up=give_up)
     with capture_logs() as logs:
         await consumer.start(deliver)
@@ -92,7 +109,11 @@ async def test_an_entry_that_always_fails_is_given_up_after_its_last_delivery(
         assert consumer._capacity.taken <= 1
         await consumer.stop()
     (received,) = given_up
-    assert (received.entry, received.data, received.deliveries) == (entry, {b"name": b"value"}, 3)
+    assert (received.entry, received.data, received.deliveries) == (
+        entry,
+        {DATA_FIELD.encode(): b"value"},
+        3,
+    )
     first, second, third = delivered
     assert (second - first >= 0.05, third - second >= 0.1) == (True, True)
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [
@@ -112,7 +133,7 @@ async def test_a_delivery_that_an_outage_ended_does_not_count(redis: RedisClient
         if outcomes:
             raise outcomes.pop()
 
-    await redis.execute("XADD", STREAM, "*", "name", "value")
+    await redis.execute("XADD", STREAM, "*", DATA_FIELD, "value")
     consumer = member(redis)
     await consumer.start(deliver)
     await until(lambda: len(counts) == 5)
@@ -146,7 +167,7 @@ async def test_entries_that_a_consumer_takes_by_the_hook_are_its_own(redis: Redi
     consumer = member(redis, capacity=5, take_next=take_next)
     await redis.execute("XGROUP", "CREATE", STREAM, "group", "0", "MKSTREAM")
     first, second, last = await redis.pipeline(
-        ("XADD", STREAM, "*", "name", number) for number in range(3)
+        ("XADD", STREAM, "*", DATA_FIELD, number) for number in range(3)
     )
     capacity = consumer._capacity
     for _ in range(4):
@@ -161,3 +182,80 @@ async def test_entries_that_a_consumer_takes_by_the_hook_are_its_own(redis: Redi
     await consumer.stop()
     assert second not in delivered
     assert await redis.execute("XLEN", STREAM) == 0
+
+
+@pytest.mark.usefixtures("_quick_rounds")
+async def test_an_entry_of_an_unknown_version_waits_for_a_member_that_reads_it(
+    redis: RedisClient,
+) -> None:
+    refused, read = list[bytes](), list[Received]()
+
+    async def refuse(received: Received) -> None:
+        refused.append(received.entry or b"")
+        raise UnknownVersion("It has version 3.", version=3)
+
+    async def accept(received: Received) -> None:
+        read.append(received)
+
+    entry = await redis.execute("XADD", STREAM, "*", DATA_FIELD, "value")
+    old = member(redis, versions=frozenset({1, 2}))
+    await old.start(refuse)
+    await until(lambda: bool(refused))
+    # Time is the subject: several rounds, in which the old member must not try again.
+    await asyncio.sleep(0.3)
+    assert (refused, old._capacity.taken) == ([entry], 0)
+    new = member(redis, versions=frozenset({2, 3}), name="new")
+    await new.start(accept)
+    await until(lambda: bool(read))
+    await new.stop()
+    await old.stop()
+    assert [(received.entry, received.deliveries) for received in read] == [(entry, 2)]
+    assert await redis.execute("XLEN", STREAM) == 0
+
+
+@pytest.mark.usefixtures("_quick_rounds")
+async def test_an_entry_that_no_member_could_read_for_long_is_given_up(redis: RedisClient) -> None:
+    given_up = list[Exception]()
+
+    async def refuse(received: Received) -> None:
+        raise UnknownVersion("It has version 3.", version=3)
+
+    async def give_up(received: Received, exc: Exception) -> None:
+        given_up.append(exc)
+
+    await redis.execute("XADD", STREAM, "*", DATA_FIELD, "value")
+    consumer = member(redis, unknown_version_wait=0.2, give_up=give_up)
+    started = asyncio.get_running_loop().time()
+    await consumer.start(refuse)
+    await until(lambda: bool(given_up))
+    assert asyncio.get_running_loop().time() - started >= 0.2
+    await consumer.stop()
+    assert isinstance(given_up[0], UnknownVersion)
+    assert await redis.execute("XLEN", STREAM) == 0
+
+
+@pytest.mark.usefixtures("_quick_rounds")
+async def test_entries_of_a_dead_member_are_claimed_by_one_when_redis_clock_has_gone_back(
+    redis: RedisClient,
+) -> None:
+    """They count as idle for no time then: the moment of their delivery is to come."""
+    got = list[str]()
+    await redis.execute("XGROUP", "CREATE", STREAM, "group", "0", "MKSTREAM")
+    entries = await redis.pipeline(("XADD", STREAM, "*", DATA_FIELD, n) for n in range(20))
+    read = ("XREADGROUP", "GROUP", "group", "dead", "COUNT", 100, "STREAMS", STREAM, ">")
+    await redis.execute(*read)
+    seconds, _ = await redis.execute("TIME")
+    later = 1000 * (int(seconds) + 7200)
+    claim = ("XCLAIM", STREAM, "group", "dead", 0, *entries, "TIME", later, "JUSTID")
+    await redis.execute(*claim)
+
+    async def deliver(received: Received) -> None:
+        got.append((received.entry or b"").decode())
+
+    members = [member(redis, name=name, capacity=50, steady=True) for name in ("one", "two")]
+    for each in members:
+        await each.start(deliver)
+    await until(lambda: len(got) >= 20)
+    for each in members:
+        await each.stop()
+    assert sorted(got) == sorted(entry.decode() for entry in entries)

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from contracts.methods import Transport
 from services.runtime.redis import keys
 from services.runtime.rpc.broker import Broker
+from tests.processes import alive_until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
 
 CHANNEL = ECHO.address(Transport.CHANNEL)
@@ -52,8 +53,7 @@ async def test_a_worker_that_has_just_died_is_passed_over(
     caller: Broker, worker: Broker, other: Broker, plain: Redis
 ) -> None:
     redis: Redis = plain
-    far = 10**15
-    await redis.zadd(keys.responders(CHANNEL), {"died-just-now": far})
+    await redis.zadd(keys.responders(CHANNEL), {"died-just-now": alive_until()})
     await redis.hset(keys.capacities(CHANNEL), "died-just-now", "100000")
     assert Counter([await ask(caller, number) for number in range(20)]).keys() <= {
         worker.worker,

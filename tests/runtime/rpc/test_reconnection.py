@@ -12,7 +12,7 @@ from contracts.errors import NoWorkers, Unavailable
 from contracts.methods import GROUP, Transport
 from services.runtime.redis import keys
 from services.runtime.rpc.broker import Broker
-from tests.processes import MortalValkey, mortal_valkey, until
+from tests.processes import MortalValkey, alive_until, mortal_valkey, until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
 pytestmark = pytest.mark.serial
@@ -139,11 +139,13 @@ async def test_a_request_whose_worker_died_is_reclaimed_before_its_deadline(
     successor = broker_on(mortal.url, heartbeat_interval=0.2, heartbeat_ttl=1)
     echo = Echo()
     # Simulate the dead worker: its heartbeat is there, and it has read the request.
-    await plain.zadd(keys.responders(stream), {dead: 2**52})
+    await plain.zadd(keys.responders(stream), {dead: alive_until()})
     await plain.hset(keys.capacities(stream), dead, 8)
     waiting = asyncio.create_task(call(caller, Ping(text="orphaned"), Transport.STREAM, timeout=10))
     assert await plain.xreadgroup(GROUP, dead, {stream: ">"}, block=5000)
     successor.serve(ECHO, echo.__call__)
+    # A heartbeat that counts longer than twice as long as the successor's would be shortened.
+    await plain.zadd(keys.responders(stream), {dead: alive_until(seconds=1.9)})
     await successor.start()
     try:
         await asyncio.sleep(1.5)  # time is the subject: longer than a heartbeat counts

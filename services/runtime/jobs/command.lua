@@ -1,0 +1,2 @@
+-- Run the command that the arguments name.
+return commands[ARGV[1]](unpack(ARGV, 2))

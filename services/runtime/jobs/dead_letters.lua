@@ -1,0 +1,105 @@
+-- Dead letters: jobs that failed for good, and what nobody can read.
+
+-- Queue a dead letter's job again, without its results and with all of its time, which is `timeout`
+-- ms if the record has none. A job that was quarantined has any state. Returns {event's id, deadline},
+-- or false; {'missing', key} as `submit`.
+function commands.requeue(id, images, timeout, event, ...)
+  local record = RECORD .. id
+  local seen = redis.call('HMGET', record, 'dead', 'submitter', 'v', 'timeout')
+  if not seen[1] or not is_readable(seen[3]) then
+    return false
+  end
+  timeout = seen[4] or timeout
+  local missing = hold(images, now + timeout + GRACE)
+  if missing then
+    return {'missing', missing}
+  end
+  redis.call('XDEL', DEAD, seen[1])
+  redis.call('DEL', QUARANTINE .. seen[1])
+  for _, field in ipairs(redis.call('HKEYS', record)) do
+    if field == 'dead' or field == 'problem' or string.sub(field, 1, 7) == 'result:' then
+      redis.call('HDEL', record, field)
+    end
+  end
+  persist(record)
+  join_line(id, seen[2])
+  local deadline = set_deadline(id, timeout)
+  local entry = write(id, event, ...)
+  feed()
+  return {entry, deadline}
+end
+
+-- Add a dead letter for a job, or an entry without one (id ''), that nobody can read, and take both
+-- out of every queue. The record stays for `ttl` seconds, and so do the entry's fields (`...`).
+function commands.quarantine(id, entry, event, dead_letter, ttl, ...)
+  if entry ~= '' then
+    redis.pcall('XACK', JOBS, GROUP, entry)
+    redis.call('XDEL', JOBS, entry)
+  end
+  local letter = redis.call('XADD', DEAD, 'MAXLEN', '~', DEAD_KEPT, '*', DATA, dead_letter)
+  if select('#', ...) > 0 then
+    redis.call('HSET', QUARANTINE .. letter, ...)
+    redis.call('EXPIRE', QUARANTINE .. letter, ttl)
+  end
+  if id == '' then
+    return
+  end
+  for _, index in ipairs({QUEUED, RUNNING, LATER, DEADLINES}) do
+    redis.call('ZREM', index, id)
+  end
+  local record = RECORD .. id
+  local submitter = redis.pcall('HGET', record, 'submitter')
+  if type(submitter) == 'string' then
+    leave_line(id, submitter)
+  end
+  if redis.call('EXISTS', record) == 1 then
+    redis.pcall('HSET', record, 'dead', letter)
+  end
+  -- Whoever waits for the job learns its end. The record may be of any type.
+  local event_id = redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', DATA, event)
+  redis.pcall('XADD', record .. ':events', event_id, DATA, event)
+  redis.call('EXPIRE', record, ttl)
+  redis.call('EXPIRE', record .. ':events', ttl)
+end
+
+-- Values of a hash as names and values in turn, `most` bytes in all; of another type its dump.
+local function contents(key, most)
+  local fields = redis.pcall('HGETALL', key)
+  if fields.err then
+    fields = {redis.call('TYPE', key).ok, redis.call('DUMP', key)}
+  end
+  local shown = {}
+  for i, part in ipairs(fields) do
+    shown[i] = string.sub(part, 1, math.max(0, most))
+    most = most - #part
+  end
+  return shown, most
+end
+
+-- What is known of a dead letter: its own fields, those of its entry, those of its job's record, and
+-- 1 if all of it is shown, in `most` bytes. False without such a letter.
+function commands.raw(letter, id, most)
+  local entry = redis.call('XRANGE', DEAD, letter, letter)[1]
+  if not entry then
+    return false
+  end
+  most = tonumber(most)
+  local fields, record = {}, {}
+  fields, most = contents(QUARANTINE .. letter, most)
+  if id ~= '' then
+    record, most = contents(RECORD .. id, most)
+  end
+  return {entry[2], fields, record, most >= 0 and 1 or 0}
+end
+
+-- Remove a dead letter; with `damaged` the record, which nobody can read, as well. Returns 0 without
+-- such a letter.
+function commands.remove(letter, id, damaged)
+  redis.call('DEL', QUARANTINE .. letter)
+  if id ~= '' and damaged == '1' then
+    redis.call('DEL', RECORD .. id, RECORD .. id .. ':events')
+  elseif id ~= '' then
+    redis.pcall('HDEL', RECORD .. id, 'dead')
+  end
+  return redis.call('XDEL', DEAD, letter)
+end

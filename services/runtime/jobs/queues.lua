@@ -1,0 +1,115 @@
+-- The job system's state in Redis, its queues and records. transitions.py joins this file with
+-- store.lua, maintenance.lua and dead_letters.lua, which have the commands, to one script.
+--
+-- A job has a record (a hash) and its own events (a stream). While it is open it is in exactly one
+-- of these: its submitter's line (a list), the jobs stream, or the set LATER until a retry is due.
+-- Submitters with queued jobs take turns in moving a job to the stream, which is kept short, so that
+-- a thousand jobs of one submitter do not delay another's first. An open job is in the set DEADLINES
+-- as well: no job waits or runs for ever.
+--
+-- KEYS: the streams of jobs, events and dead letters; the jobs stream's responders and capacities.
+-- ARGV: the command's name, then its arguments. Times are Redis's own, in milliseconds.
+
+local JOBS, EVENTS, DEAD, RESPONDERS, CAPACITIES = unpack(KEYS)
+local ALLOWED = {
+  queued = {running = true, queued = true, failed = true, cancelled = true},
+  running = {running = true, queued = true, succeeded = true, failed = true, cancelled = true},
+  failed = {queued = true},
+}
+
+local now = now_ms()
+
+-- Whether this version can read, and so may change, a record with the version `v`: its own or the
+-- one before. A record of version 1 has no such field.
+local function is_readable(v)
+  local version = tonumber(v or 1)
+  return version == VERSION or version == VERSION - 1
+end
+
+-- How many entries of the stream workers have been given and have not acknowledged; nil before the
+-- first worker has made the group.
+local function pending()
+  local summary = redis.pcall('XPENDING', JOBS, GROUP)
+  return not summary.err and summary[1] or nil
+end
+
+-- Move jobs from the lines to the stream, one of each submitter in turn, while the stream has fewer
+-- than the workers' capacity. A worker may hold more than its capacity; then the stream gets half as
+-- many again, so that the next job is there already.
+local function feed()
+  if redis.call('EXISTS', TURNS) == 0 then
+    return
+  end
+  local _, _, capacity = capacities(RESPONDERS, CAPACITIES)
+  local held = pending() or 0
+  local target = math.max(MIN_CAPACITY, capacity, held + math.max(1, math.floor(held / 2)))
+  local free = target - redis.call('XLEN', JOBS)
+  while free > 0 do
+    local submitter = redis.call('LPOP', TURNS)
+    if not submitter then
+      return
+    end
+    local id = redis.call('LPOP', LINE .. submitter)
+    if redis.call('LLEN', LINE .. submitter) > 0 then
+      redis.call('RPUSH', TURNS, submitter)
+    end
+    -- A damaged record must not stop the others: its job becomes an orphan, which is looked at.
+    local record = id and redis.pcall('HMGET', RECORD .. id, 'state', 'request', 'v') or {}
+    if record[1] == 'queued' then
+      redis.call('XADD', JOBS, '*', DATA, record[2] or '', 'job', id, 'v', record[3] or 1)
+    end
+    free = free - 1
+  end
+end
+
+local function join_line(id, submitter, first)
+  local push = first and 'LPUSH' or 'RPUSH'
+  if redis.call(push, LINE .. submitter, id) == 1 then
+    redis.call(push, TURNS, submitter)
+  end
+  redis.call('ZADD', QUEUED, now, id)
+end
+
+local function leave_line(id, submitter)
+  redis.call('LREM', LINE .. submitter, 1, id)
+  if redis.call('EXISTS', LINE .. submitter) == 0 then
+    redis.call('LREM', TURNS, 0, submitter)
+  end
+end
+
+-- Publish an event and write the fields it reports to the record. Returns the event's id.
+local function write(id, event, ...)
+  local entry = redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', DATA, event)
+  redis.call('XADD', RECORD .. id .. ':events', entry, DATA, event)
+  redis.call('HSET', RECORD .. id, 'event', entry, ...)
+  return entry
+end
+
+local function persist(record)
+  redis.call('PERSIST', record)
+  redis.call('PERSIST', record .. ':events')
+end
+
+-- Keep images, given by their keys with spaces between, until `moment` at least. Returns the key of
+-- one that is not stored, or nil. An open job's images are kept beyond its deadline, so that they
+-- never expire before the job has ended.
+local function hold(images, moment)
+  for key in string.gmatch(images, '%S+') do
+    -- An image that is being stored has no size yet. A key of another type is no image.
+    if redis.pcall('HEXISTS', IMAGE .. key, 'bytes') ~= 1 then
+      return key
+    end
+    local expires = redis.call('PEXPIRETIME', IMAGE .. key)
+    if expires ~= -1 and expires < moment then
+      redis.call('PEXPIREAT', IMAGE .. key, moment)
+    end
+  end
+end
+
+-- Give an open job `timeout` ms from now on. Returns the deadline.
+local function set_deadline(id, timeout)
+  local deadline = now + timeout
+  redis.call('ZADD', DEADLINES, deadline, id)
+  redis.call('HSET', RECORD .. id, 'timeout', timeout, 'deadline', deadline)
+  return deadline
+end

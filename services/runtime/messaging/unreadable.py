@@ -1,0 +1,15 @@
+"""Stored messages that this process can't read: damaged ones, and those of another version."""
+
+from contracts.errors import Internal, Unavailable
+
+
+class Damaged(Internal):
+    """Nobody can read the message: it is incomplete, or not what its place says."""
+
+
+class UnknownVersion(Unavailable):
+    """A process of another version can read the message; this one must leave it as it is."""
+
+    def __init__(self, detail: str, *, version: int) -> None:
+        super().__init__(detail, retry_after=60)
+        self.version = version
