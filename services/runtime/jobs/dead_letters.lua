@@ -62,8 +62,12 @@ function commands.quarantine(id, entry, event, dead_letter, ttl, ...)
   redis.call('EXPIRE', record .. ':events', ttl)
 end
 
--- Values of a hash as names and values in turn, `most` bytes in all; of another type its dump.
+-- Values of a hash as names and values in turn, `most` bytes in all; of another type its dump. Nothing
+-- of a key that takes many times as much memory. Returns what is left of `most`, negative after a cut.
 local function contents(key, most)
+  if (redis.call('MEMORY', 'USAGE', key) or 0) > 16 * MAX_RAW then
+    return {}, -1
+  end
   local fields = redis.pcall('HGETALL', key)
   if fields.err then
     fields = {redis.call('TYPE', key).ok, redis.call('DUMP', key)}
@@ -77,14 +81,13 @@ local function contents(key, most)
 end
 
 -- What is known of a dead letter: its own fields, those of its entry, those of its job's record, and
--- 1 if all of it is shown, in `most` bytes. False without such a letter.
-function commands.raw(letter, id, most)
+-- 1 if all of it is shown. False without such a letter.
+function commands.raw(letter, id)
   local entry = redis.call('XRANGE', DEAD, letter, letter)[1]
   if not entry then
     return false
   end
-  most = tonumber(most)
-  local fields, record = {}, {}
+  local fields, record, most = {}, {}, MAX_RAW
   fields, most = contents(QUARANTINE .. letter, most)
   if id ~= '' then
     record, most = contents(RECORD .. id, most)

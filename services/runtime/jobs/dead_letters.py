@@ -22,8 +22,6 @@ from services.runtime.settings import RuntimeSettings
 
 log = structlog.get_logger(__name__)
 
-_MAX_RAW = 1 << 20  # bytes
-
 RawFields = dict[bytes, bytes]
 
 
@@ -60,7 +58,7 @@ class DeadLetters:
         Values are cut off after a megabyte in all.
         """
         letter = await self._find(name)
-        found = await self._transitions.run("raw", letter.id, letter.job or "", _MAX_RAW)
+        found = await self._transitions.run("raw", letter.id, letter.job or "")
         if not found:
             raise _no_letter()
         *parts, complete = found

@@ -10,7 +10,7 @@ from contracts.errors import Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
 from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.envelope import body_of
-from services.runtime.messaging.unreadable import Damaged, UnknownVersion
+from services.runtime.messaging.unreadable import MAX_VERSION, Damaged, UnknownVersion
 
 VERSION = 2
 """The version of the records that are written now. This version reads the one before, too.
@@ -85,6 +85,8 @@ def job_from(fields: Mapping[bytes, bytes]) -> Job:
         version = int(fields.get(b"v", b"1"))
         if version in READABLE:
             return _job(fields)
+        if not 0 <= version <= MAX_VERSION:
+            raise ValueError(version)
     except (ValidationError, KeyError, ValueError) as exc:
         raise Damaged("The job's record is damaged: no version can read it.") from exc
     readable = " and ".join(map(str, sorted(READABLE)))

@@ -40,6 +40,7 @@ _load = partial(
     DATA=DATA_FIELD,
     EVENTS_KEPT=10_000,
     DEAD_KEPT=10_000,
+    MAX_RAW=1 << 20,
     MIN_CAPACITY=4,
     GRACE=60_000,
 )

@@ -19,7 +19,7 @@ _MAX_DELAY = 60.0  # seconds before an entry that failed here is delivered again
 _MAX_INTERRUPTIONS = 20  # by outages; an error that only looks like an outage counts after them
 
 
-PARKED = re.compile(r"version-([0-9]{1,9})")
+PARKED = re.compile(r"version-([0-9]{1,6})")
 """Name of the member, which never reads, that has the entries of a version."""
 
 

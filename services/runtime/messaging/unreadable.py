@@ -2,6 +2,9 @@
 
 from contracts.errors import Internal, Unavailable
 
+MAX_VERSION = 999_999
+"""The highest version that a message may have; one with a higher version is damaged."""
+
 
 class Damaged(Internal):
     """Nobody can read the message: it is incomplete, or not what its place says."""

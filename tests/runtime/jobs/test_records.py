@@ -102,7 +102,7 @@ async def test_a_record_of_an_unknown_version_is_refused_by_name_and_left_as_it_
     assert await redis.hgetall(keys.job(job.id)) == before
 
 
-@pytest.mark.parametrize("change", ["flipped", "missing", "version", "type"])
+@pytest.mark.parametrize("change", ["flipped", "missing", "version", "far", "type"])
 async def test_a_damaged_record_is_refused(jobs: Jobs, redis: Any, change: str) -> None:
     job = await submitted(jobs)
     record = keys.job(job.id)
@@ -115,6 +115,8 @@ async def test_a_damaged_record_is_refused(jobs: Jobs, redis: Any, change: str) 
             await redis.hdel(record, "submitter")
         case "version":
             await redis.hset(record, "v", "two")
+        case "far":
+            await redis.hset(record, "v", str(10**6))
         case "type":
             await redis.delete(record)
             await redis.rpush(record, "not a hash")

@@ -1,0 +1,58 @@
+"""Every request over a stream ends: one that raises for ever, and one that ends its workers."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from contracts.errors import WorkerCrashed
+from contracts.methods import GROUP, Transport
+from services.runtime.messaging import reclaimer
+from services.runtime.redis import keys
+from services.runtime.rpc.broker import Broker
+from tests.processes import alive_until, until
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
+
+STREAM = ECHO.address(Transport.STREAM)
+
+
+@pytest.fixture
+async def quick(redis_url: str, caller: Broker, monkeypatch: pytest.MonkeyPatch) -> Broker:
+    """A worker that counts to three, and delivers a failed request again after 50 ms."""
+    monkeypatch.setattr(reclaimer, "RECLAIM_INTERVAL", 0.02)
+    return broker_on(redis_url, heartbeat_interval=0.02, heartbeat_ttl=0.05, max_deliveries=3)
+
+
+async def test_a_request_without_a_reply_that_always_raises_is_dropped(
+    caller: Broker, quick: Broker, echo: Echo
+) -> None:
+    quick.serve(ECHO, echo.__call__)
+    await quick.start()
+    await caller.publish(Ping(text="again", then="break"), stream=STREAM)
+    await until(lambda: len(echo.received) == 3)
+    await emptied(caller, Transport.STREAM)
+    # Time is the subject: the next delivery would follow after 200 ms.
+    await asyncio.sleep(0.3)
+    await quick.stop()
+    assert echo.received == ["again"] * 3
+
+
+async def test_a_request_that_has_ended_its_workers_is_refused_and_not_handled(
+    caller: Broker, quick: Broker, echo: Echo, plain: Redis
+) -> None:
+    await plain.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+    await plain.zadd(keys.responders(STREAM), {"dead": alive_until()})
+    await plain.hset(keys.capacities(STREAM), "dead", "8")
+    waiting = asyncio.create_task(call(caller, Ping(text="deadly"), Transport.STREAM, timeout=10))
+    redis: Any = plain
+    [[_, [(entry, _)]]] = await redis.xreadgroup(GROUP, "dead", {STREAM: ">"}, block=5000)
+    await redis.execute_command("XCLAIM", STREAM, GROUP, "dead", 0, entry, "RETRYCOUNT", 3)
+    await plain.zrem(keys.responders(STREAM), "dead")
+    quick.serve(ECHO, echo.__call__)
+    await quick.start()
+    with pytest.raises(WorkerCrashed, match="3 workers took it and ended"):
+        await waiting
+    await emptied(caller, Transport.STREAM)
+    await quick.stop()
+    assert echo.received == []
