@@ -35,7 +35,7 @@ async def test_a_damaged_record_leaves_every_queue_and_does_not_close_it(
     backlog = await jobs.backlog()
     assert (backlog.queued, backlog.running, backlog.later, backlog.age) == (0, 0, 0, 0)
     assert await redis.xlen(JOBS) == 0
-    last = await jobs.last_event(job.id)
+    last = (await jobs.last_events([job.id])).get(job.id)
     assert last is not None
     assert (last.state, last.problem and last.problem.code) == (JobState.FAILED, Code.INTERNAL)
     assert 0 < await redis.ttl(keys.job(job.id)) <= 24 * 3600

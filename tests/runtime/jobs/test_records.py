@@ -55,7 +55,7 @@ async def test_every_record_of_the_version_before_is_read(jobs: Jobs) -> None:
     }
     running = await jobs.find(IDS["running"])
     assert (running.results, running.worker) == ((GOOD,), "old-worker")
-    assert [event.done for event in await jobs.events(running.id, "0-0")] == [0, 0, 1]
+    assert [event.done for event in await jobs.events([running.id], "0-0")] == [0, 0, 1]
     (letter,) = await jobs.dead_letters.latest(10)
     assert (letter.job, letter.problem.code) == (IDS["failed"], Code.WORKER_CRASHED)
     assert letter.request is not None
