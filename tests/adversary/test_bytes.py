@@ -87,8 +87,8 @@ def suite() -> Iterator[Suite]:
 
 @pytest.fixture(scope="module")
 def large() -> Iterator[Suite]:
-    """A suite with the limits that users have."""
-    yield from started({})
+    """A suite with the limits that users have, but for those of one address."""
+    yield from started({"DARKROOM_MAX_CONNECTIONS_PER_ADDRESS": "1000"})
 
 
 def noise(size: int) -> bytes:
@@ -217,7 +217,7 @@ def test_a_client_that_reads_slowly_gets_all_of_its_image(suite: Suite) -> None:
 def test_an_image_that_is_deleted_while_it_is_sent_ends_the_connection(suite: Suite) -> None:
     path = suite.upload(8 * MB)
     with ExitStack() as stack:
-        sock = asking(stack, suite, path)
+        sock = asking(stack, suite, path, buffer=1 << 18)
         assert sock.recv(1000).startswith(b"HTTP/1.1 200")
         suite.redis.delete(keys.blob(Kind.IMAGE, path.rpartition("/")[2]))
         came = rest_of(sock)

@@ -13,6 +13,9 @@ allocator, which would round a little more up to 320 KiB."""
 
 _FIRST = b"data"
 
+# Smaller pieces are gathered: a client may send single bytes, and each would take 42 as an object.
+_SMALL_PIECE = 4096
+
 
 def keep_freed_memory() -> None:
     """Have the C library keep the memory of a part for the next one; call it once, at the start.
@@ -55,7 +58,7 @@ class Parts:
         self.size = 0
         self._digest = hashlib.sha256()
         self._parts: list[bytes] = []
-        self._rest: list[bytes | memoryview] = []  # pieces that make no whole part yet
+        self._rest: list[bytes | bytearray | memoryview] = []  # pieces that make no whole part yet
         self._rest_size = 0
 
     @classmethod
@@ -74,8 +77,14 @@ class Parts:
         """Append a piece, and hash it now: SHA-256 of 60 MB at once would take 0.1 seconds."""
         self._digest.update(piece)
         self.size += len(piece)
-        self._rest.append(piece)
         self._rest_size += len(piece)
+        last = self._rest[-1] if self._rest else None
+        if len(piece) >= _SMALL_PIECE:
+            self._rest.append(piece)
+        elif isinstance(last, bytearray):
+            last += piece
+        else:
+            self._rest.append(bytearray(piece))
         while self._rest_size >= PART:
             self._parts.append(self._cut())
 
