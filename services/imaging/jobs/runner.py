@@ -36,6 +36,8 @@ from services.runtime.liveness.heartbeat import Workers
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.consumer import Received
 from services.runtime.messaging.stream_consumer import Taken
+from services.runtime.redis.client import store_error
+from services.runtime.redis.replies import FULL
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.discarded import Discarded
@@ -60,7 +62,7 @@ class JobRunner:
         settings: ImagingSettings,
         limit: AdaptiveLimit,
         clock: Clock,
-        report_full: Callable[[StoreFull], None],
+        report_full: Callable[[ServiceError], None],
     ) -> None:
         self._name = name
         self._jobs = jobs
@@ -248,9 +250,9 @@ class JobRunner:
         start = loop.time()
         try:
             rendered = await self._renderer.render(request, alone=alone, keep_source=keep_source)
-        except StoreFull as exc:
+        except (StoreFull, *FULL) as exc:
             # No failure of the job: it waits in the queue, and this worker takes no other one.
-            self._report_full(exc)
+            self._report_full(exc if isinstance(exc, StoreFull) else store_error(exc))
             raise NotStarted from exc
         except ServiceError as exc:
             return JobResult(problem=exc.failure())

@@ -12,7 +12,7 @@ from contracts.errors import ServiceError
 from services.runtime.introspection.gauges import QueueGauges
 from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.store import Jobs
-from services.runtime.liveness.server_clock import LARGE_SKEW
+from services.runtime.liveness.server_clock import Clock
 from services.runtime.redis.client import redis_errors
 from services.runtime.rpc.broker import Broker
 
@@ -48,7 +48,7 @@ def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
         notes = {
             "persistence": state.volatile or "ok",
             "memory": _memory_note(state.memory),
-            "clock": _clock_note(broker.clock.skew),
+            "clock": _clock_note(broker.clock),
         }
         status = {"status": "ready" if healthy else "not ready"}
         return _json(200 if healthy else 503, {**status, **checks, **notes})
@@ -86,10 +86,11 @@ def _memory_note(used: float) -> str:
     return "ok" if used < _MUCH_MEMORY else f"Redis uses {used:.0%} of its maxmemory."
 
 
-def _clock_note(skew: float) -> str:
-    if abs(skew) < LARGE_SKEW:
+def _clock_note(clock: Clock) -> str:
+    if not clock.skewed:
         return "ok"
-    return f"This host's clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} Redis's."
+    side = "ahead of" if clock.skew > 0 else "behind"
+    return f"This host's clock is {abs(clock.skew):.1f} s {side} Redis's."
 
 
 def _json(status: int, content: dict[str, str]) -> AsgiResponse:

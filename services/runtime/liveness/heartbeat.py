@@ -149,7 +149,10 @@ class Heartbeat:
         report = self._report_alive() if self._addresses else self._redis.execute("TIME")
         seconds, microseconds = map(int, await report)
         server = seconds + microseconds / 1_000_000
+        skewed = self._clock.skewed
         self._clock.set(asked=asked, answered=self._clock.host(), server=server)
+        if self._clock.skewed and not skewed:
+            log.warning("clock differs from redis", seconds=round(self._clock.skew, 1))
         now = time.monotonic()
         if now - self._last_beat > self._settings.heartbeat_ttl / 2 and self._last_beat > -math.inf:
             self._steady_since = now

@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable
 
-LARGE_SKEW = 2.0
-"""Seconds between this host's clock and Redis's that need an operator: a clock is wrong."""
+_LARGE_SKEW = 2.0  # seconds
 
 _SLOW = 0.02  # seconds; a round trip that is shorter is as good as any
 
@@ -30,6 +29,11 @@ class Clock:
     def skew(self) -> float:
         """Return by how many seconds this host's clock is ahead of Redis's."""
         return -self._offset
+
+    @property
+    def skewed(self) -> bool:
+        """Return whether the two clocks differ so much that an operator should know."""
+        return abs(self._offset) >= _LARGE_SKEW
 
     def set(self, *, asked: float, answered: float, server: float) -> None:
         """Correct the estimate by one round trip: sent, answered (this host's clock), Redis's time.

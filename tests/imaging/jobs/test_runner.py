@@ -17,6 +17,7 @@ from contracts.errors import (
     Code,
     DeadlineExceeded,
     ImageUnreadable,
+    ServiceError,
     StoreFull,
     UnsupportedFormat,
     WorkerCrashed,
@@ -80,7 +81,7 @@ class Bench:
         self.jobs = Jobs(self.redis, self.settings)
         self.cancellations = Cancellations()
         self.limit = AdaptiveLimit(1)
-        self.full: list[StoreFull] = []
+        self.full: list[ServiceError] = []
 
     def runner(self, batcher: FakeBatcher, name: str = "a-worker") -> JobRunner:
         workers = Workers(self.redis)

@@ -115,6 +115,23 @@ def test_a_stored_rendition_is_used_again_if_the_request_allows_it(store: Imagin
     assert not render(store, render_request(source, Resize(width=5), reuse=False)).reused
 
 
+def test_a_rendition_that_does_not_fit_is_store_full_and_a_stored_one_is_used(
+    store: ImagingSettings,
+) -> None:
+    source = upload(store, encoded(quadrants(40, 30), "PNG"), "f")
+    stored, new = render_request(source), render_request(source, Resize(width=7))
+    render(store, stored)
+
+    _ask(store, "CONFIG", "SET", "maxmemory", "1mb")
+    outcomes = outcomes_of(store, stored, new)
+    _ask(store, "CONFIG", "SET", "maxmemory", "0")
+
+    assert isinstance(outcomes[0], Rendered)
+    assert isinstance(outcomes[1], Failure)
+    assert outcomes[1].code is Code.STORE_FULL
+    render(store, new)
+
+
 def test_a_request_that_is_not_started_in_time_has_no_outcome(
     store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
