@@ -157,7 +157,8 @@ ADVICE: dict[Code, Advice] = {
                 (f"{_ENGINE}/encoding/format_choice.py",),
             ),
             Cause(
-                "No running worker that reads the image has the package of the result's format.",
+                "No running worker has the packages of all formats: of the source, the watermarks "
+                "and the result.",
                 ("services/imaging/peers.py", f"{_ENGINE}/encoding/encode.py"),
             ),
             Cause(

@@ -17,8 +17,9 @@ from services.runtime.liveness.heartbeat import Report, Workers
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.handing_on import HANDED_ON, hand_on, is_handed_on
+from services.runtime.storage.blobs import Blobs, Kind
 
-_INSTALLED = frozenset(plugins.INSTALLED)
+_MISSING = frozenset(Format) - frozenset(plugins.INSTALLED)
 _FORMATS = "formats"
 _FOR_A_JOB = "x-for-a-job"
 
@@ -26,11 +27,6 @@ _FOR_A_JOB = "x-for-a-job"
 def announcement() -> Report:
     """Return the field of a worker's report that names its formats."""
     return {_FORMATS: [format.value for format in plugins.INSTALLED]}
-
-
-def lacks_format(request: Render | Inspect) -> bool:
-    """Return whether this worker lacks a format that the request needs."""
-    return not request.formats() <= _INSTALLED
 
 
 def is_for_a_job(message: StreamMessage[Any]) -> bool:
@@ -41,34 +37,53 @@ def is_for_a_job(message: StreamMessage[Any]) -> bool:
 class Peers:
     """The living workers that have the formats which this one lacks.
 
-    Every method raises UnsupportedFormat if no living worker reads the source, InvalidOperation if
-    none that does writes the output, and Unavailable if the one that was chosen has just gone.
+    Raises UnsupportedFormat if no living worker reads the source, and InvalidOperation if none has
+    all the formats of the request.
     """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._workers = Workers(broker.redis)
+        self._images = Blobs(broker.redis, Kind.IMAGE)
+
+    async def formats_beyond(self, request: Render | Inspect) -> frozenset[Format]:
+        """Return every format that the request needs if this worker lacks one of them, else none.
+
+        The formats of watermarks are looked up, which a worker that has every format never does.
+        """
+        if not _MISSING:
+            return frozenset()
+        needed = set(request.formats())
+        for key in request.pipeline.images if isinstance(request, Render) else ():
+            watermark = await self._images.find(key)
+            if watermark is not None and watermark.blob.format is not None:
+                needed.add(watermark.blob.format)
+        return frozenset(needed) if needed & _MISSING else frozenset()
 
     async def hand_on_if_lacking(
         self, request: Render | Inspect, message: StreamMessage[Any]
     ) -> None:
         """Return if this worker has every format of the request; else hand the request on.
 
-        Raises HandedOn after that.
+        Raises HandedOn after that, and Unavailable if the other workers have just gone.
         """
+        formats = await self.formats_beyond(request)
         # The engine refuses a request that was handed on and can't be done here either.
-        if not lacks_format(request) or is_handed_on(message):
+        if not formats or is_handed_on(message):
             return
-        workers = await self._able(request)
+        workers = await self._able(request, formats)
         await hand_on(message, workers, sender=self._broker.worker, redis=self._broker.redis)
         raise Unavailable("The only worker with this format has just stopped.", retry_after=2)
 
-    async def render_for_job(self, request: Render, *, timeout: float) -> Rendered:
+    async def render_for_job(
+        self, request: Render, formats: frozenset[Format], *, timeout: float
+    ) -> Rendered:
         """Have another worker render a variant of a job, after the requests that wait there.
 
-        Raises what that worker raises, and as `Broker.request`.
+        `formats` are those of `formats_beyond`. Raises what that worker raises, and as
+        `Broker.request`.
         """
-        worker = (await self._able(request))[0]
+        worker = (await self._able(request, formats))[0]
         reply = await self._broker.request(
             request,
             own_channel(RENDER.address(Transport.CHANNEL), worker),
@@ -77,25 +92,19 @@ class Peers:
         )
         return Rendered.model_validate_json(reply.body)
 
-    async def _able(self, request: Render | Inspect) -> list[str]:
-        """Return the workers that have every format of the request, in random order."""
+    async def _able(self, request: Render | Inspect, formats: frozenset[Format]) -> list[str]:
+        """Return the workers that have all these formats of the request, in random order."""
         reports = await self._workers.reports(RENDER.address(Transport.STREAM))
+        announced = {name: _formats_of(report) for name, report in reports.items()}
         source = request.source.format
-        readers = _having(reports, frozenset({source} if source else ()))
-        if source and not readers:
+        if source and not any(source in had for had in announced.values()):
             raise UnsupportedFormat(f"No running worker reads {source.spec.title}.")
-        able = [worker for worker in _having(reports, request.formats()) if worker in readers]
+        able = [name for name, had in announced.items() if formats <= had]
         if not able:
-            others = sorted(format.spec.title for format in request.formats() if format != source)
-            raise InvalidOperation(
-                f"format: no running worker that reads the image writes {', '.join(others)}."
-            )
+            names = ", ".join(sorted(format.spec.title for format in formats))
+            raise InvalidOperation(f"format: no running worker has all that this needs: {names}.")
         random.shuffle(able)
         return able
-
-
-def _having(reports: dict[str, Report], formats: frozenset[Format]) -> list[str]:
-    return [name for name, report in reports.items() if formats <= _formats_of(report)]
 
 
 def _formats_of(report: Report) -> frozenset[str]:

@@ -133,6 +133,12 @@ def test_a_format_that_one_worker_lacks_is_read_by_another(
     assert len({answer.headers["x-worker"] for answer in renders}) == 1
     assert metric(lacking, 'darkroom_dropped_total{reason="handed_on"}') > 0
     assert HTTP.post(f"{url}/v1/render?format=heif", content=SQUARE).status_code == 200
+    stamp = HTTP.post(f"{url}/v1/images", content=HEIF).json()["id"]
+    stamped = [
+        HTTP.post(f"{url}/v1/render?op=watermark:image={stamp},x={x}", content=SQUARE).status_code
+        for x in range(8)
+    ]
+    assert stamped == [200] * 8
     record_attack(
         "A HEIF is sent while one of two workers lacks the package.",
         "24 renders: 13 x 200, 11 x 415, each of which deleted the image; 8 jobs: 5 done",

@@ -10,17 +10,20 @@ from contracts.errors import InvalidOperation, ServiceError, UnsupportedFormat
 from contracts.formats import Format
 from contracts.imaging import RENDER, Blob, Render
 from contracts.methods import Transport
+from contracts.operations.overlays import Watermark
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Output
 from services.imaging import peers
 from services.imaging.peers import Peers
 from services.runtime.redis import keys
 from services.runtime.rpc.broker import Broker
+from services.runtime.storage.blobs import Blobs, Kind
+from tests.imaging.pictures import encoded, quadrants
 from tests.processes import valkey
 from tests.runtime.echo import broker_on
 
 ADDRESS = RENDER.address(Transport.STREAM)
-FAR = 10**15
+SOON = 10_000  # milliseconds
 
 
 @pytest.fixture
@@ -32,7 +35,9 @@ async def broker() -> AsyncIterator[Broker]:
 
 
 async def announce(broker: Broker, worker: str, **report: Any) -> None:
-    await broker.redis.execute("ZADD", keys.responders(ADDRESS), FAR, worker)
+    seconds, _ = await broker.redis.execute("TIME")
+    life = 1000 * int(seconds) + SOON
+    await broker.redis.execute("ZADD", keys.responders(ADDRESS), life, worker)
     await broker.redis.execute("HSET", keys.WORKERS, worker, json.dumps(report))
 
 
@@ -47,18 +52,35 @@ async def test_a_worker_is_able_if_it_announced_every_format(broker: Broker) -> 
     await announce(broker, "heif", formats=["jpeg", "heif"])
     await announce(broker, "jxl", formats=["jpeg", "jxl"])
     able = Peers(broker)._able
-    assert await able(request(Format.HEIF)) == ["heif"]
-    assert sorted(await able(request(Format.JPEG))) == ["heif", "jxl", "plain"]
+
+    async def able_to(wanted: Render) -> list[str]:
+        return sorted(await able(wanted, wanted.formats()))
+
+    assert await able_to(request(Format.HEIF)) == ["heif"]
+    assert await able_to(request(Format.JPEG)) == ["heif", "jxl", "plain"]
     refusals: list[ServiceError] = []
     for wanted in (request(Format.WEBP), request(Format.HEIF, Format.JXL)):
         with pytest.raises(ServiceError) as caught:
-            await able(wanted)
+            await able_to(wanted)
         refusals.append(caught.value)
     assert [type(refusal) for refusal in refusals] == [UnsupportedFormat, InvalidOperation]
     assert refusals[0].detail == "No running worker reads WebP."
-    assert refusals[1].detail.endswith("no running worker that reads the image writes JPEG XL.")
+    assert refusals[1].detail.endswith("no running worker has all that this needs: HEIF, JPEG XL.")
+
+
+async def test_the_formats_beyond_a_worker_include_those_of_watermarks(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp = await Blobs(broker.redis, Kind.IMAGE).keep(encoded(quadrants(), "HEIF"), ttl=60)
+    marked = Render(
+        source=request(Format.PNG).source,
+        pipeline=Pipeline(operations=(Watermark(image=stamp.blob.key),)),
+    )
+    assert await Peers(broker).formats_beyond(marked) == set(), "this worker has every format"
+    monkeypatch.setattr(peers, "_MISSING", frozenset({Format.HEIF}))
+    assert await Peers(broker).formats_beyond(marked) == {Format.PNG, Format.HEIF}
+    assert await Peers(broker).formats_beyond(request(Format.PNG, Format.JXL)) == set()
 
 
 def test_this_worker_announces_what_it_has() -> None:
     assert peers.announcement() == {"formats": [format.value for format in Format]}
-    assert not peers.lacks_format(request(Format.HEIF, Format.JXL))

@@ -5,7 +5,7 @@ from redis.exceptions import RedisError
 from contracts.errors import DeadlineExceeded, ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
-from services.imaging.peers import Peers, lacks_format
+from services.imaging.peers import Peers
 from services.runtime.telemetry.metrics import Metrics
 
 
@@ -41,10 +41,11 @@ class JobRenderer:
         await self._batcher.stop()
 
     async def _render(self, request: Render, *, alone: bool, keep_source: bool) -> Rendered:
-        if not lacks_format(request):
+        formats = await self._peers.formats_beyond(request)
+        if not formats:
             return await self._batcher.render(request, alone=alone, keep_source=keep_source)
         try:
-            return await self._peers.render_for_job(request, timeout=self._timeout)
+            return await self._peers.render_for_job(request, formats, timeout=self._timeout)
         except DeadlineExceeded as exc:
             if exc.worker is None:
                 # The other worker has not come to it: no attempt was made.

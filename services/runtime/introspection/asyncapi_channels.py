@@ -30,6 +30,8 @@ REQUEST_HEADERS = {
     "content-type": "application/json",
     "x-deadline": "Unix time in milliseconds, by Redis's clock; the caller waits no longer.",
     "traceparent": "W3C trace context of the call, if it is traced.",
+    "x-handed-on": "Name of the worker that handed the request on; it is handed on once at most.",
+    "x-for-a-job": "Set by a worker that has another one render a variant of its job.",
 }
 REPLY_HEADERS = {
     "correlation_id": "The request's correlation id.",
