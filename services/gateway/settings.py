@@ -59,7 +59,6 @@ class GatewaySettings(RuntimeSettings):
     )
     max_header: Bytes = Field(
         default=32 * 1024,
-        ge=1024,
         description="Maximum size of a request's line and header fields together.",
     )
     max_header_fields: Annotated[int, count_of("fields")] = Field(

@@ -1,6 +1,7 @@
 """The connections of a gateway: how many may be open, and how long each may wait for a header."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -37,8 +38,8 @@ class Connections:
     arrived. When all places are taken, a new connection takes the place of the one that has waited
     longest: a client that sends its request at once never waits long.
 
-    An exempt address, that of a trusted proxy, has no limit of its own. One timer looks at
-    all connections, because a timer for each request would cost more than all other bounds.
+    An exempt address, that of a trusted proxy, has no limit of its own. One timer looks at all
+    connections: requests pay for no timer.
     """
 
     def __init__(
@@ -49,6 +50,9 @@ class Connections:
         self._is_exempt = is_exempt
         self._waiting: dict[Connection, float] = {}  # the longest wait first
         self._closing: dict[Connection, float] = {}  # likewise
+        self._numbers: Counter[str] = Counter()  # of connections, by network
+        self._networks: dict[Connection, str] = {}
+        self._websockets: dict[asyncio.BaseTransport, str] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def admit(self, connection: Connection, everyone: Collection[object]) -> Refusal | None:
@@ -60,10 +64,11 @@ class Connections:
             self._sweep()
         address = connection.address
         if address is not None and not self._is_exempt(address):
-            limit = self.settings.max_connections_per_address
             network = network_of(address)
-            if sum(_network(other) == network for other in everyone) > limit:
+            if self._numbers[network] >= self.settings.max_connections_per_address:
                 return ADDRESS
+            self._numbers[network] += 1
+            self._networks[connection] = network
         if len(everyone) - len(self._closing) > self.settings.max_connections:
             if not self._waiting:
                 return CONNECTIONS
@@ -80,8 +85,8 @@ class Connections:
         self._waiting.pop(connection, None)
 
     def refuse(self, connection: Connection, refusal: Refusal) -> None:
-        """Count a refusal; the connection no longer waits for a header."""
-        self._waiting.pop(connection, None)
+        """Count a refusal; the connection no longer counts, nor waits for a header."""
+        self.forget(connection)
         self._refused.labels(refusal.reason).inc()
 
     def close_soon(self, connection: Connection) -> None:
@@ -92,9 +97,18 @@ class Connections:
             self._closing[connection] = asyncio.get_running_loop().time()
 
     def forget(self, connection: Connection) -> None:
-        """Note that a connection is closed, or has become a WebSocket."""
+        """Note that a connection is closed."""
         self._waiting.pop(connection, None)
         self._closing.pop(connection, None)
+        network = self._networks.pop(connection, None)
+        if network is not None:
+            self._uncount(network)
+
+    def upgrade(self, connection: Connection, transport: asyncio.BaseTransport) -> None:
+        """Count a connection as a WebSocket, until its transport closes."""
+        network = self._networks.pop(connection, None)
+        if network is not None:
+            self._websockets[transport] = network
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -104,6 +118,14 @@ class Connections:
             connection.expire()
         for connection in _older(self._closing, loop.time() - CLOSING):
             connection.abort()
+        # uvicorn's protocol for WebSockets does not say when a connection is lost.
+        for transport in [each for each in self._websockets if each.is_closing()]:
+            self._uncount(self._websockets.pop(transport))
+
+    def _uncount(self, network: str) -> None:
+        self._numbers[network] -= 1
+        if not self._numbers[network]:
+            del self._numbers[network]
 
 
 def _older(since: dict[Connection, float], limit: float) -> list[Connection]:
@@ -128,8 +150,3 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
-
-
-def _network(connection: object) -> str | None:
-    client = getattr(connection, "client", None)
-    return network_of(client[0]) if client else None

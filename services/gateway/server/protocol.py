@@ -142,7 +142,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._room = -1
-        self._bounds.forget(self)
+        self._bounds.upgrade(self, self.transport)
         super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:

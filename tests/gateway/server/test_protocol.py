@@ -5,7 +5,7 @@ import select
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
@@ -208,15 +208,24 @@ def test_connections_beyond_the_limit_are_refused_if_every_one_has_a_request(
 
 
 def test_one_address_has_a_limit_of_its_own(door: Service) -> None:
-    host, port = "127.0.0.2", int(door.url.rpartition(":")[2])
+    port = int(door.url.rpartition(":")[2])
 
     def from_another_address() -> socket.socket:
-        return socket.create_connection(("127.0.0.1", port), 10, source_address=(host, 0))
+        return socket.create_connection(("127.0.0.1", port), 10, source_address=("127.0.0.2", 0))
 
-    with ExitStack() as stack:
-        for _ in range(6):
-            stack.enter_context(from_another_address())
-        with from_another_address() as seventh:
-            assert_problem(read_response(seventh), 503, "overloaded")
+    def is_admitted() -> bool:
+        with from_another_address() as sock, suppress(ConnectionError):
+            sock.sendall(GET + b"\r\n")
+            return read_response(sock).status_code == 200
+        return False
 
-        assert answer_to(door, GET + b"\r\n").status_code == 200  # a proxy's address has no limit
+    websocket = door.url.replace("http", "ws") + "/v1/live"
+    for _ in range(2):  # closed connections no longer count
+        wait_until(is_admitted)
+        with ExitStack() as stack:
+            for _ in range(6):
+                stack.enter_context(connect(websocket, proxy=None, sock=from_another_address()))
+            with from_another_address() as seventh:
+                assert_problem(read_response(seventh), 503, "overloaded")
+
+            assert answer_to(door, GET + b"\r\n").status_code == 200  # a proxy has no limit
