@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -92,6 +93,27 @@ async def test_a_process_that_uses_more_cpu_than_its_call_may_is_ended(
             await executor.run(Act(action="spin"), timeout=11)
     finally:
         await executor.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize(
+    ("readable", "ids", "is_root"),
+    [("/usr/lib", "65534 65534 65534", False), ("/root", "0 0 0", True)],
+)
+def test_root_becomes_nobody_where_nobody_can_read_the_packages(
+    readable: str, ids: str, is_root: bool
+) -> None:
+    code = f"""
+from pathlib import Path
+from services.imaging.pool.sandbox.user import leave_root
+print(leave_root([Path({readable!r})]))
+print(Path("/proc/self/status").read_text())
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    status = dict(line.split(":", 1) for line in run.stdout.splitlines()[1:] if ":" in line)
+    assert run.stdout.startswith(f"{is_root}\n")
+    assert " ".join(status["Uid"].split()[:3]) == ids
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
 
 
 def test_a_process_knows_its_memory() -> None:
