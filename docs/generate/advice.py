@@ -638,7 +638,9 @@ ADVICE: dict[Code, Advice] = {
         "job. No accepted job is lost.",
         operator="1. Read `/health/ready` of gateway and workers: the answer names `redis`.\n"
         "2. Start Redis, or repair the network. Both services connect again by themselves.\n"
-        "3. Read [Redis outages](../explain/when-redis-is-away.md): it says what each part "
+        "3. If `detail` names the version of a job's record, finish the upgrade: only a newer "
+        "version can read this job.\n"
+        "4. Read [Redis outages](../explain/when-redis-is-away.md): it says what each part "
         "does meanwhile.",
         example=Example(
             ".venv/bin/python -c 'import redis\n"
