@@ -8,6 +8,7 @@ bytes. So each connection with unsent bytes is looked at once a second.
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,6 @@ from services.runtime.tasks import end
 log = structlog.get_logger(__name__)
 
 _INTERVAL = 1.0  # seconds between two looks
-
-
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -78,7 +77,12 @@ class SlowReaderMiddleware:
         while True:
             await asyncio.sleep(min(_INTERVAL, self._patience / 4))
             for reading in list(self._readings.values()):
-                self._look(reading)
+                try:
+                    self._look(reading)
+                except Exception as exc:
+                    # A bug with one connection must not leave all others without limits.
+                    self._readings.pop(reading.transport, None)
+                    log.error("slow reader not cut", exc_info=exc)
 
     def _look(self, reading: _Reading) -> None:
         unsent = reading.transport.get_write_buffer_size()
@@ -97,5 +101,6 @@ def _reset(transport: asyncio.WriteTransport) -> None:
     """Close a connection, and drop what the kernel has not sent: up to 4 MB, else kept for it."""
     sock = transport.get_extra_info("socket")
     if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        with suppress(OSError):  # of a client that has left at this moment
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
