@@ -595,6 +595,12 @@ ADVICE: dict[Code, Advice] = {
                 ("services/runtime/rpc/sender.py", "services/imaging/pool/executor.py"),
             ),
             Cause(
+                "The render is heavy (it is estimated to take longer than "
+                "`DARKROOM_HEAVY_SECONDS`), and `DARKROOM_HEAVY_WAITING` others wait for a slot of "
+                "the worker already. `Retry-After` is computed.",
+                ("services/imaging/pool/executor.py",),
+            ),
+            Cause(
                 "Too many commands of one process wait for Redis, or too many messages wait to be "
                 "published.",
                 (

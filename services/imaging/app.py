@@ -42,6 +42,7 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
         redis,
         settings,
         capacity=capacity,
+        lendable=executor.heavy_places,
         on_refused=end_process,
         report=lambda: {
             "slots": executor.slots,

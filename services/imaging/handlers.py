@@ -1,4 +1,4 @@
-"""The handlers of the imaging methods, and the table that ties them to their methods."""
+"""The handlers of the imaging methods, and their registration."""
 
 from functools import partial
 
@@ -9,8 +9,9 @@ from contracts.imaging import INSPECT, RENDER, Inspect, Render
 from contracts.message import Message
 from services.imaging.peers import Peers, is_for_a_job
 from services.imaging.pool.executor import CallTimes, Executor
-from services.imaging.pool.messages import InspectCall, RenderCall
+from services.imaging.pool.messages import Heavy, InspectCall, RenderCall
 from services.imaging.settings import ImagingSettings
+from services.runtime.capacity import Capacity
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.deadlines import remaining
 
@@ -22,6 +23,7 @@ async def render(
     executor: Executor,
     settings: ImagingSettings,
     peers: Peers,
+    capacity: Capacity,
 ) -> RedisResponse:
     """Render an image, or find its stored rendition, and answer with a `Rendered`.
 
@@ -29,18 +31,28 @@ async def render(
     """
     await peers.hand_on_if_lacking(request, message)
     if is_for_a_job(message):
-        return await _render_for_job(request, message, executor, settings)
-    call = RenderCall(requests=(request,), ttl=settings.rendition_ttl)
-    rendered, times = await executor.run(call, timeout=_timeout(settings))
+        return await _render_for_job(request, message, executor, settings, capacity)
+    call = RenderCall(
+        requests=(request,), ttl=settings.rendition_ttl, budget=settings.heavy_seconds
+    )
+    rendered, times = await executor.run(call, timeout=_timeout(settings), lend=capacity.lent)
     return _response(rendered, times, message)
 
 
 async def _render_for_job(
-    request: Render, message: RedisMessage, executor: Executor, settings: ImagingSettings
+    request: Render,
+    message: RedisMessage,
+    executor: Executor,
+    settings: ImagingSettings,
+    capacity: Capacity,
 ) -> RedisResponse:
-    call = RenderCall(requests=(request,), ttl=settings.job_ttl)
+    call = RenderCall(requests=(request,), ttl=settings.job_ttl, budget=settings.heavy_seconds)
     timeout = settings.render_timeout
     [outcome], times = await executor.run_later(call, timeout=timeout, on_start=_nothing)
+    if isinstance(outcome, Heavy):
+        with capacity.lent():
+            rendered, times = await executor.run_heavy_later(call, timeout=timeout)
+            return _response(rendered, times, message)
     if isinstance(outcome, ServiceError):
         raise outcome
     return _response(outcome, times, message)
@@ -78,10 +90,8 @@ def _response(reply: Message, times: CallTimes, message: RedisMessage) -> RedisR
     )
 
 
-ROUTES = ((RENDER, render), (INSPECT, inspect))
-
-
 def register(broker: Broker, executor: Executor, settings: ImagingSettings, peers: Peers) -> None:
-    """Register every handler of `ROUTES` at `broker`."""
-    for method, handler in ROUTES:
-        broker.serve(method, partial(handler, executor=executor, settings=settings, peers=peers))
+    """Register the handler of each method at `broker`."""
+    work = partial(render, executor=executor, settings=settings, peers=peers)
+    broker.serve(RENDER, partial(work, capacity=broker.capacity))
+    broker.serve(INSPECT, partial(inspect, executor=executor, settings=settings, peers=peers))

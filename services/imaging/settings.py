@@ -27,6 +27,17 @@ class ImagingSettings(RuntimeSettings):
         default=60.0,
         description="Time limit of one render or inspection. The pool process is killed after it.",
     )
+    heavy_seconds: Seconds = Field(
+        default=5.0,
+        description="Estimated time of a render above which it is heavy. Heavy renders leave one"
+        " slot of each worker to short ones; a worker with one slot does them when no short one"
+        " waits.",
+    )
+    heavy_waiting: Annotated[int, count_of("renders")] = Field(
+        default=8,
+        description="Heavy renders of waiting clients that may wait for a slot of a worker. Further"
+        " ones are refused.",
+    )
     job_attempts: Attempts = Field(
         default=3, description="Attempts at a variant of a job before it fails."
     )

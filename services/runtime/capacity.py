@@ -1,6 +1,8 @@
 """Limit of the messages that a process handles at once; the others stay in Redis."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Capacity:
@@ -50,3 +52,12 @@ class Capacity:
         """Count a message as handled."""
         self._taken -= 1
         self._changed.set()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Do not count a message within the context: it waits long, and others may pass it."""
+        self.give_back()
+        try:
+            yield
+        finally:
+            self.take()

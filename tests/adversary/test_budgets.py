@@ -1,7 +1,9 @@
 """Budgets: a job ends by its deadline, and expensive work leaves room for short work."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -67,3 +69,76 @@ def test_a_job_of_64_variants_ends_at_its_deadline_with_the_results_it_has(
     assert [letter["job"] for letter in letters] == [job["id"]]
     # The slots are free again.
     assert client.post("/v1/render", content=SMALL, timeout=5).status_code == 200
+
+
+HUGE = encoded(scenery(1000, 1000).resize((10_000, 10_000)), "JPEG")  # 100 megapixels
+MANY_BLURS = [("op", "blur:100")] * 32
+
+
+@pytest.mark.serial
+def test_two_renders_of_32_blurs_leave_a_slot_to_small_renders(
+    client: httpx.Client, record_attack: Record
+) -> None:
+    """They take a minute, so the test ends by leaving: that stops them."""
+    image = client.post("/v1/images", content=HUGE).json()["id"]
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(2):
+            threads.submit(render, client, f"/v1/images/{image}/render", (*MANY_BLURS, *LIMIT))
+        time.sleep(1)  # they are in the worker by then
+        times, statuses = small_renders(client)
+    record_attack(
+        "2 renders of 32 blurs on 100 megapixels, and 20 small renders; a worker of two slots",
+        "20 of 20 small renders were 504",
+        f"{statuses[200]} of 20 small renders were 200, the slowest after {max(times):.1f} s",
+    )
+    assert statuses == {200: 20}
+
+
+@pytest.mark.serial
+def test_heavy_jobs_leave_a_slot_to_small_jobs(client: httpx.Client, record_attack: Record) -> None:
+    image = client.post("/v1/images", content=HUGE).json()["id"]
+    blurs = [{"op": "blur", "radius": 100}] * 32
+    heavy = {"source": {"image": image}, "variants": [{"operations": blurs}], "timeout": 15}
+    jobs = [
+        client.post("/v1/jobs", json=heavy, headers={"X-Submitter": "greedy"}).headers["location"]
+        for _ in range(6)
+    ]
+    time.sleep(1)  # the first ones are in the worker by then
+    small = [
+        client.post("/v1/jobs", content=SMALL, params={"op": f"blur:{number + 1}"}).headers[
+            "location"
+        ]
+        for number in range(20)
+    ]
+    started = time.monotonic()
+    wait_until(lambda: all(client.get(job).status_code == 302 for job in small), seconds=10)
+    seconds = time.monotonic() - started
+    open_jobs = Counter(client.get(job).json()["state"] for job in jobs)
+    for job in jobs:
+        client.delete(job)
+    record_attack(
+        "6 jobs of 32 blurs on 100 megapixels, and 20 small jobs; a worker of two slots",
+        "no small job had ended after 60 s",
+        f"all small jobs had ended after {seconds:.1f} s, while of the 6 {dict(open_jobs)}",
+    )
+
+
+LIMIT = (("timeout", "6"),)
+
+
+def render(client: httpx.Client, path: str, query: tuple[tuple[str, str], ...]) -> int:
+    return client.get(path, params=query, headers={"Cache-Control": "no-cache"}).status_code
+
+
+def small_renders(client: httpx.Client) -> tuple[list[float], Counter[int]]:
+    """Send 20 small renders at once; return the times and the statuses."""
+
+    def send(number: int) -> tuple[float, int]:
+        started = time.monotonic()
+        query = {"op": f"blur:{number + 1}", "timeout": "4"}
+        status = client.post("/v1/render", params=query, content=SMALL).status_code
+        return time.monotonic() - started, status
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(send, range(20)))
+    return [seconds for seconds, _ in answers], Counter(status for _, status in answers)

@@ -21,8 +21,9 @@ from contracts.errors import ImageUnreadable, InvalidOperation, UnsupportedForma
 from contracts.formats import Format
 from contracts.operations.pipeline import Pipeline
 from contracts.operations.shapes import Resize
+from services.imaging.engine.cost import check_cost
 from services.imaging.engine.decoding import decode
-from services.imaging.engine.decoding.source import open_source
+from services.imaging.engine.decoding.source import Source, open_source
 from services.imaging.engine.encoding import format_choice, result
 from services.imaging.engine.encoding.encode import Encoding, encode
 from services.imaging.engine.formats import plugins
@@ -66,7 +67,8 @@ def run(
     `images` has the files that `pipeline.images` names, by key. `decode_cache` shares decoded
     pixels between calls with the same `data`: a still found there is not decoded again, and one
     decoded now is added. Raises ImageUnreadable and UnsupportedFormat for the file, ImageTooBig,
-    InvalidOperation and NotFound for what the pipeline asks, MemoryError if memory runs out.
+    InvalidOperation and NotFound for what the pipeline asks, MemoryError if memory runs out, and
+    HeavyWork, before a pixel is decoded, if the estimate is beyond `limits.seconds`.
     """
     cache = {} if decode_cache is None else decode_cache
     operations, output = pipeline.operations, pipeline.output
@@ -74,10 +76,12 @@ def run(
     source = open_source(data, limits)
     is_animated = format_choice.is_animated(source, output)
     used = {key: images[key] for key in pipeline.images if key in images}
-    overlays = _decode_overlays(
+    overlays = _open_overlays(
         used, limits, beside=math.prod(source.size) * (source.frames if is_animated else 1)
     )
-    resources = Resources(overlays, fonts)
+    if limits.seconds < math.inf:
+        check_cost(source, pipeline, overlays, limits.seconds)
+    resources = Resources(_decode_overlays(overlays), fonts)
     keeps_profile = format_choice.keeps_profile(source, output)
     has_profile = "icc_profile" in source.image.info
     # Before decoding, which drops the metadata.
@@ -124,13 +128,12 @@ def warm_up() -> None:
         run(tiny, Pipeline(operations=(Resize(width=4),)))
 
 
-def _decode_overlays(
+def _open_overlays(
     images: Mapping[str, bytes], limits: Limits, *, beside: int
-) -> dict[str, Image.Image]:
-    """Decode the images that operations lay over a source of `beside` pixels, by key.
+) -> dict[str, Source]:
+    """Open the images that operations lay over a source of `beside` pixels, by key.
 
-    Raises ImageTooBig, before anything is decoded, and InvalidOperation if an image can't be read:
-    the source is not to blame.
+    Raises ImageTooBig, and InvalidOperation if an image can't be read: the source is not to blame.
     """
     sources = {}
     pixels = beside
@@ -139,6 +142,11 @@ def _decode_overlays(
             sources[key] = open_source(data, limits)
         pixels += math.prod(sources[key].size)
         limits.check_total(pixels)
+    return sources
+
+
+def _decode_overlays(sources: Mapping[str, Source]) -> dict[str, Image.Image]:
+    """Decode opened overlays. Raises InvalidOperation if one can't be read."""
     overlays = {}
     for key, source in sources.items():
         with _blaming_overlay(key):

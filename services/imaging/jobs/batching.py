@@ -13,7 +13,7 @@ from contracts.errors import OutOfMemory, ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging.jobs.capacity import SHORT, AdaptiveLimit
 from services.imaging.pool.executor import Executor
-from services.imaging.pool.messages import RenderCall
+from services.imaging.pool.messages import Heavy, RenderCall
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
 
@@ -22,18 +22,25 @@ _BATCH_TIMEOUT = 1.0  # seconds; afterwards each render of a batch runs alone
 
 
 class NotStarted(Exception):
-    """The render was not started, as a long one is running; another worker may start it sooner."""
+    """A render was not started, as long ones go before it; another worker may start it sooner."""
+
+    def __init__(self, delay: float = 0) -> None:
+        super().__init__()
+        self.delay = delay
+        """Seconds until this worker may have room for it."""
 
 
 @dataclass(frozen=True)
 class _Pending:
     request: Render
-    rendered: asyncio.Future[Rendered | None]
-    """The result; None if the render is to run alone."""
+    rendered: asyncio.Future[Rendered | Heavy | None]
+    """The result; None if the render is to run alone, Heavy if it is to run as heavy work."""
 
 
 class MicroBatcher:
     """Passes renders to the executor, one batch for each slot, up to eight renders in a batch.
+
+    A render that turns out to be heavy runs alone, and does not count in the worker's limit.
 
     A batch that fails or takes longer than a second is repeated, each of its renders alone. So one
     image cannot fail the render of another.
@@ -51,15 +58,22 @@ class MicroBatcher:
         """Render `request`, outside of any batch if `alone` or `keep_source` is true.
 
         With `keep_source` the pool process keeps the decoded source for its next render.
-        Raises what `Executor.run_later` raises, and NotStarted.
+        Raises what `Executor.run_later` and `run_heavy_later` raise, and NotStarted.
         """
+        outcome: Rendered | ServiceError | Heavy | None = None
         if not alone and not keep_source:
             pending = _Pending(request, asyncio.get_running_loop().create_future())
             self._pending.append(pending)
             self._start_batches()
-            if (rendered := await pending.rendered) is not None:
+            outcome = await pending.rendered
+        if outcome is None:
+            [outcome] = await self._call([request], keep_source=keep_source)
+        if isinstance(outcome, Heavy):
+            call = self._call_of([request], keep_source=keep_source)
+            with self._limit.lent():
+                timeout = self._settings.render_timeout
+                rendered, _ = await self._executor.run_heavy_later(call, timeout=timeout)
                 return rendered
-        [outcome] = await self._call([request], keep_source=keep_source)
         if isinstance(outcome, ServiceError):
             raise outcome
         return outcome
@@ -89,7 +103,7 @@ class MicroBatcher:
         return pending[:size]
 
     async def _run(self, batch: list[_Pending]) -> None:
-        outcomes: Sequence[Rendered | Exception | None]
+        outcomes: Sequence[Rendered | Heavy | Exception | None]
         try:
             outcomes = await self._call([pending.request for pending in batch])
         except Exception as exc:
@@ -113,7 +127,7 @@ class MicroBatcher:
 
     async def _call(
         self, requests: Sequence[Render], *, keep_source: bool = False
-    ) -> list[Rendered | ServiceError]:
+    ) -> list[Rendered | ServiceError | Heavy]:
         settings, loop = self._settings, asyncio.get_running_loop()
         timeout = settings.render_timeout
         timer: asyncio.TimerHandle | None = None
@@ -128,7 +142,7 @@ class MicroBatcher:
 
         try:
             outcomes, _ = await self._executor.run_later(
-                RenderCall(requests=tuple(requests), ttl=settings.job_ttl, keep_source=keep_source),
+                self._call_of(requests, keep_source=keep_source),
                 timeout=timeout if len(requests) == 1 else min(_BATCH_TIMEOUT, timeout),
                 on_start=watch,
             )
@@ -136,6 +150,15 @@ class MicroBatcher:
             if timer is not None:
                 timer.cancel()
         return outcomes
+
+    def _call_of(self, requests: Sequence[Render], *, keep_source: bool) -> RenderCall:
+        settings = self._settings
+        return RenderCall(
+            requests=tuple(requests),
+            ttl=settings.job_ttl,
+            keep_source=keep_source,
+            budget=settings.heavy_seconds,
+        )
 
     def _release_pending(self) -> None:
         """Halve the limit, and fail every pending render with NotStarted."""
@@ -147,7 +170,7 @@ class MicroBatcher:
 
 
 def _cancel_if_unwanted(
-    task: asyncio.Task[None], batch: Sequence[_Pending], _: asyncio.Future[Rendered | None]
+    task: asyncio.Task[None], batch: Sequence[_Pending], _: asyncio.Future[Rendered | Heavy | None]
 ) -> None:
     """Cancel a batch once the jobs of all its renders have been cancelled."""
     if all(pending.rendered.cancelled() for pending in batch):

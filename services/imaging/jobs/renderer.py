@@ -2,7 +2,7 @@
 
 from redis.exceptions import RedisError
 
-from contracts.errors import DeadlineExceeded, ServiceError
+from contracts.errors import DeadlineExceeded, Overloaded, ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.peers import Peers
@@ -24,12 +24,15 @@ class JobRenderer:
         self._timeout = timeout
 
     async def render(self, request: Render, *, alone: bool, keep_source: bool) -> Rendered:
-        """Render `request`. Raises as `MicroBatcher.render`, and as `Peers.render_for_job`.
+        """Render `request`. Raises as `MicroBatcher.render`, and as `Peers.render_for_job`, but
+        NotStarted for Overloaded: too much heavy work waits.
 
         Any other exception is a fault of the software, which is counted here.
         """
         try:
             return await self._render(request, alone=alone, keep_source=keep_source)
+        except Overloaded as exc:
+            raise NotStarted(delay=exc.retry_after or 1) from exc
         except (ServiceError, NotStarted, RedisError):
             raise
         except Exception:

@@ -170,8 +170,8 @@ class JobRunner:
                 try:
                     async with asyncio.timeout(left) as limit:
                         result = await self._render_next(job)
-                except NotStarted:
-                    await self._jobs.leases.hand_back(job)
+                except NotStarted as exc:
+                    await self._jobs.leases.hand_back(job, delay=exc.delay)
                     return
                 except asyncio.CancelledError:
                     # A stop of this worker is no attempt at this job. For a job that was

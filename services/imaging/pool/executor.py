@@ -7,6 +7,7 @@ event loop.
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -16,7 +17,7 @@ import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from contracts.errors import DeadlineExceeded, Failure, Overloaded, ServiceError, WorkerCrashed
-from services.imaging.pool.messages import Answer, Broken, Call, OutcomeT
+from services.imaging.pool.messages import Answer, Broken, Call, Heavy, OutcomeT
 from services.imaging.pool.places import Place, Places, Wear
 from services.imaging.pool.priority import PrioritySemaphore
 from services.imaging.pool.process import PoolProcess, ProcessDied, Program
@@ -26,6 +27,8 @@ from services.runtime.retry_after import RetryAfter
 
 log = structlog.get_logger(__name__)
 
+_PATIENCE = 3  # times its budget: work that takes longer was underestimated, and is heavy
+_HEAVY_JOBS = 2  # of one heavy slot: one that runs, and one that waits
 _CPU_MARGIN = 5  # seconds of CPU beyond a call's time: the deadline should come first
 
 
@@ -41,10 +44,18 @@ class CallTimes:
     work_ms: float
 
 
+Lend = Callable[[], AbstractContextManager[None]]
+"""Makes a context in which work does not count as one of the messages that a worker handles."""
+
+
 class Executor:
     """Does calls in `settings.slots` processes, once `start` has returned.
 
     At most `waiting` calls of `run` are queued, and more are refused; `run_later` refuses none.
+
+    Heavy work has slots of its own kind, so that it cannot take all of them. The process knows the
+    size of an image, so a call starts with a budget there, and starts again as heavy work if the
+    estimate is beyond it. Decision 0026 has the reasons.
     """
 
     def __init__(
@@ -54,7 +65,9 @@ class Executor:
         self._waiting = waiting
         self._semaphore = PrioritySemaphore(self.slots)
         self._accepted = 0
-        self._retry_after = RetryAfter()
+        self._heavy_waiting = settings.heavy_waiting
+        self._heavy_calls = self._heavy_jobs = 0
+        self._retry_after, self._heavy_retry_after = RetryAfter(), RetryAfter()
         start = partial(PoolProcess.start, program or Program(), settings)
         wear = Wear(resident=settings.process_max_resident, calls=settings.process_max_calls)
         self._places = Places(self.slots, start, wear)
@@ -63,6 +76,11 @@ class Executor:
     def busy(self) -> int:
         """Return the number of slots in use."""
         return self._semaphore.taken
+
+    @property
+    def heavy_places(self) -> int:
+        """Return the number of heavy calls of clients that may run or wait."""
+        return self._semaphore.heavy_size + self._heavy_waiting
 
     @property
     def processes(self) -> list[PoolProcess]:
@@ -84,8 +102,10 @@ class Executor:
         """End every process, and start no more."""
         await self._places.stop()
 
-    async def run(self, call: Call[OutcomeT], *, timeout: float) -> tuple[OutcomeT, CallTimes]:
-        """Do a call with one outcome, for a client that waits.
+    async def run(
+        self, call: Call[OutcomeT], *, timeout: float, lend: Lend = nullcontext
+    ) -> tuple[OutcomeT, CallTimes]:
+        """Do a call with one outcome, for a client that waits; enter `lend` if the work is heavy.
 
         `timeout` counts in seconds from now, so it includes the wait for a slot. Raises Overloaded
         at once if all slots and all places in the queue are taken, DeadlineExceeded, WorkerCrashed,
@@ -100,37 +120,90 @@ class Executor:
             [outcome], times = await self._run(call, timeout)
         finally:
             self._accepted -= 1
-        if isinstance(outcome, ServiceError):
-            raise outcome
-        return outcome, times
+        if isinstance(outcome, Heavy):
+            with lend():
+                return await self._run_heavy(call, timeout, times)
+        return _result_of(outcome), times
+
+    async def _run_heavy(
+        self, call: Call[OutcomeT], timeout: float, spent: CallTimes
+    ) -> tuple[OutcomeT, CallTimes]:
+        if self._heavy_calls >= self.heavy_places:
+            seconds = self._heavy_wait(self._heavy_calls)
+            raise Overloaded("Too many heavy renders wait already.", retry_after=seconds)
+        self._heavy_calls += 1
+        before = spent.queue_ms + spent.work_ms
+        try:
+            [outcome], times = await self._run(
+                _unbudgeted(call), timeout - before / 1000, heavy=True
+            )
+        finally:
+            self._heavy_calls -= 1
+        return _result_of(outcome), CallTimes(before + times.queue_ms, times.work_ms)
+
+    def _heavy_wait(self, ahead: int) -> int:
+        return self._heavy_retry_after.wait(ahead, parallel=self._semaphore.heavy_size)
 
     async def run_later(
         self, call: Call[OutcomeT], *, timeout: float, on_start: Callable[[], None]
-    ) -> tuple[list[OutcomeT | ServiceError], CallTimes]:
+    ) -> tuple[list[OutcomeT | ServiceError | Heavy], CallTimes]:
         """Do a call for a job: after the calls of `run`, and never refused.
 
         `timeout` counts in seconds from when a slot is free, which is when `on_start` is called.
-        Raises as `run`, without Overloaded and the outcomes.
+        Parts that turn out to be heavy are not done. Raises as `run`, without Overloaded and the
+        outcomes.
         """
         return await self._run(call, timeout, on_start=on_start)
 
+    async def run_heavy_later(
+        self, call: Call[OutcomeT], *, timeout: float
+    ) -> tuple[OutcomeT, CallTimes]:
+        """Do a call of one part, which is heavy, for a job. `timeout` as for `run_later`.
+
+        Raises as `run`; Overloaded if another job's heavy work waits already.
+        """
+        if self._heavy_jobs >= _HEAVY_JOBS * self._semaphore.heavy_size:
+            seconds = self._heavy_wait(self._heavy_jobs)
+            raise Overloaded("Heavy renders of jobs wait already.", retry_after=seconds)
+        self._heavy_jobs += 1
+        try:
+            unbudgeted = _unbudgeted(call)
+            [outcome], times = await self._run(
+                unbudgeted, timeout, on_start=_do_nothing, heavy=True
+            )
+        finally:
+            self._heavy_jobs -= 1
+        return _result_of(outcome), times
+
     async def _run(
-        self, call: Call[OutcomeT], timeout: float, *, on_start: Callable[[], None] | None = None
-    ) -> tuple[list[OutcomeT | ServiceError], CallTimes]:
+        self,
+        call: Call[OutcomeT],
+        timeout: float,
+        *,
+        on_start: Callable[[], None] | None = None,
+        heavy: bool = False,
+    ) -> tuple[list[OutcomeT | ServiceError | Heavy], CallTimes]:
         loop = asyncio.get_running_loop()
-        arrived = loop.time()
+        arrived, started = loop.time(), math.inf
+        deadline = arrived + timeout
+        patience = math.inf if call.budget is None else _PATIENCE * call.budget
         try:
             async with asyncio.timeout(None if on_start else timeout) as limit:
-                async with self._semaphore.acquire(urgent=on_start is None):
+                async with self._semaphore.acquire(urgent=on_start is None, heavy=heavy):
                     started = loop.time()
                     if on_start:
-                        limit.reschedule(started + timeout)
+                        deadline = started + timeout
                         on_start()
+                    limit.reschedule(min(deadline, started + patience))
                     answer = await self._in_a_place(call, math.ceil(timeout) + _CPU_MARGIN)
         except TimeoutError as exc:
+            times = CallTimes((started - arrived) * 1000, (loop.time() - started) * 1000)
+            if started + patience < deadline:
+                log.warning("work was underestimated", budget=call.budget)
+                return [Heavy(seconds=patience)], times
             raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
         ended = loop.time()
-        self._retry_after.observe(ended - started)
+        (self._heavy_retry_after if heavy else self._retry_after).observe(ended - started)
         times = CallTimes((started - arrived) * 1000, (ended - started) * 1000)
         if answer.broken is not None:
             raise _exception_of(answer.broken)
@@ -177,6 +250,23 @@ class Executor:
         if answer.exhausted or (answer.broken and answer.broken.kind == "store_lost"):
             self._places.lose(place)
         return answer
+
+
+def _result_of(outcome: OutcomeT | ServiceError | Heavy) -> OutcomeT:
+    """Return a result, or raise the failure."""
+    if isinstance(outcome, ServiceError):
+        raise outcome
+    # A call without a budget has no heavy parts.
+    assert not isinstance(outcome, Heavy)
+    return outcome
+
+
+def _unbudgeted(call: Call[OutcomeT]) -> Call[OutcomeT]:
+    return call.model_copy(update={"budget": None})
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _exception_of(broken: Broken) -> Exception:

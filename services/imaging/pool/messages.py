@@ -55,10 +55,17 @@ class Broken(Message):
     """The store's error, or the traceback of a bug."""
 
 
+class Heavy(Message):
+    """The outcome of a part that was not started: it would take longer than the call's budget."""
+
+    seconds: Annotated[float, Field(ge=0)]
+    """The estimate."""
+
+
 class Answer(Message, Generic[OutcomeT]):
     """What became of a call: an outcome for each part that was started, or a failure of it all."""
 
-    outcomes: tuple[OutcomeT | Failure, ...] = Field(default=(), max_length=1000)
+    outcomes: tuple[OutcomeT | Failure | Heavy, ...] = Field(default=(), max_length=1000)
     broken: Broken | None = None
     exhausted: bool = False
     """Whether memory ran out: the process is not to be used again."""
@@ -68,13 +75,16 @@ class Answer(Message, Generic[OutcomeT]):
     @property
     def failed_of_memory(self) -> bool:
         """Return whether memory ran out before anything was done."""
-        return self.exhausted and all(isinstance(one, Failure) for one in self.outcomes)
+        return self.exhausted and all(isinstance(one, Failure | Heavy) for one in self.outcomes)
 
 
 class Call(Message, Generic[OutcomeT]):
     """A call to a pool process. `answer` is the model that its answer has to fit."""
 
     answer: ClassVar[type[Answer[OutcomeT]]]
+
+    budget: Annotated[float, Field(gt=0)] | None = None
+    """Seconds that a part may be estimated to take; None if it may be heavy."""
 
     @property
     def may_repeat(self) -> bool:

@@ -22,13 +22,14 @@ from contracts.errors import (
 )
 from contracts.imaging import Blob, Depth, Inspect, Inspected, Render, Rendered
 from services.imaging.engine import pipeline
+from services.imaging.engine.cost import HeavyWork
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.formats import plugins
 from services.imaging.engine.inspection.inspect import inspect_pixels
 from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
-from services.imaging.pool.messages import Answer, InspectCall, RenderCall, out_of_memory
+from services.imaging.pool.messages import Answer, Heavy, InspectCall, RenderCall, out_of_memory
 from services.imaging.pool.verdicts import (
     Need,
     Verdict,
@@ -75,19 +76,19 @@ def render(call: RenderCall, settings: ImagingSettings) -> Answer[Rendered]:
     """
     deadline = time.monotonic() + _BATCH_BUDGET
     stored, sources = _look_up(call.requests, settings, call.ttl)
-    outcomes: list[Rendered | Failure] = []
+    outcomes: list[Rendered | Failure | Heavy] = []
     renditions: list[NewBlob] = []
     exhausted = False
     for request in call.requests:
         try:
             rendered = stored.get(request.result_key()) if request.reuse else None
             if rendered is None:
-                rendition, rendered = _render(
-                    request, settings, sources, keep_source=call.keep_source
-                )
+                rendition, rendered = _render(request, call, sources, settings)
                 renditions.append(rendition)
                 stored[rendition.blob.key] = rendered.model_copy(update={"reused": True})
             outcomes.append(rendered)
+        except HeavyWork as exc:
+            outcomes.append(Heavy(seconds=exc.seconds))
         except MemoryError:
             exhausted = True
             if not outcomes:
@@ -102,11 +103,11 @@ def render(call: RenderCall, settings: ImagingSettings) -> Answer[Rendered]:
 
 def _keep(
     renditions: Sequence[NewBlob],
-    outcomes: list[Rendered | Failure],
+    outcomes: list[Rendered | Failure | Heavy],
     settings: ImagingSettings,
     *,
     ttl: int,
-) -> list[Rendered | Failure]:
+) -> list[Rendered | Failure | Heavy]:
     """Store all renditions, and return the outcomes: failures in place of them if none fits."""
     try:
         _blobs(settings).keep(renditions, ttl=ttl)
@@ -168,23 +169,22 @@ def _look_up(
 
 
 def _render(
-    request: Render,
-    settings: ImagingSettings,
-    sources: dict[str, Judged],
-    *,
-    keep_source: bool,
+    request: Render, call: RenderCall, sources: dict[str, Judged], settings: ImagingSettings
 ) -> tuple[NewBlob, Rendered]:
     images = {key: _fetch_watermark(key, settings) for key in request.pipeline.images}
     need = need_of_output(request.pipeline.output)
     with _judging(request.source.key, need, sources, settings):
         source = _source(request.source, sources, settings)
         limits, decode_cache = _limits(settings), dict(source.decode_cache)
+        if call.budget is not None:
+            limits = replace(limits, seconds=call.budget)
         picture = pipeline.run(
             source.data, request.pipeline, limits, decode_cache, images, _fonts(settings)
         )
         # A photograph is often wanted in several sizes, so its bytes are kept in any case.
-        if keep_source or len(source.data) <= _CACHED_BYTES:
-            _last_source.append(replace(source, decode_cache=decode_cache if keep_source else {}))
+        if call.keep_source or len(source.data) <= _CACHED_BYTES:
+            kept = decode_cache if call.keep_source else {}
+            _last_source.append(replace(source, decode_cache=kept))
         else:
             _last_source.clear()
     rendered = Rendered(

@@ -92,9 +92,15 @@ class Leases:
             token=job.token + 1,
         )
 
-    async def hand_back(self, job: Job) -> Job | None:
-        """Queue the job as the first of its submitter, and don't count this attempt."""
-        return await self._transitions.queue(job, "first", attempts=max(0, job.attempts - 1))
+    async def hand_back(self, job: Job, *, delay: float = 0) -> Job | None:
+        """Queue the job, and don't count this attempt: as the first of its submitter, or later.
+
+        After a `delay` in seconds the job is the last of its submitter.
+        """
+        update: dict[str, Any] = {"attempts": max(0, job.attempts - 1)}
+        if not delay:
+            return await self._transitions.queue(job, "first", **update)
+        return await self._queue_later(job, delay, **update)
 
     async def yield_turn(self, job: Job) -> Job | None:
         """Queue a job that has got on as the last of its submitter; None if no job waits."""
@@ -102,9 +108,11 @@ class Leases:
 
     async def retry(self, job: Job, problem: Failure, *, delay: float) -> Job | None:
         """Have the job tried again in `delay` seconds."""
+        return await self._queue_later(job, delay, problem=problem)
+
+    async def _queue_later(self, job: Job, delay: float, **update: Any) -> Job | None:
         due = datetime.now(UTC) + timedelta(seconds=delay)
-        milliseconds = str(int(delay * 1000))
-        return await self._transitions.queue(job, milliseconds, problem=problem, not_before=due)
+        return await self._transitions.queue(job, str(int(delay * 1000)), not_before=due, **update)
 
     async def end_late(self, job: Job) -> Job | None:
         """End the job, whose deadline has passed, with the results it has."""

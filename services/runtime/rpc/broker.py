@@ -49,7 +49,8 @@ log = structlog.get_logger(__name__)
 class Broker(AdaptedBroker):
     """FastStream's RedisBroker with typed methods, one reply inbox and consumers that reconnect.
 
-    `capacity` is the number of requests that this process handles at once. `report` returns
+    `capacity` is the number of requests that this process handles at once, beside `lendable` ones
+    that don't count in it (`Capacity.lent`). `report` returns
     the fields that the heartbeat adds to the host, the process and its versions. `on_refused` is
     called by `start` for a Redis that can't be used.
     """
@@ -60,6 +61,7 @@ class Broker(AdaptedBroker):
         settings: RuntimeSettings,
         *,
         capacity: int = 1,
+        lendable: int = 0,
         report: Callable[[], Report] = dict,
         clock: Clock | None = None,
         on_refused: OnRefused = raise_refused,
@@ -87,8 +89,11 @@ class Broker(AdaptedBroker):
             claims=Claims(redis, self.worker),
             send_reply=self.send_reply,
         )
+        # Callers are refused when a queue has four times the reported capacity. Lent messages are
+        # still in the queue, and must not take the places of others.
+        reported = capacity + -(-lendable // 4)
         self.heartbeat = Heartbeat(
-            redis, self.worker, settings, self.clock, capacity=capacity, report=report
+            redis, self.worker, settings, self.clock, capacity=reported, report=report
         )
         self._served: list[str] = []
         super().__init__(

@@ -13,7 +13,7 @@ from services.imaging.jobs import batching
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.jobs.capacity import SHORT, AdaptiveLimit
 from services.imaging.pool.executor import CallTimes
-from services.imaging.pool.messages import RenderCall
+from services.imaging.pool.messages import Heavy, RenderCall
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
 
@@ -33,13 +33,18 @@ class FakeExecutor:
     """An executor with one slot.
 
     `effect` is called with each request, and may raise or return an awaitable; a call renders
-    `most` requests and has no time for more. `calls` has the size of each call.
+    `most` requests and has no time for more. `calls` has the size of each call. The requests of
+    the numbers in `heavy` are heavy work.
     """
 
     slots = 1
 
-    def __init__(self, effect: Effect = lambda request: None, *, most: int = 8) -> None:
+    def __init__(
+        self, effect: Effect = lambda request: None, *, most: int = 8, heavy: Sequence[int] = ()
+    ) -> None:
         self.calls: list[int] = []
+        self.heavy_calls: list[RenderCall] = []
+        self._heavy = heavy
         self._effect = effect
         self._most = most
 
@@ -49,7 +54,7 @@ class FakeExecutor:
         *,
         timeout: float,
         on_start: Callable[[], None],
-    ) -> tuple[list[Rendered | ServiceError], CallTimes]:
+    ) -> tuple[list[Rendered | ServiceError | Heavy], CallTimes]:
         on_start()
         self.calls.append(len(call.requests))
         async with asyncio.timeout(timeout):
@@ -57,15 +62,29 @@ class FakeExecutor:
         await asyncio.sleep(0)
         return outcomes, CallTimes(0.0, 0.0)
 
-    async def _outcome(self, request: Render) -> Rendered | ServiceError:
+    async def run_heavy_later(
+        self, call: RenderCall, *, timeout: float
+    ) -> tuple[Rendered, CallTimes]:
+        self.heavy_calls.append(call)
+        [request] = call.requests
+        await asyncio.sleep(0)
+        return rendered(request), CallTimes(0.0, 0.0)
+
+    async def _outcome(self, request: Render) -> Rendered | ServiceError | Heavy:
+        if any(is_number(number, request) for number in self._heavy):
+            return Heavy(seconds=60)
         try:
             if (waiting := self._effect(request)) is not None:
                 await waiting
         except (ImageUnreadable, OutOfMemory) as exc:
             return exc
-        return Rendered(
-            blob=request.source, width=1, height=1, decode_ms=0, operations_ms=0, encode_ms=0
-        )
+        return rendered(request)
+
+
+def rendered(request: Render) -> Rendered:
+    return Rendered(
+        blob=request.source, width=1, height=1, decode_ms=0, operations_ms=0, encode_ms=0
+    )
 
 
 def batcher(executor: Any, limit: AdaptiveLimit | None = None) -> MicroBatcher:
@@ -222,3 +241,25 @@ async def test_a_retry_and_a_render_that_keeps_its_source_are_in_no_batch(
     tasks = start(batcher(executor), range(4), **how)
     await asyncio.wait_for(asyncio.gather(*tasks), 5)
     assert executor.calls == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("how", [{}, {"alone": True}, {"keep_source": True}], ids=str)
+async def test_a_heavy_render_runs_as_heavy_work_and_does_not_count(how: dict[str, bool]) -> None:
+    executor, limit = FakeExecutor(heavy=[2]), AdaptiveLimit(1)
+    renders, lent = batcher(executor, limit), list[int]()
+    executor.run_heavy_later = noting(executor.run_heavy_later, lent, limit)  # type: ignore[method-assign]
+    results = await asyncio.wait_for(asyncio.gather(*start(renders, range(4), **how)), 5)
+    assert numbers_of(results) == list(range(4))
+    [call] = executor.heavy_calls
+    assert is_number(2, call.requests[0])
+    assert (lent, limit.taken) == ([-1], 0)
+
+
+def noting(run: Any, lent: list[int], limit: AdaptiveLimit) -> Any:
+    """Return `run`, which notes in `lent` how many jobs the worker counts when it is called."""
+
+    async def noted(*args: Any, **more: Any) -> Any:
+        lent.append(limit.taken)
+        return await run(*args, **more)
+
+    return noted

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from contracts.errors import ImageTooBig, OutOfMemory
 from contracts.message import Message
 from services.imaging.pool import child
-from services.imaging.pool.messages import Answer, Call
+from services.imaging.pool.messages import Answer, Call, Heavy
 from services.imaging.settings import ImagingSettings
 
 Action = Literal[
@@ -28,6 +28,7 @@ Action = Literal[
     "break",
     "crash",
     "exhaust",
+    "heavy_sleep",
     "hold",
     "nothing",
     "refuse",
@@ -113,6 +114,10 @@ def act(call: Act, settings: ImagingSettings) -> Answer[Done]:
         case "exhaust":
             failure = OutOfMemory("It takes too much.").failure()
             return Answer[Done](outcomes=(failure,), exhausted=True)
+        case "heavy_sleep":
+            if call.budget is not None:
+                return Answer[Done](outcomes=(Heavy(seconds=60),))
+            time.sleep(call.amount)
         case "hold":
             _held.append(bytearray(os.urandom(1 << 20) * round(call.amount)))
         case "refuse":

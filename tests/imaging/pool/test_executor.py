@@ -19,8 +19,10 @@ from contracts.errors import (
     WorkerCrashed,
 )
 from services.imaging.pool.executor import CallFailed, Executor
+from services.imaging.pool.messages import Heavy
 from services.imaging.pool.process import Program
 from services.imaging.settings import ImagingSettings
+from services.runtime.capacity import Capacity
 from tests.imaging.pool.acting_child import Act, Action
 from tests.processes import until
 
@@ -29,11 +31,14 @@ ACTING = Program("tests.imaging.pool.acting_child")
 
 @asynccontextmanager
 async def pool(
-    slots: int = 2, *, max_resident: int = 4096, max_calls: int = 10**6
+    slots: int = 2, *, max_resident: int = 4096, max_calls: int = 10**6, heavy_waiting: int = 8
 ) -> AsyncIterator[Executor]:
     """Yield an executor with `slots` processes and two places to wait."""
     settings = ImagingSettings(
-        slots=slots, process_max_resident=max_resident, process_max_calls=max_calls
+        slots=slots,
+        process_max_resident=max_resident,
+        process_max_calls=max_calls,
+        heavy_waiting=heavy_waiting,
     )
     executor = Executor(settings, waiting=2, program=ACTING)
     await executor.start()
@@ -241,3 +246,44 @@ async def test_a_stopped_pool_has_no_processes() -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+async def test_heavy_work_starts_again_leaves_a_slot_and_is_bounded() -> None:
+    async with pool(2, heavy_waiting=1) as executor:
+        lent = Capacity(4)
+        heavy = Act(action="heavy_sleep", amount=0.5, budget=5)
+        calls = [
+            asyncio.create_task(executor.run(heavy, timeout=10, lend=lent.lent)) for _ in range(3)
+        ]
+        done, waiting = await asyncio.wait(calls, timeout=0.3)
+        [refused] = done
+        assert isinstance(refused.exception(), Overloaded)
+        assert lent.taken == -2, "one runs and one waits, and neither counts"
+        assert executor.busy == 1
+        await asyncio.wait_for(pid_of(executor), 0.2)
+        results = await asyncio.gather(*waiting)
+        assert lent.taken == 0
+        assert sum(times.queue_ms >= 400 for _, times in results) == 1
+
+
+async def test_heavy_work_of_jobs_that_would_be_the_third_is_not_started() -> None:
+    async with pool(2) as executor:
+        heavy = Act(action="heavy_sleep", amount=0.3, budget=5)
+        [outcome], _ = await executor.run_later(heavy, timeout=10, on_start=lambda: None)
+        assert isinstance(outcome, Heavy)
+        calls = [asyncio.create_task(executor.run_heavy_later(heavy, timeout=10)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded) as refused:
+            await executor.run_heavy_later(heavy, timeout=10)
+        assert refused.value.retry_after
+        assert await asyncio.gather(*calls)
+
+
+async def test_work_that_takes_much_longer_than_its_budget_starts_again_as_heavy_work() -> None:
+    async with pool(2) as executor:
+        done, times = await executor.run(Act(action="sleep", amount=0.6, budget=0.1), timeout=10)
+        assert times.queue_ms >= 300
+        assert times.work_ms >= 600
+        assert done.pid
+        with pytest.raises(DeadlineExceeded):
+            await executor.run(Act(action="sleep", amount=60, budget=0.2), timeout=0.3)

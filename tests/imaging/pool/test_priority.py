@@ -1,14 +1,15 @@
 """The priority semaphore: never more permits than its size, and urgent callers first."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from services.imaging.pool.priority import PrioritySemaphore
 
 
 async def acquire(
-    semaphore: PrioritySemaphore, name: str, order: list[str], *, urgent: bool
+    semaphore: PrioritySemaphore, name: str, order: list[str], *, urgent: bool, heavy: bool = False
 ) -> None:
-    async with semaphore.acquire(urgent=urgent):
+    async with semaphore.acquire(urgent=urgent, heavy=heavy):
         order.append(name)
         assert semaphore.taken <= semaphore.size
         await asyncio.sleep(0)
@@ -39,3 +40,59 @@ async def test_a_cancelled_caller_holds_no_permit() -> None:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         assert semaphore.taken == 0
+
+
+async def test_heavy_work_never_has_the_last_of_several_permits() -> None:
+    semaphore, order = PrioritySemaphore(3), list[str]()
+    async with AsyncExitStack() as held:
+        for _ in range(2):
+            await held.enter_async_context(semaphore.acquire(urgent=True, heavy=True))
+        waiting = asyncio.create_task(
+            acquire(semaphore, "heavy", order, urgent=True, heavy=True), name="heavy"
+        )
+        for number in range(20):
+            await asyncio.wait_for(acquire(semaphore, f"short {number}", order, urgent=False), 1)
+        assert len(order) == 20, "the third permit serves short work alone"
+    await waiting
+    assert semaphore.taken == 0
+
+
+async def test_heavy_work_has_a_turn_after_eight_short_permits_in_a_row() -> None:
+    semaphore, order = PrioritySemaphore(2), list[str]()
+    async with (
+        asyncio.TaskGroup() as group,
+        semaphore.acquire(urgent=True),
+        semaphore.acquire(urgent=True),
+    ):
+        group.create_task(acquire(semaphore, "heavy", order, urgent=False, heavy=True))
+        for _ in range(30):
+            group.create_task(acquire(semaphore, "short", order, urgent=True))
+        await asyncio.sleep(0)
+    assert 8 <= order.index("heavy") <= 10
+    assert len(order) == 31
+
+
+async def test_with_one_permit_heavy_work_comes_when_no_short_work_waits() -> None:
+    semaphore, order = PrioritySemaphore(1), list[str]()
+    async with asyncio.TaskGroup() as group, semaphore.acquire(urgent=True):
+        for urgent in (True, False):
+            group.create_task(acquire(semaphore, "heavy", order, urgent=urgent, heavy=True))
+            for _ in range(15):
+                group.create_task(acquire(semaphore, "short", order, urgent=urgent))
+        await asyncio.sleep(0)
+    assert order == ["short"] * 30 + ["heavy"] * 2
+    assert semaphore.taken == 0
+
+
+async def test_a_cancelled_heavy_caller_holds_no_permit() -> None:
+    semaphore = PrioritySemaphore(2)
+    for _ in range(50):
+        waiting = [
+            asyncio.create_task(acquire(semaphore, "x", [], urgent=n % 2 == 0, heavy=n % 3 == 0))
+            for n in range(12)
+        ]
+        await asyncio.sleep(0)
+        for task in waiting[::2]:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert semaphore.taken == semaphore._heavy_taken == 0

@@ -16,7 +16,7 @@ from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.pool import tasks, verdicts
-from services.imaging.pool.messages import RenderCall
+from services.imaging.pool.messages import Heavy, RenderCall
 from services.imaging.pool.sandbox import limits
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import make_blocking_redis
@@ -57,13 +57,14 @@ def render_request(source: Blob, *operations: Operation, reuse: bool = True) -> 
 
 def outcomes_of(
     store: ImagingSettings, *requests: Render, keep_source: bool = False
-) -> list[Rendered | Failure]:
+) -> list[Rendered | Failure | Heavy]:
     call = RenderCall(requests=requests, ttl=TTL, keep_source=keep_source)
     return list(tasks.render(call, store).outcomes)
 
 
 def render(store: ImagingSettings, request: Render, *, keep_source: bool = False) -> Rendered:
     [outcome] = outcomes_of(store, request, keep_source=keep_source)
+    assert not isinstance(outcome, Heavy)
     if isinstance(outcome, Failure):
         raise outcome.error()
     return outcome

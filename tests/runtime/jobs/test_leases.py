@@ -103,6 +103,19 @@ async def test_a_job_that_is_handed_back_is_the_next(jobs: Jobs, redis: Any) -> 
     assert (await taken_from_stream(redis))[0] == first.id
 
 
+async def test_a_job_that_is_handed_back_for_later_counts_no_attempt(
+    jobs: Jobs, redis: Any
+) -> None:
+    running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
+    later = done(await jobs.leases.hand_back(running, delay=0.1))
+    assert (later.state, later.attempts, later.problem) == (JobState.QUEUED, 0, None)
+    assert later.not_before is not None
+    await taken_from_stream(redis)
+    await asyncio.sleep(0.1)  # time is the subject: the delay
+    await jobs.run_maintenance("me", lease=5)
+    assert await taken_from_stream(redis) == [running.id]
+
+
 async def test_a_retry_is_queued_when_it_is_due_and_names_its_problem(
     jobs: Jobs, redis: Any
 ) -> None:

@@ -1,5 +1,6 @@
 """Limits on the size of sources and results, checked before a pixel is decoded or made."""
 
+import math
 from dataclasses import dataclass
 
 from contracts.errors import ImageTooBig
@@ -28,6 +29,7 @@ class Limits:
     result_side: int = MAX_SIDE
     result_pixels: int = 100_000_000
     result_bytes: int = 64 << 20  # of the file
+    seconds: float = math.inf  # that a pipeline may be estimated to take
 
     def check_source(self, width: int, height: int, frames: int) -> None:
         """Check the size and number of frames that a source's header claims. Raises ImageTooBig."""
