@@ -5,6 +5,7 @@ a request costs nothing. Decision 0030 has the reasons.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -72,8 +73,8 @@ class StoreWatch:
         self._allow_volatile = allow_volatile
         self._task: asyncio.Task[None] | None = None
         self._capacities: list[Capacity] = []
-        self._pause_ends = self._pause = 0.0
-        self.state = StoreState()
+        self._pause, self._pause_ends = INTERVAL, -math.inf
+        self.state = StoreState(volatile="Nothing is known of the store yet; try again soon.")
         metrics.watch(
             "darkroom_redis_memory",
             "Memory that Redis uses, as a part of its `maxmemory`; 0 without a limit.",
@@ -141,7 +142,8 @@ class StoreWatch:
     def check_writable(self) -> None:
         """Raise the failure of a write, if the last one that was tried has failed."""
         if self.state.unwritable is not None:
-            raise self.state.unwritable
+            # A new exception: one that is raised again and again keeps all of its tracebacks.
+            raise self.state.unwritable.failure().error()
 
     def report_full(self, failure: ServiceError) -> None:
         """Pause after a write that a full store has refused, for longer from time to time.
