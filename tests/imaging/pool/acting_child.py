@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 from pydantic import TypeAdapter
@@ -72,6 +73,18 @@ def _execute_memory(_: str) -> None:
     os.execve(file, ["true"], {})
 
 
+def _fork(_: str) -> None:
+    if os.fork() == 0:
+        time.sleep(60)
+        os._exit(0)
+
+
+def _start_thread(_: str) -> None:
+    thread = Thread(target=time.sleep, args=(0,))
+    thread.start()
+    thread.join()
+
+
 ATTACKS: dict[str, Callable[[str], None]] = {
     "read": lambda path: Path(path).open("rb").close(),
     "list": lambda path: [*Path(path).iterdir()].clear(),
@@ -80,6 +93,8 @@ ATTACKS: dict[str, Callable[[str], None]] = {
     "execute_memory": _execute_memory,
     "connect": _connect,
     "socket": _open_socket,
+    "fork": _fork,
+    "thread": _start_thread,
     "kill": lambda pid: os.kill(int(pid), signal.SIGTERM),
 }
 """Attempts at what a pool process must not do, by name; each takes a target."""

@@ -55,11 +55,17 @@ async def test_only_packages_and_libraries_can_be_read_and_nothing_written(tmp_p
     assert not (tmp_path / "new").exists()
 
 
-async def test_no_program_is_executed_and_no_process_outside_signalled() -> None:
-    errors = await attack(
-        f"execute {sys.executable}", "execute /bin/true", "execute_memory", f"kill {os.getpid()}"
+async def test_no_program_is_executed_no_process_started_and_none_outside_signalled() -> None:
+    *refused, thread = await attack(
+        f"execute {sys.executable}",
+        "execute /bin/true",
+        "execute_memory",
+        f"kill {os.getpid()}",
+        "fork",
+        "thread",
     )
-    assert set(errors) <= REFUSED, errors
+    assert set(refused) <= REFUSED, refused
+    assert thread == "done"
 
 
 async def test_the_network_is_the_stores_port() -> None:

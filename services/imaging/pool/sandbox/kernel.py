@@ -1,7 +1,9 @@
 """Calls to the Linux kernel that Python has no functions for."""
 
 import ctypes
+import errno
 import os
+import platform
 
 PR_SET_PDEATHSIG = 1
 PR_SET_SECCOMP = 22
@@ -12,19 +14,24 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 def prctl(option: int, *args: object) -> None:
     """Change an attribute of this process. Raises OSError, on other systems too."""
-    if not hasattr(_LIBC, "prctl"):
-        raise OSError("This system has no prctl.")
+    _check_system()
     padded = [*args, 0, 0, 0, 0][:4]
     if _LIBC.prctl(option, *map(_argument, padded)) != 0:
         raise _error()
 
 
 def syscall(number: int, *args: object) -> int:
-    """Make a system call and return its result. Raises OSError."""
+    """Make a system call and return its result. Raises OSError, on other systems too."""
+    _check_system()
     result: int = _LIBC.syscall(ctypes.c_long(number), *map(_argument, args))
     if result < 0:
         raise _error()
     return result
+
+
+def _check_system() -> None:
+    if platform.system() != "Linux":
+        raise OSError(errno.ENOSYS, "This is a call of Linux.")
 
 
 def _argument(value: object) -> object:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from services.imaging.pool.sandbox import kernel
@@ -20,16 +21,14 @@ def leave_root(readable: Iterable[Path]) -> bool:
     if os.geteuid() != 0:
         return False
     if _nobody_can_read(readable):
-        try:
+        # A container may lack the capability to change the user.
+        with suppress(OSError):
             os.setgroups([])
             os.setresgid(_NOBODY, _NOBODY, _NOBODY)
             os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-        except OSError:
-            # A container without the capability to change the user.
-            pass
-        else:
             return False
-    _drop_capabilities()
+    with suppress(OSError):
+        _drop_capabilities()
     return True
 
 
