@@ -50,7 +50,7 @@ function commands.quarantine(id, entry, event, dead_letter, ttl, ...)
   local record = RECORD .. id
   local submitter = redis.pcall('HGET', record, 'submitter')
   if type(submitter) == 'string' then
-    leave_line(id, submitter)
+    pcall(leave_line, id, submitter)
   end
   if redis.call('EXISTS', record) == 1 then
     redis.pcall('HSET', record, 'dead', letter)

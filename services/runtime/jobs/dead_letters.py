@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
+from redis.exceptions import ResponseError
 
 from contracts.errors import Failure, Internal, InvalidRequest, NotFound
 from contracts.jobs import DEAD_LETTERS, OPEN_STATES, DeadLetter, Job, JobEvent, JobState
@@ -17,6 +18,7 @@ from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.envelope import body_of, pack_message
 from services.runtime.messaging.unreadable import Damaged, UnknownVersion
 from services.runtime.redis.client import RedisClient
+from services.runtime.redis.replies import is_outage
 from services.runtime.redis.stream_entries import entries_from
 from services.runtime.settings import RuntimeSettings
 
@@ -78,9 +80,9 @@ class DeadLetters:
     async def give_up(self, received: Received, exc: Exception, *, worker: str) -> None:
         """End the job of an entry that `worker` can't handle, unless another worker runs it.
 
-        The job fails, and becomes a dead letter. If its record can't be read either, both are
-        quarantined. Raises UnknownVersion for the record of another version, unless `exc` says that
-        it has waited for long enough.
+        The job fails, and becomes a dead letter. If its record can't be read or changed either,
+        both are quarantined. Raises UnknownVersion for the record of another version, unless `exc`
+        says that it has waited for long enough.
         """
         assert isinstance(received.data, dict)
         job_id = job_id_of(received.data) or ""
@@ -93,14 +95,21 @@ class DeadLetters:
             await self.quarantine(job_id, unread.failure(), received=received)
             return
         if job is None and (unreadable or not job_id):
-            problem = Internal("The entry in the stream of jobs can't be read, and has no job.")
-            await self.quarantine(job_id, problem.failure(), received=received)
+            alone = Internal("The entry in the stream of jobs can't be read, and has no job.")
+            await self.quarantine(job_id, alone.failure(), received=received)
         if job is None or job.state not in OPEN_STATES:
             return
         if job.state is JobState.RUNNING and job.worker != worker:
             return
-        update: dict[str, Any] = {"problem": _problem(received, exc), "state": JobState.FAILED}
-        await self._transitions.change(job, **update, attempts=received.deliveries)
+        problem = _problem(received, exc)
+        update: dict[str, Any] = {"problem": problem, "attempts": received.deliveries}
+        try:
+            await self._transitions.change(job, **update, state=JobState.FAILED)
+        except ResponseError as refused:
+            if is_outage(refused):
+                raise
+            log.error("job can't be changed", job=job_id, reason=str(refused))
+            await self.quarantine(job_id, problem, received=received)
 
     async def read_or_quarantine(self, job_id: str) -> Job | None:
         """Return a job, or quarantine one whose record is damaged. Raises UnknownVersion."""

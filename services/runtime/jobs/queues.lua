@@ -80,7 +80,13 @@ end
 -- Publish an event and write the fields it reports to the record. Returns the event's id.
 local function write(id, event, ...)
   local entry = redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', DATA, event)
-  redis.call('XADD', RECORD .. id .. ':events', entry, DATA, event)
+  local own = RECORD .. id .. ':events'
+  local added = redis.pcall('XADD', own, entry, DATA, event)
+  if type(added) == 'table' then
+    -- A key of another type, or with events of the future. The job goes on, and its events anew.
+    redis.call('DEL', own)
+    redis.call('XADD', own, entry, DATA, event)
+  end
   redis.call('HSET', RECORD .. id, 'event', entry, ...)
   return entry
 end

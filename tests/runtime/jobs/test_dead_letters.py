@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import Code, InvalidRequest, NotFound
-from contracts.jobs import DEAD_LETTERS, JOBS, JobResult, JobState
+from contracts.jobs import DEAD_LETTERS, JOBS, JobResult, JobState, Webhook
 from contracts.methods import GROUP
 from services.runtime.jobs.store import Jobs
 from services.runtime.messaging.consumer import Received
@@ -143,3 +143,25 @@ async def test_the_letter_of_a_failed_job_is_found_by_the_jobs_id(jobs: Jobs) ->
     assert (await jobs.find(running.id)).state is JobState.FAILED, "its record was read, and stays"
     with pytest.raises(NotFound):
         await jobs.requeue(running.id)
+
+
+async def test_a_job_that_cannot_be_changed_is_quarantined(jobs: Jobs, redis: Any) -> None:
+    """The change needs its image's key, the hash of attempts at its webhook, and others."""
+    job = await submitted(jobs, webhook=Webhook(url="https://agency.example/hook"))
+    entry = await received(redis)
+    await redis.set(keys.WEBHOOKS_DUE, "not a sorted set")
+    await jobs.dead_letters.give_up(entry, ZeroDivisionError(), worker="a-worker")
+    (letter, *_) = await jobs.dead_letters.latest(10)
+    assert (letter.job, letter.request) == (job.id, None)
+    assert (await jobs.backlog()).queued == 0
+    assert await redis.xlen(JOBS) == 0
+
+
+async def test_a_job_goes_on_when_the_key_of_its_events_has_a_wrong_type(
+    jobs: Jobs, redis: Any
+) -> None:
+    job = await submitted(jobs)
+    await redis.delete(keys.job_events(job.id))
+    await redis.set(keys.job_events(job.id), "text")
+    running = done(await jobs.leases.start(job, "a-worker"))
+    assert [event.state for event in await jobs.events([job.id], "0-0")] == [running.state]
