@@ -48,7 +48,11 @@ class Connections:
         self.settings = settings
         self._refused = metrics.refused_connections
         self._is_exempt = is_exempt
-        self._waiting: dict[Connection, float] = {}  # the longest wait first
+        self.waiting: dict[Connection, float] = {}
+        """Start of each connection's wait for a header, the longest wait first.
+
+        The connections themselves begin and end their waits.
+        """
         self._closing: dict[Connection, float] = {}  # likewise
         self._numbers: Counter[str] = Counter()  # of connections, by network
         self._networks: dict[Connection, str] = {}
@@ -70,19 +74,11 @@ class Connections:
             self._numbers[network] += 1
             self._networks[connection] = network
         if len(everyone) - len(self._closing) > self.settings.max_connections:
-            if not self._waiting:
+            if not self.waiting:
                 return CONNECTIONS
-            next(iter(self._waiting)).expire()
-        self.wait(connection)
+            next(iter(self.waiting)).expire()
+        self.waiting[connection] = asyncio.get_running_loop().time()
         return None
-
-    def wait(self, connection: Connection) -> None:
-        """Start the time in which the next header has to arrive."""
-        self._waiting[connection] = asyncio.get_running_loop().time()
-
-    def arrived(self, connection: Connection) -> None:
-        """Note that a header has arrived."""
-        self._waiting.pop(connection, None)
 
     def refuse(self, connection: Connection, refusal: Refusal) -> None:
         """Count a refusal; the connection no longer counts, nor waits for a header."""
@@ -98,7 +94,7 @@ class Connections:
 
     def forget(self, connection: Connection) -> None:
         """Note that a connection is closed."""
-        self._waiting.pop(connection, None)
+        self.waiting.pop(connection, None)
         self._closing.pop(connection, None)
         network = self._networks.pop(connection, None)
         if network is not None:
@@ -114,7 +110,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         patience = self.settings.header_timeout
         self._timer = loop.call_later(min(1.0, patience / 4), self._sweep)
-        for connection in _older(self._waiting, loop.time() - patience):
+        for connection in _older(self.waiting, loop.time() - patience):
             connection.expire()
         for connection in _older(self._closing, loop.time() - CLOSING):
             connection.abort()

@@ -22,6 +22,7 @@ from services.gateway.server.refusals import (
 MARK = "darkroom.bounded"
 """Key in the ASGI scope's `state` of each request that came through this protocol."""
 
+_VERSIONS = frozenset({"1.1", "1.0"})
 _MAX_PIPELINED = 16  # requests of a connection that wait behind the one that is answered
 _MIN_CHUNK = 128  # bytes that the chunks of a body have to have on average
 _SMALL_CHUNKS = 1000  # chunks of a body that may be smaller
@@ -47,6 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, {**app_state, MARK: True}, _loop)
         self._bounds = connections
+        self._waiting = connections.waiting
         self._max_header = connections.settings.max_header
         self._max_fields = connections.settings.max_header_fields
         self._room = self._max_header  # bytes until the limit; below zero all bytes are dropped
@@ -95,25 +97,22 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._room < 0:
             return
         self._room = self._max_header
-        self._bounds.arrived(self)
-        refusal = self._refusal_of_header()
-        if refusal is not None:
-            self._refuse(refusal)
-            return
+        self._waiting.pop(self, None)
         previous = self.cycle
-        super().on_headers_complete()
-        if not self.parser.should_upgrade():
-            self.headers = []  # The application has the list; fields of a trailer stay out of it.
-        elif self.cycle is not previous:
-            # Not a WebSocket, so the answer is an ordinary one. The parser can't go on after it.
-            self.cycle.keep_alive = False
-
-    def _refusal_of_header(self) -> Refusal | None:
-        if self.parser.get_http_version() not in ("1.1", "1.0"):
-            return MALFORMED
         if len(self.headers) > self._max_fields:
-            return LONG_HEADER
-        return PIPELINE if len(self.pipeline) >= _MAX_PIPELINED else None
+            self._refuse(LONG_HEADER)
+        elif len(self.pipeline) >= _MAX_PIPELINED:
+            self._refuse(PIPELINE)
+        elif self.parser.get_http_version() not in _VERSIONS:
+            self._refuse(MALFORMED)
+        else:
+            super().on_headers_complete()
+            if not self.parser.should_upgrade():
+                # The application has the old list; fields of a trailer stay out of it.
+                self.headers = []
+            elif self.cycle is not previous:
+                # Not a WebSocket: an ordinary answer, after which the parser can't go on.
+                self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         if self._room < 0:
@@ -136,7 +135,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or not self.cycle.response_complete:
             return
         if self._answer is None:
-            self._bounds.wait(self)
+            self._waiting[self] = self.loop.time()
         else:
             self._close_with(self._answer)
 
