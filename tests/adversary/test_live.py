@@ -13,11 +13,12 @@ import pytest
 
 from tests.adversary.conftest import Record
 from tests.imaging.pictures import encoded, scenery
-from tests.processes import Service, faststream
+from tests.processes import Service, faststream, until
 
 SOCKETS, MESSAGES, IDS = 300, 3, 1000
 TEXT, PING = 0x81, 0x89  # whole
 START_OF_TEXT, CONTINUED = 0x01, 0x00
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 PNG = encoded(scenery(40, 30), "PNG")
 
 
@@ -29,15 +30,15 @@ def gateway(redis_url: str) -> Iterator[Service]:
 
 @asynccontextmanager
 async def websocket(
-    service: Service,
+    service: Service, field: str = ""
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A WebSocket without a library, which sends and reads nothing by itself."""
+    """A WebSocket without a library, which sends nothing and reads 128 KiB by itself."""
     host = service.url.removeprefix("http://")
-    reader, writer = await asyncio.open_connection(*host.split(":"), limit=1 << 26)
+    reader, writer = await asyncio.open_connection(*host.split(":"))
     writer.write(
         f"GET /v1/live HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n".encode()
+        f"{field}\r\n".encode()
     )
     try:
         assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
@@ -75,7 +76,7 @@ async def test_many_sockets_with_many_ids_leave_the_health_check_fast(
     async def flood(messages: bytes) -> None:
         nonlocal received
         with suppress(ConnectionError):
-            async with websocket(gateway) as (reader, writer):
+            async with websocket(gateway, DEFLATE) as (reader, writer):
                 connected.release()
                 await go.wait()
                 writer.write(messages)
@@ -140,8 +141,8 @@ async def test_pings_whose_answers_nobody_reads_fill_no_memory(
 
     assert most - before < 30
     record_attack(
-        "10 WebSockets send pings for 3 seconds and read none of the answers",
-        "283 MiB of pings, the gateway grows by 706 MiB",
+        "10 WebSockets send pings and read none of the answers",
+        "264 MiB of pings in 8 seconds, the gateway grows by 104 MiB and goes on growing",
         f"closed with 1008 after {sent} MiB, the gateway grows by {most - before} MiB",
     )
 
@@ -168,6 +169,33 @@ async def test_too_many_frames_close_the_connection(
         f"A WebSocket sends {name} at once",
         "all are read, and the connection stays open",
         f"closed after {(loop.time() - started) * 1000:.0f} ms",
+    )
+
+
+@pytest.mark.long
+async def test_a_client_that_reads_nothing_is_cut_off(
+    redis_url: str, record_attack: Record
+) -> None:
+    with faststream("gateway", redis_url) as alone:
+
+        def open_files() -> int:
+            return len(list(Path(f"/proc/{alone.process.pid}/fd").iterdir()))
+
+        async with httpx.AsyncClient(base_url=alone.url, timeout=5) as client:
+            job = (await client.post("/v1/jobs?op=flip", content=PNG)).json()["id"]
+        loop = asyncio.get_running_loop()
+        async with websocket(alone) as (_, writer):
+            writer.write(watching(*[job] * IDS) * 150)  # answers of 36 MB
+            started = loop.time()
+            await asyncio.sleep(2)  # the connection of `client` closes
+            before = open_files()
+            await until(lambda: open_files() < before, seconds=60, every=0.2)
+            seconds = loop.time() - started
+    assert 10 < seconds < 50
+    record_attack(
+        "A WebSocket asks for 36 MB of events and reads nothing",
+        "it stays open for ever, and a stop of the gateway hangs",
+        f"disconnected after {seconds:.0f} s",
     )
 
 
