@@ -24,7 +24,7 @@ function commands.requeue(id, images, timeout, event, ...)
   persist(record)
   join_line(id, seen[2])
   local deadline = set_deadline(id, timeout)
-  local entry = write(id, event, ...)
+  local entry = write(id, event, 'timeout', timeout, 'deadline', deadline, ...)
   feed()
   return {entry, deadline}
 end

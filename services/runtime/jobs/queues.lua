@@ -112,10 +112,9 @@ local function hold(images, moment)
   end
 end
 
--- Give an open job `timeout` ms from now on. Returns the deadline.
+-- Have an open job end in `timeout` ms at the latest. Returns the deadline, which the caller writes.
 local function set_deadline(id, timeout)
   local deadline = now + timeout
   redis.call('ZADD', DEADLINES, deadline, id)
-  redis.call('HSET', RECORD .. id, 'timeout', timeout, 'deadline', deadline)
   return deadline
 end

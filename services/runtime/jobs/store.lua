@@ -28,7 +28,7 @@ function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, k
   end
   join_line(id, submitter)
   local deadline = set_deadline(id, timeout)
-  local entry = write(id, event, ...)
+  local entry = write(id, event, 'timeout', timeout, 'deadline', deadline, ...)
   feed()
   return {'new', entry, deadline}
 end

@@ -1,5 +1,7 @@
 """Jobs: submitted as JSON or as an image, looked up, cancelled."""
 
+from datetime import datetime
+
 import httpx
 import pytest
 from PIL import ImageOps
@@ -52,6 +54,17 @@ def test_a_job_waits_until_a_worker_starts(no_workers: httpx.Client) -> None:
         assert waiting.status_code == 202
         assert int(waiting.headers["retry-after"]) >= 1
         assert waiting.json()["state"] == "queued"
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [({"timeout": 60}, 60), ({"timeout": 1e9}, 7200), ({}, 7200)]
+)
+def test_a_job_has_the_time_that_its_query_asks_for_up_to_the_limit(
+    no_workers: httpx.Client, asked: dict[str, float], given: int
+) -> None:
+    job = no_workers.post("/v1/jobs", params=asked, content=PNG).json()
+    accepted, deadline = (datetime.fromisoformat(job[name]) for name in ("created_at", "deadline"))
+    assert (deadline - accepted).total_seconds() == pytest.approx(given, abs=5)
 
 
 @pytest.mark.parametrize(
