@@ -56,7 +56,9 @@ def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
     connections = Connections(settings, metrics, is_exempt=_is_trusted_by(config))
     config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
     if config.ws_protocol_class is not None:
-        config.ws_protocol_class = cast(Any, partial(BoundedWebSocket, settings.max_live_frames))
+        config.ws_protocol_class = cast(
+            Any, partial(BoundedWebSocket, settings.max_live_frames, settings.header_timeout)
+        )
         config.ws_max_size = min(config.ws_max_size, MAX_MESSAGE)
     if config.timeout_graceful_shutdown is None:
         config.timeout_graceful_shutdown = math.ceil(settings.graceful_timeout)

@@ -22,6 +22,7 @@ from services.gateway.server.refusals import (
 MARK = "darkroom.bounded"
 """Key in the ASGI scope's `state` of each request that came through this protocol."""
 
+_BODY = (b"content-length", b"transfer-encoding")  # fields of a request with a body
 _VERSIONS = frozenset({"1.1", "1.0"})
 _MAX_PIPELINED = 16  # requests of a connection that wait behind the one that is answered
 _MIN_CHUNK = 128  # bytes that the chunks of a body have to have on average
@@ -140,6 +141,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._close_with(self._answer)
 
     def handle_websocket_upgrade(self) -> None:
+        # RFC 6455, section 4.1. The package websockets leaves any other request without an answer.
+        if self.scope["method"] != "GET" or any(name in _BODY for name, _ in self.headers):
+            self._refuse(MALFORMED)
+            return
         self._room = -1
         self._bounds.upgrade(self, self.transport)
         super().handle_websocket_upgrade()

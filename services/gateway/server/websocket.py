@@ -1,5 +1,6 @@
 """uvicorn's protocol for WebSockets with bounds on what a client may send, and leave unread."""
 
+from asyncio import BaseTransport
 from typing import Any
 
 from uvicorn.config import Config
@@ -21,6 +22,8 @@ _POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 class BoundedWebSocket(WebSocketsSansIOProtocol):
     """Closes the connection of a client that sends more than `max_frames` frames a second.
 
+    A handshake that is not answered within `handshake_timeout` seconds ends the connection, too.
+
     Each frame counts: a ping costs an answer, and a message may have any number of empty frames.
 
     The connection of a client that reads nothing ends when a ping was not answered in time, and ten
@@ -30,6 +33,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def __init__(
         self,
         max_frames: int,
+        handshake_timeout: float,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
@@ -37,6 +41,16 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._frames = TokenBucket(rate=max_frames, size=max_frames * BURST)
+        self._handshake_timeout = handshake_timeout
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self.loop.call_later(self._handshake_timeout, self._end_handshake)
+
+    def _end_handshake(self) -> None:
+        """End a connection whose handshake has no answer: no other timer looks at it."""
+        if not self.handshake_complete:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         # In pieces, so that a packet full of frames is not parsed to its end.

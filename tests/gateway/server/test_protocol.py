@@ -17,6 +17,7 @@ from tests.processes import HTTP, Service, faststream, wait_until
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 POST = b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -64,12 +65,17 @@ def refused(service: Service, reason: str) -> float:
         POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        POST + UPGRADE + b"Content-Length: 3\r\n\r\nabc",
+        GET + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        POST + UPGRADE + b"\r\n",
         CHUNKED + b"zz\r\n",
         CHUNKED + b"1\r\nx\r\n" * 1100,
     ],
     ids=[
         *("text", "TLS", "HTTP/0.9", "HTTP/2", "CONNECT", "NUL", "bare CR", "bare LF", "space"),
-        *("length and chunks", "two lengths", "unknown coding", "size of a chunk", "1,100 chunks"),
+        *("length and chunks", "two lengths", "unknown coding"),
+        *("POST and upgrade", "upgrade with chunks", "POST without a body and upgrade"),
+        *("size of a chunk", "1,100 chunks"),
     ],
 )
 def test_malformed_http_gets_a_problem_document(door: Service, request_: bytes) -> None:

@@ -19,6 +19,7 @@ from services.gateway.settings import GatewaySettings
 from tests.processes import Service
 
 OVERRIDDEN = {
+    "connection_made": "self, transport",
     "data_received": "self, data",
     "handle_events": "self",
     "keepalive_timeout": "self",
@@ -102,9 +103,17 @@ async def no_application(scope: Any, receive: Any, send: Any) -> None:
 async def protocol() -> tuple[BoundedWebSocket, Transport]:
     config = Config(no_application, log_config=None)
     config.load()
-    made, transport = BoundedWebSocket(20, config, ServerState(), {}), Transport()
+    made, transport = BoundedWebSocket(20, 0.05, config, ServerState(), {}), Transport()
     made.connection_made(transport)
     return made, transport
+
+
+async def test_a_handshake_without_an_answer_ends() -> None:
+    made, transport = await protocol()
+    made.data_received(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n")
+    assert not transport.aborted
+    await asyncio.sleep(0.1)
+    assert transport.aborted
 
 
 async def test_a_client_that_answers_no_ping_is_cut_off() -> None:
