@@ -143,7 +143,7 @@ class OriginNotAllowed(ServiceError):
 
 
 class Gone(ServiceError):
-    """The resource existed and has expired."""
+    """The resource existed, and has expired or is damaged."""
 
     code = Code.GONE
 

@@ -455,6 +455,11 @@ ADVICE: dict[Code, Advice] = {
                 "Redis has evicted the bytes, because its memory was full.",
                 (*_BLOBS, "services/imaging/pool/tasks.py"),
             ),
+            Cause(
+                "The job's record is damaged: a program has changed it in Redis. If the job was "
+                "open, it becomes a dead letter.",
+                ("services/runtime/jobs/store.py",),
+            ),
         ),
         client="Render the image again, or submit the job again; upload the image again if "
         "`detail` says so. Use another `Idempotency-Key`: the old one leads to the old job.",

@@ -124,6 +124,34 @@ def test_what_nobody_can_read_is_a_dead_letter_and_closes_nothing(
     assert output.count("left to another version") == 1, "not tried again and again"
 
 
+async def test_a_queue_that_names_jobs_that_have_ended_stays_open(
+    gateway: Service, plain: Any, redis_url: str, record_attack: Record
+) -> None:
+    """One says so itself, one is deleted; a third is damaged. All three seem to wait since 1970."""
+    plain.flushall()
+    ended, deleted, damaged = [submit(gateway).json()["id"] for _ in range(3)]
+    plain.hset(keys.job(ended), "state", "succeeded")
+    plain.delete(keys.job(deleted))
+    plain.hset(keys.job(damaged), "created_at", "never")
+    plain.delete(JOBS)
+    plain.zadd(keys.JOBS_QUEUED, dict.fromkeys((ended, deleted, damaged), 1))
+    client = make_redis(settings_for(redis_url))
+    await Jobs(client, settings_for(redis_url)).orphans.requeue(age=0)
+    await client.close()
+    answer = submit(gateway)
+    gone = HTTP.get(f"{gateway.url}/v1/jobs/{damaged}")
+    kept = sum(plain.ttl(key) == -1 for key in plain.keys(f"{keys.JOB}*:events")) - 1
+    record_attack(
+        "Queued jobs' records that are deleted, or say that the job has succeeded.",
+        "Queued for ever: past DARKROOM_MAX_QUEUE_AGE every submission is refused (503 "
+        "overloaded). A deleted job's events are kept for ever; a damaged job is 500 internal.",
+        f"The next submission: {answer.status_code}. {kept} keys are kept for ever. A damaged job "
+        f"is {gone.status_code} {gone.json()['code']}.",
+    )
+    assert (answer.status_code, kept) == (202, 0)
+    assert (gone.status_code, gone.json()["code"]) == (410, "gone")
+
+
 async def test_a_reader_that_is_always_behind_learns_what_it_missed(
     redis_url: str, plain: Any, record_attack: Record
 ) -> None:

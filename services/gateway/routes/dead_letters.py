@@ -119,7 +119,7 @@ async def remove(letter_id: LetterPath, deps: Injected) -> Response:
             *("Retry-After", "Cache-Control"),
             location="The job.",
         ),
-        **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.STORE_VOLATILE),
+        **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.GONE, Code.STORE_VOLATILE),
     },
 )
 async def requeue(job_id: JobIdPath, deps: Injected) -> Response:

@@ -41,7 +41,7 @@ _EVENT_ID: TypeAdapter[str] = TypeAdapter(EventId)
             content={"text/event-stream": {}},
         ),
         204: answer("The job has ended, and the client has received all of its events."),
-        **problems(Code.NOT_FOUND, Code.OVERLOADED),
+        **problems(Code.NOT_FOUND, Code.GONE, Code.OVERLOADED),
     },
 )
 async def events(

@@ -158,7 +158,7 @@ async def open_jobs(
             location="The image of a job with one variant, or the list of results.",
             model=Job,
         ),
-        **problems(Code.NOT_FOUND),
+        **problems(Code.NOT_FOUND, Code.GONE),
     },
 )
 async def status(job_id: JobIdPath, deps: Injected) -> Response:
@@ -173,7 +173,7 @@ async def status(job_id: JobIdPath, deps: Injected) -> Response:
     response_model=Job,
     responses={
         202: answer("The job is cancelled.", "Cache-Control", location="The job."),
-        **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.CONFLICT),
+        **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.GONE, Code.CONFLICT),
     },
 )
 async def cancel(job_id: JobIdPath, deps: Injected) -> Response:

@@ -47,7 +47,7 @@ class Results(Message):
     responses={
         200: answer("The results.", "Cache-Control"),
         202: _OPEN,
-        **problems(Code.NOT_FOUND),
+        **problems(Code.NOT_FOUND, Code.GONE),
     },
 )
 async def results(job_id: JobIdPath, deps: Injected) -> Response:

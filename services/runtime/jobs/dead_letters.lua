@@ -44,9 +44,7 @@ function commands.quarantine(id, entry, event, dead_letter, ttl, ...)
   if id == '' then
     return
   end
-  for _, index in ipairs({QUEUED, RUNNING, LATER, DEADLINES}) do
-    redis.call('ZREM', index, id)
-  end
+  leave_indexes(id)
   local record = RECORD .. id
   local submitter = redis.pcall('HGET', record, 'submitter')
   if type(submitter) == 'string' then

@@ -28,8 +28,8 @@ end
 -- Queue the jobs whose retry is due, and feed workers that have come since the last job did.
 -- Returns the ids of late jobs, which the caller has to end: a job whose caller dies is returned
 -- again after `again` ms. Returns false when another process leads; each call renews the leader's
--- lease by `lease` ms.
-function commands.run_maintenance(process, lease, again)
+-- lease by `lease` ms. What ended jobs have left behind is kept for `ttl` seconds.
+function commands.run_maintenance(process, lease, again, ttl)
   if not redis.call('SET', LEADER, process, 'NX', 'PX', lease) then
     -- A lease that is longer than any was given before Redis's clock went back.
     if redis.call('GET', LEADER) ~= process and redis.call('PTTL', LEADER) <= 2 * lease then
@@ -38,23 +38,23 @@ function commands.run_maintenance(process, lease, again)
     redis.call('SET', LEADER, process, 'PX', lease)
   end
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', LATER, '-inf', now, 'LIMIT', 0, 100)) do
-    redis.call('ZREM', LATER, id)
-    local submitter = redis.pcall('HGET', RECORD .. id, 'submitter')
-    if type(submitter) == 'string' then
-      join_line(id, submitter)
-    elseif redis.call('EXISTS', RECORD .. id) == 1 then
-      -- A damaged record: its job becomes an orphan, which is looked at.
-      redis.call('ZADD', QUEUED, now, id)
+    if not clear_ended(id, ttl) then
+      redis.call('ZREM', LATER, id)
+      local submitter = redis.pcall('HGET', RECORD .. id, 'submitter')
+      if type(submitter) == 'string' then
+        join_line(id, submitter)
+      else
+        -- A damaged record: its job becomes an orphan, which is looked at.
+        redis.call('ZADD', QUEUED, now, id)
+      end
     end
   end
   feed()
   local late = {}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, 100)) do
-    if redis.call('EXISTS', RECORD .. id) == 1 then
+    if not clear_ended(id, ttl) then
       redis.call('ZADD', DEADLINES, now + again, id)
       late[#late + 1] = id
-    else
-      redis.call('ZREM', DEADLINES, id)
     end
   end
   return late
@@ -62,18 +62,19 @@ end
 
 -- List open jobs that are neither in a line, nor in the stream, nor with a living worker for `age` ms:
 -- nobody would ever do them. Looks at about `number` jobs of an index ('queued' or 'running') from
--- `cursor` on. Returns the next cursor, which is '0' after the last job, and the ids.
-function commands.orphans(index, cursor, number, age)
+-- `cursor` on. Returns the next cursor, which is '0' after the last job, and the ids. What ended jobs
+-- have left behind is kept for `ttl` seconds.
+function commands.orphans(index, cursor, number, age, ttl)
   index = index == 'running' and RUNNING or QUEUED
   local scanned = redis.call('ZSCAN', index, cursor, 'COUNT', number)
   local lines, candidates = {}, {}
   for i = 1, #scanned[2], 2 do
     local id, since = scanned[2][i], tonumber(scanned[2][i + 1])
-    local record = redis.pcall('HMGET', RECORD .. id, 'submitter', 'worker')
-    local submitter, worker = record[1], record[2]
-    if not submitter and redis.call('EXISTS', RECORD .. id) == 0 then
-      redis.call('ZREM', index, id)
-    elseif since <= now - age and not (index == RUNNING and worker and is_alive(worker)) then
+    local record = redis.pcall('HMGET', RECORD .. id, 'submitter', 'worker', 'state')
+    local submitter, worker, state = unpack(record)
+    local open = state == 'queued' or state == 'running' or not clear_ended(id, ttl)
+    local living = index == RUNNING and worker and is_alive(worker)
+    if open and since <= now - age and not living then
       candidates[#candidates + 1] = {id, submitter}
     end
   end

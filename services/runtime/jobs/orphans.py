@@ -12,21 +12,25 @@ _LOOKS = 8  # in one search; the next one goes on from there
 class Orphans:
     """The orphans of the suite. All methods raise what `RedisClient` raises."""
 
-    def __init__(self, transitions: Transitions, dead_letters: DeadLetters) -> None:
+    def __init__(
+        self, transitions: Transitions, dead_letters: DeadLetters, *, job_ttl: int
+    ) -> None:
         self._transitions = transitions
         self._dead_letters = dead_letters
+        self._job_ttl = job_ttl
         self._place = "queued", "0"  # an index and the cursor in it
 
     async def requeue(self, *, age: float) -> list[Job]:
         """Queue jobs again that have been orphans for `age` seconds, and return them.
 
         A call looks at 2,000 open jobs, and the next one goes on from there. A job whose record is
-        damaged is quarantined.
+        damaged is quarantined. One that has ended, or has no record, leaves every index.
         """
         requeued, ends = list[Job](), 0
         for _ in range(_LOOKS):
             index, cursor = self._place
-            found = await self._transitions.run("orphans", index, cursor, _AT_ONCE, int(age * 1000))
+            ages = int(age * 1000), self._job_ttl
+            found = await self._transitions.run("orphans", index, cursor, _AT_ONCE, *ages)
             cursor, orphans = found[0].decode(), [job_id.decode() for job_id in found[1]]
             for job_id in orphans:
                 if queued := await self._requeue(job_id):

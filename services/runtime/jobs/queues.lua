@@ -16,6 +16,7 @@ local ALLOWED = {
   running = {running = true, queued = true, succeeded = true, failed = true, cancelled = true},
   failed = {queued = true},
 }
+local FINAL = {succeeded = true, failed = true, cancelled = true}
 
 local now = now_ms()
 
@@ -89,6 +90,26 @@ local function write(id, event, ...)
   end
   redis.call('HSET', RECORD .. id, 'event', entry, ...)
   return entry
+end
+
+local function leave_indexes(id)
+  for _, index in ipairs({QUEUED, RUNNING, LATER, DEADLINES}) do
+    redis.call('ZREM', index, id)
+  end
+end
+
+-- Whether a job that an index names has ended, or has no record. Then it leaves all indexes, and
+-- what is left of it expires: after `ttl` seconds, if nothing else says when.
+local function clear_ended(id, ttl)
+  local record = RECORD .. id
+  local ended = FINAL[redis.pcall('HGET', record, 'state')]
+  if not ended and redis.call('EXISTS', record) == 1 then
+    return false
+  end
+  leave_indexes(id)
+  redis.call('EXPIRE', record, ttl, 'NX')
+  redis.call('EXPIRE', record .. ':events', ttl, 'NX')
+  return true
 end
 
 local function persist(record)

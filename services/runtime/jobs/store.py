@@ -12,7 +12,7 @@ from uuid import uuid4
 import structlog
 
 from contracts.control import CONTROL, Cancel
-from contracts.errors import Conflict, KeyReused, NotFound, Overloaded
+from contracts.errors import Conflict, Gone, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob
 from contracts.jobs import (
     DEAD_LETTERS,
@@ -69,7 +69,7 @@ class Jobs:
         self.leases = Leases(self._transitions)
         """A worker's side."""
         self.dead_letters = DeadLetters(redis, settings, self._transitions)
-        self.orphans = Orphans(self._transitions, self.dead_letters)
+        self.orphans = Orphans(self._transitions, self.dead_letters, job_ttl=settings.job_ttl)
         self._backlog = -math.inf, Backlog(0, 0, 0, 0.0, 0.0)
 
     async def submit(
@@ -154,8 +154,11 @@ class Jobs:
         return Webhook.model_validate_json(stored) if stored else None
 
     async def find(self, job_id: str) -> Job:
-        """Return the job as it is now. Raises NotFound, and as `get`."""
-        job = await self.get(job_id)
+        """Return the job as it is now. Raises NotFound, Gone for a damaged one, UnknownVersion."""
+        try:
+            job = await self.get(job_id)
+        except Damaged as exc:
+            raise Gone(f"{exc.detail} See its dead letter, if the job was open.") from exc
         if job is None:
             raise NotFound("There is no job with this id; its record may have expired.")
         return job
@@ -181,7 +184,7 @@ class Jobs:
         return None
 
     async def cancel(self, job_id: str) -> Job:
-        """End an open job. Raises NotFound, and Conflict for one that has ended already."""
+        """End an open job. Raises as `find`, and Conflict for one that has ended."""
         while True:
             job = await self.find(job_id)
             if job.state is JobState.CANCELLED:
@@ -196,7 +199,7 @@ class Jobs:
         """Queue a dead letter's job again, as if it had never been tried.
 
         Raises NotFound when there is no such dead letter, its job's record has expired, or one of
-        its images is not stored.
+        its images is not stored. Raises as `find`.
         """
         job = await self.find(job_id)
         fresh = job.model_copy(
@@ -237,7 +240,7 @@ class Jobs:
         Return True if `process` leads, and False if another process does. Each call renews the
         leader's lease by `lease` seconds.
         """
-        times = int(lease * 1000), _LATE_AGAIN
+        times = int(lease * 1000), _LATE_AGAIN, self._settings.job_ttl
         late = await self._transitions.run("run_maintenance", process, *times)
         for job_id in late or ():
             await self._end_late(job_id.decode())

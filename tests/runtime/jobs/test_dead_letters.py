@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import Code, InvalidRequest, NotFound
-from contracts.jobs import DEAD_LETTERS, JOBS, JobResult, JobState, Webhook
+from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, JobResult, JobState, Webhook
 from contracts.methods import GROUP
 from services.runtime.jobs.store import Jobs
 from services.runtime.messaging.consumer import Received
@@ -157,11 +157,19 @@ async def test_a_job_that_cannot_be_changed_is_quarantined(jobs: Jobs, redis: An
     assert await redis.xlen(JOBS) == 0
 
 
-async def test_a_job_goes_on_when_the_key_of_its_events_has_a_wrong_type(
-    jobs: Jobs, redis: Any
+@pytest.mark.parametrize("damage", ["a wrong type", "an event of the future"])
+async def test_a_job_goes_on_when_its_events_cannot_be_appended_to(
+    jobs: Jobs, redis: Any, damage: str
 ) -> None:
     job = await submitted(jobs)
-    await redis.delete(keys.job_events(job.id))
-    await redis.set(keys.job_events(job.id), "text")
+    events = keys.job_events(job.id)
+    if damage == "a wrong type":
+        await redis.delete(events)
+        await redis.set(events, "text")
+    else:
+        await redis.xadd(events, {"some": "field"}, id="9999999999999-0")
     running = done(await jobs.leases.start(job, "a-worker"))
-    assert [event.state for event in await jobs.events([job.id], "0-0")] == [running.state]
+    own = await jobs.events([job.id], "0-0")
+    assert [(event.id, event.state) for event in own] == [(running.event, running.state)]
+    (published, _), *_ = await redis.xrevrange(EVENTS)
+    assert (published.decode(), await redis.xlen(EVENTS)) == (running.event, 2), "no false event"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.errors import Code
+from contracts.errors import Code, Gone
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS
 from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.store import Jobs
@@ -23,6 +23,8 @@ from tests.runtime.jobs.helpers import (
     taken_from_stream,
     work_through,
 )
+
+INDEXES = (keys.JOBS_QUEUED, keys.JOBS_RUNNING, keys.JOBS_LATER, keys.JOBS_DEADLINES)
 
 
 async def test_orphaned_jobs_are_queued_again(jobs: Jobs, redis: Any) -> None:
@@ -90,9 +92,31 @@ async def test_a_damaged_record_is_quarantined_and_stops_nothing(jobs: Jobs, red
     assert [job.id for job in await jobs.open(10)] == [sound.id]
     with pytest.raises(Damaged):
         await jobs.get(strange.id)
+    with pytest.raises(Gone):
+        await jobs.cancel(strange.id)
     (letter,) = await jobs.dead_letters.latest(10)
     assert (letter.job, letter.request, letter.problem.code) == (strange.id, None, Code.INTERNAL)
     assert (await jobs.backlog()).queued == 1, "the sound one"
+
+
+@pytest.mark.parametrize("index", INDEXES)
+async def test_an_ended_job_leaves_every_index_and_what_is_left_of_it_expires(
+    jobs: Jobs, redis: Any, index: str
+) -> None:
+    ended, deleted = await submitted(jobs), await submitted(jobs)
+    sound = await submitted(jobs)
+    left = [keys.job(ended.id), keys.job_events(ended.id), keys.job_events(deleted.id)]
+    await redis.hset(keys.job(ended.id), "state", "succeeded")
+    await redis.delete(keys.job(deleted.id))
+    for other in INDEXES:
+        await redis.zrem(other, ended.id, deleted.id)
+    await redis.zadd(index, {ended.id: 1, deleted.id: 1})
+    await jobs.run_maintenance("me", lease=5)
+    assert await jobs.orphans.requeue(age=0) == []
+    named = [await redis.zrange(each, 0, -1) for each in INDEXES]
+    assert named == [[sound.id.encode()], [], [], [sound.id.encode()]]
+    assert all([0 < await redis.ttl(key) <= 24 * 3600 for key in left])
+    assert await redis.ttl(keys.job(sound.id)) == -1
 
 
 async def test_orphans_behind_many_older_jobs_are_found(jobs: Jobs, redis: Any) -> None:
