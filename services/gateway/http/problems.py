@@ -58,7 +58,7 @@ TITLES = {
     Code.METHOD_NOT_ALLOWED: "Method not allowed",
     Code.MISDIRECTED_REQUEST: "The host name is not one of this service",
     Code.ORIGIN_NOT_ALLOWED: "The origin is not allowed",
-    Code.GONE: "Expired",
+    Code.GONE: "Expired or damaged",
     Code.CONFLICT: "Not possible in this state",
     Code.KEY_REUSED: "The idempotency key belongs to another request",
     Code.NO_WORKERS: "No worker is running",
