@@ -10,16 +10,16 @@ from websockets.typing import Origin
 
 from tests.adversary.conftest import Record
 from tests.imaging.pictures import encoded, scenery
-from tests.processes import Service, faststream
+from tests.processes import Service, faststream, valkey
 
 PNG = encoded(scenery(40, 30), "PNG")
 PAGE = "https://other.example"
 
 
 @pytest.fixture(scope="module")
-def alone(redis_url: str) -> Iterator[Service]:
-    """A gateway as `make run` starts it, without workers: jobs stay queued."""
-    with faststream("gateway", redis_url) as service:
+def alone() -> Iterator[Service]:
+    """A gateway with a Redis of its own, and so without workers: jobs stay queued."""
+    with valkey() as server, faststream("gateway", str(server.connection_url)) as service:
         yield service
 
 
