@@ -106,10 +106,12 @@ class Reclaimer:
             elif name not in living:
                 self._missing.add(name)
                 # A heartbeat that is missing once may be the first one of a new worker, which is on
-                # its way, or one that ran out because Redis's clock jumped.
-                if name in missing and self._heartbeat.steady:
+                # its way, or one that ran out because Redis's clock jumped. A worker that has not
+                # read either is dead: where workers crash again and again, none looks twice.
+                idle = consumer[b"idle"] > 1000 * ttl
+                if (idle or name in missing) and self._heartbeat.steady:
                     await self._reclaim_from(name, len(living))
-                    if consumer[b"idle"] > 1000 * ttl:
+                    if idle:
                         await self.leave(name)
 
     async def _reclaim_from(self, member: str, living: int) -> None:
