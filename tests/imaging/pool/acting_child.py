@@ -5,6 +5,7 @@ It has the sandbox, the frames and the answers of the real one.
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import time
@@ -68,6 +69,31 @@ def _open_socket(kind: str) -> None:
         pass
 
 
+def _connect_by_mptcp(port: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, _MPTCP) as made:
+        made.connect(("127.0.0.1", int(port)))
+
+
+def _connect_by_sending(port: str) -> None:
+    with socket.socket() as made:
+        made.sendto(b"x", _FAST_OPEN, ("127.0.0.1", int(port)))
+
+
+def _listen(_: str) -> None:
+    with socket.socket() as made:
+        made.listen(1)
+
+
+def _limit(pid: str) -> None:
+    resource.prlimit(int(pid), resource.RLIMIT_NOFILE, (64, 64))
+
+
+def _share_memory(_: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.shmget(0, 4096, 0o1600) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 def _execute_memory(_: str) -> None:
     file = os.memfd_create("program")
     os.execve(file, ["true"], {})
@@ -92,13 +118,21 @@ ATTACKS: dict[str, Callable[[str], None]] = {
     "execute": lambda path: os.execv(path, [path]),
     "execute_memory": _execute_memory,
     "connect": _connect,
+    "connect_by_mptcp": _connect_by_mptcp,
+    "connect_by_sending": _connect_by_sending,
+    "listen": _listen,
     "socket": _open_socket,
+    "limit": _limit,
+    "share_memory": _share_memory,
+    "change_mode": lambda path: os.chmod(path, 0o777),
+    "change_times": lambda path: os.utime(path, (0, 0)),
     "fork": _fork,
     "thread": _start_thread,
     "kill": lambda pid: os.kill(int(pid), signal.SIGTERM),
 }
 """Attempts at what a pool process must not do, by name; each takes a target."""
 
+_MPTCP, _FAST_OPEN = 262, 0x20000000
 _SOCKET = 0  # the file descriptor
 
 _held: list[bytearray] = []

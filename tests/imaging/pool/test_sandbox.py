@@ -45,6 +45,8 @@ async def test_only_packages_and_libraries_can_be_read_and_nothing_written(tmp_p
         f"write {secret}",
         f"write {tmp_path / 'new'}",
         f"list {tmp_path}",
+        f"change_mode {secret}",
+        f"change_times {secret}",
         f"read /proc/{os.getpid()}/environ",
         f"read {Path(__file__)}",
         f"read {Path(landlock.__file__)}",
@@ -61,6 +63,8 @@ async def test_no_program_is_executed_no_process_started_and_none_outside_signal
         "execute /bin/true",
         "execute_memory",
         f"kill {os.getpid()}",
+        f"limit {os.getpid()}",
+        "share_memory",
         "fork",
         "thread",
     )
@@ -76,6 +80,9 @@ async def test_the_network_is_the_stores_port() -> None:
         allowed, *refused = await attack(
             f"connect {store.getsockname()[1]}",
             f"connect {other.getsockname()[1]}",
+            f"connect_by_mptcp {other.getsockname()[1]}",
+            f"connect_by_sending {other.getsockname()[1]}",
+            "listen",
             "socket AF_INET SOCK_DGRAM",
             "socket AF_INET6 SOCK_RAW",
             "socket AF_UNIX SOCK_STREAM",

@@ -1,8 +1,9 @@
 """Seccomp: refuse system calls that no render makes, and every socket but the store's.
 
-Landlock lacks these: datagrams, other kinds of sockets, programs in memory, io_uring, and processes
-that would outlive this one. The filter is a list of calls that are refused, as nobody knows all
-that Python and the codecs make: `seccomp(2)`.
+Landlock lacks these: datagrams, other kinds and protocols of sockets, sockets that listen, modes
+and times of files, memory that is shared by name, limits and priorities of other processes,
+programs in memory, io_uring, and processes that would outlive this one. The filter is a list of
+calls that are refused, as nobody knows all that Python and the codecs make: `seccomp(2)`.
 """
 
 import ctypes
@@ -11,7 +12,7 @@ import platform
 import socket
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from services.imaging.pool.sandbox import kernel
@@ -20,7 +21,7 @@ _SECCOMP_MODE_FILTER = 2
 _ALLOW, _FAIL = 0x7FFF0000, 0x00050000
 
 # Offsets in `struct seccomp_data`, for little-endian processors.
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, (16, 24, 32, 40)
 
 # Instructions of the classic BPF.
 _LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
@@ -28,6 +29,7 @@ _IF_EQUAL, _IF_AT_LEAST, _IF_HAS = 0x15, 0x35, 0x45
 
 _KIND_OF_SOCKET = 0xF  # the other bits are flags
 _THREAD = 0x10000  # the flag of a `clone` that makes no process
+_CONNECT = 0x20000000  # MSG_FASTOPEN, the flag of a `sendto` that connects
 _OTHER_NUMBERS = 0x40000000  # x86-64 has a second set of numbers for calls, from here on
 
 
@@ -35,27 +37,51 @@ class _Architecture(NamedTuple):
     code: int
     clone: int
     socket: int
+    sendto: int
+    prlimit64: int
     refused: tuple[int, ...]
 
 
-# Numbers of: execve, execveat, ptrace, process_vm_readv, process_vm_writev, bpf, perf_event_open,
-# userfaultfd, unshare, setns, mount, add_key, request_key, keyctl; fork and vfork where they are.
 _ARCHITECTURES = {
     "x86_64": _Architecture(
         code=0xC000003E,
         clone=56,
         socket=41,
-        refused=(59, 322, 101, 310, 311, 321, 298, 323, 272, 308, 165, 248, 249, 250, 57, 58),
+        sendto=44,
+        prlimit64=302,
+        refused=(
+            *(59, 322, 57, 58),  # execve, execveat, fork, vfork
+            *(101, 310, 311, 321, 298, 323),  # ptrace, process_vm_*, bpf, perf_*, userfaultfd
+            *(272, 308, 165, 248, 249, 250),  # unshare, setns, mount, add_key, request_key, keyctl
+            *(49, 50, 43, 288, 46, 307),  # bind, listen, accept, accept4, sendmsg, sendmmsg
+            *(90, 91, 268, 92, 93, 94, 260),  # chmod, fchmod, fchmodat, chown, f*, l*, fchownat
+            *(132, 235, 261, 280),  # utime, utimes, futimesat, utimensat
+            *(29, 30, 64, 68),  # shmget, shmat, semget, msgget
+            *(141, 142, 144, 203, 314),  # setpriority, sched_set*: param, scheduler, affinity, attr
+        ),
     ),
     "aarch64": _Architecture(
         code=0xC00000B7,
         clone=220,
         socket=198,
-        refused=(221, 281, 117, 270, 271, 280, 241, 282, 97, 268, 40, 217, 218, 219),
+        sendto=206,
+        prlimit64=261,
+        refused=(
+            *(221, 281),
+            *(117, 270, 271, 280, 241, 282),
+            *(97, 268, 40, 217, 218, 219),
+            *(200, 201, 202, 242, 211, 269),
+            *(52, 53, 54, 55),  # fchmod, fchmodat, fchownat, fchown
+            88,  # utimensat
+            *(194, 196, 190, 186),
+            *(140, 118, 119, 122, 274),
+        ),
     ),
 }
-_REFUSED_EVERYWHERE = (425, 426, 427, 434, 438)
-"""io_uring_setup, io_uring_enter, io_uring_register, pidfd_open, pidfd_getfd."""
+"""The numbers of calls; where the second list has no comment, its order is that of the first."""
+
+_REFUSED_EVERYWHERE = (425, 426, 427, 434, 438, 452)
+"""io_uring_setup, io_uring_enter, io_uring_register, pidfd_open, pidfd_getfd, fchmodat2."""
 
 _CLONE3 = 435
 """A filter can't see its flags. If the kernel seems to lack it, libraries use `clone`."""
@@ -63,6 +89,16 @@ _CLONE3 = 435
 
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+class _Line(NamedTuple):
+    """An instruction; a jump names the label that it goes to, or none for the next line."""
+
+    code: int
+    value: int
+    yes: str = ""
+    no: str = ""
+    label: str = ""
 
 
 def restrict(families: Iterable[socket.AddressFamily]) -> None:
@@ -73,52 +109,56 @@ def restrict(families: Iterable[socket.AddressFamily]) -> None:
     architecture = _ARCHITECTURES.get(platform.machine())
     if architecture is None or sys.byteorder != "little":
         raise OSError(errno.ENOSYS, f"There is no filter for {platform.machine()}.")
-    instructions = _filter(architecture, tuple(families))
+    instructions = _assembled(_lines(architecture, tuple(families)))
     program = _Program(len(instructions) // 8, instructions)
     kernel.prctl(kernel.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program))
 
 
-def _filter(architecture: _Architecture, families: tuple[socket.AddressFamily, ...]) -> bytes:
-    """Assemble the filter. Jumps count the instructions that are skipped."""
-    refused = (*architecture.refused, *_REFUSED_EVERYWHERE)
-    # Backwards, as a jump has to know the distance to the last three instructions.
-    program = [
-        _instruction(_RETURN, _ALLOW),
-        _instruction(_RETURN, _FAIL | errno.EPERM),
-        _instruction(_RETURN, _FAIL | errno.ENOSYS),
+def _lines(machine: _Architecture, families: Sequence[socket.AddressFamily]) -> list[_Line]:
+    """Return the filter: calls that are refused, then those whose arguments decide."""
+    refused = (*machine.refused, *_REFUSED_EVERYWHERE)
+    return [
+        _Line(_LOAD, _ARCHITECTURE),
+        _Line(_IF_EQUAL, machine.code, no="refuse"),
+        _Line(_LOAD, _NUMBER),
+        _Line(_IF_AT_LEAST, _OTHER_NUMBERS, yes="refuse"),
+        *(_Line(_IF_EQUAL, number, yes="refuse") for number in refused),
+        _Line(_IF_EQUAL, _CLONE3, yes="be absent"),
+        _Line(_IF_EQUAL, machine.clone, yes="clone"),
+        _Line(_IF_EQUAL, machine.socket, yes="socket"),
+        _Line(_IF_EQUAL, machine.sendto, yes="sendto"),
+        # A limit of another process could end it.
+        _Line(_IF_EQUAL, machine.prlimit64, no="permit"),
+        _Line(_LOAD, _ARGUMENTS[0]),
+        _Line(_IF_EQUAL, 0, yes="permit", no="refuse"),
+        _Line(_LOAD, _ARGUMENTS[0], label="clone"),
+        _Line(_IF_HAS, _THREAD, yes="permit", no="refuse"),
+        _Line(_LOAD, _ARGUMENTS[3], label="sendto"),
+        _Line(_IF_HAS, _CONNECT, yes="refuse", no="permit"),
+        _Line(_LOAD, _ARGUMENTS[0], label="socket"),
+        *(_Line(_IF_EQUAL, family, yes="kind") for family in families),
+        _Line(_RETURN, _FAIL | errno.EPERM, label="refuse"),
+        _Line(_LOAD, _ARGUMENTS[1], label="kind"),
+        _Line(_AND, _KIND_OF_SOCKET),
+        _Line(_IF_EQUAL, socket.SOCK_STREAM, no="refuse socket"),
+        # Landlock knows no other protocol of streams.
+        _Line(_LOAD, _ARGUMENTS[2]),
+        _Line(_IF_EQUAL, 0, yes="permit"),
+        _Line(_IF_EQUAL, socket.IPPROTO_TCP, yes="permit"),
+        _Line(_RETURN, _FAIL | errno.EPERM, label="refuse socket"),
+        _Line(_RETURN, _ALLOW, label="permit"),
+        _Line(_RETURN, _FAIL | errno.ENOSYS, label="be absent"),
     ]
 
-    def to_permission() -> int:
-        return len(program) - 3
 
-    def to_refusal() -> int:
-        return len(program) - 2
+def _assembled(lines: Sequence[_Line]) -> bytes:
+    """Return the instructions; a jump becomes the number of lines that it skips."""
+    places = {line.label: place for place, line in enumerate(lines) if line.label}
 
-    def to_absence() -> int:
-        return len(program) - 1
+    def skipped(place: int, label: str) -> int:
+        return places[label] - place - 1 if label else 0
 
-    program.insert(0, _instruction(_IF_EQUAL, socket.SOCK_STREAM, no=1))
-    program.insert(0, _instruction(_AND, _KIND_OF_SOCKET))
-    program.insert(0, _instruction(_LOAD, _SECOND_ARGUMENT))
-    kind_of_socket = len(program)
-    program.insert(0, _instruction(_RETURN, _FAIL | errno.EPERM))
-    for family in families:
-        program.insert(0, _instruction(_IF_EQUAL, family, yes=len(program) - kind_of_socket))
-    program.insert(0, _instruction(_LOAD, _FIRST_ARGUMENT))
-    # To here come the calls of `socket`; all others are decided before.
-    program.insert(0, _instruction(_IF_EQUAL, architecture.socket, no=to_permission()))
-    program.insert(0, _instruction(_IF_HAS, _THREAD, yes=to_permission(), no=to_refusal()))
-    program.insert(0, _instruction(_LOAD, _FIRST_ARGUMENT))
-    program.insert(0, _instruction(_IF_EQUAL, architecture.clone, no=2))
-    program.insert(0, _instruction(_IF_EQUAL, _CLONE3, yes=to_absence()))
-    for number in refused:
-        program.insert(0, _instruction(_IF_EQUAL, number, yes=to_refusal()))
-    program.insert(0, _instruction(_IF_AT_LEAST, _OTHER_NUMBERS, yes=to_refusal()))
-    program.insert(0, _instruction(_LOAD, _NUMBER))
-    program.insert(0, _instruction(_IF_EQUAL, architecture.code, no=to_refusal()))
-    program.insert(0, _instruction(_LOAD, _ARCHITECTURE))
-    return b"".join(program)
-
-
-def _instruction(code: int, value: int, *, yes: int = 0, no: int = 0) -> bytes:
-    return struct.pack("<HBBI", code, yes, no, value)
+    return b"".join(
+        struct.pack("<HBBI", line.code, skipped(at, line.yes), skipped(at, line.no), line.value)
+        for at, line in enumerate(lines)
+    )
