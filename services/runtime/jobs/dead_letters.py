@@ -1,6 +1,6 @@
 """Dead letters: jobs that failed for good, and records and entries that nobody can read."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -103,13 +103,30 @@ class DeadLetters:
             return
         problem = _problem(received, exc)
         update: dict[str, Any] = {"problem": problem, "attempts": received.deliveries}
+        ended = self._transitions.change(job, **update, state=JobState.FAILED)
+        await self._or_quarantine(ended, job_id, problem, received)
+
+    async def end_late(self, job: Job) -> Job | None:
+        """End an open job whose deadline has passed, or quarantine one that can't be changed."""
+        problem = Internal("The job's time is over, and Redis refuses to end it.").failure()
+        return await self._or_quarantine(self._transitions.end_late(job), job.id, problem)
+
+    async def _or_quarantine(
+        self,
+        change: Awaitable[Job | None],
+        job_id: str,
+        problem: Failure,
+        received: Received | None = None,
+    ) -> Job | None:
+        """Await a change of a job; quarantine the job if Redis refuses the change for good."""
         try:
-            await self._transitions.change(job, **update, state=JobState.FAILED)
+            return await change
         except ResponseError as refused:
             if is_outage(refused):
                 raise
             log.error("job can't be changed", job=job_id, reason=str(refused))
             await self.quarantine(job_id, problem, received=received)
+            return None
 
     async def read_or_quarantine(self, job_id: str) -> Job | None:
         """Return a job, or quarantine one whose record is damaged. Raises UnknownVersion."""

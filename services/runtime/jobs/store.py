@@ -253,7 +253,7 @@ class Jobs:
         """
         with suppress(UnknownVersion):
             job = await self.dead_letters.read_or_quarantine(job_id)
-            if job and job.state in OPEN_STATES and await self._transitions.end_late(job):
+            if job and job.state in OPEN_STATES and await self.dead_letters.end_late(job):
                 await self._stop_worker(job_id)
                 log.info("job ended late", job=job_id, state=job.state)
 

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.errors import Code, NotFound
 from contracts.imaging import Blob
-from contracts.jobs import JOBS, JobResult, JobState
+from contracts.jobs import JOBS, JobResult, JobState, Webhook
 from contracts.operations.overlays import Watermark
 from contracts.operations.pipeline import Pipeline
 from services.runtime.jobs.store import Jobs
@@ -121,3 +121,17 @@ async def test_a_dead_letter_keeps_its_images_for_a_requeue_or_says_what_is_miss
     assert len(await jobs.dead_letters.latest(10)) == 1, "it can be requeued once the image is back"
     await store_image(client, LOGO)
     assert (await jobs.requeue(job.id)).state is JobState.QUEUED
+
+
+async def test_a_late_job_whose_change_redis_refuses_is_quarantined_and_others_end(
+    jobs: Jobs, redis: Any
+) -> None:
+    stuck = await submitted(jobs, timeout=0.01, webhook=Webhook(url="https://agency.example/hook"))
+    late = await submitted(jobs, timeout=0.02)
+    await redis.set(keys.WEBHOOKS_DUE, "not a sorted set")
+    await asyncio.sleep(0.03)  # time is the subject
+    assert await jobs.run_maintenance("me", lease=5)
+    assert (await jobs.find(late.id)).state is JobState.FAILED
+    letters = await jobs.dead_letters.latest(10)
+    assert stuck.id in {letter.job for letter in letters if letter.request is None}
+    assert await redis.zcard(keys.JOBS_DEADLINES) == 0
