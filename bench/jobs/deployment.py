@@ -61,6 +61,8 @@ def deployed(contender: Contender) -> Iterator[Deployment]:
         ports = {"imaging_port": free_port(), "gateway_port": free_port()}
         env = {**os.environ, "REDIS_URL": server.url, "DARKROOM_SLOTS": str(SLOTS)}
         env |= {"DARKROOM_LOG_LEVEL": "WARNING", "FASTSTREAM_LOG_LEVEL": "warning"}
+        # The client watches each job at once, in up to a thousand messages a second.
+        env |= {"DARKROOM_MAX_LIVE_FRAMES": "100000"}
 
         def start(command: Command) -> int:
             words = [word.format(**ports) for word in command]

@@ -141,7 +141,7 @@ class GatewaySettings(RuntimeSettings):
         " with the most unsent events is disconnected.",
     )
     max_live_frames: Annotated[int, count_of("frames a second")] = Field(
-        default=20,
+        default=100,
         description="Frames that a WebSocket may send, as a rate. It may send ten times as many at"
         " once after a pause.",
     )
