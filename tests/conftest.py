@@ -20,7 +20,7 @@ from tests.processes import Service, faststream, valkey
 SERVICES = {"gateway", "imaging", "idle", "workerless"}
 """The fixtures that start a gateway or an imaging service."""
 
-FOLDERS_WITH_SERVICES = [Path(__file__).parent / name for name in ("browser", "e2e")]
+FOLDERS_WITH_SERVICES = [Path(__file__).parent / name for name in ("adversary", "browser", "e2e")]
 
 
 def pytest_configure() -> None:

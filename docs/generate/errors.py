@@ -122,7 +122,7 @@ def pages() -> dict[str, str]:
     """Return the index and one page per code. Raises LookupError for a code without advice."""
     for code in Code:
         if code not in ADVICE:
-            raise LookupError(f"{code} has no advice: add an entry to docs/generate/advice.py")
+            raise LookupError(f"{code} has no advice: add an entry to docs/generate/advice/")
     return {"errors/index.md": _index()} | {f"errors/{code}.md": _page(code) for code in Code}
 
 

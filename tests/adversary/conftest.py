@@ -7,7 +7,6 @@ the long forms, too (marker `long`), prints the table, and writes it to `bench/r
 import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +16,6 @@ from bench.markdown import commit
 _PROPERTY = "attack"
 
 Record = Callable[[str, str, str], None]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every attack as a test with services: each one needs them."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.services)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_every_code_has_a_page_and_a_row_in_the_index() -> None:
 def test_a_code_without_advice_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(advice.ADVICE, Code.GONE)
 
-    with pytest.raises(LookupError, match=r"gone has no advice: add an entry to .*/advice\.py"):
+    with pytest.raises(LookupError, match=r"gone has no advice: add an entry to .*/advice/"):
         errors.pages()
 
 

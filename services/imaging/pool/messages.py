@@ -63,7 +63,7 @@ class Heavy(Message):
 
 
 class Answer(Message, Generic[OutcomeT]):
-    """What became of a call: an outcome for each part that was started, or a failure of it all."""
+    """The end of a call: an outcome for each part that was started, or a failure of it all."""
 
     outcomes: tuple[OutcomeT | Failure | Heavy, ...] = Field(default=(), max_length=1000)
     broken: Broken | None = None

@@ -78,7 +78,7 @@ local function contents(key, most)
   return shown, most
 end
 
--- What is known of a dead letter: its own fields, those of its entry, those of its job's record, and
+-- Return a dead letter as it is stored: its own fields, those of its entry, those of its job's record, and
 -- 1 if all of it is shown. False without such a letter.
 function commands.raw(letter, id)
   local entry = redis.call('XRANGE', DEAD, letter, letter)[1]

@@ -29,7 +29,7 @@ RawFields = dict[bytes, bytes]
 
 @dataclass(frozen=True)
 class RawLetter:
-    """What Redis holds of a dead letter: its own fields, its entry's, its job's record's."""
+    """A dead letter as Redis holds it: its own fields, its entry's, its job's record's."""
 
     letter: RawFields
     entry: RawFields

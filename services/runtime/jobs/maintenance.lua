@@ -1,4 +1,4 @@
--- What one process does for all: due retries, orphaned jobs.
+-- Work that one process does for all: due retries, orphaned jobs.
 
 local function set_of(list)
   local set = {}

@@ -24,7 +24,7 @@ PARKED = re.compile(r"version-([0-9]{1,6})")
 
 
 class PendingEntries:
-    """What one member may claim: entries of dead members, and its own ones that have failed.
+    """Entries that one member may claim: those of dead members, and its own that have failed.
 
     A member that can't read the version of an entry parks it with a member whose name is the
     version; those that can read the version claim it there.

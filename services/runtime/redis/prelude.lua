@@ -1,4 +1,4 @@
--- What scripts have in common. scripts.py puts this before each of them.
+-- Functions that scripts have in common. scripts.py puts this before each of them.
 
 -- Redis's own time in milliseconds, so that the clocks of the hosts don't matter.
 local function now_ms()

@@ -1,4 +1,4 @@
-"""What Redis says about itself: version, eviction, persistence and memory, from `INFO`."""
+"""Facts that Redis reports of itself: version, eviction, persistence and memory, from `INFO`."""
 
 from dataclasses import dataclass
 

@@ -45,7 +45,7 @@ def raise_refused(reason: StoreRefused) -> NoReturn:
 
 @dataclass(frozen=True)
 class StoreState:
-    """What the last look has found."""
+    """The facts that the last look has found."""
 
     refused: str = ""
     """Why no service may work with this Redis; empty if it may."""

@@ -24,8 +24,8 @@ from services.imaging.engine.raster.alpha import flatten_on_white, has_alpha
 from services.imaging.engine.raster.animation import Animation, Frame
 from services.imaging.engine.raster.memory import check_memory
 
-# What the AVIF encoder allocates, measured with Pillow 13.0: 29 bytes a pixel for 64 megapixels,
-# 33 with alpha.
+# Memory of the AVIF encoder, measured with Pillow 13.0: 29 bytes a pixel for 64 megapixels, 33 with
+# alpha.
 _AVIF_BYTES, _AVIF_ALPHA_BYTES, _AVIF_SMALL_BYTES = 30, 4, 32 << 20
 
 # The name of a WebP's first chunk, and the flags of VP8X (RFC 9649, section 2.7).
