@@ -74,7 +74,8 @@ async def test_a_burst_of_frames_is_read_and_a_flood_closes_the_connection(
                 await socket.send('{"watch": []}')
         with pytest.raises(ConnectionClosed):
             await socket.recv()
-    assert (socket.close_code, socket.close_reason) == (1008, "Too many frames.")
+    # A connection that is closed with frames unread is reset, which can outrun the close frame.
+    assert (socket.close_code, socket.close_reason) in {(1008, "Too many frames."), (1006, "")}
 
 
 class Transport(asyncio.Transport):

@@ -118,7 +118,8 @@ async def test_a_refused_result_pauses_longer_each_time_although_the_probe_fits(
             store.report_full(StoreFull("A large result did not fit."))
             await until(lambda: store.state.unwritable is None)
             pauses.append(asyncio.get_running_loop().time() - started)
-    assert pauses[0] < pauses[1] < pauses[2]
+    # The lower bounds alone: how much later the watch looks depends on the machine.
+    assert [pause >= watch.INTERVAL * 2**turn for turn, pause in enumerate(pauses)] == [True] * 3
 
 
 async def test_a_replica_accepts_no_writes_and_is_named(url: str, plain: Redis) -> None:
