@@ -25,11 +25,17 @@ def python_of(name: str) -> Path:
     lock = LOCKS / f"{name}.lock"
     folder = DATA / name
     python = folder / "bin" / "python"
-    # Written after a complete installation: an interrupted one is repeated.
-    installed = folder / "installed.lock"
-    if not installed.exists() or installed.read_bytes() != lock.read_bytes():
+    if not is_installed(name):
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*install, "--quiet", "--require-hashes", "-r", lock], check=True)
-        installed.write_bytes(lock.read_bytes())
+        # Written after a complete installation: an interrupted one is repeated.
+        (folder / "installed.lock").write_bytes(lock.read_bytes())
     return python
+
+
+def is_installed(name: str) -> bool:
+    """Return whether the environment has the packages of `<name>.lock`, all of them."""
+    installed = DATA / name / "installed.lock"
+    lock = LOCKS / f"{name}.lock"
+    return installed.exists() and installed.read_bytes() == lock.read_bytes()

@@ -11,7 +11,7 @@ from bench.environments import RESULTS
 
 @dataclass(frozen=True)
 class Results:
-    """A benchmark's figures: a row for each contender and case, or for each attack."""
+    """A benchmark's figures: a row for each contender and case, each attack or each judge."""
 
     name: str
     document: dict[str, Any]
@@ -29,7 +29,7 @@ class Results:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        kinds = ("cells", "systems", "scenarios", "attacks")
+        kinds = ("cells", "systems", "scenarios", "attacks", "judges")
         return next(self.document[kind] for kind in kinds if kind in self.document)
 
     def report(self) -> str:

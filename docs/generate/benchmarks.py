@@ -53,6 +53,12 @@ _LISTED = {
         "version 0.6.0",
         "`make adversary`",
     ),
+    "exact": (
+        "[Exactness](exact.md)",
+        "pixels and protocols, as independent judges see them",
+        "sharp",
+        "`make exact`",
+    ),
 }
 
 _METHOD = """\

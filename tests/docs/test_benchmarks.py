@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from docs.generate import attacks, benchmarks
+from docs.generate import attacks, benchmarks, exact
 from docs.generate.bench_results import Results, results
 
-NAMES = ("rpc", "jobs", "imaging", "gateway", "chaos", "attacks")
+NAMES = ("rpc", "jobs", "imaging", "gateway", "chaos", "attacks", "exact")
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def test_results_name_a_commit_without_further_changes(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_names_the_commit_of_its_figures(name: str) -> None:
-    pages = {**benchmarks.pages(), **attacks.pages()}
+    pages = {**benchmarks.pages(), **attacks.pages(), **exact.pages()}
 
     assert f"`{results(name).commit}`" in pages["benchmarks/index.md"]
     assert sum(f"bench/results/{name}.json" in page for page in pages.values()) == 1

@@ -1,0 +1,1 @@
+"""Independent judges: what other programs, libraries and mathematics say of Darkroom's answers."""

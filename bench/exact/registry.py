@@ -1,0 +1,6 @@
+"""All judges."""
+
+from bench.exact.decoding import sharp
+from bench.exact.judges import Judge
+
+JUDGES: tuple[Judge, ...] = (*sharp.JUDGES,)
