@@ -24,8 +24,9 @@ class Tolerance:
             return "{} x {} pixels, and not {} x {}".format(*ours.size, *theirs.size)
         # The colour of a transparent pixel is nobody's business.
         difference = ImageChops.difference(_without_hidden(ours), _without_hidden(theirs))
-        most = max(high for _, high in difference.getextrema())
-        mean = sum(ImageStat.Stat(difference).mean) / 4
+        statistics = ImageStat.Stat(difference)
+        most = max(high for _, high in statistics.extrema)
+        mean = sum(statistics.mean) / 4
         if most <= self.most and mean <= self.mean:
             return None
         return f"up to {most} levels apart, {mean:.2f} on average"
