@@ -89,6 +89,24 @@ def test_tiny_chunks_stop_nobody(gateway_alone: Service, record_attack: Record) 
 
 
 @pytest.mark.serial
+def test_a_header_full_of_spaces_stops_nobody(
+    gateway_alone: Service, record_attack: Record
+) -> None:
+    path = f"{gateway_alone.url}/v1/images/{'0' * 64}/render"
+    began = time.monotonic()
+    answer = HTTP.get(path, headers={"Prefer": "wait=" + " " * 4000 + '"'})
+    took = time.monotonic() - began
+
+    assert answer.status_code == 404
+    assert took < 1
+    record_attack(
+        "one request with 4,000 spaces in its field Prefer",
+        "the gateway answered nobody for 107 s",
+        f"answered after {took * 1000:.0f} ms",
+    )
+
+
+@pytest.mark.serial
 def test_half_requests_are_closed(gateway_alone: Service, record_attack: Record) -> None:
     with ExitStack() as stack:
         sockets = [stack.enter_context(connected(gateway_alone.url)) for _ in range(600)]

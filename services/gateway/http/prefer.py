@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from services.gateway.http.header_lists import split_list
 
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+# No part gives back what it has matched (`*+`): else a header full of spaces takes minutes.
 _PREFERENCE = re.compile(
-    r"\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)"
-    rf"\s*(?:=\s*(?P<value>[!#$%&'*+.^_`|~0-9A-Za-z-]*|{_QUOTED})\s*)?(?:;.*)?\s*"
+    r"\s*+(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]++)"
+    rf"\s*+(?:=\s*+(?P<value>{_QUOTED}|[!#$%&'*+.^_`|~0-9A-Za-z-]*+)\s*+)?+(?:;.*)?"
 )
 
 

@@ -57,6 +57,8 @@ def test_a_long_header_is_parsed_in_linear_time() -> None:
         '"' + '\\"' * 15_000,
         "," * 30_000,
         'a="' * 9_000,
+        "a=" + " " * 30_000 + '"',
+        "a" + " " * 15_000 + "=" + " " * 15_000 + "(",
     ):
         preferred(hostile)
     assert time.process_time() - started < 0.5
