@@ -164,6 +164,8 @@ def create_http(dependencies: Dependencies) -> FastAPI:
         description="Send photographs; receive them resized, rotated, converted: now or later.",
         redoc_url=None,
         redirect_slashes=False,
+        # `TraceMiddleware` has the request's span, which refused requests have as well.
+        telemetry={"tracing": False},
         dependencies=[Depends(refuse_long_queries), Depends(refuse_unknown_parameters)],
     )
     http.state.dependencies = dependencies

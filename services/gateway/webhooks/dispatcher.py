@@ -10,6 +10,7 @@ from contextlib import suppress
 from enum import StrEnum
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from contracts.errors import InvalidRequest, StoreFull, Unavailable
 from contracts.jobs import OPEN_STATES, Webhook
@@ -22,6 +23,7 @@ from services.runtime.jobs.webhook_queue import Delivery, WebhookQueue
 from services.runtime.redis.client import redis_errors
 from services.runtime.tasks import end
 from services.runtime.telemetry.metrics import Metrics
+from services.runtime.telemetry.tracing import continued_span
 
 log = structlog.get_logger(__name__)
 
@@ -147,7 +149,7 @@ class WebhookDispatcher:
         """Return whether the receiver answered; None if nothing was sent."""
         with redis_errors():
             job = await self._jobs.get(delivery.job)
-            webhook = await self._jobs.webhook_of(delivery.job)
+            webhook, headers = await self._jobs.webhook_of(delivery.job)
         # An open job was requeued; its next end is a delivery of its own.
         if job is None or webhook is None or job.state in OPEN_STATES:
             await self._queue.done(delivery)
@@ -158,7 +160,8 @@ class WebhookDispatcher:
             await self._end(delivery, Outcome.DISABLED)
             return None
         try:
-            await sender.send(url, job)
+            with continued_span("webhook", headers, SpanKind.CLIENT, job=job.id):
+                await sender.send(url, job)
         except ReceiverGone:
             await self._queue.disable(url, ttl=self._settings.webhook_disabled_ttl)
             await self._end(delivery, Outcome.DISABLED)

@@ -105,5 +105,8 @@ def job_ended(
     webhook_signature: Annotated[
         str, Header(description="`v1,` and the HMAC-SHA256 of `id.timestamp.body`, in base64.")
     ],
+    traceparent: Annotated[
+        str | None, Header(description="The trace of the submission, if it is traced.")
+    ] = None,
 ) -> None:
     """The gateway sends this to the `webhook` of a job that has ended, by Standard Webhooks."""

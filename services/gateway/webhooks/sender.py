@@ -13,6 +13,7 @@ from contracts.errors import InvalidRequest
 from contracts.jobs import Job
 from services.gateway.outbound.client import make_client
 from services.gateway.webhooks.payload import body_of, signed_headers
+from services.runtime.telemetry.tracing import trace_headers
 
 # A receiver that is still sending when the connection closes logs an error: read a little first.
 _MAX_DRAINED = 4096  # bytes
@@ -66,7 +67,7 @@ class WebhookSender:
 
     async def _post(self, url: str, job: Job) -> httpx.Response:
         body = body_of(job)
-        headers = signed_headers(self._signers, job, body)
+        headers = {**signed_headers(self._signers, job, body), **trace_headers()}
         request = self._client.build_request("POST", url, content=body, headers=headers)
         async with asyncio.timeout(self._timeout):
             answer = await self._client.send(request, stream=True)

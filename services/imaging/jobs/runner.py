@@ -9,6 +9,7 @@ from itertools import count
 
 import structlog
 from faststream.redis import RedisMessage
+from opentelemetry.trace import SpanKind
 from redis.exceptions import RedisError
 
 from contracts.errors import (
@@ -20,7 +21,7 @@ from contracts.errors import (
     StoreFull,
     WorkerCrashed,
 )
-from contracts.imaging import Render
+from contracts.imaging import RENDER, Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.jobs.capacity import AdaptiveLimit
@@ -42,6 +43,7 @@ from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.discarded import Discarded
 from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.telemetry.tracing import continued_span, inner_span
 
 _VARIANTS_PER_TURN = 8  # then the next job in line has its turn
 
@@ -85,7 +87,8 @@ class JobRunner:
         """
         entry = entry_of(message)
         job = await self._jobs.leases.take(request, self._name, entry=entry)
-        await self._run_assigned(entry, request.id, job)
+        with continued_span(JOBS, message.headers, SpanKind.CONSUMER, job=request.id):
+            await self._run_assigned(entry, request.id, job)
 
     async def take_next(self) -> Taken | None:
         """Take the next job of the stream; None when it is empty, or this worker takes no more."""
@@ -110,9 +113,10 @@ class JobRunner:
         await self._renderer.stop()
 
     async def _run_taken(self, assignment: Assignment) -> bool:
-        entry = assignment.entry.decode()
-        with suppress(Discarded):
-            return await self._run_assigned(entry, assignment.job_id, assignment.job())
+        entry, job_id = assignment.entry.decode(), assignment.job_id
+        span = continued_span(JOBS, assignment.headers, SpanKind.CONSUMER, job=job_id)
+        with suppress(Discarded), span:
+            return await self._run_assigned(entry, job_id, assignment.job())
         return True
 
     async def _run_assigned(self, entry: str, job_id: str, taken: Job | None) -> bool:
@@ -249,7 +253,9 @@ class JobRunner:
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
-            rendered = await self._renderer.render(request, alone=alone, keep_source=keep_source)
+            with inner_span(RENDER.name):
+                render = self._renderer.render(request, alone=alone, keep_source=keep_source)
+                rendered = await render
         except (StoreFull, *FULL) as exc:
             # No failure of the job: it waits in the queue, and this worker takes no other one.
             self._report_full(exc if isinstance(exc, StoreFull) else store_error(exc))

@@ -30,6 +30,7 @@ REQUEST_HEADERS = {
     "content-type": "application/json",
     "x-deadline": "Unix time in milliseconds, by Redis's clock; the caller waits no longer.",
     "traceparent": "W3C trace context of the call, if it is traced.",
+    "tracestate": "W3C trace context: what tracing systems have added.",
     "x-handed-on": "Name of the worker that handed the request on; it is handed on once at most.",
     "x-for-a-job": "Set by a worker that has another one render a variant of its job.",
 }
@@ -44,6 +45,8 @@ REPLY_HEADERS = {
 EVENT_HEADERS = {
     "correlation_id": "Id of the job, or any id for other messages.",
     "content-type": "application/json",
+    "traceparent": "W3C trace context of the submission, with an accepted job that is traced.",
+    "tracestate": "W3C trace context: what tracing systems have added.",
 }
 
 

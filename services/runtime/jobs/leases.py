@@ -12,7 +12,8 @@ from contracts.errors import REPLAYABLE, Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState
 from services.runtime.jobs.records import VERSION, Fields, flattened, job_from, job_id_of
 from services.runtime.jobs.transitions import Transitions
-from services.runtime.messaging.envelope import pack_message
+from services.runtime.messaging.destination import DATA_FIELD
+from services.runtime.messaging.envelope import headers_of, pack_message
 from services.runtime.messaging.unreadable import Damaged
 
 _UNKNOWN_JOB = "0" * 32
@@ -34,6 +35,11 @@ class Assignment:
         if job_id is None:
             raise Damaged("The entry in the stream of jobs names no job.")
         return job_id
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the entry's message."""
+        return headers_of(self.fields.get(DATA_FIELD.encode(), b""))
 
     def job(self) -> Job | None:
         """Return the job if it was taken in the same step. Raises Damaged."""

@@ -38,12 +38,13 @@ from services.runtime.jobs.records import (
     state_fields,
 )
 from services.runtime.jobs.transitions import Transitions, images_of
-from services.runtime.messaging.envelope import pack_message
+from services.runtime.messaging.envelope import headers_of, pack_message
 from services.runtime.messaging.unreadable import Damaged, UnknownVersion
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.stream_entries import entries_from
 from services.runtime.settings import RuntimeSettings
+from services.runtime.telemetry.tracing import trace_headers
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +100,9 @@ class Jobs:
             updated_at=now,
             webhook=webhook.receiver if webhook else None,
         )
-        fields = {**fixed_fields(job, webhook), "request": pack_message(request, job.id)}
+        # Workers and webhooks continue the trace of the submission.
+        packed = pack_message(request, job.id, trace_headers())
+        fields = {**fixed_fields(job, webhook), "request": packed}
         outcome, detail, *deadline = await self._transitions.run(
             "submit",
             *(job.id, submitter),
@@ -148,10 +151,15 @@ class Jobs:
         """
         return await self._transitions.read(job_id)
 
-    async def webhook_of(self, job_id: str) -> Webhook | None:
-        """Return the receiver that the job's end is reported to, or None."""
-        stored = await self._redis.execute("HGET", keys.job(job_id), "webhook")
-        return Webhook.model_validate_json(stored) if stored else None
+    async def webhook_of(self, job_id: str) -> tuple[Webhook | None, dict[str, str]]:
+        """Return the receiver that the job's end is reported to, or None.
+
+        With it come the headers of the job's request: they have the trace context, if there is one.
+        """
+        fields = await self._redis.execute("HMGET", keys.job(job_id), "webhook", "request")
+        webhook, request = fields
+        receiver = Webhook.model_validate_json(webhook) if webhook else None
+        return receiver, headers_of(request or b"")
 
     async def find(self, job_id: str) -> Job:
         """Return the job as it is now. Raises NotFound, Gone for a damaged one, UnknownVersion."""

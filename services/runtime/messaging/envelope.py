@@ -67,10 +67,21 @@ def valid_headers(headers: object) -> dict[str, Any]:
     return {name: value for name, value in named if _packable(name) and _packable(value)}
 
 
-def pack_message(message: Message, correlation_id: str) -> bytes:
-    """Return a message as JSON in its envelope, as FastStream's publishers would write it."""
-    headers = {"correlation_id": correlation_id, "content-type": "application/json"}
-    return pack(message.model_dump_json().encode(), headers)
+def headers_of(data: bytes) -> dict[str, Any]:
+    """Return the headers of an envelope; {} for data without an envelope."""
+    unpacked = unpack(data)
+    return {} if unpacked is None else unpacked[1]
+
+
+def pack_message(
+    message: Message, correlation_id: str, headers: Mapping[str, str] | None = None
+) -> bytes:
+    """Return a message as JSON in its envelope, as FastStream's publishers would write it.
+
+    `headers` come on top of those that every message has.
+    """
+    always = {"correlation_id": correlation_id, "content-type": "application/json"}
+    return pack(message.model_dump_json().encode(), {**always, **(headers or {})})
 
 
 def _packed_headers(headers: Mapping[str, Any]) -> bytes:

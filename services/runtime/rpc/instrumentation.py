@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from contracts.errors import Code, ServiceError
 from contracts.methods import Transport
@@ -13,7 +14,7 @@ from contracts.usage import USAGE, Usage
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.rpc.addresses import method_of, transport_of
 from services.runtime.telemetry.metrics import Metrics
-from services.runtime.telemetry.tracing import client_span
+from services.runtime.telemetry.tracing import inner_span
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ class CallInstrumentation:
         started = time.perf_counter()
         outcome = "cancelled"
         try:
-            with client_span(method_of(address)):
+            with inner_span(method_of(address), SpanKind.CLIENT):
                 yield
             outcome = "ok"
         except ServiceError as exc:

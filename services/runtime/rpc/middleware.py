@@ -29,7 +29,7 @@ from services.runtime.rpc.deadlines import deadline_scope, remaining
 from services.runtime.rpc.discarded import Discarded
 from services.runtime.rpc.failures import OUTCOME, WORKER, failure_reply, raise_failure
 from services.runtime.rpc.instrumentation import CallInstrumentation
-from services.runtime.telemetry.tracing import server_span
+from services.runtime.telemetry.tracing import continued_span
 
 ResultT = TypeVar("ResultT")
 
@@ -117,7 +117,7 @@ class ServingMiddleware(BaseMiddleware[Any, Any]):
         try:
             serving.cancellations.check(msg.reply_to)
             with (
-                server_span(method_of(address), msg.headers),
+                continued_span(method_of(address), msg.headers),
                 deadline_scope(msg, serving.clock),
             ):
                 if from_channel(msg) and not is_own_channel(address):

@@ -4,7 +4,7 @@ With OpenTelemetry's SDK set up in a process, each call is a span. Without the S
 passes on the context that came in. Span names are methods and routes, so there are few of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from opentelemetry.context import Context
@@ -24,6 +24,9 @@ _propagator = TraceContextTextMapPropagator()
 _tracer = get_tracer("darkroom")
 _TRACEPARENT = "traceparent"
 
+TRACE_HEADERS = (_TRACEPARENT, "tracestate")
+"""The headers that carry a trace context, in lower case."""
+
 
 def _without_sdk() -> bool:
     """Return whether no SDK takes spans; making them anyway takes a tenth of a small call."""
@@ -41,24 +44,40 @@ def trace_headers() -> dict[str, str]:
 
 
 @contextmanager
-def client_span(name: str) -> Iterator[Span]:
-    """Open a span for a call that this process makes."""
+def inner_span(name: str, kind: SpanKind = SpanKind.INTERNAL) -> Iterator[Span]:
+    """Open a span for a step of the current work; of kind CLIENT for a call to another process."""
     if _without_sdk():
         yield get_current_span()
         return
-    with _tracer.start_as_current_span(name, kind=SpanKind.CLIENT) as span:
+    with _tracer.start_as_current_span(name, kind=kind) as span:
         yield span
 
 
 @contextmanager
-def server_span(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
-    """Open a span for a call that this process answers, within the trace that `headers` name.
+def continued_span(
+    name: str,
+    headers: Mapping[str, str | Sequence[str]],
+    kind: SpanKind = SpanKind.SERVER,
+    *,
+    job: str | None = None,
+) -> Iterator[Span]:
+    """Open a span for work that another process has asked for, within the trace of `headers`.
 
-    Missing or malformed headers start a new trace.
+    A header with several lines is a list of them. Without a `traceparent`, with a malformed one,
+    and with several, a new trace starts. The span of a `job` has its id as `darkroom.job`.
     """
     if _TRACEPARENT not in headers and _without_sdk():
         yield INVALID_SPAN
         return
-    parent: Context = _propagator.extract(headers, context=Context())
-    with _tracer.start_as_current_span(name, context=parent, kind=SpanKind.SERVER) as span:
-        yield span
+    parent = Context()
+    if not _has_several_parents(headers):
+        parent = _propagator.extract(headers, context=parent)
+    about = {"darkroom.job": job} if job else None
+    span = _tracer.start_as_current_span(name, context=parent, kind=kind, attributes=about)
+    with span as started:
+        yield started
+
+
+def _has_several_parents(headers: Mapping[str, str | Sequence[str]]) -> bool:
+    parents = headers.get(_TRACEPARENT, "")
+    return not isinstance(parents, str) and len(parents) > 1

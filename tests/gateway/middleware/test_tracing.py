@@ -8,9 +8,12 @@ from services.gateway.middleware.tracing import TraceMiddleware
 from services.runtime.telemetry import tracing
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+OTHER = f"00-{'c' * 32}-{'d' * 16}-01"
+
+Headers = dict[str, str] | list[tuple[str, str]]
 
 
-async def ask(path: str, headers: dict[str, str]) -> dict[str, str]:
+async def ask(path: str, headers: Headers) -> dict[str, str]:
     app = FastAPI()
 
     @app.get("/things/{thing}")
@@ -40,3 +43,23 @@ async def test_spans_are_named_after_routes_and_not_paths(spans: InMemorySpanExp
     finished = spans.get_finished_spans()
     assert {span.name for span in finished} == {"GET /things/{thing}"}
     assert len({span.context.trace_id for span in finished}) == 3
+
+
+async def test_several_lines_of_traceparent_start_a_new_trace(spans: InMemorySpanExporter) -> None:
+    own = f"00-{TRACE}-{PARENT}-01"
+    for other in (OTHER, own):
+        carried = await ask("/things/1", [("traceparent", own), ("TraceParent", other)])
+        *_, span = spans.get_finished_spans()
+        assert span.parent is None
+        assert carried["traceparent"].split("-")[1] not in (TRACE, "c" * 32)
+
+
+async def test_without_an_sdk_several_lines_of_traceparent_are_not_passed_on() -> None:
+    own = f"00-{TRACE}-{PARENT}-01"
+    assert await ask("/things/1", {"traceparent": own}) == {"traceparent": own}
+    assert await ask("/things/1", [("traceparent", own), ("traceparent", OTHER)]) == {}
+
+
+async def test_lines_of_tracestate_form_one_list(spans: InMemorySpanExporter) -> None:
+    lines = [("traceparent", OTHER), ("tracestate", "a=1,b=2"), ("tracestate", "c=3")]
+    assert (await ask("/things/1", lines))["tracestate"] == "a=1,b=2,c=3"

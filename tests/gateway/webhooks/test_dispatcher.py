@@ -24,6 +24,7 @@ from services.runtime.jobs.webhook_queue import WebhookQueue
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.settings import RuntimeSettings
+from services.runtime.telemetry import tracing
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.receiver import receiver
 from tests.gateway.webhooks.signing import SECRET, verified
@@ -137,6 +138,21 @@ async def test_each_end_of_a_job_is_delivered_once_and_signed(
     links = [each["href"] for each in event["data"]["results"]]
     expected = {JobState.SUCCEEDED: [f"/v1/jobs/{job.id}/results/0"], JobState.FAILED: [None]}
     assert links == expected.get(state, [])
+
+
+async def test_without_an_sdk_a_webhook_has_the_trace_context_of_its_job(
+    redis: RedisClient, redis_url: str
+) -> None:
+    context = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-00", "tracestate": "rojo=1,congo=2"}
+    async with receiver() as listening, dispatching(redis_url):
+        with tracing.continued_span("submission", context):
+            await ended(redis, listening.url)
+        [traced] = await listening.receive(1)
+        await ended(redis, listening.url)
+        _, untraced = await listening.receive(2)
+
+    assert {name: traced.headers[name] for name in context} == context
+    assert not context.keys() & untraced.headers.keys()
 
 
 async def test_a_failed_delivery_is_retried_with_the_same_id(

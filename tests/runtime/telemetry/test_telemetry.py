@@ -70,7 +70,7 @@ async def test_metrics_count_calls_under_a_bounded_number_of_labels(
 async def test_a_trace_continues_through_redis_with_few_span_names(
     transport: Transport, caller: Broker, worker: Broker, spans: InMemorySpanExporter
 ) -> None:
-    with tracing.server_span("outer", {}) as outer:
+    with tracing.continued_span("outer", {}) as outer:
         for _ in range(5):
             await call(caller, Ping(), transport)
     await worker.stop()
@@ -84,7 +84,7 @@ async def test_a_trace_continues_through_redis_with_few_span_names(
 
 
 def test_a_malformed_traceparent_starts_a_new_trace(spans: InMemorySpanExporter) -> None:
-    with tracing.server_span("outer", {"traceparent": "00-zz-zz-01"}) as span:
+    with tracing.continued_span("outer", {"traceparent": "00-zz-zz-01"}) as span:
         assert span.get_span_context().is_valid
     (finished,) = spans.get_finished_spans()
     assert finished.parent is None
@@ -92,5 +92,5 @@ def test_a_malformed_traceparent_starts_a_new_trace(spans: InMemorySpanExporter)
 
 def test_without_an_sdk_the_incoming_trace_context_is_passed_on() -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with tracing.server_span("outer", {"traceparent": parent}), tracing.client_span("inner"):
+    with tracing.continued_span("outer", {"traceparent": parent}), tracing.inner_span("inner"):
         assert tracing.trace_headers() == {"traceparent": parent}
