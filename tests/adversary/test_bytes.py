@@ -281,6 +281,27 @@ def upload_at_once(suite: Suite, *, bodies: int, size: int, limit: int, beyond: 
 
 
 @pytest.mark.serial
+def test_a_form_chooses_no_slow_codec(suite: Suite, record_attack: Record) -> None:
+    """Python decodes Punycode in quadratic time."""
+    part = b'--b\r\nContent-Disposition: form-data; name="note"\r\n\r\n'
+    began = time.monotonic()
+    answer = HTTP.post(
+        f"{suite.gateway.url}/v1/images",
+        content=part + b"x-" + b"9" * 400_000 + b"\r\n--b--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=b; charset=punycode"},
+    )
+    took = time.monotonic() - began
+
+    assert "charset" in assert_problem(answer, 422, "invalid_request")
+    assert took < 1
+    record_attack(
+        "one form with 400 KB of text and `charset=punycode`",
+        "the gateway answered nobody for 29 s, and then 500",
+        f"refused with 422 after {took * 1000:.0f} ms",
+    )
+
+
+@pytest.mark.serial
 def test_uploads_at_once_stay_within_the_limit(suite: Suite, record_attack: Record) -> None:
     limit = int(LIMITS["DARKROOM_MAX_BODIES"])
 

@@ -129,6 +129,7 @@ async def test_a_process_that_was_taken_over_reaches_nothing(record_attack: Reco
         "execute /bin/sh": "programs",
         f"connect {free_port()}": "other ports",
         "socket AF_INET SOCK_DGRAM": "datagrams",
+        "pair SOCK_DGRAM": "datagrams to sockets of the system",
         f"kill {os.getpid()}": "signals",
         "fork": "processes that stay behind",
     }

@@ -19,7 +19,11 @@ REQUESTS: dict[Code, Advice] = {
                 "malformed form.",
                 ("services/gateway/http/error_handlers.py",),
             ),
-            Cause("The body is empty, or the form has no field `file`.", (UPLOADS,)),
+            Cause(
+                "The body is empty, or the form has no field `file`, or its `charset` is neither "
+                "UTF-8 nor ISO-8859-1.",
+                (UPLOADS,),
+            ),
             Cause(
                 "The JSON of a job has an unknown, missing or wrong member outside of its "
                 "pipelines.",

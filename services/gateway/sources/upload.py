@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
 from fastapi import Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.types import Message
 
@@ -14,6 +15,7 @@ from services.runtime.storage.blobs import Blobs, StoredBlob
 from services.runtime.storage.parts import PART, Parts
 
 _MULTIPART_OVERHEAD = 64 * 1024  # bytes of boundaries and headers around a file
+_CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})  # decoded in linear time, always
 _MAX_JSON = 256 * 1024  # bytes: 64 variants of 32 operations fit
 
 
@@ -94,6 +96,10 @@ def media_type_of(request: Request) -> str:
 
 
 async def _read_file(request: Request, body: Parts) -> None:
+    _, parameters = parse_options_header(request.headers["content-type"])
+    # Starlette decodes the text of a form by any codec of Python's that its client names.
+    if parameters.get(b"charset", b"utf-8").lower() not in _CHARSETS:
+        raise InvalidRequest("The form names a `charset`; leave it out, and send UTF-8.")
     async with request.form(max_files=1, max_fields=8) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):

@@ -12,6 +12,7 @@ from tests.imaging.pictures import encoded, png_claiming, scenery
 from tests.processes import Service, wait_until
 
 PNG = encoded(scenery(60, 40), "PNG")
+FORM_TEXT = b'--b\r\nContent-Disposition: form-data; name="note"\r\n\r\nx-9\r\n--b--\r\n'
 LIMIT = 1_000_000  # bytes of a body that the gateway without workers accepts
 UPLOADS = ["/v1/render", "/v1/images", "/v1/jobs"]
 
@@ -137,6 +138,8 @@ def test_an_empty_body_is_refused(no_workers: httpx.Client, path: str) -> None:
         (b"x", "multipart/form-data; boundary="),
         (b"x", "multipart/form-data; boundary=" + "b" * 5000),
         (b"x", "Multipart/Form-Data"),
+        (FORM_TEXT, "multipart/form-data; boundary=b; charset=undefined"),
+        (FORM_TEXT, "multipart/form-data; boundary=b; Charset=PunyCode"),
     ],
 )
 def test_a_broken_form_is_refused(

@@ -69,6 +69,11 @@ def _open_socket(kind: str) -> None:
         pass
 
 
+def _open_pair(kind: str) -> None:
+    for made in socket.socketpair(socket.AF_UNIX, getattr(socket, kind)):
+        made.close()
+
+
 def _connect_by_mptcp(port: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, _MPTCP) as made:
         made.connect(("127.0.0.1", int(port)))
@@ -122,6 +127,7 @@ ATTACKS: dict[str, Callable[[str], None]] = {
     "connect_by_sending": _connect_by_sending,
     "listen": _listen,
     "socket": _open_socket,
+    "pair": _open_pair,
     "limit": _limit,
     "share_memory": _share_memory,
     "change_mode": lambda path: os.chmod(path, 0o777),

@@ -87,6 +87,8 @@ async def test_the_network_is_the_stores_port() -> None:
             "socket AF_INET6 SOCK_RAW",
             "socket AF_UNIX SOCK_STREAM",
             "socket AF_NETLINK SOCK_RAW",
+            "pair SOCK_DGRAM",  # sends to sockets with a path, such as /dev/log
+            "pair SOCK_SEQPACKET",
             store=store.getsockname()[1],
         )
     assert allowed == "done"

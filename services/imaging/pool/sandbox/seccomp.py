@@ -37,6 +37,7 @@ class _Architecture(NamedTuple):
     code: int
     clone: int
     socket: int
+    socketpair: int
     sendto: int
     prlimit64: int
     refused: tuple[int, ...]
@@ -47,6 +48,7 @@ _ARCHITECTURES = {
         code=0xC000003E,
         clone=56,
         socket=41,
+        socketpair=53,
         sendto=44,
         prlimit64=302,
         refused=(
@@ -64,6 +66,7 @@ _ARCHITECTURES = {
         code=0xC00000B7,
         clone=220,
         socket=198,
+        socketpair=199,
         sendto=206,
         prlimit64=261,
         refused=(
@@ -126,6 +129,7 @@ def _lines(machine: _Architecture, families: Sequence[socket.AddressFamily]) -> 
         _Line(_IF_EQUAL, _CLONE3, yes="be absent"),
         _Line(_IF_EQUAL, machine.clone, yes="clone"),
         _Line(_IF_EQUAL, machine.socket, yes="socket"),
+        _Line(_IF_EQUAL, machine.socketpair, yes="pair"),
         _Line(_IF_EQUAL, machine.sendto, yes="sendto"),
         # A limit of another process could end it.
         _Line(_IF_EQUAL, machine.prlimit64, no="permit"),
@@ -133,6 +137,10 @@ def _lines(machine: _Architecture, families: Sequence[socket.AddressFamily]) -> 
         _Line(_IF_EQUAL, 0, yes="permit", no="refuse"),
         _Line(_LOAD, _ARGUMENTS[0], label="clone"),
         _Line(_IF_HAS, _THREAD, yes="permit", no="refuse"),
+        # Half of a pair of another kind sends to every Unix socket that has a path.
+        _Line(_LOAD, _ARGUMENTS[1], label="pair"),
+        _Line(_AND, _KIND_OF_SOCKET),
+        _Line(_IF_EQUAL, socket.SOCK_STREAM, yes="permit", no="refuse"),
         _Line(_LOAD, _ARGUMENTS[3], label="sendto"),
         _Line(_IF_HAS, _CONNECT, yes="refuse", no="permit"),
         _Line(_LOAD, _ARGUMENTS[0], label="socket"),
