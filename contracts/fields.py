@@ -1,9 +1,11 @@
 """Types of fields that several messages have: numbers with limits, colours, ids of blobs."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler
 from pydantic.config import JsonDict
+from pydantic_core import CoreSchema
 
 from contracts.colours import normalize_colour, require_opaque
 
@@ -30,17 +32,38 @@ BlobKey = Annotated[
     ),
 ]
 
+
+@dataclass(frozen=True)
+class Expected:
+    """Annotation of a union: its error says `message`, in place of one error for each type."""
+
+    message: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        schema: Any = handler(source)
+        error = {"custom_error_type": "expected", "custom_error_message": self.message}
+        return {**schema, **error}
+
+
 # "#" starts the fragment of a URL, so clients may leave it out.
 Colour = Annotated[
     str,
     Field(
         max_length=40,
         examples=["#ff8800", "ff8800", "#ff880080", "#f80", "darkorange"],
-        description="#rgb, #rrggbb, #rrggbbaa (the # may be left out) or a CSS name.",
+        description="#rgb, #rgba, #rrggbb or #rrggbbaa (the # may be left out), or a CSS name.",
         json_schema_extra={"format": "color"},
     ),
     AfterValidator(normalize_colour),
 ]
 OpaqueColour = Annotated[
-    Colour, AfterValidator(require_opaque), Field(json_schema_extra={"x-opaque": True})
+    Colour,
+    AfterValidator(require_opaque),
+    Field(
+        examples=["#ff8800", "ff8800", "#f80", "darkorange"],
+        description="#rgb or #rrggbb (the # may be left out), or a CSS name.",
+        json_schema_extra={"x-opaque": True},
+    ),
 ]

@@ -25,7 +25,7 @@ MediaType = Annotated[
 Milliseconds = Annotated[float, Field(ge=0)]
 
 # Part of every result's key. Raise it when the same pipeline begins to give different bytes.
-_RENDER_VERSION = 5
+_RENDER_VERSION = 6
 
 
 class Blob(Message):

@@ -1,19 +1,12 @@
 """How a result is encoded: format, quality, metadata, colour profile."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from contracts.fields import Expected
 from contracts.formats import AUTO_FORMATS, Format, format_as_it_came, format_of_suffix
 from contracts.message import Message
 
@@ -59,28 +52,6 @@ def _formats(*having: str, lacking: str | None = None) -> str:
     )
 
 
-_NUMBER = TypeAdapter[int](Annotated[int, Field(ge=1, le=100)])
-
-
-def _quality(value: Any) -> int | str:
-    if value == AUTO:
-        return AUTO
-    try:
-        return _NUMBER.validate_python(value)
-    except ValidationError as exc:
-        raise PydanticCustomError("quality", "Input should be 1 to 100, or auto") from exc
-
-
-def _format(value: Any) -> Format | str | None:
-    if value is None or value == AUTO:
-        return value  # type: ignore[no-any-return]
-    try:
-        return Format(value)
-    except ValueError as exc:
-        known = ", ".join(Format)
-        raise PydanticCustomError("format", f"Input should be one of {known}, or auto") from exc
-
-
 def _in_order(among: tuple[Format, ...]) -> tuple[Format, ...]:
     others = [format for format in among if format not in AUTO_FORMATS]
     if others:
@@ -110,8 +81,11 @@ class Output(Message):
     )
 
     format: Annotated[
-        Format | Literal["auto"] | None,
-        BeforeValidator(_format),
+        Annotated[
+            Format | Literal["auto"],
+            Expected(f"Input should be one of {', '.join(Format)}, or auto"),
+        ]
+        | None,
         Field(
             description=f"Left out: the source's format, for {_formats('kept')} and animated gif. "
             f"Of other sources, {_formats('quality', lacking='kept')} become jpeg (png if "
@@ -137,7 +111,7 @@ class Output(Message):
     ] = ()
     quality: Annotated[
         Annotated[int, Field(ge=1, le=100)] | Literal["auto"],
-        BeforeValidator(_quality),
+        Expected("Input should be 1 to 100, or auto"),
         Field(
             description="1 to 100, for lossy formats; others ignore it. auto: the lowest quality "
             "from 40 to 95 with a structural similarity (SSIM) to the original of 0.96."

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from contracts.fields import MAX_SIDE, PX, Colour, Fraction, OpaqueColour, Percent
+from contracts.fields import MAX_SIDE, PX, Colour, Expected, Fraction, OpaqueColour, Percent
 from contracts.operations.base import BaseOperation, Demonstration
 
 
@@ -54,6 +54,7 @@ class Round(Finish):
         Annotated[float, Field(ge=0, le=MAX_SIDE, allow_inf_nan=False, json_schema_extra=PX)]
         | Percent
         | Literal["circle"],
+        Expected(f"Input should be 0 to {MAX_SIDE}, a percentage such as 10%, or circle"),
         Field(
             description="Radius of a corner: in pixels, or in percent of the shorter side, but at "
             "most half of that side. circle: keep the largest circle in the middle of the image."

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from contracts import examples
-from contracts.fields import MAX_SIDE, PX, BlobKey, Fraction, OpaqueColour, Percent
+from contracts.fields import MAX_SIDE, PX, BlobKey, Expected, Fraction, OpaqueColour, Percent
 from contracts.operations.base import BaseOperation, Demonstration
 
 MAX_TEXT = 500
@@ -172,6 +172,7 @@ class Text(Overlay):
     size: Annotated[
         Annotated[float, Field(ge=1, le=MAX_FONT, allow_inf_nan=False, json_schema_extra=PX)]
         | Percent,
+        Expected(f"Input should be 1 to {MAX_FONT}, or a percentage such as 5%"),
         Field(description="Size of the font: in pixels, or in percent of the image's width."),
     ] = "5%"
     colour: Annotated[OpaqueColour, Field(description="Colour of the letters.")] = "#ffffff"

@@ -1,10 +1,10 @@
 """A pipeline: operations in order, and how the result is encoded."""
 
-from typing import Annotated, Self, get_args
+from typing import Annotated, get_args
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator
 
-from contracts.fields import BlobKey
+from contracts.fields import BlobKey, Expected
 from contracts.message import Message
 from contracts.operations.base import BaseOperation
 from contracts.operations.finishes import FinishOperation
@@ -16,14 +16,18 @@ from contracts.outputs import Output
 MAX_OPERATIONS = 32
 MAX_IMAGES = 8
 
-Operation = Annotated[
-    ShapeOperation | LookOperation | FinishOperation | OverlayOperation, Field(discriminator="op")
-]
+_Any = ShapeOperation | LookOperation | FinishOperation | OverlayOperation
 
 OPERATIONS: dict[str, type[BaseOperation]] = {
-    model.model_fields["op"].default: model for model in get_args(get_args(Operation)[0])
+    model.model_fields["op"].default: model for model in get_args(_Any)
 }
 """The model of each operation by its name, in the order of documents and pages."""
+
+Operation = Annotated[
+    _Any,
+    Field(discriminator="op"),
+    Expected(f"op should be one of {', '.join(OPERATIONS)}"),
+]
 
 
 class Pipeline(Message):
@@ -49,16 +53,20 @@ class Pipeline(Message):
     ] = ()
     output: Annotated[Output, Field(description="How the result is encoded.")] = Output()
 
-    @model_validator(mode="after")
-    def _needs_few_images(self) -> Self:
-        if len(self.images) > MAX_IMAGES:
+    @field_validator("operations")
+    @classmethod
+    def _name_few_images(cls, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+        if len(_images(operations)) > MAX_IMAGES:
             raise ValueError(f"operations may name {MAX_IMAGES} images at most")
-        return self
+        return operations
 
     @property
     def images(self) -> tuple[BlobKey, ...]:
         """Keys of the images needed besides the source: each once, in the order of first use."""
         # Not cached: it takes microseconds, and `model_copy` with other operations would keep the
         # cached value.
-        needed = (one.image for one in self.operations if isinstance(one, Watermark))
-        return tuple(dict.fromkeys(needed))
+        return _images(self.operations)
+
+
+def _images(operations: tuple[Operation, ...]) -> tuple[BlobKey, ...]:
+    return tuple(dict.fromkeys(one.image for one in operations if isinstance(one, Watermark)))

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from contracts.fields import MAX_SIDE, PX, Angle, Colour, Fraction, Offset, Pixels
+from contracts.fields import MAX_SIDE, PX, Angle, Colour, Expected, Fraction, Offset, Pixels
 from contracts.operations.base import BaseOperation, Demonstration, Sample
 
 
@@ -106,9 +106,16 @@ class Resize(Shape):
             "size that fits into the box. outside: the smallest size that covers the box."
         ),
     ] = Fit.COVER
-    enlarge: Annotated[bool, Field(description="Enlarge images that are smaller than the box.")] = (
-        False
-    )
+    enlarge: Annotated[
+        bool | Literal["crop"],
+        Expected("Input should be true, false or crop"),
+        Field(
+            description="true: enlarge an image that is smaller than the box. false: never enlarge "
+            "it; cover then returns a smaller result of the box's proportions. crop: never enlarge "
+            "it; cover then crops each side to the box, so the proportions may differ (sharp's "
+            "withoutEnlargement). For other fits, crop is the same as false."
+        ),
+    ] = False
     gravity: Annotated[
         Gravity,
         Field(

@@ -151,6 +151,17 @@ async def test_every_field_of_an_operation_has_a_control(page: Page) -> None:
         await page.get_by_role("button", name=f"Remove edit {title}", exact=True).click()
 
 
+async def test_a_constant_beside_true_and_false_is_a_choice(page: Page) -> None:
+    await page.get_by_role("button", name="Remove edit Black and white").click()
+    await page.get_by_role("button", name="Thumbnail").click()
+    await page.get_by_text("More settings").first.click()
+    enlarge = page.locator("[data-field=enlarge]")
+    for chosen, expected in (("Crop", ",enlarge=crop"), ("True", ",enlarge=true"), ("False", "")):
+        await enlarge.select_option(label=chosen)
+        query = await submitted_query(page)
+        assert query["op"] == [f"resize:width=480,height=320{expected}"]
+
+
 async def test_an_operation_that_is_new_in_the_contract_needs_no_change_of_the_page(
     page: Page,
 ) -> None:

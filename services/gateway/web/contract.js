@@ -13,7 +13,7 @@ function resolve({ $ref, ...own }) {
 
 /** `bottom_right` -> "Bottom right" */
 export function humanize(name) {
-  const words = name.replaceAll("_", " ");
+  const words = String(name).replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
@@ -32,14 +32,18 @@ function kindOf(type, isOptional) {
  * Describe the form control of a property.
  *
  * Of several types, such as a number or a percentage, the result is a text input. Constants beside
- * one type, such as `auto`, are left out.
+ * one type, such as `auto`, are left out; but beside true and false they are choices.
  */
 function fieldOf(name, schema, { required = [], examples = [] }) {
   const whole = resolve(schema);
   const types = (whole.anyOf ?? [whole]).map(resolve);
   const accepted = types.filter((type) => type.type !== "null");
+  const constants = accepted.filter((one) => "const" in one).map((one) => one.const);
   const [type, ...others] = accepted.filter((one) => !("const" in one));
-  const single = type && others.length === 0 ? type : {};
+  let single = type && others.length === 0 ? type : {};
+  if (single.type === "boolean" && constants.length > 0) {
+    single = { enum: [false, true, ...constants] };
+  }
   const kind = kindOf(single, accepted.length < types.length);
   return {
     name,

@@ -106,6 +106,7 @@ function textControl({ pattern, maxLength, isRequired, default: fallback }, valu
 function valueOf(control, field) {
   if (field.kind === "flag") return control.checked;
   if (control.value === "") return undefined;
+  if (field.kind === "choice") return field.choices.find((one) => String(one) === control.value);
   const isNumber = field.kind === "number" || field.kind === "slider";
   return isNumber ? control.valueAsNumber : control.value;
 }

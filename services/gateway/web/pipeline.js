@@ -36,7 +36,7 @@ function quantity({ unit = "" }, value) {
 
 function describeValue(field, value) {
   const label = field.label.toLowerCase();
-  if (field.kind === "flag") return value ? label : `not ${label}`;
+  if (typeof value === "boolean") return value ? label : `not ${label}`;
   const text = String(value).replaceAll("_", " ");
   return `${label} ${quantity(field, text)}`;
 }

@@ -18,7 +18,13 @@ from contracts.operations.shapes import Crop, Extract, Flip, Flop, Pad, Resize, 
 from contracts.outputs import AUTO, Output
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.encoding.format_choice import is_animated
-from services.imaging.engine.raster.geometry import Size, crop_box, place_resize, to_pixels
+from services.imaging.engine.raster.geometry import (
+    Size,
+    crop_box,
+    place_resize,
+    rotated_size,
+    to_pixels,
+)
 
 _DECODE: dict[Format, float] = {
     Format.JPEG: 4,
@@ -130,12 +136,7 @@ def _size_after(operation: Operation, size: Size) -> Size:
                 max(height, operation.height or 0) + operation.top + operation.bottom,
             )
         case Rotate():
-            radians = math.radians(operation.degrees)
-            across, down = abs(math.cos(radians)), abs(math.sin(radians))
-            return (
-                math.ceil(width * across + height * down),
-                math.ceil(width * down + height * across),
-            )
+            return rotated_size(size, operation.degrees)
         case Border():
             return width + 2 * operation.width, height + 2 * operation.width
         case Trim() | Flip() | Flop() | Look() | Vignette() | Round() | Background() | Overlay():

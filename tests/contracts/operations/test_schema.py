@@ -1,8 +1,9 @@
 """The JSON schema of operations holds everything from which a page builds its controls."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from contracts.operations.base import BaseOperation
 from contracts.operations.pipeline import OPERATIONS, Pipeline
@@ -99,6 +100,17 @@ def test_a_number_has_its_unit(name: str, field: str, unit: str | None) -> None:
 def test_colours_and_image_ids_have_a_format_of_their_own() -> None:
     assert operations()["tint"]["properties"]["colour"]["format"] == "color"
     assert operations()["watermark"]["properties"]["image"]["format"] == "image-id"
+
+
+@pytest.mark.parametrize(("name", "field"), fields())
+def test_every_example_of_a_field_is_accepted(name: str, field: str) -> None:
+    described = resolved(operations()[name]["properties"][field])
+    info: Any = OPERATIONS[name].model_fields[field]
+    accepted: TypeAdapter[Any] = TypeAdapter(Annotated[info.annotation, info])
+
+    for one in (described, *described.get("anyOf", ())):
+        for example in one.get("examples", ()):
+            accepted.validate_python(example)
 
 
 def test_every_operation_is_in_the_union_of_its_family() -> None:

@@ -26,7 +26,13 @@ from services.imaging.engine.raster.canvas import (
     place_on_colour,
     prepare_fill,
 )
-from services.imaging.engine.raster.geometry import Extent, Size, crop_box, place_resize
+from services.imaging.engine.raster.geometry import (
+    Extent,
+    Size,
+    crop_box,
+    place_resize,
+    rotated_size,
+)
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.limits import Limits
 
@@ -39,6 +45,8 @@ _QUARTER_TURNS = {
 
 # A rotation that moves every corner by less than this many pixels is skipped.
 _LEAST_MOVE = 0.5
+
+_MARGIN = 2  # pixels on each side that a bicubic filter reads
 
 _IntBox = tuple[int, int, int, int]
 
@@ -148,16 +156,22 @@ def rotate(image: Image.Image, operation: Rotate, limits: Limits) -> Image.Image
         return image.transpose(_QUARTER_TURNS[int(degrees)])
     if _corner_move(image.size, degrees) < _LEAST_MOVE:
         return image
-    across, down = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
-    limits.check_result(
-        math.ceil(image.width * across + image.height * down),
-        math.ceil(image.width * down + image.height * across),
-    )
+    size = rotated_size(image.size, degrees)
+    limits.check_result(*size)
     image, fill = prepare_fill(image, operation.background)
+    # Pillow interpolates nothing across the image's edges: a margin makes them smooth.
+    canvas = Image.new(image.mode, (image.width + 2 * _MARGIN, image.height + 2 * _MARGIN), fill)
+    canvas.paste(image, (_MARGIN, _MARGIN))
     if has_alpha(image):
-        # Pillow rotates RGBA premultiplied and fills before it divides by alpha again.
+        # Pillow transforms RGBA premultiplied and fills before it divides by alpha again.
         fill = (*(round(band * fill[-1] / 255) for band in fill[:-1]), fill[-1])
-    return image.rotate(-degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=fill)
+    return canvas.transform(
+        size,
+        Image.Transform.AFFINE,
+        _turned_back(canvas.size, size, degrees),
+        Image.Resampling.BICUBIC,
+        fillcolor=fill,
+    )
 
 
 def flip(image: Image.Image, operation: Flip) -> Image.Image:
@@ -169,6 +183,16 @@ def flip(image: Image.Image, operation: Flip) -> Image.Image:
             return image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
         case _:
             assert_never(operation.axis)
+
+
+def _turned_back(size: Size, rotated: Size, degrees: float) -> tuple[float, ...]:
+    """The affine map from a rotated image's pixels to the image's: both middles are one point."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    x, y = rotated[0] / 2, rotated[1] / 2
+    return (
+        *(cos, sin, size[0] / 2 - cos * x - sin * y),
+        *(-sin, cos, size[1] / 2 + sin * x - cos * y),
+    )
 
 
 def _corner_move(size: Size, degrees: float) -> float:

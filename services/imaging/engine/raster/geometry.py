@@ -110,8 +110,7 @@ def place_resize(picture: Size, resize: Resize) -> Placement:
             size = _times(picture, *(_limited(scale, resize) for scale in scales))
             return Placement((0, 0, *picture), size, canvas=size)
         case Fit.COVER:
-            shrink = 1.0 if resize.enlarge else min(1.0, width / across, height / down)
-            return _covering(picture, _times(target, shrink, shrink), resize)
+            return _covering(picture, _covered(picture, target, resize), resize)
         case _:
             assert_never(resize.fit)
 
@@ -122,6 +121,16 @@ def crop_box(picture: Size, crop: Crop) -> tuple[int, int, int, int]:
     excess = picture[0] - width, picture[1] - height
     left, upper = map(round_half_up, _cut_before(picture, excess, crop))
     return left, upper, left + width, upper + height
+
+
+def rotated_size(size: Size, degrees: float) -> Size:
+    """The least size that holds a rotated image: 600 x 450 by 45 degrees needs 743 x 743."""
+    across, down = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
+    # The cosine of 60 degrees is 0.5000000000000001.
+    return (
+        math.ceil(round(size[0] * across + size[1] * down, 6)),
+        math.ceil(round(size[0] * down + size[1] * across, 6)),
+    )
 
 
 def _cut_before(
@@ -157,7 +166,17 @@ def _corner(canvas: Size, size: Size, aim: Resize) -> tuple[int, int]:
 
 def _limited(scale: float, resize: Resize) -> float:
     """The scale, at most 1 unless the resize may enlarge."""
-    return scale if resize.enlarge else min(scale, 1.0)
+    return scale if resize.enlarge is True else min(scale, 1.0)
+
+
+def _covered(picture: Size, target: Size, resize: Resize) -> Size:
+    """The size of a cover that may be kept from enlarging the picture."""
+    if resize.enlarge is True:
+        return target
+    if resize.enlarge == "crop":
+        return min(target[0], picture[0]), min(target[1], picture[1])
+    shrink = min(1.0, picture[0] / target[0], picture[1] / target[1])
+    return _times(target, shrink, shrink)
 
 
 def _times(size: Size, across: float, down: float) -> Size:

@@ -1,7 +1,7 @@
 """Each shape operation, by the pixels it returns."""
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.operations.notation import parse_operation
@@ -124,6 +124,31 @@ def test_other_rotations_grow_the_canvas_and_fill_its_corners(mode: str) -> None
     assert result.width == pytest.approx(85, abs=1)
     assert pixel(result, 0, 0) == blank[-len(mode) :]
     assert pixel(result, 42, 42) == pixel(image, 0, 0)
+
+
+@pytest.mark.parametrize("degrees", [1, 2.5, 7, 20, 33, 45, 60, 75, 89, -100, 200])
+def test_a_rotated_picture_reaches_every_edge_of_its_canvas(degrees: float) -> None:
+    result = apply(Image.new("L", (600, 450)), Rotate(degrees=degrees))
+    width, height = result.size
+    edges = (
+        *((0, 0, width, 1), (0, height - 1, width, height)),
+        *((0, 0, 1, height), (width - 1, 0, width, height)),
+    )
+
+    assert all(result.crop(edge).getextrema() != (255, 255) for edge in edges)
+
+
+def test_an_image_rotated_by_45_degrees_takes_no_pixel_too_much() -> None:
+    assert apply(Image.new("L", (600, 450)), Rotate(degrees=45)).size == (743, 743)
+
+
+def test_the_edges_of_a_rotated_picture_are_smooth() -> None:
+    image = Image.new("L", (100, 60))
+    for degrees in (2, 45, 200):
+        result = apply(image, Rotate(degrees=degrees))
+        darkness = ImageStat.Stat(ImageChops.invert(result)).sum[0] / 255
+
+        assert darkness == pytest.approx(100 * 60, rel=0.003)
 
 
 def test_a_rotation_that_moves_corners_less_than_half_a_pixel_is_skipped() -> None:

@@ -1,12 +1,15 @@
 """Sizes and boxes of resizes and crops."""
 
+import cmath
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.operations.shapes import Crop, Fit, Gravity, Resize
 from services.imaging.engine.operations.dispatch import apply
-from services.imaging.engine.raster.geometry import Size, crop_box, place_resize
+from services.imaging.engine.raster.geometry import Size, crop_box, place_resize, rotated_size
 from tests.imaging.pictures import UPRIGHT, corners, quadrants
 
 sides = st.one_of(st.integers(1, 120), st.integers(1, 16_384))
@@ -16,7 +19,7 @@ resizes = st.builds(
     width=sides,
     height=st.none() | sides,
     fit=st.sampled_from(Fit),
-    enlarge=st.booleans(),
+    enlarge=st.sampled_from([False, True, "crop"]),
     gravity=st.sampled_from(Gravity),
     focus_x=fractions,
     focus_y=fractions,
@@ -39,6 +42,12 @@ def half_up(length: float) -> int:
         (Resize(width=160, height=160), (60, 60)),
         (Resize(width=160, height=30), (80, 15)),
         (Resize(width=160, height=160, enlarge=True), (160, 160)),
+        (Resize(width=160, height=160, enlarge="crop"), (80, 60)),
+        (Resize(width=160, height=30, enlarge="crop"), (80, 30)),
+        (Resize(width=40, height=160, enlarge="crop"), (40, 60)),
+        (Resize(width=40, height=40, enlarge="crop"), (40, 40)),
+        (Resize(width=160, enlarge="crop"), (80, 60)),
+        (Resize(width=160, height=40, fit=Fit.FILL, enlarge="crop"), (80, 40)),
         (Resize(width=40, height=40, fit=Fit.CONTAIN), (40, 40)),
         (Resize(width=160, height=160, fit=Fit.CONTAIN), (160, 160)),
         (Resize(width=40, height=40, fit=Fit.FILL), (40, 40)),
@@ -84,19 +93,42 @@ def test_a_placement_follows_the_fit(picture: Size, resize: Resize) -> None:
 
     assert 0 <= left < right <= picture[0]
     assert 0 <= upper < lower <= picture[1]
-    if not resize.enlarge:
+    if resize.enlarge is not True:
         assert placement.size[0] <= picture[0]
         assert placement.size[1] <= picture[1]
     if resize.height is not None and resize.fit is Fit.INSIDE:
         assert placement.canvas[0] <= box[0]
         assert placement.canvas[1] <= box[1]
-    if resize.height is not None and resize.fit is Fit.OUTSIDE and resize.enlarge:
+    if resize.height is not None and resize.fit is Fit.OUTSIDE and resize.enlarge is True:
         assert placement.canvas[0] >= box[0]
         assert placement.canvas[1] >= box[1]
-    if resize.fit is Fit.CONTAIN or (resize.enlarge and not is_scaled):
+    if resize.fit is Fit.CONTAIN or (resize.enlarge is True and not is_scaled):
         assert resize.height is None or placement.canvas == box
     assert 0 <= placement.corner[0] <= placement.canvas[0] - placement.size[0]
     assert 0 <= placement.corner[1] <= placement.canvas[1] - placement.size[1]
+
+
+@given(picture=st.tuples(sides, sides), resize=resizes)
+def test_a_cover_of_enlarge_crop_has_the_lesser_of_each_side(picture: Size, resize: Resize) -> None:
+    resize = resize.model_copy(update={"fit": Fit.COVER, "enlarge": "crop"})
+    across, down = (half_up((side or 0) * resize.dpr) for side in (resize.width, resize.height))
+    if down:
+        assert place_resize(picture, resize).canvas == (
+            min(across, picture[0]),
+            min(down, picture[1]),
+        )
+
+
+@given(picture=st.tuples(sides, sides), degrees=st.floats(-360, 360))
+def test_a_rotated_size_is_the_least_that_holds_all_corners(picture: Size, degrees: float) -> None:
+    turn = cmath.exp(1j * math.radians(degrees))
+    corners = [complex(x, y) * turn for x in (0, picture[0]) for y in (0, picture[1])]
+    for side, along in zip(
+        rotated_size(picture, degrees),
+        ([corner.real for corner in corners], [corner.imag for corner in corners]),
+        strict=True,
+    ):
+        assert side - 1 - 1e-6 < max(along) - min(along) < side + 1e-6
 
 
 @given(picture=st.tuples(sides, sides), resize=resizes)
