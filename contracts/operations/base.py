@@ -61,8 +61,18 @@ class BaseOperation(Message):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Add the family to the JSON schema."""
+        """Add the family to the JSON schema, and make `op` a required constant.
+
+        Pydantic takes a field with a default for one that may be left out; but `op` tells which
+        operation it is. Code generators name the type of a constant by its title, so each has a
+        title of its own.
+        """
         described = handler(schema)
+        whole = handler.resolve_ref_schema(described)
         if hasattr(cls, "family"):
-            handler.resolve_ref_schema(described)["x-family"] = cls.family
+            whole["x-family"] = cls.family
+        if op := whole.get("properties", {}).get("op"):
+            op.pop("default", None)
+            op["title"] = f"{cls.__name__} op"
+            whole["required"] = list(dict.fromkeys(["op", *whole.get("required", [])]))
         return described

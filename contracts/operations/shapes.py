@@ -83,7 +83,9 @@ class Resize(Shape):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [{"required": ["width"]}, {"required": ["height"]}],
+            # Not `anyOf`, of which code generators make a type that accepts everything.
+            "if": {"properties": {"width": {"const": None}}},
+            "then": {"required": ["height"]},
             "examples": [
                 {"op": "resize", "width": 720, "height": 588, "fit": "cover"},
                 {"op": "resize", "width": 400, "height": 400, "gravity": "smart", "dpr": 2},

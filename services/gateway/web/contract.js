@@ -76,7 +76,7 @@ function operationOf(schema) {
     family: schema["x-family"] ?? "",
     fields,
     // Names of fields of which at least one is needed.
-    needsOneOf: (schema.anyOf ?? []).flatMap(({ required = [] }) => required),
+    needsOneOf: schema.then ? [...Object.keys(schema.if.properties), ...schema.then.required] : [],
     example: schema.examples?.[0] ?? {},
   };
 }

@@ -2,7 +2,7 @@
 
 FastStream's own generator documents the subscriptions of one broker and no replies, so the
 applications take this document as their specification. A test compares it with the addresses that
-both services consume. Follows https://www.asyncapi.com/docs/reference/specification/v3.0.0.
+both services consume. Follows https://www.asyncapi.com/docs/reference/specification/v3.1.0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +29,9 @@ from services.runtime.introspection.asyncapi_channels import (
     TRANSPORTS,
 )
 
+_CALLS: Document = {"name": "calls", "description": "Requests that are answered by a reply."}
+_OTHERS: Document = {"name": "jobs", "description": "Jobs, and what is told about them and calls."}
+
 
 def suite_document() -> Document:
     """Return the document: services, addresses, requests with their replies, headers, examples."""
@@ -49,21 +52,25 @@ def suite_document() -> Document:
             other.address, other.transport, other.message, other.summary, other.group
         )
         for action, services in (("send", other.senders), ("receive", other.receivers)):
-            for service in services:
+            for service, does in services.items():
                 operations[f"{service}.{other.name}.{action}"] = {
                     "action": action,
-                    "summary": f"The {service} service: {action} {other.message.__name__}.",
+                    "title": f"{service}: {action} {other.message.__name__}",
+                    "description": does,
+                    "tags": [{"name": _OTHERS["name"]}],
                     "channel": _ref("channels", other.name),
                     "messages": [_ref("channels", other.name, "messages", other.message.__name__)],
                 }
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Darkroom",
             "version": VERSION,
             "description": "An HTTP gateway and imaging workers that talk over Redis. Messages "
             "are JSON in FastStream's binary envelope, which holds the headers; in a stream "
             "entry it is the field `__data__`.",
+            "license": {"name": "MIT"},
+            "tags": [_CALLS, _OTHERS],
         },
         "defaultContentType": "application/json",
         "servers": {"redis": {"host": "localhost:6379", "pathname": "/", "protocol": "redis"}},
@@ -158,13 +165,23 @@ def _reply(method: Method[Any, Any]) -> Document:
 
 
 def _operation(action: str, channel: str, method: Method[Any, Any], reply: Document) -> Document:
-    does = "answers" if action == "receive" else "calls"
-    service = "imaging" if action == "receive" else "gateway"
+    request, answer = method.request.__name__, method.reply.__name__
+    if action == "receive":
+        title = f"imaging: answer {method.name}"
+        does = f"Takes a {request}, and publishes a {answer} or a Failure to `reply_to`."
+    else:
+        title = f"gateway: call {method.name}"
+        does = (
+            f"Sends a {request}, and waits for a {answer} or a Failure until `x-deadline`. The "
+            "caller of the gateway chooses the transport."
+        )
     return {
         "action": action,
-        "summary": f"The {service} service {does} {method.name}.",
+        "title": title,
+        "description": does,
+        "tags": [{"name": _CALLS["name"]}],
         "channel": _ref("channels", channel),
-        "messages": [_ref("channels", channel, "messages", method.request.__name__)],
+        "messages": [_ref("channels", channel, "messages", request)],
         "reply": reply,
     }
 

@@ -3,7 +3,7 @@
 How transports deliver, the headers of messages, and the channels that belong to no method.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.control import CONTROL, Cancel
@@ -54,40 +54,58 @@ EVENT_HEADERS = {
 class OtherChannel:
     """A channel, list or stream that belongs to no method.
 
-    `senders` and `receivers` are services; `group` is the consumer group of a stream whose entries
-    are each handled once.
+    `senders` and `receivers` say what each service does there. `group` is the consumer group of a
+    stream whose entries are each handled once.
     """
 
     name: str
     address: str
     transport: Transport
     message: type[Message]
-    senders: Sequence[str]
-    receivers: Sequence[str]
+    senders: Mapping[str, str]
+    receivers: Mapping[str, str]
     group: str | None
     summary: str
 
 
 OTHER_CHANNELS = (
     OtherChannel(
-        "jobs", JOBS, Transport.STREAM, JobRequest, ["gateway"], ["imaging"], GROUP,
+        "jobs", JOBS, Transport.STREAM, JobRequest,
+        {"gateway": "Appends a job in the script that stores its record, before the answer 202."},
+        {"imaging": "Does the variants of one job, and deletes the entry when the job has ended."},
+        GROUP,
         "Accepted jobs, each done by one worker of the group and deleted when it has ended.",
     ),
     OtherChannel(
-        "events", EVENTS, Transport.STREAM, JobEvent, ["gateway", "imaging"], ["gateway"], None,
+        "events", EVENTS, Transport.STREAM, JobEvent,
+        {
+            "gateway": "Appends an event when a job is accepted, cancelled or submitted again.",
+            "imaging": "Appends an event when a job starts, when a variant is done, and at the end.",
+        },
+        {"gateway": "Passes events on to WebSockets, event streams and webhooks."},
+        None,
         "Every change of every job, read by every gateway process. The stream is trimmed.",
     ),
     OtherChannel(
-        "dead", DEAD_LETTERS, Transport.STREAM, DeadLetter, ["imaging"], [], None,
+        "dead", DEAD_LETTERS, Transport.STREAM, DeadLetter,
+        {"imaging": "Appends a job that has failed for good, or a record that cannot be read."},
+        {},
+        None,
         "Jobs that failed for good, with the reason. `POST /v1/dead-letters/{id}/requeue` submits "
         "one again. The stream is trimmed.",
     ),
     OtherChannel(
-        "control", CONTROL, Transport.CHANNEL, Cancel, ["gateway"], ["imaging"], None,
+        "control", CONTROL, Transport.CHANNEL, Cancel,
+        {"gateway": "Publishes the id of a request or a job whose work nobody needs any more."},
+        {"imaging": "Stops the work with that id, if this worker does it."},
+        None,
         "Cancellations, sent to every worker: of requests whose caller has left, and of jobs.",
     ),
     OtherChannel(
-        "usage", USAGE, Transport.STREAM, Usage, ["imaging"], [], None,
+        "usage", USAGE, Transport.STREAM, Usage,
+        {"imaging": "Appends the cost of a request after its answer."},
+        {},
+        None,
         "One record for each answered request, published out of band, so that it never delays or "
         "fails an answer. No service reads the records. The stream is trimmed.",
     ),
