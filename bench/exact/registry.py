@@ -2,5 +2,6 @@
 
 from bench.exact.decoding import sharp
 from bench.exact.judges import Judge
+from bench.exact.protocols import asyncapi
 
-JUDGES: tuple[Judge, ...] = (*sharp.JUDGES,)
+JUDGES: tuple[Judge, ...] = (*sharp.JUDGES, *asyncapi.JUDGES)

@@ -10,6 +10,7 @@ import yaml
 
 import contracts
 from contracts.message import Message
+from contracts.operations.pipeline import OPERATIONS
 from services.gateway.app import create_app as create_gateway
 from services.gateway.settings import GatewaySettings
 from services.imaging.app import create_app as create_imaging
@@ -54,6 +55,21 @@ def test_every_documented_example_is_a_valid_message(name: str) -> None:
     assert examples
     for example in examples:
         contract(name).model_validate(example["payload"])
+
+
+def test_every_operation_is_described() -> None:
+    for name, operation in DOCUMENT["operations"].items():
+        assert operation["title"], name
+        assert operation["description"].endswith("."), name
+
+
+def test_the_name_of_an_image_operation_is_required_and_has_a_title_of_its_own() -> None:
+    schemas = [DOCUMENT["components"]["schemas"][model.__name__] for model in OPERATIONS.values()]
+    titles = [schema["properties"]["op"]["title"] for schema in schemas]
+
+    assert len(set(titles)) == len(OPERATIONS)
+    assert all("op" in schema["required"] for schema in schemas)
+    assert not any("default" in schema["properties"]["op"] for schema in schemas)
 
 
 def test_every_reference_can_be_resolved() -> None:

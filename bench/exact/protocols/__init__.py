@@ -1,0 +1,1 @@
+"""Judges of the protocols that Darkroom speaks: HTTP, WebSocket, AsyncAPI, webhooks, traces."""
