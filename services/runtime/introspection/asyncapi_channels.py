@@ -80,7 +80,7 @@ OTHER_CHANNELS = (
         "events", EVENTS, Transport.STREAM, JobEvent,
         {
             "gateway": "Appends an event when a job is accepted, cancelled or submitted again.",
-            "imaging": "Appends an event at the start of a job, after each variant, and at the end.",
+            "imaging": "Appends an event at the start of a job, after each variant and at its end.",
         },
         {"gateway": "Passes events on to WebSockets, event streams and webhooks."},
         None,
