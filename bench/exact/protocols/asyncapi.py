@@ -13,7 +13,7 @@ _ASYNCAPI = Node("asyncapi")
 
 def _judge(script: str) -> Iterator[Case]:
     """Yield a case for each line of a script's output. Raises CalledProcessError if it fails."""
-    command = ["node", _ASYNCAPI.script(script), ROOT / "asyncapi.yaml"]
+    command = ["node", str(_ASYNCAPI.script(script)), str(ROOT / "asyncapi.yaml")]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     for line in done.stdout.splitlines():
         found = json.loads(line)
