@@ -1,7 +1,11 @@
 """All judges."""
 
-from bench.exact.decoding import sharp
+from bench.exact.decoding import chromium, sharp
 from bench.exact.judges import Judge
 from bench.exact.protocols import asyncapi
 
-JUDGES: tuple[Judge, ...] = (*sharp.JUDGES, *asyncapi.JUDGES)
+JUDGES: tuple[Judge, ...] = (
+    *asyncapi.JUDGES,
+    *chromium.JUDGES,
+    *sharp.JUDGES,
+)

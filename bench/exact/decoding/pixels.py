@@ -32,6 +32,9 @@ class Tolerance:
         return f"up to {most} levels apart, {mean:.2f} on average"
 
 
+EXACT = Tolerance(most=1, mean=0.5)  # 16 bits become 8 by rounding, or by cutting off
+
+
 def seen_by_darkroom(data: bytes) -> Image.Image:
     """Return the first picture of a file as Darkroom serves it: PNG, full size, sRGB.
 
@@ -39,6 +42,11 @@ def seen_by_darkroom(data: bytes) -> Image.Image:
     """
     rendition = pipeline.run(data, _AS_IT_IS)
     return Image.open(io.BytesIO(rendition.data)).convert("RGBA")
+
+
+def premultiplied(image: Image.Image) -> Image.Image:
+    """Multiply the colours of an RGBA image by its alpha."""
+    return Image.frombytes("RGBA", image.size, image.convert("RGBa").tobytes())
 
 
 def _without_hidden(image: Image.Image) -> Image.Image:

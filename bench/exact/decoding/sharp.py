@@ -8,34 +8,36 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.exact.decoding.pixels import Tolerance, seen_by_darkroom
-from bench.exact.decoding.samples import Sample, samples
+from bench.exact.decoding.pixels import Tolerance
+from bench.exact.decoding.verdicts import Seen, cases
 from bench.exact.judges import Case, Judge
 from bench.exact.needs import Node
+from bench.exact.pictures.every import stills_of
+from bench.exact.pictures.scene import Picture
+from contracts.formats import Format
 
 _SHARP = Node("sharp")
-_LOSSLESS = Tolerance(most=1, mean=0.5)
-_LOSSY = Tolerance(most=8, mean=0.5)
+# Its packages have no decoder for HEIF and JPEG XL.
+_FORMATS = (Format.JPEG, Format.PNG, Format.GIF, Format.WEBP, Format.TIFF, Format.AVIF)
+_TOLERANCES = {
+    Format.JPEG: Tolerance(most=4, mean=0.5),
+    Format.WEBP: Tolerance(most=1, mean=0.1),
+    Format.AVIF: Tolerance(most=3, mean=0.5),
+    Format.TIFF: Tolerance(most=4, mean=0.5),
+}
 
 
-def judge(files: Iterable[Sample]) -> Iterator[Case]:
-    """Compare how Darkroom and sharp see each file."""
-    asked = list(files)
-    for file, theirs in zip(asked, _seen_by_sharp(asked), strict=True):
-        if isinstance(theirs, str):
-            yield Case(file.name, f"sharp can't read it: {theirs}")
-            continue
-        tolerance = _LOSSY if file.lossy else _LOSSLESS
-        yield Case(file.name, tolerance.difference(seen_by_darkroom(file.data), theirs))
-
-
-def _seen_by_sharp(files: list[Sample]) -> Iterator[Image.Image | str]:
+def seen_by_sharp(pictures: Iterable[Picture]) -> Iterator[Seen]:
+    """Yield the pixels of each file, upright and in sRGB."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder, str(number)) for number in range(len(files))]
-        for path, file in zip(paths, files, strict=True):
-            path.write_bytes(file.data)
+        paths = []
+        for number, (_, data) in enumerate(pictures):
+            paths.append(Path(folder, str(number)))
+            paths[-1].write_bytes(data)
         done = subprocess.run(
-            ["node", _SHARP.script("decode.mjs"), *paths], check=True, capture_output=True
+            ["node", _SHARP.script("decode.mjs"), folder, str(len(paths))],
+            check=True,
+            capture_output=True,
         )
         for path, line in zip(paths, done.stdout.splitlines(), strict=True):
             answer = json.loads(line)
@@ -46,16 +48,17 @@ def _seen_by_sharp(files: list[Sample]) -> Iterator[Image.Image | str]:
                 yield Image.frombytes("RGBA", size, path.with_suffix(".rgba").read_bytes())
 
 
-def _few() -> Iterator[Sample]:
-    return (file for file in samples() if "orientation" in file.name)
+def _cases(*, quick: bool = False) -> Iterator[Case]:
+    pictures = stills_of(*_FORMATS, quick=quick)
+    return cases(pictures, seen_by_sharp(pictures), _TOLERANCES)
 
 
 JUDGES = (
     Judge(
         "sharp",
         "the pixels of stills, decoded by sharp (libvips)",
-        run=lambda: judge(samples()),
-        quick=lambda: judge(_few()),
+        run=_cases,
+        quick=lambda: _cases(quick=True),
         needs=(_SHARP,),
     ),
 )

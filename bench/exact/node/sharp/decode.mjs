@@ -1,10 +1,12 @@
-// Decode each file to upright 8-bit RGBA in sRGB, and print a line of JSON for each.
+// Decode the files 0, 1, ... of a folder to upright 8-bit RGBA in sRGB; print a line of JSON each.
 
 import { writeFile } from "node:fs/promises";
 import process from "node:process";
 import sharp from "sharp";
 
-for (const path of process.argv.slice(2)) {
+const [folder, count] = process.argv.slice(2);
+for (let number = 0; number < Number(count); number++) {
+  const path = `${folder}/${number}`;
   let answer;
   try {
     const { data, info } = await sharp(path)

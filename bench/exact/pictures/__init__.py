@@ -1,0 +1,1 @@
+"""The files that decoders are asked about, made here: formats, modes, depths, orientations."""
