@@ -1,5 +1,6 @@
 """Composition root: make every object of the gateway once, and mount FastAPI in FastStream."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -133,6 +134,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
         answers=AnswerRoom(settings.max_answers),
         store=broker.store,
+        turn=asyncio.Lock(),
     )
     http = create_http(dependencies)
     # Routes of FastAPI: FastStream's own refuse requests without a problem document.

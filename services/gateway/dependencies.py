@@ -1,5 +1,6 @@
 """The objects that routes work with, made by the composition root and injected by FastAPI."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -39,6 +40,8 @@ class Dependencies:
     rerenders: TokenBucket
     answers: AnswerRoom
     store: StoreWatch
+    turn: asyncio.Lock
+    """Held while one job is read from JSON, or one item of a list is written: up to 15 ms."""
 
 
 async def _dependencies(connection: HTTPConnection) -> Dependencies:

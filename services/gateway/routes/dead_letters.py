@@ -11,6 +11,7 @@ from contracts.errors import Code
 from contracts.jobs import DeadLetter, Job
 from contracts.message import Message
 from services.gateway.dependencies import Injected
+from services.gateway.http.list_response import ListResponse
 from services.gateway.http.openapi import CHANGE_CODES, answer, problems
 from services.gateway.http.responses import json_response
 from services.gateway.jobs.responses import pending_response
@@ -71,8 +72,7 @@ async def dead_letters(
 
     A letter without a `request` is quarantined: its job's record, or its entry, can't be read.
     """
-    letters = await deps.jobs.dead_letters.latest(limit)
-    return json_response(DeadLetters(dead_letters=tuple(letters)))
+    return ListResponse("dead_letters", deps.jobs.dead_letters.latest(limit), deps.turn)
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """Jobs: submit work for later, read its status, cancel it."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,6 +13,7 @@ from contracts.jobs import Job, Variants, Webhook
 from contracts.message import Message
 from contracts.operations.notation import explain
 from services.gateway.dependencies import Dependencies, Injected
+from services.gateway.http.list_response import ListResponse
 from services.gateway.http.openapi import (
     CHANGE_CODES,
     IMAGE_CONTENT,
@@ -137,7 +139,7 @@ async def open_jobs(
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of jobs.")] = 100,
 ) -> Response:
     """List the jobs that have not ended."""
-    return json_response(OpenJobs(jobs=tuple(await deps.jobs.open(limit))))
+    return ListResponse("jobs", deps.jobs.open(limit), deps.turn)
 
 
 @router.get(
@@ -183,8 +185,11 @@ async def cancel(job_id: JobIdPath, deps: Injected) -> Response:
 
 
 async def _new_job(request: Request, deps: Dependencies) -> NewJob:
+    body = await deps.uploads.read_json(request)
     try:
-        new = NewJob.model_validate_json(await deps.uploads.read_json(request))
+        async with deps.turn:
+            new = NewJob.model_validate_json(body)
+            await asyncio.sleep(0)  # other tasks run before the next one is read
     except ValidationError as exc:
         raise _service_error(exc) from exc
     if new.webhook is not None:

@@ -1,6 +1,6 @@
 """Dead letters: jobs that failed for good, and records and entries that nobody can read."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -49,10 +49,19 @@ class DeadLetters:
         self._settings = settings
         self._transitions = transitions
 
-    async def latest(self, most: int) -> list[DeadLetter]:
-        """Return the latest dead letters, the newest first, `most` at most."""
-        reply = await self._redis.execute("XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", most)
-        return [_letter(entry, fields) for entry, fields in entries_from(reply)]
+    async def latest(self, most: int) -> AsyncIterator[DeadLetter]:
+        """Yield the latest dead letters, the newest first, `most` at most.
+
+        Each one is read when it is asked for: it may have 300 KB.
+        """
+        end = b"+"
+        for _ in range(most):
+            reply = await self._redis.execute("XREVRANGE", DEAD_LETTERS, end, "-", "COUNT", 1)
+            if not reply:
+                return
+            for entry, fields in entries_from(reply):
+                end = b"(" + entry
+                yield _letter(entry, fields)
 
     async def raw(self, name: str) -> RawLetter:
         """Return all that is stored of the letter with this id, or of this job's. Raises NotFound.

@@ -1,9 +1,8 @@
 """Jobs as the gateway uses them: accept, find, cancel, requeue, and say how long the queue is."""
 
-import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -171,10 +170,11 @@ class Jobs:
             raise NotFound("There is no job with this id; its record may have expired.")
         return job
 
-    async def open(self, most: int) -> list[Job]:
-        """Return open jobs, `most` at most: running ones, then queued ones, then retries.
+    async def open(self, most: int) -> AsyncIterator[Job]:
+        """Yield open jobs, `most` at most: running ones, then queued ones, then retries.
 
-        Those that can't be read are left out.
+        Those that can't be read are left out. Each job is read when it is asked for: a record may
+        have 300 KB.
         """
         indexes = (keys.JOBS_RUNNING, keys.JOBS_QUEUED, keys.JOBS_LATER)
         ids: list[bytes] = []
@@ -182,14 +182,10 @@ class Jobs:
             ("ZRANGE", index, 0, most - 1) for index in indexes
         ):
             ids += found
-        unique = dict.fromkeys(job_id.decode() for job_id in ids[:most])
-        jobs = await asyncio.gather(*map(self._readable, unique))
-        return [job for job in jobs if job is not None]
-
-    async def _readable(self, job_id: str) -> Job | None:
-        with suppress(Damaged, UnknownVersion):
-            return await self._transitions.read(job_id)
-        return None
+        for job_id in dict.fromkeys(ids[:most]):
+            with suppress(Damaged, UnknownVersion):
+                if job := await self._transitions.read(job_id.decode()):
+                    yield job
 
     async def cancel(self, job_id: str) -> Job:
         """End an open job. Raises as `find`, and Conflict for one that has ended."""

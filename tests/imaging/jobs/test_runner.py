@@ -174,7 +174,7 @@ async def test_a_bug_fails_the_job_as_internal_and_is_logged_once(bench: Bench) 
     assert job.problem.code is Code.INTERNAL
     (line,) = [line for line in logs if "exc_info" in line]
     assert isinstance(line["exc_info"], ZeroDivisionError)
-    (letter,) = await bench.jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in bench.jobs.dead_letters.latest(10)]
     assert letter.job == job.id, "it may succeed once the bug is fixed"
 
 
@@ -198,7 +198,7 @@ async def test_a_transient_failure_is_retried_until_the_limit(
         assert job.not_before is not None
     job = await bench.run(job, FakeBatcher(transient))
     assert job.state is JobState.FAILED
-    (letter,) = await bench.jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in bench.jobs.dead_letters.latest(10)]
     assert (letter.job, letter.attempts) == (job.id, 3)
 
 
@@ -237,7 +237,7 @@ async def test_a_job_fails_when_too_many_of_its_workers_died(bench: Bench) -> No
         assert taken is not None
     job = await bench.run(job, batcher := FakeBatcher())
     assert (job.state, batcher.runs) == (JobState.FAILED, 0)
-    (letter,) = await bench.jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in bench.jobs.dead_letters.latest(10)]
     assert letter.problem.detail == "Given up: 3 workers died of it."
 
 
@@ -353,7 +353,7 @@ async def test_a_job_whose_handling_always_raises_fails_and_can_be_requeued(benc
     assert failed.problem is not None
     assert (failed.state, failed.problem.code) == (JobState.FAILED, Code.INTERNAL)
     assert "ResponseError" in failed.problem.detail
-    (letter,) = await bench.jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in bench.jobs.dead_letters.latest(10)]
     assert (letter.job, letter.attempts) == (job.id, 1)
     assert (await bench.jobs.requeue(job.id)).state is JobState.QUEUED
 

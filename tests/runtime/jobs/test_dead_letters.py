@@ -47,14 +47,14 @@ async def test_an_entry_without_a_job_is_shown_as_it_was_and_removed(
 ) -> None:
     await redis.xadd(JOBS, {"some": b"\xff\x00", "job": "../../etc"})
     await jobs.dead_letters.give_up(await received(redis), UNREADABLE, worker="a-worker")
-    (letter,) = await jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
     assert letter.id is not None
     assert (letter.job, letter.request) == (None, None)
     raw = await jobs.dead_letters.raw(letter.id)
     assert raw.entry == {b"some": b"\xff\x00", b"job": b"../../etc"}
     assert (raw.record, raw.complete) == ({}, True)
     await jobs.dead_letters.remove(letter.id)
-    assert await jobs.dead_letters.latest(10) == []
+    assert [each async for each in jobs.dead_letters.latest(10)] == []
     assert await redis.keys(f"{keys.QUARANTINE}*") == []
     with pytest.raises(NotFound):
         await jobs.dead_letters.raw(letter.id)
@@ -62,10 +62,20 @@ async def test_an_entry_without_a_job_is_shown_as_it_was_and_removed(
         await jobs.dead_letters.remove(letter.id)
 
 
+async def test_letters_are_listed_from_the_latest_one_on(jobs: Jobs, redis: Any) -> None:
+    for entry in ("a", "b", "c"):
+        await redis.xadd(JOBS, {"some": entry})
+        await jobs.dead_letters.give_up(await received(redis), UNREADABLE, worker="a-worker")
+    ids = [str(each.id) async for each in jobs.dead_letters.latest(10)]
+    assert len(ids) == 3
+    assert ids == sorted(ids, reverse=True)
+    assert [str(each.id) async for each in jobs.dead_letters.latest(2)] == ids[:2]
+
+
 async def test_what_is_shown_of_a_letter_is_bounded(jobs: Jobs, redis: Any) -> None:
     await redis.xadd(JOBS, {"small": b"x", "large": bytes(3 << 20)})
     await jobs.dead_letters.give_up(await received(redis), UNREADABLE, worker="a-worker")
-    (letter,) = await jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
     raw = await jobs.dead_letters.raw(str(letter.id))
     assert not raw.complete
     assert sum(map(len, raw.entry.values())) <= 1 << 20
@@ -98,7 +108,7 @@ async def test_a_record_of_a_wrong_type_is_quarantined_with_its_dump(
     await redis.delete(keys.job(job.id))
     await redis.set(keys.job(job.id), "text")
     await jobs.dead_letters.give_up(entry, ZeroDivisionError(), worker="a-worker")
-    (letter,) = await jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
     assert letter.job == job.id
     raw = await jobs.dead_letters.raw(str(letter.id))
     assert raw.record == {b"string": await redis.dump(keys.job(job.id))}
@@ -117,19 +127,19 @@ async def test_a_record_of_another_version_is_quarantined_only_after_its_wait(
         await jobs.dead_letters.give_up(entry, UNREADABLE, worker="a-worker")
     waited = UnknownVersion("No worker could read it.", version=3)
     await jobs.dead_letters.give_up(entry, waited, worker="a-worker")
-    (letter,) = await jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
     assert "version 3; this process reads 1 and 2" in letter.problem.detail
     with pytest.raises(UnknownVersion):
         await jobs.requeue(job.id)
     await redis.hset(keys.job(job.id), "v", "2")
     assert (await jobs.requeue(job.id)).state is JobState.QUEUED, "by a version that can read it"
-    assert await jobs.dead_letters.latest(10) == []
+    assert [each async for each in jobs.dead_letters.latest(10)] == []
     assert (await received(redis)).data[b"job"] == job.id.encode()  # type: ignore[call-overload]
 
 
 async def test_a_letter_that_cannot_be_read_is_listed_all_the_same(jobs: Jobs, redis: Any) -> None:
     entry = await redis.xadd(DEAD_LETTERS, {"__data__": b"\xff"})
-    (letter,) = await jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
     assert (letter.id, letter.problem.code) == (entry.decode(), Code.INTERNAL)
     assert (await jobs.dead_letters.raw(entry.decode())).letter == {b"__data__": b"\xff"}
 
@@ -151,7 +161,7 @@ async def test_a_job_that_cannot_be_changed_is_quarantined(jobs: Jobs, redis: An
     entry = await received(redis)
     await redis.set(keys.WEBHOOKS_DUE, "not a sorted set")
     await jobs.dead_letters.give_up(entry, ZeroDivisionError(), worker="a-worker")
-    (letter, *_) = await jobs.dead_letters.latest(10)
+    (letter, *_) = [each async for each in jobs.dead_letters.latest(10)]
     assert (letter.job, letter.request) == (job.id, None)
     assert (await jobs.backlog()).queued == 0
     assert await redis.xlen(JOBS) == 0

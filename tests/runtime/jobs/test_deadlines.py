@@ -48,7 +48,7 @@ async def test_a_late_job_fails_by_name_with_its_results(
     assert ended.problem is not None
     assert (ended.state, ended.problem.code) == (JobState.FAILED, Code.DEADLINE_EXCEEDED)
     assert ended.results == (() if state == "queued" else (GOOD,))
-    (letter,) = await jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
     assert letter.job == job.id
     indexes = (keys.JOBS_QUEUED, keys.JOBS_RUNNING, keys.JOBS_LATER, keys.JOBS_DEADLINES)
     assert [await redis.zcard(index) for index in indexes] == [0, 0, 0, 0]
@@ -77,7 +77,7 @@ async def test_a_job_that_nobody_can_end_does_not_keep_others_from_their_end(
     await asyncio.sleep(0.02)  # time is the subject
     assert await jobs.run_maintenance("me", lease=5)
     assert (await jobs.find(late.id)).state is JobState.FAILED
-    letters = {letter.job for letter in await jobs.dead_letters.latest(10)}
+    letters = {letter.job async for letter in jobs.dead_letters.latest(10)}
     assert letters == {strange.id, late.id}, "a damaged record is quarantined"
     assert await redis.zcard(keys.JOBS_DEADLINES) == 0
 
@@ -118,7 +118,9 @@ async def test_a_dead_letter_keeps_its_images_for_a_requeue_or_says_what_is_miss
     await client.execute("UNLINK", keys.blob("image", LOGO.key))
     with pytest.raises(NotFound, match=LOGO.key):
         await jobs.requeue(job.id)
-    assert len(await jobs.dead_letters.latest(10)) == 1, "it can be requeued once the image is back"
+    assert len([each async for each in jobs.dead_letters.latest(10)]) == 1, (
+        "it can be requeued once the image is back"
+    )
     await store_image(client, LOGO)
     assert (await jobs.requeue(job.id)).state is JobState.QUEUED
 
@@ -132,6 +134,6 @@ async def test_a_late_job_whose_change_redis_refuses_is_quarantined_and_others_e
     await asyncio.sleep(0.03)  # time is the subject
     assert await jobs.run_maintenance("me", lease=5)
     assert (await jobs.find(late.id)).state is JobState.FAILED
-    letters = await jobs.dead_letters.latest(10)
+    letters = [each async for each in jobs.dead_letters.latest(10)]
     assert stuck.id in {letter.job for letter in letters if letter.request is None}
     assert await redis.zcard(keys.JOBS_DEADLINES) == 0

@@ -79,7 +79,7 @@ async def test_a_job_succeeds_with_one_good_variant_and_fails_without(jobs: Jobs
     running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
     failed = done(await jobs.leases.add_result(running, JobResult(problem=TORN)))
     assert (failed.state, failed.problem) == (JobState.FAILED, TORN)
-    assert await jobs.dead_letters.latest(10) == [], "it would fail again"
+    assert [each async for each in jobs.dead_letters.latest(10)] == [], "it would fail again"
 
 
 async def test_a_long_job_yields_its_turn_only_when_another_job_waits(

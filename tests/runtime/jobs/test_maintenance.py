@@ -89,12 +89,12 @@ async def test_a_damaged_record_is_quarantined_and_stops_nothing(jobs: Jobs, red
     sound = await submitted(jobs)
     await redis.delete(JOBS)
     assert [job.id for job in await jobs.orphans.requeue(age=0)] == [sound.id]
-    assert [job.id for job in await jobs.open(10)] == [sound.id]
+    assert [job.id async for job in jobs.open(10)] == [sound.id]
     with pytest.raises(Damaged):
         await jobs.get(strange.id)
     with pytest.raises(Gone):
         await jobs.cancel(strange.id)
-    (letter,) = await jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
     assert (letter.job, letter.request, letter.problem.code) == (strange.id, None, Code.INTERNAL)
     assert (await jobs.backlog()).queued == 1, "the sound one"
 

@@ -56,7 +56,7 @@ async def test_every_record_of_the_version_before_is_read(jobs: Jobs) -> None:
     running = await jobs.find(IDS["running"])
     assert (running.results, running.worker) == ((GOOD,), "old-worker")
     assert [event.done for event in await jobs.events([running.id], "0-0")] == [0, 0, 1]
-    (letter,) = await jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
     assert (letter.job, letter.problem.code) == (IDS["failed"], Code.WORKER_CRASHED)
     assert letter.request is not None
 
@@ -124,4 +124,4 @@ async def test_a_damaged_record_is_refused(jobs: Jobs, redis: Any, change: str) 
         await jobs.get(job.id)
     other = await submitted(jobs, submitter="other")
     assert (await jobs.find(other.id)).state is JobState.QUEUED, "the others are not disturbed"
-    assert other.id in {job.id for job in await jobs.open(10)}
+    assert other.id in {job.id async for job in jobs.open(10)}

@@ -80,7 +80,7 @@ async def test_a_job_that_was_given_up_is_a_dead_letter_and_can_be_requeued(
 ) -> None:
     running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
     failed = done(await jobs.leases.add_result(running, JobResult(problem=CRASHED)))
-    (letter,) = await jobs.dead_letters.latest(10)
+    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
     assert letter.request is not None
     assert (letter.job, letter.problem, letter.request.variants) == (
         failed.id,
@@ -91,7 +91,7 @@ async def test_a_job_that_was_given_up_is_a_dead_letter_and_can_be_requeued(
     back = await jobs.requeue(failed.id)
     assert (back.state, back.results, back.problem, back.attempts) == ("queued", (), None, 0)
     assert await jobs.get(failed.id) == back
-    assert await jobs.dead_letters.latest(10) == []
+    assert [each async for each in jobs.dead_letters.latest(10)] == []
     assert await redis.ttl(f"darkroom:job:{failed.id}") == -1, "it is open again"
     assert await work_through(jobs, redis) == [failed.id]
     with pytest.raises(NotFound):
