@@ -136,6 +136,8 @@ IMAGES: dict[Code, Advice] = {
                 "chunks, blocks, tags.",
                 (
                     f"{ENGINE}/safety/container_checks.py",
+                    f"{ENGINE}/safety/jpeg_segments.py",
+                    f"{ENGINE}/safety/png_chunks.py",
                     f"{ENGINE}/safety/tiff_tags.py",
                     f"{ENGINE}/safety/frame_count.py",
                 ),
@@ -169,6 +171,11 @@ IMAGES: dict[Code, Advice] = {
                 "The bytes are of a known format that Darkroom does not read: BMP, ICO, JPEG 2000, "
                 "PDF, PSD, SVG.",
                 (f"{ENGINE}/decoding/source.py",),
+            ),
+            Cause(
+                "The JPEG has a coding that Darkroom does not read: 12 bits a sample, JPEG-LS, "
+                "hierarchical. `detail` names it.",
+                (f"{ENGINE}/safety/jpeg_segments.py",),
             ),
             Cause(
                 "No running worker has the package of the image's format. A job is tried again "

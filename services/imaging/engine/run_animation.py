@@ -11,7 +11,7 @@ from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.operations import dispatch
 from services.imaging.engine.operations.dispatch import Resolved
 from services.imaging.engine.operations.overlays import Resources
-from services.imaging.engine.raster.alpha import flatten_on_white, has_alpha
+from services.imaging.engine.raster.alpha import has_alpha
 from services.imaging.engine.raster.animation import Animation, Frame
 from services.imaging.engine.raster.profiles import match_profile
 from services.imaging.engine.safety.limits import Limits
@@ -57,8 +57,6 @@ def make_animation(
             operated = dispatch.apply(operated, operation, limits, resources)
         if operated.size != size:
             raise InvalidOperation("The operations give frames of different sizes.")
-        if mode == "RGB":
-            operated = flatten_on_white(operated)
         return Frame(operated.convert(mode), frame.duration)
 
     _, profile = match_profile(image.convert(mode), first.profile)

@@ -21,7 +21,7 @@ from services.imaging.engine.formats import avif
 from services.imaging.engine.raster.animation import Frame
 from services.imaging.engine.safety.limits import Limits
 from tests.imaging.animations import ANIMATED_FORMATS, DURATIONS, animation, moving_square
-from tests.imaging.forged import box, chunk
+from tests.imaging.forged import box
 from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
 
 
@@ -69,18 +69,6 @@ def test_transparent_pixels_do_not_show_the_previous_frame(source: str, target: 
         assert pixel(frame, 60, 40)[3] == 0
         if step:
             assert pixel(frame, 8, 13)[3] == 0, "the square of the first frame"
-
-
-@pytest.mark.parametrize("target", ANIMATED_FORMATS)
-def test_transparent_pixels_become_white_if_the_first_frame_is_opaque(target: str) -> None:
-    data = animation("PNG", moving_square())
-    # Insert a tRNS chunk before the pixels of the second frame: later frames have it, too.
-    at = data.index(b"fcTL", data.index(b"fcTL") + 1) + 4 + 26 + 4
-    ground = chunk(b"tRNS", struct.pack(">3H", 20, 90, 20))
-    first, *others = shown(run(data[:at] + ground + data[at:], format=target.lower()))
-
-    assert pixel(first, 60, 40) == pytest.approx((20, 90, 20, 255), abs=6)
-    assert all(min(pixel(other, 60, 40)) > 250 for other in others)
 
 
 @pytest.mark.parametrize("target", ["GIF", "PNG", "WEBP"])

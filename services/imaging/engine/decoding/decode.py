@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 from contracts.errors import ImageUnreadable
 from contracts.formats import Format
 from contracts.imaging import Inspected
-from services.imaging.engine.decoding.source import Source, drop_texts, open_source, read_jxl
+from services.imaging.engine.decoding.source import Source, open_source, read_jxl
 from services.imaging.engine.formats.png_transparency import with_transparency
 from services.imaging.engine.raster.animation import Frame
 from services.imaging.engine.raster.geometry import Box, Extent, Size
@@ -123,7 +123,6 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
 def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes]:
     """Return the loaded image upright and without metadata, and its ICC profile unless sRGB."""
     image = source.image
-    drop_texts(image)
     profile = image.info.get("icc_profile") or b""
     stored = with_transparency(image, source.data) if source.format is Format.PNG else image
     if keeps_profile:

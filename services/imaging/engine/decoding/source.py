@@ -5,14 +5,14 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from PIL import ExifTags, Image, ImageFile
+from PIL import Image, ImageFile
 
-from contracts.errors import ImageUnreadable, UnsupportedFormat
+from contracts.errors import UnsupportedFormat
 from contracts.formats import Format, format_of_bytes
 from services.imaging.engine.formats import avif, jxl, pillow, plugins
 from services.imaging.engine.formats.gif_canvas import GifCanvas, canvas_for
 from services.imaging.engine.raster.geometry import Size
-from services.imaging.engine.safety import container_checks, frame_count
+from services.imaging.engine.safety import container_checks, frame_count, tiff_tags
 from services.imaging.engine.safety.decode_errors import translate_decode_errors
 from services.imaging.engine.safety.limits import Limits
 
@@ -26,15 +26,13 @@ _OTHER_FORMATS = re.compile(
     re.DOTALL,
 )
 
-_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # in Pillow's `image.info`
-
 
 @dataclass(frozen=True)
 class Source:
     """An image whose header has passed the checks; no pixel is decoded yet, except of a JPEG XL."""
 
     image: ImageFile.ImageFile
-    data: bytes  # the file
+    data: bytes  # the file, cleaned
     format: Format
     size: Size  # upright
     frames: int  # in the file, with those before `first_frame`
@@ -45,8 +43,7 @@ class Source:
     @property
     def first_frame(self) -> int:
         """The number of the animation's first frame: 1 in a PNG whose default image is no frame."""
-        # `is True`, as a text chunk of a PNG may have the same name.
-        return 1 if self.image.info.get("default_image") is True else 0
+        return 1 if self.image.info.get("default_image") else 0
 
     @property
     def animation_frames(self) -> int:
@@ -70,10 +67,9 @@ def open_source(data: bytes, limits: Limits) -> Source:
     # chunks or first blocks of other files.
     read_jxl(data, limits)
     frames = frame_count.count_frames(data, limits.frames)
-    container_checks.check_container(data)
+    data = container_checks.clean(data)
     with translate_decode_errors():
         image = Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
-    drop_texts(image)
     source = _source(image, data, frames)
     limits.check_source(*source.size, source.frames)
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
@@ -83,16 +79,6 @@ def open_source(data: bytes, limits: Limits) -> Source:
         # After the check of the number of frames, as this walks all of them.
         return replace(source, gif_canvas=canvas_for(data, image))
     return source
-
-
-def drop_texts(image: Image.Image) -> None:
-    """Remove the texts that a PNG gives the names of fields of `Image.info` with another type.
-
-    A text chunk may have any name, `transparency` too, and may follow the pixels.
-    """
-    for name in ("icc_profile", "transparency", "duration"):
-        if isinstance(image.info.get(name), str):
-            del image.info[name]
 
 
 def read_jxl(data: bytes, limits: Limits) -> jxl.Header | None:
@@ -124,8 +110,7 @@ def _source(image: ImageFile.ImageFile, data: bytes, frames: int | None) -> Sour
     # An MPO is a JPEG followed by other images, as some cameras write them.
     is_mpo = image.format == "MPO"
     format = Format.JPEG if is_mpo else Format(str(image.format).lower())
-    # The decoder of JPEG XL applies the orientation of the codestream.
-    orientation = 1 if format is Format.JXL else _orientation(image)
+    orientation = _orientation(image, format, data)
     # Pillow turns a TIFF when it opens the file, and its size with it.
     swaps_sides = orientation >= 5 and format is not Format.TIFF
     return Source(
@@ -157,30 +142,10 @@ def _plays(image: ImageFile.ImageFile, format: Format, data: bytes) -> int:
     return loop + 1 if loop else 0
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        with translate_decode_errors():
-            tag = _exif(image).get(ExifTags.Base.Orientation)
-    except ImageUnreadable:
-        # An image with broken EXIF is shown as it is stored, as browsers do.
+def _orientation(image: ImageFile.ImageFile, format: Format, data: bytes) -> int:
+    """Return the orientation in EXIF; browsers ignore those in XMP and in texts of a PNG."""
+    if format is Format.JXL:
+        # The decoder applies the orientation of the codestream.
         return 1
-    return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1
-
-
-def _exif(image: Image.Image) -> Image.Exif:
-    """Return the EXIF of an image, without the orientation that Pillow 13.0 takes from XMP.
-
-    Browsers ignore the orientation in XMP.
-    """
-    if data := image.info.get("exif"):
-        exif = Image.Exif()
-        exif.load(data)
-        return exif
-    info = image.info
-    image.info = {key: value for key, value in info.items() if key not in _XMP_KEYS}
-    try:
-        # Not image.getexif(), which decodes the pixels of a PNG to look for EXIF behind them
-        # (Pillow 13.0).
-        return Image.Image.getexif(image)
-    finally:
-        image.info = info
+    exif = data if format is Format.TIFF else image.info.get("exif")
+    return tiff_tags.orientation(exif or b"")

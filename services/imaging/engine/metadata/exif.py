@@ -10,7 +10,7 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from contracts.details import Place, Shot
 from services.imaging.engine.metadata.exif_text import decode_text
-from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
+from services.imaging.engine.safety.decode_errors import DECODE_ERRORS, ignore_decode_errors
 
 _MAX_TEXT = 200  # letters
 _FLASH_FIRED = 1  # bit 0 of Flash
@@ -19,7 +19,7 @@ _BELOW_SEA_LEVEL = (1, b"\1")  # values of GPSAltitudeRef
 
 def read_exif(image: Image.Image) -> Image.Exif:
     """The EXIF of an opened image; empty if it can't be read. Decodes no pixel."""
-    with suppress(*DECODE_ERRORS):
+    with ignore_decode_errors():
         # A PNG's own getexif() decodes the image, to look for EXIF behind the pixels.
         return Image.Image.getexif(image)
     return Image.Exif()
@@ -27,7 +27,7 @@ def read_exif(image: Image.Image) -> Image.Exif:
 
 def read_shot(image: Image.Image) -> Shot:
     """How the photograph was taken; every field may be missing."""
-    with suppress(*DECODE_ERRORS):
+    with ignore_decode_errors():
         exif = read_exif(image)
         camera = exif.get_ifd(IFD.Exif)
         flash = _integer(camera.get(Base.Flash))
@@ -52,7 +52,7 @@ def read_shot(image: Image.Image) -> Shot:
 
 def read_place(image: Image.Image) -> Place | None:
     """Where the photograph was taken, in degrees and metres; None without both coordinates."""
-    with suppress(*DECODE_ERRORS):
+    with ignore_decode_errors():
         gps = read_exif(image).get_ifd(IFD.GPSInfo)
         latitude = _degrees(gps.get(GPS.GPSLatitude), gps.get(GPS.GPSLatitudeRef), "S")
         longitude = _degrees(gps.get(GPS.GPSLongitude), gps.get(GPS.GPSLongitudeRef), "W")

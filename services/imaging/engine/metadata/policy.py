@@ -1,6 +1,5 @@
 """Choose the metadata of a source that its rendition keeps, by the output's `metadata` field."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -12,7 +11,7 @@ from services.imaging.engine.metadata.exif import read_exif
 from services.imaging.engine.metadata.exif_text import keep_bytes
 from services.imaging.engine.metadata.rights import RIGHTS_TAGS, read_rights
 from services.imaging.engine.metadata.xmp import read_xmp
-from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
+from services.imaging.engine.safety.decode_errors import ignore_decode_errors
 
 EXIF_DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 """The directories that are kept, besides EXIF's main one."""
@@ -96,7 +95,7 @@ def load_exif(data: bytes) -> Image.Exif:
 def _lasting_exif(image: Image.Image, *, becomes_srgb: bool) -> Image.Exif:
     """The tags that are true of the rendition as well as of its source."""
     exif, found = Image.Exif(), read_exif(image)
-    with suppress(*DECODE_ERRORS):
+    with ignore_decode_errors():
         for tag in _MAIN_TAGS:
             if tag in found:
                 exif[tag] = keep_bytes(found[tag])
@@ -117,7 +116,7 @@ def _rights_only(image: Image.Image) -> Image.Exif:
 
 
 def _to_bytes(exif: Image.Exif) -> bytes:
-    with suppress(*DECODE_ERRORS):
+    with ignore_decode_errors():
         if exif:
             return exif.tobytes()
     return b""

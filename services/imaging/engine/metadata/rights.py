@@ -10,7 +10,7 @@ from PIL.ExifTags import Base
 
 from services.imaging.engine.metadata.exif import printable_text
 from services.imaging.engine.metadata.exif_text import ExifText, encode_text
-from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
+from services.imaging.engine.safety.decode_errors import ignore_decode_errors
 
 RIGHTS_TAGS = (Base.Artist, Base.Copyright)
 
@@ -38,7 +38,7 @@ def read_rights(image: Image.Image, exif: Image.Exif, xmp: bytes) -> _Rights:
 
 
 def _from_exif(exif: Image.Exif) -> _Rights:
-    with suppress(*DECODE_ERRORS):
+    with ignore_decode_errors():
         return {tag: ExifText(exif[tag]) for tag in RIGHTS_TAGS if printable_text(exif.get(tag))}
     return {}
 
@@ -50,7 +50,7 @@ def _from_xmp(packet: bytes) -> _Rights:
 
 
 def _from_iptc(image: Image.Image, exif: Image.Exif) -> _Rights:
-    with suppress(*DECODE_ERRORS):
+    with ignore_decode_errors():
         data = exif.get(_IPTC_TAG)
         if isinstance(data, tuple):
             # Some writers store the bytes as 32-bit integers.

@@ -14,9 +14,7 @@ _THUMBNAILS = (b"xmp:Thumbnails", b"xap:Thumbnails")
 
 def read_xmp(image: Image.Image) -> bytes:
     """The packet of an opened image, upright and without thumbnails; empty if there is none."""
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    if isinstance(packet, str):
-        packet = packet.encode()
+    packet = image.info.get("xmp") or b""
     if not isinstance(packet, bytes) or len(packet) > _MAX_PACKET:
         return b""
     packet = _ORIENTATION.sub(rb"\g<1>\g<2>1", packet)

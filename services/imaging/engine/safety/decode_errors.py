@@ -3,7 +3,7 @@
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from PIL import Image
 
@@ -39,3 +39,10 @@ def translate_decode_errors() -> Iterator[None]:
         raise ImageTooBig("Decoding the image takes more memory than is allowed.") from exc
     except DECODE_ERRORS as exc:
         raise ImageUnreadable("The bytes are not an image, or the image is incomplete.") from exc
+
+
+@contextmanager
+def ignore_decode_errors() -> Iterator[None]:
+    """End the block where Pillow raises, and ignore its warnings: for what is beside the pixels."""
+    with warnings.catch_warnings(action="ignore"), suppress(*DECODE_ERRORS):
+        yield

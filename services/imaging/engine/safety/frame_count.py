@@ -4,13 +4,10 @@ Seen in Pillow 13.0: `n_frames` parses every frame, which takes seconds for a sm
 """
 
 from contracts.errors import ImageTooBig, ImageUnreadable
-from services.imaging.engine.safety.tiff_tags import Layout
+from services.imaging.engine.safety.tiff_tags import PREFIXES, Layout
 
 # GIF data comes in sub-blocks of up to 255 bytes; a crafted file has sub-blocks of one byte.
 _MAX_GIF_BLOCKS = 500_000
-
-# The last two are in no standard, but Pillow reads them.
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
 
 
 def count_frames(data: bytes, most: int) -> int | None:
@@ -20,7 +17,7 @@ def count_frames(data: bytes, most: int) -> int | None:
     """
     if data[:4] == b"GIF8":
         return _gif_frames(data, most)
-    return _tiff_frames(data, most) if data[:4] in _TIFF else None
+    return _tiff_frames(data, most) if data[:4] in PREFIXES else None
 
 
 def _gif_frames(data: bytes, most: int) -> int:

@@ -19,6 +19,9 @@ _MAX_NUMBERS = 300_000
 _MAX_FRACTIONS = 20_000
 _MAX_EXIF = 4 << 20  # bytes; a JPEG segment holds 64 KiB, but EXIF may continue in others
 
+PREFIXES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
+"""The first bytes of files; the last two are in no standard, but Pillow reads them."""
+
 _DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
 
 # Bytes a value, by field type. Bytes and texts become one object, however long they are.
@@ -69,15 +72,12 @@ class Layout:
     def entries(self, data: bytes, directory: int) -> Iterator[Entry]:
         """Yield the entries of the directory at an offset, up to the end of the file.
 
-        Raises ImageTooBig if it claims more than 4,096.
+        Stops after 4,097, one more than a file may have.
         """
         order = "<" if self.order == "little" else ">"
         form = struct.Struct(order + ("HHQ" if self.is_big else "HHI"))
         head, step, slot = (8, 20, 8) if self.is_big else (2, 12, 4)
-        count = self.number(data, directory, head)
-        if count > _MAX_ENTRIES:
-            raise ImageTooBig(f"A directory has {count:,} tags; {_MAX_ENTRIES:,} are accepted.")
-        for number in range(count):
+        for number in range(min(self.number(data, directory, head), _MAX_ENTRIES + 1)):
             at = directory + head + number * step
             if at + step > len(data):
                 return
@@ -110,9 +110,26 @@ def check_tiff(data: bytes) -> None:
                     f"The file has more than {_MAX_ENTRIES:,} tags, or {_MAX_NUMBERS:,} numbers "
                     f"or {_MAX_FRACTIONS:,} fractions in tags."
                 )
-            if entry.tag in _DIRECTORIES and (place := layout.value(data, entry)) not in seen:
+            is_directory = entry.tag in _DIRECTORIES and entry.kind in _NUMBERS
+            if is_directory and (place := layout.value(data, entry)) not in seen:
                 seen.add(place)
                 waiting.append(place)
+
+
+def orientation(data: bytes) -> int:
+    """Return the orientation, 1 to 8, of a TIFF or of EXIF, with or without its `Exif` prefix.
+
+    Broken EXIF, and a value that is none of these, count as upright: 1.
+    """
+    data = data.removeprefix(b"Exif\0\0")
+    if data[:4] not in PREFIXES:
+        return 1
+    layout = Layout.of(data)
+    for entry in layout.entries(data, layout.first(data)):
+        if entry.tag == ExifTags.Base.Orientation:
+            value = layout.value(data, entry)
+            return value if 1 <= value <= 8 else 1
+    return 1
 
 
 def check_exif(data: bytes) -> None:

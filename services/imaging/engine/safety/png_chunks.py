@@ -1,0 +1,114 @@
+"""Leave out the chunks of a PNG that Pillow does not need, or would refuse the picture for.
+
+PNG, Third Edition (W3C, 2025), sections 5.3 (chunks), 5.6 (their order) and 13.2 (errors in them).
+An ancillary chunk that is broken, repeated or out of place is left out, and so is every text but
+the XMP packet. A file that ends without IEND, or within its last chunk of pixels, gets an IEND: the
+decoder then finds out whether the pixels are whole.
+"""
+
+import struct
+import zlib
+
+from contracts.errors import ImageTooBig
+
+_MAX_CHUNKS = 50_000
+_MAX_UNPACKED = 1 << 20  # bytes of a compressed profile or packet, as in Pillow 13.0
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"\0\0\0\0IEND\xaeB`\x82"
+_XMP = b"XML:com.adobe.xmp\0"
+
+_PIXELS = (b"IDAT", b"fcTL", b"fdAT")
+# Chunks of a fixed length, in bytes.
+_LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"acTL": 8}
+_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"eXIf", b"iTXt", *_LENGTHS)
+
+
+def clean(data: bytes) -> bytes:
+    """Return a PNG with the chunks that Pillow needs, in an order that it reads; often `data`.
+
+    Raises ImageTooBig for more than 50,000 chunks.
+    """
+    whole = memoryview(data)
+    head: list[memoryview] = []
+    pixels: list[memoryview | bytes] = []  # with the chunks of an animation's frames
+    found: dict[bytes, bytes] = {}
+    at, has_pixels, has_frames, is_clean = len(_SIGNATURE), False, False, True
+    for _ in range(_MAX_CHUNKS):
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        end = at + 12 + length
+        if name == b"IEND":
+            break
+        if end > len(data):
+            if name in _PIXELS:
+                # Pillow checks no checksum of pixels.
+                body = whole[at + 8 : at + 8 + length]
+                pixels.append(struct.pack(">I", len(body)) + name + body + bytes(4))
+            is_clean = False
+            break
+        if name in _PIXELS:
+            pixels.append(whole[at:end])
+            has_pixels, has_frames = has_pixels or name == b"IDAT", has_frames or name != b"IDAT"
+        elif (
+            # Other decoders ignore all of these behind the pixels, too.
+            not has_pixels
+            and name in _KEPT
+            and name not in found
+            and _is_sound(name, data[at + 8 : end - 4], data[end - 4 : end], found)
+        ):
+            found[name] = data[at + 8 : end - 4]
+            head.append(whole[at:end])
+            is_clean = is_clean and not pixels
+        else:
+            is_clean = False
+        at = end
+    else:
+        raise ImageTooBig(f"The PNG has more than {_MAX_CHUNKS:,} chunks.")
+    if is_clean and (b"acTL" in found or not has_frames):
+        return data
+    if b"acTL" not in found:
+        pixels = [part for part in pixels if part[4:8] == b"IDAT"]
+    return b"".join((_SIGNATURE, *head, *pixels, _END))
+
+
+def _is_sound(name: bytes, body: bytes, checksum: bytes, found: dict[bytes, bytes]) -> bool:
+    """Tell whether a chunk has the right checksum, and the form that the standard gives it.
+
+    Pillow itself refuses a header or a palette with a wrong checksum.
+    """
+    if name in (b"IHDR", b"PLTE"):
+        return True
+    if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(checksum, "big"):
+        return False
+    match name:
+        case b"tRNS":
+            match found.get(b"IHDR", b"")[9:10]:
+                case b"\0":
+                    return len(body) == 2
+                case b"\2":
+                    return len(body) == 6
+                case b"\3":
+                    return 0 < 3 * len(body) <= len(found.get(b"PLTE", b""))
+            return False
+        case b"iCCP":
+            title, _, packed = body.partition(b"\0")
+            return 0 < len(title) < 80 and packed[:1] == b"\0" and _unpacks(packed[1:])
+        case b"iTXt":
+            if not body.startswith(_XMP):
+                return False
+            compressed, method = body[len(_XMP) : len(_XMP) + 2].ljust(2, b"\xff")
+            _, _, packed = body[len(_XMP) + 2 :].partition(b"\0")[2].partition(b"\0")
+            return not compressed or (method == 0 and _unpacks(packed))
+        case b"eXIf":
+            return True
+    return len(body) == _LENGTHS[name]
+
+
+def _unpacks(packed: bytes) -> bool:
+    """Tell whether zlib unpacks the bytes as a whole, to at most a megabyte."""
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(packed, _MAX_UNPACKED)
+    except zlib.error:
+        return False
+    return unpacker.eof
