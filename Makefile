@@ -71,7 +71,8 @@ format: $(INSTALLED) ## Format the code
 
 check-docs: $(INSTALLED) $(GUIDE_BUILT) ## Check generated pages and links, and run the documents' commands
 	@$(BIN)/python -m docs.generate --check
-	@$(BIN)/python -m pytest -q tests/docs/test_links.py tests/docs/test_registries.py tests/docs/test_gallery.py
+	@$(BIN)/python -m pytest -q tests/docs/test_links.py tests/docs/test_registries.py tests/docs/test_gallery.py \
+		tests/docs/test_golden_changelog.py
 	@$(BIN)/python -m pytest -q -rfE -m commands -n auto --dist loadgroup tests/docs
 
 # hadolint has no wheels for some machines.

@@ -1,7 +1,8 @@
 """Every operation on every kind of image gives the pixels it gave before.
 
 A result is summarised by its mode, its size, mean colours on a grid, and roughness on a coarser
-grid: enough to notice that an upgrade changes pixels. `make golden` writes the file again.
+grid: enough to notice that an upgrade changes pixels. `make golden` writes the file again, and a
+test asks for an entry in the changelog that says why (`tests/docs/test_golden_changelog.py`).
 """
 
 import hashlib
@@ -230,14 +231,26 @@ def test_two_processes_give_the_same_bytes_in_every_format() -> None:
     assert one == other
 
 
+def mark_of(golden: bytes) -> str:
+    """Return the eight digits by which an entry of the changelog names these golden results."""
+    return hashlib.sha256(golden).hexdigest()[:8]
+
+
 def main() -> None:
-    """Write the golden file again."""
+    """Write the golden file again, and say what the changelog has to name."""
     made = {
         name: {mode: seen(rendered(mode, wanted)) for mode in MODES}
         for name, wanted in operations().items()
     }
     GOLDEN.parent.mkdir(exist_ok=True)
+    before = GOLDEN.read_bytes() if GOLDEN.exists() else b""
     GOLDEN.write_text(json.dumps(made, indent=1) + "\n")
+    if before != GOLDEN.read_bytes():
+        mark = mark_of(GOLDEN.read_bytes())
+        print(  # noqa: T201
+            "The golden results have changed. Add to CHANGELOG.md what changed and why it is "
+            f"better, with: (golden results `{mark}`)"
+        )
 
 
 if __name__ == "__main__":
