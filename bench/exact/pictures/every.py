@@ -4,11 +4,22 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 
-from bench.exact.pictures import avif, gif, heif, jpeg, jxl, png, tiff, webp
+from bench.exact.pictures import (
+    avif,
+    gif,
+    heif,
+    jpeg,
+    jxl,
+    odd_jpeg,
+    odd_png,
+    png,
+    tiff,
+    webp,
+)
 from bench.exact.pictures.scene import Picture
 from contracts.formats import Format, format_of_bytes
 
-_MODULES = (avif, gif, heif, jpeg, jxl, png, tiff, webp)
+_MODULES = (avif, gif, heif, jpeg, jxl, odd_jpeg, odd_png, png, tiff, webp)
 _QUICK = 19
 
 

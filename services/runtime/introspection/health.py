@@ -68,8 +68,7 @@ def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGI
         with suppress(ServiceError), redis_errors():
             gauges.set_queues(await queues.look())
             gauges.set_jobs(await jobs.backlog())
-        headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
-        return AsgiResponse(broker.metrics.text(), 200, headers)
+        return AsgiResponse(broker.metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
 
     return "/metrics", metrics
 
