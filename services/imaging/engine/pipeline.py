@@ -30,6 +30,7 @@ from services.imaging.engine.formats import plugins
 from services.imaging.engine.metadata.policy import select_metadata
 from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.operations.overlays import Resources
+from services.imaging.engine.raster.colours import SRGB
 from services.imaging.engine.raster.profiles import match_profile
 from services.imaging.engine.run_animation import make_animation
 from services.imaging.engine.run_still import DecodeCache, apply_operations, decode_still
@@ -83,11 +84,9 @@ def run(
         check_cost(source, pipeline, overlays, limits.seconds)
     resources = Resources(_decode_overlays(overlays), fonts)
     keeps_profile = format_choice.keeps_profile(source, output)
-    has_profile = "icc_profile" in source.image.info
     # Before decoding, which drops the metadata.
-    metadata = select_metadata(
-        source.image, output.metadata, becomes_srgb=has_profile and not keeps_profile
-    )
+    becomes_srgb = source.colours != SRGB and not keeps_profile
+    metadata = select_metadata(source.image, output.metadata, becomes_srgb=becomes_srgb)
 
     image: Image.Image
     if is_animated:

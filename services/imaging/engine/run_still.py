@@ -17,6 +17,7 @@ from services.imaging.engine.decoding.decode import Decoded, Draft
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.operations import dispatch, shapes
 from services.imaging.engine.operations.overlays import Resources
+from services.imaging.engine.raster.colours import SRGB
 from services.imaging.engine.raster.geometry import Extent, Size, place_resize
 from services.imaging.engine.safety.limits import Limits
 
@@ -91,7 +92,7 @@ def _choose_draft(source: Source, operations: Sequence[Operation], *, keeps_prof
     if resize and resize.filter not in _FILTERS_OF_EXACT_PIXELS:
         scale = _largest_scale(source.size, _least_size(source.size, resize))
     # A profile converts colours, so it needs them.
-    luma_only = _ends_gray(operations) and not source.image.info.get("icc_profile")
+    luma_only = _ends_gray(operations) and source.colours == SRGB
     return Draft(
         size=(source.size[0] // scale, source.size[1] // scale) if scale > 1 else None,
         mode="L" if luma_only else None,

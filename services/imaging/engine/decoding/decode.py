@@ -123,12 +123,11 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
 def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes]:
     """Return the loaded image upright and without metadata, and its ICC profile unless sRGB."""
     image = source.image
-    profile = image.info.get("icc_profile") or b""
     stored = with_transparency(image, source.data) if source.format is Format.PNG else image
     if keeps_profile:
-        converted, profile = keep_colours(stored, profile)
+        converted, profile = keep_colours(stored, source.colours)
     else:
-        converted, profile = to_srgb(stored, profile), b""
+        converted, profile = to_srgb(stored, source.colours), b""
     # Pillow turns a TIFF by itself.
     turn = None if source.format is Format.TIFF else _TRANSPOSES.get(source.orientation)
     upright = converted if turn is None else converted.transpose(turn)

@@ -9,8 +9,10 @@ from PIL import Image, ImageFile
 
 from contracts.errors import UnsupportedFormat
 from contracts.formats import Format, format_of_bytes
+from services.imaging.engine.decoding.colours import colours_of
 from services.imaging.engine.formats import avif, jxl, pillow, plugins
 from services.imaging.engine.formats.gif_canvas import GifCanvas, canvas_for
+from services.imaging.engine.raster.colours import SRGB, Colours, profile_of
 from services.imaging.engine.raster.geometry import Size
 from services.imaging.engine.safety import container_checks, frame_count, tiff_tags
 from services.imaging.engine.safety.decode_errors import translate_decode_errors
@@ -26,6 +28,7 @@ _OTHER_FORMATS = re.compile(
     re.DOTALL,
 )
 
+_GRAY_MODES = ("1", "L", "LA", "I", "I;16")
 
 @dataclass(frozen=True)
 class Source:
@@ -37,6 +40,7 @@ class Source:
     size: Size  # upright
     frames: int  # in the file, with those before `first_frame`
     orientation: int  # 1 to 8, as in EXIF
+    colours: Colours = SRGB
     plays: int = 0  # loop count of an animation; 0 for ever
     gif_canvas: GifCanvas | None = None  # for a GIF that Pillow decodes wrongly
 
@@ -49,6 +53,14 @@ class Source:
     def animation_frames(self) -> int:
         """The number of frames of the animation; 1 for a still."""
         return self.frames - self.first_frame
+
+    @property
+    def profile(self) -> bytes:
+        """The ICC profile of the samples; empty for sRGB and for HDR, which no profile describes.
+
+        The profile of a file that tells its colours by numbers is made.
+        """
+        return profile_of(self.colours, gray=self.image.mode in _GRAY_MODES)
 
     @property
     def media_type(self) -> str:
@@ -121,6 +133,7 @@ def _source(image: ImageFile.ImageFile, data: bytes, frames: int | None) -> Sour
         # Further images in a JPEG or a HEIF are not frames of an animation.
         frames=1 if format in (Format.JPEG, Format.HEIF) else frames or _frames(image),
         orientation=orientation,
+        colours=colours_of(image, format, data),
         plays=_plays(image, format, data),
     )
 

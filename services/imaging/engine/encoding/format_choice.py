@@ -36,7 +36,7 @@ def keeps_profile(source: Source, output: Output) -> bool:
     It does if the output asks for that and every format that the result may have can hold the
     profile.
     """
-    profile = source.image.info.get("icc_profile")
+    profile = source.profile
     if output.icc is not Profile.KEEP or not profile or len(profile) > _MAX_PROFILE:
         return False
     animated = is_animated(source, output)

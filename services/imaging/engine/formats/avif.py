@@ -9,7 +9,8 @@ reads and writes `loop`, and lets a caller set the times.
 
 import re
 
-_MAX_BOXES = 100  # read per container; an animation has a handful
+from services.imaging.engine.formats.boxes import Span, content
+
 _REPEAT = 1  # flag of an edit list
 
 # Creation and modification time, 8 bytes each, after version and flags (8.2.2, version 1).
@@ -19,15 +20,12 @@ _FOR_EVER = re.compile(rb"(mvhd\x01.{23}|tkhd\x01.{27})\xff{8}", re.DOTALL)
 # The duration of a track's only edit (8.6.6).
 _EDIT = re.compile(rb"elst\x01.{7}(.{8})", re.DOTALL)
 
-_Span = tuple[int, int]
-"""File offsets: the beginning and the end of a box's content."""
-
 
 def loop_count(data: bytes) -> int:
     """Return how often an AVIF is played; 0 for ever, or if its boxes do not say."""
     whole = (0, len(data))
-    header = _content(data, whole, b"moov", b"trak", b"tkhd")
-    edits = _content(data, whole, b"moov", b"trak", b"edts", b"elst")
+    header = content(data, whole, b"moov", b"trak", b"tkhd")
+    edits = content(data, whole, b"moov", b"trak", b"edts", b"elst")
     if header is None or edits is None:
         return 0
     if not data[edits[0] + 3 : edits[0] + 4] or not data[edits[0] + 3] & _REPEAT:
@@ -51,33 +49,8 @@ def finished(data: bytes, plays: int) -> bytes:
     return boxes + b"mdat" + pixels
 
 
-def _duration(data: bytes, span: _Span, *, offsets: tuple[int, int]) -> tuple[int, int]:
+def _duration(data: bytes, span: Span, *, offsets: tuple[int, int]) -> tuple[int, int]:
     """Return a duration, of 8 bytes in version 1 and 4 in version 0, and the value "for ever"."""
     is_long = data[span[0] : span[0] + 1] == b"\1"
     size, at = 8 if is_long else 4, span[0] + offsets[is_long]
     return int.from_bytes(data[at : min(at + size, span[1])], "big"), (1 << 8 * size) - 1
-
-
-def _content(data: bytes, span: _Span, *path: bytes) -> _Span | None:
-    """Return the content of the box at a path of box types, the first of each type."""
-    found: _Span | None = span
-    for kind in path:
-        found = found and _box(data, found, kind)
-    return found
-
-
-def _box(data: bytes, span: _Span, kind: bytes) -> _Span | None:
-    """Return the content of the first box of a type directly within a span."""
-    at, end = span
-    for _ in range(_MAX_BOXES):
-        size, head = int.from_bytes(data[at : at + 4], "big"), 8
-        if size == 1:
-            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
-        # A size of 0 means that the box reaches to the end.
-        after = at + size if size else end
-        if at + head > after or after > end:
-            break
-        if data[at + 4 : at + 8] == kind:
-            return at + head, after
-        at = after
-    return None

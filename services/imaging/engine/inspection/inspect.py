@@ -14,7 +14,9 @@ from services.imaging.engine.decoding.source import Source, open_source
 from services.imaging.engine.inspection.hashes import dhash, thumbhash
 from services.imaging.engine.metadata.exif import printable_text, read_place, read_shot
 from services.imaging.engine.raster.alpha import drop_alpha, has_alpha
+from services.imaging.engine.raster.colours import Colours, Space
 from services.imaging.engine.raster.geometry import Size, round_half_up
+from services.imaging.engine.raster.hdr import Hdr
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits
@@ -37,12 +39,11 @@ def inspect_pixels(
     # Before decoding, which drops the metadata.
     shot = read_shot(source.image)
     taken_at = read_place(source.image) if place else None
-    profile = _profile_name(source.image)
     small = _small_image(source)
     palette = _palette(small)
     details = Details(
         duration=_duration(source),
-        profile=profile,
+        profile=_profile_name(source.colours),
         shot=shot,
         place=taken_at,
         dominant=palette[0],
@@ -84,12 +85,13 @@ def _palette(image: Image.Image) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"#{colour}" for colour in found)) or ("#ffffff",)
 
 
-def _profile_name(image: Image.Image) -> str | None:
-    data = image.info.get("icc_profile")
-    if not data:
+def _profile_name(colours: Colours) -> str | None:
+    if isinstance(colours, Space | Hdr):
+        return colours.name
+    if not colours:
         return None
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(colours))
         return printable_text(ImageCms.getProfileDescription(profile))
     except (ImageCms.PyCMSError, *DECODE_ERRORS):
         return None
