@@ -93,7 +93,13 @@ class Details(Message):
             "large to measure, or damaged.",
         ),
     ] = None
-    profile: Annotated[Text | None, Field(description="Name of the colour profile.")] = None
+    profile: Annotated[
+        Text | None,
+        Field(
+            description="Name of the colour profile. Without a profile: `CICP` and the code points "
+            "of primaries and transfer, or `gAMA`. Null for sRGB."
+        ),
+    ] = None
     shot: Annotated[Shot, Field(description="How the photograph was taken.")] = Shot()
     place: Annotated[
         Place | None,

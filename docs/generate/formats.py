@@ -85,6 +85,43 @@ Results have eight bits a channel. Darkroom reduces sources with more:
 | gray of 32 bits | white is 65,535; if a pixel is brighter, the largest number of the type |
 | gray in floating point | white is 1.0; if a pixel is above 16, 255; if above 255, 65,535 |"""
 
+_COLOURS = """## Colours
+
+The colours of a result are sRGB, unless the output has [`icc=keep`](outputs.md#icc). Darkroom
+converts the colours of a source by the first of these descriptions that the file has and that can
+be read:
+
+| source | description |
+| --- | --- |
+| PNG | the chunks `cICP`, `iCCP`, `sRGB`, then `gAMA` with or without `cHRM` |
+| AVIF, HEIF | an ICC profile, then code points (`nclx`) |
+| other formats | an ICC profile |
+
+- Without a description, samples are sRGB. So are those of an image whose profile is broken or is
+  for another kind of image. CMYK without a profile is converted by a simple formula.
+- Code points are those of ITU-T H.273. BT.709 and its equals have the curve of displays,
+  gamma 2.4 (Rec. ITU-R BT.1886). In AVIF and HEIF they have the curve of sRGB: encoders write
+  these code points for pictures in sRGB.
+- A `gAMA` without `cHRM` that is within 5 % of 1/2.2 means sRGB.
+- Colours outside of sRGB become the nearest value of each channel.
+- Ignored are the field `ColorSpace` of EXIF, and the fields `WhitePoint`,
+  `PrimaryChromaticities` and `TransferFunction` of TIFF.
+
+Pictures with a high dynamic range (PQ and HLG, Rec. ITU-R BT.2100) are mapped to sRGB. So are
+those whose ICC profile has the code points of PQ or HLG. The mapping is the reference white tone
+mapping operator of SMPTE ST 2094-50, which Chromium uses:
+
+- White is 203 cd/m² (Report ITU-R BT.2408). The peak is the brightest pixel that the file names
+  (`cLLI`, `clli`), or else the peak of its mastering display (`mDCV`, `mdcv`), or else 1,000 cd/m².
+- With a peak of 1,000 cd/m² or more, white becomes half of the light of sRGB's white, and the peak
+  becomes white. A curve joins both.
+- The largest of red, green and blue decides how much a pixel is dimmed, so hues stay.
+- HLG is first shown as on a display of 1,000 cd/m².
+- Gain maps are ignored: the picture in standard range is used.
+
+With `icc=keep`, a source that has code points or `gAMA` gets an ICC profile made from them, and its
+samples do not change. Pictures with a high dynamic range become sRGB all the same."""
+
 
 def pages() -> dict[str, str]:
     """Return the page of formats."""
@@ -103,6 +140,7 @@ def pages() -> dict[str, str]:
         table(["format", "fields"], ((f"`{format}`", _fields(format)) for format in Format)),
         _PACKAGES,
         _BITS,
+        _COLOURS,
     ]
     return {"reference/formats.md": "\n\n".join(parts)}
 
