@@ -30,6 +30,7 @@ _OTHER_FORMATS = re.compile(
 
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16")
 
+
 @dataclass(frozen=True)
 class Source:
     """An image whose header has passed the checks; no pixel is decoded yet, except of a JPEG XL."""
