@@ -17,12 +17,14 @@ class Code(StrEnum):
     IMAGE_UNREADABLE = "image_unreadable"
     IMAGE_TOO_BIG = "image_too_big"
     UNSUPPORTED_FORMAT = "unsupported_format"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     MISDIRECTED_REQUEST = "misdirected_request"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     GONE = "gone"
     CONFLICT = "conflict"
+    PRECONDITION_FAILED = "precondition_failed"
     KEY_REUSED = "key_reused"
     NO_WORKERS = "no_workers"
     OVERLOADED = "overloaded"
@@ -118,6 +120,12 @@ class UnsupportedFormat(ServiceError):
     code = Code.UNSUPPORTED_FORMAT
 
 
+class UnsupportedMediaType(ServiceError):
+    """The body has a media type or a content coding that this address does not take."""
+
+    code = Code.UNSUPPORTED_MEDIA_TYPE
+
+
 class NotFound(ServiceError):
     """The named resource does not exist."""
 
@@ -152,6 +160,12 @@ class Conflict(ServiceError):
     """The state of the resource does not allow this."""
 
     code = Code.CONFLICT
+
+
+class PreconditionFailed(ServiceError):
+    """A condition of the request, such as `If-Match`, is false."""
+
+    code = Code.PRECONDITION_FAILED
 
 
 class KeyReused(ServiceError):

@@ -21,6 +21,7 @@ from services.gateway.http.image_response import AnswerRoom
 from services.gateway.http.problems import Problem, refusal
 from services.gateway.http.query import refuse_long_queries, refuse_unknown_parameters
 from services.gateway.live.hub import LiveHub
+from services.gateway.middleware.caching import CachingMiddleware
 from services.gateway.middleware.correlation import CorrelationMiddleware
 from services.gateway.middleware.head import HeadMiddleware
 from services.gateway.middleware.hosts import HostMiddleware
@@ -145,7 +146,8 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
     app.bind = partial(bind, settings=settings, metrics=broker.metrics)
-    own = OriginMiddleware(HeadMiddleware(http), settings.origins, refuse=refusal)
+    cached = CachingMiddleware(HeadMiddleware(http))
+    own = OriginMiddleware(cached, settings.origins, refuse=refusal)
     hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
     inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)
     outer = CorrelationMiddleware(TraceMiddleware(inner))

@@ -46,8 +46,9 @@ REQUESTS: dict[Code, Advice] = {
             ),
             Cause(
                 "Status 400: the bytes are not a valid request of HTTP/1.1 or HTTP/1.0, or the "
-                "chunks of a body have less than 128 bytes on average, after the first 1,000. The "
-                "gateway closes the connection.",
+                "chunks of a body have less than 128 bytes on average, after the first 1,000, or "
+                "the request has no `Host`, several or a malformed one. The gateway closes the "
+                "connection.",
                 (SERVER,),
             ),
             Cause(
@@ -167,6 +168,53 @@ REQUESTS: dict[Code, Advice] = {
             "'http://127.0.0.1:8000/v1/jobs?op=grayscale')\n"
             "curl -sS -X DELETE http://127.0.0.1:8000${JOB%/results/0}",
             "The job has succeeded already.",
+        ),
+    ),
+    Code.UNSUPPORTED_MEDIA_TYPE: Advice(
+        causes=(
+            Cause(
+                "The body has a `Content-Encoding`, such as `gzip`, or the file in a form has one. "
+                "The header `Accept-Encoding` of the answer is `identity`.",
+                ("services/gateway/http/error_handlers.py",),
+            ),
+            Cause(
+                "The body of a job has a `Content-Type` that is neither JSON nor an image, such as "
+                "`application/xml`. The header `Accept` of the answer lists the types.",
+                ("services/gateway/http/error_handlers.py",),
+            ),
+        ),
+        client="Send the body as it is, without compression: images are compressed already. Send a "
+        "job as `application/json`, or the bytes of an image as `image/*` or "
+        "`application/octet-stream`.",
+        operator="Nothing.",
+        example=Example(
+            f"{HOUSE}\n"
+            "curl -sS -H 'Content-Encoding: gzip' --data-binary @/tmp/house.jpg "
+            "http://127.0.0.1:8000/v1/images",
+            "The body has a Content-Encoding; send it without.",
+        ),
+    ),
+    Code.PRECONDITION_FAILED: Advice(
+        causes=(
+            Cause(
+                "`If-Match` names no entity tag of the content. A weak tag (`W/`) never matches.",
+                ("services/gateway/http/conditions.py",),
+            ),
+            Cause(
+                "A file of the web page or of the guide was changed after the date of "
+                "`If-Unmodified-Since`. Images and descriptions have no date, so this header "
+                "counts for nothing there.",
+                ("services/gateway/http/conditions.py",),
+            ),
+        ),
+        client="Send the request again without the condition, and use the `ETag` of that answer.",
+        operator="Nothing.",
+        example=Example(
+            f"{HOUSE}\n"
+            "IMAGE=$(curl -sS -o /dev/null -w '%header{location}' --data-binary @/tmp/house.jpg "
+            "http://127.0.0.1:8000/v1/images)\n"
+            "curl -sS -H 'If-Match: \"other\"' http://127.0.0.1:8000$IMAGE",
+            "If-Match names no entity tag of the current content.",
         ),
     ),
     Code.KEY_REUSED: Advice(

@@ -19,6 +19,7 @@ from contracts.errors import (
     MethodNotAllowed,
     NotFound,
     ServiceError,
+    UnsupportedMediaType,
 )
 from services.gateway.http.problems import problem
 from services.runtime.redis.client import store_error
@@ -64,6 +65,8 @@ def install_error_handlers(app: FastAPI) -> None:
             case HTTPStatus.REQUEST_TIMEOUT as status:
                 late = DeadlineExceeded(exc.detail).failure()
                 return problem(late, scope, headers, status=HTTPStatus(status))
+            case HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+                return problem(UnsupportedMediaType(exc.detail).failure(), scope, headers)
             case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE as status:
                 failure = InvalidRequest(exc.detail).failure()
                 return problem(failure, scope, headers, status=HTTPStatus(status))

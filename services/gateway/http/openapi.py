@@ -18,7 +18,7 @@ Responses = dict[int | str, Documentation]
 CHANGE_CODES = (Code.ORIGIN_NOT_ALLOWED,)
 """Failures of a request that may change something: any but GET."""
 
-UPLOAD_CODES = (*CHANGE_CODES, Code.TOO_LARGE, Code.OVERLOADED)
+UPLOAD_CODES = (*CHANGE_CODES, Code.TOO_LARGE, Code.OVERLOADED, Code.UNSUPPORTED_MEDIA_TYPE)
 """Failures of a request with a body."""
 
 _WORK_CODES = (
@@ -60,6 +60,8 @@ REQUEST_HEADERS = {
     "Idempotency-Key": "A text of 1 to 255 characters, in quotes or not. Requests with the same "
     "key from the same submitter make one job; the same key with another request is refused with "
     "`key_reused` (IETF draft httpapi-idempotency-key-header).",
+    "If-Match": "Entity tags of the content that the client expects. If none of them is current, "
+    "the response is 412 (RFC 9110, section 13.1.1).",
     "If-None-Match": "Entity tags that the client has. If one of them is current, the response is "
     "304, without the image (RFC 9110, section 13.1.2).",
     "If-Range": "Entity tag of the part that the client has. With another tag than the current "
@@ -75,14 +77,17 @@ REQUEST_HEADERS = {
 }
 
 RESPONSE_HEADERS = {
+    "Accept": "Media types of the bodies that are read (RFC 9110, section 12.5.1).",
+    "Accept-Encoding": "`identity`: bodies are read as they are, without content coding (RFC 9110, "
+    "section 12.5.3).",
     "Accept-Ranges": "`bytes`: the image may be fetched in ranges (RFC 9110, section 14.3).",
-    "Cache-Control": "`no-store` with a job or a list, `immutable` with an image (RFC 9111, "
-    "RFC 8246).",
+    "Cache-Control": "`immutable` with an image, `max-age` with its description, `no-store` with a "
+    "job, a list or a problem, and `no-cache` with anything else (RFC 9111, RFC 8246).",
     "Cache-Status": "`darkroom; hit` if a stored result is sent, `darkroom; fwd=miss` if the image "
     "was rendered, `darkroom; fwd=request` if it was rendered because of `no-cache` (RFC 9211).",
     "Content-Range": "The range of bytes, and the size of the image (RFC 9110, section 14.4).",
-    "ETag": "Entity tag of the image: the key under which it is stored, in quotes (RFC 9110, "
-    "section 8.8.3).",
+    "ETag": "Entity tag. That of an image is the key under which it is stored, in quotes (RFC "
+    "9110, section 8.8.3).",
     "Location": "Address of a job, an image or the results (RFC 9110, section 10.2.2).",
     "Preference-Applied": "The preferences of `Prefer` that were followed (RFC 7240).",
     "Retry-After": "Seconds after which to ask again (RFC 9110, section 10.2.3).",
@@ -91,8 +96,6 @@ RESPONSE_HEADERS = {
     "Vary": "`Accept` if the result depends on this header (RFC 9110, section 12.5.5).",
     "X-Worker": "Name of the worker that rendered the image.",
 }
-
-_RESOURCE_HEADERS = ("ETag", "Cache-Control", "Accept-Ranges")
 
 
 def taking(*headers: str, body: Documentation | None = None) -> Documentation:
@@ -120,8 +123,11 @@ def answer(
     model: type[Message] | None = None,
     content: Documentation | None = None,
 ) -> Documentation:
-    """Return a response with these headers; `location` says where its `Location` leads."""
-    described = {name: RESPONSE_HEADERS[name] for name in headers}
+    """Return a response with these headers and `Cache-Control`, which every one has.
+
+    `location` says where its `Location` leads.
+    """
+    described = {name: RESPONSE_HEADERS[name] for name in (*headers, "Cache-Control")}
     if location:
         described["Location"] = location
     return {
@@ -143,12 +149,22 @@ def image_answer(description: str, *headers: str) -> Documentation:
 def resource_answers(*headers: str) -> Responses:
     """Return the responses with a stored image: all of it, a range, no change, a wrong range."""
     return {
-        200: image_answer("The image.", *_RESOURCE_HEADERS[1:], *headers),
-        206: image_answer("The range.", *_RESOURCE_HEADERS[1:], "Content-Range", *headers),
-        304: answer("The client has the current image.", "ETag", "Cache-Control", *headers),
+        200: image_answer("The image.", "Accept-Ranges", *headers),
+        206: image_answer("The range.", "Accept-Ranges", "Content-Range", *headers),
+        304: answer("The client has the current image.", "ETag", *headers),
+        412: _FALSE_CONDITION,
         416: _problem(
             [Code.INVALID_REQUEST], "The range begins after the end of the image.", "Content-Range"
         ),
+    }
+
+
+def description_answers(description: str) -> Responses:
+    """Return the responses with JSON that has an entity tag: all of it, or no change."""
+    return {
+        200: answer(description, "ETag"),
+        304: answer("The client has the current content.", "ETag"),
+        412: _FALSE_CONDITION,
     }
 
 
@@ -165,6 +181,7 @@ def problems(*codes: Code) -> Responses:
             found,
             "\n".join(f"- `{code}`: {_meaning(code)}" for code in found),
             *(["Retry-After"] if status.value in (503, 507) else []),
+            *(["Accept", "Accept-Encoding"] if Code.UNSUPPORTED_MEDIA_TYPE in found else []),
         )
         for status, found in sorted(by_status.items())
     }
@@ -179,6 +196,11 @@ def _problem(codes: list[Code], description: str, *headers: str) -> Documentatio
     schema = {"$ref": "#/components/schemas/Problem"}
     content = {"application/problem+json": {"schema": schema}}
     return {**answer(description, *headers, content=content), "x-codes": [*codes]}
+
+
+_FALSE_CONDITION = _problem(
+    [Code.PRECONDITION_FAILED], f"`precondition_failed`: {_meaning(Code.PRECONDITION_FAILED)}"
+)
 
 
 def define_schemas(http: FastAPI, *models: type[Message]) -> None:

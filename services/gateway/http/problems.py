@@ -21,12 +21,14 @@ STATUS = {
     Code.IMAGE_UNREADABLE: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.IMAGE_TOO_BIG: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.UNSUPPORTED_FORMAT: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Code.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Code.MISDIRECTED_REQUEST: HTTPStatus.MISDIRECTED_REQUEST,
     Code.ORIGIN_NOT_ALLOWED: HTTPStatus.FORBIDDEN,
     Code.GONE: HTTPStatus.GONE,
     Code.CONFLICT: HTTPStatus.CONFLICT,
+    Code.PRECONDITION_FAILED: HTTPStatus.PRECONDITION_FAILED,
     Code.KEY_REUSED: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.NO_WORKERS: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.OVERLOADED: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -54,12 +56,14 @@ TITLES = {
     Code.IMAGE_UNREADABLE: "The image can't be read",
     Code.IMAGE_TOO_BIG: "The image or the result is too big",
     Code.UNSUPPORTED_FORMAT: "The format is not supported",
+    Code.UNSUPPORTED_MEDIA_TYPE: "The body's type or coding is not supported",
     Code.NOT_FOUND: "Not found",
     Code.METHOD_NOT_ALLOWED: "Method not allowed",
     Code.MISDIRECTED_REQUEST: "The host name is not one of this service",
     Code.ORIGIN_NOT_ALLOWED: "The origin is not allowed",
     Code.GONE: "Expired or damaged",
     Code.CONFLICT: "Not possible in this state",
+    Code.PRECONDITION_FAILED: "A condition of the request is false",
     Code.KEY_REUSED: "The idempotency key belongs to another request",
     Code.NO_WORKERS: "No worker is running",
     Code.OVERLOADED: "The service is overloaded",
@@ -102,7 +106,7 @@ def problem(
     *,
     status: HTTPStatus | None = None,
 ) -> JSONResponse:
-    """Return the problem document of a failure, for the request of `scope`.
+    """Return the problem document of a failure, for the request of `scope`. Caches don't store it.
 
     The status is `STATUS` of the failure's code unless one is given. A 503 always has
     `Retry-After`: the failure's own, or one second.
@@ -116,7 +120,7 @@ def problem(
         code=failure.code,
         correlation_id=correlation_id(),
     )
-    extra = dict(headers or {})
+    extra = {"Cache-Control": "no-store", **(headers or {})}
     if status is HTTPStatus.SERVICE_UNAVAILABLE or failure.retry_after is not None:
         extra["Retry-After"] = str(1 if failure.retry_after is None else failure.retry_after)
     return JSONResponse(

@@ -1,24 +1,23 @@
 """HTTP responses with an image or JSON: entity tags, conditions, ranges, timing headers."""
 
+import hashlib
+
 from fastapi import Request, Response
 
 from contracts.imaging import Blob, Rendered
 from contracts.message import Message
+from services.gateway.http.conditions import is_not_modified
 from services.gateway.http.image_response import AnswerRoom, ImageResponse
 from services.gateway.http.ranges import requested_range
 from services.runtime.storage.blobs import Blobs
 
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+_FOR_AN_HOUR = {"Cache-Control": "public, max-age=3600"}
 
 
 def etag_of(key: str) -> str:
     """Return the strong entity tag of a blob, from its key."""
     return f'"{key}"'
-
-
-def if_none_match(request: Request, tag: str) -> bool:
-    """Return whether If-None-Match lists `tag`, by weak comparison (RFC 9110, section 13.1.2)."""
-    return tag in {listed.removeprefix("W/") for listed in _if_none_match_list(request)}
 
 
 def not_modified(tag: str, headers: dict[str, str]) -> Response:
@@ -36,10 +35,11 @@ def resource_response(
 ) -> Response:
     """Answer a GET for a blob: 200 with its bytes, 206 with a range of them, or 304.
 
-    Raises HTTPException (416); the response raises Gone when the blob has expired.
+    Raises PreconditionFailed and HTTPException (416); the response raises Gone when the blob has
+    expired.
     """
     tag = etag_of(blob.key)
-    if if_none_match(request, tag) or "*" in _if_none_match_list(request):
+    if is_not_modified(request.headers, tag):
         return not_modified(tag, headers)
     part = requested_range(request, tag, blob.bytes)
     headers = {"Accept-Ranges": "bytes", **headers}
@@ -48,6 +48,19 @@ def resource_response(
     content_range = f"bytes {part.start}-{part.stop - 1}/{blob.bytes}"
     headers = {"Content-Range": content_range, **headers}
     return _image(room, blobs, blob, headers, part, status=206)
+
+
+def description_response(request: Request, body: Message) -> Response:
+    """Answer a GET for JSON that only another version of the gateway changes: 200, or 304.
+
+    Raises PreconditionFailed.
+    """
+    text = body.model_dump_json().encode()
+    tag = f'"{hashlib.sha256(text).hexdigest()}"'
+    if is_not_modified(request.headers, tag):
+        return not_modified(tag, _FOR_AN_HOUR)
+    headers = {"ETag": tag, **_FOR_AN_HOUR}
+    return Response(text, media_type="application/json", headers=headers)
 
 
 def timing_headers(rendered: Rendered, *, worker: str, queue_ms: float) -> dict[str, str]:
@@ -78,11 +91,6 @@ def json_response(
         media_type="application/json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
-
-
-def _if_none_match_list(request: Request) -> list[str]:
-    lines = ",".join(request.headers.getlist("if-none-match"))
-    return [element.strip() for element in lines.split(",")]
 
 
 def _image(

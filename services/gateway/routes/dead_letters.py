@@ -62,7 +62,7 @@ LetterPath = Annotated[
     "/v1/dead-letters",
     summary="List the dead letters",
     response_model=DeadLetters,
-    responses={200: answer("The dead letters.", "Cache-Control"), **problems()},
+    responses={200: answer("The dead letters."), **problems()},
 )
 async def dead_letters(
     deps: Injected,
@@ -80,7 +80,7 @@ async def dead_letters(
     summary="Get a dead letter as it is stored",
     response_model=RawDeadLetter,
     responses={
-        200: answer("The stored fields.", "Cache-Control"),
+        200: answer("The stored fields."),
         **problems(Code.NOT_FOUND),
     },
 )
@@ -116,7 +116,7 @@ async def remove(letter_id: LetterPath, deps: Injected) -> Response:
     responses={
         202: answer(
             "The job is queued again.",
-            *("Retry-After", "Cache-Control"),
+            "Retry-After",
             location="The job.",
         ),
         **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.GONE, Code.STORE_VOLATILE),

@@ -37,7 +37,6 @@ _EVENT_ID: TypeAdapter[str] = TypeAdapter(EventId)
     responses={
         200: answer(
             "Events whose `data` is a JobEvent, until the job has ended.",
-            "Cache-Control",
             content={"text/event-stream": {}},
         ),
         204: answer("The job has ended, and the client has received all of its events."),

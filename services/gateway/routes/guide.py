@@ -45,7 +45,6 @@ class _GuideFiles(WholeFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = "no-cache"  # or old pages stay after an upgrade
         return response
 
 

@@ -11,6 +11,7 @@ from contracts.fields import BlobKey
 from contracts.imaging import Depth, Inspect, Inspected, MediaType, Render
 from contracts.message import Message
 from services.gateway.dependencies import Dependencies, Injected
+from services.gateway.http.conditions import has_copy
 from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.http.openapi import (
     IMAGE_CONTENT,
@@ -18,14 +19,15 @@ from services.gateway.http.openapi import (
     RENDER_CODES,
     UPLOAD_CODES,
     answer,
+    description_answers,
     problems,
     resource_answers,
     taking,
 )
 from services.gateway.http.responses import (
     IMMUTABLE,
+    description_response,
     etag_of,
-    if_none_match,
     not_modified,
     resource_response,
     timing_headers,
@@ -89,7 +91,7 @@ async def upload(request: Request, response: Response, deps: Injected) -> Upload
     "/v1/images/{image_id}",
     summary="Fetch an image",
     response_class=Response,
-    openapi_extra=taking("If-None-Match", "Range", "If-Range"),
+    openapi_extra=taking("If-Match", "If-None-Match", "Range", "If-Range"),
     responses={**resource_answers(), **problems(*INSPECT_CODES, Code.NOT_FOUND)},
 )
 async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response:
@@ -104,27 +106,35 @@ async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response
 @router.get(
     "/v1/images/{image_id}/info",
     summary="Describe an image",
-    responses={200: answer("The description."), **problems(*INSPECT_CODES, Code.NOT_FOUND)},
+    response_model=Inspected,
+    openapi_extra=taking("If-Match", "If-None-Match"),
+    responses={
+        **description_answers("The description."),
+        **problems(*INSPECT_CODES, Code.NOT_FOUND),
+    },
 )
 async def info(
     image_id: ImageId,
+    request: Request,
     deps: Injected,
     gps: Annotated[bool, Query(description="Whether to include where it was taken.")] = False,
-) -> Inspected:
+) -> Response:
     """Describe an image: format, size, colours, a placeholder, and how it was taken."""
     inspected = await _inspect(await _find(image_id, deps), deps, Depth.PIXELS)
     assert inspected.details is not None
-    if gps:
-        return inspected
-    details = inspected.details.model_copy(update={"place": None})
-    return inspected.model_copy(update={"details": details})
+    if not gps:
+        details = inspected.details.model_copy(update={"place": None})
+        inspected = inspected.model_copy(update={"details": details})
+    return description_response(request, inspected)
 
 
 @router.get(
     "/v1/images/{image_id}/render",
     summary="Render an uploaded image",
     response_class=Response,
-    openapi_extra=taking("Accept", "Cache-Control", "If-None-Match", "Range", "If-Range", "Prefer"),
+    openapi_extra=taking(
+        *("Accept", "Cache-Control", "If-Match", "If-None-Match", "Range", "If-Range", "Prefer")
+    ),
     responses={
         **resource_answers("Cache-Status", "Server-Timing", "X-Worker", "Vary"),
         **problems(*RENDER_CODES),
@@ -149,8 +159,8 @@ async def render(
     key = call.result_key()
     always = {**IMMUTABLE, **vary}
     if not no_cache:
-        # `*` counts only for a stored result (`resource_response`): the pipeline may be invalid.
-        if if_none_match(request, etag_of(key)):
+        # Other conditions count only for a stored result: the pipeline may be invalid.
+        if has_copy(request.headers, etag_of(key)) and "if-match" not in request.headers:
             return not_modified(etag_of(key), always)
         kept = await deps.renditions.find(key, ttl=deps.settings.rendition_ttl)
         if kept is not None:

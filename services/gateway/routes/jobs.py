@@ -1,10 +1,12 @@
 """Jobs: submit work for later, read its status, cancel it."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, ValidationError
+from starlette.exceptions import HTTPException
 
 from contracts.errors import Code, InvalidOperation, InvalidRequest, NotFound, ServiceError
 from contracts.fields import BlobKey
@@ -60,6 +62,11 @@ class OpenJobs(Message):
     ]
 
 
+_FORM = "multipart/form-data"
+_UNTYPED = frozenset(
+    # curl sends the last one with `--data-binary` unless it is told the type.
+    {"", "application/octet-stream", "application/x-www-form-urlencoded"}
+)
 _BODY = {
     "application/json": {"schema": {"$ref": "#/components/schemas/NewJob"}},
     **IMAGE_CONTENT,
@@ -75,17 +82,17 @@ _BODY = {
     responses={
         200: answer(
             "The job has ended without results, within the `wait` of `Prefer`.",
-            *("Preference-Applied", "Cache-Control"),
+            "Preference-Applied",
             model=Job,
         ),
         202: answer(
             "The job is accepted: it will be done.",
-            *("Retry-After", "Preference-Applied", "Cache-Control"),
+            *("Retry-After", "Preference-Applied"),
             location="The job.",
         ),
         303: answer(
             "The job has succeeded, within the `wait` of `Prefer`.",
-            *("Preference-Applied", "Cache-Control"),
+            "Preference-Applied",
             location="The image of a job with one variant, or the list of results.",
             model=Job,
         ),
@@ -112,13 +119,15 @@ async def submit(
     `timeout` in the query are ignored then. With `Prefer: wait=5` the response to a job that ends
     within 5 seconds is its last status.
     """
-    if media_type_of(request) == "application/json":
+    media_type = media_type_of(request)
+    if media_type == "application/json":
         new = await _new_job(request, deps)
         source = await _stored_image(deps, new.source.image)
         job = await submission.submit(
             request, deps, source, new.variants, new.webhook, timeout=new.timeout
         )
     else:
+        _refuse_other_types(media_type)
         stored = await deps.uploads.store_image(request, ttl=deps.settings.image_ttl)
         job = await submission.submit(request, deps, stored.blob, (pipeline,), timeout=timeout)
     if ended := await wait_for_end(job, deps, preference):
@@ -132,7 +141,7 @@ async def submit(
     "/v1/jobs",
     summary="List the open jobs",
     response_model=OpenJobs,
-    responses={200: answer("The jobs.", "Cache-Control"), **problems()},
+    responses={200: answer("The jobs."), **problems()},
 )
 async def open_jobs(
     deps: Injected,
@@ -147,16 +156,15 @@ async def open_jobs(
     summary="Get a job",
     response_model=Job,
     responses={
-        200: answer("The job has failed, or was cancelled.", "Cache-Control"),
+        200: answer("The job has failed, or was cancelled."),
         202: answer(
             "The job is queued or running.",
-            *("Retry-After", "Cache-Control"),
+            "Retry-After",
             location="The job.",
             model=Job,
         ),
         302: answer(
             "The job has succeeded.",
-            "Cache-Control",
             location="The image of a job with one variant, or the list of results.",
             model=Job,
         ),
@@ -174,7 +182,7 @@ async def status(job_id: JobIdPath, deps: Injected) -> Response:
     status_code=202,
     response_model=Job,
     responses={
-        202: answer("The job is cancelled.", "Cache-Control", location="The job."),
+        202: answer("The job is cancelled.", location="The job."),
         **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.GONE, Code.CONFLICT),
     },
 )
@@ -182,6 +190,17 @@ async def cancel(job_id: JobIdPath, deps: Injected) -> Response:
     """Cancel a job, queued or running; 409 if it has ended otherwise."""
     job = await deps.jobs.cancel(job_id)
     return json_response(job, 202, {"Location": f"/v1/jobs/{job.id}"})
+
+
+def _refuse_other_types(media_type: str) -> None:
+    """Raise HTTPException (415) for a body that its sender calls neither JSON nor an image."""
+    if media_type.startswith("image/") or media_type in _UNTYPED or media_type == _FORM:
+        return
+    raise HTTPException(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "A job is JSON, an image, or a form with an image.",
+        headers={"Accept": f"application/json, image/*, {_FORM}, application/octet-stream"},
+    )
 
 
 async def _new_job(request: Request, deps: Dependencies) -> NewJob:

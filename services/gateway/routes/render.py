@@ -51,7 +51,7 @@ router = APIRouter(tags=["render"])
         200: image_answer("The result.", "Server-Timing", "X-Worker", "Preference-Applied", "Vary"),
         202: answer(
             "The job, after `Prefer: respond-async`.",
-            *("Retry-After", "Preference-Applied", "Cache-Control"),
+            *("Retry-After", "Preference-Applied"),
             location="The job.",
             model=Job,
         ),

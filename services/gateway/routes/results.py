@@ -25,7 +25,7 @@ router = APIRouter(tags=["jobs"])
 
 _OPEN = answer(
     "The job is queued or running.",
-    *("Retry-After", "Cache-Control"),
+    "Retry-After",
     location="The job.",
     model=Job,
 )
@@ -45,7 +45,7 @@ class Results(Message):
     summary="List the results of a job",
     response_model=Results,
     responses={
-        200: answer("The results.", "Cache-Control"),
+        200: answer("The results."),
         202: _OPEN,
         **problems(Code.NOT_FOUND, Code.GONE),
     },
@@ -62,7 +62,7 @@ async def results(job_id: JobIdPath, deps: Injected) -> Response:
     "/v1/jobs/{job_id}/results/{index}",
     summary="Fetch a result of a job",
     response_class=Response,
-    openapi_extra=taking("If-None-Match", "Range", "If-Range"),
+    openapi_extra=taking("If-Match", "If-None-Match", "Range", "If-Range"),
     responses={**resource_answers(), 202: _OPEN, **problems(*VARIANT_CODES)},
 )
 async def result(

@@ -1,6 +1,8 @@
 """uvicorn's protocol for HTTP with bounds, and with problem documents for malformed requests."""
 
 import asyncio
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from uvicorn.config import Config
@@ -9,6 +11,7 @@ from uvicorn.server import ServerState
 
 from services.gateway.server.connections import Connections
 from services.gateway.server.refusals import (
+    HOST,
     LONG_HEADER,
     LONG_LINE,
     MALFORMED,
@@ -24,10 +27,25 @@ MARK = "darkroom.bounded"
 
 _BODY = (b"content-length", b"transfer-encoding")  # fields of a request with a body
 _VERSIONS = frozenset({"1.1", "1.0"})
+# RFC 3986, section 3.2: an address in brackets or a name, which may be empty, and a port.
+_HOST = re.compile(
+    rb"(?:\[[\w.:~!$&'()*+,;=-]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
+)
 _MAX_PIPELINED = 16  # requests of a connection that wait behind the one that is answered
 _MIN_CHUNK = 128  # bytes that the chunks of a body have to have on average
 _SMALL_CHUNKS = 1000  # chunks of a body that may be smaller
 _MAX_DROPPED = 16 * 1024 * 1024  # bytes read after a refusal, so that the client reads the answer
+
+
+def _has_host(fields: Sequence[tuple[bytes, bytes]], version: str) -> bool:
+    """Return whether a request has one valid `Host`; in HTTP/1.0 it may have none.
+
+    RFC 9112, section 3.2: with several, a proxy and the gateway could use different ones.
+    """
+    hosts = [value for name, value in fields if name == b"host"]
+    if len(hosts) != 1:
+        return not hosts and version == "1.0"
+    return _HOST.fullmatch(hosts[0]) is not None
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -104,8 +122,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(LONG_HEADER)
         elif len(self.pipeline) >= _MAX_PIPELINED:
             self._refuse(PIPELINE)
-        elif self.parser.get_http_version() not in _VERSIONS:
+        elif (version := self.parser.get_http_version()) not in _VERSIONS:
             self._refuse(MALFORMED)
+        elif not _has_host(self.headers, version):
+            self._refuse(HOST)
         else:
             super().on_headers_complete()
             if not self.parser.should_upgrade():

@@ -27,6 +27,11 @@ class Refusal:
 MALFORMED = Refusal(
     "malformed", HTTPStatus.BAD_REQUEST, InvalidRequest("The request is not valid HTTP/1.1.")
 )
+HOST = Refusal(
+    "malformed",
+    HTTPStatus.BAD_REQUEST,
+    InvalidRequest("A request of HTTP/1.1 has one header field Host, with a host and a port."),
+)
 LONG_LINE = Refusal(
     "long_line", HTTPStatus.REQUEST_URI_TOO_LONG, TooLarge("The request's address is too long.")
 )

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from contracts.errors import InvalidRequest, Overloaded, TooLarge
@@ -23,8 +25,9 @@ class UploadReader:
     """Reads bodies into memory, and limits the bytes that all of them hold there together.
 
     Every method raises TooLarge over the limit of one body, Overloaded over the limit of all of
-    them, and HTTPException (408) for a body that is slower than its `Pace`. At the limit of all
-    bodies the slowest one ends first: clients that stop sending keep nobody else out.
+    them, and HTTPException: 408 for a body that is slower than its `Pace`, 415 for a content coding
+    of the body. At the limit of all bodies the slowest one ends first: clients that stop sending
+    keep nobody else out.
     """
 
     def __init__(self, images: Blobs, settings: GatewaySettings) -> None:
@@ -79,6 +82,7 @@ class UploadReader:
 
     @contextmanager
     def _counted(self, request: Request, limit: int, body: Parts) -> Iterator["_CountedRequest"]:
+        _refuse_coding(request.headers)
         counted = _CountedRequest(request, self, limit)
         self._bodies.add(counted)
         try:
@@ -95,6 +99,17 @@ def media_type_of(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def _refuse_coding(headers: Headers) -> None:
+    """Raise HTTPException (415) for a body, or a part of a form, with a content coding."""
+    codings = ",".join(headers.getlist("content-encoding")).lower().split(",")
+    if {coding.strip() for coding in codings} - {"", "identity"}:
+        raise HTTPException(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "The body has a Content-Encoding; send it without.",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
 async def _read_file(request: Request, body: Parts) -> None:
     _, parameters = parse_options_header(request.headers["content-type"])
     # Starlette decodes the text of a form by any codec of Python's that its client names.
@@ -104,6 +119,7 @@ async def _read_file(request: Request, body: Parts) -> None:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidRequest("The form has no file in its field 'file'.")
+        _refuse_coding(file.headers)
         while piece := await file.read(PART):
             body.add(piece)
 

@@ -68,7 +68,8 @@ def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGI
         with suppress(ServiceError), redis_errors():
             gauges.set_queues(await queues.look())
             gauges.set_jobs(await jobs.backlog())
-        return AsgiResponse(broker.metrics.text(), 200, {"Content-Type": CONTENT_TYPE_LATEST})
+        headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
+        return AsgiResponse(broker.metrics.text(), 200, headers)
 
     return "/metrics", metrics
 

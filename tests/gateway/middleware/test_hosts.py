@@ -130,6 +130,48 @@ def test_a_setting_that_is_no_name_is_refused(text: str) -> None:
         names_in(text)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "",
+        "Host: localhost\r\nHost: localhost\r\n",
+        "Host: localhost\r\nHOST: evil.example\r\n",
+        *(
+            f"Host: {host}\r\n"
+            for host in (
+                "localhost, a",
+                "a@localhost",
+                "localhost:x",
+                "a:1:2",
+                "[::1",
+                "::1",
+                "a/b",
+            )
+        ),
+    ],
+)
+def test_a_request_without_one_valid_host_is_malformed(gateway: Service, fields: str) -> None:
+    for path in ("/v1/jobs", "/health/live"):
+        with connected(gateway.url) as sock:
+            sock.sendall(f"GET {path} HTTP/1.1\r\n{fields}\r\n".encode())
+            answer = read_response(sock)
+            assert "Host" in assert_problem(answer, 400, "invalid_request")
+            assert answer.headers["connection"] == "close"
+
+
+def test_an_empty_host_is_valid_and_names_nobody(gateway: Service) -> None:
+    for host in ("", ":80", "%41.example", "a,b"):
+        with connected(gateway.url) as sock:
+            sock.sendall(f"GET /v1/jobs HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert_problem(read_response(sock), 421, "misdirected_request")
+
+
+def test_a_health_check_of_http_1_0_needs_no_host(gateway: Service) -> None:
+    with connected(gateway.url) as sock:
+        sock.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
+        assert read_response(sock).status_code == 200
+
+
 def test_a_refusal_is_a_problem_document_and_reads_no_body(gateway: Service) -> None:
     with connected(gateway.url) as sock:
         sock.sendall(

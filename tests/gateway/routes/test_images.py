@@ -75,6 +75,41 @@ def test_bytes_that_are_no_image_expire_soon(client: httpx.Client, redis_url: st
         assert redis.ttl(f"darkroom:image:{image}") > 3000
 
 
+@pytest.mark.parametrize("path", ["", "/info", "/render?op=grayscale", "/render?op=sepia"])
+def test_a_false_if_match_is_412_for_a_get_and_a_head(
+    client: httpx.Client, image: str, path: str
+) -> None:
+    # Of one pipeline the condition comes with the first render, of the other with a stored result.
+    tag = "" if "sepia" in path else client.get(image + path).headers["etag"]
+    for method in ("GET", "HEAD"):
+        for value in ('"other"', f"W/{tag}"):
+            headers = {"If-Match": value, "If-None-Match": tag, "Range": "bytes=0-3"}
+            answer = client.request(method, image + path, headers=headers)
+            assert answer.status_code == 412
+        assert client.request(method, image + path, headers={"If-Match": "*"}).status_code == 200
+    refused = client.get(image + path, headers={"If-Match": '"other"'})
+    assert "If-Match" in assert_problem(refused, 412, "precondition_failed")
+
+
+def test_a_false_if_match_hides_no_other_failure(client: httpx.Client, image: str) -> None:
+    for path, status in (
+        ("/v1/images/" + "0" * 64, 404),
+        (f"{image}/render?op=crop:left=999", 422),
+    ):
+        assert client.get(path, headers={"If-Match": '"other"'}).status_code == status
+
+
+def test_a_description_has_an_entity_tag_and_an_hour(client: httpx.Client, image: str) -> None:
+    whole = client.get(f"{image}/info")
+    same = client.get(f"{image}/info", headers={"If-None-Match": whole.headers["etag"]})
+    with_place = client.get(f"{image}/info?gps=true")
+
+    assert (same.status_code, same.content) == (304, b"")
+    for answer in (whole, same, with_place):
+        assert answer.headers["cache-control"] == "public, max-age=3600"
+    assert whole.headers["etag"] == same.headers["etag"]
+
+
 @pytest.mark.parametrize("path", ["", "/render?op=grayscale"])
 def test_if_none_match_is_answered_with_304(client: httpx.Client, image: str, path: str) -> None:
     address = image + path

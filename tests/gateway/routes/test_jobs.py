@@ -206,3 +206,27 @@ def test_cancelling_a_running_job_stops_its_worker(client: httpx.Client) -> None
 
 def busy(client: httpx.Client) -> list[int]:
     return [worker["busy"] for worker in client.get("/v1/system").json()["workers"].values()]
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/xml", "text/xml; charset=utf-8", "text/plain", "application/ld+json", "nonsense"],
+)
+def test_a_body_of_another_type_is_refused(no_workers: httpx.Client, media_type: str) -> None:
+    refused = no_workers.post("/v1/jobs", content=PNG, headers={"Content-Type": media_type})
+
+    assert_problem(refused, 415, "unsupported_media_type")
+    assert refused.headers["accept"].startswith("application/json, image/*, multipart/form-data")
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["Image/PNG", "image/x-unknown", "application/octet-stream", "", None,
+     "application/x-www-form-urlencoded"],
+)  # fmt: skip
+def test_bytes_of_an_image_or_of_no_type_are_a_job(
+    no_workers: httpx.Client, media_type: str | None
+) -> None:
+    headers = {} if media_type is None else {"Content-Type": media_type}
+
+    assert no_workers.post("/v1/jobs", content=PNG, headers=headers).status_code == 202

@@ -8,6 +8,7 @@ import yaml
 
 from services.runtime.introspection.asyncapi import suite_document
 from tests.e2e.pictures import photograph
+from tests.gateway.refusals import assert_problem
 
 OTHER_HOST = re.compile(r"""(?:src|href|url)\s*[=(:]\s*["']?\s*(?:https?:)?//[^"')\s]+""", re.I)
 URLS = re.compile(r"""(?:src|href|url)\s*[=:]\s*["'](/[^"']+)""")
@@ -64,3 +65,37 @@ def test_the_page_forbids_resources_from_other_hosts(client: httpx.Client) -> No
 
     assert "default-src 'self'" in policy
     assert "http" not in policy
+
+
+@pytest.mark.parametrize(
+    ("path", "directive"),
+    [
+        *((path, "no-cache") for path in ("/", "/v1/system", "/openapi.json", "/docs")),
+        *((path, "no-cache") for path in ("/web/app.js", "/static-offline-docs/swagger-ui.css")),
+        *((path, "no-store") for path in ("/metrics", "/health/live", "/nothing", "/web/nothing")),
+        ("/asyncapi.yaml", "max-age=300"),
+    ],
+)
+def test_every_answer_tells_caches_what_to_do(
+    client: httpx.Client, path: str, directive: str
+) -> None:
+    for method in ("GET", "HEAD"):
+        assert client.request(method, path).headers["cache-control"] == directive
+
+
+def test_a_false_condition_about_a_file_is_412(client: httpx.Client) -> None:
+    file = client.get("/web/app.js").headers
+    for condition in (
+        {"If-Match": '"other"'},
+        {"If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {"If-Match": '"other"', "If-None-Match": file["etag"]},
+    ):
+        answer = client.get("/web/app.js", headers=condition)
+        assert_problem(answer, 412, "precondition_failed")
+    for condition in (
+        {"If-None-Match": f"W/{file['etag']}"},
+        {"If-Modified-Since": file["last-modified"]},
+    ):
+        assert client.get("/web/app.js", headers=condition).status_code == 304
+    met = {"If-Unmodified-Since": file["last-modified"], "If-Match": file["etag"]}
+    assert client.get("/web/app.js", headers=met).status_code == 200

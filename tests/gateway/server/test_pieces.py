@@ -37,14 +37,22 @@ class Wire(asyncio.Transport):
 
 
 def request(choose: random.Random) -> bytes:
-    fields = b"".join(b"A%d: %s\r\n" % (i, b"v" * choose.choice((1, 3000))) for i in range(3))
+    sizes = [choose.choice((1, 3000)) for _ in range(3)]
+    fields = b"Host: a\r\n" + b"".join(b"A%d: %s\r\n" % (i, b"v" * n) for i, n in enumerate(sizes))
     body = choose.randbytes(choose.choice(SIZES))
     if choose.random() < 0.5:
-        return b"POST /p HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s" % (fields, len(body), body)
+        return b"POST /p HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s" % (
+            fields,
+            len(body),
+            body,
+        )
     middle = choose.randint(0, len(body))
     chunks = [part for part in (body[:middle], body[middle:]) if part]
     coded = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return b"POST /c HTTP/1.1\r\n%sTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % (fields, coded)
+    return b"POST /c HTTP/1.1\r\n%sTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % (
+        fields,
+        coded,
+    )
 
 
 def pieces(data: bytes, choose: random.Random) -> Iterator[bytes]:

@@ -208,3 +208,30 @@ def test_bytes_that_are_no_usable_image_are_refused_with_the_reason(
     client: httpx.Client, path: str, body: bytes, status: int, code: str
 ) -> None:
     assert_problem(client.post(path, content=body), status, code)
+
+
+@pytest.mark.parametrize("path", ["/v1/render", "/v1/images", "/v1/jobs"])
+def test_a_body_with_a_content_coding_is_refused(client: httpx.Client, path: str) -> None:
+    for coding in ("gzip", "BR", "x-other", "identity, gzip"):
+        refused = client.post(path, content=PNG, headers={"Content-Encoding": coding})
+        assert "Content-Encoding" in assert_problem(refused, 415, "unsupported_media_type")
+        assert refused.headers["accept-encoding"] == "identity"
+    lines = [("Content-Encoding", "identity"), ("Content-Encoding", "gzip")]
+    assert client.post(path, content=PNG, headers=lines).status_code == 415
+    for coding in ("identity", "Identity", "", "identity,"):
+        taken = client.post(path, content=PNG, headers={"Content-Encoding": coding})
+        assert taken.is_success, coding
+
+
+def test_a_job_in_json_with_a_content_coding_is_refused(client: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    refused = client.post("/v1/jobs", content=b"{}", headers=headers)
+    assert_problem(refused, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("identity", 200)])
+def test_the_coding_of_a_file_in_a_form_counts(
+    client: httpx.Client, coding: str, status: int
+) -> None:
+    part = {"file": ("a.png", PNG, "image/png", {"Content-Encoding": coding})}
+    assert client.post("/v1/render", files=part).status_code == status
