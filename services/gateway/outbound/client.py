@@ -26,16 +26,17 @@ def refuse_unsafe_url(url: str, *, ports: Container[int], allow_private: bool = 
     """
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as exc:
+        host = parsed.host
+    except (httpx.InvalidURL, UnicodeError) as exc:  # the latter: of a host that is no IDN
         raise InvalidRequest("The URL is malformed; write it as https://host/path.") from exc
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not host:
         raise InvalidRequest("The URL needs a host and http or https: https://host/path.")
     if parsed.userinfo:
         raise InvalidRequest("Leave name and password out of the URL.")
     port = _DEFAULT_PORTS[parsed.scheme] if parsed.port is None else parsed.port
     if port not in ports:
         raise InvalidRequest(f"Port {port} is not among the ports that receivers may have.")
-    address = literal_address(parsed.host)
+    address = literal_address(host)
     if address is not None and not allow_private and not is_public(address):
         raise InvalidRequest("Use a host that is reachable from the internet; this address is not.")
 

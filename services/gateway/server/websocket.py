@@ -3,7 +3,9 @@
 from asyncio import BaseTransport
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
@@ -16,7 +18,7 @@ BURST = 10
 """Seconds of the permitted rate that a client may send at once."""
 
 _PIECE = 4096  # bytes: 680 of the shortest frames
-_POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
+_INVALID_DATA, _POLICY_VIOLATION = 1007, 1008  # RFC 6455, section 7.4.1
 
 
 class BoundedWebSocket(WebSocketsSansIOProtocol):
@@ -68,6 +70,27 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
             self.transport.abort()
         else:
             self.handle_parser_exception()
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                # uvicorn would log the client's mistake as an error, with a traceback.
+                self.conn.fail(_INVALID_DATA, "Text is UTF-8.")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a message of the application.
+
+        Raises ClientDisconnected after the connection was closed for a fault of its client, where
+        uvicorn raises RuntimeError, as for a fault of the application.
+        """
+        if self.handshake_complete and self.close_sent:
+            raise ClientDisconnected
+        await super().send(message)
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

@@ -46,6 +46,7 @@ def test_a_url_of_the_internet_is_accepted(url: str) -> None:
         ("https:///path", "host"),
         ("ftp://agency.example/", "http or https"),
         ("https://agency.example:x/", "malformed"),
+        ("https://xn--/", "malformed"),
         ("http://127.0.0.1/", "reachable"),
         ("http://127.0.0.1./", "reachable"),
         ("http://127.1/", "reachable"),

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
@@ -24,6 +25,8 @@ OVERRIDDEN = {
     "handle_events": "self",
     "keepalive_timeout": "self",
     "run_asgi": "self",
+    "send": "self, message",
+    "send_receive_event_to_app": "self",
 }
 """Methods of uvicorn's protocol that ours overrides, with their parameters."""
 
@@ -76,6 +79,21 @@ async def test_a_burst_of_frames_is_read_and_a_flood_closes_the_connection(
             await socket.recv()
     # A connection that is closed with frames unread is reset, which can outrun the close frame.
     assert (socket.close_code, socket.close_reason) in {(1008, "Too many frames."), (1006, "")}
+
+
+async def test_text_that_is_no_utf_8_closes_the_connection(gateway: Service) -> None:
+    async with connected(gateway) as socket:
+        await socket.send(b"\xff", text=True)
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+    assert (socket.close_code, socket.close_reason) == (1007, "Text is UTF-8.")
+
+
+async def test_what_the_application_sends_after_a_fault_of_its_client_is_no_error() -> None:
+    made, _ = await protocol()
+    made.handshake_complete = made.close_sent = True
+    with pytest.raises(ClientDisconnected):
+        await made.send({"type": "websocket.send", "text": "late"})
 
 
 class Transport(asyncio.Transport):

@@ -53,7 +53,10 @@ async def test_while_secrets_change_either_one_verifies(sender: WebhookSender) -
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("7", 7), (formatdate(4_000_000_000, usegmt=True), 1e9), ("soon", 0), ("-1", 0)],
+    [
+        *(("7", 7), (formatdate(4_000_000_000, usegmt=True), 1e9), ("soon", 0), ("-1", 0)),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", 0),
+    ],
 )
 async def test_both_forms_of_retry_after_are_understood(
     value: str, seconds: float, sender: WebhookSender
