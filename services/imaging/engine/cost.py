@@ -5,7 +5,6 @@ photographs of 4, 12 and 80 megapixels. What takes long is estimated within a fa
 same processor. Cheap steps are overestimated rather than listed one by one.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
@@ -76,28 +75,28 @@ def estimate(source: Source, pipeline: Pipeline, overlays: Mapping[str, Source])
     frames = source.animation_frames if is_animated(source, pipeline.output) else 1
     size, milliseconds = source.size, _megapixels(source.size) * _DECODE[source.format]
     for operation in pipeline.operations:
-        milliseconds += _cost(operation, size)
-        size = _size_after(operation, size)
+        after = _size_after(operation, size)
+        milliseconds += _cost(operation, size, after)
+        size = after
     milliseconds += _megapixels(size) * _encoding_rate(pipeline.output, source.format)
     images = sum(_megapixels(one.size) * (_DECODE[one.format] + 2) for one in overlays.values())
     return (milliseconds * frames + images) / 1000
 
 
 def _megapixels(size: Size) -> float:
-    return math.prod(size) / 1_000_000
+    return size[0] * size[1] / 1_000_000
 
 
-def _cost(operation: Operation, size: Size) -> float:
-    """Return the milliseconds of one operation on an image of this size."""
+def _cost(operation: Operation, size: Size, after: Size) -> float:
+    """Return the milliseconds of one operation on an image of this size, which it makes `after`."""
     pixels = _megapixels(size)
     match operation:
         case Resize():
-            after = _size_after(operation, size)
             return pixels + 5 * _megapixels(after) if after != size else pixels
         case Rotate():
             return pixels * (2 if operation.degrees % 90 == 0 else 45)
         case Pad():
-            return _megapixels(_size_after(operation, size)) * (12 if operation.blurred else 2)
+            return _megapixels(after) * (12 if operation.blurred else 2)
         case Crop() | Extract() | Trim() | Flip() | Flop() | Grayscale() | Background():
             return pixels
         case Blur():

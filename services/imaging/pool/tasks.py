@@ -4,6 +4,7 @@ Plain blocking code. Each process has a Redis connection of its own, so image by
 through the service's event loop.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,15 +76,16 @@ def render(call: RenderCall, settings: ImagingSettings) -> Answer[Rendered]:
     takes as long as a small render.
     """
     deadline = time.monotonic() + _BATCH_BUDGET
-    stored, sources = _look_up(call.requests, settings, call.ttl)
+    results = [request.result_key() for request in call.requests]
+    stored, sources = _look_up(call.requests, results, settings, call.ttl)
     outcomes: list[Rendered | Failure | Heavy] = []
     renditions: list[NewBlob] = []
     exhausted = False
-    for request in call.requests:
+    for request, result in zip(call.requests, results, strict=True):
         try:
-            rendered = stored.get(request.result_key()) if request.reuse else None
+            rendered = stored.get(result) if request.reuse else None
             if rendered is None:
-                rendition, rendered = _render(request, call, sources, settings)
+                rendition, rendered = _render(request, result, call, sources, settings)
                 renditions.append(rendition)
                 stored[rendition.blob.key] = rendered.model_copy(update={"reused": True})
             outcomes.append(rendered)
@@ -144,14 +146,14 @@ def _inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
 
 
 def _look_up(
-    requests: Sequence[Render], settings: ImagingSettings, ttl: int
+    requests: Sequence[Render], results: Sequence[str], settings: ImagingSettings, ttl: int
 ) -> tuple[dict[str, Rendered], dict[str, Judged]]:
     """Look up stored renditions, verdicts and the small sources in one round trip; all by key.
 
     The source of a rendition that is stored already is fetched in vain, which costs less than a
     second round trip.
     """
-    results = [request.result_key() for request in requests if request.reuse]
+    results = [result for request, result in zip(requests, results, strict=True) if request.reuse]
     kept = {source.key for source in _last_source}
     sources = {
         source.key: source.bytes <= SMALL and source.key not in kept
@@ -169,15 +171,17 @@ def _look_up(
 
 
 def _render(
-    request: Render, call: RenderCall, sources: dict[str, Judged], settings: ImagingSettings
+    request: Render,
+    result: str,
+    call: RenderCall,
+    sources: dict[str, Judged],
+    settings: ImagingSettings,
 ) -> tuple[NewBlob, Rendered]:
     images = {key: _fetch_watermark(key, settings) for key in request.pipeline.images}
     need = need_of_output(request.pipeline.output)
     with _judging(request.source.key, need, sources, settings):
         source = _source(request.source, sources, settings)
-        limits, decode_cache = _limits(settings), dict(source.decode_cache)
-        if call.budget is not None:
-            limits = replace(limits, seconds=call.budget)
+        limits, decode_cache = _limits(settings, call.budget), dict(source.decode_cache)
         picture = pipeline.run(
             source.data, request.pipeline, limits, decode_cache, images, _fonts(settings)
         )
@@ -188,7 +192,7 @@ def _render(
         else:
             _last_source.clear()
     rendered = Rendered(
-        blob=Blob(key=request.result_key(), media_type=picture.media_type, bytes=len(picture.data)),
+        blob=Blob(key=result, media_type=picture.media_type, bytes=len(picture.data)),
         width=picture.width,
         height=picture.height,
         decode_ms=picture.decode_ms,
@@ -270,7 +274,7 @@ def _fonts(settings: ImagingSettings) -> Fonts:
 
 
 @cache
-def _limits(settings: ImagingSettings) -> Limits:
+def _limits(settings: ImagingSettings, budget: float | None = None) -> Limits:
     return Limits(
         frame_pixels=settings.max_megapixels * 1_000_000,
         buffered_pixels=settings.max_buffered_megapixels * 1_000_000,
@@ -278,4 +282,5 @@ def _limits(settings: ImagingSettings) -> Limits:
         total_pixels=settings.max_total_megapixels * 1_000_000,
         frames=settings.max_frames,
         result_bytes=settings.max_result,
+        seconds=math.inf if budget is None else budget,
     )

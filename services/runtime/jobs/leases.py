@@ -16,7 +16,7 @@ from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.envelope import headers_of, pack_message
 from services.runtime.messaging.unreadable import Damaged
 
-_UNKNOWN_JOB = "0" * 32
+_UNKNOWN_JOB, _UNKNOWN_TOTAL = "0" * 32, 10**9
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Leases:
 
         None when the stream is empty. A job that a worker has had before is not taken: `start` it.
         """
-        event, fields = _first_start(_UNKNOWN_JOB, worker, total=1)
-        body = event.model_dump_json().encode()
+        event, fields = _first_start(_UNKNOWN_JOB, worker, total=_UNKNOWN_TOTAL)
         sent = pack_message(event, _UNKNOWN_JOB)
-        # The script fills in the job's id, between head and tail and in the body.
-        head, tail = sent[: -len(body)].split(_UNKNOWN_JOB.encode())
+        # The script fills in the job's id, which the envelope names as well, and its total.
+        head, middle, rest = sent.split(_UNKNOWN_JOB.encode())
+        tail, last = rest.split(str(_UNKNOWN_TOTAL).encode())
         given = await self._transitions.run(
-            "take_next", worker, head, tail, body, *flattened(fields)
+            "take_next", worker, head, middle, tail, last, *flattened(fields)
         )
         if not given:
             return None

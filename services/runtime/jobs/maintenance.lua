@@ -1,5 +1,27 @@
 -- Work that one process does for all: due retries, orphaned jobs.
 
+local FINAL = {succeeded = true, failed = true, cancelled = true}
+
+local function leave_indexes(id)
+  for _, index in ipairs({QUEUED, RUNNING, LATER, DEADLINES}) do
+    redis.call('ZREM', index, id)
+  end
+end
+
+-- Whether a job that an index names has ended, or has no record. Then it leaves all indexes, and
+-- what is left of it expires: after `ttl` seconds, if nothing else says when.
+local function clear_ended(id, ttl)
+  local record = RECORD .. id
+  local ended = FINAL[redis.pcall('HGET', record, 'state')]
+  if not ended and redis.call('EXISTS', record) == 1 then
+    return false
+  end
+  leave_indexes(id)
+  redis.call('EXPIRE', record, ttl, 'NX')
+  redis.call('EXPIRE', record .. ':events', ttl, 'NX')
+  return true
+end
+
 local function set_of(list)
   local set = {}
   for _, item in ipairs(list) do
@@ -99,4 +121,21 @@ function commands.pass_on(id)
   local record = redis.call('HMGET', RECORD .. id, 'request', 'v')
   redis.call('ZREM', QUEUED, id)
   redis.call('XADD', JOBS, '*', DATA, record[1] or '', 'job', id, 'v', record[2] or 1)
+end
+
+-- Numbers of queued jobs, running ones and those that wait for a retry; the age in ms of the first
+-- queued one; how many ended in the last minute.
+function commands.backlog()
+  local first = redis.call('ZRANGE', QUEUED, 0, 0, 'WITHSCORES')
+  local ended = 0
+  for ago = 1, 6 do
+    ended = ended + (tonumber(redis.call('GET', ENDED .. (math.floor(now / 10000) - ago))) or 0)
+  end
+  return {
+    redis.call('ZCARD', QUEUED),
+    redis.call('ZCARD', RUNNING),
+    redis.call('ZCARD', LATER),
+    first[2] and now - first[2] or 0,
+    ended,
+  }
 end

@@ -1,5 +1,6 @@
--- The job system's state in Redis, its queues and records. transitions.py joins this file with
--- store.lua, maintenance.lua and dead_letters.lua, which have the commands, to one script.
+-- The job system's state in Redis, its queues and records. transitions.py puts this file before each
+-- file with commands. Redis runs a script from its first line at each call, so a script has few
+-- functions: a function that only one file needs is in that file.
 --
 -- A job has a record (a hash) and its own events (a stream). While it is open it is in exactly one
 -- of these: its submitter's line (a list), the jobs stream, or the set LATER until a retry is due.
@@ -11,14 +12,8 @@
 -- ARGV: the command's name, then its arguments. Times are Redis's own, in milliseconds.
 
 local JOBS, EVENTS, DEAD, RESPONDERS, CAPACITIES = unpack(KEYS)
-local ALLOWED = {
-  queued = {running = true, queued = true, failed = true, cancelled = true},
-  running = {running = true, queued = true, succeeded = true, failed = true, cancelled = true},
-  failed = {queued = true},
-}
-local FINAL = {succeeded = true, failed = true, cancelled = true}
-
 local now = now_ms()
+local commands = {}
 
 -- Whether this version can read, and so may change, a record with the version `v`: its own or the
 -- one before. A record of version 1 has no such field.
@@ -90,26 +85,6 @@ local function write(id, event, ...)
   end
   redis.call('HSET', RECORD .. id, 'event', entry, ...)
   return entry
-end
-
-local function leave_indexes(id)
-  for _, index in ipairs({QUEUED, RUNNING, LATER, DEADLINES}) do
-    redis.call('ZREM', index, id)
-  end
-end
-
--- Whether a job that an index names has ended, or has no record. Then it leaves all indexes, and
--- what is left of it expires: after `ttl` seconds, if nothing else says when.
-local function clear_ended(id, ttl)
-  local record = RECORD .. id
-  local ended = FINAL[redis.pcall('HGET', record, 'state')]
-  if not ended and redis.call('EXISTS', record) == 1 then
-    return false
-  end
-  leave_indexes(id)
-  redis.call('EXPIRE', record, ttl, 'NX')
-  redis.call('EXPIRE', record .. ':events', ttl, 'NX')
-  return true
 end
 
 local function persist(record)

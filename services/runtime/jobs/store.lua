@@ -1,36 +1,15 @@
--- The life of a job: accepted, taken, changed, ended. Each command is one step.
+-- The life of an accepted job: taken, changed, ended. Each command is one step.
 
-local commands = {}
+local ALLOWED = {
+  queued = 'running queued failed cancelled',
+  running = 'running queued succeeded failed cancelled',
+  failed = 'queued',
+}
 
--- Accept a job: {'new', event id}. With an idempotency key that was used before: {'known', job id}
--- for the same request, {'reused', job id} for another. {'full', number} past the limits;
--- {'missing', key} of an image that is not stored. `timeout` is in ms.
-function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, key_ttl, images,
-    timeout, event, ...)
-  if key ~= '' then
-    local known = redis.call('HMGET', key, 'job', 'fingerprint')
-    if known[1] and redis.call('EXISTS', RECORD .. known[1]) == 1 then
-      return {known[2] == fingerprint and 'known' or 'reused', known[1]}
-    end
-  end
-  local queued = redis.call('ZCARD', QUEUED)
-  local first = redis.call('ZRANGE', QUEUED, 0, 0, 'WITHSCORES')
-  if queued >= tonumber(max_queued) or (first[2] and now - first[2] > tonumber(max_age)) then
-    return {'full', queued}
-  end
-  local missing = hold(images, now + timeout + GRACE)
-  if missing then
-    return {'missing', missing}
-  end
-  if key ~= '' then
-    redis.call('HSET', key, 'job', id, 'fingerprint', fingerprint)
-    redis.call('EXPIRE', key, key_ttl)
-  end
-  join_line(id, submitter)
-  local deadline = set_deadline(id, timeout)
-  local entry = write(id, event, 'timeout', timeout, 'deadline', deadline, ...)
-  feed()
-  return {'new', entry, deadline}
+-- Whether the stream has a job that is not given to a worker yet.
+local function is_next_ready()
+  local held = pending()
+  return held and redis.call('XLEN', JOBS) > held
 end
 
 -- Change a job from the state and lease (token) that the caller has seen to another state. Returns
@@ -41,21 +20,16 @@ end
 -- can be requeued.
 function commands.change(id, state, token, to, where, ttl, event, dead_letter, images, ...)
   local record = RECORD .. id
-  local fields = {'state', 'token', 'submitter', 'webhook', 'entry', 'v'}
-  local seen = redis.pcall('HMGET', record, unpack(fields))
+  local seen = redis.pcall('HMGET', record, 'state', 'token', 'submitter', 'webhook', 'entry', 'v')
   local submitter, webhook, entry = seen[3], seen[4], seen[5]
-  if seen[1] ~= state or seen[2] ~= token or not (ALLOWED[state] or {})[to] then
+  if seen[1] ~= state or seen[2] ~= token or not is_readable(seen[6]) then
     return false
   end
-  if not is_readable(seen[6]) then
+  if not string.find(ALLOWED[state] or '', to, 1, true) then
     return false
   end
-  if where == 'fair' and redis.call('EXISTS', TURNS) == 0 then
-    -- A waiting job may be in the stream already, not given to a worker yet.
-    local held = pending()
-    if not held or redis.call('XLEN', JOBS) <= held then
-      return false
-    end
+  if where == 'fair' and redis.call('EXISTS', TURNS) == 0 and not is_next_ready() then
+    return false
   end
   local event_id = write(id, event, ...)
   if state == 'running' then
@@ -99,7 +73,10 @@ function commands.change(id, state, token, to, where, ttl, event, dead_letter, i
     redis.call('EXPIRE', record, ttl)
     redis.call('EXPIRE', record .. ':events', ttl)
   end
-  feed()
+  -- A job that starts makes no room in the stream.
+  if to ~= 'running' or not is_next_ready() then
+    feed()
+  end
   return event_id
 end
 
@@ -113,8 +90,8 @@ end
 
 -- Give the worker the next entry of the stream, and take its job as above. Returns the entry's id,
 -- its fields, and the job's record or false where the job was not taken; false without an entry.
--- The event is `head .. job id .. tail .. body`; the body's job and total are filled in here.
-function commands.take_next(worker, head, tail, body, ...)
+-- The event is in four parts: between them come the job's id, the id again, and the job's total.
+function commands.take_next(worker, head, middle, tail, last, ...)
   local read_one = {'XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', 1, 'STREAMS', JOBS, '>'}
   local read = redis.pcall(unpack(read_one))
   if not read then
@@ -126,27 +103,7 @@ function commands.take_next(worker, head, tail, body, ...)
   end
   local entry, fields = unpack(read[1][2][1])
   local id = fields[4] or ''
-  local event = cjson.decode(body)
-  event.job = id
-  local total = redis.pcall('HGET', RECORD .. id, 'total')
-  event.total = type(total) == 'string' and tonumber(total) or 1
-  local sent = head .. id .. tail .. cjson.encode(event)
-  return {entry, fields, commands.take(id, sent, 'entry', entry, ...)}
-end
-
--- Numbers of queued jobs, running ones and those that wait for a retry; the age in ms of the first
--- queued one; how many ended in the last minute.
-function commands.backlog()
-  local first = redis.call('ZRANGE', QUEUED, 0, 0, 'WITHSCORES')
-  local ended = 0
-  for ago = 1, 6 do
-    ended = ended + (tonumber(redis.call('GET', ENDED .. (math.floor(now / 10000) - ago))) or 0)
-  end
-  return {
-    redis.call('ZCARD', QUEUED),
-    redis.call('ZCARD', RUNNING),
-    redis.call('ZCARD', LATER),
-    first[2] and now - first[2] or 0,
-    ended,
-  }
+  local total = tonumber(redis.pcall('HGET', RECORD .. id, 'total')) or 1
+  local event = head .. id .. middle .. id .. tail .. total .. last
+  return {entry, fields, commands.take(id, event, 'entry', entry, ...)}
 end

@@ -1,4 +1,4 @@
-"""Change a job from one state to another, with its event, in one script: see store.lua."""
+"""Change a job from one state to another, with its event, in one script: see queues.lua."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,6 @@ from services.runtime.settings import RuntimeSettings
 _load = partial(
     load_script,
     __package__,
-    *("queues", "store", "maintenance", "dead_letters", "command"),
     VERSION=VERSION,
     RECORD=keys.JOB,
     LINE=keys.JOB_LINE,
@@ -44,9 +43,18 @@ _load = partial(
     MIN_CAPACITY=4,
     GRACE=60_000,
 )
-_ACCEPT, _GO_ON = _load(), _load(when_full=True)
-_ACCEPTING = frozenset({"submit", "requeue"})
-"""The commands that promise new work: a full store refuses them, and goes on with all others."""
+_REST = ("queues", "maintenance", "dead_letters", "command")
+_CHANGE = _load("queues", "store", "command", when_full=True)
+_SCRIPTS = {
+    "submit": _load("queues", "submit", "command"),
+    **dict.fromkeys(("change", "take", "take_next"), _CHANGE),
+    "requeue": _load(*_REST),
+}
+"""Scripts by command; `_OTHERS` has every other one.
+
+A full store refuses `submit` and `requeue`, which promise new work, and goes on with all others.
+"""
+_OTHERS = _load(*_REST, when_full=True)
 _KEYS = (JOBS, EVENTS, DEAD_LETTERS, keys.responders(JOBS), keys.capacities(JOBS))
 
 
@@ -59,7 +67,7 @@ class Transitions:
 
     async def run(self, command: str, *args: Any) -> Any:
         """Return the reply of one of the commands of the scripts."""
-        script = _ACCEPT if command in _ACCEPTING else _GO_ON
+        script = _SCRIPTS.get(command, _OTHERS)
         return await self._redis.script(script, _KEYS, (command, *args))
 
     async def read(self, job_id: str) -> Job | None:
@@ -93,12 +101,13 @@ class Transitions:
         fields = state_fields(changed, since=job)
         if entry is not None:
             fields["entry"] = entry
+        dead_letter = _dead_letter(changed)
         event = await self.run(
             "change",
             *(job.id, job.state, job.token, changed.state, where, self._settings.job_ttl),
             pack_message(event_of(changed), job.id),
-            _dead_letter(changed),
-            images_of(job),
+            dead_letter,
+            images_of(job) if dead_letter else "",
             *flattened(fields),
         )
         return changed.model_copy(update={"event": event.decode()}) if event else None

@@ -1,9 +1,15 @@
 -- Functions that scripts have in common. scripts.py puts this before each of them.
 
--- Redis's own time in milliseconds, so that the clocks of the hosts don't matter.
+local moment
+
+-- Redis's own time in milliseconds, so that the clocks of the hosts don't matter. It stands still
+-- while a script runs.
 local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not moment then
+    local time = redis.call('TIME')
+    moment = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return moment
 end
 
 -- The longest life of a heartbeat in ms. One that ends later was sent before Redis's clock went back.

@@ -67,17 +67,14 @@ def _expiring(name: str, ttl: int) -> list[Command]:
     return [("EXPIRE", name, ttl, "NX"), ("EXPIRE", name, ttl, "GT")]
 
 
-def _storing_part(name: str, number: int, data: bytes | memoryview) -> Command:
-    return "HSET", name, parts.field(number), data
+def _setting(name: str, fields: Mapping[bytes, Any]) -> Command:
+    return "HSET", name, *chain.from_iterable(fields.items())
 
 
-def _storing_record(
-    name: str, size: int, media_type: str, note: Message | None, ttl: int
-) -> list[Command]:
-    fields: dict[Any, Any] = {_MEDIA_TYPE: media_type, _SIZE: size}
-    if note is not None:
-        fields[_NOTE] = note.model_dump_json()
-    return [("HSET", name, *chain.from_iterable(fields.items())), *_expiring(name, ttl)]
+def _record(size: int, media_type: str, note: Message | None = None) -> dict[bytes, Any]:
+    """The fields of a blob beside its parts."""
+    fields: dict[bytes, Any] = {_MEDIA_TYPE: media_type, _SIZE: size}
+    return fields if note is None else {**fields, _NOTE: note.model_dump_json()}
 
 
 def _stored(key: str, row: Mapping[bytes, bytes | None]) -> StoredBlob | None:
@@ -114,15 +111,15 @@ class Blobs:
         The record is written with the last part, so nobody finds half of a blob.
         """
         name, connection = keys.blob(self._kind, key), self._connection(body.size)
-        commands: list[Command] = []
+        last: dict[bytes, Any] = {}
         for number, part in enumerate(body.all()):
-            if commands:
+            if last:
                 # One by one: a part is copied for its command, and the copy lives until Redis
                 # has answered.
-                await connection.pipeline([*commands, *_expiring(name, _UNFINISHED_TTL)])
-            commands = [_storing_part(name, number, part)]
-        commands += _storing_record(name, body.size, media_type, None, ttl)
-        await connection.transaction(commands)
+                await connection.pipeline([_setting(name, last), *_expiring(name, _UNFINISHED_TTL)])
+            last = {parts.field(number): part}
+        whole = _setting(name, last | _record(body.size, media_type))
+        await connection.transaction([whole, *_expiring(name, ttl)])
         return Blob(key=key, media_type=media_type, bytes=body.size)
 
     async def get(self, blob: Blob) -> bytes | None:
@@ -236,11 +233,12 @@ class BlockingBlobs:
         commands: list[Command] = []
         for one in renditions:
             name = keys.blob(Kind.RENDITION, one.blob.key)
-            commands += [
-                _storing_part(name, number, part)
-                for number, part in enumerate(parts.split(one.data))
-            ]
-            commands += _storing_record(name, len(one.data), one.blob.media_type, one.note, ttl)
+            *others, last = (
+                {parts.field(number): part} for number, part in enumerate(parts.split(one.data))
+            )
+            whole = last | _record(len(one.data), one.blob.media_type, one.note)
+            commands += [_setting(name, fields) for fields in (*others, whole)]
+            commands += _expiring(name, ttl)
         if commands:
             self._redis.transaction(commands)
 

@@ -11,7 +11,7 @@ from contracts.errors import (
     NotFound,
     Overloaded,
 )
-from contracts.jobs import JOBS, JobResult, JobState, Webhook
+from contracts.jobs import JOBS, Job, JobResult, JobState, Webhook
 from contracts.methods import GROUP
 from services.runtime.jobs import store as runtime_jobs
 from services.runtime.jobs.records import event_of
@@ -19,6 +19,7 @@ from services.runtime.jobs.store import IdempotencyKey, Jobs
 from services.runtime.redis.client import RedisClient
 from tests.runtime.jobs.helpers import (
     CRASHED,
+    GOOD,
     MIN_CAPACITY,
     done,
     jobs_on,
@@ -148,15 +149,37 @@ async def test_the_end_of_a_job_with_a_webhook_queues_a_delivery(jobs: Jobs, red
     assert (await jobs.find(job.id)).webhook == job.webhook
 
 
+async def _next(jobs: Jobs) -> Job:
+    assignment = await jobs.leases.take_next("a-worker")
+    assert assignment is not None
+    return done(assignment.job())
+
+
 async def test_the_stream_holds_half_as_many_more_jobs_as_the_workers_have(
     jobs: Jobs, redis: Any
 ) -> None:
     for _ in range(40):
         await submitted(jobs)
     await redis.xgroup_create(JOBS, GROUP, id="0")
-    for taken in range(1, 13):
-        assert await jobs.leases.take_next("a-worker") is not None
-        assert await redis.xlen(JOBS) - taken == max(4 - taken, 1, taken // 2)
+    taken = []
+    for held in range(1, 13):
+        taken.append(await _next(jobs))
+        assert 1 <= await redis.xlen(JOBS) - held <= max(4 - held, 1, held // 2)
+    for held in range(11, 0, -1):
+        await jobs.leases.add_result(taken.pop(), GOOD)
+        assert await redis.xlen(JOBS) - held >= max(4 - held, 1, held // 2)
+
+
+async def test_a_job_among_many_costs_few_commands(jobs: Jobs, redis: Any) -> None:
+    for _ in range(20):
+        await submitted(jobs)
+    await redis.xgroup_create(JOBS, GROUP, id="0")
+    await redis.config_resetstat()
+    await submitted(jobs)
+    await jobs.leases.add_result(await _next(jobs), GOOD)
+    used = await redis.info("commandstats")
+    assert sum(command["calls"] for command in used.values()) <= 60
+    assert used["cmdstat_evalsha"]["calls"] == 3
 
 
 async def test_the_last_event_is_the_one_in_the_record(jobs: Jobs) -> None:

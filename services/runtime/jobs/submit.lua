@@ -1,0 +1,35 @@
+-- The beginning of a job.
+
+-- Accept a job: {'new', event id}. With an idempotency key that was used before: {'known', job id}
+-- for the same request, {'reused', job id} for another. {'full', number} past the limits;
+-- {'missing', key} of an image that is not stored. `timeout` is in ms.
+function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, key_ttl, images,
+    timeout, event, ...)
+  if key ~= '' then
+    local known = redis.call('HMGET', key, 'job', 'fingerprint')
+    if known[1] and redis.call('EXISTS', RECORD .. known[1]) == 1 then
+      return {known[2] == fingerprint and 'known' or 'reused', known[1]}
+    end
+  end
+  local queued = redis.call('ZCARD', QUEUED)
+  local first = redis.call('ZRANGE', QUEUED, 0, 0, 'WITHSCORES')
+  if queued >= tonumber(max_queued) or (first[2] and now - first[2] > tonumber(max_age)) then
+    return {'full', queued}
+  end
+  local missing = hold(images, now + timeout + GRACE)
+  if missing then
+    return {'missing', missing}
+  end
+  if key ~= '' then
+    redis.call('HSET', key, 'job', id, 'fingerprint', fingerprint)
+    redis.call('EXPIRE', key, key_ttl)
+  end
+  local others_wait = redis.call('EXISTS', TURNS) == 1
+  join_line(id, submitter)
+  local deadline = set_deadline(id, timeout)
+  local entry = write(id, event, 'timeout', timeout, 'deadline', deadline, ...)
+  if not others_wait then
+    feed()
+  end
+  return {'new', entry, deadline}
+end
