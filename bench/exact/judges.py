@@ -62,9 +62,16 @@ class Verdict:
 
 
 def accepted_differences(path: Path = ACCEPTED) -> list[Accepted]:
-    """Read the accepted differences. Raises TypeError for an entry with another field."""
+    """Read the accepted differences; an entry may have a list of patterns.
+
+    Raises TypeError for an entry without a reason, or with another field.
+    """
     entries = tomllib.loads(path.read_text("utf-8")).get("accepted", [])
-    return [Accepted(**entry) for entry in entries]
+    return [
+        Accepted(**{**entry, "cases": cases})
+        for entry in entries
+        for cases in ([entry["cases"]] if isinstance(entry["cases"], str) else entry["cases"])
+    ]
 
 
 def judge_cases(

@@ -106,4 +106,5 @@ class Program:
         raise FileNotFoundError(f"install {self.names[0]} with the system's package manager")
 
 
+SHARP = Node("sharp")
 CHROMIUM = Program(("chromium", "chromium-browser", "google-chrome"))

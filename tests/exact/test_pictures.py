@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from bench.exact.pictures.every import stills, stills_of
+from bench.exact.pictures.every import few_stills, stills
 from contracts.formats import Format, format_of_bytes
 
 
@@ -20,7 +20,7 @@ def test_each_file_has_a_name_of_its_own() -> None:
 
 
 def test_few_files_are_quick() -> None:
-    quick = stills_of(*Format, quick=True)
+    quick = few_stills()
 
     assert len(quick) < len(stills()) / 10
     assert {format_of_bytes(data) for _, data in quick} == set(Format)

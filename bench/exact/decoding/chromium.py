@@ -9,8 +9,10 @@ from bench.exact.chromium import chromium_page
 from bench.exact.decoding.pixels import Tolerance
 from bench.exact.decoding.verdicts import Seen, cases
 from bench.exact.judges import Case, Judge
-from bench.exact.needs import CHROMIUM
-from bench.exact.pictures.every import stills_of
+from bench.exact.needs import CHROMIUM, SHARP
+from bench.exact.pictures import deep_avif
+from bench.exact.pictures.every import few_stills, stills, stills_of
+from bench.exact.pictures.packaged import PACKAGED
 from bench.exact.pictures.scene import Picture
 from contracts.formats import Format
 
@@ -53,17 +55,24 @@ def seen_by_chromium(pictures: Iterable[Picture]) -> Iterator[Seen]:
                 yield Image.frombytes("RGBA", (width, height), base64.b64decode(pixels))
 
 
-def _cases(*, quick: bool = False) -> Iterator[Case]:
-    pictures = stills_of(*_FORMATS, quick=quick)
-    return cases(pictures, seen_by_chromium(pictures), _TOLERANCES, by_alpha=True)
+def _cases(pictures: Iterable[Picture]) -> Iterator[Case]:
+    known = stills_of(pictures, *_FORMATS)
+    return cases(known, seen_by_chromium(known), _TOLERANCES, by_alpha=True)
 
 
 JUDGES = (
     Judge(
         "Chromium",
         "the pixels of stills, drawn by Chromium on a canvas",
-        run=_cases,
-        quick=lambda: _cases(quick=True),
-        needs=(CHROMIUM,),
+        run=lambda: _cases([*stills(), *deep_avif.stills()]),
+        quick=lambda: _cases(few_stills()),
+        # The files with more than 8 bits are made by sharp.
+        needs=(CHROMIUM, SHARP),
+    ),
+    Judge(
+        "Chromium: packages",
+        "the test pictures of Pillow and pillow-heif, drawn by Chromium",
+        run=lambda: _cases(PACKAGED.stills()),
+        needs=(CHROMIUM, PACKAGED),
     ),
 )

@@ -11,12 +11,13 @@ from PIL import Image
 from bench.exact.decoding.pixels import Tolerance
 from bench.exact.decoding.verdicts import Seen, cases
 from bench.exact.judges import Case, Judge
-from bench.exact.needs import Node
-from bench.exact.pictures.every import stills_of
+from bench.exact.needs import SHARP
+from bench.exact.pictures import deep_avif
+from bench.exact.pictures.every import few_stills, stills, stills_of
+from bench.exact.pictures.packaged import PACKAGED
 from bench.exact.pictures.scene import Picture
 from contracts.formats import Format
 
-_SHARP = Node("sharp")
 # Its packages have no decoder for HEIF and JPEG XL.
 _FORMATS = (Format.JPEG, Format.PNG, Format.GIF, Format.WEBP, Format.TIFF, Format.AVIF)
 _TOLERANCES = {
@@ -35,7 +36,7 @@ def seen_by_sharp(pictures: Iterable[Picture]) -> Iterator[Seen]:
             paths.append(Path(folder, str(number)))
             paths[-1].write_bytes(data)
         done = subprocess.run(
-            ["node", _SHARP.script("decode.mjs"), folder, str(len(paths))],
+            ["node", SHARP.script("decode.mjs"), folder, str(len(paths))],
             check=True,
             capture_output=True,
         )
@@ -48,17 +49,23 @@ def seen_by_sharp(pictures: Iterable[Picture]) -> Iterator[Seen]:
                 yield Image.frombytes("RGBA", size, path.with_suffix(".rgba").read_bytes())
 
 
-def _cases(*, quick: bool = False) -> Iterator[Case]:
-    pictures = stills_of(*_FORMATS, quick=quick)
-    return cases(pictures, seen_by_sharp(pictures), _TOLERANCES)
+def _cases(pictures: Iterable[Picture]) -> Iterator[Case]:
+    known = stills_of(pictures, *_FORMATS)
+    return cases(known, seen_by_sharp(known), _TOLERANCES)
 
 
 JUDGES = (
     Judge(
         "sharp",
         "the pixels of stills, decoded by sharp (libvips)",
-        run=_cases,
-        quick=lambda: _cases(quick=True),
-        needs=(_SHARP,),
+        run=lambda: _cases([*stills(), *deep_avif.stills()]),
+        quick=lambda: _cases(few_stills()),
+        needs=(SHARP,),
+    ),
+    Judge(
+        "sharp: packages",
+        "the test pictures of Pillow and pillow-heif, decoded by sharp",
+        run=lambda: _cases(PACKAGED.stills()),
+        needs=(SHARP, PACKAGED),
     ),
 )

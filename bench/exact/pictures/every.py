@@ -1,6 +1,6 @@
 """All stills of this package."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 
@@ -23,13 +23,17 @@ _MODULES = (avif, gif, heif, jpeg, jxl, odd_jpeg, odd_png, png, tiff, webp)
 _QUICK = 19
 
 
-def stills_of(*formats: Format, quick: bool = False) -> Sequence[Picture]:
-    """Return the files of these formats, each with a name of its own; every 19th if `quick`."""
-    found = [one for one in stills() if format_of_bytes(one[1]) in formats]
-    return found[::_QUICK] if quick else found
-
-
 @cache
 def stills() -> Sequence[Picture]:
-    """Return all files."""
+    """Return all files, each with a name of its own."""
     return tuple(chain.from_iterable(module.stills() for module in _MODULES))
+
+
+def few_stills() -> Sequence[Picture]:
+    """Return the files of the short form."""
+    return stills()[::_QUICK]
+
+
+def stills_of(pictures: Iterable[Picture], *formats: Format) -> Sequence[Picture]:
+    """Return the files of these formats."""
+    return [one for one in pictures if format_of_bytes(one[1]) in formats]

@@ -9,7 +9,7 @@ for (let number = 0; number < Number(count); number++) {
   const path = `${folder}/${number}`;
   let answer;
   try {
-    const { data, info } = await sharp(path)
+    const { data, info } = await sharp(path, { failOn: "error" })
       .autoOrient()
       .toColourspace("srgb")
       .ensureAlpha()
