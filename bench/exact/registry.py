@@ -2,10 +2,13 @@
 
 from bench.exact.decoding import chromium, sharp
 from bench.exact.judges import Judge
+from bench.exact.operations import alpha, mathematics
 from bench.exact.protocols import asyncapi
 
 JUDGES: tuple[Judge, ...] = (
+    *alpha.JUDGES,
     *asyncapi.JUDGES,
     *chromium.JUDGES,
+    *mathematics.JUDGES,
     *sharp.JUDGES,
 )

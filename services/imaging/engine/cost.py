@@ -17,6 +17,7 @@ from contracts.operations.shapes import Crop, Extract, Flip, Flop, Pad, Resize, 
 from contracts.outputs import AUTO, Output
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.encoding.format_choice import is_animated
+from services.imaging.engine.raster.blur import blurred_pixels
 from services.imaging.engine.raster.geometry import (
     Size,
     crop_box,
@@ -100,9 +101,9 @@ def _cost(operation: Operation, size: Size, after: Size) -> float:
         case Crop() | Extract() | Trim() | Flip() | Flop() | Grayscale() | Background():
             return pixels
         case Blur():
-            return pixels * 28
+            return blurred_pixels(size, operation.radius) / 1_000_000 * 28
         case Sharpen():
-            return pixels * 32
+            return blurred_pixels(size, operation.radius) / 1_000_000 * 28 + pixels * 4
         case Duotone() | Tint():
             return pixels * 6
         case Look():

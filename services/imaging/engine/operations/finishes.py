@@ -1,9 +1,10 @@
 """Operations on an image's edges and background."""
 
 import math
+from functools import lru_cache
 from typing import assert_never
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops
 
 from contracts.operations.finishes import Background, Border, FinishOperation, Round, Vignette
 from services.imaging.engine.operations.tones import convert_for_colour
@@ -12,10 +13,8 @@ from services.imaging.engine.raster.canvas import place_on_colour
 from services.imaging.engine.raster.geometry import Size, to_pixels
 from services.imaging.engine.safety.limits import Limits
 
-# A round corner is drawn at this many times its size and averaged, which makes its edge smooth;
-# it is drawn in strips, so that a large one needs no more pixels at once.
-_SUPERSAMPLING = 4
-_STRIP_PIXELS = 4_000_000
+# A vignette is computed at this size and enlarged.
+_GRADIENT_SIDE = 256
 
 
 def apply(image: Image.Image, operation: FinishOperation, limits: Limits) -> Image.Image:
@@ -35,15 +34,9 @@ def apply(image: Image.Image, operation: FinishOperation, limits: Limits) -> Ima
 
 def vignette(image: Image.Image, operation: Vignette) -> Image.Image:
     """Blend with the colour, increasingly towards an ellipse through the corners; alpha stays."""
-    begin = min(1 - operation.softness, 254 / 255)
-
-    def strength(distance: int) -> int:
-        x = max(0.0, (distance / 255 - begin) / (1 - begin))
-        return round(255 * operation.amount * x * x * (3 - 2 * x))  # smoothstep
-
-    # Pillow's gradient is 0 in the middle and 255 in the corners.
-    gradient = Image.radial_gradient("L").point([strength(distance) for distance in range(256)])
-    mask = gradient.resize(image.size, Image.Resampling.BILINEAR)
+    mask = _vignette_mask(operation.amount, operation.softness).resize(
+        image.size, Image.Resampling.BICUBIC
+    )
     image = convert_for_colour(image, operation.colour)
     result = Image.composite(Image.new(image.mode, image.size, operation.colour), image, mask)
     if has_alpha(image):
@@ -85,10 +78,29 @@ def background(image: Image.Image, colour: str) -> Image.Image:
     return canvas
 
 
+@lru_cache(maxsize=4)
+def _vignette_mask(amount: float, softness: float) -> Image.Image:
+    """The share of the colour, a smoothstep of the distance from the middle: 1 in the corners."""
+    begin = 1 - softness
+    half = range(_GRADIENT_SIDE // 2)
+    squares = [((2 * at + 1) / _GRADIENT_SIDE - 1) ** 2 / 2 for at in half]
+
+    def strength(square: float) -> int:
+        x = max(0.0, (math.sqrt(square) - begin) / softness) if softness else 0.0
+        return round(255 * amount * x * x * (3 - 2 * x))
+
+    quarter = bytes(strength(down + across) for down in squares for across in squares)
+    return _mirrored(Image.frombytes("L", (len(half), len(half)), quarter), (_GRADIENT_SIDE,) * 2)
+
+
 def _rounded_mask(size: Size, radius: float) -> Image.Image:
     """White with round black corners, in mode L."""
-    mask = Image.new("L", size, 255)
-    corner = _upper_left_corner(radius)
+    return _mirrored(_upper_left_corner(radius), size)
+
+
+def _mirrored(corner: Image.Image, size: Size) -> Image.Image:
+    """White with an upper left corner, and the same in the other corners, mirrored."""
+    result = Image.new("L", size, 255)
     right, lower = size[0] - corner.width, size[1] - corner.height
     for turn, position in (
         (None, (0, 0)),
@@ -96,24 +108,34 @@ def _rounded_mask(size: Size, radius: float) -> Image.Image:
         (Image.Transpose.FLIP_TOP_BOTTOM, (0, lower)),
         (Image.Transpose.ROTATE_180, (right, lower)),
     ):
-        mask.paste(corner if turn is None else corner.transpose(turn), position)
-    return mask
+        result.paste(corner if turn is None else corner.transpose(turn), position)
+    return result
 
 
 def _upper_left_corner(radius: float) -> Image.Image:
+    """The part of each pixel that lies within a circle, exactly; 255 is the whole pixel."""
     side = math.ceil(radius)
-    corner = Image.new("L", (side, side), 255)
-    diameter = max(0, round(2 * radius * _SUPERSAMPLING) - 1)
-    middle = round(radius * _SUPERSAMPLING)
-    rows = max(1, _STRIP_PIXELS // (max(1, side) * _SUPERSAMPLING**2))
-    for upper in range(0, side, rows):
-        strip_rows = min(rows, side - upper)
-        strip = Image.new("L", (side * _SUPERSAMPLING, strip_rows * _SUPERSAMPLING))
-        shift = upper * _SUPERSAMPLING
-        draw = ImageDraw.Draw(strip)
-        draw.ellipse((0, -shift, diameter, diameter - shift), fill=255)
-        # Right of and below the middle of the circle, all is inside.
-        draw.rectangle((middle, 0, *strip.size), fill=255)
-        draw.rectangle((0, min(middle - shift, strip.height), *strip.size), fill=255)
-        corner.paste(strip.reduce(_SUPERSAMPLING), (0, upper))
-    return corner
+
+    def edge(y: float) -> float:
+        """How far from the left the circle begins at this height; or from the top, by x."""
+        beyond = max(0.0, radius - y)
+        return radius - math.sqrt(radius * radius - beyond * beyond)
+
+    def outside(y: float) -> float:
+        """The area left of the circle, from this height down to its middle."""
+        beyond = max(0.0, radius - y)
+        root = math.sqrt(radius * radius - beyond * beyond)
+        circle = beyond * root + radius * radius * math.asin(beyond / radius)
+        return radius * beyond - circle / 2
+
+    def level(x: int, y: int) -> int:
+        begin, end = (min(max(edge(at), y), y + 1) for at in (x + 1, x))
+        crossed = (x + 1) * (end - begin) - (outside(begin) - outside(end))
+        return round(255 * round(crossed + y + 1 - end, 6))
+
+    rows = []
+    for y in range(side):
+        first, last = math.floor(edge(y + 1)), math.ceil(edge(y))
+        crossed = bytes(level(x, y) for x in range(first, last))
+        rows.append(bytes(first) + crossed + b"\xff" * (side - last))
+    return Image.frombytes("L", (side, side), b"".join(rows))

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops
 
 from contracts.operations.looks import (
     Adjust,
@@ -30,7 +30,8 @@ from services.imaging.engine.operations.tones import (
     rgb,
     stretching_curve,
 )
-from services.imaging.engine.raster.alpha import has_alpha, premultiply
+from services.imaging.engine.raster.alpha import has_alpha
+from services.imaging.engine.raster.blur import blur
 
 _NEGATIVE = ToneCurve(tuple(range(255, -1, -1)))
 
@@ -125,11 +126,6 @@ def posterize(image: Image.Image, levels: int) -> Image.Image:
     steps = levels - 1
     tones = [round(tone * steps / 255) * 255 / steps for tone in range(256)]
     return apply_curve(image, ToneCurve.of(tones))
-
-
-def blur(image: Image.Image, radius: float) -> Image.Image:
-    """Gaussian blur; the colour of transparent pixels does not spread to others."""
-    return premultiply(image).filter(ImageFilter.GaussianBlur(radius)).convert(image.mode)
 
 
 def sharpen(image: Image.Image, operation: Sharpen) -> Image.Image:

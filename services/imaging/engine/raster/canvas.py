@@ -1,8 +1,9 @@
 """Paste an image on a larger canvas: a colour, transparency, or a blurred copy of the image."""
 
-from PIL import Image, ImageFilter
+from PIL import Image
 
-from services.imaging.engine.raster.alpha import has_alpha, premultiply
+from services.imaging.engine.raster.alpha import has_alpha
+from services.imaging.engine.raster.blur import blur
 from services.imaging.engine.raster.geometry import Size, round_half_up
 from services.imaging.engine.raster.resample import resample
 
@@ -39,8 +40,7 @@ def place_on_blurred_copy(image: Image.Image, size: Size, corner: tuple[int, int
         (max(1, round_half_up(size[0] * shrink)), max(1, round_half_up(size[1] * shrink))),
         (max(0.0, left), max(0.0, upper), left + across, upper + down),
     )
-    blurred = premultiply(small).filter(ImageFilter.GaussianBlur(_BLURRED_RADIUS))
-    canvas = blurred.resize(size, Image.Resampling.BICUBIC).convert(image.mode)
+    canvas = blur(small, _BLURRED_RADIUS).resize(size, Image.Resampling.BICUBIC)
     canvas.paste(image, corner)
     return canvas
 

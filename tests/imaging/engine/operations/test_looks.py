@@ -1,5 +1,7 @@
 """Each look, by the pixels it returns."""
 
+import math
+
 import pytest
 from PIL import Image, ImageChops
 
@@ -79,6 +81,18 @@ def test_blur_spreads_an_edge_and_keeps_flat_areas() -> None:
     assert pixel(result, 5, 10) == (0,)
     assert pixel(result, 95, 10) == (200,)
     assert 20 < pixel(result, 48, 10)[0] < 100 < pixel(result, 52, 10)[0] < 180
+
+
+@pytest.mark.parametrize("radius", [2, 10, 40])
+def test_a_blur_is_a_gaussian_up_to_the_edge(radius: float) -> None:
+    # A black line at the edge, which goes on as black beyond it.
+    image = Image.new("L", (300, 200), 255)
+    image.paste(0, (0, 0, 8, 200))
+    result = apply(image, Blur(radius=radius))
+
+    for x in range(300):
+        white = 255 * (1 + math.erf((x + 0.5 - 8) / radius / math.sqrt(2))) / 2
+        assert pixel(result, x, 100)[0] == pixel(result, x, 0)[0] == pytest.approx(white, abs=4)
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])

@@ -1,0 +1,1 @@
+"""Operations, judged by mathematics: each result is computed again from the definitions."""
