@@ -1,6 +1,6 @@
 """All judges."""
 
-from bench.exact.decoding import chromium, sharp
+from bench.exact.decoding import chromium, ffmpeg, sharp
 from bench.exact.judges import Judge
 from bench.exact.operations import alpha, mathematics
 from bench.exact.protocols import asyncapi
@@ -9,6 +9,7 @@ JUDGES: tuple[Judge, ...] = (
     *alpha.JUDGES,
     *asyncapi.JUDGES,
     *chromium.JUDGES,
+    *ffmpeg.JUDGES,
     *mathematics.JUDGES,
     *sharp.JUDGES,
 )

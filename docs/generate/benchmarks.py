@@ -56,7 +56,7 @@ _LISTED = {
     "exact": (
         "[Exactness](exact.md)",
         "pixels and protocols, as independent judges see them",
-        "sharp",
+        "sharp, Chromium, FFmpeg, SciPy and others",
         "`make exact`",
     ),
 }
