@@ -63,6 +63,11 @@ class Render(Message):
         named = (self.source.format, self.pipeline.output.format)
         return frozenset(format for format in named if isinstance(format, Format))
 
+    @property
+    def images(self) -> tuple[BlobKey, ...]:
+        """Keys of the images that the result is made from: the source and the watermarks."""
+        return tuple(dict.fromkeys((self.source.key, *self.pipeline.images)))
+
     def result_key(self) -> str:
         """Return the key of the result's blob. Equal sources and pipelines give equal keys."""
         question = f"{_RENDER_VERSION}:{self.source.key}:{self.pipeline.model_dump_json()}"

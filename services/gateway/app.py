@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from math import ceil
 
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
@@ -64,6 +65,7 @@ from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
 from services.runtime.storage.blobs import Blobs, Kind
 from services.runtime.storage.parts import keep_freed_memory
+from services.runtime.storage.purge import Purge
 from services.runtime.telemetry.logging import configure_logging
 
 
@@ -125,6 +127,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         imaging=ImagingClient(broker, max_calls=settings.max_calls),
         images=image_blobs,
         renditions=Blobs(redis, Kind.RENDITION),
+        purge=Purge(redis, longest=ceil(settings.job_timeout)),
         jobs=records,
         live=live_hub,
         webhooks=webhooks,

@@ -20,6 +20,7 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers
 from services.runtime.redis.watch import StoreWatch
 from services.runtime.storage.blobs import Blobs
+from services.runtime.storage.purge import Purge
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Dependencies:
     imaging: ImagingClient
     images: Blobs
     renditions: Blobs
+    purge: Purge
     jobs: Jobs
     live: LiveHub
     webhooks: WebhookDispatcher

@@ -40,6 +40,8 @@ router = APIRouter(tags=["images"])
 # Seconds that an upload is kept, beyond the limit of its inspection, until it has been read.
 _UNREAD_LIFE = 60
 
+_MISSING = "There is no image with this id; it may have expired."
+
 ImageId = Annotated[str, Path(description="The image's id: the SHA-256 of its bytes.")]
 
 
@@ -103,6 +105,34 @@ async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response
     return resource_response(request, deps.answers, deps.images, blob, IMMUTABLE)
 
 
+@router.delete(
+    "/v1/images/{image_id}",
+    summary="Delete an image",
+    status_code=204,
+    responses=problems(Code.NOT_FOUND),
+)
+async def delete(image_id: ImageId, deps: Injected) -> None:
+    """Delete an image and everything that was made from it, with it as a watermark, too.
+
+    Renders that run meanwhile end with 410, and jobs that still need the image fail with `gone`.
+    """
+    if not await deps.purge.image(image_id):
+        raise NotFound(_MISSING)
+
+
+@router.delete(
+    "/v1/images/{image_id}/renditions",
+    summary="Delete what was made from an image",
+    status_code=204,
+)
+async def delete_renditions(image_id: ImageId, deps: Injected) -> None:
+    """Delete the stored results that were made from an image, and keep the image.
+
+    The next request for one of them renders it again.
+    """
+    await deps.purge.renditions(image_id)
+
+
 @router.get(
     "/v1/images/{image_id}/info",
     summary="Describe an image",
@@ -162,7 +192,8 @@ async def render(
         # Other conditions count only for a stored result: the pipeline may be invalid.
         if has_copy(request.headers, etag_of(key)) and "if-match" not in request.headers:
             return not_modified(etag_of(key), always)
-        kept = await deps.renditions.find(key, ttl=deps.settings.rendition_ttl)
+        ttl = deps.settings.rendition_ttl
+        kept = await deps.renditions.find(key, ttl=ttl, images=call.images)
         if kept is not None:
             hit = {"Cache-Status": "darkroom; hit", **always}
             return resource_response(request, deps.answers, deps.renditions, kept.blob, hit)
@@ -176,7 +207,7 @@ async def render(
 async def _find(image_id: str, deps: Dependencies) -> StoredBlob:
     stored = await deps.images.find(image_id)
     if stored is None:
-        raise NotFound("There is no image with this id; it may have expired.")
+        raise NotFound(_MISSING)
     return stored
 
 

@@ -194,7 +194,7 @@ class JobRunner:
                 return
             job = changed
             if job.state not in OPEN_STATES:
-                await self._extend_results(job.results[:-1])
+                await self._extend_results(job, job.results[:-1])
                 code = job.problem.code if job.problem else None
                 log.info(
                     "job ended",
@@ -214,14 +214,15 @@ class JobRunner:
     async def _end_late(self, job: Job) -> None:
         if not await self._jobs.leases.end_late(job):
             return
-        await self._extend_results(job.results)
+        await self._extend_results(job, job.results)
         log.info("job ended late", job=job.id, done=len(job.results), variants=len(job.variants))
 
-    async def _extend_results(self, results: Sequence[JobResult]) -> None:
+    async def _extend_results(self, job: Job, results: Sequence[JobResult]) -> None:
         """Let results live as long as the record: the first may be hours older by then."""
+        ttl = self._settings.job_ttl
         for result in results:
             if result.blob is not None:
-                await self._renditions.find(result.blob.key, ttl=self._settings.job_ttl)
+                await self._renditions.find(result.blob.key, ttl=ttl, images=job.images)
 
     async def _retry(self, job: Job, problem: Failure) -> bool:
         """Queue the job for a retry if the failure is transient. Return whether this variant ends

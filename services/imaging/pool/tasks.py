@@ -110,16 +110,16 @@ def _keep(
     *,
     ttl: int,
 ) -> list[Rendered | Failure | Heavy]:
-    """Store all renditions, and return the outcomes: failures in place of them if none fits."""
+    """Store all renditions, and return the outcomes: failures in place of those not kept."""
+    failure = Gone("The image was deleted while it was rendered.").failure()
     try:
-        _blobs(settings).keep(renditions, ttl=ttl)
+        lost = _blobs(settings).keep(renditions, ttl=ttl)
     except FULL as exc:
-        full, lost = store_error(exc).failure(), {rendition.blob.key for rendition in renditions}
-        return [
-            full if isinstance(outcome, Rendered) and outcome.blob.key in lost else outcome
-            for outcome in outcomes
-        ]
-    return outcomes
+        failure, lost = store_error(exc).failure(), {one.blob.key for one in renditions}
+    return [
+        failure if isinstance(outcome, Rendered) and outcome.blob.key in lost else outcome
+        for outcome in outcomes
+    ]
 
 
 def inspect(request: Inspect, settings: ImagingSettings) -> Answer[Inspected]:
@@ -159,8 +159,9 @@ def _look_up(
         source.key: source.bytes <= SMALL and source.key not in kept
         for source in (request.source for request in requests)
     }
+    made_from = {key for request in requests if request.reuse for key in request.images}
     renditions, judged = _blobs(settings).look(
-        results, sources, capability=plugins.capability(), ttl=ttl
+        results, sources, capability=plugins.capability(), ttl=ttl, made_from=made_from
     )
     stored = {
         key: Rendered.model_validate_json(rendition.note).model_copy(update={"reused": True})
@@ -199,7 +200,7 @@ def _render(
         operations_ms=picture.operations_ms,
         encode_ms=picture.encode_ms,
     )
-    return NewBlob(rendered.blob, picture.data, rendered), rendered
+    return NewBlob(rendered.blob, picture.data, rendered, request.images), rendered
 
 
 @contextmanager

@@ -48,12 +48,16 @@ class BlockingConnection:
                 raise reply
         return replies
 
-    def transaction(self, commands: Iterable[Command]) -> None:
-        """Run all commands as one step, or none. Raises as `pipeline`."""
-        replies = self.pipeline([("MULTI",), *commands, ("EXEC",)])[-1]
+    def transaction(self, commands: Iterable[Command]) -> list[Any]:
+        """Return the replies of commands that run as one step, or not at all.
+
+        Raises as `pipeline`.
+        """
+        replies: list[Any] = self.pipeline([("MULTI",), *commands, ("EXEC",)])[-1]
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
+        return replies
 
     def close(self) -> None:
         """Close the connection; the next command opens a new one."""

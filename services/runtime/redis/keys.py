@@ -85,6 +85,16 @@ def blob(kind: str, digest: str) -> str:
     return f"{PREFIX}{kind}:{digest}"
 
 
+def renditions_of(image: str) -> str:
+    """Set: the digests of the stored renditions that were made from an image, to purge them."""
+    return f"{IMAGE}{image}:renditions"
+
+
+def purged(image: str) -> str:
+    """String: exists for a while after an image was deleted, unless it is uploaded again."""
+    return f"{IMAGE}{image}:purged"
+
+
 def claim(reply_to: str) -> str:
     """String: the worker that has claimed the request with this reply channel."""
     return f"{PREFIX}claim:{reply_to}"

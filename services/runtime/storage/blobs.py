@@ -39,11 +39,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class NewBlob:
-    """A blob to be stored: its description, its bytes, and a note that is kept beside them."""
+    """A rendition to be stored: its description, its bytes, and a note that is kept beside them.
+
+    `images` are the keys of the images it is made from: it is purged with any of them.
+    """
 
     blob: Blob
     data: bytes
     note: Message | None = None
+    images: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,9 @@ class Blobs:
                 await connection.pipeline([_setting(name, last), *_expiring(name, _UNFINISHED_TTL)])
             last = {parts.field(number): part}
         whole = _setting(name, last | _record(body.size, media_type))
-        await connection.transaction([whole, *_expiring(name, ttl)])
+        # An image that is uploaded again is deleted no more.
+        anew = [("UNLINK", keys.purged(key))] if self._kind is Kind.IMAGE else []
+        await connection.transaction([whole, *_expiring(name, ttl), *anew])
         return Blob(key=key, media_type=media_type, bytes=body.size)
 
     async def get(self, blob: Blob) -> bytes | None:
@@ -152,12 +158,18 @@ class Blobs:
         name, field = keys.blob(self._kind, blob.key), parts.field(number)
         return cast(bytes | None, await self._connection(blob.bytes).execute("HGET", name, field))
 
-    async def find(self, key: str, *, ttl: int | None = None) -> StoredBlob | None:
-        """Return a blob without its bytes, or None; with `ttl`, keep it for so long at least."""
+    async def find(
+        self, key: str, *, ttl: int | None = None, images: Sequence[str] = ()
+    ) -> StoredBlob | None:
+        """Return a blob without its bytes, or None; with `ttl`, keep it for so long at least.
+
+        `images` are those that a rendition is made from.
+        """
         name = keys.blob(self._kind, key)
         commands: list[Command] = [("HMGET", name, *_ABOUT)]
         if ttl is not None:
-            commands.append(("EXPIRE", name, ttl, "GT"))
+            kept = (name, *map(keys.renditions_of, images))
+            commands += [("EXPIRE", one, ttl, "GT") for one in kept]
         row, *_ = await self._redis.pipeline(commands)
         return _stored(key, dict(zip(_ABOUT, row, strict=True)))
 
@@ -199,17 +211,24 @@ class BlockingBlobs:
         self._redis = redis
 
     def look(
-        self, renditions: Sequence[str], images: Mapping[str, bool], *, capability: str, ttl: int
+        self,
+        renditions: Sequence[str],
+        images: Mapping[str, bool],
+        *,
+        capability: str,
+        ttl: int,
+        made_from: Iterable[str] = (),
     ) -> tuple[list[StoredBlob | None], list[Judged]]:
         """Return each rendition without its bytes, and each image with its verdict.
 
         The bytes of an image are returned if its key has True. The verdict is what decoders of this
         `capability` stored by `judge`. Renditions that are there are kept for `ttl` seconds at
-        least.
+        least; `made_from` are the images that they are made from.
         """
         names = [keys.blob(Kind.RENDITION, key) for key in renditions]
         commands: list[Command] = [("HMGET", name, *_ABOUT) for name in names]
-        commands += [("EXPIRE", name, ttl, "GT") for name in names]
+        kept = [*names, *map(keys.renditions_of, made_from)]
+        commands += [("EXPIRE", name, ttl, "GT") for name in kept]
         fields = (_verdict_field(capability), _SIZE, parts.field(0))
         commands += [
             ("HMGET", keys.blob(Kind.IMAGE, key), *(fields if wanted else fields[:1]))
@@ -220,7 +239,7 @@ class BlockingBlobs:
             _stored(key, dict(zip(_ABOUT, row, strict=True)))
             for key, row in zip(renditions, replies, strict=False)
         ]
-        rows = replies[2 * len(names) :]
+        rows = replies[len(names) + len(kept) :]
         return found, [Judged(_whole(*data), verdict) for verdict, *data in rows]
 
     def image(self, key: str) -> bytes | None:
@@ -228,8 +247,12 @@ class BlockingBlobs:
         [fields] = self._redis.pipeline([("HGETALL", keys.blob(Kind.IMAGE, key))])
         return parts.joined(fields, int(fields[_SIZE])) if _SIZE in fields else None
 
-    def keep(self, renditions: Iterable[NewBlob], *, ttl: int) -> None:
-        """Store all renditions for `ttl` seconds at least, in one step."""
+    def keep(self, renditions: Sequence[NewBlob], *, ttl: int) -> set[str]:
+        """Store all renditions for `ttl` seconds at least, in one step.
+
+        Returns the keys of those that are not kept: an image they are made from was deleted
+        meanwhile.
+        """
         commands: list[Command] = []
         for one in renditions:
             name = keys.blob(Kind.RENDITION, one.blob.key)
@@ -239,8 +262,20 @@ class BlockingBlobs:
             whole = last | _record(len(one.data), one.blob.media_type, one.note)
             commands += [_setting(name, fields) for fields in (*others, whole)]
             commands += _expiring(name, ttl)
-        if commands:
-            self._redis.transaction(commands)
+            for image in one.images:
+                index = keys.renditions_of(image)
+                commands += [("SADD", index, one.blob.key), *_expiring(index, ttl)]
+        if not commands:
+            return set()
+        made_from = [(one.blob.key, image) for one in renditions for image in one.images]
+        commands += [("EXISTS", keys.purged(image)) for _, image in made_from]
+        # After the renditions are in the index: of a purge that comes later, they are a part.
+        purged = self._redis.transaction(commands)[len(commands) - len(made_from) :]
+        late = {key for (key, _), gone in zip(made_from, purged, strict=True) if gone}
+        if late:
+            # No UNLINK: the user of pool processes may delete nothing.
+            self._redis.pipeline([("EXPIRE", keys.blob(Kind.RENDITION, key), 0) for key in late])
+        return late
 
     def judge(self, key: str, verdict: Message, *, capability: str) -> None:
         """Store the verdict of decoders about an image, for the image's life.
