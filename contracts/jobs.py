@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from contracts import examples
 from contracts.errors import Failure
+from contracts.fields import BlobKey
 from contracts.imaging import Blob
 from contracts.message import Message
 from contracts.operations.pipeline import Pipeline
@@ -199,6 +200,12 @@ class Job(Message):
         WebhookReceiver | None, Field(description="Receiver of a POST when the job ends.")
     ] = None
     event: Annotated[EventId | None, Field(description="Id of the job's latest event.")] = None
+
+    @property
+    def images(self) -> tuple[BlobKey, ...]:
+        """Keys of the images that the job needs: the source and the watermarks."""
+        watermarks = (key for variant in self.variants for key in variant.images)
+        return tuple(dict.fromkeys((self.source.key, *watermarks)))
 
 
 class DeadLetter(Message):

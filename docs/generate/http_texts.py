@@ -260,6 +260,9 @@ EXAMPLES = {
     ("GET", "/v1/images/{image_id}/info"): 'curl -sS "http://127.0.0.1:8000$IMAGE/info?gps=true"',
     ("GET", "/v1/images/{image_id}/render"): "curl -sS -o /tmp/small.webp "
     '"http://127.0.0.1:8000$IMAGE/render?op=resize:width=320&format=webp"',
+    ("DELETE", "/v1/images/{image_id}/renditions"): "curl -sS -X DELETE "
+    '"http://127.0.0.1:8000$IMAGE/renditions"',
+    ("DELETE", "/v1/images/{image_id}"): 'curl -sS -X DELETE "http://127.0.0.1:8000$IMAGE"',
     ("POST", "/v1/jobs"): "IMAGE=$(curl -sS -o /dev/null -w '%header{location}' --data-binary "
     "@/tmp/house.jpg http://127.0.0.1:8000/v1/images)\n"
     "curl -sS -H 'Content-Type: application/json' http://127.0.0.1:8000/v1/jobs "

@@ -36,7 +36,7 @@ from services.runtime.jobs.records import (
     moment,
     state_fields,
 )
-from services.runtime.jobs.transitions import Transitions, images_of
+from services.runtime.jobs.transitions import Transitions
 from services.runtime.messaging.envelope import headers_of, pack_message
 from services.runtime.messaging.unreadable import Damaged, UnknownVersion
 from services.runtime.redis import keys
@@ -108,7 +108,7 @@ class Jobs:
             *(self._settings.max_queue, int(self._settings.max_queue_age * 1000)),
             keys.idempotency(key.name) if key else "",
             *(key.fingerprint if key else "", self._settings.idempotency_ttl),
-            *(images_of(job), self._milliseconds(timeout)),
+            *(" ".join(job.images), self._milliseconds(timeout)),
             pack_message(event_of(job), job.id),
             *flattened({**fields, **state_fields(job)}),
         )
@@ -215,7 +215,7 @@ class Jobs:
         event = pack_message(event_of(fresh), job.id)
         timeout = self._milliseconds()  # for a record of a version without deadlines
         requeued = await self._transitions.run(
-            *("requeue", job.id, images_of(job), timeout, event),
+            *("requeue", job.id, " ".join(job.images), timeout, event),
             *flattened(state_fields(fresh)),
         )
         match requeued:

@@ -107,7 +107,7 @@ class Transitions:
             *(job.id, job.state, job.token, changed.state, where, self._settings.job_ttl),
             pack_message(event_of(changed), job.id),
             dead_letter,
-            images_of(job) if dead_letter else "",
+            " ".join(job.images) if dead_letter else "",
             *flattened(fields),
         )
         return changed.model_copy(update={"event": event.decode()}) if event else None
@@ -121,15 +121,6 @@ class Transitions:
         done, total = len(job.results), len(job.variants)
         late = DeadlineExceeded(f"The job's time is over; {done} of {total} variants have ended.")
         return await self.change(job, state=JobState.FAILED, problem=late.failure())
-
-
-def images_of(job: Job) -> str:
-    """Return the keys of the images that a job needs, separated by spaces, as store.lua takes them.
-
-    They are the source and the watermarks.
-    """
-    watermarks = (key for variant in job.variants for key in variant.images)
-    return " ".join(dict.fromkeys((job.source.key, *watermarks)))
 
 
 def _dead_letter(job: Job) -> bytes:

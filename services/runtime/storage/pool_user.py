@@ -8,7 +8,18 @@ from services.runtime.storage.blobs import Kind
 
 POOL_USER = "darkroom-pool"
 
-_COMMANDS = ("hget", "hmget", "hgetall", "hset", "expire", "sadd", "exists", "multi", "exec", "select")
+_COMMANDS = (
+    "hget",
+    "hmget",
+    "hgetall",
+    "hset",
+    "expire",
+    "sadd",
+    "exists",
+    "multi",
+    "exec",
+    "select",
+)
 
 POOL_RULES = (
     *("reset", "on"),

@@ -40,8 +40,6 @@ class Purge:
             made = [digest.decode() for digest in found]
             names = [keys.blob(Kind.RENDITION, digest) for digest in made]
             # The index after the renditions, or a failure between both would lose them.
-            deleted, _ = await self._redis.transaction(
-                [("UNLINK", *names), ("SREM", index, *made)]
-            )
+            deleted, _ = await self._redis.transaction([("UNLINK", *names), ("SREM", index, *made)])
             number += deleted
         return number
