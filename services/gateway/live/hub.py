@@ -42,8 +42,9 @@ class LiveHub:
         self._clients = 0
         self._watched = 0
         self._held = 0
-        # One client at a time reads the past of several jobs. Else all would hold theirs in memory
-        # until the last one was read, and then send it at the same moment.
+        # One client at a time reads the past of many jobs. Else all would hold theirs in memory
+        # until the last one was read, and then send it at the same moment. A client with few jobs
+        # does not wait behind them.
         self._turn = asyncio.Lock()
 
     def on_event(self, event: JobEvent) -> None:
@@ -89,7 +90,7 @@ class LiveHub:
         Overloaded when too many jobs are watched by all clients.
         """
         await subscription.wait_for_room()
-        async with self._turn if len(jobs) > 1 else nullcontext():
+        async with self._turn if len(jobs) > _JOBS_AT_ONCE else nullcontext():
             new = set(jobs) - subscription.jobs.keys()
             if self._watched + len(new) > self._settings.max_watched_in_all:
                 raise Overloaded("Too many jobs are watched.", retry_after=_RETRY_AFTER)

@@ -119,28 +119,29 @@ async def test_past_events_that_no_memory_holds_drop_the_client() -> None:
     assert hub._held == 0
 
 
-async def test_clients_take_turns_to_read_the_past_and_a_single_job_takes_none() -> None:
+async def test_clients_take_turns_to_read_the_past_of_many_jobs_and_few_jobs_take_none() -> None:
     waiting, go_on = asyncio.Event(), asyncio.Event()
-    asked: list[Sequence[str]] = []
+    many = [f"{number:032x}" for number in range(51)]
+    asked: list[int] = []
 
     class Slow(Records):
         async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
-            asked.append(job_ids)
-            if len(job_ids) > 1:
+            asked.append(len(job_ids))
+            if len(job_ids) == 50:
                 waiting.set()
                 await go_on.wait()
             return await super().last_events(job_ids)
 
     hub = hub_on(Slow())
     with hub.client() as one, hub.client() as two, hub.client() as three:
-        first = asyncio.create_task(hub.watch(one, JOB, OTHER))
+        first = asyncio.create_task(hub.watch(one, *many))
         await waiting.wait()
-        second = asyncio.create_task(hub.watch(two, OTHER, JOB))
-        await hub.watch(three, JOB)
-        assert asked == [(JOB, OTHER), (JOB,)]
+        second = asyncio.create_task(hub.watch(two, *many))
+        await hub.watch(three, JOB, OTHER)
+        assert asked == [50, 2]
         go_on.set()
         await asyncio.gather(first, second)
-        assert asked[2:] == [(OTHER, JOB)]
+        assert asked[2:] == [1, 50, 1]
 
 
 async def test_a_client_reads_its_events_before_it_gets_more_old_ones() -> None:
