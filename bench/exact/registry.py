@@ -1,6 +1,9 @@
 """All judges."""
 
 from bench.exact.decoding import chromium, ffmpeg, sharp
+from bench.exact.encoding import chromium as chromium_reader
+from bench.exact.encoding import libheif
+from bench.exact.encoding import sharp as sharp_reader
 from bench.exact.judges import Judge
 from bench.exact.operations import alpha, mathematics
 from bench.exact.protocols import asyncapi
@@ -10,6 +13,9 @@ JUDGES: tuple[Judge, ...] = (
     *asyncapi.JUDGES,
     *chromium.JUDGES,
     *ffmpeg.JUDGES,
+    *chromium_reader.JUDGES,
+    *libheif.JUDGES,
     *mathematics.JUDGES,
     *sharp.JUDGES,
+    *sharp_reader.JUDGES,
 )
