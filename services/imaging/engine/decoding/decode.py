@@ -128,8 +128,7 @@ def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes
         converted, profile = keep_colours(stored, source.colours)
     else:
         converted, profile = to_srgb(stored, source.colours), b""
-    # Pillow turns a TIFF by itself.
-    turn = None if source.format is Format.TIFF else _TRANSPOSES.get(source.orientation)
+    turn = _TRANSPOSES.get(source.orientation)
     upright = converted if turn is None else converted.transpose(turn)
     if upright is image:
         upright = _without_metadata(image)

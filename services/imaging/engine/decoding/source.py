@@ -12,6 +12,7 @@ from contracts.formats import Format, format_of_bytes
 from services.imaging.engine.decoding.colours import colours_of
 from services.imaging.engine.formats import avif, jxl, pillow, plugins
 from services.imaging.engine.formats.gif_canvas import GifCanvas, canvas_for
+from services.imaging.engine.formats.tiff import Tiff
 from services.imaging.engine.raster.colours import SRGB, Colours, profile_of
 from services.imaging.engine.raster.geometry import Size
 from services.imaging.engine.safety import container_checks, frame_count, tiff_tags
@@ -82,10 +83,16 @@ def open_source(data: bytes, limits: Limits) -> Source:
     frames = frame_count.count_frames(data, limits.frames)
     data = container_checks.clean(data)
     with translate_decode_errors():
-        image = Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
+        image = (
+            Tiff.of(data)
+            if Format.TIFF.spec.matches(data)
+            else Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
+        )
     source = _source(image, data, frames)
     limits.check_source(*source.size, source.frames)
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
+    if isinstance(image, Tiff):
+        limits.check_samples(image.deep_samples, len(data))
     if source.format is Format.JPEG:
         container_checks.check_scans(data, math.prod(source.size))
     if source.format is Format.GIF:
@@ -124,13 +131,11 @@ def _source(image: ImageFile.ImageFile, data: bytes, frames: int | None) -> Sour
     is_mpo = image.format == "MPO"
     format = Format.JPEG if is_mpo else Format(str(image.format).lower())
     orientation = _orientation(image, format, data)
-    # Pillow turns a TIFF when it opens the file, and its size with it.
-    swaps_sides = orientation >= 5 and format is not Format.TIFF
     return Source(
         image=image,
         data=data,
         format=format,
-        size=(image.height, image.width) if swaps_sides else image.size,
+        size=(image.height, image.width) if orientation >= 5 else image.size,
         # Further images in a JPEG or a HEIF are not frames of an animation.
         frames=1 if format in (Format.JPEG, Format.HEIF) else frames or _frames(image),
         orientation=orientation,

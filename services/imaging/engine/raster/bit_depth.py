@@ -1,37 +1,36 @@
-"""Scale grayscale samples of 16 or 32 bits, or of floating point, down to 8 bits."""
+"""Scale samples of 8 signed, 16 or 32 bits, or of floating point, down to 8 bits.
+
+The samples are gray, or those of colours beside each other, which share one scale.
+"""
 
 from PIL import Image
 
 _MAX_UINT16 = 65_535
-_MAX_INT32 = 2**31 - 1
-_MAX_UINT32 = 2**32 - 1
 
 # Floats with highlights may exceed 1.0 (white); above this they were integers once.
 _BRIGHTEST_HIGHLIGHT = 16
 
-_SAMPLE_FORMAT, _SIGNED = 339, (2,)  # TIFF 6.0, section 19
 
+def integer_gray_to_8_bits(
+    image: Image.Image, *, bits: int = 16, signed: bool = False
+) -> Image.Image:
+    """Convert integers (mode I, or I;16 in any byte order) to mode L.
 
-def integer_gray_to_8_bits(image: Image.Image) -> Image.Image:
-    """Convert integer grayscale (mode I or I;16 in any byte order) to mode L.
-
-    White is 65,535. If a 32-bit image has brighter samples, white is the largest number of its
-    type: signed if the TIFF says so, else unsigned. Negative samples of a signed image are black.
+    White is the largest number of the type: 65,535, or of signed samples 32,767. Samples of 32 bits
+    up to 65,535 count as 16 bits. Negative samples are black.
     """
-    if image.mode != "I":
-        return _scaled(image, _MAX_UINT16)
-    darkest, brightest = _extremes(image)
-    signed = getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT) == _SIGNED
-    if darkest < 0 and not signed:
-        # Pillow 13.0 reads unsigned samples as signed: take the most significant of the four bytes.
-        return Image.frombytes("RGBA", image.size, image.tobytes()).getchannel("A")
-    if brightest <= _MAX_UINT16:
-        return _scaled(image, _MAX_UINT16)
-    return _scaled(image, _MAX_INT32 if signed else _MAX_UINT32)
+    if bits == 32:
+        darkest, brightest = _extremes(image)
+        if darkest < 0 and not signed:
+            # Pillow reads unsigned samples as signed: take the most significant of the four bytes.
+            return Image.frombytes("RGBA", image.size, image.tobytes()).getchannel("A")
+        if brightest <= _MAX_UINT16:
+            return _scaled(image, _MAX_UINT16)
+    return _scaled(image, (1 << bits - signed) - 1)
 
 
 def float_gray_to_8_bits(image: Image.Image) -> Image.Image:
-    """Convert floating-point grayscale (mode F) to mode L.
+    """Convert floating-point samples (mode F) to mode L.
 
     White is 1.0, and brighter samples are white too. If the brightest sample is above 16, the
     samples were integers once: white is 255, or 65,535 if a sample is above 255. Negative samples

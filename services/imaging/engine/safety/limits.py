@@ -80,6 +80,19 @@ class Limits:
                 f"{_MAX_PIXELS_A_BYTE} pixels a byte, {self.blank_pixels:,} are accepted."
             )
 
+    def check_samples(self, samples: int, stored: int) -> None:
+        """Check the samples of a TIFF that are decoded with more than 8 bits each.
+
+        `stored` is the length of the file in bytes. Raises ImageTooBig.
+        """
+        nearly_blank = samples > stored * _MAX_PIXELS_A_BYTE
+        most = self.blank_pixels if nearly_blank else self.frame_pixels
+        if samples > most:
+            raise ImageTooBig(
+                f"The TIFF has {samples:,} samples of more than 8 bits, or in an unusual order, in "
+                f"{stored:,} bytes; {most:,} are accepted."
+            )
+
     def check_result(self, width: int, height: int) -> None:
         """Check the size of a result, before it is made."""
         if max(width, height) > self.result_side or width * height > self.result_pixels:
