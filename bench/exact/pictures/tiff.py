@@ -148,10 +148,10 @@ def _tiff(kind: _Kind, depth: int, layout: _Layout) -> bytes:
         tags += [(324, _LONG, offsets), (325, _LONG, lengths)]
     else:
         tags += [(273, _LONG, offsets), (278, _LONG, (layout.rows,)), (279, _LONG, lengths)]
-    return _file(layout.order, b"".join(blocks), sorted(tags, key=lambda tag: tag[0]))
+    return file_of(layout.order, b"".join(blocks), sorted(tags, key=lambda tag: tag[0]))
 
 
-def _file(order: str, blocks: bytes, tags: Sequence[tuple[int, int, Any]]) -> bytes:
+def file_of(order: str, blocks: bytes, tags: Sequence[tuple[int, int, Any]]) -> bytes:
     """Return a file with its pixels first, then its directory, then values that are longer."""
     blocks += b"\0" * (len(blocks) % 2)
     directory_at = 8 + len(blocks)

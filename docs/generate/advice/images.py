@@ -80,7 +80,11 @@ IMAGES: dict[Code, Advice] = {
             ),
             Cause(
                 "The image is cut off, or its pixels are damaged.",
-                (f"{ENGINE}/safety/decode_errors.py",),
+                (
+                    f"{ENGINE}/safety/decode_errors.py",
+                    f"{ENGINE}/formats/tiff_samples.py",
+                    f"{ENGINE}/formats/tiff_kinds.py",
+                ),
             ),
             Cause(
                 "A GIF or a JPEG XL has no frame, or a frame is larger than its image.",
@@ -176,6 +180,11 @@ IMAGES: dict[Code, Advice] = {
                 "The JPEG has a coding that Darkroom does not read: 12 bits a sample, JPEG-LS, "
                 "hierarchical. `detail` names it.",
                 (f"{ENGINE}/safety/jpeg_segments.py",),
+            ),
+            Cause(
+                "The TIFF has samples or a compression that Darkroom does not read: CIELab of 16 "
+                "bits, CMYK with transparency, WebP. `detail` names them.",
+                (f"{ENGINE}/formats/tiff_kinds.py",),
             ),
             Cause(
                 "No running worker has the package of the image's format. A job is tried again "

@@ -70,11 +70,13 @@ class Kind:
     def of(cls, tags: ImageFileDirectory_v2) -> Self:
         """Return the kind that a directory's tags name. Raises UnsupportedFormat by name."""
         compression = _number(tags, 259, 1)
-        samples = _number(tags, 277, 3 if compression in _JPEG else 1)
+        is_old_jpeg = compression == _JPEG[0]
+        photometric = 6 if is_old_jpeg else _number(tags, 262, _GRAY_INVERTED)
+        samples = _number(tags, 277, 3 if is_old_jpeg else 1)
         bits = _numbers(tags, 258, (1,))
         formats = set(_numbers(tags, 339, (_UNSIGNED,)))
         found = cls(
-            photometric=6 if compression == _JPEG[0] else _number(tags, 262, _GRAY_INVERTED),
+            photometric=photometric,
             bits=(bits * samples if len(bits) == 1 and samples <= 16 else bits)[:samples],
             sample_format=formats.pop() if len(formats) == 1 else 0,
             extra=_numbers(tags, 338, ()),

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from services.imaging.engine.raster import icc
 from services.imaging.engine.raster.alpha import drop_alpha, has_alpha
-from services.imaging.engine.raster.bit_depth import float_gray_to_8_bits, integer_gray_to_8_bits
+from services.imaging.engine.raster.bit_depth import integer_gray_to_8_bits
 from services.imaging.engine.raster.colour_spaces import (
     BT_709,
     BT_2020,
@@ -89,15 +89,14 @@ def is_gray_profile(profile: bytes) -> bool:
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """Convert to L, LA, RGB, RGBA, CMYK or LAB, 8 bits a sample.
 
-    Pillow has cut 16-bit colour to 8 bits when it opened the file; only gray arrives with more.
+    Pillow has cut 16-bit colour to 8 bits when it opened the file; only the gray of a PNG arrives
+    with more.
     """
     match image.mode:
         case "CMYK" | "LAB":
             return image
-        case "I" | "I;16" | "I;16L" | "I;16B" | "I;16N":
+        case "I;16":
             return integer_gray_to_8_bits(image)
-        case "F":
-            return float_gray_to_8_bits(image)
         case "1" | "L" | "LA" | "La":
             mode = "LA" if image.has_transparency_data else "L"
         case _:
