@@ -6,11 +6,15 @@ from bench.exact.encoding import libheif
 from bench.exact.encoding import sharp as sharp_reader
 from bench.exact.judges import Judge
 from bench.exact.operations import alpha, mathematics
-from bench.exact.protocols import asyncapi
+from bench.exact.protocols import asyncapi, events, messages, trace_context, webhooks
 
 JUDGES: tuple[Judge, ...] = (
     *alpha.JUDGES,
     *asyncapi.JUDGES,
+    *events.JUDGES,
+    *messages.JUDGES,
+    *trace_context.JUDGES,
+    *webhooks.JUDGES,
     *chromium.JUDGES,
     *ffmpeg.JUDGES,
     *chromium_reader.JUDGES,

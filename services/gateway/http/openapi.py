@@ -82,7 +82,7 @@ RESPONSE_HEADERS = {
     "section 12.5.3).",
     "Accept-Ranges": "`bytes`: the image may be fetched in ranges (RFC 9110, section 14.3).",
     "Cache-Control": "`immutable` with an image, `max-age` with its description, `no-store` with a "
-    "job, a list or a problem, and `no-cache` with anything else (RFC 9111, RFC 8246).",
+    "problem and with anything that changes at any time (RFC 9111, RFC 8246).",
     "Cache-Status": "`darkroom; hit` if a stored result is sent, `darkroom; fwd=miss` if the image "
     "was rendered, `darkroom; fwd=request` if it was rendered because of `no-cache` (RFC 9211).",
     "Content-Range": "The range of bytes, and the size of the image (RFC 9110, section 14.4).",

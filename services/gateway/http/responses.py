@@ -12,7 +12,6 @@ from services.gateway.http.ranges import requested_range
 from services.runtime.storage.blobs import Blobs
 
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
-_FOR_AN_HOUR = {"Cache-Control": "public, max-age=3600"}
 
 
 def etag_of(key: str) -> str:
@@ -50,17 +49,17 @@ def resource_response(
     return _image(room, blobs, blob, headers, part, status=206)
 
 
-def description_response(request: Request, body: Message) -> Response:
-    """Answer a GET for JSON that only another version of the gateway changes: 200, or 304.
+def tagged_response(
+    request: Request, content: bytes, media_type: str, headers: dict[str, str]
+) -> Response:
+    """Answer a GET with an entity tag that is made of the content: 200, or 304.
 
     Raises PreconditionFailed.
     """
-    text = body.model_dump_json().encode()
-    tag = f'"{hashlib.sha256(text).hexdigest()}"'
+    tag = f'"{hashlib.sha256(content).hexdigest()}"'
     if is_not_modified(request.headers, tag):
-        return not_modified(tag, _FOR_AN_HOUR)
-    headers = {"ETag": tag, **_FOR_AN_HOUR}
-    return Response(text, media_type="application/json", headers=headers)
+        return not_modified(tag, headers)
+    return Response(content, media_type=media_type, headers={"ETag": tag, **headers})
 
 
 def timing_headers(rendered: Rendered, *, worker: str, queue_ms: float) -> dict[str, str]:

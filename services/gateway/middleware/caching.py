@@ -7,8 +7,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class CachingMiddleware:
     """Lets caches ask again before each use of an answer that says nothing about caches.
 
-    Without the field they may guess for how long an answer is current, that of a 404 as well (RFC
-    9111, section 4.2.2).
+    An answer without an entity tag is not stored, as there is nothing to ask about. Without the
+    field, caches may guess for how long an answer is current, that of a 404 as well (RFC 9111,
+    section 4.2.2).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -17,7 +18,8 @@ class CachingMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_default(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).setdefault("Cache-Control", "no-cache")
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_default)

@@ -26,10 +26,10 @@ from services.gateway.http.openapi import (
 )
 from services.gateway.http.responses import (
     IMMUTABLE,
-    description_response,
     etag_of,
     not_modified,
     resource_response,
+    tagged_response,
     timing_headers,
 )
 from services.gateway.routes.parameters import NoCache, QueryPipeline, Timeout, VaryHeader
@@ -41,6 +41,8 @@ router = APIRouter(tags=["images"])
 _UNREAD_LIFE = 60
 
 _MISSING = "There is no image with this id; it may have expired."
+# A new version of the gateway or of a worker may describe the same image otherwise.
+_FOR_AN_HOUR = {"Cache-Control": "max-age=3600"}
 
 ImageId = Annotated[str, Path(description="The image's id: the SHA-256 of its bytes.")]
 
@@ -158,7 +160,8 @@ async def info(
     if not gps:
         details = inspected.details.model_copy(update={"place": None})
         inspected = inspected.model_copy(update={"details": details})
-    return description_response(request, inspected)
+    content = inspected.model_dump_json().encode()
+    return tagged_response(request, content, "application/json", _FOR_AN_HOUR)
 
 
 @router.get(

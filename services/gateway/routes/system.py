@@ -3,14 +3,14 @@
 from importlib.resources import files
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel, Field
 
 from contracts.imaging import RENDER
 from contracts.methods import Transport
 from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import answer, problems
+from services.gateway.http.responses import tagged_response
 from services.gateway.http.static_files import WholeFiles
 from services.runtime.introspection.queues import Queue
 from services.runtime.jobs.backlog import Backlog
@@ -26,10 +26,11 @@ _CONTENT_SECURITY_POLICY = (
 
 
 @router.get("/", include_in_schema=False)
-async def page() -> HTMLResponse:
+async def page(request: Request) -> Response:
     """Return the web page."""
-    html = (_WEB / "index.html").read_text(encoding="utf-8")
-    return HTMLResponse(html, headers={"Content-Security-Policy": _CONTENT_SECURITY_POLICY})
+    html = (_WEB / "index.html").read_bytes()
+    policy = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY}
+    return tagged_response(request, html, "text/html", policy)
 
 
 class System(BaseModel):

@@ -109,7 +109,7 @@ def test_a_description_has_an_entity_tag_and_an_hour(client: httpx.Client, image
 
     assert (same.status_code, same.content) == (304, b"")
     for answer in (whole, same, with_place):
-        assert answer.headers["cache-control"] == "public, max-age=3600"
+        assert answer.headers["cache-control"] == "max-age=3600"
     assert whole.headers["etag"] == same.headers["etag"]
 
 

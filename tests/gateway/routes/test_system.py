@@ -70,9 +70,10 @@ def test_the_page_forbids_resources_from_other_hosts(client: httpx.Client) -> No
 @pytest.mark.parametrize(
     ("path", "directive"),
     [
-        *((path, "no-cache") for path in ("/", "/v1/system", "/openapi.json", "/docs")),
-        *((path, "no-cache") for path in ("/web/app.js", "/static-offline-docs/swagger-ui.css")),
-        *((path, "no-store") for path in ("/metrics", "/health/live", "/nothing", "/web/nothing")),
+        *((path, "no-cache") for path in ("/", "/web/app.js")),
+        ("/static-offline-docs/swagger-ui.css", "no-cache"),
+        *((path, "no-store") for path in ("/v1/system", "/openapi.json", "/docs", "/metrics")),
+        *((path, "no-store") for path in ("/health/live", "/nothing", "/web/nothing")),
         ("/asyncapi.yaml", "max-age=300"),
     ],
 )
@@ -81,6 +82,15 @@ def test_every_answer_tells_caches_what_to_do(
 ) -> None:
     for method in ("GET", "HEAD"):
         assert client.request(method, path).headers["cache-control"] == directive
+
+
+def test_the_page_is_sent_once(client: httpx.Client) -> None:
+    page = client.get("/")
+    again = client.get("/", headers={"If-None-Match": page.headers["etag"]})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["cache-control"] == "no-cache"
+    assert client.get("/", headers={"If-Match": '"other"'}).status_code == 412
 
 
 def test_a_false_condition_about_a_file_is_412(client: httpx.Client) -> None:
