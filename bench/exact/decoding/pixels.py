@@ -32,7 +32,7 @@ class Tolerance:
         return f"up to {most} levels apart, {mean:.2f} on average"
 
 
-EXACT = Tolerance(most=1, mean=0.5)  # 16 bits become 8 by rounding, or by cutting off
+EXACT = Tolerance(most=1, mean=1)  # 16 bits become 8 by rounding, or by cutting off
 
 
 def seen_by_darkroom(data: bytes) -> Image.Image:
