@@ -24,7 +24,7 @@ _TOLERANCES = {
     Format.JPEG: Tolerance(most=4, mean=0.5),
     Format.WEBP: Tolerance(most=1, mean=0.1),
     Format.AVIF: Tolerance(most=3, mean=0.5),
-    Format.TIFF: Tolerance(most=4, mean=0.5),
+    Format.TIFF: Tolerance(most=4, mean=1),
 }
 
 
