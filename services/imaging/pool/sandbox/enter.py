@@ -68,7 +68,8 @@ def _restrict(readable: list[Path], store: Endpoint) -> Iterator[str]:
     except OSError:
         yield from ("files", "network", "signals")
     else:
-        if version < landlock.TCP_SINCE:
+        # Landlock knows ports, and no sockets in the file system.
+        if version < landlock.TCP_SINCE or store.path:
             yield "network"
         if version < landlock.SIGNALS_SINCE:
             yield "signals"
