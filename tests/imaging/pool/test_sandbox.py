@@ -36,6 +36,17 @@ async def attack(*targets: str, store: int = 6379) -> list[str]:
         await executor.stop()
 
 
+async def test_a_unix_socket_of_redis_leaves_others_within_reach_and_is_told() -> None:
+    missing = []
+    for url in ("redis://localhost:6379", "unix:///run/redis.sock"):
+        settings = ImagingSettings(slots=1, redis_url=url)
+        executor = Executor(settings, waiting=2, program=Program("tests.imaging.pool.acting_child"))
+        await executor.start()
+        missing.append("network" in executor.missing)
+        await executor.stop()
+    assert missing == [False, True]
+
+
 async def test_only_packages_and_libraries_can_be_read_and_nothing_written(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.touch()
