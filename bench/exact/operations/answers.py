@@ -4,11 +4,10 @@ import io
 
 from PIL import Image
 
-from bench.exact.operations.questions import HIDDEN, OVERLAY, Question, overlay, picture
+from bench.exact.operations.questions import HIDDEN, OVERLAY, Question, overlay, source
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Output
 from services.imaging.engine import pipeline
-from tests.imaging.pictures import encoded
 
 _PNG = Output.model_validate({"format": "png"})
 
@@ -16,7 +15,7 @@ _PNG = Output.model_validate({"format": "png"})
 def answer(question: Question, hidden: str = HIDDEN[0]) -> Image.Image:
     """Return what Darkroom makes of the question's picture, with this colour in its holes."""
     rendition = pipeline.run(
-        encoded(picture(question.mode, hidden), "PNG", compress_level=1),
+        source(question.mode, hidden),
         Pipeline(operations=(question.parsed(),), output=_PNG),
         images={OVERLAY: overlay()},
     )

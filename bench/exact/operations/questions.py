@@ -5,16 +5,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from contracts.operations.notation import parse_operation
 from contracts.operations.pipeline import Operation
-from tests.imaging.pictures import WORK_MODES, encoded, scenery
+from tests.imaging.pictures import WORK_MODES, decoded, encoded, scenery
 
 OVERLAY = "0" * 64
 """The key of the image that a watermark lays over the picture."""
 
 _SIZE = (163, 122)
+JPEG = "JPEG"
+"""The mode of a picture that may be decoded at a part of its size."""
+
 HIDDEN = ("#00ff00", "#ff00ff")
 """Colours of transparent pixels: no result may show them."""
 
@@ -32,6 +35,7 @@ ROUNDED = Tolerance(1.01, 50)  # to whole levels: 59 dB if every fraction is equ
 TWICE = Tolerance(2.01, 50)  # rounded a second time: a luma, or a colour that alpha divides
 RESAMPLED = Tolerance(36, 44)  # beyond black and white, each of two passes cuts off
 BLURRED = Tolerance(15, 44)  # three means of neighbours in place of a Gaussian
+DRAFTED = Tolerance(20, 44)  # a JPEG is decoded at a half, a quarter or an eighth first
 EDGES = Tolerance(80, 40)  # how an edge is interpolated, or a threshold met, is a matter of taste
 
 
@@ -53,7 +57,21 @@ class Question:
 
 
 @cache
+def source(mode: str, hidden: str) -> bytes:
+    """Return the picture as a file: a PNG in a mode of Pillow's, or a larger JPEG."""
+    if mode == JPEG:
+        soft = scenery(*(4 * side for side in _SIZE)).filter(ImageFilter.GaussianBlur(1.5))
+        return encoded(soft, "JPEG", quality=95)
+    return encoded(_drawn(mode, hidden), "PNG", compress_level=1)
+
+
+@cache
 def picture(mode: str, hidden: str) -> Image.Image:
+    """Return the picture's pixels, as Pillow decodes all of them."""
+    return decoded(source(mode, hidden))
+
+
+def _drawn(mode: str, hidden: str) -> Image.Image:
     """Draw edges, gradients and texture; with alpha, also holes whose hidden pixels have a colour.
 
     The holes have hard and soft edges, and reach the picture's.
@@ -150,8 +168,16 @@ _OPERATIONS: dict[Tolerance, Sequence[str]] = {
 }
 
 
+_DRAFTED = (
+    *(f"resize:{width}" for width in (11, 30, 77, 93, 150, 186, 300, 371)),
+    *("resize:width=60,height=60", "resize:width=60,height=61,fit=contain", "grayscale", "blur:3"),
+)
+
+
 def questions() -> Iterator[Question]:
     """Yield all questions."""
     for tolerance, operations in _OPERATIONS.items():
         for operation, mode in itertools.product(operations, WORK_MODES):
             yield Question(operation, mode, tolerance)
+    for operation in _DRAFTED:
+        yield Question(operation, JPEG, DRAFTED)
