@@ -20,10 +20,10 @@ Record = Callable[[str, str, str], None]
 
 @pytest.fixture
 def record_attack(request: pytest.FixtureRequest) -> Record:
-    """Record a row of the table: the attack, its effect on version 0.6.0, its effect now.
+    """Record a row of the table: the attack, its effect before, its effect now.
 
-    The effect on 0.6.0 (commit 0fad85d) is a text, seen by an experiment on that commit; the effect
-    now is what this run has measured.
+    The effect before is a text, seen by an experiment on version 0.6.0 (commit 0fad85d) or on the
+    commit before the fix; the effect now is what this run has measured.
     """
 
     def record(attack: str, before: str, after: str) -> None:
@@ -47,6 +47,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     for row in rows:
         terminalreporter.write_line(f"\n{row['attack']}")
-        terminalreporter.write_line(f"  0.6.0: {row['before']}\n  now:   {row['after']}")
+        terminalreporter.write_line(f"  before: {row['before']}\n  now:    {row['after']}")
     result = {"commit": commit(), "attacks": rows}
     (RESULTS / "attacks.json").write_text(json.dumps(result, indent=1) + "\n")
