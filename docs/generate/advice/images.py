@@ -91,8 +91,7 @@ IMAGES: dict[Code, Advice] = {
                 (
                     f"{ENGINE}/safety/frame_count.py",
                     f"{ENGINE}/formats/jxl.py",
-                    f"{ENGINE}/decoding/decode.py",
-                    f"{ENGINE}/formats/gif_canvas.py",
+                    f"{ENGINE}/formats/frame_canvas.py",
                 ),
             ),
         ),

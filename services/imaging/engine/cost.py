@@ -73,7 +73,7 @@ def check_cost(
 
 def estimate(source: Source, pipeline: Pipeline, overlays: Mapping[str, Source]) -> float:
     """Return the seconds that a pipeline is likely to take; `overlays` has its images by key."""
-    frames = source.animation_frames if is_animated(source, pipeline.output) else 1
+    frames = source.frames if is_animated(source, pipeline.output) else 1
     size, milliseconds = source.size, _megapixels(source.size) * _DECODE[source.format]
     for operation in pipeline.operations:
         after = _size_after(operation, size)

@@ -34,9 +34,9 @@ def make_animation(
     made when the encoder reads them. The call, and reading a frame, raise ImageUnreadable,
     ImageTooBig, InvalidOperation and NotFound.
     """
-    first = decode.decode_frame(source, source.first_frame, keeps_profile=keeps_profile)
+    first = decode.decode_frame(source, 0, keeps_profile=keeps_profile)
     image, resolved = _resolve_all(first.image, operations, limits, resources)
-    size, frames = image.size, source.animation_frames
+    size, frames = image.size, source.frames
     limits.check_result(*size)
     if image.width * image.height * frames > limits.total_pixels:
         raise ImageTooBig(
@@ -49,9 +49,7 @@ def make_animation(
     def make_frame(number: int) -> Frame:
         if number == 0:
             return Frame(image.convert(mode), first.duration)
-        frame = decode.decode_frame(
-            source, source.first_frame + number, keeps_profile=keeps_profile
-        )
+        frame = decode.decode_frame(source, number, keeps_profile=keeps_profile)
         operated = frame.image
         for operation in resolved:
             operated = dispatch.apply(operated, operation, limits, resources)

@@ -21,7 +21,8 @@ from services.imaging.engine.formats import avif
 from services.imaging.engine.raster.animation import Frame
 from services.imaging.engine.safety.limits import Limits
 from tests.imaging.animations import ANIMATED_FORMATS, DURATIONS, animation, moving_square
-from tests.imaging.forged import box
+from tests.imaging.forged import box, chunk
+from tests.imaging.forged_animations import WebpFrame, webp
 from tests.imaging.pictures import SRGB, decoded, encoded, pixel, psnr, quadrants, scenery
 
 
@@ -69,6 +70,48 @@ def test_transparent_pixels_do_not_show_the_previous_frame(source: str, target: 
         assert pixel(frame, 60, 40)[3] == 0
         if step:
             assert pixel(frame, 8, 13)[3] == 0, "the square of the first frame"
+
+
+def test_transparency_that_a_png_names_behind_its_first_frame_is_ignored() -> None:
+    data = animation("PNG", moving_square())
+    at = data.index(b"fcTL", data.index(b"fcTL") + 1) + 4 + 26 + 4
+    ground = chunk(b"tRNS", struct.pack(">3H", 20, 90, 20))
+
+    for frame in shown(run(data[:at] + ground + data[at:])):
+        assert pixel(frame, 60, 40) == (20, 90, 20, 255)
+
+
+@pytest.mark.parametrize("has_alpha", [True, False])
+@pytest.mark.parametrize("clears", [True, False])
+def test_a_webp_is_transparent_where_its_frames_say_so_whatever_its_header_says(
+    has_alpha: bool, clears: bool
+) -> None:
+    part = Image.new("RGB", (10, 8), "red")
+    frames = [
+        WebpFrame(Image.new("RGB", (20, 16), "lime"), clears=clears),
+        WebpFrame(part, (4, 4)),
+        WebpFrame(part, (0, 0)),
+    ]
+    _, second, _ = shown(run(webp((20, 16), frames, has_alpha=has_alpha), format="png"))
+
+    assert pixel(second, 5, 5) == (255, 0, 0, 255)
+    assert pixel(second, 0, 0) == ((0, 0, 0, 0) if clears else (0, 255, 0, 255))
+
+
+def test_an_opaque_webp_stays_opaque() -> None:
+    frames = [
+        WebpFrame(Image.new("RGB", (20, 16), colour), clears=True) for colour in ("red", "blue")
+    ]
+
+    assert decoded(run(webp((20, 16), frames, has_alpha=False))).mode == "RGB"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_an_animated_avif_has_the_range_that_browsers_expect(mode: str) -> None:
+    data = run(animation("PNG", moving_square(mode=mode)), format="avif")
+
+    # The flag of the full range follows three numbers of two bytes.
+    assert set(re.findall(rb"colrnclx.{6}(.)", data, re.DOTALL)) == {b"\0"}
 
 
 @pytest.mark.parametrize("target", ["GIF", "PNG", "WEBP"])

@@ -5,7 +5,6 @@ from typing import Literal
 
 from PIL import Image, ImageFile
 
-from contracts.errors import ImageUnreadable
 from contracts.formats import Format
 from contracts.imaging import Inspected
 from services.imaging.engine.decoding.source import Source, open_source, read_jxl
@@ -77,22 +76,23 @@ def describe(source: Source) -> Inspected:
         mode=source.image.mode,
         width=width,
         height=height,
-        frames=source.animation_frames,
+        frames=source.frames,
         orientation=source.orientation,
     )
 
 
 def decode(source: Source, draft: Draft = EVERY_PIXEL) -> Decoded:
     """Decode the first frame, upright. Raises ImageUnreadable and ImageTooBig."""
-    if source.gif_canvas:
-        return Decoded(source.gif_canvas.frame(0), Extent.whole(source.size))
+    if source.canvas and source.format is Format.GIF:
+        return Decoded(source.canvas.frame(0), Extent.whole(source.size))
     image = source.image
     least = _as_stored(draft.size, source.orientation) if draft.size else None
     with translate_decode_errors():
         drafted = image.draft(draft.mode, least)
         image.load()
     stored_size = image.size
-    upright, profile = _upright(source, keeps_profile=draft.keeps_profile)
+    stored = with_transparency(image, source.data) if source.format is Format.PNG else image
+    upright, profile = _upright(source, stored, keeps_profile=draft.keeps_profile)
     if drafted is None:
         return Decoded(upright, Extent.whole(upright.size), profile)
     box = _upright_box(drafted[1], stored_size, source.orientation)
@@ -104,26 +104,24 @@ def decode_frame(source: Source, number: int, *, keeps_profile: bool = False) ->
 
     Raises ImageUnreadable and ImageTooBig.
     """
-    if source.gif_canvas:
-        duration = min(source.gif_canvas.duration(number), _MAX_DURATION)
-        return Frame(source.gif_canvas.frame(number), duration)
-    image = source.image
-    with translate_decode_errors():
-        image.seek(number)
-    # Pillow 13.0 enlarges a GIF for a frame that reaches outside, past the limits perhaps.
-    if image.size != _as_stored(source.size, source.orientation):
-        raise ImageUnreadable(f"Frame {number + 1} is larger than the image.")
-    with translate_decode_errors():
-        image.load()
-    upright, profile = _upright(source, keeps_profile=keeps_profile)
-    duration = image.info.get("duration") or 0
-    return Frame(upright, min(max(0, round(duration)), _MAX_DURATION), profile)
+    stored: Image.Image
+    if source.canvas:
+        stored, duration = source.canvas.frame(number), source.canvas.duration(number)
+    else:
+        stored = source.image
+        with translate_decode_errors():
+            stored.seek(number)
+            stored.load()
+        duration = round(stored.info.get("duration") or 0)
+    upright, profile = _upright(source, stored, keeps_profile=keeps_profile)
+    return Frame(upright, min(max(0, duration), _MAX_DURATION), profile)
 
 
-def _upright(source: Source, *, keeps_profile: bool) -> tuple[Image.Image, bytes]:
-    """Return the loaded image upright and without metadata, and its ICC profile unless sRGB."""
+def _upright(
+    source: Source, stored: Image.Image, *, keeps_profile: bool
+) -> tuple[Image.Image, bytes]:
+    """Return the decoded pixels upright and without metadata, and their ICC profile unless sRGB."""
     image = source.image
-    stored = with_transparency(image, source.data) if source.format is Format.PNG else image
     if keeps_profile:
         converted, profile = keep_colours(stored, source.colours)
     else:

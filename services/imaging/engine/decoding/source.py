@@ -3,15 +3,23 @@
 import io
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from PIL import Image, ImageFile
 
 from contracts.errors import UnsupportedFormat
 from contracts.formats import Format, format_of_bytes
 from services.imaging.engine.decoding.colours import colours_of
-from services.imaging.engine.formats import avif, jxl, pillow, plugins
-from services.imaging.engine.formats.gif_canvas import GifCanvas, canvas_for
+from services.imaging.engine.formats import (
+    apng_frames,
+    avif,
+    gif_frames,
+    jxl,
+    pillow,
+    plugins,
+    webp_alpha,
+)
+from services.imaging.engine.formats.frame_canvas import FrameCanvas
 from services.imaging.engine.formats.tiff import Tiff
 from services.imaging.engine.raster.colours import SRGB, Colours, profile_of
 from services.imaging.engine.raster.geometry import Size
@@ -40,21 +48,11 @@ class Source:
     data: bytes  # the file, cleaned
     format: Format
     size: Size  # upright
-    frames: int  # in the file, with those before `first_frame`
+    frames: int  # of the animation, or pages of a TIFF; 1 for a still
     orientation: int  # 1 to 8, as in EXIF
     colours: Colours = SRGB
     plays: int = 0  # loop count of an animation; 0 for ever
-    gif_canvas: GifCanvas | None = None  # for a GIF that Pillow decodes wrongly
-
-    @property
-    def first_frame(self) -> int:
-        """The number of the animation's first frame: 1 in a PNG whose default image is no frame."""
-        return 1 if self.image.info.get("default_image") else 0
-
-    @property
-    def animation_frames(self) -> int:
-        """The number of frames of the animation; 1 for a still."""
-        return self.frames - self.first_frame
+    canvas: FrameCanvas | None = None  # composes the frames of a PNG or a GIF
 
     @property
     def profile(self) -> bytes:
@@ -82,6 +80,8 @@ def open_source(data: bytes, limits: Limits) -> Source:
     read_jxl(data, limits)
     frames = frame_count.count_frames(data, limits.frames)
     data = container_checks.clean(data)
+    if Format.WEBP.spec.matches(data):
+        data = webp_alpha.with_alpha_flag(data)
     with translate_decode_errors():
         image = (
             Tiff.of(data)
@@ -95,9 +95,6 @@ def open_source(data: bytes, limits: Limits) -> Source:
         limits.check_samples(image.deep_samples, len(data))
     if source.format is Format.JPEG:
         container_checks.check_scans(data, math.prod(source.size))
-    if source.format is Format.GIF:
-        # After the check of the number of frames, as this walks all of them.
-        return replace(source, gif_canvas=canvas_for(data, image))
     return source
 
 
@@ -131,34 +128,43 @@ def _source(image: ImageFile.ImageFile, data: bytes, frames: int | None) -> Sour
     is_mpo = image.format == "MPO"
     format = Format.JPEG if is_mpo else Format(str(image.format).lower())
     orientation = _orientation(image, format, data)
+    canvas = _canvas(image, data, format, frames)
     return Source(
         image=image,
         data=data,
         format=format,
         size=(image.height, image.width) if orientation >= 5 else image.size,
-        # Further images in a JPEG or a HEIF are not frames of an animation.
-        frames=1 if format in (Format.JPEG, Format.HEIF) else frames or _frames(image),
+        frames=len(canvas) if canvas else _frames(image, format, frames),
         orientation=orientation,
         colours=colours_of(image, format, data),
-        plays=_plays(image, format, data),
+        plays=canvas.plays if canvas else _plays(image, format, data),
+        canvas=canvas,
     )
 
 
-def _frames(image: ImageFile.ImageFile) -> int:
+def _canvas(
+    image: ImageFile.ImageFile, data: bytes, format: Format, frames: int | None
+) -> FrameCanvas | None:
+    if format is Format.PNG:
+        return apng_frames.canvas_for(data)
+    if format is Format.GIF:
+        return gif_frames.canvas_for(data, image.size, frames or 1)
+    return None
+
+
+def _frames(image: ImageFile.ImageFile, format: Format, counted: int | None) -> int:
+    # Further images in a JPEG or a HEIF are not frames of an animation.
+    if format in (Format.JPEG, Format.HEIF, Format.PNG, Format.GIF):
+        return 1
     with translate_decode_errors():
-        return int(getattr(image, "n_frames", 1))
+        return counted or int(getattr(image, "n_frames", 1))
 
 
 def _plays(image: ImageFile.ImageFile, format: Format, data: bytes) -> int:
     if format is Format.AVIF:
         return avif.loop_count(data)
     loop = image.info.get("loop")
-    if format is not Format.GIF:
-        return loop if isinstance(loop, int) else 0
-    # A GIF counts repetitions, 0 for ever; a GIF without a count is played once.
-    if loop is None:
-        return 1
-    return loop + 1 if loop else 0
+    return loop if isinstance(loop, int) else 0
 
 
 def _orientation(image: ImageFile.ImageFile, format: Format, data: bytes) -> int:

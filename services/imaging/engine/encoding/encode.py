@@ -12,7 +12,7 @@ from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.formats import Format
 from contracts.outputs import Chroma
 from services.imaging.engine.encoding.quantize import paletted
-from services.imaging.engine.formats import apng, avif, gif_writer, pillow, plugins
+from services.imaging.engine.formats import apng, avif, gif_writer, pillow, plugins, webp_alpha
 from services.imaging.engine.formats.gif_writer import DurationRounder
 from services.imaging.engine.metadata.policy import (
     EXIF_DIRECTORIES,
@@ -27,9 +27,6 @@ from services.imaging.engine.raster.memory import check_memory
 # Memory of the AVIF encoder, measured with Pillow 13.0: 29 bytes a pixel for 64 megapixels, 33 with
 # alpha.
 _AVIF_BYTES, _AVIF_ALPHA_BYTES, _AVIF_SMALL_BYTES = 30, 4, 32 << 20
-
-# The name of a WebP's first chunk, and the flags of VP8X (RFC 9649, section 2.7).
-_WEBP_CHUNK, _WEBP_FLAGS, _WEBP_ALPHA = slice(12, 16), 20, 0x10
 
 
 class ResultTooBig(ImageTooBig):
@@ -135,19 +132,14 @@ def _webp(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
         options |= {"lossless": True, "quality": 60, "exact": True}
     if not isinstance(image, Animation):
         return _save(image, encoding, **options)
-    data = _save(image, encoding, loop=image.plays, **options)
-    # An animation of equal frames is written as a still, which may have no VP8X chunk.
-    if has_alpha(image) and data[_WEBP_CHUNK] == b"VP8X":
-        # Seen in libwebp 1.6 (Pillow 13.0): the alpha flag is missing if all transparency lies
-        # outside of the frames' rectangles, and Pillow then opens the file as opaque.
-        data = (
-            data[:_WEBP_FLAGS] + bytes([data[_WEBP_FLAGS] | _WEBP_ALPHA]) + data[_WEBP_FLAGS + 1 :]
-        )
-    return data
+    return webp_alpha.with_alpha_flag(_save(image, encoding, loop=image.plays, **options))
 
 
 def _avif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     options = {"subsampling": ":".join(encoding.chroma)} if encoding.chroma else {}
+    if isinstance(image, Animation):
+        # Seen in Chromium 156: it shows animations of the full range as if theirs was limited.
+        options["range"] = "limited"
     # Without memory, the encoder fails without a reason, or writes past its end.
     per_pixel = _AVIF_BYTES + (_AVIF_ALPHA_BYTES if has_alpha(image) else 0)
     check_memory(image.width * image.height * per_pixel + _AVIF_SMALL_BYTES)

@@ -38,7 +38,7 @@ def with_transparency(image: Image.Image, data: bytes) -> Image.Image:
                 _alpha_where_not(low, key & 255), _alpha_where_not(high, key >> 8)
             )
             return Image.merge("LA", (integer_gray_to_8_bits(image), alpha))
-        case "RGB", tuple(), 2, 16 if not getattr(image, "is_animated", False):
+        case "RGB", tuple(), 2, 16:
             alphas = [
                 _alpha_where_not(band, part)
                 for half, shift in ((image, 8), (_low_bytes(data), 0))

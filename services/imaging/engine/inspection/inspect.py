@@ -99,13 +99,12 @@ def _profile_name(colours: Colours) -> str | None:
 
 def _duration(source: Source) -> int | None:
     """Milliseconds of an animation; 0 for a still, None if it is too long to read or broken."""
-    if source.animation_frames == 1 or source.format is Format.TIFF:
+    if source.frames == 1 or source.format is Format.TIFF:
         return 0
     if source.frames * source.size[0] * source.size[1] > _MAX_DURATION_PIXELS:
         return None
     try:
-        numbers = range(source.first_frame, source.frames)
-        return sum(decode.decode_frame(source, number).duration for number in numbers)
+        return sum(decode.decode_frame(source, number).duration for number in range(source.frames))
     except (ImageUnreadable, ImageTooBig):
         # The first frame is good: describe it, whatever is wrong with a later one.
         return None

@@ -15,9 +15,10 @@ from contracts.operations.pipeline import Pipeline
 from contracts.operations.shapes import Filter, Flip, Resize
 from contracts.outputs import Output, Profile
 from services.imaging.engine import pipeline
-from services.imaging.engine.decoding import decode, source
+from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
 from services.imaging.engine.encoding.encode import Encoding, encode
+from services.imaging.engine.formats import gif_frames
 from services.imaging.engine.operations import dispatch
 from services.imaging.engine.safety.limits import Limits
 from tests.imaging.animations import animation, moving_square
@@ -206,7 +207,7 @@ def test_texts_of_a_png_count_as_no_field_of_another_type() -> None:
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(decode, "to_srgb"), (source, "canvas_for"), (dispatch, "apply")],
+    [(decode, "to_srgb"), (gif_frames, "canvas_for"), (dispatch, "apply")],
     ids=["decoding", "opening", "operating"],
 )
 def test_a_fault_of_our_own_is_no_fault_of_the_image(

@@ -83,6 +83,56 @@ def test_a_restored_area_shows_the_frame_before() -> None:
     assert shown(data, 2, 5) == OPAQUE[RED]
 
 
+@pytest.mark.parametrize("box", [(15, 15, 9, 9), (40, 40, 4, 4), (0, 0, 30, 30), (5, 5, 0, 3)])
+def test_a_later_frame_may_reach_outside_of_the_screen(box: tuple[int, int, int, int]) -> None:
+    data = gif(frame(WHOLE, RED), frame(box, BLUE), frame(SPOT, GREEN))
+    left, _, width, _ = box
+
+    assert decode.inspect(data).frames == 3
+    assert shown(data, 1, 19) == OPAQUE[BLUE if left < 19 < left + width else RED]
+    assert shown(data, 1, 0) == OPAQUE[BLUE if left == 0 else RED]
+    assert shown(data, 2, 13) == OPAQUE[GREEN]
+
+
+def test_disposal_4_restores_the_frame_before() -> None:
+    data = gif(frame(WHOLE, RED), frame(SPOT, BLUE, 4), frame((0, 0, 2, 2), BLUE))
+
+    assert (shown(data, 1, 15), shown(data, 2, 15)) == (OPAQUE[BLUE], OPAQUE[RED])
+
+
+def test_an_animation_whose_frames_cover_what_they_clear_is_opaque() -> None:
+    data = gif(*[frame(WHOLE, colour, CLEAR) for colour in (RED, BLUE, GREEN)])
+
+    assert decoded(rendered(data, format="webp", lossless=True)).mode == "RGB"
+
+
+def loop(count: int, name: bytes = b"NETSCAPE2.0") -> bytes:
+    return b"!\xff\x0b" + name + b"\3\1" + struct.pack("<H", count) + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "plays"),
+    [
+        (b"", b"", 1),
+        (loop(0), b"", 0),
+        (loop(2), b"", 3),
+        (loop(2), loop(3), 4),
+        (loop(2), loop(0), 0),
+        (b"", loop(2), 3),
+        (loop(2) + loop(5), b"", 6),
+        (loop(2, b"ANIMEXTS1.0"), b"", 3),
+        (loop(2, b"SOMEBODY1.0"), b"", 1),
+        (b"!\xff\x0bNETSCAPE2.0\5\1\2\0\0\0\0", b"", 1),
+    ],
+)
+def test_the_last_loop_count_of_a_gif_counts_wherever_it_stands(
+    before: bytes, behind: bytes, plays: int
+) -> None:
+    data = gif(before, frame(WHOLE, RED), frame(SPOT, BLUE), behind)
+
+    assert open_source(data, DEFAULT_LIMITS).plays == plays
+
+
 def test_frames_may_be_decoded_in_any_order() -> None:
     source = open_source(gif(frame(HALF, RED, CLEAR), frame(SPOT, BLUE)), DEFAULT_LIMITS)
 

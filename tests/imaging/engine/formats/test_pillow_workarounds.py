@@ -16,6 +16,7 @@ from services.imaging.engine.raster.animation import Animation, Frame
 from services.imaging.engine.safety import tiff_tags
 from tests.imaging import forged_tiff
 from tests.imaging.forged import chunk, gif_with_larger_frame
+from tests.imaging.forged_animations import SAMPLES, Box, PngFrame, PngKind, apng
 from tests.imaging.pictures import RED_IS_BLUE, decoded, encoded, exif_of, pixel, quadrants, same
 
 GREEN, RED = (0, 255, 0, 255), (255, 0, 0, 255)
@@ -47,25 +48,71 @@ def frames_of(data: bytes) -> list[Image.Image]:
     return found
 
 
-def test_gif_canvas_pillow_fills_the_area_that_no_frame_covers() -> None:
+def test_frame_canvas_pillow_fills_the_area_that_no_frame_covers() -> None:
     [shown] = frames_of(gif(frame(2)))
 
     assert pixel(shown, 1, 1) == RED
     assert pixel(shown, 3, 3) == GREEN
 
 
-def test_gif_canvas_pillow_fills_the_area_that_a_frame_clears() -> None:
+def test_frame_canvas_pillow_fills_the_area_that_a_frame_clears() -> None:
     _, second = frames_of(gif(frame(4, CLEAR), frame(1)))
 
     assert pixel(second, 3, 3) == GREEN
 
 
-def test_gif_canvas_pillow_opens_a_table_of_grays_as_gray() -> None:
+def test_gif_frames_pillow_opens_a_table_of_grays_as_gray() -> None:
     gray = Image.linear_gradient("L")
     data = encoded(gray, "GIF", save_all=True, append_images=[Image.new("RGB", gray.size, "red")])
 
     assert decoded(data).mode == "L"
     assert pixel(frames_of(data)[1], 3, 200) != RED
+
+
+SIDE = 4
+WHOLE, PART = (0, 0, SIDE, SIDE), (1, 1, 2, 2)
+
+
+def png_frame(box: Box, colour: tuple[int, ...], dispose: int = 0, blend: int = 1) -> PngFrame:
+    return PngFrame(box, [list(colour) * box[2] for _ in range(box[3])], dispose, blend)
+
+
+def test_frame_canvas_pillow_makes_an_opaque_pixel_translucent() -> None:
+    data = apng((SIDE, SIDE), [png_frame(WHOLE, RED), png_frame(PART, (0, 255, 0, 128))])
+
+    assert pixel(frames_of(data)[1], 1, 1)[3] < 255
+
+
+def test_frame_canvas_pillow_restores_a_frame_that_was_loaded() -> None:
+    frames = [png_frame(WHOLE, GREEN), png_frame(PART, RED, 2), png_frame((0, 0, 1, 1), GREEN)]
+
+    assert pixel(frames_of(apng((SIDE, SIDE), frames))[2], 1, 1) != GREEN
+
+
+def test_frame_canvas_pillow_shows_the_default_image_below_the_frames() -> None:
+    poster = png_frame(WHOLE, RED).rows
+    data = apng((SIDE, SIDE), [png_frame(PART, GREEN)] * 2, poster=poster)
+
+    assert pixel(frames_of(data)[1], 0, 0) == RED
+
+
+@pytest.mark.parametrize(
+    "kind", [PngKind(interlaced=True), PngKind(0, 16)], ids=["interlaced", "gray of 16 bits"]
+)
+def test_frame_canvas_pillow_cannot_read_parts(kind: PngKind) -> None:
+    samples = (0,) * SAMPLES[kind.colour_type]
+    frames = [png_frame(box, samples) for box in ((0, 0, 24, 18), (3, 2, 11, 9))]
+
+    with pytest.raises((OSError, ValueError, TypeError)):
+        frames_of(apng((24, 18), frames, kind))
+
+
+def test_gif_frames_pillow_misses_a_loop_count_behind_the_first_frame() -> None:
+    loop = b"!\xff\x0bNETSCAPE2.0\3\1\2\0\0"
+    image = decoded(gif(frame(4), loop, frame(2)))
+    image.seek(1)
+
+    assert "loop" not in image.info
 
 
 def test_gif_writer_pillow_writes_transparent_frames_with_colours() -> None:
@@ -164,7 +211,7 @@ def test_result_the_jxl_plugin_writes_no_profile() -> None:
     assert decoded(data).info.get("icc_profile") != RED_IS_BLUE
 
 
-def test_encode_libwebp_flags_no_alpha_where_only_the_canvas_is_transparent() -> None:
+def test_webp_alpha_libwebp_flags_no_alpha_where_only_the_canvas_is_transparent() -> None:
     frames = [Image.new("RGBA", (64, 64)) for _ in range(2)]
     for image, colour in zip(frames, ("red", "blue"), strict=True):
         image.paste(colour, (8, 8, 40, 40))
@@ -174,7 +221,7 @@ def test_encode_libwebp_flags_no_alpha_where_only_the_canvas_is_transparent() ->
     assert not data[20] & 0x10
 
 
-def test_decode_pillow_enlarges_a_gif_for_a_frame_that_reaches_outside() -> None:
+def test_frame_canvas_pillow_enlarges_a_gif_for_a_frame_that_reaches_outside() -> None:
     image = Image.open(io.BytesIO(gif_with_larger_frame(20)))
     image.seek(1)
 
