@@ -1,6 +1,6 @@
 """All judges."""
 
-from bench.exact.decoding import chromium, ffmpeg, sharp
+from bench.exact.decoding import animations, chromium, ffmpeg, sharp
 from bench.exact.encoding import chromium as chromium_reader
 from bench.exact.encoding import libheif
 from bench.exact.encoding import sharp as sharp_reader
@@ -15,6 +15,7 @@ JUDGES: tuple[Judge, ...] = (
     *messages.JUDGES,
     *trace_context.JUDGES,
     *webhooks.JUDGES,
+    *animations.JUDGES,
     *chromium.JUDGES,
     *ffmpeg.JUDGES,
     *chromium_reader.JUDGES,

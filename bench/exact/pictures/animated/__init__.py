@@ -1,0 +1,1 @@
+"""Animations in every mode of their formats, and with what the specifications leave open."""
