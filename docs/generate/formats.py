@@ -109,9 +109,10 @@ be read:
 
 - Without a description, samples are sRGB. So are those of an image whose profile is broken or is
   for another kind of image. CMYK without a profile is converted by a simple formula.
-- Code points are those of ITU-T H.273. BT.709 and its equals have the curve of displays,
-  gamma 2.4 (Rec. ITU-R BT.1886). In AVIF and HEIF they have the curve of sRGB: encoders write
-  these code points for pictures in sRGB.
+- Code points are those of ITU-T H.273. An ICC profile with known code points has the colours of
+  these.
+- The curve of BT.709 counts as that of sRGB, since encoders write it for pictures in sRGB. In a PNG
+  it is that of displays, gamma 2.4 (Rec. ITU-R BT.1886). Browsers do the same.
 - A `gAMA` without `cHRM` that is within 5 % of 1/2.2 means sRGB.
 - Colours outside of sRGB become the nearest value of each channel.
 - Ignored are the field `ColorSpace` of EXIF, and the fields `WhitePoint`,

@@ -78,3 +78,42 @@ def with_profile_code_points(profile: bytes, primaries: int, transfer: int) -> b
     body = profile[132 + 12 * count :] + b"cicp" + bytes(4) + bytes((primaries, transfer, 0, 1))
     whole = profile[4:128] + struct.pack(">I", count + 1) + table + body
     return struct.pack(">I", len(whole) + 4) + whole
+
+
+def jxl_with(jxl: bytes, primaries: int, transfer: int) -> bytes:
+    """Change a lossless JPEG XL in sRGB, without alpha, to other colours.
+
+    ISO/IEC 18181-1:2022, annex D: headers, lowest bit first, and their end at a byte.
+    """
+    head = 64  # bytes that hold the headers
+    bits = "".join(f"{byte:08b}"[::-1] for byte in jxl[2:head])
+    at = 1  # after the flag of a size in steps of 8
+    sides = 5 if bits[0] == "1" else 0
+    for side in range(2):
+        if side == 1:
+            ratio, at = bits[at : at + 3], at + 3
+            if ratio != "000":
+                break
+        width = sides or 2 + (9, 13, 18, 30)[int(bits[at : at + 2][::-1], 2)]
+        at += width
+    # Not all defaults, no further fields, 8 bits, 16-bit buffers suffice, no alpha, no XYB.
+    assert bits[at : at + 9] == "000001000", bits[at : at + 9]
+    at += 8
+    assert bits[at] == "0"
+    at += 1
+    # The flag for sRGB, no extensions, the default transform.
+    assert bits[at : at + 4] == "1001"
+    colours = "00" + "00" + "10" + _enum(primaries) + "0" + _enum(transfer) + "10"
+    changed = bits[:at] + colours + bits[at + 1 : at + 4]
+    changed += "0" * (-len(changed) % 8)
+    packed = bytes(int(changed[at : at + 8][::-1], 2) for at in range(0, len(changed), 8))
+    return jxl[:2] + packed + jxl[2 + (at + 4 + 7) // 8 :]
+
+
+def _enum(value: int) -> str:
+    """Return a value as the standard's Enum, lowest bit first."""
+    if value < 2:
+        return f"{value:02b}"[::-1]
+    if value < 18:
+        return "01" + f"{value - 2:04b}"[::-1]
+    return "11" + f"{value - 18:06b}"[::-1]

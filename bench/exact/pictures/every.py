@@ -6,6 +6,7 @@ from itertools import chain
 
 from bench.exact.pictures import (
     avif,
+    colours,
     gif,
     heif,
     jpeg,

@@ -12,9 +12,6 @@ from services.imaging.engine.raster.colours import SRGB, Colours, by_code_points
 
 _UNSPECIFIED = 2  # a code point
 _BT_709, _SRGB = 1, 13
-# Encoders write the curves of BT.709 and its equals for pictures in sRGB, and browsers show them
-# as sRGB.
-_SRGB_BY_CUSTOM = (_UNSPECIFIED, 1, 6, 14, 15)
 
 _SAMPLE_ENTRY = 78  # bytes before the boxes of a visual sample entry (12.1.3)
 _MAX_ITEMS = 10_000
@@ -38,7 +35,7 @@ def colours(data: bytes) -> Colours:
     primaries, transfer = code_points
     found = by_code_points(
         primaries if primaries in PRIMARIES else _BT_709,
-        _SRGB if transfer in _SRGB_BY_CUSTOM else transfer,
+        _SRGB if transfer == _UNSPECIFIED else transfer,
         peaks.get(b"clli") or peaks.get(b"mdcv"),
     )
     return SRGB if found is None else found

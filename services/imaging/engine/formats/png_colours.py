@@ -2,7 +2,7 @@
 
 import struct
 
-from services.imaging.engine.raster.colour_spaces import BT_709, Curve, Primaries
+from services.imaging.engine.raster.colour_spaces import BT_709, BT_1886, Curve, Primaries
 from services.imaging.engine.raster.colours import (
     SRGB,
     Colours,
@@ -30,7 +30,7 @@ def colours(data: bytes, profile: bytes) -> Colours:
     chunks = _chunks(data)
     points = chunks.get(b"cICP", b"")
     if len(points) == 4 and points[2:] == _RGB_IN_FULL_RANGE:
-        named = by_code_points(points[0], points[1], _peak(chunks))
+        named = by_code_points(points[0], points[1], _peak(chunks), bt_709=BT_1886)
         if named is not None:
             return named
     if is_profile(profile):

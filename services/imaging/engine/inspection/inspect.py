@@ -86,12 +86,15 @@ def _palette(image: Image.Image) -> tuple[str, ...]:
 
 
 def _profile_name(colours: Colours) -> str | None:
-    if isinstance(colours, Space | Hdr):
-        return colours.name
-    if not colours:
+    match colours:
+        case Hdr(name) | Space(name, profile=b""):
+            return name
+        case Space(profile=data) | data:
+            pass
+    if not data:
         return None
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(colours))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         return printable_text(ImageCms.getProfileDescription(profile))
     except (ImageCms.PyCMSError, *DECODE_ERRORS):
         return None

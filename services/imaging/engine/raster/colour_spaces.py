@@ -70,23 +70,21 @@ PRIMARIES = {
 }
 """Primaries by code point."""
 
-_BT_1886 = Curve(2.4)  # how displays show BT.709 and its equals (Rec. ITU-R BT.1886)
 SRGB_CURVE = Curve(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 CURVES = {
-    1: _BT_1886,
     4: Curve(2.2),
     5: Curve(2.8),
-    6: _BT_1886,
     7: Curve(1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0913),
     8: Curve(1),
-    11: _BT_1886,
     13: SRGB_CURVE,
-    14: _BT_1886,
-    15: _BT_1886,
     17: Curve(2.6, (52.37 / 48) ** (1 / 2.6)),
 }
-"""Curves by code point, except those of high dynamic range."""
+"""Curves by code point, except those of BT.709 and of high dynamic range."""
+
+# The curve of BT.709 is that of cameras; televisions have the other one (Rec. ITU-R BT.1886).
+BT_709_CURVES = (1, 6, 11, 14, 15)  # code points
+BT_1886 = Curve(2.4)
 
 # ICC.1:2022, annex E: the Bradford transform, and the white of the connection space, D50.
 _BRADFORD = (

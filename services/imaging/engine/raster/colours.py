@@ -1,10 +1,11 @@
 """How the colours of an image are described: by an ICC profile, by numbers, or not at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.imaging.engine.raster import icc
 from services.imaging.engine.raster.colour_spaces import (
     BT_709,
+    BT_709_CURVES,
     CURVES,
     HLG,
     PQ,
@@ -23,6 +24,12 @@ class Space:
     name: str
     primaries: Primaries
     curve: Curve
+    profile: bytes = b""  # the file's own ICC profile, if that names the space
+
+    @property
+    def is_srgb(self) -> bool:
+        """Whether samples are sRGB."""
+        return self.primaries == BT_709 and self.curve == SRGB_CURVE
 
 
 Colours = bytes | Space | Hdr
@@ -31,12 +38,16 @@ Colours = bytes | Space | Hdr
 SRGB = b""
 
 
-def by_code_points(primaries: int, transfer: int, peak: float | None = None) -> Colours | None:
+def by_code_points(
+    primaries: int, transfer: int, peak: float | None = None, *, bt_709: Curve = SRGB_CURVE
+) -> Colours | None:
     """Return the colours of two code points of ITU-T H.273; None if either is not known.
 
-    `peak` is the brightest pixel of a high dynamic range in cd/m2.
+    `peak` is the brightest pixel of a high dynamic range in cd/m2. `bt_709` is how the curve of
+    BT.709 is shown: as sRGB, since most encoders write its code point for pictures in sRGB.
     """
-    found, curve = PRIMARIES.get(primaries), CURVES.get(transfer)
+    found = PRIMARIES.get(primaries)
+    curve = bt_709 if transfer in BT_709_CURVES else CURVES.get(transfer)
     name = f"CICP {primaries}/{transfer}"
     if found and transfer in (PQ, HLG):
         return Hdr(name, found, transfer, peak or USUAL_PEAK)
@@ -48,10 +59,18 @@ def by_code_points(primaries: int, transfer: int, peak: float | None = None) -> 
 
 
 def by_profile(profile: bytes) -> Colours:
-    """Return the colours of an ICC profile: those of its code points if they are HDR."""
-    points = icc.code_points(profile)
-    if points and isinstance(named := by_code_points(*points), Hdr):
-        return named
+    """Return the colours of an ICC profile, by its code points if it has known ones.
+
+    Code points are more exact than the tables beside them, and the only way to tell PQ and HLG.
+    """
+    points = icc.code_points(profile) if icc.space_of(profile) == icc.RGB else None
+    match points and by_code_points(*points):
+        case Hdr() as hdr:
+            return hdr
+        case Space() as space:
+            return replace(space, profile=profile)
+        case bytes():
+            return Space("sRGB", BT_709, SRGB_CURVE, profile)
     return profile
 
 
@@ -60,6 +79,8 @@ def profile_of(colours: Colours, *, gray: bool) -> bytes:
     match colours:
         case Hdr():
             return b""
+        case Space(profile=bytes() as profile) if profile:
+            return profile
         case Space(name, primaries, curve):
             if gray:
                 return icc.gray_profile(name, curve)

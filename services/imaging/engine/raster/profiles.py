@@ -44,10 +44,10 @@ def to_srgb(image: Image.Image, colours: Colours) -> Image.Image:
     match colours:
         case Hdr():
             return _apart_from_alpha(image, lambda one: _from_hdr(one, colours))
+        case Space(is_srgb=True) | b"":
+            pass
         case Space():
             return _apart_from_alpha(image, lambda one: _from_space(one, colours))
-        case b"":
-            pass
         case _:
             with suppress(ImageCms.PyCMSError, OSError, ValueError):
                 return _apart_from_alpha(image, lambda one: _from_profile(one, colours))
@@ -124,7 +124,7 @@ def _from_hdr(colours: Image.Image, hdr: Hdr) -> Image.Image:
 def _from_space(colours: Image.Image, space: Space) -> Image.Image:
     if colours.mode == "L" or space.primaries == BT_709:
         return colours.point(_curve_table(space.curve) * len(colours.getbands()))
-    return _from_profile(colours, profile_of(space, gray=False))
+    return _from_profile(colours, icc.rgb_profile(space.name, space.primaries, space.curve))
 
 
 def _from_profile(colours: Image.Image, profile: bytes) -> Image.Image:

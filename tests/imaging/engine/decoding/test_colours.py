@@ -22,6 +22,7 @@ from tests.imaging.coloured import (
     clli,
     gama,
     iccp,
+    jxl_with,
     png_with,
     with_chunks,
     with_code_points,
@@ -84,7 +85,9 @@ def seen(data: bytes) -> tuple[int, ...]:
         ([iccp(b"nonsense"), gama(1)], LINEAR),
         ([iccp(b"nonsense"), SRGB_CHUNK, gama(1)], UNCHANGED),
         ([iccp(with_profile_code_points(SRGB_PROFILE, 9, 16))], PQ),
-        ([iccp(with_profile_code_points(SRGB_PROFILE, 9, 13))], UNCHANGED),
+        ([iccp(with_profile_code_points(RED_IS_BLUE, 12, 13))], P3),
+        ([iccp(with_profile_code_points(RED_IS_BLUE, 1, 13))], UNCHANGED),
+        ([iccp(with_profile_code_points(RED_IS_BLUE, 2, 13))], SWAPPED),
     ],
 )
 def test_a_png_has_the_colours_that_its_chunks_tell(
@@ -120,6 +123,18 @@ def test_an_avif_and_a_heif_have_the_colours_of_their_code_points(
 def _exact(format: str, **options: object) -> bytes:
     chroma = {"subsampling": "4:4:4"} if format == "AVIF" else {"chroma": "444"}
     return encoded(picture(), format, quality=100, **chroma, **options)
+
+
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "shown"),
+    [(11, 13, P3), (1, 8, LINEAR), (1, 1, UNCHANGED), (9, 16, PQ), (9, 18, HLG)],
+)
+def test_a_jpeg_xl_has_the_colours_of_its_header(
+    primaries: int, transfer: int, shown: tuple[int, ...]
+) -> None:
+    data = jxl_with(encoded(picture(), "JXL", lossless=True), primaries, transfer)
+
+    assert seen(data) == pytest.approx(shown, abs=2)
 
 
 def test_the_brightest_pixel_decides_how_highlights_are_mapped() -> None:
@@ -203,8 +218,20 @@ def test_a_profile_is_made_to_keep_the_samples() -> None:
     assert icc.space_of(gray.info["icc_profile"]) == icc.GRAY
 
 
+def test_a_profile_with_code_points_is_kept_as_it_is() -> None:
+    keep = Pipeline.model_validate({"output": {"format": "png", "icc": "keep"}})
+    for points in ((12, 13), (1, 13)):
+        profile = with_profile_code_points(SRGB_PROFILE, *points)
+        result = decoded(pipeline.run(png_with(picture(), iccp(profile)), keep).data)
+
+        assert pixel(result, 8, 8) == COLOUR
+        assert result.info["icc_profile"] == profile
+
+
 def test_info_names_the_colours() -> None:
+    named = with_profile_code_points(SRGB_PROFILE, 12, 13)
     for data, name in (
+        (png_with(picture(), iccp(named)), "sRGB built-in"),
         (png_with(picture(), cicp(12, 13)), "CICP 12/13"),
         (png_with(picture(), cicp(9, 16)), "CICP 9/16"),
         (png_with(picture(), gama(1)), "gAMA 1"),
