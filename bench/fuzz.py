@@ -28,6 +28,16 @@ from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.inspection import inspect
 from services.imaging.engine.safety.limits import Limits
+from tests.imaging.coloured import (
+    DISPLAY_P3,
+    chrm,
+    cicp,
+    clli,
+    gama,
+    png_with,
+    with_code_points,
+    with_profile_code_points,
+)
 from tests.imaging.pictures import SRGB, encoded, exif_of, scenery
 
 NAMED_ERRORS = (ImageUnreadable, UnsupportedFormat, ImageTooBig, InvalidOperation)
@@ -102,6 +112,11 @@ def corpus() -> dict[str, bytes]:
         "png one bit": encoded(picture.convert("1"), "PNG"),
         "png gray and alpha": encoded(alpha.convert("LA"), "PNG"),
         "png 16 bits": encoded(deep, "PNG"),
+        "png code points": png_with(picture, cicp(9, 16), clli(600), gama(1), chrm(*DISPLAY_P3)),
+        "png gamma": png_with(picture, gama(1), chrm(*DISPLAY_P3)),
+        "png profile with code points": encoded(
+            picture, "PNG", icc_profile=with_profile_code_points(SRGB, 9, 18)
+        ),
         "png moving": encoded(picture, "PNG", **moving),
         "png moving alpha": encoded(
             transparent[0], "PNG", save_all=True, append_images=transparent[1:], disposal=1, blend=1
@@ -111,6 +126,7 @@ def corpus() -> dict[str, bytes]:
         "webp lossless": encoded(alpha, "WEBP", lossless=True),
         "webp moving": encoded(picture, "WEBP", **moving),
         "avif": encoded(picture, "AVIF", speed=10, **notes),
+        "avif code points": with_code_points(encoded(picture, "AVIF", speed=10), 9, 16),
         "avif alpha": encoded(alpha, "AVIF", speed=10),
         "avif moving": encoded(picture, "AVIF", speed=10, **moving),
         "gif": encoded(table, "GIF", transparency=2),

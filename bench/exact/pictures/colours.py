@@ -78,7 +78,7 @@ def _code_points() -> Iterator[tuple[str, list[bytes]]]:
     for primaries in (*PRIMARIES, 2, 3):
         yield f"cICP {primaries}/13", [cicp(primaries, 13)]
     for transfer in (*CURVES, *BT_709_CURVES, 2, 3, 9, 10, 12):
-        yield f"cICP 12/{transfer}", [cicp(12, transfer)]
+        yield f"cICP 9/{transfer}, curves", [cicp(9, transfer)]
     yield "cICP of limited range", [cicp(12, 13, full_range=0)]
 
 
@@ -106,7 +106,7 @@ def _boxes() -> Iterator[Picture]:
     avif = encoded(_cube(8), "AVIF", quality=100, subsampling="4:4:4")
     for primaries, transfer in (
         *((primaries, 13) for primaries in (*PRIMARIES, 2, 3)),
-        *((12, transfer) for transfer in (*CURVES, 1, 2, 6, 14, 15)),
+        *((1, transfer) for transfer in (1, 2, 4, 5, 6, 7, 8, 14, 15, 17)),
         *product((9, 12), (PQ, HLG)),
     ):
         data = with_code_points(avif, primaries, transfer)

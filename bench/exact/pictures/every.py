@@ -21,7 +21,7 @@ from bench.exact.pictures import (
 from bench.exact.pictures.scene import Picture
 from contracts.formats import Format, format_of_bytes
 
-_MODULES = (avif, gif, heif, jpeg, jxl, odd_jpeg, odd_png, odd_tiff, png, tiff, webp)
+_MODULES = (avif, gif, heif, jpeg, jxl, odd_jpeg, odd_png, odd_tiff, png, tiff, webp, colours)
 _QUICK = 19
 
 
