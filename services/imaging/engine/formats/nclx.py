@@ -53,16 +53,17 @@ def _properties(data: bytes) -> Iterator[tuple[bytes, Span]]:
     meta = content(data, whole, b"meta")
     if meta is None:
         return
-    meta = (meta[0] + 4, meta[1])  # after version and flags
-    container = content(data, meta, b"iprp", b"ipco")
-    associations = content(data, meta, b"iprp", b"ipma")
-    primary = content(data, meta, b"pitm")
-    if container is None or associations is None or primary is None:
+    # After version and flags. The first box of each type counts.
+    inner = dict(reversed([*boxes(data, (meta[0] + 4, meta[1]))]))
+    if b"pitm" not in inner or b"iprp" not in inner:
         return
-    properties = list(boxes(data, container))
+    primary, parts = inner[b"pitm"], dict(reversed([*boxes(data, inner[b"iprp"])]))
+    if b"ipco" not in parts or b"ipma" not in parts:
+        return
+    properties = list(boxes(data, parts[b"ipco"]))
     is_long = data[primary[0]] > 0
     item = int.from_bytes(data[primary[0] + 4 : primary[0] + (8 if is_long else 6)], "big")
-    for index in _indices(data[slice(*associations)], item):
+    for index in _indices(data[slice(*parts[b"ipma"])], item):
         if 1 <= index <= len(properties):
             yield properties[index - 1]
 
