@@ -6,13 +6,21 @@ from bench.exact.encoding import libheif
 from bench.exact.encoding import sharp as sharp_reader
 from bench.exact.judges import Judge
 from bench.exact.operations import alpha, mathematics
-from bench.exact.protocols import asyncapi, events, messages, trace_context, webhooks
+from bench.exact.protocols import (
+    asyncapi,
+    events,
+    messages,
+    schemathesis,
+    trace_context,
+    webhooks,
+)
 
 JUDGES: tuple[Judge, ...] = (
     *alpha.JUDGES,
     *asyncapi.JUDGES,
     *events.JUDGES,
     *messages.JUDGES,
+    *schemathesis.JUDGES,
     *trace_context.JUDGES,
     *webhooks.JUDGES,
     *animations.JUDGES,
