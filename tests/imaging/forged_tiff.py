@@ -31,6 +31,15 @@ def of_one_strip(compression: int, data: bytes, width: int, height: int) -> byte
     return _padded(tiff(*entries), 200) + data
 
 
+def of_floats(width: int, height: int) -> bytes:
+    """A deflated TIFF of zeros in colour, of 32 bits a sample."""
+    packed = deflated_zeros(-(-12 * width * height >> 20) + 1)
+    shape = (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 32), (259, 3, 1, 8)
+    samples = (262, 3, 1, 2), (277, 3, 1, 3), (339, 3, 1, 3)
+    strip = (273, 4, 1, 200), (278, 4, 1, height), (279, 4, 1, len(packed))
+    return _padded(tiff(*shape, *samples, *strip), 200) + packed
+
+
 def of_one_tile(side: int) -> bytes:
     """A deflated TIFF of 8 x 8 pixels in one larger tile."""
     packed = deflated_zeros(side * side >> 20)

@@ -36,6 +36,7 @@ _DECODE: dict[Format, float] = {
     Format.JXL: 35,
     Format.HEIF: 38,
 }
+_DEEP = 15.0  # for each million samples of a TIFF that has more than 8 bits
 _ENCODE: dict[Format, float] = {
     Format.JPEG: 6,
     Format.PNG: 75,
@@ -75,6 +76,7 @@ def estimate(source: Source, pipeline: Pipeline, overlays: Mapping[str, Source])
     """Return the seconds that a pipeline is likely to take; `overlays` has its images by key."""
     frames = source.frames if is_animated(source, pipeline.output) else 1
     size, milliseconds = source.size, _megapixels(source.size) * _DECODE[source.format]
+    milliseconds += source.deep_samples / 1_000_000 * _DEEP
     for operation in pipeline.operations:
         after = _size_after(operation, size)
         milliseconds += _cost(operation, size, after)

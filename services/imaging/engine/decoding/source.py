@@ -53,6 +53,7 @@ class Source:
     colours: Colours = SRGB
     plays: int = 0  # loop count of an animation; 0 for ever
     canvas: FrameCanvas | None = None  # composes the frames of a PNG or a GIF
+    deep_samples: int = 0  # of a TIFF that Pillow has no mode for
 
     @property
     def profile(self) -> bytes:
@@ -91,8 +92,7 @@ def open_source(data: bytes, limits: Limits) -> Source:
     source = _source(image, data, frames)
     limits.check_source(*source.size, source.frames)
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
-    if isinstance(image, Tiff):
-        limits.check_samples(image.deep_samples, len(data))
+    limits.check_samples(source.deep_samples, len(data))
     if source.format is Format.JPEG:
         container_checks.check_scans(data, math.prod(source.size))
     return source
@@ -137,6 +137,7 @@ def _source(image: ImageFile.ImageFile, data: bytes, frames: int | None) -> Sour
         frames=len(canvas) if canvas else _frames(image, format, frames),
         orientation=orientation,
         colours=colours_of(image, format, data),
+        deep_samples=image.deep_samples if isinstance(image, Tiff) else 0,
         plays=canvas.plays if canvas else _plays(image, format, data),
         canvas=canvas,
     )

@@ -13,7 +13,11 @@ from PIL import Image, ImageChops, ImageMath, ImageOps
 
 from contracts.errors import ImageUnreadable
 from services.imaging.engine.formats.tiff_kinds import Kind, number
-from services.imaging.engine.raster.bit_depth import float_gray_to_8_bits, integer_gray_to_8_bits
+from services.imaging.engine.raster.bit_depth import (
+    float_gray_to_8_bits,
+    integer_gray_to_8_bits,
+    row_bands,
+)
 from services.imaging.engine.raster.geometry import Size
 
 _WIDTH, _HEIGHT = 256, 257
@@ -94,12 +98,19 @@ def _decoded(data: bytes, kind: Kind, parts: _Parts, size: Size) -> Image.Image:
     if inside == 1:
         # libtiff applies the predictor.
         return _gray(data, kind, parts, size, (mode, raw_mode, bits))
+    if predictor == 1:
+        return _gray(data, kind, parts, size, (mode, raw_mode, bits))
     if predictor == _FLOATING:
-        wide = (size[0] * bits // 8, size[1])
-        packed = _gray(data, kind, parts, wide, ("L", "L", 8))
-        return _from_byte_planes(_summed(packed, inside, "L"), size, mode)
-    image = _gray(data, kind, parts, size, (mode, raw_mode, bits))
-    return image if predictor == 1 else _summed(image, inside, mode)
+        stored = _gray(data, kind, parts, (size[0] * bits // 8, size[1]), ("L", "L", 8))
+    else:
+        stored = _gray(data, kind, parts, size, (mode, raw_mode, bits))
+    image = Image.new(mode, size)
+    for top, rows in row_bands(stored):
+        summed = _summed(rows, inside)
+        if predictor == _FLOATING:
+            summed = _from_byte_planes(summed, size[0], mode)
+        image.paste(summed, (0, top))
+    return image
 
 
 def _gray(
@@ -146,15 +157,15 @@ def _gray(
     return image
 
 
-def _summed(image: Image.Image, step: int, mode: str) -> Image.Image:
+def _summed(image: Image.Image, step: int) -> Image.Image:
     """Undo differences: add to each sample all samples of its row at multiples of `step` before.
 
     Each pass doubles how many are added.
     """
     while step < image.width:
-        before = Image.new(mode, image.size)
+        before = Image.new(image.mode, image.size)
         before.paste(image.crop((0, 0, image.width - step, image.height)), (step, 0))
-        add = ImageChops.add_modulo if mode == "L" else _add_16_bits
+        add = ImageChops.add_modulo if image.mode == "L" else _add_16_bits
         image = add(image, before)
         step *= 2
     return image
@@ -168,10 +179,10 @@ def _add_16_bits(one: Image.Image, other: Image.Image) -> Image.Image:
     return total
 
 
-def _from_byte_planes(packed: Image.Image, size: Size, mode: str) -> Image.Image:
+def _from_byte_planes(packed: Image.Image, width: int, mode: str) -> Image.Image:
     """Return floats of rows that have all first bytes, then all second bytes, and so on."""
-    width, height = size
-    planes = [packed.crop((at, 0, at + width, height)) for at in range(0, packed.width, width)]
+    size = (width, packed.height)
+    planes = [packed.crop((at, 0, at + width, size[1])) for at in range(0, packed.width, width)]
     joined = Image.merge("RGBA" if len(planes) == 4 else "LA", planes).tobytes()
     return Image.frombytes(mode, size, joined, "raw", "F;32BF" if mode == "F" else "I;16BS")
 
@@ -183,15 +194,26 @@ def _joined(bands: list[Image.Image]) -> Image.Image:
 
 def _to_8_bits(image: Image.Image, kind: Kind) -> Image.Image:
     if kind.is_half:
-        # The bits of a number of 16 bits, shifted, are those of one of 32 bits over 2 ** 112.
-        # Negative ones stay negative.
-        bits = image.point(lambda value: value * 8192)
-        image = Image.frombytes("F", image.size, bits.tobytes()).point(lambda v: v * 2.0**112)
+        image = _from_halves(image)
     if image.mode == "F":
         return float_gray_to_8_bits(image)
     if image.mode == "L":
         return image
     return integer_gray_to_8_bits(image, bits=kind.bits[0], signed=kind.is_signed)
+
+
+def _from_halves(image: Image.Image) -> Image.Image:
+    """Return the numbers whose 16 bits are the samples of an image, as mode F.
+
+    The bits of a number of 16 bits, shifted, are those of one of 32 bits over 2 ** 112. Negative
+    ones stay negative.
+    """
+    result = Image.new("F", image.size)
+    for top, rows in row_bands(image):
+        bits = rows.point(lambda value: value * 8192).tobytes()
+        numbers = Image.frombytes("F", rows.size, bits)
+        result.paste(numbers.point(lambda value: value * 2.0**112), (0, top))
+    return result
 
 
 def _tuple(value: Any) -> tuple[int, ...]:

@@ -3,9 +3,12 @@
 The samples are gray, or those of colours beside each other, which share one scale.
 """
 
+from collections.abc import Iterator
+
 from PIL import Image
 
 _MAX_UINT16 = 65_535
+_ROWS_AT_ONCE = 64
 
 # Floats with highlights may exceed 1.0 (white); above this they were integers once.
 _BRIGHTEST_HIGHLIGHT = 16
@@ -42,9 +45,18 @@ def float_gray_to_8_bits(image: Image.Image) -> Image.Image:
     return _scaled(image, 255 if brightest > _BRIGHTEST_HIGHLIGHT else 1)
 
 
+def row_bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield copies of 64 rows each, with the number of the first: they take little memory."""
+    for top in range(0, image.height, _ROWS_AT_ONCE):
+        yield top, image.crop((0, top, image.width, min(image.height, top + _ROWS_AT_ONCE)))
+
+
 def _scaled(image: Image.Image, white: int) -> Image.Image:
     factor = 255 / white
-    return image.point(lambda value: value * factor + 0.5).convert("L")
+    result = Image.new("L", image.size)
+    for top, rows in row_bands(image):
+        result.paste(rows.point(lambda value: value * factor + 0.5).convert("L"), (0, top))
+    return result
 
 
 def _extremes(image: Image.Image) -> tuple[float, float]:

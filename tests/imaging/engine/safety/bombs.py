@@ -253,6 +253,14 @@ REPEATED_WORK: dict[str, Bomb] = {
             5, b"\x80\x40\x20\x10\x08\x04\x02\x01\x00" * 100_000, 900, 900
         ),
     ),
+    "a TIFF of 24 million floating-point zeros": (
+        DONE,
+        lambda: forged_tiff.of_floats(4_000, 2_000),
+    ),
+    "a TIFF of 27 million floating-point zeros": (
+        REFUSED,
+        lambda: forged_tiff.of_floats(4_500, 2_000),
+    ),
     "a TIFF of 8 a side in a tile of 16,384": (REFUSED, lambda: forged_tiff.of_one_tile(16_384)),
     "a TIFF of 400,000 strips": (REFUSED, lambda: forged_tiff.of_many_strips(400_000)),
 }
