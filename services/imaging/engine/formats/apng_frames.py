@@ -98,7 +98,7 @@ def _frames(data: bytes) -> Iterator[tuple[memoryview, list[memoryview]]]:
             pixels.append(content)
         elif name == b"fdAT":
             pixels.append(content[4:])
-    if control is not None:
+    if control is not None and pixels:
         yield control, pixels
 
 

@@ -2,8 +2,9 @@
 
 PNG, Third Edition (W3C, 2025), sections 5.3 (chunks), 5.6 (their order) and 13.2 (errors in them).
 An ancillary chunk that is broken, repeated or out of place is left out, and so is every text but
-the XMP packet. A file that ends without IEND, or within its last chunk of pixels, gets an IEND: the
-decoder then finds out whether the pixels are whole.
+the XMP packet. From the first chunk of a frame that is out of sequence, all are left out: the
+animation ends there, or the picture is a still (4.8). A file that ends without IEND, or within its
+last chunk of pixels, gets an IEND: the decoder then finds out whether the pixels are whole.
 """
 
 import struct
@@ -18,7 +19,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _XMP = b"XML:com.adobe.xmp\0"
 
-_PIXELS = (b"IDAT", b"fcTL", b"fdAT")
+_FRAMES = (b"fcTL", b"fdAT")
+_PIXELS = (b"IDAT", *_FRAMES)
 # Chunks of a fixed length, in bytes.
 _LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"acTL": 8}
 _KEPT = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"eXIf", b"iTXt", *_LENGTHS)
@@ -33,7 +35,8 @@ def clean(data: bytes) -> bytes:
     head: list[memoryview] = []
     pixels: list[memoryview | bytes] = []  # with the chunks of an animation's frames
     found: dict[bytes, bytes] = {}
-    at, has_pixels, has_frames, is_clean = len(_SIGNATURE), False, False, True
+    at, has_pixels, is_clean = len(_SIGNATURE), False, True
+    sequence, in_sequence = 0, True  # of the next fcTL or fdAT
     for _ in range(_MAX_CHUNKS):
         length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         end = at + 12 + length
@@ -46,9 +49,16 @@ def clean(data: bytes) -> bytes:
                 pixels.append(struct.pack(">I", len(body)) + name + body + bytes(4))
             is_clean = False
             break
-        if name in _PIXELS:
+        if name == b"IDAT":
             pixels.append(whole[at:end])
-            has_pixels, has_frames = has_pixels or name == b"IDAT", has_frames or name != b"IDAT"
+            has_pixels = True
+        elif name in _FRAMES:
+            number = int.from_bytes(data[at + 8 : at + 12], "big")
+            in_sequence &= number == sequence and (sequence > 0 or name == b"fcTL")
+            if in_sequence:
+                pixels.append(whole[at:end])
+                sequence += 1
+            is_clean &= in_sequence
         elif (
             # Other decoders ignore all of these behind the pixels, too.
             not has_pixels
@@ -64,7 +74,7 @@ def clean(data: bytes) -> bytes:
         at = end
     else:
         raise ImageTooBig(f"The PNG has more than {_MAX_CHUNKS:,} chunks.")
-    if is_clean and (b"acTL" in found or not has_frames):
+    if is_clean and (b"acTL" in found or not sequence):
         return data
     if b"acTL" not in found:
         pixels = [part for part in pixels if part[4:8] == b"IDAT"]

@@ -2,6 +2,7 @@
 
 import re
 import struct
+import zlib
 
 import pytest
 from PIL import Image
@@ -46,6 +47,28 @@ def test_a_png_is_turned_by_its_exif_and_not_by_a_text() -> None:
     assert decode.inspect(PNGS["png turned by eXIf"]).orientation == 6
     for way in ("in zTXt", "in tEXt"):
         assert decode.inspect(PNGS[f"png raw profile type exif, {way}"]).orientation == 1
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [(b"fdAT", 0)],
+        [(b"fcTL", 0), (b"fdAT", 1), (b"fcTL", 2), (b"fdAT", 4)],
+        [(b"fcTL", 0), (b"fdAT", 1), (b"fcTL", 2), (b"fdAT", 4), (b"fdAT", 3)],
+        [(b"fcTL", 0), (b"fdAT", 1), (b"fcTL", 2), (b"fdAT", 2)],
+        [(b"fcTL", 1), (b"fdAT", 2), (b"fcTL", 3), (b"fdAT", 4)],
+    ],
+)
+def test_frames_out_of_sequence_leave_the_default_image(frames: list[tuple[bytes, int]]) -> None:
+    control = struct.pack(">5I2H2B", 0, 16, 16, 0, 0, 1, 10, 0, 0)[4:]
+    pixels = zlib.compress(bytes(16 * 49))
+    bodies = {b"fcTL": control, b"fdAT": pixels}
+    chunks = [(name, struct.pack(">I", number) + bodies[name]) for name, number in frames]
+    header, rest = PLAIN_PNG[8:33], PLAIN_PNG[33:-12]
+    data = odd_png.file_of(header, (b"acTL", struct.pack(">II", 2, 0)), rest, *chunks)
+
+    assert same(pixels_of(data), pixels_of(PLAIN_PNG))
+    assert decode.inspect(data).frames == 1
 
 
 def test_a_whole_file_is_not_copied() -> None:
