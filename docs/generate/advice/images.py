@@ -82,6 +82,7 @@ IMAGES: dict[Code, Advice] = {
                 "The image is cut off, or its pixels are damaged.",
                 (
                     f"{ENGINE}/safety/decode_errors.py",
+                    f"{ENGINE}/safety/png_chunks.py",
                     f"{ENGINE}/formats/tiff_samples.py",
                     f"{ENGINE}/formats/tiff_kinds.py",
                 ),

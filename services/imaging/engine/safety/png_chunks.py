@@ -10,7 +10,7 @@ last chunk of pixels, gets an IEND: the decoder then finds out whether the pixel
 import struct
 import zlib
 
-from contracts.errors import ImageTooBig
+from contracts.errors import ImageTooBig, ImageUnreadable
 
 _MAX_CHUNKS = 50_000
 _MAX_UNPACKED = 1 << 20  # bytes of a compressed profile or packet, as in Pillow 13.0
@@ -29,7 +29,8 @@ _KEPT = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"eXIf", b"iTXt", *_LENGTHS)
 def clean(data: bytes) -> bytes:
     """Return a PNG with the chunks that Pillow needs, in an order that it reads; often `data`.
 
-    Raises ImageTooBig for more than 50,000 chunks.
+    Raises ImageTooBig for more than 50,000 chunks, and ImageUnreadable without a palette that the
+    pixels need.
     """
     whole = memoryview(data)
     head: list[memoryview] = []
@@ -74,6 +75,8 @@ def clean(data: bytes) -> bytes:
         at = end
     else:
         raise ImageTooBig(f"The PNG has more than {_MAX_CHUNKS:,} chunks.")
+    if found.get(b"IHDR", b"")[9:10] == b"\3" and b"PLTE" not in found:
+        raise ImageUnreadable("The PNG has indexed colours and no palette.")
     if is_clean and (b"acTL" in found or not sequence):
         return data
     if b"acTL" not in found:

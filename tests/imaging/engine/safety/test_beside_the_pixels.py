@@ -43,6 +43,12 @@ def test_a_png_without_half_of_its_pixels_is_unreadable() -> None:
         pixels_of(PNGS["png without half of the pixels"])
 
 
+def test_a_png_of_indexed_colours_without_a_palette_is_unreadable() -> None:
+    whole = PNGS["png colour 3 depth 8 tRNS"]
+    with pytest.raises(ImageUnreadable, match="no palette"):
+        pixels_of(whole.replace(b"PLTE", b"pLTE"))
+
+
 def test_a_png_is_turned_by_its_exif_and_not_by_a_text() -> None:
     assert decode.inspect(PNGS["png turned by eXIf"]).orientation == 6
     for way in ("in zTXt", "in tEXt"):
