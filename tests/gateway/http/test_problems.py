@@ -61,7 +61,7 @@ def test_an_unknown_address_is_404(client: httpx.Client, path: str) -> None:
         ("GET", "/v1/render", "POST"),
         ("GET", "/v1/images", "POST"),
         ("PUT", "/v1/images", "POST"),
-        ("POST", f"/v1/images/{NOWHERE}", "GET, HEAD"),
+        ("POST", f"/v1/images/{NOWHERE}", "DELETE, GET, HEAD"),
         ("PATCH", f"/v1/images/{NOWHERE}/render", "GET, HEAD"),
         ("POST", "/v1/jobs/" + "0" * 32, "DELETE, GET, HEAD"),
         ("PUT", "/v1/jobs", "GET, HEAD, POST"),
