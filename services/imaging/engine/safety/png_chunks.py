@@ -29,8 +29,8 @@ _KEPT = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"eXIf", b"iTXt", *_LENGTHS)
 def clean(data: bytes) -> bytes:
     """Return a PNG with the chunks that Pillow needs, in an order that it reads; often `data`.
 
-    Raises ImageTooBig for more than 50,000 chunks, and ImageUnreadable without a palette that the
-    pixels need.
+    Raises ImageTooBig for more than 50,000 chunks, and ImageUnreadable without pixels, or
+    without a palette that they need.
     """
     whole = memoryview(data)
     head: list[memoryview] = []
@@ -75,6 +75,8 @@ def clean(data: bytes) -> bytes:
         at = end
     else:
         raise ImageTooBig(f"The PNG has more than {_MAX_CHUNKS:,} chunks.")
+    if not pixels:
+        raise ImageUnreadable("The PNG has no pixels.")
     if found.get(b"IHDR", b"")[9:10] == b"\3" and b"PLTE" not in found:
         raise ImageUnreadable("The PNG has indexed colours and no palette.")
     if is_clean and (b"acTL" in found or not sequence):
