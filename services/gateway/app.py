@@ -20,7 +20,7 @@ from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
 from services.gateway.http.image_response import AnswerRoom
 from services.gateway.http.problems import Problem, refusal
-from services.gateway.http.query import refuse_long_queries, refuse_unknown_parameters
+from services.gateway.http.query import check_query
 from services.gateway.live.hub import LiveHub
 from services.gateway.middleware.caching import CachingMiddleware
 from services.gateway.middleware.correlation import CorrelationMiddleware
@@ -173,12 +173,13 @@ def create_http(dependencies: Dependencies) -> FastAPI:
         redirect_slashes=False,
         # `TraceMiddleware` has the request's span, which refused requests have as well.
         telemetry={"tracing": False},
-        dependencies=[Depends(refuse_long_queries), Depends(refuse_unknown_parameters)],
+        dependencies=[Depends(check_query)],
     )
     http.state.dependencies = dependencies
     error_handlers.install_error_handlers(http)
     http.add_exception_handler(RedisError, error_handlers.redis_error)
-    for module in (render, images, jobs, results, events, dead_letters, live, system, guide):
+    # Each request tries one route after another: those of many requests come first.
+    for module in (render, jobs, images, results, events, dead_letters, live, system, guide):
         http.include_router(module.router)
     system.mount_page_files(http)
     guide.mount_guide(http)

@@ -1,6 +1,7 @@
 """OpenAPI for what FastAPI can't derive: images, headers, problems, and JSON that routes parse."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from http import HTTPStatus
 from inspect import cleandoc
 from typing import Any
@@ -98,9 +99,14 @@ RESPONSE_HEADERS = {
 }
 
 
-def taking(*headers: str, body: Documentation | None = None) -> Documentation:
-    """Return what a route takes: the request headers of these names, and a body of this content."""
-    parameters = [
+def taking(
+    *headers: str, query: Sequence[Documentation] = (), body: Documentation | None = None
+) -> Documentation:
+    """Return what a route takes: the request headers of these names, and a body of this content.
+
+    `query` has the query parameters that the route reads by itself.
+    """
+    described = [
         {
             "name": name,
             "in": "header",
@@ -110,6 +116,7 @@ def taking(*headers: str, body: Documentation | None = None) -> Documentation:
         }
         for name in headers
     ]
+    parameters = [*query, *described]
     return {
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": {"required": True, "content": body}} if body else {}),

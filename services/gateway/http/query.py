@@ -10,17 +10,16 @@ _MAX_QUERY = 8192  # bytes
 _MAX_NAME = 40  # characters of an unknown name that the error repeats
 
 
-async def refuse_long_queries(connection: HTTPConnection) -> None:
-    """Raise InvalidRequest for a query longer than any sensible pipeline, before parsing it."""
+async def check_query(connection: HTTPConnection) -> None:
+    """Raise InvalidRequest for a query longer than any sensible pipeline, before parsing it.
+
+    Also for a parameter that the route does not document, a misspelt one say.
+    """
+    if not connection.scope["query_string"]:
+        return
     is_http = connection.scope["type"] == "http"  # WebSockets take no parameters
     if is_http and len(connection.scope["query_string"]) > _MAX_QUERY:
         raise InvalidRequest(f"The query may have {_MAX_QUERY} bytes at most.")
-
-
-async def refuse_unknown_parameters(connection: HTTPConnection) -> None:
-    """Raise InvalidRequest for a parameter that the route does not document, a misspelt one say."""
-    if not connection.query_params:
-        return
     known = _documented_parameters(connection)
     if known is None:
         return

@@ -32,7 +32,13 @@ from services.gateway.http.responses import (
     tagged_response,
     timing_headers,
 )
-from services.gateway.routes.parameters import NoCache, QueryPipeline, Timeout, VaryHeader
+from services.gateway.routes.parameters import (
+    OUTPUT_PARAMETERS,
+    NoCache,
+    QueryPipeline,
+    Timeout,
+    VaryHeader,
+)
 from services.runtime.storage.blobs import StoredBlob
 
 router = APIRouter(tags=["images"])
@@ -169,7 +175,8 @@ async def info(
     summary="Render an uploaded image",
     response_class=Response,
     openapi_extra=taking(
-        *("Accept", "Cache-Control", "If-Match", "If-None-Match", "Range", "If-Range", "Prefer")
+        *("Accept", "Cache-Control", "If-Match", "If-None-Match", "Range", "If-Range", "Prefer"),
+        query=OUTPUT_PARAMETERS,
     ),
     responses={
         **resource_answers("Cache-Status", "Server-Timing", "X-Worker", "Vary"),

@@ -27,7 +27,12 @@ from services.gateway.http.openapi import (
 from services.gateway.http.responses import json_response
 from services.gateway.jobs import submission
 from services.gateway.jobs.responses import pending_response, status_response, wait_for_end
-from services.gateway.routes.parameters import JobIdPath, PreferHeader, QueryPipeline
+from services.gateway.routes.parameters import (
+    OUTPUT_PARAMETERS,
+    JobIdPath,
+    PreferHeader,
+    QueryPipeline,
+)
 from services.gateway.sources.upload import media_type_of
 
 router = APIRouter(tags=["jobs"])
@@ -81,7 +86,11 @@ _BODY = {
     summary="Submit a job",
     status_code=202,
     response_model=Job,
-    openapi_extra=taking("Prefer", "Accept", "Idempotency-Key", "X-Submitter", body=_BODY),
+    openapi_extra=taking(
+        *("Prefer", "Accept", "Idempotency-Key", "X-Submitter"),
+        query=OUTPUT_PARAMETERS,
+        body=_BODY,
+    ),
     responses={
         200: answer(
             "The job has ended without results, within the `wait` of `Prefer`.",

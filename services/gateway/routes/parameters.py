@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import Field, WithJsonSchema, create_model
 
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import Pipeline
@@ -29,33 +28,33 @@ def _schemas_of_output() -> dict[str, dict[str, Any]]:
     return {name: inlined(schema) for name, schema in output["properties"].items()}
 
 
-# Every field of an output as text, which the contract parses; `among` comes from Accept instead.
-# The default is made by a factory: a plain None would replace the default in the schema.
-_FIELDS: dict[str, Any] = {
-    name: (
-        Annotated[str | None, WithJsonSchema(schema)],
-        Field(
-            default_factory=lambda: None,
-            title=schema.get("title"),
-            description=schema["description"],
-        ),
-    )
-    for name, schema in _schemas_of_output().items()
-    if name != "among"
-}
-_OutputQuery = create_model("_OutputQuery", **_FIELDS)
+# `among` comes from Accept instead.
+_OUTPUT = {name: schema for name, schema in _schemas_of_output().items() if name != "among"}
+
+OUTPUT_PARAMETERS = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": schema["description"],
+    }
+    for name, schema in _OUTPUT.items()
+]
+"""Documentation of the output's fields, for the routes with a `QueryPipeline`."""
 
 
-async def _output(query: Annotated[_OutputQuery, Query()]) -> dict[str, str]:
-    return query.model_dump(exclude_none=True)
+def _output(request: Request) -> dict[str, str]:
+    """Return the output's fields as text, which the contract parses.
 
-
-_OutputFields = Annotated[dict[str, str], Depends(_output)]
+    FastAPI could do this with a model, but would take a sixth of the CPU time of a job's request.
+    """
+    query = request.query_params
+    return {name: query[name] for name in _OUTPUT if name in query}
 
 
 async def _pipeline(
     request: Request,
-    output: _OutputFields,
     op: Annotated[
         list[str],
         Query(
@@ -65,17 +64,20 @@ async def _pipeline(
         ),
     ] = [],  # noqa: B006  FastAPI copies it
 ) -> Pipeline:
-    pipeline = parse_pipeline(op, **output)
+    pipeline = parse_pipeline(op, **_output(request))
     negotiated = negotiate_format(pipeline.output, request.headers.getlist("accept"))
     return pipeline.model_copy(update={"output": negotiated})
 
 
 QueryPipeline = Annotated[Pipeline, Depends(_pipeline)]
-"""The pipeline of the query; `format=auto` is limited to the formats that Accept prefers."""
+"""The pipeline of the query; `format=auto` is limited to the formats that Accept prefers.
+
+A route with it documents `OUTPUT_PARAMETERS`.
+"""
 
 
-async def _vary(output: _OutputFields) -> dict[str, str]:
-    return {"Vary": "Accept"} if output.get("format") == AUTO else {}
+async def _vary(request: Request) -> dict[str, str]:
+    return {"Vary": "Accept"} if request.query_params.get("format") == AUTO else {}
 
 
 VaryHeader = Annotated[dict[str, str], Depends(_vary)]

@@ -25,6 +25,7 @@ from services.gateway.http.responses import image_response, timing_headers
 from services.gateway.jobs.responses import pending_response, wait_for_end
 from services.gateway.jobs.submission import submit
 from services.gateway.routes.parameters import (
+    OUTPUT_PARAMETERS,
     NoCache,
     PreferHeader,
     QueryPipeline,
@@ -45,6 +46,7 @@ router = APIRouter(tags=["render"])
         "Cache-Control",
         "Idempotency-Key",
         "X-Submitter",
+        query=OUTPUT_PARAMETERS,
         body=IMAGE_CONTENT,
     ),
     responses={
