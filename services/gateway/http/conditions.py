@@ -19,14 +19,19 @@ def is_not_modified(request: Headers, tag: str, modified: str | None = None) -> 
     """
     changed = _moment(modified)
     if "if-match" in request:
-        if not _listed(request, "if-match") & {tag, "*"}:
-            raise PreconditionFailed("If-Match names no entity tag of the current content.")
+        check_match(request, tag)
     elif changed and (known := _moment(request.get("if-unmodified-since"))) and changed > known:
         raise PreconditionFailed(f"The content was changed after If-Unmodified-Since: {modified}.")
     if "if-none-match" in request:
         return has_copy(request, tag) or "*" in _listed(request, "if-none-match")
     known = _moment(request.get("if-modified-since"))
     return changed is not None and known is not None and changed <= known
+
+
+def check_match(request: Headers, tag: str) -> None:
+    """Raise PreconditionFailed if the request has an `If-Match` without this entity tag."""
+    if "if-match" in request and not _listed(request, "if-match") & {tag, "*"}:
+        raise PreconditionFailed("If-Match names no entity tag of the current content.")
 
 
 def has_copy(request: Headers, tag: str) -> bool:

@@ -11,7 +11,7 @@ from contracts.fields import BlobKey
 from contracts.imaging import Depth, Inspect, Inspected, MediaType, Render
 from contracts.message import Message
 from services.gateway.dependencies import Dependencies, Injected
-from services.gateway.http.conditions import has_copy
+from services.gateway.http.conditions import check_match, has_copy
 from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.http.openapi import (
     IMAGE_CONTENT,
@@ -117,13 +117,18 @@ async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response
     "/v1/images/{image_id}",
     summary="Delete an image",
     status_code=204,
-    responses={204: answer("The image is deleted."), **problems(Code.NOT_FOUND)},
+    openapi_extra=taking("If-Match"),
+    responses={
+        204: answer("The image is deleted."),
+        **problems(Code.NOT_FOUND, Code.PRECONDITION_FAILED),
+    },
 )
-async def delete(image_id: ImageId, deps: Injected) -> Response:
+async def delete(image_id: ImageId, request: Request, deps: Injected) -> Response:
     """Delete an image and everything that was made from it, with it as a watermark, too.
 
     Renders that run meanwhile end with 410, and jobs that still need the image fail with `gone`.
     """
+    check_match(request.headers, etag_of(image_id))
     if not await deps.purge.image(image_id):
         raise NotFound(_MISSING)
     return Response(status_code=204)

@@ -102,6 +102,17 @@ def test_a_false_if_match_hides_no_other_failure(client: httpx.Client, image: st
         assert client.get(path, headers={"If-Match": '"other"'}).status_code == status
 
 
+def test_a_false_if_match_keeps_an_image_from_being_deleted(client: httpx.Client) -> None:
+    picture = encoded(scenery(21, 22), "PNG")
+    image = client.post("/v1/images", content=picture).headers["location"]
+    tag = client.get(image).headers["etag"]
+
+    refused = client.delete(image, headers={"If-Match": f"W/{tag}"})
+    assert_problem(refused, 412, "precondition_failed")
+    assert client.get(image).status_code == 200
+    assert client.delete(image, headers={"If-Match": tag}).status_code == 204
+
+
 def test_a_description_has_an_entity_tag_and_an_hour(client: httpx.Client, image: str) -> None:
     whole = client.get(f"{image}/info")
     same = client.get(f"{image}/info", headers={"If-None-Match": whole.headers["etag"]})
