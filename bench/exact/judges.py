@@ -17,6 +17,7 @@ class Case:
 
     name: str
     difference: str | None = None  # None: agrees; else one plain sentence with a figure
+    refused: bool = False  # Darkroom has no answer, but an error
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,16 @@ class Accepted:
     judge: str
     cases: str  # a shell pattern of the cases' names
     why: str
+    # Of answers and errors an entry covers one kind: an error that is new is a difference.
+    refused: bool = False
 
     def covers(self, judge: str, case: Case) -> bool:
         """Return whether the case of this judge is one of these."""
-        return judge == self.judge and fnmatchcase(case.name, self.cases)
+        return (
+            judge == self.judge
+            and case.refused is self.refused
+            and fnmatchcase(case.name, self.cases)
+        )
 
 
 @dataclass(frozen=True)

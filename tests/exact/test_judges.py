@@ -43,6 +43,15 @@ def test_an_accepted_difference_that_is_gone_is_an_error_of_the_whole_run() -> N
     assert report.passed([verdict(PNG, GIF, gone, whole=False)])
 
 
+def test_an_error_is_accepted_only_as_an_error() -> None:
+    refused = Case("gif 1", "refused", refused=True)
+    errors = Accepted("judge", "gif *", "cut off", refused=True)
+
+    assert not GIF.covers("judge", refused)
+    assert errors.covers("judge", refused)
+    assert not errors.covers("judge", CASES[2])
+
+
 def test_an_accepted_difference_needs_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "accepted.toml"
     path.write_text('[[accepted]]\njudge = "judge"\ncases = "*"\n')

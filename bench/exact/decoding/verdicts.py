@@ -35,23 +35,19 @@ def cases(
             tolerance = _HDR
         elif format and "lossless" not in name:
             tolerance = tolerances.get(format, EXACT)
-        yield Case(name, _difference(data, seen, tolerance, by_alpha=by_alpha))
+        yield _case(name, data, seen, tolerance, by_alpha=by_alpha)
 
 
-def _difference(data: bytes, seen: Seen, tolerance: Tolerance, *, by_alpha: bool) -> str | None:
+def _case(name: str, data: bytes, seen: Seen, tolerance: Tolerance, *, by_alpha: bool) -> Case:
     try:
-        ours: Seen = seen_by_darkroom(data)
+        ours = seen_by_darkroom(data)
     except ServiceError as exc:
-        ours = exc.detail
+        both = isinstance(seen, str)
+        return Case(name, None if both else f"refused: {exc.detail}", refused=True)
     except Exception as exc:  # a fault of Darkroom is a difference, and not the end of the judge
-        return f"raised {exc!r}"
-    match ours, seen:
-        case str(), Image.Image():
-            return f"refused: {ours}"
-        case Image.Image(), str():
-            return f"read, and refused by the judge: {' '.join(seen.split())[:100]}"
-        case Image.Image(), Image.Image() if by_alpha:
-            return tolerance.difference(premultiplied(ours), premultiplied(seen))
-        case Image.Image(), Image.Image():
-            return tolerance.difference(ours, seen)
-    return None  # both refuse it
+        return Case(name, f"raised {exc!r}", refused=True)
+    if isinstance(seen, str):
+        return Case(name, f"read, and refused by the judge: {' '.join(seen.split())[:100]}")
+    if by_alpha:
+        ours, seen = premultiplied(ours), premultiplied(seen)
+    return Case(name, tolerance.difference(ours, seen))
