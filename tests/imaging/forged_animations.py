@@ -17,11 +17,11 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples of a pixel, by the colour type of a PNG."""
 
-# PNG, section 8.1: left, upper, and the distance between columns and between rows of each pass.
-_PASSES = (
+PASSES = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 )
+"""Left, upper, and the distance between columns and between rows of each pass (PNG, 8.1)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class PngKind:
         if not self.interlaced:
             return zlib.compress(b"".join(map(self._row, rows)))
         packed = b""
-        for left, upper, across, down in _PASSES:
+        for left, upper, across, down in PASSES:
             for row in rows[upper::down]:
                 starts = range(left * count, len(row), across * count)
                 samples = [row[at + n] for at in starts for n in range(count)]

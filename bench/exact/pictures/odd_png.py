@@ -7,13 +7,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from tests.imaging.forged_animations import PASSES, SAMPLES
+
 _SIZE = 16
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-# First column, first row, and the steps between them, of each pass of Adam7.
-_PASSES = (
-    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
-)  # fmt: skip
 
 Chunk = tuple[bytes, bytes]
 
@@ -47,7 +44,7 @@ def _rows(colour: int, depth: int, columns: range, rows: range) -> bytes:
     for y in rows:
         bits, length = 0, 0
         for x in columns:
-            for band in range(_SAMPLES[colour]):
+            for band in range(SAMPLES[colour]):
                 bits = bits << depth | _sample(x, y, band, depth)
                 length += depth
         padding = -length % 8
@@ -60,7 +57,7 @@ def _pixels(colour: int, depth: int, *, interlaced: bool) -> bytes:
         return _rows(colour, depth, range(_SIZE), range(_SIZE))
     return b"".join(
         _rows(colour, depth, range(left, _SIZE, across), range(upper, _SIZE, down))
-        for left, upper, across, down in _PASSES
+        for left, upper, across, down in PASSES
     )
 
 
@@ -73,7 +70,7 @@ def _transparency(colour: int, depth: int) -> bytes | None:
     if colour == 3:
         return bytes((0, 128, 255)[: 1 << depth])
     if colour in (0, 2):
-        key = [_sample(1, 1, band, depth) for band in range(_SAMPLES[colour])]
+        key = [_sample(1, 1, band, depth) for band in range(SAMPLES[colour])]
         return struct.pack(f">{len(key)}H", *key)
     return None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.exact.pictures.scene import SIZE, Picture, scene
 from tests.imaging.forged import chunk
+from tests.imaging.forged_animations import PASSES
 from tests.imaging.pictures import RED_IS_BLUE, SRGB, exif_of
 
 _TYPES = {
@@ -17,11 +18,6 @@ _TYPES = {
 }
 """Each colour type's number, samples a pixel and bit depths."""
 
-# Adam7: the first column and row of each pass, and their steps.
-_PASSES = (
-    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
-    (0, 1, 1, 2),
-)  # fmt: skip
 _SIZES = ((1, 1), (2, 3), (4, 1), (5, 5), (8, 8), (9, 2), (33, 1))
 
 Rows = Sequence[Sequence[int]]
@@ -103,7 +99,7 @@ def _sample(
         chunks += chunk(b"tRNS", _transparency(kind, rows))
     passes: list[tuple[Rows, int]] = [(rows, bands)]
     if interlaced:
-        passes = [(_pass(rows, bands, *start), bands) for start in _PASSES]
+        passes = [(_pass(rows, bands, *start), bands) for start in PASSES]
     data = png(
         colour_type, depth, size, passes,
         interlaced=interlaced, chunks=chunks, filters=filters, split=split,

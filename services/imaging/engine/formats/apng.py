@@ -7,14 +7,13 @@ last. This module can go once `save` seeks once and writes each frame before the
 """
 
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 
 from PIL import Image, ImageChops
 
+from services.imaging.engine.formats.png_file import SIGNATURE, chunk, chunks
 from services.imaging.engine.raster.animation import Animation
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_TICKS = 65_535
 _TICKS = (1000, 100, 10)  # a second: the finest that can hold a duration
 
@@ -33,24 +32,24 @@ def encode_animation(animation: Animation, encode: Callable[[Image.Image], bytes
         animation.seek(number)
         frame = animation.copy()
         box = (0, 0, *animation.size) if previous is None else _changed_box(previous, frame)
-        chunks = list(_chunks(encode(frame.crop(box))))
+        still = list(chunks(encode(frame.crop(box))))
         if previous is None:
-            parts.append(_SIGNATURE)
-            parts += [_chunk(name, body) for name, body in _before_pixels(chunks)]
+            parts.append(SIGNATURE)
+            parts += [chunk(name, body) for name, body in _before_pixels(still)]
             control = struct.pack(">II", animation.n_frames, animation.plays)
-            parts.insert(2, _chunk(b"acTL", control))  # after the signature and IHDR
-        parts.append(_chunk(b"fcTL", _frame_control(sequence, box, animation.durations[number])))
+            parts.insert(2, chunk(b"acTL", control))  # after the signature and IHDR
+        parts.append(chunk(b"fcTL", _frame_control(sequence, box, animation.durations[number])))
         sequence += 1
-        for name, body in chunks:
+        for name, body in still:
             if name != b"IDAT":
                 continue
             if previous is None:
-                parts.append(_chunk(b"IDAT", body))
+                parts.append(chunk(b"IDAT", body))
             else:
-                parts.append(_chunk(b"fdAT", struct.pack(">I", sequence) + body))
+                parts.append(chunk(b"fdAT", struct.pack(">I", sequence) + body))
                 sequence += 1
         previous = frame
-    parts.append(_chunk(b"IEND", b""))
+    parts.append(chunk(b"IEND", b""))
     return b"".join(parts)
 
 
@@ -70,20 +69,10 @@ def _frame_control(sequence: int, box: _Box, duration: int) -> bytes:
     return struct.pack(">IIIIIHHBB", sequence, *size, left, upper, delay, ticks, 0, 0)
 
 
-def _before_pixels(chunks: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    for name, body in chunks:
+def _before_pixels(
+    still: list[tuple[bytes, memoryview]],
+) -> Iterator[tuple[bytes, memoryview]]:
+    for name, body in still:
         if name == b"IDAT":
             return
         yield name, body
-
-
-def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = len(_SIGNATURE)
-    while at < len(png):
-        length = int.from_bytes(png[at : at + 4], "big")
-        yield png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
-        at += 12 + length
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -4,21 +4,17 @@ PNG, Third Edition (W3C, 2025), sections 4.8 and 11.3.6: acTL, fcTL and fdAT.
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
 from itertools import islice
 
 from services.imaging.engine.formats.frame_canvas import Blend, Disposal, FrameCanvas, FramePart
+from services.imaging.engine.formats.png_file import SIGNATURE, chunk, chunks
 from services.imaging.engine.raster.geometry import Size
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _WITH_ALPHA, _GRAY = (4, 6), (0, 4)  # colour types
 _DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE_PREVIOUS}
 _SOURCE = 0  # blend operation
 _HUNDREDTHS = 100  # a delay's denominator if it is given as zero
-
-_Chunk = tuple[bytes, memoryview]
-"""A chunk's type, and its content."""
 
 
 def canvas_for(data: bytes) -> FrameCanvas | None:
@@ -28,7 +24,7 @@ def canvas_for(data: bytes) -> FrameCanvas | None:
     broken, as in browsers.
     """
     head: dict[bytes, memoryview] = {}
-    for name, content in _chunks(data):
+    for name, content in chunks(data):
         if name == b"IDAT":
             break
         head.setdefault(name, content)
@@ -37,7 +33,7 @@ def canvas_for(data: bytes) -> FrameCanvas | None:
         return None
     claimed, plays = struct.unpack(">II", control)
     # Every frame's decoder needs these.
-    shared = b"".join(_chunk(name, head[name]) for name in (b"PLTE", b"tRNS") if name in head)
+    shared = b"".join(chunk(name, head[name]) for name in (b"PLTE", b"tRNS") if name in head)
     header = bytes(head[b"IHDR"])
     has_alpha = header[9] in _WITH_ALPHA or b"tRNS" in head
     parts = tuple(islice(_parts(data, header, shared, has_alpha=has_alpha), claimed))
@@ -62,13 +58,13 @@ def _parts(data: bytes, header: bytes, shared: bytes, *, has_alpha: bool) -> Ite
             may_be_transparent=has_alpha,
             blend=Blend.REPLACE if blend == _SOURCE or not has_alpha else Blend.OVER,
             file=(
-                _SIGNATURE,
-                _chunk(b"IHDR", struct.pack(">II", width, height) + header[8:]),
+                SIGNATURE,
+                chunk(b"IHDR", struct.pack(">II", width, height) + header[8:]),
                 shared,
                 struct.pack(">I", length) + b"IDAT",
                 *pixels,
                 bytes(4),  # Pillow does not compare the checksum of pixels.
-                _chunk(b"IEND", b""),
+                chunk(b"IEND", b""),
             ),
         )
 
@@ -81,7 +77,7 @@ def _frames(data: bytes) -> Iterator[tuple[memoryview, list[memoryview]]]:
     control: memoryview | None = None
     pixels: list[memoryview] = []
     sequence = 0
-    for name, content in _chunks(data):
+    for name, content in chunks(data):
         if name in (b"fcTL", b"fdAT"):
             if content[:4] != struct.pack(">I", sequence):
                 break
@@ -100,20 +96,6 @@ def _frames(data: bytes) -> Iterator[tuple[memoryview, list[memoryview]]]:
             pixels.append(content[4:])
     if control is not None and pixels:
         yield control, pixels
-
-
-def _chunks(data: bytes) -> Iterator[_Chunk]:
-    """Yield the chunks of a PNG; the last one may be incomplete."""
-    view, at = memoryview(data), len(_SIGNATURE)
-    while at + 8 < len(data):
-        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        yield name, view[at + 8 : at + 8 + length]
-        at += 12 + length
-
-
-def _chunk(name: bytes, content: bytes | memoryview) -> bytes:
-    checksum = zlib.crc32(content, zlib.crc32(name))
-    return b"".join((struct.pack(">I", len(content)), name, content, struct.pack(">I", checksum)))
 
 
 def _size(header: bytes) -> Size:

@@ -2,6 +2,7 @@
 
 import struct
 
+from services.imaging.engine.formats.png_file import chunks
 from services.imaging.engine.raster.colour_spaces import BT_709, BT_1886, Curve, Primaries
 from services.imaging.engine.raster.colours import (
     SRGB,
@@ -27,26 +28,26 @@ def colours(data: bytes, profile: bytes) -> Colours:
 
     Of several descriptions the first of cICP, iCCP, sRGB and gAMA counts that can be read.
     """
-    chunks = _chunks(data)
-    points = chunks.get(b"cICP", b"")
+    described = _described(data)
+    points = described.get(b"cICP", b"")
     if len(points) == 4 and points[2:] == _RGB_IN_FULL_RANGE:
-        named = by_code_points(points[0], points[1], _peak(chunks), bt_709=BT_1886)
+        named = by_code_points(points[0], points[1], _peak(described), bt_709=BT_1886)
         if named is not None:
             return named
     if is_profile(profile):
         return by_profile(profile)
-    if b"sRGB" in chunks:
+    if b"sRGB" in described:
         return SRGB
-    return _by_gamma(chunks)
+    return _by_gamma(described)
 
 
-def _by_gamma(chunks: dict[bytes, bytes]) -> Colours:
-    gamma = int.from_bytes(chunks.get(b"gAMA", b"")[:4], "big") / _SCALE
+def _by_gamma(described: dict[bytes, bytes]) -> Colours:
+    gamma = int.from_bytes(described.get(b"gAMA", b"")[:4], "big") / _SCALE
     if not gamma:
         return SRGB
     name, primaries = f"gAMA {gamma:g}", BT_709
-    if len(chunks.get(b"cHRM", b"")) == 32:
-        parts = [part / _SCALE for part in struct.unpack(">8I", chunks[b"cHRM"])]
+    if len(described.get(b"cHRM", b"")) == 32:
+        parts = [part / _SCALE for part in struct.unpack(">8I", described[b"cHRM"])]
         white, red, green, blue = zip(parts[::2], parts[1::2], strict=True)
         name, primaries = f"{name}, cHRM", Primaries(white, red, green, blue)
     elif abs(gamma * _SRGB_GAMMA - 1) < _TOLERANCE:
@@ -59,21 +60,20 @@ def _by_gamma(chunks: dict[bytes, bytes]) -> Colours:
     return space
 
 
-def _peak(chunks: dict[bytes, bytes]) -> float | None:
+def _peak(described: dict[bytes, bytes]) -> float | None:
     """Return the light of the brightest pixel, or else of the display on which it was made."""
-    for chunk, at in ((b"cLLI", 0), (b"mDCV", 16)):
-        if light := int.from_bytes(chunks.get(chunk, b"")[at : at + 4], "big"):
+    for name, at in ((b"cLLI", 0), (b"mDCV", 16)):
+        if light := int.from_bytes(described.get(name, b"")[at : at + 4], "big"):
             return light / _LIGHT_SCALE
     return None
 
 
-def _chunks(data: bytes) -> dict[bytes, bytes]:
+def _described(data: bytes) -> dict[bytes, bytes]:
     """Return the chunks before the pixels that describe colours, the first of each name."""
     found: dict[bytes, bytes] = {}
-    at = 8
-    while (name := data[at + 4 : at + 8]) and name != b"IDAT":
-        length = int.from_bytes(data[at : at + 4], "big")
+    for name, content in chunks(data):
+        if name == b"IDAT":
+            break
         if name in _CHUNKS and name not in found:
-            found[name] = data[at + 8 : at + 8 + min(length, 32)]
-        at += 12 + length
+            found[name] = bytes(content[:32])
     return found

@@ -6,6 +6,7 @@ import zlib
 import pytest
 from PIL import Image
 
+from tests.imaging.forged import chunk
 from tests.imaging.pictures import (
     RED_IS_BLUE,
     UPRIGHT,
@@ -93,10 +94,8 @@ def png_keyed(depth: int, kind: int, key: bytes, samples: bytes, width: int) -> 
     """A PNG of one row with a transparent colour (tRNS)."""
     header = struct.pack(">IIBBBBB", width, 1, depth, kind, 0, 0, 0)
     parts = (b"IHDR", header), (b"tRNS", key), (b"IDAT", zlib.compress(b"\0" + samples))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in (*parts, (b"IEND", b""))
-    )
+    chunks = (chunk(name, body) for name, body in (*parts, (b"IEND", b"")))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 @pytest.mark.parametrize(
