@@ -52,7 +52,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a judge has found."""
+    """Cases of a judge, sorted: those that agree, differ, and differ as accepted."""
 
     judge: str
     subject: str

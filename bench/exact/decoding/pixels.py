@@ -22,7 +22,7 @@ class Tolerance:
         """Describe how two RGBA images differ beyond this; None if they don't."""
         if ours.size != theirs.size:
             return "{} x {} pixels, and not {} x {}".format(*ours.size, *theirs.size)
-        # The colour of a transparent pixel is nobody's business.
+        # Colours of transparent pixels are not compared.
         difference = ImageChops.difference(_without_hidden(ours), _without_hidden(theirs))
         statistics = ImageStat.Stat(difference)
         most = max(high for _, high in statistics.extrema)

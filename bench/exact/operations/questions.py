@@ -36,7 +36,7 @@ TWICE = Tolerance(2.01, 50)  # rounded a second time: a luma, or a colour that a
 RESAMPLED = Tolerance(36, 44)  # beyond black and white, each of two passes cuts off
 BLURRED = Tolerance(15, 44)  # three means of neighbours in place of a Gaussian
 DRAFTED = Tolerance(20, 44)  # a JPEG is decoded at a half, a quarter or an eighth first
-EDGES = Tolerance(80, 40)  # how an edge is interpolated, or a threshold met, is a matter of taste
+EDGES = Tolerance(80, 40)  # no definition says how an edge is interpolated, or a threshold met
 
 
 @dataclass(frozen=True)

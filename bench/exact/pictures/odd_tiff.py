@@ -21,7 +21,7 @@ Row = list[float]
 
 @dataclass(frozen=True)
 class Samples:
-    """What a sample is; `white` is its value in the brightest pixel."""
+    """Type of a sample; `white` is its value in the brightest pixel."""
 
     name: str
     format: int  # SampleFormat: 1 unsigned, 2 signed, 3 floating-point

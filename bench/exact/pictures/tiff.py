@@ -24,7 +24,7 @@ _LIBTIFF = (
 
 @dataclass(frozen=True)
 class _Kind:
-    """What the samples of a pixel are."""
+    """Number, meaning and depths of the samples of a pixel."""
 
     name: str
     photometric: int
