@@ -83,17 +83,17 @@ Results have eight bits a channel. Darkroom reduces sources with more:
 | gray of 12 or 16 bits, colours of 16 bits in separate planes | rounded to eight bits |
 | other colours of 16 bits, transparent gray of 16 bits in a PNG | eight bits are cut off |
 | integers of 32 bits | white is 65,535; if a sample is brighter, the largest number of the type |
-| signed integers | white is the largest number of the type; numbers below zero are black |
+| signed integers | white is the largest number of the type |
 | floating-point numbers | white is 1.0; if a sample is above 16, 255; if above 255, 65,535 |
 
-All colours of a picture share one white. Floating-point colours have the curve of their ICC
-profile; without a profile they are sRGB, as all other samples
+All colours of a picture share one white. Numbers below zero are black. Floating-point colours have
+the curve of their ICC profile; without a profile they are sRGB, as all other samples
 ([why](../decisions/0034-deep-tiff.md)).
 
 A TIFF of another kind is refused with [`unsupported_format`](../errors/unsupported_format.md), and
 `detail` names the kind: CIELab of 16 bits, CMYK with transparency, colours of fewer than 8 bits,
 deep colours whose differences are stored (predictor 2 of 32 bits, predictor 3 of 64 bits), raw data
-of cameras, or a compression such as WebP, JPEG 2000 or LERC."""
+of cameras, a compression such as WebP, JPEG 2000 or LERC, or BigTIFF in big-endian byte order."""
 
 _COLOURS = """## Colours
 

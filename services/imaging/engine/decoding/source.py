@@ -37,6 +37,9 @@ _OTHER_FORMATS = re.compile(
     re.DOTALL,
 )
 
+# Pillow 13.0 takes it for a TIFF with offsets of 32 bits.
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
+
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16")
 
 
@@ -117,6 +120,10 @@ def _check_format(data: bytes) -> None:
     if format := format_of_bytes(data):
         if missing := plugins.missing(format):
             raise UnsupportedFormat(missing)
+        if data.startswith(_BIG_ENDIAN_BIGTIFF):
+            raise UnsupportedFormat(
+                "The file is a BigTIFF in big-endian byte order; send it in little-endian order."
+            )
     elif _OTHER_FORMATS.match(data):
         known = ", ".join(format.spec.title for format in plugins.INSTALLED)
         raise UnsupportedFormat(f"Send an image in one of these formats: {known}.")

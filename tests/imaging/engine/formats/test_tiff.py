@@ -129,6 +129,7 @@ def test_each_page_of_a_tiff_is_decoded() -> None:
         (tiff(SAMPLES[0], 3, "L"), "16-bit palette"),
         (tiff(SAMPLES[0], 32_803, "L"), "raw camera"),
         (tiff(SAMPLES[0], 77, "L"), "photometric 77"),
+        (struct.pack(">2s3HQ", b"MM", 43, 8, 0, 16) + bytes(500), "BigTIFF in big-endian"),
     ],
 )
 def test_a_kind_that_is_not_read_is_named(data: bytes, detail: str) -> None:
