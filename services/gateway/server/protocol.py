@@ -161,6 +161,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._close_with(self._answer)
 
     def handle_websocket_upgrade(self) -> None:
+        if self._answer is not None:
+            return  # The request was refused by its header.
         # RFC 6455, section 4.1. The package websockets leaves any other request without an answer.
         if self.scope["method"] != "GET" or any(name in _BODY for name, _ in self.headers):
             self._refuse(MALFORMED)

@@ -159,6 +159,17 @@ def test_a_request_without_one_valid_host_is_malformed(gateway: Service, fields:
             assert answer.headers["connection"] == "close"
 
 
+def test_a_websocket_without_a_host_is_malformed_and_no_fault(gateway: Service) -> None:
+    faults = gateway.output().count("Fatal error")
+    with connected(gateway.url) as sock:
+        sock.sendall(b"GET /v1/live HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        assert_problem(read_response(sock), 400, "invalid_request")
+    with connected(gateway.url) as sock:
+        sock.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+        read_response(sock)
+    assert gateway.output().count("Fatal error") == faults
+
+
 def test_an_empty_host_is_valid_and_names_nobody(gateway: Service) -> None:
     for host in ("", ":80", "%41.example", "a,b"):
         with connected(gateway.url) as sock:
