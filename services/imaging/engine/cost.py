@@ -18,6 +18,7 @@ from contracts.outputs import AUTO, Output
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.encoding.format_choice import is_animated
 from services.imaging.engine.raster.blur import blurred_pixels
+from services.imaging.engine.raster.colours import SRGB
 from services.imaging.engine.raster.geometry import (
     Size,
     crop_box,
@@ -25,6 +26,7 @@ from services.imaging.engine.raster.geometry import (
     rotated_size,
     to_pixels,
 )
+from services.imaging.engine.raster.hdr import Hdr
 
 _DECODE: dict[Format, float] = {
     Format.JPEG: 4,
@@ -36,6 +38,8 @@ _DECODE: dict[Format, float] = {
     Format.JXL: 35,
     Format.HEIF: 38,
 }
+_HDR = 50.0  # to map a high dynamic range
+_CMYK = 40.0  # to convert four inks by a profile
 _DEEP = 15.0  # for each million samples of a TIFF that has more than 8 bits
 _ENCODE: dict[Format, float] = {
     Format.JPEG: 6,
@@ -77,6 +81,10 @@ def estimate(source: Source, pipeline: Pipeline, overlays: Mapping[str, Source])
     frames = source.frames if is_animated(source, pipeline.output) else 1
     size, milliseconds = source.size, _megapixels(source.size) * _DECODE[source.format]
     milliseconds += source.deep_samples / 1_000_000 * _DEEP
+    if isinstance(source.colours, Hdr):
+        milliseconds += _megapixels(size) * _HDR
+    elif source.image.mode == "CMYK" and source.colours != SRGB:
+        milliseconds += _megapixels(size) * _CMYK
     for operation in pipeline.operations:
         after = _size_after(operation, size)
         milliseconds += _cost(operation, size, after)

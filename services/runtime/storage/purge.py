@@ -29,7 +29,11 @@ class Purge:
         if not deleted and not number:
             return False
         await self._redis.execute("SET", keys.purged(key), 1, "EX", self._longest)
-        # Those that were stored meanwhile. From now on `BlockingBlobs.keep` keeps none.
+        if await self._redis.execute("EXISTS", keys.blob(Kind.IMAGE, key)):
+            # It was uploaded again before SET, which would lose the renditions of the new one.
+            await self._redis.execute("UNLINK", keys.purged(key))
+        # Those that were stored meanwhile. From now on `BlockingBlobs.keep` keeps none
+        # until the image is uploaded again.
         await self.renditions(key)
         return True
 

@@ -14,6 +14,7 @@ from services.imaging.engine.cost import HeavyWork, estimate
 from services.imaging.engine.decoding.source import open_source
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS
 from tests.imaging.animations import DURATIONS, animation, moving_square
+from tests.imaging.forged import chunk
 from tests.imaging.pictures import encoded, scenery
 
 PHOTO = encoded(scenery(1600, 1200), "JPEG")
@@ -78,6 +79,15 @@ def test_an_enlargement_makes_the_operations_after_it_dear() -> None:
     enlarged = parse_pipeline(["resize:width=9000,enlarge=true", *["blur:1"] * 8])
     assert seconds_of(enlarged, small) > 10
     assert seconds_of(parse_pipeline(["blur:1"] * 8), small) < 0.1
+
+
+def test_the_conversion_of_dear_colours_counts() -> None:
+    plain = encoded(scenery(400, 300), "PNG")
+    described = plain[:33] + chunk(b"cICP", bytes([9, 16, 0, 1])) + plain[33:]
+    ink, render = scenery(400, 300).convert("CMYK"), parse_pipeline([], format="jpeg")
+    assert seconds_of(render, described) > 2 * seconds_of(render, plain)
+    of_a_press = encoded(ink, "TIFF", icc_profile=bytes(36) + b"acsp" + bytes(92))
+    assert seconds_of(render, of_a_press) > 2 * seconds_of(render, encoded(ink, "TIFF"))
 
 
 def test_every_frame_counts_only_where_the_result_is_animated() -> None:

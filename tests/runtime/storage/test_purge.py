@@ -91,3 +91,23 @@ async def test_the_index_lives_as_long_as_its_longest_rendition(
 async def test_nothing_is_stored_for_an_image_that_is_not_there(redis: RedisClient) -> None:
     assert not await Purge(redis, longest=60).image(IMAGE)
     assert await redis.execute("KEYS", f"*{IMAGE}*") == []
+
+
+async def test_an_image_that_is_uploaded_again_during_a_purge_keeps_its_renditions(
+    redis: RedisClient, connection: BlockingConnection
+) -> None:
+    images, blobs = Blobs(redis, Kind.IMAGE), BlockingBlobs(connection)
+
+    class Interrupted(Purge):
+        uploaded = False
+
+        async def renditions(self, key: str) -> int:
+            if not self.uploaded:
+                self.uploaded = True
+                await images.put(Parts.of(b"x"), "image/png", key=key, ttl=60)
+            return await super().renditions(key)
+
+    await images.put(Parts.of(b"x"), "image/png", key=IMAGE, ttl=60)
+    assert await Interrupted(redis, longest=60).image(IMAGE)
+
+    assert blobs.keep([rendition(1)], ttl=60) == set()

@@ -5,6 +5,8 @@ under one of its two names. A file whose table is a ramp of grays opens in mode 
 frames are wrong. This module can go together with `frame_canvas.py`, once Pillow reads the count.
 """
 
+import math
+
 from services.imaging.engine.formats.frame_canvas import Blend, Disposal, FrameCanvas, FramePart
 from services.imaging.engine.raster.geometry import Size
 
@@ -34,7 +36,9 @@ def canvas_for(data: bytes, size: Size, most: int) -> FrameCanvas | None:
     while data[at : at + 1] in (b"!", b",", b"\0"):
         kind = data[at : at + 1]
         if kind == b",":
-            if len(data) < at + 11 or len(parts) == most:
+            # A file may be cut off within a frame's table.
+            whole = at + 11 + table_bytes(data[at + 9]) if len(data) > at + 9 else math.inf
+            if len(data) < whole or len(parts) == most:
                 break
             part, at = _part(data, at, global_table, control)
             parts.append(part)

@@ -27,8 +27,13 @@ class Tiff(TiffImageFile):
 
     @property
     def deep_samples(self) -> int:
-        """The number of samples that take more memory, until they are scaled to 8 bits."""
-        return math.prod(self.size) * self._kind.used if self._kind else 0
+        """The number of samples that take more memory, until they are scaled to 8 bits.
+
+        All tiles are decoded whole. Raises ImageUnreadable.
+        """
+        if not self._kind:
+            return 0
+        return math.prod(tiff_samples.decoded_size(self.tag_v2, self.size)) * self._kind.used
 
     def _setup(self) -> None:
         kind = Kind.of(self.tag_v2)

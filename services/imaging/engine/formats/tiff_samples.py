@@ -52,6 +52,14 @@ def read(data: bytes, tags: Mapping[int, Any], kind: Kind) -> Image.Image:
     return Image.frombytes(mode, size, joined.tobytes(), "raw", raw_mode)
 
 
+def decoded_size(tags: Mapping[int, Any], size: Size) -> Size:
+    """Return the size of all tiles together, or of the strips. Raises ImageUnreadable."""
+    if _TILES not in tags:
+        return size
+    width, height = max(1, number(tags, _TILE_WIDTH)), max(1, number(tags, _TILE_HEIGHT))
+    return -(-size[0] // width) * width, -(-size[1] // height) * height
+
+
 def _planes(tags: Mapping[int, Any], kind: Kind, size: Size) -> list[_Parts]:
     """Return the parts of each plane that is read. Raises ImageUnreadable if parts are missing."""
     width, height = size

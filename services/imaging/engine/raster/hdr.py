@@ -8,10 +8,11 @@ BT.2020, and scales the three alike, so that hues stay. White is 203 cd/m2 (Repo
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 from PIL import Image, ImageChops, ImageFilter
 
+from services.imaging.engine.raster.bit_depth import row_bands
 from services.imaging.engine.raster.colour_spaces import (
     BT_2020,
     HLG,
@@ -52,13 +53,16 @@ class Hdr:
 
 def tone_mapped(colours: Image.Image, hdr: Hdr) -> Image.Image:
     """Map an image in RGB to standard range: to the primaries of BT.2020 and the curve of sRGB."""
-    if hdr.transfer != PQ or hdr.primaries != BT_2020:
-        colours = colours.filter(_to_pq(hdr.primaries, hdr.transfer))
-    brightest = _HLG_PEAK if hdr.transfer == HLG else _MAX_PQ
-    red, green, blue = colours.split()
-    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    table = _tone_table(brightest, hdr.peak)
-    return Image.merge("RGB", [_looked_up(band, largest, table) for band in (red, green, blue)])
+    table = _tone_table(_HLG_PEAK if hdr.transfer == HLG else _MAX_PQ, hdr.peak)
+    result = Image.new("RGB", colours.size)
+    for top, rows in row_bands(colours):
+        if hdr.transfer != PQ or hdr.primaries != BT_2020:
+            rows = rows.filter(_to_pq(hdr.primaries, hdr.transfer))
+        bands = rows.split()
+        largest = reduce(ImageChops.lighter, bands)
+        mapped = [_looked_up(band, largest, table) for band in bands]
+        result.paste(Image.merge("RGB", mapped), (0, top))
+    return result
 
 
 def _looked_up(band: Image.Image, other: Image.Image, table: bytes) -> Image.Image:

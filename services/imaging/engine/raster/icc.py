@@ -54,6 +54,25 @@ def code_points(profile: bytes) -> tuple[int, int] | None:
     return None
 
 
+def without_float_stages(profile: bytes) -> bytes:
+    """Return a profile whose tags D2B0 to D2B3 (9.2.7) are not found; often `profile`.
+
+    They hold any number of stages, all of which may be one part of the file: a profile of 500 bytes
+    takes minutes or gigabytes. Browsers do not read them.
+    """
+    count = int.from_bytes(profile[_HEADER : _HEADER + 4], "big")
+    table = slice(_HEADER + 4, _HEADER + 4 + 12 * min(count, _MAX_TAGS))
+    tags = profile[table]
+    names = [tags[at : at + 4] for at in range(0, len(tags), 12)]
+    if not any(name.startswith(b"D2B") for name in names):
+        return profile
+    renamed = b"".join(
+        (name.lower() if name.startswith(b"D2B") else name) + tags[12 * at + 4 : 12 * at + 12]
+        for at, name in enumerate(names)
+    )
+    return profile[: table.start] + renamed + profile[table.start + len(renamed) :]
+
+
 def _profile(space: bytes, name: str, tags: dict[bytes, bytes]) -> bytes:
     tags = {
         b"desc": _text(name),

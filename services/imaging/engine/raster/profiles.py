@@ -145,7 +145,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
 
     Making a transform takes 2 to 10 ms, as long as a small image or a frame takes to convert.
     """
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    source = ImageCms.ImageCmsProfile(io.BytesIO(icc.without_float_stages(profile)))
     return ImageCms.buildTransform(source, _srgb(), mode, "RGB")
 
 

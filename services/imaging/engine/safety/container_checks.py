@@ -21,9 +21,13 @@ _SEQUENTIAL_FRAMES = (0xC0, 0xC1)  # SOF0 and SOF1
 _WITHOUT_LENGTH = (0x01, 0xD8)
 
 _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323  # TIFF tags
+_LENGTHS = (279, 325)  # of strips and of tiles
 # A small image may lie in one tile of a usual size, a large one in a tile a little larger.
 _USUAL_TILE = 2048 * 2048
 _MAX_TILE_RATIO = 2
+# Strips and tiles may be the same bytes of the file, which are decompressed for each.
+_MAX_COMPRESSED = 64 << 20  # bytes of all
+_MAX_COMPRESSED_RATIO = 2  # to the file
 
 
 def clean(data: bytes) -> bytes:
@@ -54,9 +58,13 @@ def check_scans(data: bytes, pixels: int) -> None:
 
 def _check_tiles(data: bytes) -> None:
     layout = Layout.of(data)
-    values = {
-        entry.tag: layout.value(data, entry) for entry in layout.entries(data, layout.first(data))
-    }
+    values: dict[int, int] = {}
+    for entry in layout.entries(data, layout.first(data)):
+        values[entry.tag] = layout.value(data, entry)
+        if entry.tag in _LENGTHS:
+            compressed = sum(min(len(data), one) for one in layout.numbers(data, entry))
+            if compressed > max(_MAX_COMPRESSED, _MAX_COMPRESSED_RATIO * len(data)):
+                raise ImageTooBig(f"The TIFF's strips or tiles have {compressed:,} bytes in all.")
     tile = values.get(_TILE_WIDTH, 0) * values.get(_TILE_HEIGHT, 0)
     image = values.get(_WIDTH, 0) * values.get(_HEIGHT, 0)
     if tile > max(_USUAL_TILE, _MAX_TILE_RATIO * image):

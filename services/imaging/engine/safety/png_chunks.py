@@ -2,21 +2,25 @@
 
 PNG, Third Edition (W3C, 2025), sections 5.3 (chunks), 5.6 (their order) and 13.2 (errors in them).
 An ancillary chunk that is broken, repeated or out of place is left out, and so is every text but
-the XMP packet. From the first chunk of a frame that is out of sequence, all are left out: the
+the XMP packet. Of broken ones of a name, four are looked at. From the first chunk of a frame that is out of sequence, all are left out: the
 animation ends there, or the picture is a still (4.8). A file that ends without IEND, or within its
 last chunk of pixels, gets an IEND: the decoder then finds out whether the pixels are whole.
 """
 
 import struct
 import zlib
+from collections import Counter
 
 from contracts.errors import ImageTooBig, ImageUnreadable
 
 _MAX_CHUNKS = 50_000
 _MAX_UNPACKED = 1 << 20  # bytes of a compressed profile or packet, as in Pillow 13.0
+_MAX_BROKEN = 4  # chunks of one name that are looked at: to unpack one takes up to 4 ms
+_MAX_PALETTE = 768  # bytes; each frame of an animation is decoded with the palette
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
+_HEADER = 13  # bytes of IHDR
 _XMP = b"XML:com.adobe.xmp\0"
 
 _FRAMES = (b"fcTL", b"fdAT")
@@ -36,6 +40,7 @@ def clean(data: bytes) -> bytes:
     head: list[memoryview] = []
     pixels: list[memoryview | bytes] = []  # with the chunks of an animation's frames
     found: dict[bytes, bytes] = {}
+    broken = Counter[bytes]()
     at, has_pixels, is_clean = len(_SIGNATURE), False, True
     sequence, in_sequence = 0, True  # of the next fcTL or fdAT
     for _ in range(_MAX_CHUNKS):
@@ -65,11 +70,17 @@ def clean(data: bytes) -> bytes:
             not has_pixels
             and name in _KEPT
             and name not in found
-            and _is_sound(name, data[at + 8 : end - 4], data[end - 4 : end], found)
+            and (name != b"iTXt" or data.startswith(_XMP, at + 8))
+            and broken[name] < _MAX_BROKEN
         ):
-            found[name] = data[at + 8 : end - 4]
-            head.append(whole[at:end])
-            is_clean = is_clean and not pixels
+            content = data[at + 8 : end - 4]
+            if _is_sound(name, content, data[end - 4 : end], found):
+                found[name] = content
+                head.append(whole[at:end])
+                is_clean = is_clean and not pixels
+            else:
+                broken[name] += 1
+                is_clean = False
         else:
             is_clean = False
         at = end
@@ -91,8 +102,10 @@ def _is_sound(name: bytes, body: bytes, checksum: bytes, found: dict[bytes, byte
 
     Pillow itself refuses a header or a palette with a wrong checksum.
     """
-    if name in (b"IHDR", b"PLTE"):
-        return True
+    if name == b"IHDR":
+        return len(body) == _HEADER
+    if name == b"PLTE":
+        return len(body) <= _MAX_PALETTE
     if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(checksum, "big"):
         return False
     match name:
@@ -109,8 +122,6 @@ def _is_sound(name: bytes, body: bytes, checksum: bytes, found: dict[bytes, byte
             title, _, packed = body.partition(b"\0")
             return 0 < len(title) < 80 and packed[:1] == b"\0" and _unpacks(packed[1:])
         case b"iTXt":
-            if not body.startswith(_XMP):
-                return False
             compressed, method = body[len(_XMP) : len(_XMP) + 2].ljust(2, b"\xff")
             _, _, packed = body[len(_XMP) + 2 :].partition(b"\0")[2].partition(b"\0")
             return not compressed or (method == 0 and _unpacks(packed))

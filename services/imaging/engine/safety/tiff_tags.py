@@ -69,6 +69,13 @@ class Layout:
         """Return the first value of an entry; 0 if the values are not whole numbers."""
         return self.number(data, entry.at, _NUMBERS.get(entry.kind, 0))
 
+    def numbers(self, data: bytes, entry: Entry) -> Iterator[int]:
+        """Yield the values of an entry, if they are whole numbers and lie within the file."""
+        size = _NUMBERS.get(entry.kind, 0)
+        if size and entry.end <= len(data):
+            for at in range(entry.at, entry.end, size):
+                yield self.number(data, at, size)
+
     def entries(self, data: bytes, directory: int) -> Iterator[Entry]:
         """Yield the entries of the directory at an offset, up to the end of the file.
 

@@ -205,3 +205,13 @@ def test_an_animation_that_starts_in_gray_may_continue_in_colour() -> None:
         (77, 77, 77),
         (255, 0, 0),
     ]
+
+
+@pytest.mark.parametrize("length", range(20))
+def test_an_animation_ends_before_a_frame_that_is_cut_off_in_its_table(length: int) -> None:
+    first = encoded(Image.new("L", (8, 8)), "GIF").removesuffix(b";")
+    cut = (b"," + struct.pack("<4HB", 0, 0, 8, 8, 0x83) + TABLE * 4)[:length]
+    source = open_source(first + cut, DEFAULT_LIMITS)
+
+    assert source.frames == 1
+    assert decode.decode(source).image.size == (8, 8)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from tests.imaging import forged, forged_tiff
+from tests.imaging.engine.safety import shared_bytes
 from tests.imaging.pictures import encoded, png_claiming
 
 REFUSED = frozenset({"image_unreadable", "image_too_big", "unsupported_format"})
@@ -265,6 +266,30 @@ REPEATED_WORK: dict[str, Bomb] = {
     "a TIFF of 400,000 strips": (REFUSED, lambda: forged_tiff.of_many_strips(400_000)),
 }
 
+SHARED_BYTES: dict[str, Bomb] = {
+    "a profile of 20,000 stages": (DONE, lambda: shared_bytes.png_with_float_stages(20_000)),
+    "a PNG with 1,000 XMP packets that are too long": (
+        DONE,
+        lambda: shared_bytes.png_with_broken_packets(1_000),
+    ),
+    "an APNG of 400 frames with a palette of 20 MB": (
+        DONE,
+        lambda: shared_bytes.apng_with_long_head(b"PLTE", 400),
+    ),
+    "an APNG of 400 frames with a header of 20 MB": (
+        REFUSED,
+        lambda: shared_bytes.apng_with_long_head(b"IHDR", 400),
+    ),
+    "a TIFF whose 10,000 strips are one megabyte": (
+        REFUSED,
+        lambda: shared_bytes.tiff_of_one_strip_for_each_row(10_000),
+    ),
+    "a TIFF of 3,000 pixels in tiles that are 10,000 high": (
+        REFUSED,
+        lambda: shared_bytes.tiff_of_tall_tiles(3_000, 10_000),
+    ),
+}
+
 TAGS: dict[str, Bomb] = {
     "a WebP whose orientation is 8 MB of fractions": (
         DONE,
@@ -333,4 +358,13 @@ LOOPS: dict[str, Bomb] = {
     ),
 }
 
-BOMBS = {**SIZES, **FRAMES, **CHUNKS_AND_BOXES, **FALSE_HEADERS, **REPEATED_WORK, **TAGS, **LOOPS}
+BOMBS = {
+    **SIZES,
+    **FRAMES,
+    **CHUNKS_AND_BOXES,
+    **FALSE_HEADERS,
+    **REPEATED_WORK,
+    **SHARED_BYTES,
+    **TAGS,
+    **LOOPS,
+}
