@@ -2,9 +2,10 @@
 
 PNG, Third Edition (W3C, 2025), sections 5.3 (chunks), 5.6 (their order) and 13.2 (errors in them).
 An ancillary chunk that is broken, repeated or out of place is left out, and so is every text but
-the XMP packet. Of broken ones of a name, four are looked at. From the first chunk of a frame that is out of sequence, all are left out: the
-animation ends there, or the picture is a still (4.8). A file that ends without IEND, or within its
-last chunk of pixels, gets an IEND: the decoder then finds out whether the pixels are whole.
+the XMP packet. Of broken ones of a name, four are looked at. From the first chunk of a frame that
+is out of sequence, all are left out: the animation ends there, or the picture is a still (4.8). A
+file that ends without IEND, or within its last chunk of pixels, gets an IEND: the decoder then
+finds out whether the pixels are whole.
 """
 
 import struct
