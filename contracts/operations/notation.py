@@ -79,13 +79,18 @@ def explain(error: ValidationError, *, skip: int = 0) -> str:
     Each clause begins with the field's path, without its first `skip` parts. The sentence holds
     five clauses and 601 characters at most, and repeats nothing of the input but names of fields.
     """
-    items = error.errors(include_url=False, include_context=False, include_input=False)
+    items = error.errors(include_url=False, include_input=False)
     # pydantic counts only the valid items of a list: with a broken one it may also be too short.
     wholes = {item["loc"][:end] for item in items for end in range(len(item["loc"]))}
     clauses = []
     for item in [item for item in items if item["loc"] not in wholes][:5]:
         path = ".".join(str(part)[:40] for part in item["loc"][skip:])
         message = item["msg"].removeprefix("Value error, ")
+        match item["type"], item.get("ctx"):
+            case "too_long", {"max_length": most, "actual_length": number}:
+                message = f"List should have at most {most} items, not {number}"
+            case "too_short", {"min_length": least}:
+                message = f"List should have at least {least} item{'s' * (least > 1)}"
         clauses.append(f"{path}: {message}" if path else message)
     return "; ".join(clauses)[:600] + "."
 

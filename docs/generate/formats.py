@@ -97,9 +97,8 @@ of cameras, a compression such as WebP, JPEG 2000 or LERC, or BigTIFF in big-end
 
 _COLOURS = """## Colours
 
-The colours of a result are sRGB, unless the output has [`icc=keep`](outputs.md#icc). Darkroom
-converts the colours of a source by the first of these descriptions that the file has and that can
-be read:
+The colours of a result are sRGB, unless the output has [`icc=keep`](outputs.md#icc). A file may
+describe its colours in several ways. Darkroom takes the first one in this list that is not broken:
 
 | source | description |
 | --- | --- |
@@ -124,8 +123,8 @@ mapping operator of SMPTE ST 2094-50, which Chromium uses:
 
 - White is 203 cd/m² (Report ITU-R BT.2408). The peak is the brightest pixel that the file names
   (`cLLI`, `clli`), or else the peak of its mastering display (`mDCV`, `mdcv`), or else 1,000 cd/m².
-- With a peak of 1,000 cd/m² or more, white becomes half of the light of sRGB's white, and the peak
-  becomes white. A curve joins both.
+- The peak becomes the white of sRGB. With a peak of 1,000 cd/m² or more, white gets half of that
+  light. A curve joins both.
 - The largest of red, green and blue decides how much a pixel is dimmed, so hues stay.
 - HLG is first shown as on a display of 1,000 cd/m².
 - Gain maps are ignored: the picture in standard range is used.
