@@ -3,16 +3,19 @@
 import struct
 import zlib
 
+from PIL import Image
+
 from tests.imaging import forged, forged_tiff
+from tests.imaging.pictures import encoded
 
 PROFILE_HEADER = 128
 
 
 def png_with_float_stages(count: int) -> bytes:
     """A PNG with an ICC profile whose tag D2B0 has one matrix, as so many stages."""
-    matrix = (
-        b"matf" + bytes(4) + struct.pack(">HH12f", 3, 3, *(1, 0, 0, 0, 1, 0, 0, 0, 1), *[0] * 3)
-    )
+    # Matrices that change nothing would be left out.
+    numbers = (1, 0.01, 0, 0, 1, 0, 0, 0.01, 1, 0, 0, 0)
+    matrix = b"matf" + bytes(4) + struct.pack(">HH12f", 3, 3, *numbers)
     place = struct.pack(">II", 16 + 8 * count, len(matrix))
     tag = b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, count) + place * count + matrix
     table = struct.pack(">I4sII", 1, b"D2B0", PROFILE_HEADER + 16, len(tag))
@@ -20,7 +23,7 @@ def png_with_float_stages(count: int) -> bytes:
     header = size + bytes(4) + struct.pack(">I", 0x04400000) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
     header += bytes(28) + struct.pack(">iii", 63190, 65536, 54061)
     profile = header.ljust(PROFILE_HEADER, b"\0") + table + tag
-    return forged.png(forged.chunk(b"iCCP", b"stages\0\0" + zlib.compress(profile)))
+    return encoded(Image.new("RGB", (8, 8), "red"), "PNG", icc_profile=profile)
 
 
 def png_with_broken_packets(count: int) -> bytes:
