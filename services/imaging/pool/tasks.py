@@ -132,7 +132,7 @@ def inspect(request: Inspect, settings: ImagingSettings) -> Answer[Inspected]:
 
 def _inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
     key = request.source.key
-    _, [judged] = _blobs(settings).look([], {key: True}, capability=plugins.capability(), ttl=0)
+    _, [judged] = _blobs(settings).look({}, {key: True}, capability=plugins.capability(), ttl=0)
     sources = {key: judged}
     with _judging(key, need_of_depth(request.depth), sources, settings):
         data, limits = _bytes_of(key, sources, settings), _limits(settings)
@@ -153,19 +153,22 @@ def _look_up(
     The source of a rendition that is stored already is fetched in vain, which costs less than a
     second round trip.
     """
-    results = [result for request, result in zip(requests, results, strict=True) if request.reuse]
+    made = {
+        result: request.images
+        for request, result in zip(requests, results, strict=True)
+        if request.reuse
+    }
     kept = {source.key for source in _last_source}
     sources = {
         source.key: source.bytes <= SMALL and source.key not in kept
         for source in (request.source for request in requests)
     }
-    made_from = {key for request in requests if request.reuse for key in request.images}
     renditions, judged = _blobs(settings).look(
-        results, sources, capability=plugins.capability(), ttl=ttl, made_from=made_from
+        made, sources, capability=plugins.capability(), ttl=ttl
     )
     stored = {
         key: Rendered.model_validate_json(rendition.note).model_copy(update={"reused": True})
-        for key, rendition in zip(results, renditions, strict=True)
+        for key, rendition in zip(made, renditions, strict=True)
         if rendition is not None
     }
     return stored, dict(zip(sources, judged, strict=True))

@@ -86,7 +86,7 @@ def blob(kind: str, digest: str) -> str:
 
 
 def renditions_of(image: str) -> str:
-    """Set: the digests of the stored renditions that were made from an image, to purge them."""
+    """Sorted set: the renditions that were made from an image, by the time (s) of their end."""
     return f"{IMAGE}{image}:renditions"
 
 

@@ -6,7 +6,7 @@ and a pool process has none, so there are two classes for one layout. Clients' i
 renditions have names of their own.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -22,6 +22,7 @@ from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import Command
 from services.runtime.redis.multiplexer import Multiplexer
 from services.runtime.storage import parts
+from services.runtime.storage.lives import expiring, extending, indexing
 from services.runtime.storage.parts import PART, Parts
 
 _UNKNOWN = "application/octet-stream"
@@ -64,11 +65,6 @@ class Judged:
 
     data: bytes | None
     verdict: bytes | None
-
-
-def _expiring(name: str, ttl: int) -> list[Command]:
-    """The commands that give a key `ttl` seconds; a longer life is not shortened."""
-    return [("EXPIRE", name, ttl, "NX"), ("EXPIRE", name, ttl, "GT")]
 
 
 def _setting(name: str, fields: Mapping[bytes, Any]) -> Command:
@@ -120,12 +116,12 @@ class Blobs:
             if last:
                 # One by one: a part is copied for its command, and the copy lives until Redis
                 # has answered.
-                await connection.pipeline([_setting(name, last), *_expiring(name, _UNFINISHED_TTL)])
+                await connection.pipeline([_setting(name, last), *expiring(name, _UNFINISHED_TTL)])
             last = {parts.field(number): part}
         whole = _setting(name, last | _record(body.size, media_type))
         # An image that is uploaded again is deleted no more.
         anew = [("UNLINK", keys.purged(key))] if self._kind is Kind.IMAGE else []
-        await connection.transaction([whole, *_expiring(name, ttl), *anew])
+        await connection.transaction([whole, *expiring(name, ttl), *anew])
         return Blob(key=key, media_type=media_type, bytes=body.size)
 
     async def get(self, blob: Blob) -> bytes | None:
@@ -168,8 +164,7 @@ class Blobs:
         name = keys.blob(self._kind, key)
         commands: list[Command] = [("HMGET", name, *_ABOUT)]
         if ttl is not None:
-            kept = (name, *map(keys.renditions_of, images))
-            commands += [("EXPIRE", one, ttl, "GT") for one in kept]
+            commands += [("EXPIRE", name, ttl, "GT"), *extending(key, images, ttl)]
         row, *_ = await self._redis.pipeline(commands)
         return _stored(key, dict(zip(_ABOUT, row, strict=True)))
 
@@ -212,23 +207,24 @@ class BlockingBlobs:
 
     def look(
         self,
-        renditions: Sequence[str],
+        renditions: Mapping[str, Sequence[str]],
         images: Mapping[str, bool],
         *,
         capability: str,
         ttl: int,
-        made_from: Iterable[str] = (),
     ) -> tuple[list[StoredBlob | None], list[Judged]]:
         """Return each rendition without its bytes, and each image with its verdict.
 
-        The bytes of an image are returned if its key has True. The verdict is what decoders of this
-        `capability` stored by `judge`. Renditions that are there are kept for `ttl` seconds at
-        least; `made_from` are the images that they are made from.
+        `renditions` has the images that each of them is made from. Renditions that are there are
+        kept for `ttl` seconds at least. The bytes of an image are returned if its key has True. The
+        verdict is what decoders of this `capability` stored by `judge`.
         """
         names = [keys.blob(Kind.RENDITION, key) for key in renditions]
         commands: list[Command] = [("HMGET", name, *_ABOUT) for name in names]
-        kept = [*names, *map(keys.renditions_of, made_from)]
-        commands += [("EXPIRE", name, ttl, "GT") for name in kept]
+        commands += [("EXPIRE", name, ttl, "GT") for name in names]
+        for key, made_from in renditions.items():
+            commands += extending(key, made_from, ttl)
+        before_images = len(commands)
         fields = (_verdict_field(capability), _SIZE, parts.field(0))
         commands += [
             ("HMGET", keys.blob(Kind.IMAGE, key), *(fields if wanted else fields[:1]))
@@ -239,7 +235,7 @@ class BlockingBlobs:
             _stored(key, dict(zip(_ABOUT, row, strict=True)))
             for key, row in zip(renditions, replies, strict=False)
         ]
-        rows = replies[len(names) + len(kept) :]
+        rows = replies[before_images:]
         return found, [Judged(_whole(*data), verdict) for verdict, *data in rows]
 
     def image(self, key: str) -> bytes | None:
@@ -261,10 +257,8 @@ class BlockingBlobs:
             )
             whole = last | _record(len(one.data), one.blob.media_type, one.note)
             commands += [_setting(name, fields) for fields in (*others, whole)]
-            commands += _expiring(name, ttl)
-            for image in one.images:
-                index = keys.renditions_of(image)
-                commands += [("SADD", index, one.blob.key), *_expiring(index, ttl)]
+            commands += expiring(name, ttl)
+            commands += indexing(one.blob.key, one.images, ttl)
         if not commands:
             return set()
         made_from = [(one.blob.key, image) for one in renditions for image in one.images]

@@ -40,10 +40,10 @@ class Purge:
     async def renditions(self, key: str) -> int:
         """Delete the renditions of an image that are stored now; return how many there were."""
         index, number = keys.renditions_of(key), 0
-        while found := await self._redis.execute("SRANDMEMBER", index, _BATCH):
+        while found := await self._redis.execute("ZRANGE", index, 0, _BATCH - 1):
             made = [digest.decode() for digest in found]
             names = [keys.blob(Kind.RENDITION, digest) for digest in made]
             # The index after the renditions, or a failure between both would lose them.
-            deleted, _ = await self._redis.transaction([("UNLINK", *names), ("SREM", index, *made)])
+            deleted, _ = await self._redis.transaction([("UNLINK", *names), ("ZREM", index, *made)])
             number += deleted
         return number

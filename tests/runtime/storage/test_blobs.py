@@ -42,10 +42,10 @@ def test_a_pool_process_stores_renditions_and_finds_images(connection: BlockingC
     blobs, data = BlockingBlobs(connection), bytes(range(256))
     blob = Blob(key=KEY, media_type="image/png", bytes=len(data))
     connection.pipeline([("HSET", IMAGE, "data", data, "bytes", len(data))])
-    missing = blobs.look([KEY], {MISSING: True}, capability="a", ttl=10)
+    missing = blobs.look({KEY: ()}, {MISSING: True}, capability="a", ttl=10)
     assert missing == ([None], [Judged(None, None)])
     blobs.keep([NewBlob(blob, data)], ttl=10)
-    found = blobs.look([MISSING, KEY], {KEY: True, MISSING: True}, capability="a", ttl=20)
+    found = blobs.look({MISSING: (), KEY: ()}, {KEY: True, MISSING: True}, capability="a", ttl=20)
     assert found == ([None, StoredBlob(blob)], [Judged(data, None), Judged(None, None)])
     [left, kept] = connection.pipeline([("TTL", RENDITION), ("HGET", RENDITION, "data")])
     assert 10 < left <= 20
@@ -63,9 +63,9 @@ def test_a_verdict_lives_with_its_image_and_for_one_capability(
     stored = ("HSET", IMAGE, "data", b"1", "bytes", 1)
     connection.pipeline([stored, ("EXPIRE", IMAGE, 10)])
     blobs.judge(KEY, verdict, capability="a")
-    _, [judged] = blobs.look([], {KEY: False}, capability="a", ttl=10)
+    _, [judged] = blobs.look({}, {KEY: False}, capability="a", ttl=10)
     assert judged == Judged(None, verdict.model_dump_json().encode())
-    _, [other] = blobs.look([], {KEY: True}, capability="b", ttl=10)
+    _, [other] = blobs.look({}, {KEY: True}, capability="b", ttl=10)
     assert other == Judged(b"1", None)
     assert connection.pipeline([("TTL", IMAGE)]) == [10]
 
@@ -97,7 +97,7 @@ async def test_a_blob_in_parts_is_the_same_over_both_connections(
 def test_a_large_blob_of_an_older_version_has_one_part(connection: BlockingConnection) -> None:
     data = os.urandom(3 * PART)
     connection.pipeline([("HSET", IMAGE, "data", data, "bytes", len(data))])
-    _, [judged] = BlockingBlobs(connection).look([], {KEY: True}, capability="a", ttl=10)
+    _, [judged] = BlockingBlobs(connection).look({}, {KEY: True}, capability="a", ttl=10)
     assert judged == Judged(data, None)
     assert BlockingBlobs(connection).image(KEY) == data
 
@@ -160,7 +160,7 @@ def test_an_error_of_redis_is_raised(connection: BlockingConnection) -> None:
     blobs = BlockingBlobs(connection)
     connection.pipeline([("SET", RENDITION, "no hash")])
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        blobs.look([KEY], {}, capability="a", ttl=10)
+        blobs.look({KEY: ()}, {}, capability="a", ttl=10)
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         blobs.keep([NewBlob(Blob(key=KEY, media_type="image/png", bytes=1), b"1")], ttl=10)
 

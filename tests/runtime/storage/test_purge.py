@@ -1,5 +1,6 @@
 """A purge deletes all renditions of an image, at any moment."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -81,11 +82,26 @@ async def test_the_index_lives_as_long_as_its_longest_rendition(
     blobs.keep([rendition(2, IMAGE)], ttl=10)
     assert await redis.execute("TTL", keys.renditions_of(IMAGE)) > 90
 
-    blobs.look([one.blob.key], {}, capability="a", ttl=1000, made_from=[IMAGE, LOGO])
+    blobs.look({one.blob.key: [IMAGE, LOGO]}, {}, capability="a", ttl=1000)
     renditions = Blobs(redis, Kind.RENDITION)
     await renditions.find(one.blob.key, ttl=2000, images=[LOGO])
     for name, life in ((IMAGE, 990), (LOGO, 1990)):
         assert await redis.execute("TTL", keys.renditions_of(name)) > life
+
+
+async def test_the_index_keeps_no_rendition_that_has_expired(
+    redis: RedisClient, connection: BlockingConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs, (old, used, new) = BlockingBlobs(connection), map(rendition, (1, 2, 3))
+    blobs.keep([old, used], ttl=100)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3000)
+    blobs.look({used.blob.key: used.images}, {}, capability="a", ttl=100)
+    monkeypatch.setattr(time, "time", lambda: now + 4000)
+    blobs.keep([new], ttl=100)
+
+    kept = await redis.execute("ZRANGE", keys.renditions_of(IMAGE), 0, -1)
+    assert kept == [used.blob.key.encode(), new.blob.key.encode()]
 
 
 async def test_nothing_is_stored_for_an_image_that_is_not_there(redis: RedisClient) -> None:
