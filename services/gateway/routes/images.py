@@ -113,42 +113,6 @@ async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response
     return resource_response(request, deps.answers, deps.images, blob, IMMUTABLE)
 
 
-@router.delete(
-    "/v1/images/{image_id}",
-    summary="Delete an image",
-    status_code=204,
-    openapi_extra=taking("If-Match"),
-    responses={
-        204: answer("The image is deleted."),
-        **problems(Code.NOT_FOUND, Code.PRECONDITION_FAILED),
-    },
-)
-async def delete(image_id: ImageId, request: Request, deps: Injected) -> Response:
-    """Delete an image and everything that was made from it, with it as a watermark, too.
-
-    Renders that run meanwhile end with 410, and jobs that still need the image fail with `gone`.
-    """
-    check_match(request.headers, etag_of(image_id))
-    if not await deps.purge.image(image_id):
-        raise NotFound(_MISSING)
-    return Response(status_code=204)
-
-
-@router.delete(
-    "/v1/images/{image_id}/renditions",
-    summary="Delete what was made from an image",
-    status_code=204,
-    responses={204: answer("No result of this image is stored any more."), **problems()},
-)
-async def delete_renditions(image_id: ImageId, deps: Injected) -> Response:
-    """Delete the stored results that were made from an image, and keep the image.
-
-    The next request for one of them renders it again.
-    """
-    await deps.purge.renditions(image_id)
-    return Response(status_code=204)
-
-
 @router.get(
     "/v1/images/{image_id}/info",
     summary="Describe an image",
@@ -220,6 +184,42 @@ async def render(
     status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
     miss = {"Cache-Status": status, **always, **timing}
     return resource_response(request, deps.answers, deps.renditions, reply.body.blob, miss)
+
+
+@router.delete(
+    "/v1/images/{image_id}/renditions",
+    summary="Delete what was made from an image",
+    status_code=204,
+    responses={204: answer("No result of this image is stored any more."), **problems()},
+)
+async def delete_renditions(image_id: ImageId, deps: Injected) -> Response:
+    """Delete the stored results that were made from an image, and keep the image.
+
+    The next request for one of them renders it again.
+    """
+    await deps.purge.renditions(image_id)
+    return Response(status_code=204)
+
+
+@router.delete(
+    "/v1/images/{image_id}",
+    summary="Delete an image",
+    status_code=204,
+    openapi_extra=taking("If-Match"),
+    responses={
+        204: answer("The image is deleted."),
+        **problems(Code.NOT_FOUND, Code.PRECONDITION_FAILED),
+    },
+)
+async def delete(image_id: ImageId, request: Request, deps: Injected) -> Response:
+    """Delete an image and everything that was made from it, with it as a watermark, too.
+
+    Renders that run meanwhile end with 410, and jobs that still need the image fail with `gone`.
+    """
+    check_match(request.headers, etag_of(image_id))
+    if not await deps.purge.image(image_id):
+        raise NotFound(_MISSING)
+    return Response(status_code=204)
 
 
 async def _find(image_id: str, deps: Dependencies) -> StoredBlob:
