@@ -262,7 +262,10 @@ EXAMPLES = {
     '"http://127.0.0.1:8000$IMAGE/render?op=resize:width=320&format=webp"',
     ("DELETE", "/v1/images/{image_id}/renditions"): "curl -sS -X DELETE "
     '"http://127.0.0.1:8000$IMAGE/renditions"',
-    ("DELETE", "/v1/images/{image_id}"): 'curl -sS -X DELETE "http://127.0.0.1:8000$IMAGE"',
+    ("DELETE", "/v1/images/{image_id}"): 'OTHER=$(curl -sS "http://127.0.0.1:8000$IMAGE/render'
+    "?op=sepia\" | curl -sS -o /dev/null -w '%header{location}' --data-binary @- "
+    "http://127.0.0.1:8000/v1/images)\n"
+    'curl -sS -X DELETE "http://127.0.0.1:8000$OTHER"',
     ("POST", "/v1/jobs"): "IMAGE=$(curl -sS -o /dev/null -w '%header{location}' --data-binary "
     "@/tmp/house.jpg http://127.0.0.1:8000/v1/images)\n"
     "curl -sS -H 'Content-Type: application/json' http://127.0.0.1:8000/v1/jobs "

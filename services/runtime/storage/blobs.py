@@ -7,6 +7,7 @@ renditions have names of their own.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -21,6 +22,7 @@ from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import Command
 from services.runtime.redis.multiplexer import Multiplexer
+from services.runtime.redis.replies import FULL
 from services.runtime.storage import parts
 from services.runtime.storage.lives import expiring, extending, indexing
 from services.runtime.storage.parts import PART, Parts
@@ -164,9 +166,14 @@ class Blobs:
         name = keys.blob(self._kind, key)
         commands: list[Command] = [("HMGET", name, *_ABOUT)]
         if ttl is not None:
-            commands += [("EXPIRE", name, ttl, "GT"), *extending(key, images, ttl)]
+            commands.append(("EXPIRE", name, ttl, "GT"))
         row, *_ = await self._redis.pipeline(commands)
-        return _stored(key, dict(zip(_ABOUT, row, strict=True)))
+        stored = _stored(key, dict(zip(_ABOUT, row, strict=True)))
+        if stored and images and ttl is not None:
+            # A full store refuses these commands, and still has the rendition.
+            with suppress(*FULL):
+                await self._redis.pipeline(extending(key, images, ttl))
+        return stored
 
     async def keep(self, data: bytes | Parts, *, ttl: int) -> StoredBlob:
         """Store bytes under their digest for `ttl` seconds at least; send only unknown bytes.
@@ -222,9 +229,6 @@ class BlockingBlobs:
         names = [keys.blob(Kind.RENDITION, key) for key in renditions]
         commands: list[Command] = [("HMGET", name, *_ABOUT) for name in names]
         commands += [("EXPIRE", name, ttl, "GT") for name in names]
-        for key, made_from in renditions.items():
-            commands += extending(key, made_from, ttl)
-        before_images = len(commands)
         fields = (_verdict_field(capability), _SIZE, parts.field(0))
         commands += [
             ("HMGET", keys.blob(Kind.IMAGE, key), *(fields if wanted else fields[:1]))
@@ -235,7 +239,13 @@ class BlockingBlobs:
             _stored(key, dict(zip(_ABOUT, row, strict=True)))
             for key, row in zip(renditions, replies, strict=False)
         ]
-        rows = replies[before_images:]
+        reused = [one.blob.key for one in found if one is not None]
+        extensions = chain.from_iterable(extending(key, renditions[key], ttl) for key in reused)
+        if reused:
+            # A full store refuses these commands, and still has the renditions.
+            with suppress(*FULL):
+                self._redis.pipeline(list(extensions))
+        rows = replies[2 * len(names) :]
         return found, [Judged(_whole(*data), verdict) for verdict, *data in rows]
 
     def image(self, key: str) -> bytes | None:
