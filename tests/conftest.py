@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -24,10 +25,13 @@ FOLDERS_WITH_SERVICES = [Path(__file__).parent / name for name in ("adversary", 
 
 
 def pytest_configure() -> None:
-    """Handle SIGINT, so that the processes that tests start are interrupted by it.
+    """Let examples of Hypothesis take any time, and handle SIGINT.
 
-    A shell starts its background jobs with SIGINT ignored, and every process inherits that.
+    A busy machine makes an example of a millisecond take longer than its default limit of 200 ms. A
+    shell starts its background jobs with SIGINT ignored, and every process inherits that.
     """
+    settings.register_profile("darkroom", deadline=None)
+    settings.load_profile("darkroom")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

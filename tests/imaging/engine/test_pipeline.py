@@ -249,7 +249,7 @@ pipelines = st.builds(
 SMALL = Limits(result_side=400, result_pixels=100_000)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.sampled_from(SOURCES), asked=pipelines)
 def test_any_pipeline_gives_the_promised_size_or_a_typed_error(
     data: bytes, asked: Pipeline
@@ -285,7 +285,7 @@ def promised(size: Size, asked: tuple[Operation, ...]) -> Size:
 
 
 @given(data=st.sampled_from(SOURCES), asked=st.lists(pipelines, min_size=2, max_size=5))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_a_decode_cache_does_not_change_bytes(data: bytes, asked: list[Pipeline]) -> None:
     decode_cache: DecodeCache = {}
     for one in asked:
