@@ -11,7 +11,7 @@ stream no longer held by then are gone for it: `on_gap` makes every client recon
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
@@ -120,7 +120,20 @@ class LiveHub:
     async def _past(
         self, subscription: Subscription, jobs: Sequence[str], after: str | None
     ) -> AsyncIterator[list[JobEvent]]:
-        """Yield the past events of some jobs after the others."""
+        """Yield the past events of some jobs after the others.
+
+        The past of several jobs ends with the latest event of all jobs when the reading begins.
+        Later ones come from this process's reader, in order. If jobs that are read last had such an
+        event in their past, it could be sent before an earlier one of the first jobs, and a client
+        that resumes after it would never receive that one.
+        """
+        latest = await self._jobs.latest_event() if len(jobs) > 1 else None
+
+        def until_latest(events: Iterable[JobEvent]) -> list[JobEvent]:
+            if latest is None:
+                return list(events)
+            return [event for event in events if position_of(event.id) <= position_of(latest)]
+
         for start in range(0, len(jobs), _JOBS_AT_ONCE):
             some = jobs[start : start + _JOBS_AT_ONCE]
             last = await self._jobs.last_events(some)
@@ -129,14 +142,14 @@ class LiveHub:
                 self._unwatch(subscription, job)
             yield [_unknown(job) for job in unknown]
             if after is None:
-                yield [last[job] for job in some if job in last]
+                yield until_latest(last[job] for job in some if job in last)
                 continue
             for job, event in last.items():
                 # The client may know events that this process's reader has yet to read. An id that
                 # is later than the job's last event was never given out, and is ignored.
                 if position_of(after) <= position_of(event.id):
                     subscription.skip_to(job, after)
-            yield await self._jobs.events([*last], after)
+            yield until_latest(await self._jobs.events([*last], after))
 
     def _unwatch(self, subscription: Subscription, job: str) -> None:
         if subscription.jobs.pop(job, None) is None:

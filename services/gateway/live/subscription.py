@@ -75,8 +75,8 @@ class Subscription:
     async def catch_up(self, past: AsyncIterator[Sequence[JobEvent]]) -> None:
         """Queue past events, and then the new ones that arrive while the past is read.
 
-        All past events are queued in the order of their ids, whatever their job, so a client that
-        is cut off can resume after the last one it received.
+        All are queued in the order of their ids, whatever their job, so a client that is cut off
+        can resume after the last one it received.
         """
         self._catching_up = True
         try:
@@ -87,13 +87,12 @@ class Subscription:
                     return
         finally:
             self._catching_up = False
-        self._past.sort(key=lambda event: position_of(event.id))
-        for event in self._past:
+        for event in sorted(self._past, key=_position):
             self._is_new(event)  # else its repeat would be queued, too
         new = [event for event in self._delayed if self._is_new(event)]
         repeats = len(self._delayed) - len(new)
         self._limit = len(self._events) + len(self._past) + self._backlog
-        self._events += (*self._past, *new)
+        self._events += sorted((*self._past, *new), key=_position)
         self._past.clear()
         self._delayed.clear()
         self._arrived.set()
@@ -117,6 +116,10 @@ class Subscription:
             return False
         self.jobs[event.job] = position
         return True
+
+
+def _position(event: JobEvent) -> Position:
+    return position_of(event.id)
 
 
 def position_of(event_id: str | None) -> Position:

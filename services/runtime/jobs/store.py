@@ -132,6 +132,11 @@ class Jobs:
         )
         return [event_from(*entry) for reply in found for entry in entries_from(reply)]
 
+    async def latest_event(self) -> str | None:
+        """Return the id of the latest event of all jobs; None before the first one."""
+        reply = await self._redis.execute("XREVRANGE", EVENTS, "+", "-", "COUNT", 1)
+        return next((entry.decode() for entry, _ in entries_from(reply)), None)
+
     async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
         """Return the last event of each job; a job without events, or a forgotten one, has none."""
         found = await self._redis.pipeline(

@@ -25,6 +25,9 @@ class Records:
     async def events(self, job_ids: Sequence[str], after: str) -> list[JobEvent]:
         return []
 
+    async def latest_event(self) -> str | None:
+        return "5-0"
+
 
 def hub_on(records: Any, **settings: Any) -> LiveHub:
     return LiveHub(records, GatewaySettings(**settings))
@@ -142,6 +145,41 @@ async def test_clients_take_turns_to_read_the_past_of_many_jobs_and_few_jobs_tak
         go_on.set()
         await asyncio.gather(first, second)
         assert asked[2:] == [1, 50, 1]
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+@pytest.mark.parametrize("after", [None, "1-0"])
+async def test_many_jobs_are_told_in_the_order_of_their_events(
+    after: str | None, is_early: bool
+) -> None:
+    """Two jobs change while the past is read; this process's reader is early or late with it."""
+    many = [f"{number:032x}" for number in range(51)]
+
+    def changed(id: str, job: str) -> JobEvent:
+        return event_at(id, JobState.RUNNING).model_copy(update={"job": job})
+
+    class Changing(Records):
+        """The first and the last job change after the first 50 jobs were read."""
+
+        async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+            if many[0] not in job_ids and is_early:
+                hub.on_event(changed("6-0", many[0]))
+            last = await super().last_events(job_ids)
+            return last | {job: changed("7-0", job) for job in job_ids if job == many[-1]}
+
+        async def events(self, job_ids: Sequence[str], after: str) -> list[JobEvent]:
+            queued = [event for event in (await super().last_events(job_ids)).values()]
+            return queued + [changed("7-0", job) for job in job_ids if job == many[-1]]
+
+    hub = hub_on(Changing())
+    with hub.client() as subscription:
+        await hub.watch(subscription, *many, after=after)
+        if not is_early:
+            hub.on_event(changed("6-0", many[0]))
+        hub.on_event(changed("7-0", many[-1]))
+        ids = [(await subscription.next()).id for _ in range(subscription.held)]
+        assert ids[-2:] == ["6-0", "7-0"]
+        assert set(ids[:-2]) == {"5-0"}
 
 
 async def test_a_client_reads_its_events_before_it_gets_more_old_ones() -> None:
