@@ -221,8 +221,8 @@ async def test_a_successor_waits_for_the_end_of_a_call() -> None:
         before = await pid_of(executor)
         assert await pid_of(executor, "sleep", 2) == before
         # On a busy machine the successor takes longer than the call to start.
-        while await pid_of(executor) == before:
-            await asyncio.sleep(0.1)
+        while await pid_of(executor, "sleep", 1) == before:
+            pass
 
 
 async def test_a_process_has_no_variables_of_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
