@@ -7,16 +7,18 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench.exact.needs import CHROMIUM
 
-_ARGUMENTS = [
+QUIET = [
     "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Colours become sRGB, whatever the machine's screen has.
-    "--force-color-profile=srgb",
 ]
+"""Arguments of a browser that runs anywhere, and asks nothing of the network by itself."""
+
+# Colours become sRGB, whatever the machine's screen has.
+_ARGUMENTS = [*QUIET, "--force-color-profile=srgb"]
 # ImageDecoder is for secure pages alone. No request leaves the machine: the page is made here.
 _URL = "https://judge.test/"
 

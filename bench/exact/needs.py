@@ -1,4 +1,4 @@
-"""What a judge needs: packages of Node.js or Python in folders of their own, or a program.
+"""Requirements of judges: packages of Node.js or Python in folders of their own, or a program.
 
 Each is installed once, with pinned versions, into `.data/bench`.
 """

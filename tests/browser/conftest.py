@@ -1,33 +1,24 @@
 """Fixtures: a browser, and the page in it."""
 
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
+from bench.exact.chromium import QUIET
+from bench.exact.needs import CHROMIUM
+
+ARGUMENTS = [*QUIET, "--disable-quic"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """The Chromium of this machine; the test is skipped if there is none."""
-    if CHROMIUM is None:
+    if CHROMIUM.path is None:
         pytest.skip("no Chromium or Chrome is installed here")
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM.path, args=ARGUMENTS)
         yield chromium
         await chromium.close()
 

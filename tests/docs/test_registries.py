@@ -37,3 +37,10 @@ def test_no_file_names_the_host_of_a_package_registry() -> None:
         if host in content
     ]
     assert not named, "\n".join(named)
+
+
+def test_no_lock_names_an_address() -> None:
+    """Of an npm lock, remove `resolved` and `funding`: names, versions and hashes are enough."""
+    locks = [name for name in files() if name.endswith((".lock", "package-lock.json"))]
+    assert len(locks) > 10
+    assert [name for name in locks if b"://" in (ROOT / name).read_bytes()] == []

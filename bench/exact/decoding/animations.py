@@ -58,7 +58,7 @@ class Shown:
 
 
 Seen = Shown | str
-"""What a decoder sees, or the reason why it sees nothing."""
+"""An animation that a decoder shows, or the reason why it shows none."""
 
 
 def seen_by_chromium(pictures: Iterable[Picture]) -> Iterator[Seen]:

@@ -11,7 +11,7 @@ from contracts.errors import ServiceError
 from contracts.formats import Format, format_of_bytes
 
 Seen = Image.Image | str
-"""What a decoder sees: RGBA pixels, or the reason why it sees nothing."""
+"""The RGBA pixels that a decoder shows, or the reason why it shows none."""
 
 # HLG is interpolated in a table. The step of a sample is up to 4 levels of sRGB.
 _HDR = Tolerance(most=14, mean=0.5)

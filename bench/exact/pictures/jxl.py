@@ -1,10 +1,10 @@
 """JPEG XL: lossless and lossy, alpha, sizes."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
-from bench.exact.pictures.scene import SIZE, Picture, scene
-from tests.imaging.pictures import RED_IS_BLUE, SRGB, encoded
+from bench.exact.pictures.scene import Picture, encoded_scene
+from tests.imaging.pictures import RED_IS_BLUE, SRGB
 
 _SIZES = ((1, 1), (8, 9), (65, 1))
 
@@ -22,17 +22,4 @@ def stills() -> Iterator[Picture]:
         yield _sample("RGB", lossless=True, icc_profile=profile, note=f"profile: {name}")
 
 
-def _sample(
-    mode: str,
-    size: tuple[int, int] = SIZE,
-    *,
-    note: str = "",
-    lossless: bool = False,
-    **options: Any,
-) -> Picture:
-    data = encoded(scene(mode, size), "JXL", lossless=lossless, **options)
-    shown = [f"{name} {value}" for name, value in options.items() if isinstance(value, int)]
-    if size != SIZE:
-        shown.append(f"{size[0]} x {size[1]}")
-    words = ["jxl", mode, "lossless" if lossless else "lossy", *shown, *[note] * bool(note)]
-    return " ".join(words), data
+_sample = partial(encoded_scene, "JXL")

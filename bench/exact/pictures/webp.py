@@ -1,10 +1,10 @@
 """WebP: lossy and lossless, alpha, profiles and orientation."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
-from bench.exact.pictures.scene import SIZE, Picture, scene
-from tests.imaging.pictures import RED_IS_BLUE, SRGB, encoded, exif_of
+from bench.exact.pictures.scene import Picture, encoded_scene
+from tests.imaging.pictures import RED_IS_BLUE, SRGB, exif_of
 
 _SIZES = ((1, 1), (2, 3), (15, 16), (17, 1), (33, 34))
 
@@ -31,17 +31,4 @@ def stills() -> Iterator[Picture]:
     yield _sample("RGBA", lossless=True, exact=True)
 
 
-def _sample(
-    mode: str,
-    size: tuple[int, int] = SIZE,
-    *,
-    note: str = "",
-    lossless: bool = False,
-    **options: Any,
-) -> Picture:
-    data = encoded(scene(mode, size), "WEBP", lossless=lossless, **options)
-    shown = [f"{name} {value}" for name, value in options.items() if isinstance(value, int)]
-    if size != SIZE:
-        shown.append(f"{size[0]} x {size[1]}")
-    words = ["webp", mode, "lossless" if lossless else "lossy", *shown, *[note] * bool(note)]
-    return " ".join(words), data
+_sample = partial(encoded_scene, "WEBP")

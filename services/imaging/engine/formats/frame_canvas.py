@@ -35,7 +35,7 @@ _Box = tuple[int, int, int, int]
 
 
 class Disposal(Enum):
-    """What happens to a frame's rectangle before the next frame."""
+    """The change of a frame's rectangle before the next frame."""
 
     KEEP = auto()
     CLEAR = auto()

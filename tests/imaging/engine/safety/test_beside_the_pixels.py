@@ -1,4 +1,4 @@
-"""Whatever is broken beside the pixels of a PNG or a JPEG never costs the picture."""
+"""A PNG or a JPEG whose pixels are whole is shown, although other parts of it are broken."""
 
 import re
 import struct
