@@ -20,6 +20,11 @@ STORE: dict[Code, Advice] = {
                 "The only worker with the format of the image has just stopped. `Retry-After: 2`.",
                 ("services/imaging/peers.py",),
             ),
+            Cause(
+                "The gateway can't write to the folder in which it receives bodies of more than "
+                "256 KiB, or can't read from it. `Retry-After: 2`.",
+                ("services/runtime/storage/spool.py",),
+            ),
         ),
         client="Wait for `Retry-After` and send the request again. Send a job's submission with an "
         "`Idempotency-Key`: if the first submission has arrived after all, the second finds its "
@@ -48,6 +53,11 @@ STORE: dict[Code, Advice] = {
                 "The memory of Redis has reached its `maxmemory`, or Redis can't write to its "
                 "disk. `detail` says which one. `Retry-After: 10`.",
                 ("services/runtime/redis/client.py",),
+            ),
+            Cause(
+                "The disk with the folder in which the gateway receives bodies of more than "
+                "256 KiB is full. `Retry-After: 10`.",
+                ("services/runtime/storage/spool.py",),
             ),
         ),
         client="Wait for `Retry-After` and send the request again. Nothing that was accepted "
