@@ -28,6 +28,10 @@ _VALUES: Mapping[tuple[str, str], str] = {
     ("darkroom_call_seconds", "transport"): ", ".join(f"`{name}`" for name in Transport),
     ("darkroom_call_seconds", "outcome"): "`ok`; `cancelled`: the client has left; `lost`: no "
     "reply was sent; or the [code of an error](../errors/index.md)",
+    ("darkroom_store_seconds", "operation"): "`put`, `read`, `open`, `size`, `delete`, `list`, "
+    "`remove_unfinished`, `free`, `check`",
+    ("darkroom_store_seconds", "outcome"): "`ok`; `missing`: nothing is stored there; `full`; "
+    "`unavailable`: the store does not answer, or refuses; `error`: a fault of the software",
     ("darkroom_dropped", "reason"): ", ".join(f"`{k.reason}`" for k in Discarded.__subclasses__()),
     ("darkroom_refused_connections", "reason"): ", ".join(f"`{name}`" for name in REASONS),
     ("darkroom_webhooks", "outcome"): ", ".join(f"`{name}`" for name in Outcome),

@@ -1,9 +1,12 @@
 """Settings that both services share, from environment variables, and the units of settings."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.runtime.store_address import parse_store
 
 
 def count_of(things: str) -> Any:
@@ -24,10 +27,20 @@ LogLevel = Annotated[
 ]
 
 
+def _store_url(url: str) -> str:
+    parse_store(url)
+    return url
+
+
+StoreUrl = Annotated[str, AfterValidator(_store_url), Field(json_schema_extra={"format": "uri"})]
+
+
 class RuntimeSettings(BaseSettings):
     """Settings of both services: `DARKROOM_IMAGE_TTL=3600` sets `image_ttl`."""
 
-    model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DARKROOM_", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379",
@@ -35,6 +48,24 @@ class RuntimeSettings(BaseSettings):
         json_schema_extra={"format": "uri"},
         description="URL of Redis or Valkey: `redis://`, `rediss://` (with TLS) or `unix://`. The"
         " URL may have a password.",
+    )
+    store: StoreUrl | None = Field(
+        default=None,
+        description="Where the bytes of images lie, the same for all services:"
+        " `file:///var/lib/darkroom`, a folder that all of them have; `s3://bucket/prefix`, with"
+        " `?endpoint=`, `region=` and `path_style=` where they are needed; `gs://bucket/prefix`;"
+        " `az://container/prefix`, with `?account=` and `endpoint=`; or `redis:`. Credentials come"
+        " from the usual variables, such as `AWS_ACCESS_KEY_ID`. Without the setting it is"
+        " `redis:`.",
+    )
+    store_cache: Path | None = Field(
+        default=None,
+        description="Folder on this host for copies of a bucket's objects. Without the setting, a"
+        " folder of this user below the system's temporary folder.",
+    )
+    store_cache_bytes: Bytes = Field(
+        default=2 * 1024 * 1024 * 1024,
+        description="Maximum size of these copies. Those that were not used for longest go first.",
     )
     heartbeat_interval: Seconds = Field(
         default=1.0, description="Time from one heartbeat of a process to the next."

@@ -17,6 +17,15 @@ STORE: dict[Code, Advice] = {
                 ("services/runtime/rpc/reply_inbox.py",),
             ),
             Cause(
+                "The disk or the bucket that holds the bytes of images does not answer, or refuses "
+                "the credentials of the service. `Retry-After: 5`.",
+                (
+                    "services/runtime/storage/stores/failures.py",
+                    "services/runtime/storage/stores/disk.py",
+                    "services/runtime/storage/stores/async_store.py",
+                ),
+            ),
+            Cause(
                 "The only worker with the format of the image has just stopped. `Retry-After: 2`.",
                 ("services/imaging/peers.py",),
             ),
@@ -58,6 +67,14 @@ STORE: dict[Code, Advice] = {
                 "The disk with the folder in which the gateway receives bodies of more than "
                 "256 KiB is full. `Retry-After: 10`.",
                 ("services/runtime/storage/spool.py",),
+            ),
+            Cause(
+                "The disk that holds the bytes of images is full, or a quota on it. "
+                "`Retry-After: 10`.",
+                (
+                    "services/runtime/storage/stores/failures.py",
+                    "services/runtime/storage/stores/health.py",
+                ),
             ),
         ),
         client="Wait for `Retry-After` and send the request again. Nothing that was accepted "

@@ -22,11 +22,19 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         # prometheus_client finds a series under a lock, which costs more than an observation.
-        self._series: dict[tuple[str, str, str, str], Histogram] = {}
+        self._series: dict[tuple[str, ...], Histogram] = {}
         self._calls = Histogram(
             "darkroom_call_seconds",
             "Seconds that a call took: a `client` waits for the reply, a `server` sends it.",
             ["side", "method", "transport", "outcome"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._store = Histogram(
+            "darkroom_store_seconds",
+            "Seconds that an operation of the store of bytes took. Of a read, the time counts in"
+            " which the store was waited for.",
+            ["operation", "outcome"],
             buckets=_BUCKETS,
             registry=self.registry,
         )
@@ -62,6 +70,14 @@ class Metrics:
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = self._calls.labels(*key)
+        series.observe(seconds)
+
+    def observe_store(self, operation: str, outcome: str, seconds: float) -> None:
+        """Count one operation of the store of bytes."""
+        key = (operation, outcome)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self._store.labels(*key)
         series.observe(seconds)
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:

@@ -1,6 +1,6 @@
 """What a store of bytes does. Its calls block; `async_store.AsyncStore` makes them in threads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -45,7 +45,9 @@ class Store(Protocol):
         """
         ...
 
-    def read(self, path: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    def read(
+        self, path: str, start: int = 0, stop: int | None = None
+    ) -> Generator[bytes, None, None]:
         """Yield the bytes from `start` to `stop` in pieces. Raises Missing, before the first."""
         ...
 
@@ -64,7 +66,7 @@ class Store(Protocol):
         """Delete objects; one that is not there is no error."""
         ...
 
-    def list(self, prefix: str = "") -> Iterator[Sequence[StoredObject]]:
+    def list(self, prefix: str = "") -> Generator[Sequence[StoredObject], None, None]:
         """Yield the objects below a folder in pages of about 1,000."""
         ...
 

@@ -1,0 +1,137 @@
+"""The store on a disk."""
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import StoreFull, Unavailable
+from services.runtime.storage.stores.disk import DiskStore
+
+PATH = "default/kept/ab/cd/abcd0123"
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[DiskStore]:
+    """A store on a disk of 1 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk")
+    yield DiskStore(folder)
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_is_named_and_keeps_no_part_of_a_file(small_disk: DiskStore) -> None:
+    small_disk.put("default/kept/first", bytes(600_000))
+
+    with pytest.raises(StoreFull, match="No space left on device"):
+        small_disk.put(PATH, bytes(600_000))
+
+    assert files(small_disk.scratch.parent) == ["default/kept/first"]
+    small_disk.delete(["default/kept/first"])
+    small_disk.put(PATH, bytes(600_000))
+
+
+def test_a_small_disk_tells_what_is_free(small_disk: DiskStore) -> None:
+    free = small_disk.free()
+    small_disk.put(PATH, bytes(400_000))
+
+    assert 300_000 < free - small_disk.free() < 500_000
+    small_disk.put("default/kept/second", bytes(610_000))
+    assert small_disk.free() == 0
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.EACCES, errno.EROFS])
+def test_a_broken_disk_is_unavailable_and_tells_no_path(
+    disk: DiskStore, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def broken(*_: object) -> int:
+        raise OSError(code, os.strerror(code), "/secret/path")
+
+    disk.put(PATH, b"12345")
+    monkeypatch.setattr(os, "pread", broken)
+
+    with pytest.raises(Unavailable, match=os.strerror(code)) as caught:
+        list(disk.read(PATH))
+
+    assert "secret" not in caught.value.detail
+    assert caught.value.retry_after
+
+
+def test_a_store_whose_folder_is_gone_is_unavailable_and_makes_no_new_one(disk: DiskStore) -> None:
+    disk.scratch.rmdir()
+    disk.scratch.parent.rmdir()
+
+    for call in (disk.check, disk.free, lambda: disk.put(PATH, b"12345")):
+        with pytest.raises(Unavailable, match="No such file or directory"):
+            call()
+    assert not disk.scratch.parent.exists()
+
+
+def test_a_deletion_leaves_no_empty_folders(disk: DiskStore) -> None:
+    disk.put(PATH, b"1")
+    disk.put("default/kept/ab/00/2", b"2")
+    disk.delete([PATH])
+    assert not (disk.scratch.parent / "default/kept/ab/cd").exists()
+
+    disk.delete(["default/kept/ab/00/2"])
+    assert list(disk.scratch.parent.iterdir()) == [disk.scratch]
+
+
+def test_puts_and_deletions_of_one_folder_at_once_lose_nothing(disk: DiskStore) -> None:
+    def put_and_delete(number: int) -> None:
+        for _ in range(100):
+            path = f"default/kept/ab/cd/{number}"
+            disk.put(path, b"12345", durable=False)
+            assert disk.size(path) == 5
+            disk.delete([path])
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(put_and_delete, range(4)))
+
+
+def test_only_old_unfinished_files_are_removed(disk: DiskStore) -> None:
+    for name, age in (("old", 7200), ("new", 0)):
+        (disk.scratch / name).write_bytes(b"12345")
+        then = (disk.scratch / name).stat().st_mtime - age
+        os.utime(disk.scratch / name, (then, then))
+
+    assert disk.remove_unfinished(older=3600) == 1
+    assert files(disk.scratch) == ["new"]
+
+
+def test_unfinished_files_are_no_objects(disk: DiskStore) -> None:
+    (disk.scratch / "body").write_bytes(b"12345")
+
+    assert list(disk.list()) == []
+    with pytest.raises(ValueError, match="unfinished"):
+        disk.open("tmp/body")
+
+
+def test_a_durable_put_syncs_the_file_its_folder_and_new_folders(
+    disk: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    root = disk.scratch.parent
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.path.relpath(os.readlink(f"/proc/self/fd/{descriptor}"), root))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    disk.put("a/b/1", b"12345")
+
+    assert synced[0].startswith("tmp/")
+    assert synced[1:] == [".", "a", "a/b"]
+    synced.clear()
+    disk.put("a/b/2", b"12345", durable=False)
+    assert synced == []
