@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from math import ceil
+from pathlib import Path
+from tempfile import gettempdir
 
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
@@ -134,7 +136,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         shutdown=shutdown,
         workers=Workers(redis),
         queues=queues,
-        uploads=UploadReader(image_blobs, settings),
+        uploads=UploadReader(image_blobs, settings, Path(gettempdir())),
         rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
         answers=AnswerRoom(settings.max_answers),
         store=broker.store,

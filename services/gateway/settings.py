@@ -41,8 +41,8 @@ class GatewaySettings(RuntimeSettings):
     max_body: Bytes = Field(default=64 * 1024 * 1024, description="Maximum size of one image.")
     max_bodies: Bytes = Field(
         default=1024 * 1024 * 1024,
-        description="Maximum size of all request bodies in memory at once. Beyond it, uploads are"
-        " refused.",
+        description="Maximum size of all request bodies that arrive at once. Of each, up to 1 MiB"
+        " is in memory, and the rest in a file. Beyond the limit, uploads are refused.",
     )
     body_patience: Seconds = Field(
         default=30.0,

@@ -73,9 +73,9 @@ def test_a_worker_has_the_memory_that_its_pool_processes_may_use(containers: Any
 def test_a_gateway_has_the_memory_that_uploads_may_use(containers: Any) -> None:
     gateway = containers["gateway"]
     bodies = gateway["environment"]["DARKROOM_MAX_BODIES"] >> 20
-    forms = mebibytes(DEFAULTS["GATEWAY_TMP"])
-    assert forms > bodies
-    assert mebibytes(gateway["mem_limit"]) >= bodies + forms + 512
+    scratch = mebibytes(DEFAULTS["GATEWAY_TMP"])
+    assert scratch > bodies
+    assert mebibytes(gateway["mem_limit"]) >= scratch + 512
 
 
 def test_valkey_gives_pool_processes_the_rights_that_they_need(containers: Any) -> None:

@@ -23,7 +23,8 @@ from services.gateway.server.websocket import MAX_MESSAGE, BoundedWebSocket
 from services.gateway.settings import GatewaySettings
 from services.runtime.telemetry.metrics import Metrics
 
-_OTHER_FILES = 256  # open files of the process beside its clients' connections
+_FILES_PER_CONNECTION = 2  # a socket, and the file of a body or of an image
+_OTHER_FILES = 256  # open files of the process beside those
 
 
 class UnboundedServerError(Exception):
@@ -52,7 +53,7 @@ def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
             "The gateway bounds WebSockets with the package websockets. Start it without"
             f" `--ws {config.ws}`, or install websockets."
         )
-    _allow_files(settings.max_connections + _OTHER_FILES)
+    _allow_files(_FILES_PER_CONNECTION * settings.max_connections + _OTHER_FILES)
     connections = Connections(settings, metrics, is_exempt=_is_trusted_by(config))
     config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
     if config.ws_protocol_class is not None:

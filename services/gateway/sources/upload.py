@@ -2,27 +2,27 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
+from pathlib import Path
 
 from fastapi import Request
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from contracts.errors import InvalidRequest, Overloaded, TooLarge
 from services.gateway.settings import GatewaySettings
+from services.gateway.sources.coding import refuse_coding
+from services.gateway.sources.form import FormFile
 from services.gateway.sources.pace import Pace
 from services.runtime.storage.blobs import Blobs, StoredBlob
-from services.runtime.storage.parts import PART, Parts
+from services.runtime.storage.spool import Spool
 
 _MULTIPART_OVERHEAD = 64 * 1024  # bytes of boundaries and headers around a file
-_CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})  # decoded in linear time, always
 _MAX_JSON = 256 * 1024  # bytes: 64 variants of 32 operations fit
 
 
 class UploadReader:
-    """Reads bodies into memory, and limits the bytes that all of them hold there together.
+    """Reads bodies, and limits the bytes of all that are under way, in memory and on disk.
+
+    The bytes of an image that are not in memory are in a file of the folder `scratch`.
 
     Every method raises TooLarge over the limit of one body, Overloaded over the limit of all of
     them, and HTTPException: 408 for a body that is slower than its `Pace`, 415 for a content coding
@@ -30,45 +30,49 @@ class UploadReader:
     keep nobody else out.
     """
 
-    def __init__(self, images: Blobs, settings: GatewaySettings) -> None:
+    def __init__(self, images: Blobs, settings: GatewaySettings, scratch: Path) -> None:
         self.settings = settings
         self._images = images
-        self._in_memory = 0  # bytes of all bodies
+        self._scratch = scratch
+        self._under_way = 0  # bytes of all bodies
         self._bodies: set[_CountedRequest] = set()
 
     async def store_image(self, request: Request, *, ttl: int) -> StoredBlob:
         """Store the image of a request for `ttl` seconds at least.
 
-        The image is the body, or the field `file` of a multipart form. Its bytes leave memory
-        before this returns, so a call to a worker holds none. Raises InvalidRequest for an empty
-        body and for a form without a file.
+        The image is the body, or the field `file` of a multipart form. Its bytes are here no more
+        when this returns, so a call to a worker holds none. Raises InvalidRequest for an empty body
+        and for a form without a file, and what `Spool` and `Blobs` raise.
         """
-        limit, body = self.settings.max_body, Parts()
-        with self._counted(request, limit + _MULTIPART_OVERHEAD, body) as counted:
-            if media_type_of(request) == "multipart/form-data":
-                await _read_file(counted, body)
-            else:
-                await counted.read(body)
-            if not body.size:
-                raise InvalidRequest("The body is empty; send the bytes of an image.")
-            if body.size > limit:
-                raise TooLarge(f"An image may have {limit:,} bytes at most.")
-            return await self._images.keep(body, ttl=ttl)
+        limit, body = self.settings.max_body, Spool(self._scratch)
+        with self._counted(request, limit + _MULTIPART_OVERHEAD) as counted:
+            try:
+                async for piece in counted.image():
+                    await body.write(piece)
+                if not body.size:
+                    raise InvalidRequest("The body is empty; send the bytes of an image.")
+                if body.size > limit:
+                    raise TooLarge(f"An image may have {limit:,} bytes at most.")
+                await body.finish()
+                return await self._images.keep(body, ttl=ttl)
+            finally:
+                await body.close()
 
     async def read_json(self, request: Request) -> bytes:
         """Return the body of a request, up to 256 KiB; nothing checks that it is JSON."""
-        body = Parts()
-        with self._counted(request, _MAX_JSON, body) as counted:
-            await counted.read(body)
-            return b"".join(body.all())
+        body = bytearray()
+        with self._counted(request, _MAX_JSON) as counted:
+            async for piece in counted.stream():
+                body += piece
+        return bytes(body)
 
     def add(self, size: int) -> None:
         """Count `size` bytes that have arrived.
 
         Raises Overloaded over the limit of all bodies, if none of them is slow.
         """
-        self._in_memory += size
-        while self._in_memory > self.settings.max_bodies:
+        self._under_way += size
+        while self._under_way > self.settings.max_bodies:
             slow = [body for body in self._bodies if body.pace.rate() is not None]
             if not slow:
                 raise Overloaded("Too many uploads at once; try again soon.", retry_after=2)
@@ -77,20 +81,18 @@ class UploadReader:
             slowest.pace.give_way()
 
     def remove(self, size: int) -> None:
-        """Count `size` bytes no longer: they leave memory."""
-        self._in_memory -= size
+        """Count `size` bytes no longer."""
+        self._under_way -= size
 
     @contextmanager
-    def _counted(self, request: Request, limit: int, body: Parts) -> Iterator["_CountedRequest"]:
-        _refuse_coding(request.headers)
+    def _counted(self, request: Request, limit: int) -> Iterator["_CountedRequest"]:
+        refuse_coding(request.headers)
         counted = _CountedRequest(request, self, limit)
         self._bodies.add(counted)
         try:
             yield counted
         finally:
             self._bodies.remove(counted)
-            # An exception refers to the body until its problem document is sent.
-            body.clear()
             counted.leave()
 
 
@@ -99,33 +101,8 @@ def media_type_of(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _refuse_coding(headers: Headers) -> None:
-    """Raise HTTPException (415) for a body, or a part of a form, with a content coding."""
-    codings = ",".join(headers.getlist("content-encoding")).lower().split(",")
-    if {coding.strip() for coding in codings} - {"", "identity"}:
-        raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "The body has a Content-Encoding; send it without.",
-            headers={"Accept-Encoding": "identity"},
-        )
-
-
-async def _read_file(request: Request, body: Parts) -> None:
-    _, parameters = parse_options_header(request.headers["content-type"])
-    # Starlette decodes the text of a form by any codec of Python's that its client names.
-    if parameters.get(b"charset", b"utf-8").lower() not in _CHARSETS:
-        raise InvalidRequest("The form names a `charset`; leave it out, and send UTF-8.")
-    async with request.form(max_files=1, max_fields=8) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise InvalidRequest("The form has no file in its field 'file'.")
-        _refuse_coding(file.headers)
-        while piece := await file.read(PART):
-            body.add(piece)
-
-
 class _CountedRequest(Request):
-    """A request that counts the bytes of its body while they are read, by forms too."""
+    """A request that counts the bytes of its body while they are read."""
 
     def __init__(self, request: Request, reader: UploadReader, limit: int) -> None:
         super().__init__(request.scope, self._receive_in_time)
@@ -136,6 +113,7 @@ class _CountedRequest(Request):
         self._size = 0
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body. Raises TooLarge, Overloaded and HTTPException (408)."""
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._limit:
             raise self._too_large()
@@ -146,16 +124,23 @@ class _CountedRequest(Request):
                 raise self._too_large()
             yield chunk
 
-    async def read(self, body: Parts) -> None:
-        """Add the whole body to `body`; `body()` would keep a second copy in the request.
+    async def image(self) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of the image: of the body, or of the file in a form.
 
-        Raises TooLarge, Overloaded and HTTPException (408).
+        Raises InvalidRequest for a form without a file, and what `stream` raises.
         """
-        async for piece in self.stream():
-            body.add(piece)
+        if media_type_of(self) != "multipart/form-data":
+            async for chunk in self.stream():
+                yield chunk
+            return
+        form = FormFile(self.headers["content-type"])
+        async for chunk in self.stream():
+            for piece in form.feed(chunk):
+                yield piece
+        form.finish()
 
     def leave(self) -> None:
-        """Count the bytes no longer: they leave memory."""
+        """Count the bytes no longer: they are stored or dropped."""
         size, self._size = self._size, 0
         self._reader.remove(size)
 

@@ -26,10 +26,10 @@ from services.runtime.redis.replies import FULL
 from services.runtime.storage import parts
 from services.runtime.storage.lives import expiring, extending, indexing
 from services.runtime.storage.parts import PART, Parts
+from services.runtime.storage.spool import HEAD, Spool
 
 _UNKNOWN = "application/octet-stream"
 _MEDIA_TYPE, _SIZE, _NOTE = b"media_type", b"bytes", b"note"
-_MAGIC = 64  # bytes, which tell every format
 _UNFINISHED_TTL = 60  # seconds from one part to the next: of a blob whose writer has died
 
 
@@ -107,19 +107,21 @@ class Blobs:
         self._redis = redis
         self._kind = kind
 
-    async def put(self, body: Parts, media_type: str, *, key: str, ttl: int) -> Blob:
+    async def put(self, body: Parts | Spool, media_type: str, *, key: str, ttl: int) -> Blob:
         """Store bytes for `ttl` seconds at least, and return their description.
 
         The record is written with the last part, so nobody finds half of a blob.
         """
         name, connection = keys.blob(self._kind, key), self._connection(body.size)
         last: dict[bytes, Any] = {}
-        for number, part in enumerate(body.all()):
+        number = 0
+        async for part in body.pieces(PART):
             if last:
                 # One by one: a part is copied for its command, and the copy lives until Redis
                 # has answered.
                 await connection.pipeline([_setting(name, last), *expiring(name, _UNFINISHED_TTL)])
             last = {parts.field(number): part}
+            number += 1
         whole = _setting(name, last | _record(body.size, media_type))
         # An image that is uploaded again is deleted no more.
         anew = [("UNLINK", keys.purged(key))] if self._kind is Kind.IMAGE else []
@@ -175,16 +177,16 @@ class Blobs:
                 await self._redis.pipeline(extending(key, images, ttl))
         return stored
 
-    async def keep(self, data: bytes | Parts, *, ttl: int) -> StoredBlob:
+    async def keep(self, data: bytes | Spool, *, ttl: int) -> StoredBlob:
         """Store bytes under their digest for `ttl` seconds at least; send only unknown bytes.
 
         The media type is the one that the first bytes announce: nobody has read the others yet.
         """
-        body = data if isinstance(data, Parts) else Parts.of(data)
+        body = data if isinstance(data, Spool) else Parts.of(data)
         key = body.digest
         if stored := await self.find(key, ttl=ttl):
             return stored
-        format = format_of_bytes(bytes(next(body.all(), memoryview(b""))[:_MAGIC]))
+        format = format_of_bytes(data.head if isinstance(data, Spool) else data[:HEAD])
         media_type = format.spec.media_type if format else _UNKNOWN
         return StoredBlob(await self.put(body, media_type, key=key, ttl=ttl))
 

@@ -5,7 +5,7 @@ part is small, so a process holds little of a blob, and no copy takes long.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 PART = (256 << 10) - 64
 """Bytes of every part but the last. With Redis's own bytes a value has 256 KiB: a size of its
@@ -93,6 +93,12 @@ class Parts:
         yield from self._parts
         if self._rest:
             yield b"".join(self._rest)
+
+    async def pieces(self, size: int) -> AsyncIterator[bytes]:
+        """Yield every part, as a `Spool` does; `size` is that of a part."""
+        assert size == PART
+        for part in self.all():
+            yield part
 
     def clear(self) -> None:
         """Free the memory, while an exception's traceback still refers to this object."""
