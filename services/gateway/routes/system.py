@@ -33,6 +33,16 @@ async def page(request: Request) -> Response:
     return tagged_response(request, html, "text/html", policy)
 
 
+class RedisMemory(BaseModel):
+    """Memory of Redis, as the gateway has seen it in the last two seconds."""
+
+    bytes: Annotated[int, Field(description="Bytes of memory that Redis uses.")]
+    limit: Annotated[
+        int | None, Field(description="Redis's `maxmemory` in bytes; null without a limit.")
+    ]
+    used: Annotated[float, Field(description="The used part of the limit; 0 without a limit.")]
+
+
 class System(BaseModel):
     """The current state of the suite."""
 
@@ -44,6 +54,7 @@ class System(BaseModel):
         dict[str, Queue], Field(description="The requests and jobs that wait, by address.")
     ]
     jobs: Annotated[Backlog, Field(description="The open jobs, and the rate at which jobs end.")]
+    redis_memory: Annotated[RedisMemory, Field(description="The memory of Redis.")]
 
 
 @router.get(
@@ -53,12 +64,15 @@ class System(BaseModel):
     responses={200: answer("The current state."), **problems()},
 )
 async def system(deps: Injected) -> System:
-    """Return the running workers with their last reports, the queues, and the backlog of jobs."""
-    address = RENDER.address(Transport.STREAM)
+    """Return the running workers with their last reports, queues, open jobs and Redis's memory."""
+    address, state = RENDER.address(Transport.STREAM), deps.store.state
     return System(
         workers=await deps.workers.reports(address),
         queues=await deps.queues.look(),
         jobs=await deps.jobs.backlog(),
+        redis_memory=RedisMemory(
+            bytes=state.used_memory, limit=state.maxmemory or None, used=state.memory
+        ),
     )
 
 

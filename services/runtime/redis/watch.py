@@ -55,6 +55,10 @@ class StoreState:
     """Why Redis refuses writes; None if it accepts them."""
     memory: float = 0.0
     """The used part of `maxmemory`; 0 without a limit."""
+    used_memory: int = 0
+    """Bytes of memory that Redis uses."""
+    maxmemory: int = 0
+    """Bytes of memory that Redis may use; 0 without a limit."""
 
 
 class StoreWatch:
@@ -79,6 +83,11 @@ class StoreWatch:
             "darkroom_redis_memory",
             "Memory that Redis uses, as a part of its `maxmemory`; 0 without a limit.",
             lambda: self.state.memory,
+        )
+        metrics.watch(
+            "darkroom_redis_memory_bytes",
+            "Bytes of memory that Redis uses.",
+            lambda: self.state.used_memory,
         )
         metrics.watch(
             "darkroom_redis_writable",
@@ -186,6 +195,8 @@ class StoreWatch:
                 volatile=_volatility(facts, saves=saves),
                 unwritable=unwritable,
                 memory=facts.memory,
+                used_memory=facts.used_memory,
+                maxmemory=facts.maxmemory,
             )
         )
 

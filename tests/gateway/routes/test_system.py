@@ -21,6 +21,8 @@ def test_the_system_shows_workers_and_queues(gateway_url: str) -> None:
     assert worker["slots"] >= 1
     assert system["queues"]["imaging.render:stream"] == {"waiting": 0, "age": 0.0}
     assert "imaging.jobs" in system["queues"]
+    memory = system["redis_memory"]
+    assert (memory["bytes"] > 100_000, memory["limit"], memory["used"]) == (True, None, 0)
 
 
 def test_metrics_count_the_calls(gateway_url: str) -> None:
@@ -30,6 +32,9 @@ def test_metrics_count_the_calls(gateway_url: str) -> None:
     counted = 'outcome="ok",side="client",transport="list"'
     assert f'darkroom_call_seconds_count{{method="imaging.render",{counted}}}' in answer.text
     assert 'darkroom_queue_age_seconds{address="imaging.jobs"}' in answer.text
+    bytes_of_redis = re.search(r"^darkroom_redis_memory_bytes (\S+)$", answer.text, re.MULTILINE)
+    assert bytes_of_redis is not None
+    assert float(bytes_of_redis[1]) > 100_000
 
 
 def test_the_system_shows_the_backlog_of_jobs(no_workers: httpx.Client) -> None:

@@ -101,6 +101,7 @@ async def test_a_full_memory_pauses_and_room_resumes(url: str, plain: Redis) -> 
             with pytest.raises(StoreFull, match="memory"):
                 store.check_writable()
             assert store.state.memory > 1
+            assert (store.state.maxmemory, store.state.used_memory > 1 << 20) == (1 << 20, True)
             await asyncio.sleep(0.2)
             plain.config_set("maxmemory", "0")
             await asyncio.wait_for(capacity.wait(), 5)
