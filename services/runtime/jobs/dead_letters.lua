@@ -3,7 +3,7 @@
 -- Queue a dead letter's job again, without its results and with all of its time, which is `timeout`
 -- ms if the record has none. A job that was quarantined has any state. Returns {event's id, deadline},
 -- or false; {'missing', key} as `submit`.
-function commands.requeue(id, images, timeout, event, ...)
+function commands.requeue(id, images, timeout, event, text, ...)
   local record = RECORD .. id
   local seen = redis.call('HMGET', record, 'dead', 'submitter', 'v', 'timeout')
   if not seen[1] or not is_readable(seen[3]) then
@@ -17,21 +17,22 @@ function commands.requeue(id, images, timeout, event, ...)
   redis.call('XDEL', DEAD, seen[1])
   redis.call('DEL', QUARANTINE .. seen[1])
   for _, field in ipairs(redis.call('HKEYS', record)) do
-    if field == 'dead' or field == 'problem' or string.sub(field, 1, 7) == 'result:' then
+    local result = string.sub(field, 1, 7) == 'result:'
+    if result or field == 'dead' or field == 'problem' or field == 'not_before' then
       redis.call('HDEL', record, field)
     end
   end
-  persist(record)
+  redis.call('PERSIST', record)
+  redis.call('PERSIST', record .. ':events')
   join_line(id, seen[2])
-  local deadline = set_deadline(id, timeout)
-  local entry = write(id, event, 'timeout', timeout, 'deadline', deadline, ...)
+  local entry, deadline = open_job(id, timeout, event, text, ...)
   feed()
   return {entry, deadline}
 end
 
 -- Add a dead letter for a job, or an entry without one (id ''), that nobody can read, and take both
 -- out of every queue. The record stays for `ttl` seconds, and so do the entry's fields (`...`).
-function commands.quarantine(id, entry, event, dead_letter, ttl, ...)
+function commands.quarantine(id, entry, event, text, dead_letter, ttl, ...)
   if entry ~= '' then
     redis.pcall('XACK', JOBS, GROUP, entry)
     redis.call('XDEL', JOBS, entry)
@@ -54,10 +55,8 @@ function commands.quarantine(id, entry, event, dead_letter, ttl, ...)
     redis.pcall('HSET', record, 'dead', letter)
   end
   -- Whoever waits for the job learns its end. The record may be of any type.
-  local event_id = redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', DATA, event)
-  redis.pcall('XADD', record .. ':events', event_id, DATA, event)
-  redis.call('EXPIRE', record, ttl)
-  redis.call('EXPIRE', record .. ':events', ttl)
+  publish(id, event, text)
+  each_key(id, 'EXPIRE', ttl)
 end
 
 -- Values of a hash as names and values in turn, `most` bytes in all; of another type its dump. Nothing
@@ -98,7 +97,7 @@ end
 function commands.remove(letter, id, damaged)
   redis.call('DEL', QUARANTINE .. letter)
   if id ~= '' and damaged == '1' then
-    redis.call('DEL', RECORD .. id, RECORD .. id .. ':events')
+    each_key(id, 'DEL')
   elseif id ~= '' then
     redis.pcall('HDEL', RECORD .. id, 'dead')
   end

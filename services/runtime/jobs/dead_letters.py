@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 
 from contracts.errors import Failure, Internal, InvalidRequest, NotFound
 from contracts.jobs import DEAD_LETTERS, OPEN_STATES, DeadLetter, Job, JobEvent, JobState
+from services.runtime.jobs.own_events import text_of
 from services.runtime.jobs.records import job_id_of
 from services.runtime.jobs.transitions import Transitions
 from services.runtime.messaging.consumer import Received
@@ -160,14 +161,15 @@ class DeadLetters:
             entry = received.entry
             fields = [part for pair in received.data.items() for part in pair]
         letter = DeadLetter(job=job_id or None, problem=problem, attempts=1, at=now)
-        event = b""
+        event, text = b"", ""
         if job_id:
             failed = JobState.FAILED
             end = JobEvent(job=job_id, state=failed, done=0, total=1, at=now, problem=problem)
-            event = pack_message(end, job_id)
+            event, text = pack_message(end, job_id), text_of(end)
         await self._transitions.run(
             "quarantine",
-            *(job_id, entry, event, pack_message(letter, job_id), self._settings.job_ttl),
+            *(job_id, entry, event, text, pack_message(letter, job_id)),
+            self._settings.job_ttl,
             *fields,
         )
 

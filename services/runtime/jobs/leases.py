@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.errors import REPLAYABLE, Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState
+from services.runtime.jobs.own_events import text_of
 from services.runtime.jobs.records import VERSION, Fields, flattened, job_from, job_id_of
 from services.runtime.jobs.transitions import Transitions
 from services.runtime.messaging.destination import DATA_FIELD
@@ -59,9 +60,9 @@ class Leases:
         Damaged.
         """
         event, fields = _first_start(request.id, worker, total=len(request.variants))
-        sent = pack_message(event, request.id)
+        sent = pack_message(event, request.id), text_of(event)
         taken = {**fields, "entry": entry}
-        record = await self._transitions.run("take", request.id, sent, *flattened(taken))
+        record = await self._transitions.run("take", request.id, *sent, *flattened(taken))
         return job_from(_paired(record)) if record else None
 
     async def take_next(self, worker: str) -> Assignment | None:
@@ -74,8 +75,9 @@ class Leases:
         # The script fills in the job's id, which the envelope names as well, and its total.
         head, middle, rest = sent.split(_UNKNOWN_JOB.encode())
         tail, last = rest.split(str(_UNKNOWN_TOTAL).encode())
+        text = text_of(event).removeprefix(str(_UNKNOWN_TOTAL))
         given = await self._transitions.run(
-            "take_next", worker, head, middle, tail, last, *flattened(fields)
+            "take_next", worker, head, middle, tail, last, text, *flattened(fields)
         )
         if not given:
             return None

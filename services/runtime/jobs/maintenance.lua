@@ -9,7 +9,7 @@ local function leave_indexes(id)
 end
 
 -- Whether a job that an index names has ended, or has no record. Then it leaves all indexes, and
--- what is left of it expires: after `ttl` seconds, if nothing else says when.
+-- what is left of it expires: after `ttl` seconds, or earlier if something else says so.
 local function clear_ended(id, ttl)
   local record = RECORD .. id
   local ended = FINAL[redis.pcall('HGET', record, 'state')]
@@ -17,8 +17,7 @@ local function clear_ended(id, ttl)
     return false
   end
   leave_indexes(id)
-  redis.call('EXPIRE', record, ttl, 'NX')
-  redis.call('EXPIRE', record .. ':events', ttl, 'NX')
+  each_key(id, 'EXPIRE', ttl, 'LT')
   return true
 end
 

@@ -2,7 +2,7 @@
 -- file with commands. Redis runs a script from its first line at each call, so a script has few
 -- functions: a function that only one file needs is in that file.
 --
--- A job has a record (a hash) and its own events (a stream). While it is open it is in exactly one
+-- A job has a record (a hash) and its own events (a list). While it is open it is in exactly one
 -- of these: its submitter's line (a list), the jobs stream, or the set LATER until a retry is due.
 -- Submitters with queued jobs take turns in moving a job to the stream, which is kept short, so that
 -- a thousand jobs of one submitter do not delay another's first. An open job is in the set DEADLINES
@@ -73,23 +73,38 @@ local function leave_line(id, submitter)
   end
 end
 
--- Publish an event and write the fields it reports to the record. Returns the event's id.
-local function write(id, event, ...)
+-- Run a command with the job's record, its events, and its events as version 1 has them.
+local function each_key(id, command, ...)
+  redis.call(command, RECORD .. id, ...)
+  redis.call(command, RECORD .. id .. ':log', ...)
+  redis.call(command, RECORD .. id .. ':events', ...)
+end
+
+-- Publish an event, and add it to the job's own ones, where `text` stands for it: see own_events.py.
+-- Returns the event's id.
+local function publish(id, event, text)
   local entry = redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', DATA, event)
-  local own = RECORD .. id .. ':events'
-  local added = redis.pcall('XADD', own, entry, DATA, event)
-  if type(added) == 'table' then
-    -- A key of another type, or with events of the future. The job goes on, and its events anew.
-    redis.call('DEL', own)
-    redis.call('XADD', own, entry, DATA, event)
+  local list, stream = RECORD .. id .. ':log', RECORD .. id .. ':events'
+  -- If a process of version 1 has made the stream, such a process may still read it.
+  local added = redis.pcall('XADD', stream, 'NOMKSTREAM', entry, DATA, event)
+  if type(added) == 'string' then
+    return entry
+  elseif added then
+    redis.call('DEL', stream)
   end
-  redis.call('HSET', RECORD .. id, 'event', entry, ...)
+  if type(redis.pcall('RPUSH', list, entry .. ' ' .. text)) == 'table' then
+    -- A key of another type. The job goes on, and its events anew.
+    redis.call('DEL', list)
+    redis.call('RPUSH', list, entry .. ' ' .. text)
+  end
   return entry
 end
 
-local function persist(record)
-  redis.call('PERSIST', record)
-  redis.call('PERSIST', record .. ':events')
+-- Publish an event and write the fields it reports to the record. Returns the event's id.
+local function write(id, event, text, ...)
+  local entry = publish(id, event, text)
+  redis.call('HSET', RECORD .. id, 'event', entry, ...)
+  return entry
 end
 
 -- Keep images, given by their keys with spaces between, until `moment` at least. Returns the key of
@@ -108,9 +123,13 @@ local function hold(images, moment)
   end
 end
 
--- Have an open job end in `timeout` ms at the latest. Returns the deadline, which the caller writes.
-local function set_deadline(id, timeout)
+-- Open a job, which has to end in `timeout` ms at the latest; then as `write`. Returns the event's
+-- id and the deadline.
+local function open_job(id, timeout, event, text, ...)
   local deadline = now + timeout
   redis.call('ZADD', DEADLINES, deadline, id)
-  return deadline
+  local entry = write(id, event, text, 'deadline', deadline, ...)
+  -- A process of version 1 that ends the job leaves the list as it is: it must not stay for ever.
+  redis.call('PEXPIREAT', RECORD .. id .. ':log', deadline + EVENTS_LIFE)
+  return entry, deadline
 end

@@ -1,10 +1,11 @@
-"""A job as the fields of a hash, and its events as entries of a stream."""
+"""A job as the fields of a hash, and its events as entries of the stream of all events."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from contracts.errors import Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
@@ -15,7 +16,8 @@ from services.runtime.messaging.unreadable import MAX_VERSION, Damaged, UnknownV
 VERSION = 2
 """The version of the records that are written now. This version reads the one before, too.
 
-Version 1 has no field `v`; it is the same otherwise.
+Version 1 has no field `v`, and each value is written that is a default here; the events of its jobs
+are in a stream. A change of a default that the contracts have for jobs needs a new version.
 """
 
 _JOB_ID = re.compile(rb"[0-9a-f]{32}")
@@ -49,11 +51,22 @@ def fixed_fields(job: Job, webhook: Webhook | None) -> Fields:
     fields: Fields = {
         "submitter": job.submitter,
         "created_at": job.created_at.isoformat(),
-        "total": str(len(job.variants)),
     }
+    if len(job.variants) > 1:
+        fields["total"] = str(len(job.variants))
     if webhook is not None:
         fields["webhook"] = webhook.model_dump_json()
     return fields
+
+
+def request_json(request: JobRequest) -> bytes:
+    """A request as JSON without what is a default, which is more than half of most pipelines."""
+    variants = [variant.model_dump(exclude_defaults=True) for variant in request.variants]
+    for variant, short in zip(request.variants, variants, strict=True):
+        for operation, fields in zip(variant.operations, short.get("operations", ()), strict=True):
+            # The name is a default of each operation's class, and tells which class it is.
+            fields["op"] = operation.op
+    return to_json({"id": request.id, "source": request.source, "variants": variants})
 
 
 def state_fields(job: Job, *, since: Job | None = None) -> Fields:
@@ -65,11 +78,14 @@ def state_fields(job: Job, *, since: Job | None = None) -> Fields:
         "attempts": str(job.attempts),
         "worker": job.worker or "",
         "updated_at": job.updated_at.isoformat(),
-        "not_before": job.not_before.isoformat() if job.not_before else "",
-        "problem": job.problem.model_dump_json() if job.problem else "",
     }
+    # An empty field only where one of `since` may have to be replaced.
+    if job.not_before or (since and since.not_before):
+        fields["not_before"] = job.not_before.isoformat() if job.not_before else ""
+    if job.problem or (since and since.problem):
+        fields["problem"] = _compact(job.problem) if job.problem else ""
     for index in range(len(since.results) if since else 0, len(job.results)):
-        fields[_result(index)] = job.results[index].model_dump_json()
+        fields[_result(index)] = _compact(job.results[index])
     return fields
 
 
@@ -125,6 +141,10 @@ def moment(milliseconds: int) -> datetime:
 def flattened(fields: Mapping[str, str | bytes]) -> list[str | bytes]:
     """Names and values in turn, as HSET takes them."""
     return [part for pair in fields.items() for part in pair]
+
+
+def _compact(message: JobResult | Failure) -> str:
+    return message.model_dump_json(exclude_defaults=True)
 
 
 def _result(index: int) -> str:

@@ -18,7 +18,7 @@ end
 -- 'fair' for last if another job waits, or a number of milliseconds until a retry. A job that stops
 -- running leaves the stream. The `images` of a dead letter are kept as long as its record, so that it
 -- can be requeued.
-function commands.change(id, state, token, to, where, ttl, event, dead_letter, images, ...)
+function commands.change(id, state, token, to, where, ttl, event, text, dead_letter, images, ...)
   local record = RECORD .. id
   local seen = redis.pcall('HMGET', record, 'state', 'token', 'submitter', 'webhook', 'entry', 'v')
   local submitter, webhook, entry = seen[3], seen[4], seen[5]
@@ -31,20 +31,23 @@ function commands.change(id, state, token, to, where, ttl, event, dead_letter, i
   if where == 'fair' and redis.call('EXISTS', TURNS) == 0 and not is_next_ready() then
     return false
   end
-  local event_id = write(id, event, ...)
+  local event_id
+  if state == 'running' and to ~= 'running' and (entry or '') ~= '' then
+    event_id = write(id, event, text, 'entry', '', ...)
+    redis.pcall('XACK', JOBS, GROUP, entry)
+    redis.call('XDEL', JOBS, entry)
+  else
+    event_id = write(id, event, text, ...)
+  end
   if state == 'running' then
     redis.call('ZREM', RUNNING, id)
-    if (entry or '') ~= '' and to ~= 'running' then
-      redis.pcall('XACK', JOBS, GROUP, entry)
-      redis.call('XDEL', JOBS, entry)
-    end
   elseif redis.call('ZREM', QUEUED, id) == 0 then
     redis.call('ZREM', LATER, id)
   end
   if to == 'running' then
     redis.call('ZADD', RUNNING, now, id)
   elseif to == 'queued' then
-    persist(record)
+    redis.call('PERSIST', record)
     if tonumber(where) then
       redis.call('ZADD', LATER, now + where, id)
     else
@@ -70,8 +73,7 @@ function commands.change(id, state, token, to, where, ttl, event, dead_letter, i
       redis.call('ZADD', WEBHOOKS, now, id)
       redis.call('HDEL', WEBHOOK_ATTEMPTS, id)
     end
-    redis.call('EXPIRE', record, ttl)
-    redis.call('EXPIRE', record .. ':events', ttl)
+    each_key(id, 'EXPIRE', ttl)
   end
   -- A job that starts makes no room in the stream.
   if to ~= 'running' or not is_next_ready() then
@@ -81,8 +83,8 @@ function commands.change(id, state, token, to, where, ttl, event, dead_letter, i
 end
 
 -- Change a job to running that no worker has had before. Returns its record, or false.
-function commands.take(id, event, ...)
-  if not commands.change(id, 'queued', '0', 'running', 'last', 0, event, '', '', ...) then
+function commands.take(id, event, text, ...)
+  if not commands.change(id, 'queued', '0', 'running', 'last', 0, event, text, '', '', ...) then
     return false
   end
   return redis.call('HGETALL', RECORD .. id)
@@ -90,8 +92,9 @@ end
 
 -- Give the worker the next entry of the stream, and take its job as above. Returns the entry's id,
 -- its fields, and the job's record or false where the job was not taken; false without an entry.
--- The event is in four parts: between them come the job's id, the id again, and the job's total.
-function commands.take_next(worker, head, middle, tail, last, ...)
+-- The event is in four parts: between them come the job's id, the id again, and the job's total,
+-- with which `text` begins.
+function commands.take_next(worker, head, middle, tail, last, text, ...)
   local read_one = {'XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', 1, 'STREAMS', JOBS, '>'}
   local read = redis.pcall(unpack(read_one))
   if not read then
@@ -105,5 +108,5 @@ function commands.take_next(worker, head, middle, tail, last, ...)
   local id = fields[4] or ''
   local total = tonumber(redis.pcall('HGET', RECORD .. id, 'total')) or 1
   local event = head .. id .. middle .. id .. tail .. total .. last
-  return {entry, fields, commands.take(id, event, 'entry', entry, ...)}
+  return {entry, fields, commands.take(id, event, total .. text, 'entry', entry, ...)}
 end

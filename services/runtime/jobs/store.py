@@ -28,16 +28,17 @@ from services.runtime.jobs.backlog import Backlog
 from services.runtime.jobs.dead_letters import DeadLetters
 from services.runtime.jobs.leases import Leases
 from services.runtime.jobs.orphans import Orphans
+from services.runtime.jobs.own_events import last_events, own_events, text_of
 from services.runtime.jobs.records import (
-    event_from,
     event_of,
     fixed_fields,
     flattened,
     moment,
+    request_json,
     state_fields,
 )
 from services.runtime.jobs.transitions import Transitions
-from services.runtime.messaging.envelope import headers_of, pack_message
+from services.runtime.messaging.envelope import headers_of, pack_json, pack_message
 from services.runtime.messaging.unreadable import Damaged, UnknownVersion
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
@@ -100,16 +101,20 @@ class Jobs:
             webhook=webhook.receiver if webhook else None,
         )
         # Workers and webhooks continue the trace of the submission.
-        packed = pack_message(request, job.id, trace_headers())
+        packed = pack_json(request_json(request), job.id, trace_headers())
         fields = {**fixed_fields(job, webhook), "request": packed}
+        milliseconds = self._milliseconds(timeout)
+        if milliseconds != self._milliseconds():
+            fields["timeout"] = str(milliseconds)
+        event = event_of(job)
         outcome, detail, *deadline = await self._transitions.run(
             "submit",
             *(job.id, submitter),
             *(self._settings.max_queue, int(self._settings.max_queue_age * 1000)),
             keys.idempotency(key.name) if key else "",
             *(key.fingerprint if key else "", self._settings.idempotency_ttl),
-            *(" ".join(job.images), self._milliseconds(timeout)),
-            pack_message(event_of(job), job.id),
+            *(" ".join(job.images), milliseconds),
+            *(pack_message(event, job.id), text_of(event)),
             *flattened({**fields, **state_fields(job)}),
         )
         match outcome:
@@ -127,10 +132,7 @@ class Jobs:
 
     async def events(self, job_ids: Sequence[str], after: str) -> list[JobEvent]:
         """Return the events of some jobs after the id `after`: job by job, each in order."""
-        found = await self._redis.pipeline(
-            ("XRANGE", keys.job_events(job_id), f"({after}", "+") for job_id in job_ids
-        )
-        return [event_from(*entry) for reply in found for entry in entries_from(reply)]
+        return await own_events(self._redis, job_ids, after)
 
     async def latest_event(self) -> str | None:
         """Return the id of the latest event of all jobs; None before the first one."""
@@ -139,14 +141,7 @@ class Jobs:
 
     async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
         """Return the last event of each job; a job without events, or a forgotten one, has none."""
-        found = await self._redis.pipeline(
-            ("XREVRANGE", keys.job_events(job_id), "+", "-", "COUNT", 1) for job_id in job_ids
-        )
-        return {
-            job_id: event_from(*entry)
-            for job_id, reply in zip(job_ids, found, strict=True)
-            for entry in entries_from(reply)
-        }
+        return await last_events(self._redis, job_ids)
 
     async def get(self, job_id: str) -> Job | None:
         """Return the job as it is now, or None when there is none or it is forgotten.
@@ -217,10 +212,11 @@ class Jobs:
                 **{"problem": None, "updated_at": datetime.now(UTC)},
             }
         )
-        event = pack_message(event_of(fresh), job.id)
-        timeout = self._milliseconds()  # for a record of a version without deadlines
+        event = event_of(fresh)
+        sent = pack_message(event, job.id), text_of(event)
+        timeout = self._milliseconds()  # unless the record has one
         requeued = await self._transitions.run(
-            *("requeue", job.id, " ".join(job.images), timeout, event),
+            *("requeue", job.id, " ".join(job.images), timeout, *sent),
             *flattened(state_fields(fresh)),
         )
         match requeued:

@@ -4,7 +4,7 @@
 -- for the same request, {'reused', job id} for another. {'full', number} past the limits;
 -- {'missing', key} of an image that is not stored. `timeout` is in ms.
 function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, key_ttl, images,
-    timeout, event, ...)
+    timeout, event, text, ...)
   if key ~= '' then
     local known = redis.call('HMGET', key, 'job', 'fingerprint')
     if known[1] and redis.call('EXISTS', RECORD .. known[1]) == 1 then
@@ -26,8 +26,7 @@ function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, k
   end
   local others_wait = redis.call('EXISTS', TURNS) == 1
   join_line(id, submitter)
-  local deadline = set_deadline(id, timeout)
-  local entry = write(id, event, 'timeout', timeout, 'deadline', deadline, ...)
+  local entry, deadline = open_job(id, timeout, event, text, ...)
   if not others_wait then
     feed()
   end

@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 from contracts.errors import REPLAYABLE, DeadlineExceeded
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, Job, JobRequest, JobState
 from contracts.methods import GROUP
+from services.runtime.jobs.own_events import text_of
 from services.runtime.jobs.records import VERSION, event_of, flattened, job_from, state_fields
 from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.envelope import pack_message
@@ -42,6 +43,7 @@ _load = partial(
     MAX_RAW=1 << 20,
     MIN_CAPACITY=4,
     GRACE=60_000,
+    EVENTS_LIFE=7 * 24 * 3600 * 1000,
 )
 _REST = ("queues", "maintenance", "dead_letters", "command")
 _CHANGE = _load("queues", "store", "command", when_full=True)
@@ -101,11 +103,11 @@ class Transitions:
         fields = state_fields(changed, since=job)
         if entry is not None:
             fields["entry"] = entry
-        dead_letter = _dead_letter(changed)
+        dead_letter, reported = _dead_letter(changed), event_of(changed)
         event = await self.run(
             "change",
             *(job.id, job.state, job.token, changed.state, where, self._settings.job_ttl),
-            pack_message(event_of(changed), job.id),
+            *(pack_message(reported, job.id), text_of(reported)),
             dead_letter,
             " ".join(job.images) if dead_letter else "",
             *flattened(fields),

@@ -80,8 +80,13 @@ def pack_message(
 
     `headers` come on top of those that every message has.
     """
+    return pack_json(message.model_dump_json().encode(), correlation_id, headers)
+
+
+def pack_json(body: bytes, correlation_id: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """As `pack_message`, of a message that is JSON already."""
     always = {"correlation_id": correlation_id, "content-type": "application/json"}
-    return pack(message.model_dump_json().encode(), {**always, **(headers or {})})
+    return pack(body, {**always, **(headers or {})})
 
 
 def _packed_headers(headers: Mapping[str, Any]) -> bytes:

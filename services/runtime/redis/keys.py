@@ -14,7 +14,7 @@ WORKERS = f"{PREFIX}workers"
 """Hash: what each worker last reported of itself, by name."""
 
 JOB = f"{PREFIX}job:"
-"""Prefix of the hash that is a job's record; its events are the stream `...:events`."""
+"""Prefix of the hash that is a job's record; its events are the list `...:log`."""
 
 JOB_LINE = f"{PREFIX}jobs:line:"
 """Prefix of the list of a submitter's queued jobs."""
@@ -67,7 +67,12 @@ def job(job_id: str) -> str:
 
 
 def job_events(job_id: str) -> str:
-    """Stream: a job's own events, under the ids they have in the stream of all events."""
+    """List: a job's own events, as short texts."""
+    return f"{JOB}{job_id}:log"
+
+
+def job_events_1(job_id: str) -> str:
+    """Stream: the events of a job that a process of version 1 of records has written."""
     return f"{JOB}{job_id}:events"
 
 

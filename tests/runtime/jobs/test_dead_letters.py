@@ -167,17 +167,19 @@ async def test_a_job_that_cannot_be_changed_is_quarantined(jobs: Jobs, redis: An
     assert await redis.xlen(JOBS) == 0
 
 
-@pytest.mark.parametrize("damage", ["a wrong type", "an event of the future"])
+@pytest.mark.parametrize("damage", ["a wrong type", "one of version 1", "an event of the future"])
 async def test_a_job_goes_on_when_its_events_cannot_be_appended_to(
     jobs: Jobs, redis: Any, damage: str
 ) -> None:
     job = await submitted(jobs)
-    events = keys.job_events(job.id)
-    if damage == "a wrong type":
-        await redis.delete(events)
-        await redis.set(events, "text")
-    else:
-        await redis.xadd(events, {"some": "field"}, id="9999999999999-0")
+    await redis.delete(keys.job_events(job.id))
+    match damage:
+        case "a wrong type":
+            await redis.set(keys.job_events(job.id), "text")
+        case "one of version 1":
+            await redis.set(keys.job_events_1(job.id), "text")
+        case "an event of the future":
+            await redis.xadd(keys.job_events_1(job.id), {"some": "field"}, id="9999999999999-0")
     running = done(await jobs.leases.start(job, "a-worker"))
     own = await jobs.events([job.id], "0-0")
     assert [(event.id, event.state) for event in own] == [(running.event, running.state)]

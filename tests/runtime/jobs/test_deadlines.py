@@ -92,6 +92,22 @@ async def test_source_and_watermarks_outlive_the_deadline(jobs: Jobs, client: Re
     assert await client.execute("TTL", keys.blob("image", BLOB.key)) >= 50, "never shortened"
 
 
+async def test_an_image_that_is_kept_for_ever_is_never_given_an_end(
+    client: RedisClient,
+) -> None:
+    jobs = jobs_on(client, job_ttl=100, job_timeout=1)
+    for blob in (BLOB, LOGO):
+        await store_image(client, blob)
+        await client.execute("PERSIST", keys.blob("image", blob.key))
+    job = await jobs.submit(BLOB, MARKED, submitter="me")
+    for _ in range(2):
+        running = done(await jobs.leases.start(job, "a-worker"))
+        await jobs.leases.add_result(running, JobResult(problem=CRASHED))
+        job = await jobs.requeue(job.id)
+    for blob in (BLOB, LOGO):
+        assert await client.execute("PEXPIRETIME", keys.blob("image", blob.key)) == -1
+
+
 @pytest.mark.parametrize("missing", [BLOB, LOGO])
 async def test_a_job_without_one_of_its_images_is_refused(
     jobs: Jobs, client: RedisClient, missing: Blob

@@ -34,8 +34,9 @@ async def test_a_record_expires_only_after_its_job_has_ended(
 ) -> None:
     jobs = jobs_on(client, job_ttl=100)
     job = await submitted(jobs)
-    record, events = f"darkroom:job:{job.id}", f"darkroom:job:{job.id}:events"
-    assert [await redis.ttl(record), await redis.ttl(events)] == [-1, -1]
+    record, events = f"darkroom:job:{job.id}", f"darkroom:job:{job.id}:log"
+    assert await redis.ttl(record) == -1
+    assert await redis.ttl(events) > 24 * 3600, "beyond the deadline, but not for ever"
     await work_through(jobs, redis)
     assert 90 < await redis.ttl(record) <= 100
     assert 90 < await redis.ttl(events) <= 100
@@ -178,7 +179,7 @@ async def test_a_job_among_many_costs_few_commands(jobs: Jobs, redis: Any) -> No
     await submitted(jobs)
     await jobs.leases.add_result(await _next(jobs), GOOD)
     used = await redis.info("commandstats")
-    assert sum(command["calls"] for command in used.values()) <= 60
+    assert sum(command["calls"] for command in used.values()) <= 64
     assert used["cmdstat_evalsha"]["calls"] == 3
 
 
