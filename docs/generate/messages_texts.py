@@ -54,23 +54,28 @@ from contracts.methods import Transport
 from contracts.operations.notation import parse_pipeline
 from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
-from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.storage.images import Images
+from services.runtime.storage.renditions import Renditions
+from services.runtime.storage.setup import make_storage
+from services.runtime.telemetry.metrics import Metrics
 
 URL = "redis://127.0.0.1:6396"
 STREAM = RENDER.address(Transport.STREAM)
 
 
 async def main() -> None:
-    redis = make_redis(RuntimeSettings(redis_url=URL))
+    settings = RuntimeSettings(redis_url=URL)
+    redis = make_redis(settings)
+    storage = make_storage(settings, redis, Metrics())
     photograph = Path("docs/downloads/house.jpg").read_bytes()
-    stored = await Blobs(redis, Kind.IMAGE).keep(photograph, ttl=3600)
+    stored = await Images(storage).keep_bytes(photograph, ttl=3600)
     request = Render(source=stored.blob, pipeline=parse_pipeline(["resize:width=720"], "webp"))
     async with RedisBroker(URL) as broker:
         reply = await broker.request(request, stream=STREAM, timeout=10)
     if reply.headers["x-outcome"] == "failed":
         raise Failure.model_validate_json(reply.body).error()
     rendered = Rendered.model_validate_json(reply.body)
-    result = await Blobs(redis, Kind.RENDITION).get(rendered.blob)
+    result = await Renditions(storage).get(rendered.blob)
     assert result is not None
     Path("/tmp/house.webp").write_bytes(result)
     print(rendered.width, rendered.height, reply.headers["x-worker"])

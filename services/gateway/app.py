@@ -65,9 +65,11 @@ from services.runtime.liveness.heartbeat import Workers
 from services.runtime.redis.client import make_redis
 from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
-from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.storage.images import Images
 from services.runtime.storage.parts import keep_freed_memory
 from services.runtime.storage.purge import Purge
+from services.runtime.storage.renditions import Renditions
+from services.runtime.storage.setup import make_storage, start_storage, stop_storage
 from services.runtime.telemetry.logging import configure_logging
 
 
@@ -99,6 +101,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     """Make the application and everything it works with; nothing connects before its start-up."""
     redis = make_redis(settings)
     broker = Broker(redis, settings, capacity=settings.max_backlog, on_refused=end_process)
+    storage = make_storage(settings, redis, broker.metrics)
     records = Jobs(redis, settings)
     live_hub = LiveHub(records, settings)
 
@@ -119,17 +122,18 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         logger=None,
         specification=suite_specification(),
         on_startup=[prepare],
-        after_startup=[shutdown.watch, webhooks.start, settle],
+        after_startup=[partial(start_storage, storage, on_refused=end_process), shutdown.watch, webhooks.start, settle],
         on_shutdown=[webhooks.stop],
+        after_shutdown=[partial(stop_storage, storage)],
     )
-    image_blobs = Blobs(redis, Kind.IMAGE)
+    image_blobs = Images(storage)
     queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
     dependencies = Dependencies(
         settings=settings,
         imaging=ImagingClient(broker, max_calls=settings.max_calls),
         images=image_blobs,
-        renditions=Blobs(redis, Kind.RENDITION),
-        purge=Purge(redis, longest=ceil(settings.job_timeout)),
+        renditions=Renditions(storage),
+        purge=Purge(storage, longest=ceil(settings.job_timeout)),
         jobs=records,
         live=live_hub,
         webhooks=webhooks,

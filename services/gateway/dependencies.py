@@ -19,8 +19,9 @@ from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers
 from services.runtime.redis.watch import StoreWatch
-from services.runtime.storage.blobs import Blobs
+from services.runtime.storage.images import Images
 from services.runtime.storage.purge import Purge
+from services.runtime.storage.renditions import Renditions
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Dependencies:
 
     settings: GatewaySettings
     imaging: ImagingClient
-    images: Blobs
-    renditions: Blobs
+    images: Images
+    renditions: Renditions
     purge: Purge
     jobs: Jobs
     live: LiveHub

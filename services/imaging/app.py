@@ -1,5 +1,6 @@
 """Composition root of the imaging service."""
 
+from functools import partial
 from importlib.metadata import version
 
 from faststream.asgi import AsgiFastStream
@@ -22,6 +23,10 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import make_redis
 from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
+from services.runtime.storage.images import Images
+from services.runtime.storage.maintenance import SWEEP_MARGIN, StoreMaintenance
+from services.runtime.storage.renditions import Renditions
+from services.runtime.storage.setup import make_storage, start_storage, stop_storage
 from services.runtime.telemetry.logging import configure_logging
 
 # Read once: `version` reads a file, and each heartbeat has the report.
@@ -52,11 +57,18 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
             "sandbox_missing": ", ".join(executor.missing),
         },
     )
-    peers = Peers(broker)
+    storage = make_storage(settings, redis, broker.metrics)
+    peers = Peers(broker, Images(storage))
     handlers.register(broker, executor, settings, peers)
     jobs = Jobs(redis, settings)
-    runner = job_runner.register(broker, jobs, executor, settings, peers)
+    runner = job_runner.register(broker, jobs, executor, settings, peers, Renditions(storage))
     maintenance = JobMaintenance(broker.worker, jobs)
+    store_maintenance = StoreMaintenance(
+        broker.worker,
+        storage,
+        interval=settings.sweep_interval,
+        grace=settings.job_timeout + SWEEP_MARGIN,
+    )
     broker.metrics.watch("darkroom_slots", "Pool processes.", lambda: executor.slots)
     broker.metrics.watch("darkroom_slots_busy", "Pool processes that work.", lambda: executor.busy)
 
@@ -71,9 +83,14 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
         logger=None,
         specification=suite_specification(),
         on_startup=[prepare],
-        after_startup=[maintenance.start, settle],
-        on_shutdown=[maintenance.stop, runner.drain],
-        after_shutdown=[runner.stop, executor.stop],
+        after_startup=[
+            partial(start_storage, storage, on_refused=end_process),
+            maintenance.start,
+            store_maintenance.start,
+            settle,
+        ],
+        on_shutdown=[store_maintenance.stop, maintenance.stop, runner.drain],
+        after_shutdown=[runner.stop, executor.stop, partial(stop_storage, storage)],
         asgi_routes=[
             *health_routes(broker),
             metrics_route(broker, queues, jobs),

@@ -17,7 +17,7 @@ from services.runtime.liveness.heartbeat import Report, Workers
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.handing_on import HANDED_ON, hand_on, is_handed_on
-from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.storage.images import Images
 
 _MISSING = frozenset(Format) - frozenset(plugins.INSTALLED)
 _FORMATS = "formats"
@@ -41,10 +41,10 @@ class Peers:
     all the formats of the request.
     """
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, images: Images) -> None:
         self._broker = broker
         self._workers = Workers(broker.redis)
-        self._images = Blobs(broker.redis, Kind.IMAGE)
+        self._images = images
 
     async def formats_beyond(self, request: Render | Inspect) -> frozenset[Format]:
         """Return every format that the request needs if this worker lacks one of them, else none.

@@ -89,10 +89,28 @@ class RuntimeSettings(BaseSettings):
         description="Time for which a job that another version of Darkroom has stored waits for a"
         " worker that can read it. After that, it is a dead letter.",
     )
-    image_ttl: WholeSeconds = Field(
-        default=24 * 3600,
-        description="Time from its last upload until an image expires. An image that a job needs"
-        " is kept longer.",
+    hot_bytes: Bytes = Field(
+        default=64 * 1024 * 1024,
+        description="Size of the small results, of up to 256 KiB, that stay in Redis. Beyond it,"
+        " those that were unused for longest move to the store.",
+    )
+    store_bytes: Bytes | None = Field(
+        default=None,
+        description="Maximum size of everything in the store. Without it, the disk or the bucket"
+        " is the limit.",
+    )
+    project_bytes: Bytes | None = Field(
+        default=None, description="Maximum size of what one project has in the store."
+    )
+    sweep_interval: WholeSeconds = Field(
+        default=3600,
+        description="Time from one sweep to the next: one process compares the store with the"
+        " records, and deletes what nobody needs any more.",
+    )
+    image_ttl: WholeSeconds | None = Field(
+        default=None,
+        description="Time from its last upload until an uploaded image expires, unless the upload"
+        " says otherwise with `ttl`. Without it, images are kept until they are deleted.",
     )
     rendition_ttl: WholeSeconds = Field(
         default=3600, description="Time from its last use until a result expires."

@@ -18,7 +18,7 @@ from PIL import Image
 from redis import Redis
 
 from services.runtime.redis import keys
-from services.runtime.storage.blobs import Kind
+from services.runtime.storage.records import Kind
 from tests.adversary.conftest import Record
 from tests.gateway.raw import connected
 from tests.gateway.refusals import assert_problem

@@ -16,7 +16,10 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.redis import keys
 from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
-from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.storage.images import Images
+from services.runtime.storage.records import Kind
+from services.runtime.storage.setup import make_storage
+from services.runtime.telemetry.metrics import Metrics
 from tests.adversary.conftest import Record
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import Service, faststream, valkey
@@ -51,7 +54,7 @@ class Bench:
         settings = RuntimeSettings(redis_url=redis_url)
         self.redis = make_redis(settings)
         self.jobs = Jobs(self.redis, settings)
-        self.images = Blobs(self.redis, Kind.IMAGE)
+        self.images = Images(make_storage(settings, self.redis, Metrics()))
 
     async def submit(self, source: Blob, *operations: str) -> Job:
         return await self.jobs.submit(source, (parse_pipeline(operations),), submitter="stranger")
@@ -78,7 +81,7 @@ async def test_a_worker_takes_no_entry_over_from_itself(
 ) -> None:
     """Renders that take longer than a heartbeat lives, one after the other."""
     picture = encoded(scenery(400, 300), "PNG")
-    stored = await bench.images.keep(picture, ttl=600)
+    stored = await bench.images.keep_bytes(picture, ttl=600)
     slow = ["resize:width=5500,enlarge=true", "blur:100"]
     jobs = [await bench.submit(stored.blob, *slow, f"blur:{100 - n}") for n in range(3)]
     ended = [await bench.end_of(job, seconds=40) for job in jobs]

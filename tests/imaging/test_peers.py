@@ -17,7 +17,9 @@ from services.imaging import peers
 from services.imaging.peers import Peers
 from services.runtime.redis import keys
 from services.runtime.rpc.broker import Broker
-from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.settings import RuntimeSettings
+from services.runtime.storage.images import Images
+from services.runtime.storage.setup import make_storage
 from tests.imaging.pictures import encoded, quadrants
 from tests.processes import valkey
 from tests.runtime.echo import broker_on
@@ -41,6 +43,10 @@ async def announce(broker: Broker, worker: str, **report: Any) -> None:
     await broker.redis.execute("HSET", keys.WORKERS, worker, json.dumps(report))
 
 
+def images_of(broker: Broker) -> Images:
+    return Images(make_storage(RuntimeSettings(), broker.redis, broker.metrics))
+
+
 def request(source: Format, output: Format | None = None) -> Render:
     blob = Blob(key="0" * 64, media_type=source.spec.media_type, bytes=1)
     return Render(source=blob, pipeline=Pipeline(output=Output(format=output)))
@@ -51,7 +57,7 @@ async def test_a_worker_is_able_if_it_announced_every_format(broker: Broker) -> 
     await announce(broker, "plain", formats=["jpeg", "png"])
     await announce(broker, "heif", formats=["jpeg", "heif"])
     await announce(broker, "jxl", formats=["jpeg", "jxl"])
-    able = Peers(broker)._able
+    able = Peers(broker, images_of(broker))._able
 
     async def able_to(wanted: Render) -> list[str]:
         return sorted(await able(wanted, wanted.formats()))
@@ -71,15 +77,17 @@ async def test_a_worker_is_able_if_it_announced_every_format(broker: Broker) -> 
 async def test_the_formats_beyond_a_worker_include_those_of_watermarks(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stamp = await Blobs(broker.redis, Kind.IMAGE).keep(encoded(quadrants(), "HEIF"), ttl=60)
+    images = images_of(broker)
+    stamp = await images.keep_bytes(encoded(quadrants(), "HEIF"), ttl=60)
     marked = Render(
         source=request(Format.PNG).source,
         pipeline=Pipeline(operations=(Watermark(image=stamp.blob.key),)),
     )
-    assert await Peers(broker).formats_beyond(marked) == set(), "this worker has every format"
+    formats_beyond = Peers(broker, images).formats_beyond
+    assert await formats_beyond(marked) == set(), "this worker has every format"
     monkeypatch.setattr(peers, "_MISSING", frozenset({Format.HEIF}))
-    assert await Peers(broker).formats_beyond(marked) == {Format.PNG, Format.HEIF}
-    assert await Peers(broker).formats_beyond(request(Format.PNG, Format.JXL)) == set()
+    assert await formats_beyond(marked) == {Format.PNG, Format.HEIF}
+    assert await formats_beyond(request(Format.PNG, Format.JXL)) == set()
 
 
 def test_this_worker_announces_what_it_has() -> None:

@@ -16,7 +16,10 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
-from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.storage.images import Images
+from services.runtime.storage.renditions import Renditions
+from services.runtime.storage.setup import make_storage
+from services.runtime.telemetry.metrics import Metrics
 from services.runtime.telemetry.logging import configure_logging
 
 
@@ -24,14 +27,14 @@ class Client:
     waiters = 64
 
     def __init__(self, redis: RedisClient, settings: RuntimeSettings, ends: JobEnds) -> None:
-        self._images = Blobs(redis, Kind.IMAGE)
-        self._renditions = Blobs(redis, Kind.RENDITION)
+        storage = make_storage(settings, redis, Metrics())
+        self._images, self._renditions = Images(storage), Renditions(storage)
         self._jobs = Jobs(redis, settings)
         self._ends = ends
         self._stored: dict[str, Blob] = {}
 
     async def store(self, data: bytes) -> str:
-        stored = await self._images.keep(data, ttl=KEPT)
+        stored = await self._images.keep_bytes(data, ttl=KEPT)
         self._stored[stored.blob.key] = stored.blob
         return stored.blob.key
 

@@ -12,13 +12,15 @@ from bench.jobs.systems.websocket import subscribed
 from bench.jobs.workload import PIPELINE
 from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
-from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.storage.images import Images
+from services.runtime.storage.setup import make_storage
+from services.runtime.telemetry.metrics import Metrics
 
 
 class Client:
     waiters = 64
 
-    def __init__(self, http: Http, images: Blobs, ends: JobEnds) -> None:
+    def __init__(self, http: Http, images: Images, ends: JobEnds) -> None:
         self._http = http
         self._images = images
         self._ends = ends
@@ -27,7 +29,7 @@ class Client:
 
     async def store(self, data: bytes) -> str:
         # As POST /v1/images stores an image, without the inspection.
-        return (await self._images.keep(data, ttl=3600)).blob.key
+        return (await self._images.keep_bytes(data, ttl=3600)).blob.key
 
     async def submit(self, image: str) -> str:
         body = json.dumps({"source": {"image": image}, "variants": self._variants}).encode()
@@ -47,7 +49,9 @@ class Client:
 async def calling(url: str) -> AsyncIterator[Client]:
     place = urlsplit(url)
     http, ends = Http(place.hostname or "", place.port or 0), JobEnds()
-    client = Client(http, Blobs(make_redis(RuntimeSettings()), Kind.IMAGE), ends)
+    settings = RuntimeSettings()
+    images = Images(make_storage(settings, make_redis(settings), Metrics()))
+    client = Client(http, images, ends)
     live = f"ws://{place.netloc}/v1/live"
     async with subscribed(live, client.posted, _subscription, ends.on_text):
         yield client

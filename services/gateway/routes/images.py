@@ -39,12 +39,15 @@ from services.gateway.routes.parameters import (
     Timeout,
     VaryHeader,
 )
-from services.runtime.storage.blobs import StoredBlob
+from services.runtime.storage.records import StoredBlob
 
 router = APIRouter(tags=["images"])
 
 # Seconds that an upload is kept, beyond the limit of its inspection, until it has been read.
 _UNREAD_LIFE = 60
+
+MAX_TTL = 10 * 366 * 24 * 3600
+"""Seconds: the longest life that a client may name."""
 
 _MISSING = "There is no image with this id; it may have expired."
 # A new version of the gateway or of a worker may describe the same image otherwise.
@@ -74,19 +77,28 @@ class Uploaded(Message):
         **problems(*UPLOAD_CODES, *INSPECT_CODES),
     },
 )
-async def upload(request: Request, response: Response, deps: Injected) -> Uploaded:
+async def upload(
+    request: Request,
+    response: Response,
+    deps: Injected,
+    ttl: Annotated[
+        int | None,
+        Query(ge=1, le=MAX_TTL, description="Seconds until the image expires."),
+    ] = None,
+) -> Uploaded:
     """Store an image: 201, or 200 if the same image is stored already.
 
-    The image expires after `DARKROOM_IMAGE_TTL` seconds. Uploading it again starts this time anew.
+    It is kept until it is deleted, unless `ttl` or `DARKROOM_IMAGE_TTL` says otherwise. Uploading
+    it again never shortens its life.
     """
     # Bytes that nobody can read are not deleted, as somebody else may have uploaded the same bytes:
     # they expire soon unless somebody keeps them for longer.
     unread = ceil(deps.settings.inspect_timeout) + _UNREAD_LIFE
-    stored = await deps.uploads.store_image(request, ttl=unread)
+    stored = await deps.uploads.store_image(request, ttl=unread, kept=True)
     if stored.note:
         response.status_code = 200
     inspected = await _inspect(stored, deps)
-    await deps.images.find(stored.blob.key, ttl=deps.settings.image_ttl)
+    await deps.images.settle(stored, ttl=ttl or deps.settings.image_ttl)
     response.headers["Location"] = f"/v1/images/{stored.blob.key}"
     return Uploaded(
         id=stored.blob.key,
@@ -236,13 +248,20 @@ async def _inspect(
 
     Raises the worker's error.
     """
-    if stored.note:
-        noted = Inspected.model_validate_json(stored.note)
-        if noted.details is not None or depth is Depth.HEADER:
-            return noted
+    noted = stored.note
+    if depth is Depth.PIXELS:
+        noted = await deps.images.details(stored.blob.key) or noted
+    if noted:
+        described = Inspected.model_validate_json(noted)
+        if described.details is not None or depth is Depth.HEADER:
+            return described
     # The place is stored too; `info` leaves it out of its response unless it is asked for.
     call = Inspect(source=stored.blob, depth=depth, place=True)
     reply = await deps.imaging.inspect(call, timeout=deps.settings.inspect_timeout)
-    ttl = deps.settings.image_ttl
-    await deps.images.describe(stored.blob, reply.body.media_type, reply.body, ttl=ttl)
-    return reply.body
+    found = reply.body
+    # The details may be long, so they are kept for a while alone.
+    note = found.model_copy(update={"details": None})
+    details = found if found.details is not None else None
+    ttl = deps.settings.rendition_ttl
+    await deps.images.describe(stored.blob, found.media_type, note, details, ttl=ttl)
+    return found

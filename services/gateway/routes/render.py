@@ -83,7 +83,8 @@ async def render(
     """
     if preference.respond_async:
         return await _render_later(request, deps, pipeline, preference)
-    stored = await deps.uploads.store_image(request, ttl=deps.settings.rendition_ttl)
+    ttl = deps.settings.rendition_ttl
+    stored = await deps.uploads.store_image(request, ttl=ttl, durable=False)
     call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
     reply = await cancel_on_disconnect(
         request, deps.imaging.render(call, timeout=timeout, transport=transport)
@@ -100,7 +101,7 @@ async def render(
 async def _render_later(
     request: Request, deps: Dependencies, pipeline: Pipeline, preference: Preference
 ) -> Response:
-    stored = await deps.uploads.store_image(request, ttl=deps.settings.image_ttl)
+    stored = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
     job = await submit(request, deps, stored.blob, (pipeline,))
     ended = await wait_for_end(job, deps, preference)
     if ended is None:

@@ -42,7 +42,7 @@ from services.runtime.redis.replies import FULL
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.discarded import Discarded
-from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.storage.renditions import Renditions
 from services.runtime.telemetry.tracing import continued_span, inner_span
 
 _VARIANTS_PER_TURN = 8  # then the next job in line has its turn
@@ -59,7 +59,7 @@ class JobRunner:
         jobs: Jobs,
         workers: Workers,
         cancellations: Cancellations,
-        renditions: Blobs,
+        renditions: Renditions,
         renderer: JobRenderer,
         settings: ImagingSettings,
         limit: AdaptiveLimit,
@@ -275,10 +275,15 @@ class JobRunner:
 
 
 def register(
-    broker: Broker, jobs: Jobs, executor: Executor, settings: ImagingSettings, peers: Peers
+    broker: Broker,
+    jobs: Jobs,
+    executor: Executor,
+    settings: ImagingSettings,
+    peers: Peers,
+    renditions: Renditions,
 ) -> JobRunner:
     """Consume the jobs stream on `broker`."""
-    renditions, limit = Blobs(broker.redis, Kind.RENDITION), AdaptiveLimit(executor.slots)
+    limit = AdaptiveLimit(executor.slots)
     batcher = MicroBatcher(executor, settings, limit)
     # Twice the time of a render: the other worker is busy with renders of its own.
     renderer = JobRenderer(batcher, peers, broker.metrics, timeout=2 * settings.render_timeout)

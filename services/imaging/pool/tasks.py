@@ -42,7 +42,8 @@ from services.imaging.pool.verdicts import (
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import make_blocking_redis, store_error
 from services.runtime.redis.replies import FULL
-from services.runtime.storage.blobs import SMALL, BlockingBlobs, Judged, NewBlob
+from services.runtime.storage.blocking_blobs import BlockingBlobs, Judged
+from services.runtime.storage.records import SMALL, NewBlob
 
 _BATCH_BUDGET = 0.02  # seconds after which a batch starts no further render
 _CACHED_BYTES = 8 << 20  # the largest source that is kept when `keep_source` is false

@@ -108,3 +108,31 @@ def claim(reply_to: str) -> str:
 def webhook_disabled(url: str) -> str:
     """String: exists while a receiver wants no more webhooks."""
     return f"{PREFIX}webhooks:disabled:{sha256(url.encode()).hexdigest()}"
+
+
+def images_of(project: str) -> str:
+    """Sorted set: the kept images of a project by the moment (ms) of their upload."""
+    return f"{PREFIX}images:{project}"
+
+
+def details_of(image: str) -> str:
+    """String: the long description of an image, for a while."""
+    return f"{IMAGE}{image}:details"
+
+
+STORE_USAGE = f"{PREFIX}store:usage"
+"""Hash: how many objects and bytes are in the store, by project and place."""
+
+STORE_DELETING = f"{PREFIX}store:deleting"
+"""Sorted set: paths whose bytes are being deleted from the store, by the moment (ms) it began."""
+
+HOT = f"{PREFIX}hot"
+"""Hash: the bytes of each small blob that lies in Redis and may move to the store."""
+
+HOT_BYTES = f"{PREFIX}hot:bytes"
+"""String: their sum."""
+
+
+def store_work(work: str) -> str:
+    """String: the process that has begun periodic work on the store; exists until it is due."""
+    return f"{PREFIX}store:work:{work}"

@@ -4,7 +4,7 @@ A pool process decodes files of strangers. Whoever takes it over can reach the s
 """
 
 from services.runtime.redis import keys
-from services.runtime.storage.blobs import Kind
+from services.runtime.storage.records import Kind
 
 POOL_USER = "darkroom-pool"
 

@@ -1,10 +1,27 @@
 """Delete an image and everything that was made from it."""
 
+import structlog
+
+from contracts.errors import ServiceError
 from services.runtime.redis import keys
-from services.runtime.redis.client import RedisClient
-from services.runtime.storage.blobs import Kind
+from services.runtime.redis.scripts import load_script
+from services.runtime.storage.blobs import Storage
+from services.runtime.storage.hot import member
+from services.runtime.storage.records import (
+    DEFAULT_PROJECT,
+    PLACE,
+    SIZE,
+    Kind,
+    Place,
+    path_of,
+)
+from services.runtime.storage.sidecar import sidecar_path
+
+log = structlog.get_logger(__name__)
 
 _BATCH = 256  # renditions that are deleted in one step
+
+_DELETE = load_script(__package__, "delete", when_full=True)
 
 
 class Purge:
@@ -13,29 +30,34 @@ class Purge:
     A call that failed in the middle is completed by the next one for the same image.
     """
 
-    def __init__(self, redis: RedisClient, *, longest: int) -> None:
+    def __init__(self, storage: Storage, *, longest: int) -> None:
         """`longest` is the time in seconds after which no render of a deleted image still runs."""
-        self._redis = redis
+        self._redis = storage.redis
+        self._store = storage.store
+        self._usage = storage.usage
         self._longest = longest
 
     async def image(self, key: str) -> bool:
         """Delete an image and its renditions; return whether anything was there.
 
-        A render that runs meanwhile is not kept. Jobs that need the image fail as `gone`.
+        A render that runs meanwhile is not kept. Jobs that need the image fail as `gone`. Bytes that
+        a store can't delete now are deleted by a later sweep.
         """
-        deleted = await self._redis.execute("UNLINK", keys.blob(Kind.IMAGE, key))
-        # Before the next command, which needs room in a store that may be full.
+        path = path_of(Place.KEPT, key)
+        deleted = await self._redis.script(
+            _DELETE,
+            (
+                *(keys.blob(Kind.IMAGE, key), keys.purged(key), keys.details_of(key)),
+                *(keys.images_of(DEFAULT_PROJECT), keys.STORE_DELETING),
+                *(keys.HOT, keys.HOT_BYTES, keys.STORE_USAGE),
+            ),
+            (key, path, member(Kind.IMAGE, key), DEFAULT_PROJECT, self._longest),
+        )
         number = await self.renditions(key)
-        if not deleted and not number:
-            return False
-        await self._redis.execute("SET", keys.purged(key), 1, "EX", self._longest)
-        if await self._redis.execute("EXISTS", keys.blob(Kind.IMAGE, key)):
-            # It was uploaded again before SET, which would lose the renditions of the new one.
-            await self._redis.execute("UNLINK", keys.purged(key))
-        # Those that were stored meanwhile. From now on `BlockingBlobs.keep` keeps none
-        # until the image is uploaded again.
-        await self.renditions(key)
-        return True
+        # The sidecar first: without it, nobody brings the image back.
+        if await self._delete_bytes(sidecar_path(path), path, path_of(Place.PASSING, key)):
+            await self._redis.execute("ZREM", keys.STORE_DELETING, path)
+        return bool(deleted or number)
 
     async def renditions(self, key: str) -> int:
         """Delete the renditions of an image that are stored now; return how many there were."""
@@ -43,7 +65,29 @@ class Purge:
         while found := await self._redis.execute("ZRANGE", index, 0, _BATCH - 1):
             made = [digest.decode() for digest in found]
             names = [keys.blob(Kind.RENDITION, digest) for digest in made]
+            rows = await self._redis.pipeline(("HMGET", name, PLACE, SIZE) for name in names)
             # The index after the renditions, or a failure between both would lose them.
             deleted, _ = await self._redis.transaction([("UNLINK", *names), ("ZREM", index, *made)])
             number += deleted
+            stored = [
+                (path_of(Place.RENDITIONS, digest), int(size or 0))
+                for digest, (place, size) in zip(made, rows, strict=True)
+                if place
+            ]
+            if stored:
+                size = sum(size for _, size in stored)
+                place = Place.RENDITIONS
+                await self._usage.add(DEFAULT_PROJECT, place, objects=-len(stored), size=-size)
+                await self._delete_bytes(*(path for path, _ in stored))
         return number
+
+    async def _delete_bytes(self, *paths: str) -> bool:
+        """Delete bytes, and return whether they are gone; a sweep tries again."""
+        if self._store is not None:
+            try:
+                await self._store.delete(paths)
+            except ServiceError as exc:
+                reason = exc.detail
+                log.warning("bytes of deleted images stay for now", paths=len(paths), reason=reason)
+                return False
+        return True

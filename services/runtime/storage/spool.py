@@ -50,6 +50,14 @@ class Spool:
         self._file: tuple[int, Path] | None = None
         self._is_closed = False
 
+    @classmethod
+    async def of(cls, data: bytes, scratch: Path) -> "Spool":
+        """Return a finished spool of bytes that are in memory already."""
+        spool = cls(scratch)
+        await spool.write(data)
+        await spool.finish()
+        return spool
+
     @property
     def digest(self) -> str:
         """SHA-256 in hexadecimal, of a finished spool."""

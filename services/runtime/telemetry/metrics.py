@@ -55,6 +55,12 @@ class Metrics:
             "Requests and variants of jobs that failed with `internal`: faults of the software.",
             registry=self.registry,
         )
+        self.corrupt_blobs = Counter(
+            "darkroom_corrupt_blobs",
+            "Images and renditions whose stored bytes were missing, or not those of their digest.",
+            ["kind"],
+            registry=self.registry,
+        )
         self.webhooks = Counter(
             "darkroom_webhooks",
             "Attempts to deliver a webhook, by outcome.",

@@ -40,7 +40,9 @@ from services.runtime.redis.client import make_redis
 from services.runtime.redis.stream_entries import entries_read
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.discarded import Cancelled
-from services.runtime.storage.blobs import Blobs, Kind
+from services.runtime.storage.renditions import Renditions
+from services.runtime.storage.setup import make_storage
+from services.runtime.telemetry.metrics import Metrics
 from tests.processes import alive_until, valkey
 from tests.stored_images import store_image
 
@@ -85,7 +87,7 @@ class Bench:
 
     def runner(self, batcher: FakeBatcher, name: str = "a-worker") -> JobRunner:
         workers = Workers(self.redis)
-        renditions = Blobs(self.redis, Kind.RENDITION)
+        renditions = Renditions(make_storage(self.settings, self.redis, Metrics()))
         parts: Any = (self.cancellations, renditions, batcher, self.settings, self.limit, Clock())
         parts += (self.full.append,)
         return JobRunner(name, self.jobs, workers, *parts)

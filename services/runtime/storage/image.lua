@@ -1,0 +1,68 @@
+-- Write the record of an image whose bytes are stored, or extend the life of one that is there.
+--
+-- KEYS: the record, its mark of a purge, the paths that are being deleted, the sizes of what is hot,
+-- their sum, the sizes of what is in the store.
+-- ARGV: the paths of the image where it is kept and where it is not, the place of the bytes ('' for
+-- Redis), seconds to live, whether to write (1) or to extend alone (0), the member in the sizes of what is
+-- hot ('' if it does not count there), bytes, media type, the moment (ms), project, and the bytes
+-- themselves if they go into the record.
+-- Returns 1 when written or extended, 0 for an image to extend that is not there (or not in that place, or
+-- damaged), -1 if its bytes are being deleted.
+
+local RECORD, PURGED, DELETING, HOT, HOT_BYTES, USAGE = unpack(KEYS)
+local kept_path, passing_path, place, ttl, writes, member, size, media_type, created, project, data =
+  unpack(ARGV)
+ttl = tonumber(ttl)
+
+local seen = redis.call('HMGET', RECORD, 'bytes', 'place', 'damaged')
+local exists, stored_at, damaged = seen[1], seen[2], seen[3]
+if damaged then
+  exists = false
+end
+-- An image that is kept is good enough for whoever needs it for a while.
+local suffices = exists and (place ~= 'kept' or stored_at == 'kept')
+
+if redis.call('ZSCORE', DELETING, kept_path) or redis.call('ZSCORE', DELETING, passing_path) then
+  return -1
+end
+if writes == '0' and not suffices then
+  return 0
+end
+if writes == '1' and not suffices then
+  if not (exists and stored_at == place) and place ~= '' then
+    redis.call('HINCRBY', USAGE, project .. ':' .. place .. ':objects', 1)
+    redis.call('HINCRBY', USAGE, project .. ':' .. place .. ':bytes', size)
+  end
+  if place ~= '' then
+    -- What lay in Redis is in the store now.
+    for number = 0, math.floor(tonumber(size) / PART) do
+      redis.call('HDEL', RECORD, number == 0 and 'data' or 'data:' .. number)
+    end
+    if redis.call('HDEL', HOT, member) == 1 then
+      redis.call('DECRBY', HOT_BYTES, size)
+    end
+    redis.call('HSET', RECORD, 'place', place)
+  else
+    redis.call('HDEL', RECORD, 'place')
+    if data then
+      redis.call('HSET', RECORD, 'data', data)
+    end
+    if member ~= '' and redis.call('HSET', HOT, member, size) == 1 then
+      redis.call('INCRBY', HOT_BYTES, size)
+    end
+  end
+  redis.call('HSET', RECORD, 'bytes', size)
+  redis.call('HSETNX', RECORD, 'media_type', media_type)
+  redis.call('HSETNX', RECORD, 'created', created)
+  redis.call('HDEL', RECORD, 'damaged')
+  if not exists then
+    redis.call('EXPIRE', RECORD, ttl)
+  end
+end
+local left = redis.call('TTL', RECORD)
+if left >= 0 and left < ttl then
+  redis.call('EXPIRE', RECORD, ttl)
+end
+-- An image that is uploaded again is deleted no more.
+redis.call('UNLINK', PURGED)
+return 1

@@ -1,0 +1,316 @@
+"""Images: originals that clients have sent, under the digests of their bytes.
+
+An image is either *kept* until it is deleted or its own end has come, or *passing*: it came with a
+render or a job and expires. Bytes are stored first, then the record; a kept image has a sidecar
+beside its bytes, from which its record can be made again.
+"""
+
+import asyncio
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.errors import Gone, Unavailable
+from contracts.formats import format_of_bytes
+from contracts.imaging import Blob
+from contracts.message import Message
+from services.runtime.redis import keys
+from services.runtime.redis.endpoint import Command
+from services.runtime.redis.scripts import load_script
+from services.runtime.storage import parts
+from services.runtime.storage.blobs import Blobs, Storage
+from services.runtime.storage.hot import member
+from services.runtime.storage.records import (
+    DEFAULT_PROJECT,
+    FIELDS,
+    MEDIA_TYPE,
+    NOTE,
+    SMALL,
+    Kind,
+    Place,
+    StoredBlob,
+    fields_of,
+    path_of,
+    stored_from,
+)
+from services.runtime.storage.sidecar import Sidecar, sidecar_path
+from services.runtime.storage.spool import Spool
+from services.runtime.storage.stores.store import Missing
+
+_UNKNOWN = "application/octet-stream"
+_UNFINISHED_TTL = 60  # seconds from one part to the next: of a blob whose writer has died
+_DELETION = 0.2  # seconds until a deletion under way is asked for again
+_LONGEST_DELETION = 5.0  # seconds that an upload waits for one
+_REMEMBERED = 4  # images from Redis that stay in the memory of this process,
+_REMEMBERED_BYTES = 128 << 20  # and their bytes in all
+
+_WRITE = load_script(__package__, "image", PART=parts.PART)
+_SETTLE = load_script(__package__, "settle")
+_SET = load_script(__package__, "set", when_full=True)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An image that is there, and the verdict of decoders about it, as JSON."""
+
+    stored: StoredBlob
+    verdict: bytes | None
+
+
+@dataclass(frozen=True)
+class File:
+    """A file with an image's bytes, open for reading. Close it."""
+
+    descriptor: int
+    size: int
+    digest: str
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.descriptor)
+
+
+class Images(Blobs):
+    """The images of a project. Raises as `Blobs`."""
+
+    kind = Kind.IMAGE
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__(storage)
+        self._scratch = storage.scratch
+        self._remembered: OrderedDict[str, File] = OrderedDict()
+
+    async def keep(
+        self, spool: Spool, *, ttl: int, kept: bool = False, durable: bool = True
+    ) -> StoredBlob:
+        """Store a body under its digest for `ttl` seconds at least; only unknown bytes are stored.
+
+        With `kept`, store it where it can be kept for longer: see `settle`. With `durable`, the
+        bytes outlast a loss of power. The media type is the one that the first bytes announce:
+        nobody has read the others yet. Raises StoreFull.
+        """
+        place = (Place.KEPT if kept else Place.PASSING) if self._store else None
+        if not await self._extend(spool, place, ttl):
+            await self._usage.check_room(spool.size)
+            hot = not kept and self._hot.takes(spool.size)
+            there = None if hot else place
+            await self._store_bytes(spool, there, durable=durable)
+            if await self._write(spool, there, ttl, writes=True, hot=hot) != 1:
+                raise _being_deleted()
+        stored = await self.find(spool.digest)
+        if stored is None:
+            raise Gone("The image was deleted while it was uploaded.")
+        return stored
+
+    async def keep_bytes(self, data: bytes, *, ttl: int) -> StoredBlob:
+        """Store bytes that are in memory already, as `keep` does."""
+        spool = await Spool.of(data, self._scratch)
+        try:
+            return await self.keep(spool, ttl=ttl)
+        finally:
+            await spool.close()
+
+    async def _extend(self, spool: Spool, place: Place | None, ttl: int) -> bool:
+        """Extend the life of an image that is there; return False where there is none.
+
+        Waits for the end of a deletion of the same bytes. Raises Unavailable.
+        """
+        until = time.monotonic() + _LONGEST_DELETION
+        while (outcome := await self._write(spool, place, ttl, writes=False)) == -1:
+            if time.monotonic() > until:
+                raise _being_deleted()
+            await asyncio.sleep(_DELETION)
+        return outcome == 1
+
+    async def _store_bytes(self, spool: Spool, place: Place | None, *, durable: bool) -> None:
+        """Put bytes into the store, or into the record if they are too many for one command."""
+        if place is not None:
+            assert self._store is not None
+            path = path_of(place, spool.digest)
+            await self._store.put(path, spool.content, durable=durable)
+        elif spool.size > SMALL:
+            name = keys.blob(self.kind, spool.digest)
+            number = 0
+            async for part in spool.pieces(parts.PART):
+                # One by one: a part is copied for its command, and the copy lives until Redis
+                # has answered.
+                await self._redis.bulk.pipeline(
+                    [
+                        ("HSET", name, parts.field(number), part),
+                        ("EXPIRE", name, _UNFINISHED_TTL, "NX"),
+                        ("EXPIRE", name, _UNFINISHED_TTL, "GT"),
+                    ]
+                )
+                number += 1
+
+    async def _write(
+        self, spool: Spool, place: Place | None, ttl: int, *, writes: bool, hot: bool = False
+    ) -> int:
+        key = spool.digest
+        format = format_of_bytes(spool.head)
+        inside = writes and place is None and spool.size <= SMALL
+        arguments: list[str | int | bytes] = [
+            path_of(Place.KEPT, key),
+            path_of(Place.PASSING, key),
+            place or "",
+            ttl,
+            int(writes),
+            member(self.kind, key) if hot or place else "",
+            spool.size,
+            format.spec.media_type if format else _UNKNOWN,
+            int(time.time() * 1000),
+            DEFAULT_PROJECT,
+        ]
+        if inside:
+            content = spool.content
+            assert isinstance(content, bytes)
+            arguments.append(content)
+        connection = self._connection(spool.size if inside else 0)
+        outcome = await connection.script(
+            _WRITE,
+            (
+                *(keys.blob(self.kind, key), keys.purged(key), keys.STORE_DELETING),
+                *(keys.HOT, keys.HOT_BYTES, keys.STORE_USAGE),
+            ),
+            arguments,
+        )
+        if hot and outcome == 1:
+            self._hot.observe(int(await self._redis.execute("GET", keys.HOT_BYTES) or 0))
+        return int(outcome)
+
+    async def settle(self, stored: StoredBlob, *, ttl: int | None, label: str = "") -> StoredBlob:
+        """Keep an image that `keep` has stored: for ever, or for `ttl` seconds at least.
+
+        A longer life is not shortened, and a label is replaced by another one, not by none.
+        Raises Gone if the image has expired.
+        """
+        key = stored.blob.key
+        names = (keys.blob(self.kind, key), keys.images_of(DEFAULT_PROJECT))
+        settled = await self._redis.script(_SETTLE, names, (key, ttl or "", label))
+        found = await self.find(key)
+        if not settled or found is None:
+            raise Gone("The image has expired; upload it again.")
+        await self.write_sidecar(found)
+        return found
+
+    async def label(self, key: str, label: str) -> StoredBlob | None:
+        """Give a kept image another label; None where there is no such image."""
+        found = await self.find(key)
+        return await self.settle(found, ttl=0, label=label) if found else None
+
+    async def write_sidecar(self, stored: StoredBlob) -> None:
+        """Write what the record says beside the bytes of a kept image."""
+        if self._store is None or stored.place is not Place.KEPT:
+            return
+        key = stored.blob.key
+        left = await self._redis.execute("PEXPIRETIME", keys.blob(self.kind, key))
+        sidecar = Sidecar(
+            project=DEFAULT_PROJECT,
+            media_type=stored.blob.media_type,
+            bytes=stored.blob.bytes,
+            label=stored.label,
+            created=stored.created,
+            ends=left if left > 0 else None,
+        )
+        path = sidecar_path(path_of(Place.KEPT, key))
+        await self._store.put(path, sidecar.model_dump_json().encode())
+
+    async def describe(
+        self, blob: Blob, media_type: str, note: Message, details: Message | None, *, ttl: int
+    ) -> Blob:
+        """Write the media type and the note of a blob, and return its description.
+
+        `details` are kept for `ttl` seconds. Nothing is written where the blob has expired.
+        """
+        name = keys.blob(self.kind, blob.key)
+        fields = fields_of({MEDIA_TYPE: media_type, NOTE: note.model_dump_json()})
+        await self._redis.script(_SET, (name,), fields)
+        if details is not None:
+            text = details.model_dump_json()
+            await self._redis.execute("SET", keys.details_of(blob.key), text, "EX", ttl)
+        return blob.model_copy(update={"media_type": media_type})
+
+    async def details(self, key: str) -> bytes | None:
+        """Return what `describe` has written of an image as `details`, if it is there still."""
+        text: bytes | None = await self._redis.execute("GET", keys.details_of(key))
+        return text
+
+    async def look(self, wanted: Sequence[str], *, capability: str) -> list[Judged | None]:
+        """Return each image with the verdict that decoders of this capability have stored."""
+        field = _verdict_field(capability)
+        rows = await self._redis.pipeline(
+            ("HMGET", keys.blob(self.kind, key), *FIELDS, field) for key in wanted
+        )
+        return [
+            Judged(stored, row[-1]) if (stored := stored_from(self.kind, key, row[:-1])) else None
+            for key, row in zip(wanted, rows, strict=True)
+        ]
+
+    async def judge(self, key: str, verdict: Message, *, capability: str) -> None:
+        """Store the verdict of decoders about an image, for the image's life."""
+        name = keys.blob(self.kind, key)
+        fields = (_verdict_field(capability), verdict.model_dump_json())
+        await self._redis.script(_SET, (name,), fields)
+
+    async def open(self, stored: StoredBlob) -> File:
+        """Open a file with the bytes of an image: of the store, or of its own in memory.
+
+        Nobody has compared the bytes with the digest yet. Raises Gone.
+        """
+        if stored.damaged:
+            raise Gone("The stored bytes of this image are damaged; upload it again.")
+        for again in (True, False):
+            try:
+                return await self._open(stored)
+            except Missing as exc:
+                found = await self.find(stored.blob.key)
+                if found is None:
+                    break
+                if not again:
+                    await self.report_damaged(found, "its bytes are missing")
+                    raise Gone("The store has lost this image; upload it again.") from exc
+                stored = found  # its bytes are elsewhere meanwhile
+        raise Gone(f"The image {stored.blob.key} is not here any more; upload it again.")
+
+    async def _open(self, stored: StoredBlob) -> File:
+        blob = stored.blob
+        if stored.place is not None and self._store is not None:
+            descriptor = await self._store.open(path_of(stored.place, blob.key))
+            return File(descriptor, blob.bytes, stored.digest)
+        remembered = self._remembered.get(blob.key)
+        if remembered is None:
+            remembered = await self._in_memory(stored)
+            self._remember(blob.key, remembered)
+        self._remembered.move_to_end(blob.key)
+        return File(os.dup(remembered.descriptor), remembered.size, remembered.digest)
+
+    async def _in_memory(self, stored: StoredBlob) -> File:
+        """Return a file in memory with bytes from Redis. Raises Missing."""
+        *_, part = await self._record_and_part(stored.blob)
+        descriptor = os.memfd_create("image")
+        try:
+            async for piece in self._parts(stored, part, 0, stored.blob.bytes):
+                os.write(descriptor, piece)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return File(descriptor, stored.blob.bytes, stored.digest)
+
+    def _remember(self, key: str, file: File) -> None:
+        self._remembered[key] = file
+        while len(self._remembered) > 1 and (
+            len(self._remembered) > _REMEMBERED
+            or sum(one.size for one in self._remembered.values()) > _REMEMBERED_BYTES
+        ):
+            _, oldest = self._remembered.popitem(last=False)
+            oldest.close()
+
+
+def _being_deleted() -> Unavailable:
+    return Unavailable("The same image is being deleted; try again soon.", retry_after=5)
+
+
+def _verdict_field(capability: str) -> str:
+    return f"verdict:{capability}"

@@ -1,0 +1,121 @@
+"""The record of a blob in Redis, as a hash, and the descriptions that are read from it.
+
+A record says where the bytes lie: in a folder of the store (`place`), or, without one, in parts in
+the hash itself. `parts.py` has the fields of the parts.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from contracts.imaging import Blob
+from contracts.message import Message
+
+DEFAULT_PROJECT = "default"
+"""The project of everything, until there are others."""
+
+SMALL = (256 << 10) - 64
+"""Bytes up to which a blob has one part in Redis, and may stay there."""
+
+
+class Kind(StrEnum):
+    """The two kinds of blobs."""
+
+    IMAGE = "image"
+    RENDITION = "rendition"
+
+
+class Place(StrEnum):
+    """The folders of a project in the store. An image is in one of the first two."""
+
+    KEPT = "kept"
+    """Images that a client has uploaded to keep them."""
+    PASSING = "passing"
+    """Images that came with a render or a job; they expire."""
+    RENDITIONS = "renditions"
+
+
+MEDIA_TYPE, SIZE, NOTE = b"media_type", b"bytes", b"note"
+DIGEST, PLACE, DAMAGED = b"digest", b"place", b"damaged"
+LABEL, CREATED = b"label", b"created"
+
+_PATH = re.compile(r"(?P<project>[a-z0-9-]+)/(?P<place>[a-z]+)/../../(?P<digest>[0-9a-f]{64})")
+
+FIELDS = (MEDIA_TYPE, SIZE, NOTE, DIGEST, PLACE, DAMAGED, LABEL, CREATED)
+"""The fields that `stored_from` reads, in order."""
+
+
+@dataclass(frozen=True)
+class StoredBlob:
+    """A blob that is there, as its record says."""
+
+    blob: Blob
+    note: bytes = b""
+    """What is known of it, as JSON; empty without a note."""
+    digest: str = ""
+    """The SHA-256 of the bytes; empty for a rendition of an older version."""
+    place: Place | None = None
+    """Where the bytes lie in the store; None if they lie in Redis."""
+    damaged: bool = False
+    """Whether its bytes were found to be others than those that were stored."""
+    label: str = ""
+    created: int = 0
+    """Milliseconds since 1970; 0 for a blob of an older version."""
+
+
+@dataclass(frozen=True)
+class NewBlob:
+    """A rendition to be stored: its description, its bytes, and a note that is kept beside them.
+
+    `images` are the keys of the images it is made from: it is purged with any of them.
+    """
+
+    blob: Blob
+    data: bytes
+    note: Message | None = None
+    images: Sequence[str] = ()
+
+
+def stored_from(kind: Kind, key: str, row: Sequence[bytes | None]) -> StoredBlob | None:
+    """Return the blob that the values of `FIELDS` describe, or None where there is none."""
+    fields = dict(zip(FIELDS, row, strict=True))
+    media_type, size = fields[MEDIA_TYPE], fields[SIZE]
+    if media_type is None or size is None:
+        return None
+    digest = key if kind is Kind.IMAGE else (fields[DIGEST] or b"").decode()
+    return StoredBlob(
+        blob=Blob(key=key, media_type=media_type.decode(), bytes=int(size)),
+        note=fields[NOTE] or b"",
+        digest=digest,
+        place=Place(place.decode()) if (place := fields[PLACE]) else None,
+        damaged=bool(fields[DAMAGED]),
+        label=(fields[LABEL] or b"").decode(errors="replace"),
+        created=int(fields[CREATED] or 0),
+    )
+
+
+def record_of(size: int, media_type: str, note: Message | None = None) -> dict[bytes, Any]:
+    """Return the fields of a blob beside its parts."""
+    fields: dict[bytes, Any] = {MEDIA_TYPE: media_type, SIZE: size}
+    return fields if note is None else {**fields, NOTE: note.model_dump_json()}
+
+
+def path_of(place: Place, digest: str, project: str = DEFAULT_PROJECT) -> str:
+    """Return the path of a blob's bytes in the store."""
+    return f"{project}/{place}/{digest[:2]}/{digest[2:4]}/{digest}"
+
+
+def digest_in(path: str) -> tuple[str, Place, str] | None:
+    """Return the project, the place and the digest that a path names; None for another path."""
+    match = _PATH.fullmatch(path)
+    if match is None or match["place"] not in set(Place):
+        return None
+    project, place, digest = match["project"], Place(match["place"]), match["digest"]
+    return (project, place, digest) if path == path_of(place, digest, project) else None
+
+
+def fields_of(values: Mapping[bytes, Any]) -> list[Any]:
+    """Return names and values in turn, as HSET takes them."""
+    return [part for pair in values.items() for part in pair]

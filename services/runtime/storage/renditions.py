@@ -1,0 +1,142 @@
+"""Renditions: results of renders, under the digests of their questions.
+
+A small one stays in Redis as long as there is room; the bytes of another one are put into the
+store before its record is written.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+
+from services.runtime.redis import keys
+from services.runtime.redis.endpoint import Command
+from services.runtime.redis.replies import FULL
+from services.runtime.storage import parts
+from services.runtime.storage.blobs import Blobs
+from services.runtime.storage.hot import member
+from services.runtime.storage.lives import expiring, extending, indexing
+from services.runtime.storage.records import (
+    DEFAULT_PROJECT,
+    DIGEST,
+    FIELDS,
+    PLACE,
+    Kind,
+    NewBlob,
+    Place,
+    StoredBlob,
+    fields_of,
+    path_of,
+    record_of,
+    stored_from,
+)
+
+_LONG = 1 << 20  # bytes whose digest is computed in a thread
+
+
+class Renditions(Blobs):
+    """The renditions of a project. Raises as `Blobs`."""
+
+    kind = Kind.RENDITION
+
+    async def look(
+        self, wanted: Mapping[str, Sequence[str]], *, ttl: int
+    ) -> list[StoredBlob | None]:
+        """Return each rendition that is there, and keep it for `ttl` seconds at least.
+
+        `wanted` has the images that each of them is made from.
+        """
+        if not wanted:
+            return []
+        names = [keys.blob(self.kind, key) for key in wanted]
+        commands: list[Command] = [("HMGET", name, *FIELDS) for name in names]
+        commands += [("EXPIRE", name, ttl, "GT") for name in names]
+        rows = await self._redis.pipeline(commands)
+        found = [
+            stored_from(self.kind, key, row) for key, row in zip(wanted, rows, strict=False)
+        ]
+        reused = [one.blob.key for one in found if one is not None]
+        if reused:
+            # A full store refuses these commands, and still has the renditions.
+            with suppress(*FULL):
+                await self._redis.pipeline(
+                    list(chain.from_iterable(extending(key, wanted[key], ttl) for key in reused))
+                )
+        return found
+
+    async def keep(self, new: Sequence[NewBlob], *, ttl: int) -> set[str]:
+        """Store all renditions for `ttl` seconds at least, in one step.
+
+        Returns the keys of those that are not kept: an image they are made from was deleted
+        meanwhile. Raises StoreFull.
+        """
+        if not new:
+            return set()
+        hot = {one.blob.key for one in new if self._hot.takes(len(one.data))}
+        digests = await asyncio.gather(*(_digest_of(one.data) for one in new))
+        if self._store is not None:
+            await self._put([one for one in new if one.blob.key not in hot])
+        commands: list[Command] = []
+        size = 0
+        for one, digest in zip(new, digests, strict=True):
+            name = keys.blob(self.kind, one.blob.key)
+            record = record_of(len(one.data), one.blob.media_type, one.note) | {DIGEST: digest}
+            size += len(one.data)
+            if self._store is not None and one.blob.key not in hot:
+                record |= {PLACE: Place.RENDITIONS}
+                size -= len(one.data)
+                commands.append(("HDEL", name, parts.field(0)))
+            else:
+                *others, last = (
+                    {parts.field(number): part}
+                    for number, part in enumerate(parts.split(one.data))
+                )
+                commands += [("HSET", name, *fields_of(fields)) for fields in others]
+                record |= last
+                commands.append(("HDEL", name, PLACE))
+            commands.append(("HSET", name, *fields_of(record)))
+            commands += expiring(name, ttl)
+            commands += indexing(one.blob.key, one.images, ttl)
+        made_from = [(one.blob.key, image) for one in new for image in one.images]
+        # After the renditions are in the index: of a purge that comes later, they are a part.
+        commands += [("EXISTS", keys.purged(image)) for _, image in made_from]
+        if hot:
+            sizes = [
+                part
+                for one in new
+                if one.blob.key in hot
+                for part in (member(self.kind, one.blob.key), len(one.data))
+            ]
+            commands.append(("HSET", keys.HOT, *sizes))
+            commands.append(("INCRBY", keys.HOT_BYTES, size))
+        replies = await self._connection(size).transaction(commands)
+        if hot:
+            self._hot.observe(int(replies.pop()))
+            replies.pop()
+        purged = replies[len(replies) - len(made_from) :]
+        late = {key for (key, _), gone in zip(made_from, purged, strict=True) if gone}
+        if late:
+            await self._redis.execute("UNLINK", *(keys.blob(self.kind, key) for key in late))
+        return late
+
+    async def _put(self, new: Sequence[NewBlob]) -> None:
+        """Put bytes into the store. A loss of power may lose them: they can be made again."""
+        store = self._store
+        if store is None or not new:
+            return
+        await self._usage.check_room(sum(len(one.data) for one in new))
+        await asyncio.gather(
+            *(
+                store.put(path_of(Place.RENDITIONS, one.blob.key), one.data, durable=False)
+                for one in new
+            )
+        )
+        size = sum(len(one.data) for one in new)
+        await self._usage.add(DEFAULT_PROJECT, Place.RENDITIONS, objects=len(new), size=size)
+
+
+async def _digest_of(data: bytes) -> str:
+    if len(data) <= _LONG:
+        return hashlib.sha256(data).hexdigest()
+    return await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())

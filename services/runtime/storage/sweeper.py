@@ -1,0 +1,187 @@
+"""Compare the store with the records: delete bytes that nobody needs, and name what is missing.
+
+Bytes without a record are left by a writer that died before it wrote one, or by a record that has
+expired. They are deleted once they are old enough: younger ones may get their record at any moment.
+A kept image with a sidecar was promised to a client, so it is never deleted here: if its record is
+missing, Redis has lost it, and `darkroom-store rebuild` makes it again.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from pydantic import ValidationError
+
+from services.runtime.redis import keys
+from services.runtime.redis.scripts import load_script
+from services.runtime.storage.blobs import Storage
+from services.runtime.storage.images import Images
+from services.runtime.storage.records import (
+    FIELDS,
+    Kind,
+    Place,
+    StoredBlob,
+    digest_in,
+    path_of,
+    stored_from,
+)
+from services.runtime.storage.renditions import Renditions
+from services.runtime.storage.sidecar import Sidecar, described_by, sidecar_path
+from services.runtime.storage.stores.async_store import AsyncStore
+from services.runtime.storage.stores.store import Missing, StoredObject
+from services.runtime.storage.usage import Count
+
+log = structlog.get_logger(__name__)
+
+_DELETION = 30.0  # seconds in which noted bytes are deleted; afterwards a writer may put them again
+_LEFT_BEHIND = 60_000  # milliseconds after which another process tries again
+_SCAN = 512  # records that are looked at in one step
+
+_NOTE = load_script(__package__, "orphan", when_full=True)
+
+
+@dataclass
+class Findings:
+    """What a sweep has found, and deleted unless it was a dry run."""
+
+    counts: dict[tuple[str, Place], Count] = field(default_factory=dict)
+    """What the store has, without what was deleted."""
+    orphans: int = 0
+    """Objects that no record needs, and that were old enough."""
+    orphan_bytes: int = 0
+    unfinished: int = 0
+    """Files, or uploads in several parts, that their writers have left."""
+    unrecorded: int = 0
+    """Kept images without a record: `darkroom-store rebuild` brings them back."""
+    lost: list[str] = field(default_factory=list)
+    """Keys of images and renditions whose bytes are missing."""
+
+
+class Sweeper:
+    """Sweeps a store. Raises what `RedisClient` and `AsyncStore` raise."""
+
+    def __init__(self, storage: Storage, store: AsyncStore, *, grace: float) -> None:
+        """`grace` is the age in seconds at which bytes without a record are deleted."""
+        self._storage = storage
+        self._redis = storage.redis
+        self._store = store
+        self._grace = grace
+        self._images, self._renditions = Images(storage), Renditions(storage)
+
+    async def sweep(self, *, dry_run: bool = False) -> Findings:
+        """Compare everything once; with `dry_run`, change nothing."""
+        findings = Findings()
+        if not dry_run:
+            await self.finish_deletions()
+            findings.unfinished = await self._store.remove_unfinished(older=self._grace)
+        async for page in self._store.list():
+            await self._look_at_objects(page, findings, dry_run=dry_run)
+        for blobs in (self._images, self._renditions):
+            await self._look_for_lost(blobs, findings, dry_run=dry_run)
+        if not dry_run:
+            await self._storage.usage.reset(findings.counts)
+        return findings
+
+    async def finish_deletions(self) -> None:
+        """Delete bytes that another process has noted and not deleted."""
+        seconds, _ = await self._redis.execute("TIME")
+        before = int(seconds) * 1000 - _LEFT_BEHIND
+        left = await self._redis.execute("ZRANGE", keys.STORE_DELETING, "-inf", before, "BYSCORE")
+        await self._delete([path.decode() for path in left], time.monotonic())
+
+    async def _look_at_objects(
+        self, page: Sequence[StoredObject], findings: Findings, *, dry_run: bool
+    ) -> None:
+        objects = [(one, found) for one in page if (found := digest_in(one.path))]
+        sidecars = {one.path for one in page if described_by(one.path)}
+        records = await self._records((place, digest) for _, (_, place, digest) in objects)
+        started, orphans = time.monotonic(), list[StoredObject]()
+        for (one, (project, place, digest)), record in zip(objects, records, strict=True):
+            if record is not None and record.place is place:
+                if place is Place.KEPT and sidecar_path(one.path) not in sidecars and not dry_run:
+                    await self._write_missing_sidecar(one.path, record)
+            elif time.time() - one.modified > self._grace:
+                if place is Place.KEPT and record is None and await self._is_promised(one.path):
+                    findings.unrecorded += 1
+                elif dry_run or await self._note(one.path, place, digest):
+                    orphans.append(one)
+                    continue
+            count = findings.counts.get((project, place), Count())
+            counted = Count(count.objects + 1, count.bytes + one.size)
+            findings.counts[(project, place)] = counted
+        findings.orphans += len(orphans)
+        findings.orphan_bytes += sum(one.size for one in orphans)
+        if not dry_run:
+            await self._delete([one.path for one in orphans], started)
+
+    async def _records(self, wanted: Iterable[tuple[Place, str]]) -> list[StoredBlob | None]:
+        asked = [(_kind_of(place), digest) for place, digest in wanted]
+        rows = await self._redis.pipeline(
+            ("HMGET", keys.blob(kind, digest), *FIELDS) for kind, digest in asked
+        )
+        return [
+            stored_from(kind, digest, row) for (kind, digest), row in zip(asked, rows, strict=True)
+        ]
+
+    async def _note(self, path: str, place: Place, digest: str) -> bool:
+        names = (keys.blob(_kind_of(place), digest), keys.STORE_DELETING)
+        return bool(await self._redis.script(_NOTE, names, (path, place)))
+
+    async def _delete(self, paths: Sequence[str], noted: float) -> None:
+        """Delete bytes that were noted at `noted`; later, a writer may have put them again."""
+        if not paths or time.monotonic() - noted > _DELETION:
+            return
+        kept = [path for path in paths if (found := digest_in(path)) and found[1] is Place.KEPT]
+        await self._store.delete([*map(sidecar_path, kept), *paths])
+        await self._redis.execute("ZREM", keys.STORE_DELETING, *paths)
+
+    async def _is_promised(self, path: str) -> bool:
+        """Return whether a kept image has a sidecar, and its life is not over."""
+        try:
+            text = b"".join([piece async for piece in self._store.read(sidecar_path(path))])
+            ends = Sidecar.model_validate_json(text).ends
+        except (Missing, ValidationError):
+            return False
+        return ends is None or ends / 1000 > time.time() - self._grace
+
+    async def _write_missing_sidecar(self, path: str, record: StoredBlob) -> None:
+        if await self._store.size(sidecar_path(path)) is None:
+            await self._images.write_sidecar(record)
+
+    async def _look_for_lost(
+        self, blobs: Images | Renditions, findings: Findings, *, dry_run: bool
+    ) -> None:
+        """Find records whose bytes are not in the store."""
+        cursor, pattern = b"0", keys.blob(blobs.kind, "?" * 64)
+        while True:
+            cursor, names = await self._redis.execute(
+                "SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN
+            )
+            for name in names:
+                key = name.decode().rpartition(":")[2]
+                if await self._is_lost(blobs, key):
+                    findings.lost.append(key)
+                    if not dry_run and (stored := await blobs.find(key)):
+                        await blobs.report_damaged(stored, "its bytes are missing")
+            if cursor in (b"0", 0):
+                return
+
+    async def _is_lost(self, blobs: Images | Renditions, key: str) -> bool:
+        """Return whether the bytes are missing, at a moment when nobody moves them."""
+        for _ in range(2):
+            stored = await blobs.find(key)
+            if stored is None or stored.place is None or stored.damaged:
+                return False
+            if await self._store.size(_path(stored)) is not None:
+                return False
+        return True
+
+
+def _path(stored: StoredBlob) -> str:
+    assert stored.place is not None
+    return path_of(stored.place, stored.blob.key)
+
+
+def _kind_of(place: Place) -> Kind:
+    return Kind.RENDITION if place is Place.RENDITIONS else Kind.IMAGE
