@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from math import ceil
-from pathlib import Path
-from tempfile import gettempdir
 
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
@@ -122,7 +120,12 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         logger=None,
         specification=suite_specification(),
         on_startup=[prepare],
-        after_startup=[partial(start_storage, storage, on_refused=end_process), shutdown.watch, webhooks.start, settle],
+        after_startup=[
+            partial(start_storage, storage, on_refused=end_process),
+            shutdown.watch,
+            webhooks.start,
+            settle,
+        ],
         on_shutdown=[webhooks.stop],
         after_shutdown=[partial(stop_storage, storage)],
     )
@@ -140,7 +143,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         shutdown=shutdown,
         workers=Workers(redis),
         queues=queues,
-        uploads=UploadReader(image_blobs, settings, Path(gettempdir())),
+        uploads=UploadReader(image_blobs, settings, storage.scratch),
         rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
         answers=AnswerRoom(settings.max_answers),
         store=broker.store,

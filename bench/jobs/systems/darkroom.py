@@ -19,8 +19,8 @@ from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.images import Images
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage
-from services.runtime.telemetry.metrics import Metrics
 from services.runtime.telemetry.logging import configure_logging
+from services.runtime.telemetry.metrics import Metrics
 
 
 class Client:

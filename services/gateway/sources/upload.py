@@ -12,7 +12,8 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.sources.coding import refuse_coding
 from services.gateway.sources.form import FormFile
 from services.gateway.sources.pace import Pace
-from services.runtime.storage.blobs import Blobs, StoredBlob
+from services.runtime.storage.images import Images
+from services.runtime.storage.records import StoredBlob
 from services.runtime.storage.spool import Spool
 
 _MULTIPART_OVERHEAD = 64 * 1024  # bytes of boundaries and headers around a file
@@ -30,19 +31,21 @@ class UploadReader:
     keep nobody else out.
     """
 
-    def __init__(self, images: Blobs, settings: GatewaySettings, scratch: Path) -> None:
+    def __init__(self, images: Images, settings: GatewaySettings, scratch: Path) -> None:
         self.settings = settings
         self._images = images
         self._scratch = scratch
         self._under_way = 0  # bytes of all bodies
         self._bodies: set[_CountedRequest] = set()
 
-    async def store_image(self, request: Request, *, ttl: int) -> StoredBlob:
-        """Store the image of a request for `ttl` seconds at least.
+    async def store_image(
+        self, request: Request, *, ttl: int, kept: bool = False, durable: bool = True
+    ) -> StoredBlob:
+        """Store the image of a request for `ttl` seconds at least; `kept` and `durable` as there.
 
         The image is the body, or the field `file` of a multipart form. Its bytes are here no more
         when this returns, so a call to a worker holds none. Raises InvalidRequest for an empty body
-        and for a form without a file, and what `Spool` and `Blobs` raise.
+        and for a form without a file, and what `Spool` and `Images.keep` raise.
         """
         limit, body = self.settings.max_body, Spool(self._scratch)
         with self._counted(request, limit + _MULTIPART_OVERHEAD) as counted:
@@ -54,7 +57,7 @@ class UploadReader:
                 if body.size > limit:
                     raise TooLarge(f"An image may have {limit:,} bytes at most.")
                 await body.finish()
-                return await self._images.keep(body, ttl=ttl)
+                return await self._images.keep(body, ttl=ttl, kept=kept, durable=durable)
             finally:
                 await body.close()
 

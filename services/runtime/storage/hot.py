@@ -27,6 +27,7 @@ _HIGH = 1.25  # of the limit: beyond it nothing more becomes hot
 _MOVE = load_script(
     __package__, "move", when_full=True, USAGE=keys.STORE_USAGE, PROJECT=DEFAULT_PROJECT
 )
+_COUNT = load_script(__package__, "count", when_full=True)
 _KEYS = (keys.HOT, keys.HOT_BYTES)
 
 
@@ -56,16 +57,18 @@ class Hot:
         if total > self._limit and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._move(), name="hot-blobs")
 
+    async def settled(self) -> None:
+        """Return when nothing moves."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
     async def stop(self) -> None:
         """Move no more."""
         await end(self._task)
 
     async def _move(self) -> None:
         try:
-            sizes = await self._redis.execute("HVALS", keys.HOT)
-            # The sum may count blobs twice that were stored twice.
-            self._total = sum(map(int, sizes))
-            await self._redis.execute("SET", keys.HOT_BYTES, self._total)
+            self._total = int(await self._redis.script(_COUNT, _KEYS))
             while self._total > _LOW * self._limit:
                 await self._move_some()
         except (RedisError, OSError, ServiceError) as exc:
@@ -89,9 +92,10 @@ class Hot:
         )
         moved = [] if expired else [one for _, one in living[:_MOVED]]
         for one in (*expired, *moved):
-            await self._move_one(one)
+            await self.move(one)
 
-    async def _move_one(self, name: str) -> None:
+    async def move(self, name: str) -> None:
+        """Put the bytes of a blob into the store and take them out of Redis."""
         assert self._store is not None
         kind, key = _kind_and_key(name)
         place = Place.RENDITIONS if kind is Kind.RENDITION else Place.PASSING

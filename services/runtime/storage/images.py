@@ -17,7 +17,6 @@ from contracts.formats import format_of_bytes
 from contracts.imaging import Blob
 from contracts.message import Message
 from services.runtime.redis import keys
-from services.runtime.redis.endpoint import Command
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.blobs import Blobs, Storage

@@ -40,8 +40,8 @@ class Purge:
     async def image(self, key: str) -> bool:
         """Delete an image and its renditions; return whether anything was there.
 
-        A render that runs meanwhile is not kept. Jobs that need the image fail as `gone`. Bytes that
-        a store can't delete now are deleted by a later sweep.
+        A render that runs meanwhile is not kept. Jobs that need the image fail as `gone`. Bytes
+        that a store can't delete now are deleted by a later sweep.
         """
         path = path_of(Place.KEPT, key)
         deleted = await self._redis.script(

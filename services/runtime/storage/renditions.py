@@ -53,9 +53,7 @@ class Renditions(Blobs):
         commands: list[Command] = [("HMGET", name, *FIELDS) for name in names]
         commands += [("EXPIRE", name, ttl, "GT") for name in names]
         rows = await self._redis.pipeline(commands)
-        found = [
-            stored_from(self.kind, key, row) for key, row in zip(wanted, rows, strict=False)
-        ]
+        found = [stored_from(self.kind, key, row) for key, row in zip(wanted, rows, strict=False)]
         reused = [one.blob.key for one in found if one is not None]
         if reused:
             # A full store refuses these commands, and still has the renditions.
@@ -89,8 +87,7 @@ class Renditions(Blobs):
                 commands.append(("HDEL", name, parts.field(0)))
             else:
                 *others, last = (
-                    {parts.field(number): part}
-                    for number, part in enumerate(parts.split(one.data))
+                    {parts.field(number): part} for number, part in enumerate(parts.split(one.data))
                 )
                 commands += [("HSET", name, *fields_of(fields)) for fields in others]
                 record |= last

@@ -3,12 +3,11 @@
 import structlog
 
 from services.runtime.redis.client import RedisClient
-from services.runtime.redis.watch import OnRefused, StoreRefused
+from services.runtime.redis.watch import OnRefused
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.hot import Hot
 from services.runtime.storage.stores.async_store import AsyncStore
-from services.runtime.storage.stores.marker import claim_store
 from services.runtime.storage.stores.urls import make_store
 from services.runtime.storage.usage import Usage
 from services.runtime.telemetry.metrics import Metrics
@@ -24,9 +23,7 @@ def make_storage(settings: RuntimeSettings, redis: RedisClient, metrics: Metrics
         redis=redis,
         store=store,
         hot=Hot(redis, store, limit=settings.hot_bytes),
-        usage=Usage(
-            redis, store_bytes=settings.store_bytes, project_bytes=settings.project_bytes
-        ),
+        usage=Usage(redis, store_bytes=settings.store_bytes, project_bytes=settings.project_bytes),
         metrics=metrics,
         is_named=settings.store is not None,
     )
@@ -34,10 +31,6 @@ def make_storage(settings: RuntimeSettings, redis: RedisClient, metrics: Metrics
 
 async def start_storage(storage: Storage, *, on_refused: OnRefused) -> None:
     """Start a storage; calls `on_refused` for a store that belongs to another Redis."""
-    try:
-        await claim_store(storage.store, storage.redis)
-    except StoreRefused as exc:
-        on_refused(exc)
     if storage.store is not None:
         await storage.store.start()
     elif not storage.is_named:

@@ -1,129 +1,159 @@
-"""A purge deletes all renditions of an image, at any moment."""
+"""A purge deletes an image and all renditions of it, at any moment, and their bytes."""
 
+import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from contracts.errors import Unavailable
 from contracts.imaging import Blob
 from services.runtime.redis import keys
-from services.runtime.redis.blocking import BlockingConnection
-from services.runtime.redis.client import RedisClient, make_blocking_redis, make_redis
-from services.runtime.settings import RuntimeSettings
-from services.runtime.storage.blobs import Blobs, BlockingBlobs, Kind, NewBlob
-from services.runtime.storage.parts import Parts
+from services.runtime.redis.client import RedisClient
+from services.runtime.storage.blobs import Storage
+from services.runtime.storage.images import Images
+from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
+from services.runtime.storage.records import Kind, NewBlob
+from services.runtime.storage.renditions import Renditions
+from services.runtime.storage.spool import Spool
+from services.runtime.storage.sweeper import Sweeper
 
 IMAGE, LOGO = "1" * 64, "2" * 64
 
 
-@pytest.fixture
-def connection(redis_url: str) -> Iterator[BlockingConnection]:
-    connection = make_blocking_redis(RuntimeSettings(redis_url=redis_url))
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
-    redis = make_redis(RuntimeSettings(redis_url=redis_url))
-    yield redis
-    for key in await redis.execute("KEYS", "darkroom:image:*"):
-        await redis.execute("UNLINK", key)
-    await redis.close()
-
-
-def rendition(number: int, *images: str) -> NewBlob:
-    blob = Blob(key=f"{number:064x}", media_type="image/png", bytes=3)
-    return NewBlob(blob, b"abc", images=images or (IMAGE,))
+def rendition(number: int, *images: str, data: bytes = b"abc") -> NewBlob:
+    blob = Blob(key=f"{number:064x}", media_type="image/png", bytes=len(data))
+    return NewBlob(blob, data, images=images or (IMAGE,))
 
 
 async def is_there(redis: RedisClient, one: NewBlob) -> bool:
     return bool(await redis.execute("EXISTS", keys.blob(Kind.RENDITION, one.blob.key)))
 
 
+def files(folder: Path) -> list[Path]:
+    return [path for path in (folder / "store" / "default").rglob("*") if path.is_file()]
+
+
 async def test_more_renditions_than_one_step_deletes(
-    redis: RedisClient, connection: BlockingConnection
+    storage: Storage, redis: RedisClient, tmp_path: Path
 ) -> None:
     many = [rendition(number) for number in range(600)]
-    other = rendition(1000, LOGO)
-    BlockingBlobs(connection).keep([*many, other], ttl=60)
+    large, other = rendition(600, data=bytes(PART + 1)), rendition(1000, LOGO)
+    await Renditions(storage).keep([*many, large, other], ttl=60)
+    assert len(files(tmp_path)) == 1
 
-    assert await Purge(redis, longest=60).renditions(IMAGE) == 600
-    assert not any([await is_there(redis, one) for one in many])
+    assert await Purge(storage, longest=60).renditions(IMAGE) == 601
+    assert not any([await is_there(redis, one) for one in (*many, large)])
+    assert files(tmp_path) == []
     assert await is_there(redis, other)
     assert await redis.execute("EXISTS", keys.renditions_of(IMAGE)) == 0
+    assert all(count.bytes == 0 for count in (await storage.usage.counts()).values())
+
+
+async def test_nothing_is_left_of_a_deleted_image(
+    storage: Storage, redis: RedisClient, tmp_path: Path
+) -> None:
+    images, data = Images(storage), os.urandom(PART + 1)
+    passing = await images.keep_bytes(data, ttl=60)
+    spool = await Spool.of(data, storage.scratch)
+    kept = await images.settle(await images.keep(spool, ttl=60, kept=True), ttl=None, label="a")
+    await images.describe(kept.blob, "image/png", kept.blob, kept.blob, ttl=60)
+    large = rendition(1, kept.blob.key, data=bytes(PART + 1))
+    await Renditions(storage).keep([large], ttl=60)
+    assert len(files(tmp_path)) == 4, "kept, with its sidecar, as it passed, and its rendition"
+
+    assert await Purge(storage, longest=60).image(passing.blob.key)
+    assert files(tmp_path) == []
+    left = [key.decode() for key in await redis.execute("KEYS", f"*{kept.blob.key}*")]
+    assert left == [keys.purged(kept.blob.key)]
+    assert await redis.execute("ZCARD", keys.images_of("default")) == 0
+    assert await redis.execute("ZCARD", keys.STORE_DELETING) == 0
 
 
 @pytest.mark.parametrize("purged", [IMAGE, LOGO])
 async def test_a_rendition_that_comes_after_the_purge_is_not_kept_until_the_image_is_back(
-    redis: RedisClient, connection: BlockingConnection, purged: str
+    either: Storage, redis: RedisClient, purged: str
 ) -> None:
-    images, blobs = Blobs(redis, Kind.IMAGE), BlockingBlobs(connection)
-    for key in (IMAGE, LOGO):
-        await images.put(Parts.of(b"x"), "image/png", key=key, ttl=60)
-    marked, plain = rendition(1, IMAGE, LOGO), rendition(2, "3" * 64)
+    images, renditions = Images(either), Renditions(either)
+    keys_of = {IMAGE: b"an image", LOGO: b"a logo"}
+    stored = {name: await images.keep_bytes(data, ttl=60) for name, data in keys_of.items()}
+    marked = rendition(1, *(one.blob.key for one in stored.values()))
+    plain = rendition(2, "3" * 64)
 
-    assert await Purge(redis, longest=60).image(purged)
-    assert blobs.keep([marked, plain], ttl=60) == {marked.blob.key}
+    assert await Purge(either, longest=60).image(stored[purged].blob.key)
+    assert await renditions.keep([marked, plain], ttl=60) == {marked.blob.key}
     assert not await is_there(redis, marked)
     assert await is_there(redis, plain)
 
-    await images.put(Parts.of(b"x"), "image/png", key=purged, ttl=60)
-    assert blobs.keep([marked], ttl=60) == set()
+    await images.keep_bytes(keys_of[purged], ttl=60)
+    assert await renditions.keep([marked], ttl=60) == set()
     assert await is_there(redis, marked)
 
 
 async def test_the_index_lives_as_long_as_its_longest_rendition(
-    redis: RedisClient, connection: BlockingConnection
+    storage: Storage, redis: RedisClient
 ) -> None:
-    blobs, one = BlockingBlobs(connection), rendition(1, IMAGE, LOGO)
-    blobs.keep([one], ttl=100)
-    blobs.keep([rendition(2, IMAGE)], ttl=10)
+    renditions, one = Renditions(storage), rendition(1, IMAGE, LOGO)
+    await renditions.keep([one], ttl=100)
+    await renditions.keep([rendition(2, IMAGE)], ttl=10)
     assert await redis.execute("TTL", keys.renditions_of(IMAGE)) > 90
 
-    blobs.look({one.blob.key: [IMAGE, LOGO]}, {}, capability="a", ttl=1000)
-    renditions = Blobs(redis, Kind.RENDITION)
+    await renditions.look({one.blob.key: [IMAGE, LOGO]}, ttl=1000)
     await renditions.find(one.blob.key, ttl=2000, images=[LOGO])
     for name, life in ((IMAGE, 990), (LOGO, 1990)):
         assert await redis.execute("TTL", keys.renditions_of(name)) > life
 
 
 async def test_the_index_keeps_no_rendition_that_has_expired(
-    redis: RedisClient, connection: BlockingConnection, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, redis: RedisClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blobs, (old, used, new) = BlockingBlobs(connection), map(rendition, (1, 2, 3))
-    blobs.keep([old, used], ttl=100)
+    renditions, (old, used, new) = Renditions(storage), map(rendition, (1, 2, 3))
+    await renditions.keep([old, used], ttl=100)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 3000)
-    blobs.look({used.blob.key: used.images}, {}, capability="a", ttl=100)
+    await renditions.look({used.blob.key: used.images}, ttl=100)
     monkeypatch.setattr(time, "time", lambda: now + 4000)
-    blobs.keep([new], ttl=100)
+    await renditions.keep([new], ttl=100)
 
     kept = await redis.execute("ZRANGE", keys.renditions_of(IMAGE), 0, -1)
     assert kept == [used.blob.key.encode(), new.blob.key.encode()]
 
 
-async def test_nothing_is_stored_for_an_image_that_is_not_there(redis: RedisClient) -> None:
-    assert not await Purge(redis, longest=60).image(IMAGE)
+async def test_nothing_is_stored_for_an_image_that_is_not_there(
+    storage: Storage, redis: RedisClient
+) -> None:
+    assert not await Purge(storage, longest=60).image(IMAGE)
     assert await redis.execute("KEYS", f"*{IMAGE}*") == []
 
 
-async def test_an_image_that_is_uploaded_again_during_a_purge_keeps_its_renditions(
-    redis: RedisClient, connection: BlockingConnection
+async def test_bytes_that_the_store_could_not_delete_are_deleted_later(
+    storage: Storage, redis: RedisClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, blobs = Blobs(redis, Kind.IMAGE), BlockingBlobs(connection)
+    images = Images(storage)
+    spool = await Spool.of(b"x", storage.scratch)
+    kept = await images.settle(await images.keep(spool, ttl=60, kept=True), ttl=None)
+    store = storage.store
+    assert store is not None
 
-    class Interrupted(Purge):
-        uploaded = False
+    async def refuse(paths: object) -> None:
+        raise Unavailable("The bucket is away.")
 
-        async def renditions(self, key: str) -> int:
-            if not self.uploaded:
-                self.uploaded = True
-                await images.put(Parts.of(b"x"), "image/png", key=key, ttl=60)
-            return await super().renditions(key)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "delete", refuse)
+        assert await Purge(storage, longest=60).image(kept.blob.key)
+        assert await images.find(kept.blob.key) is None
+        assert len(files(tmp_path)) == 2
+        # Nobody may store the same bytes now: they would be deleted with the old ones.
+        patch.setattr("services.runtime.storage.images._LONGEST_DELETION", 0.3)
+        with pytest.raises(Unavailable):
+            await images.keep(spool, ttl=60)
+    await redis.execute("ZADD", keys.STORE_DELETING, "XX", 1, *await paths_of(redis))
+    await Sweeper(storage, store, grace=60).finish_deletions()
+    assert files(tmp_path) == []
+    assert (await images.keep(spool, ttl=60)).blob == kept.blob
 
-    await images.put(Parts.of(b"x"), "image/png", key=IMAGE, ttl=60)
-    assert await Interrupted(redis, longest=60).image(IMAGE)
 
-    assert blobs.keep([rendition(1)], ttl=60) == set()
+async def paths_of(redis: RedisClient) -> list[bytes]:
+    found: list[bytes] = await redis.execute("ZRANGE", keys.STORE_DELETING, 0, -1)
+    return found
