@@ -20,6 +20,7 @@ from services.imaging.app import create_app as create_imaging
 from services.imaging.settings import ImagingSettings
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.discarded import Discarded
+from services.runtime.storage.records import Kind
 
 _QUEUES = [*(m.address(t) for t in (Transport.LIST, Transport.STREAM) for m in METHODS), JOBS]
 _VALUES: Mapping[tuple[str, str], str] = {
@@ -32,6 +33,7 @@ _VALUES: Mapping[tuple[str, str], str] = {
     "`remove_unfinished`, `free`, `check`",
     ("darkroom_store_seconds", "outcome"): "`ok`; `missing`: nothing is stored there; `full`; "
     "`unavailable`: the store does not answer, or refuses; `error`: a fault of the software",
+    ("darkroom_corrupt_blobs", "kind"): ", ".join(f"`{kind}`" for kind in Kind),
     ("darkroom_dropped", "reason"): ", ".join(f"`{k.reason}`" for k in Discarded.__subclasses__()),
     ("darkroom_refused_connections", "reason"): ", ".join(f"`{name}`" for name in REASONS),
     ("darkroom_webhooks", "outcome"): ", ".join(f"`{name}`" for name in Outcome),

@@ -87,7 +87,7 @@ def test_a_service_reads_the_variable_and_the_default_of_the_page(
     ("settings", "name", "shown"),
     [
         (GatewaySettings, "max_body", "`67108864` (64 MiB)"),
-        (GatewaySettings, "image_ttl", "`86400` (1 day)"),
+        (GatewaySettings, "job_ttl", "`86400` (1 day)"),
         (GatewaySettings, "heartbeat_ttl", "`4`"),
         (GatewaySettings, "webhook_allow_private", "`false`"),
         (ImagingSettings, "process_memory", "`4096` (4 GiB)"),

@@ -112,8 +112,9 @@ REQUESTS: dict[Code, Advice] = {
                 ("services/imaging/pool/tasks.py",),
             ),
             Cause(
-                "Redis has evicted the bytes, because its memory was full.",
-                (*_BLOBS, "services/imaging/pool/tasks.py"),
+                "The stored bytes of an image are lost, or are not those that were stored: the log "
+                "and `darkroom_corrupt_blobs_total` count them. Upload the image again.",
+                (*_BLOBS, "services/runtime/storage/images.py"),
             ),
             Cause(
                 "The job's record is damaged: a program has changed it in Redis. If the job was "

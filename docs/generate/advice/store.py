@@ -26,6 +26,10 @@ STORE: dict[Code, Advice] = {
                 ),
             ),
             Cause(
+                "The same image is being deleted. `Retry-After: 5`.",
+                ("services/runtime/storage/images.py",),
+            ),
+            Cause(
                 "The only worker with the format of the image has just stopped. `Retry-After: 2`.",
                 ("services/imaging/peers.py",),
             ),
@@ -75,6 +79,12 @@ STORE: dict[Code, Advice] = {
                     "services/runtime/storage/stores/failures.py",
                     "services/runtime/storage/stores/health.py",
                 ),
+            ),
+            Cause(
+                "The store has reached `DARKROOM_STORE_BYTES`, or a project its "
+                "`DARKROOM_PROJECT_BYTES`. `detail` says how much is left. Without `Retry-After`, "
+                "nothing in it expires.",
+                ("services/runtime/storage/usage.py",),
             ),
         ),
         client="Wait for `Retry-After` and send the request again. Nothing that was accepted "

@@ -71,8 +71,11 @@ def test_bytes_that_are_no_image_expire_soon(client: httpx.Client, redis_url: st
     assert_problem(client.get(f"/v1/images/{key}"), 422, "image_unreadable")
     with Redis.from_url(redis_url) as redis:
         assert 0 < redis.ttl(f"darkroom:image:{key}") <= 70
-        image = client.post("/v1/images", content=encoded(scenery(9, 9), "PNG")).json()["id"]
-        assert redis.ttl(f"darkroom:image:{image}") > 3000
+        picture = encoded(scenery(9, 9), "PNG")
+        image = client.post("/v1/images?ttl=5000", content=picture).json()["id"]
+        assert 4900 < redis.ttl(f"darkroom:image:{image}") <= 5000
+        assert client.post("/v1/images", content=picture).status_code == 200
+        assert redis.ttl(f"darkroom:image:{image}") == -1, "it is kept"
 
 
 @pytest.mark.parametrize("path", ["", "/info", "/render?op=grayscale", "/render?op=sepia"])

@@ -30,6 +30,11 @@ async def keep(images: Images, data: bytes, folder: Path, *, kept: bool = False)
         await spool.close()
 
 
+async def read_into(received: bytearray, images: Images, blob: Blob) -> None:
+    async for piece in images.read(blob):
+        received += piece
+
+
 def record(stored: StoredBlob) -> str:
     return keys.blob(Kind.IMAGE, stored.blob.key)
 
@@ -141,8 +146,7 @@ async def test_a_flipped_byte_is_not_delivered_and_a_new_upload_mends_it(
 
     received = bytearray()
     with pytest.raises(Gone):
-        async for piece in images.read(kept.blob):
-            received += piece
+        await read_into(received, images, kept.blob)
     assert received == data[: len(received)]
     assert len(received) < len(data)
     assert 'darkroom_corrupt_blobs_total{kind="image"} 1.0' in storage.metrics.text().decode()

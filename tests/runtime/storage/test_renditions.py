@@ -25,6 +25,11 @@ def rendition(number: int, data: bytes) -> NewBlob:
     )
 
 
+async def read_into(received: bytearray, renditions: Renditions, blob: Blob) -> None:
+    async for piece in renditions.read(blob):
+        received += piece
+
+
 def record(one: NewBlob) -> str:
     return keys.blob(Kind.RENDITION, one.blob.key)
 
@@ -99,11 +104,10 @@ async def test_a_damaged_rendition_is_not_there_any_more(
     await renditions.keep([one], ttl=100)
     path = tmp_path / "store" / path_of(Place.RENDITIONS, one.blob.key)
     path.write_bytes(bytes(size))
-    received: list[bytes] = []
+    received = bytearray()
     with pytest.raises(Gone):
-        async for piece in renditions.read(one.blob):
-            received.append(piece)
-    assert sum(map(len, received)) < size
+        await read_into(received, renditions, one.blob)
+    assert len(received) < size
     assert await renditions.find(one.blob.key) is None, "it is made anew"
     assert 'darkroom_corrupt_blobs_total{kind="rendition"} 1.0' in storage.metrics.text().decode()
 

@@ -158,11 +158,12 @@ async def test_records_without_bytes_are_named_and_found_no_more(
 
 async def test_a_missing_sidecar_is_written(storage: Storage, tmp_path: Path) -> None:
     kept = await keep(storage, b"x")
-    path = Path(sidecar_path(str(file(tmp_path, Place.KEPT, kept.blob.key))))
-    text = path.read_bytes()
-    path.unlink()
+    assert storage.store is not None
+    path = sidecar_path(path_of(Place.KEPT, kept.blob.key))
+    text = [piece async for piece in storage.store.read(path)]
+    await storage.store.delete([path])
     await sweep(storage)
-    assert path.read_bytes() == text
+    assert [piece async for piece in storage.store.read(path)] == text
 
 
 async def test_files_of_others_in_the_store_are_left_alone(
