@@ -39,3 +39,8 @@ def is_installed(name: str) -> bool:
     installed = DATA / name / "installed.lock"
     lock = LOCKS / f"{name}.lock"
     return installed.exists() and installed.read_bytes() == lock.read_bytes()
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        python_of(argument)

@@ -29,8 +29,8 @@ _VALUES: Mapping[tuple[str, str], str] = {
     ("darkroom_call_seconds", "transport"): ", ".join(f"`{name}`" for name in Transport),
     ("darkroom_call_seconds", "outcome"): "`ok`; `cancelled`: the client has left; `lost`: no "
     "reply was sent; or the [code of an error](../errors/index.md)",
-    ("darkroom_store_seconds", "operation"): "`put`, `read`, `open`, `size`, `delete`, `list`, "
-    "`remove_unfinished`, `free`, `check`",
+    ("darkroom_store_seconds", "operation"): "`put`, `read`, `open`, `forget`, `size`, `delete`, "
+    "`list`, `remove_unfinished`, `free`, `check`",
     ("darkroom_store_seconds", "outcome"): "`ok`; `missing`: nothing is stored there; `full`; "
     "`unavailable`: the store does not answer, or refuses; `error`: a fault of the software",
     ("darkroom_corrupt_blobs", "kind"): ", ".join(f"`{kind}`" for kind in Kind),

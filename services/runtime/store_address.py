@@ -43,7 +43,8 @@ class StoreAddress:
             return "redis:"
         if self.scheme == "file":
             return f"file://{self.path}"
-        return f"{self.scheme}://{self.bucket}/{self.path}".rstrip("/")
+        server = f"?endpoint={self.endpoint}" if self.endpoint else ""
+        return f"{self.scheme}://{self.bucket}/{self.path}".rstrip("/") + server
 
 
 def parse_store(url: str) -> StoreAddress:

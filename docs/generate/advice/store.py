@@ -22,6 +22,8 @@ STORE: dict[Code, Advice] = {
                 (
                     "services/runtime/storage/stores/failures.py",
                     "services/runtime/storage/stores/disk.py",
+                    "services/runtime/storage/stores/bucket.py",
+                    "services/runtime/storage/stores/bucket_failures.py",
                     "services/runtime/storage/stores/async_store.py",
                 ),
             ),
@@ -73,10 +75,11 @@ STORE: dict[Code, Advice] = {
                 ("services/runtime/storage/spool.py",),
             ),
             Cause(
-                "The disk that holds the bytes of images is full, or a quota on it. "
+                "The disk or the bucket that holds the bytes of images is full, or a quota on it. "
                 "`Retry-After: 10`.",
                 (
                     "services/runtime/storage/stores/failures.py",
+                    "services/runtime/storage/stores/bucket_failures.py",
                     "services/runtime/storage/stores/health.py",
                 ),
             ),

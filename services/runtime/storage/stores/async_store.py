@@ -96,6 +96,10 @@ class AsyncStore:
         """Return a descriptor of a file with the bytes; the caller closes it. Raises Missing."""
         return await self._call("open", lambda: self._store.open(path), undo=os.close)
 
+    async def forget(self, path: str) -> None:
+        """Remove this host's copy of an object, if there is one."""
+        await self._call("forget", lambda: self._store.forget(path))
+
     async def size(self, path: str) -> int | None:
         """Return the number of bytes at a path; None if there are none."""
         return await self._call("size", lambda: self._store.size(path))

@@ -87,6 +87,9 @@ class DiskStore:
             except FileNotFoundError:
                 raise Missing(path) from None
 
+    def forget(self, path: str) -> None:
+        """Do nothing: there are no copies."""
+
     def size(self, path: str) -> int | None:
         """Return the number of bytes at a path; None if there are none."""
         file = self._file(path)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+MARKER = "darkroom-store.json"
+"""Path of the object with the identity of a store."""
+
 CHUNK = 256 << 10
 """Bytes of the largest piece that `Store.read` yields."""
 
@@ -56,6 +59,10 @@ class Store(Protocol):
 
         Of a bucket's object it is a copy on this host. Raises Missing.
         """
+        ...
+
+    def forget(self, path: str) -> None:
+        """Remove this host's copy of an object, if there is one: of a damaged one, for example."""
         ...
 
     def size(self, path: str) -> int | None:

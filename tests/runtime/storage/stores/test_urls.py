@@ -31,7 +31,7 @@ def test_the_parts_of_a_bucket_are_found() -> None:
     assert address == StoreAddress(
         "s3", "a/b", "photos", "http://127.0.0.1:9000", "eu-1", path_style=False
     )
-    assert str(address) == "s3://photos/a/b"
+    assert str(address) == "s3://photos/a/b?endpoint=http://127.0.0.1:9000"
 
 
 @pytest.mark.parametrize(
