@@ -25,12 +25,12 @@ from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import encoded
 from tests.processes import HTTP, Service, faststream, valkey, wait_until
 
-MB = 1_000_000
-PART = 262_080  # bytes of an image that a reader holds
+MB, MIB = 1_000_000, 1 << 20
+HELD = 320 << 10  # bytes of a large image that a reader holds
 LIMITS = {
     "DARKROOM_MAX_BODIES": f"{32 * MB}",
     "DARKROOM_MAX_RESULT": f"{4 * MB}",
-    "DARKROOM_MAX_ANSWERS": f"{50 * PART}",
+    "DARKROOM_MAX_ANSWERS": f"{50 * HELD}",
     "DARKROOM_READER_PATIENCE": "3",
     "DARKROOM_READER_RATE": "100000",
 }
@@ -167,7 +167,7 @@ def read_slowly(suite: Suite, paths: Sequence[str], *, readers: int, cut_after: 
     assert one_more.status_code == 200
     assert took < 5
     assert most < len(one_more.content)
-    assert held < readers * 2 * PART + 20 * MB
+    assert held < readers * HELD + 20 * MB
     return (
         f"{held / MB:.0f} MB; the next reader has its image after {took:.1f} s; "
         f"all others are disconnected"
@@ -255,8 +255,8 @@ def test_answers_beyond_the_limit_of_all_are_refused_and_small_ones_are_not(
     )
 
 
-def upload_at_once(suite: Suite, *, bodies: int, size: int, limit: int, beyond: int) -> str:
-    """Send different bodies at once, which may take `limit + beyond` bytes; return the effect."""
+def upload_at_once(suite: Suite, *, bodies: int, size: int, limit: int) -> str:
+    """Send different bodies at once, beyond the `limit` of all bodies; return the effect."""
     picture = noise(size)
 
     def send(number: int) -> int | str:
@@ -271,7 +271,8 @@ def upload_at_once(suite: Suite, *, bodies: int, size: int, limit: int, beyond: 
         statuses = Counter(threads.map(send, range(bodies)))
     grown = suite.peak() - before
 
-    assert grown < limit + beyond
+    # Of each body, 1 MiB at most is in memory.
+    assert grown < bodies * MIB + 8 * MB
     assert set(statuses) == {201, 503}
     assert health.longest < 1
     return (
@@ -305,7 +306,7 @@ def test_a_form_chooses_no_slow_codec(suite: Suite, record_attack: Record) -> No
 def test_uploads_at_once_stay_within_the_limit(suite: Suite, record_attack: Record) -> None:
     limit = int(LIMITS["DARKROOM_MAX_BODIES"])
 
-    after = upload_at_once(suite, bodies=16, size=8 * MB, limit=limit, beyond=30 * MB)
+    after = upload_at_once(suite, bodies=16, size=8 * MB, limit=limit)
 
     record_attack("16 uploads of 8 MB at once", "0.11 GB at a limit of 32 MB", after)
 
@@ -314,7 +315,7 @@ def test_uploads_at_once_stay_within_the_limit(suite: Suite, record_attack: Reco
 @pytest.mark.serial
 @pytest.mark.timeout(240)
 def test_32_uploads_of_60_mb_at_once(large: Suite, record_attack: Record) -> None:
-    after = upload_at_once(large, bodies=32, size=60 * MB, limit=1 << 30, beyond=200 << 20)
+    after = upload_at_once(large, bodies=32, size=60 * MB, limit=1 << 30)
 
     record_attack(
         "32 uploads of 60 MB at once",

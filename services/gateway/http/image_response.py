@@ -1,4 +1,4 @@
-"""The bytes of a stored image as an HTTP response, sent part by part."""
+"""The bytes of a stored image as an HTTP response, sent piece by piece."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,16 +9,18 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from contracts.errors import Gone, Overloaded
+from contracts.errors import Gone, Overloaded, ServiceError
 from contracts.imaging import Blob
 from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.middleware.head import is_head
+from services.runtime.redis.client import redis_errors
 from services.runtime.storage.blobs import Blobs
-from services.runtime.storage.parts import PART
+from services.runtime.storage.stores.store import CHUNK
 
 log = structlog.get_logger(__name__)
 
 _SMALL = 64 << 10  # bytes: as many as a connection buffers in any case
+_HELD = CHUNK + _SMALL  # bytes of a large image that a reader who reads nothing was seen to hold
 _WAIT = 1.0  # seconds for room
 
 
@@ -57,8 +59,11 @@ class AnswerRoom:
 class ImageResponse(Response):
     """A response with some bytes of a blob; it raises Gone and Overloaded before its first byte.
 
-    One part is in memory at a time, until the client has taken it: a slow reader of a large image
-    holds no more than one of a small image. A HEAD fetches no byte.
+    One piece is in memory at a time, until the client has taken it: a slow reader of a large image
+    holds no more than one of a small image. A HEAD fetches no byte, and a range none beside it.
+
+    A failure after the first byte ends the connection, so that the client has fewer bytes than
+    `Content-Length` announced, and can't take them for the image.
     """
 
     def __init__(
@@ -84,8 +89,8 @@ class ImageResponse(Response):
             self.body = b"".join([piece async for piece in self._pieces()])
             await super().__call__(scope, receive, send)
         else:
-            async with self._room.take(min(self._size, PART)):
-                if self._size <= PART:
+            async with self._room.take(min(self._size, _HELD)):
+                if self._size <= CHUNK:
                     await self._send_pieces(send)
                     return
                 # uvicorn drops what is sent after a disconnect, without an error.
@@ -103,16 +108,20 @@ class ImageResponse(Response):
     async def _send_pieces(self, send: Send) -> None:
         missing = self._size
         try:
-            async for piece in self._pieces():
-                if missing == self._size:
-                    start = {"type": "http.response.start", "status": self.status_code}
-                    await send({**start, "headers": self.raw_headers})
-                missing -= len(piece)
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                # The server returns from this one when the client has taken the piece.
-                await send({"type": "http.response.body", "body": b"", "more_body": missing > 0})
-        except Gone:
+            with redis_errors():
+                async for piece in self._pieces():
+                    if missing == self._size:
+                        start = {"type": "http.response.start", "status": self.status_code}
+                        await send({**start, "headers": self.raw_headers})
+                    missing -= len(piece)
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    piece = b""  # not while the server has it, and the next one arrives
+                    # The server returns from this one when the client has taken the piece.
+                    await send(
+                        {"type": "http.response.body", "body": b"", "more_body": missing > 0}
+                    )
+        except ServiceError as exc:
             if missing == self._size:
                 raise
-            # The server closes the connection: the client sees fewer bytes than announced.
-            log.warning("image expired while it was sent", blob=self._blob.key)
+            # The server closes the connection of a response that is not complete.
+            log.warning("answer broken off", blob=self._blob.key, code=exc.code, detail=exc.detail)
