@@ -60,11 +60,11 @@ from services.runtime.introspection.queues import Queues
 from services.runtime.jobs.store import Jobs
 from services.runtime.jobs.webhook_queue import WebhookQueue
 from services.runtime.liveness.heartbeat import Workers
+from services.runtime.malloc_tuning import tune_malloc
 from services.runtime.redis.client import make_redis
 from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
 from services.runtime.storage.images import Images
-from services.runtime.storage.parts import keep_freed_memory
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage, start_storage, stop_storage
@@ -113,7 +113,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
 
     async def prepare() -> None:
         configure_logging(settings.log_level)
-        keep_freed_memory()
+        tune_malloc()
 
     app = GatewayApp(
         broker,

@@ -13,7 +13,7 @@ from redis import Redis
 
 from contracts.imaging import Inspected
 from services.runtime.redis import keys
-from services.runtime.storage.blobs import Kind
+from services.runtime.storage.records import Kind
 from tests.adversary.conftest import Record
 from tests.processes import Service, faststream, valkey
 

@@ -185,12 +185,14 @@ class Blobs:
         self, stored: StoredBlob, pieces: AsyncIterator[bytes]
     ) -> AsyncIterator[bytes]:
         """Yield the pieces, the last one after a comparison of all with the digest. Raises Gone."""
-        digest, last = hashlib.sha256(), b""
+        digest, missing, last = hashlib.sha256(), stored.blob.bytes, b""
         async for piece in pieces:
-            if last:
-                yield last
             digest.update(piece)
-            last = piece
+            missing -= len(piece)
+            if missing > 0:
+                yield piece
+            else:
+                last = piece
         if digest.hexdigest() != stored.digest:
             await self.report_damaged(stored, "its bytes have another digest")
             raise Gone("The stored bytes of this image are damaged; ask for it again.")

@@ -13,15 +13,6 @@ allocator, which would round a little more up to 320 KiB."""
 _FIRST = b"data"
 
 
-def keep_freed_memory() -> None:
-    """Have the C library keep the memory of a part for the next one; call it once, at the start.
-
-    glibc returns freed memory to the system beyond a threshold, which it doubles to the largest
-    block ever freed. Without this a body of 830 kB costs 320 page faults, a third of its time.
-    """
-    bytearray(16 << 20)
-
-
 def field(number: int) -> bytes:
     """Return the name of the hash field that holds a part."""
     return b"%b:%d" % (_FIRST, number) if number else _FIRST

@@ -1,7 +1,6 @@
 """A body on its way into a store: in memory while it is small, and in a file from then on."""
 
 import asyncio
-import errno
 import hashlib
 import os
 import tempfile
@@ -13,12 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from contracts.errors import StoreFull, Unavailable
+from services.runtime.storage.stores.failures import FULL
 from services.runtime.storage.stores.store import CHUNK
 
 HEAD = 64
 """Bytes of `Spool.head`, which tell every format."""
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _RETRY_FULL, _RETRY_BROKEN = 10, 2  # seconds until a client should try again
 
 ResultT = TypeVar("ResultT")
@@ -163,7 +162,7 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in _FULL:
+        if exc.errno in FULL:
             detail = "The disk on which the gateway receives bodies is full."
             raise StoreFull(detail, retry_after=_RETRY_FULL) from exc
         detail = "The folder in which the gateway receives bodies can't be used."

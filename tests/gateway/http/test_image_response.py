@@ -14,8 +14,8 @@ from contracts.imaging import Inspected
 from services.gateway.http.image_response import AnswerRoom
 from services.runtime.redis import keys
 from services.runtime.storage import parts
-from services.runtime.storage.blobs import Kind
 from services.runtime.storage.parts import PART
+from services.runtime.storage.records import Kind
 from tests.gateway.raw import connected, read_response
 from tests.processes import Service, wait_until
 
