@@ -120,6 +120,9 @@ def details_of(image: str) -> str:
     return f"{IMAGE}{image}:details"
 
 
+STORE = f"{PREFIX}store"
+"""String: the id of the store of bytes, which all services use."""
+
 STORE_USAGE = f"{PREFIX}store:usage"
 """Hash: how many objects and bytes are in the store, by project and place."""
 

@@ -3,11 +3,12 @@
 import structlog
 
 from services.runtime.redis.client import RedisClient
-from services.runtime.redis.watch import OnRefused
+from services.runtime.redis.watch import OnRefused, StoreRefused
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.hot import Hot
 from services.runtime.storage.stores.async_store import AsyncStore
+from services.runtime.storage.stores.marker import claim_store
 from services.runtime.storage.stores.urls import make_store
 from services.runtime.storage.usage import Usage
 from services.runtime.telemetry.metrics import Metrics
@@ -30,7 +31,12 @@ def make_storage(settings: RuntimeSettings, redis: RedisClient, metrics: Metrics
 
 
 async def start_storage(storage: Storage, *, on_refused: OnRefused) -> None:
-    """Start a storage; calls `on_refused` for a store that belongs to another Redis."""
+    """Start a storage; calls `on_refused` for another store than the other services use."""
+    try:
+        await claim_store(storage.store, storage.redis)
+    except StoreRefused as exc:
+        log.error("the store can't be used", reason=str(exc))
+        on_refused(exc)
     if storage.store is not None:
         await storage.store.start()
     elif not storage.is_named:
