@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from honcho.environ import parse_procfile
+from typer import Typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
@@ -94,7 +95,7 @@ _SERVING = (
 def pages() -> dict[str, str]:
     """Return the page of the command line."""
     page = _PAGE.format(
-        commands="\n\n".join(_section(name, one) for name, one in commands().items()),
+        commands="\n\n".join(section("darkroom", name, one) for name, one in commands().items()),
         general=table(
             ["option", "meaning"],
             [(_code(option.opts), option.help or "") for option in options_of(group())],
@@ -107,16 +108,16 @@ def pages() -> dict[str, str]:
     return {"reference/command-line.md": page}
 
 
-def group() -> TyperGroup:
-    """Return the command `darkroom`."""
-    command = get_command(app)
+def group(application: Typer = app) -> TyperGroup:
+    """Return the command `darkroom`, or another one."""
+    command = get_command(application)
     assert isinstance(command, TyperGroup)
     return command
 
 
-def commands() -> dict[str, TyperCommand]:
-    """Return the commands of `darkroom` by name."""
-    found = group().commands.items()
+def commands(application: Typer = app) -> dict[str, TyperCommand]:
+    """Return the commands of `darkroom`, or of another application, by name."""
+    found = group(application).commands.items()
     return {name: one for name, one in found if isinstance(one, TyperCommand)}
 
 
@@ -130,9 +131,10 @@ def options_of(command: TyperCommand | TyperGroup) -> list[TyperOption]:
     return [one for one in command.params if isinstance(one, TyperOption)]
 
 
-def _section(name: str, command: TyperCommand) -> str:
+def section(program: str, name: str, command: TyperCommand) -> str:
+    """Return the section of a command: its usage, its arguments and its options."""
     arguments = arguments_of(command)
-    usage = " ".join(["darkroom", name, "[OPTIONS]", *map(_metavar, arguments)])
+    usage = " ".join([program, name, "[OPTIONS]", *map(_metavar, arguments)])
     rows = [(f"`{_metavar(one)}`", "", "required", one.help or "") for one in arguments]
     rows += [
         (
@@ -145,7 +147,7 @@ def _section(name: str, command: TyperCommand) -> str:
     ]
     return "\n\n".join(
         (
-            f"## `darkroom {name}`",
+            f"## `{program} {name}`",
             command.help or "",
             f"```console\n$ {usage}\n```",
             fields_table(["argument or option", "values", "default", "meaning"], rows),

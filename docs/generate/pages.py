@@ -17,6 +17,7 @@ from docs.generate import (
     outputs,
     readme,
     settings,
+    store_command,
 )
 from services.runtime.introspection.asyncapi import suite_yaml
 
@@ -39,6 +40,7 @@ PAGES: tuple[Callable[[], Pages], ...] = (
     operations.pages,
     outputs.pages,
     settings.pages,
+    store_command.pages,
 )
 """One function per part of the reference."""
 

@@ -24,6 +24,7 @@ from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.hot import Hot
 from services.runtime.storage.lives import extending
+from services.runtime.storage.moves import Moves
 from services.runtime.storage.records import (
     DAMAGED,
     FIELDS,
@@ -53,6 +54,7 @@ class Storage:
     """Where bytes lie; None if they lie in Redis."""
     hot: Hot
     usage: Usage
+    moves: Moves
     metrics: Metrics
     is_named: bool
     """Whether the settings say where bytes lie."""
@@ -73,6 +75,7 @@ class Blobs:
         self._store = storage.store
         self._hot = storage.hot
         self._usage = storage.usage
+        self._moves = storage.moves
         self._corrupt = storage.metrics.corrupt_blobs.labels(self.kind.value)
 
     async def find(
@@ -155,9 +158,21 @@ class Blobs:
         self, stored: StoredBlob, part: bytes | None, start: int, stop: int
     ) -> AsyncIterator[bytes]:
         if stored.place is None or self._store is None:
-            async for piece in self._parts(stored, part, start, stop):
-                yield piece
-            return
+            if self.kind is Kind.IMAGE:
+                self._moves.offer(stored.blob.key)
+            try:
+                async for piece in self._parts(stored, part, start, stop):
+                    start += len(piece)
+                    yield piece
+                return
+            except Missing:
+                moved = await self.find(stored.blob.key)
+                if self._store is None or moved is None or moved.place is None:
+                    raise
+                if moved.digest != stored.digest:
+                    raise
+                stored = moved
+        assert stored.place is not None
         path = path_of(stored.place, stored.blob.key)
         async for piece in self._store.read(path, start, stop):
             yield piece

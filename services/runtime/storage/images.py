@@ -34,7 +34,7 @@ from services.runtime.storage.records import (
     path_of,
     stored_from,
 )
-from services.runtime.storage.sidecar import Sidecar, sidecar_path
+from services.runtime.storage.sidecar import write_sidecar
 from services.runtime.storage.spool import Spool
 from services.runtime.storage.stores.store import Missing
 
@@ -203,18 +203,7 @@ class Images(Blobs):
         """Write what the record says beside the bytes of a kept image."""
         if self._store is None or stored.place is not Place.KEPT:
             return
-        key = stored.blob.key
-        left = await self._redis.execute("PEXPIRETIME", keys.blob(self.kind, key))
-        sidecar = Sidecar(
-            project=DEFAULT_PROJECT,
-            media_type=stored.blob.media_type,
-            bytes=stored.blob.bytes,
-            label=stored.label,
-            created=stored.created,
-            ends=left if left > 0 else None,
-        )
-        path = sidecar_path(path_of(Place.KEPT, key))
-        await self._store.put(path, sidecar.model_dump_json().encode())
+        await write_sidecar(self._redis, self._store, stored)
 
     async def describe(
         self, blob: Blob, media_type: str, note: Message, details: Message | None, *, ttl: int
@@ -278,6 +267,7 @@ class Images(Blobs):
         if stored.place is not None and self._store is not None:
             descriptor = await self._store.open(path_of(stored.place, blob.key))
             return File(descriptor, blob.bytes, stored.digest)
+        self._moves.offer(blob.key)
         remembered = self._remembered.get(blob.key)
         if remembered is None:
             remembered = await self._in_memory(stored)

@@ -60,17 +60,17 @@ class StoreMaintenance:
 
     async def _sweep(self, sweeper: Sweeper) -> None:
         findings = await sweeper.sweep()
-        if findings.orphans or findings.unfinished or findings.lost:
+        if findings.orphans or findings.unfinished or findings.lost.number:
             log.info(
                 "store swept",
                 deleted=findings.orphans,
                 bytes=findings.orphan_bytes,
                 unfinished=findings.unfinished,
-                lost=len(findings.lost),
+                lost=findings.lost.number,
             )
-        if findings.unrecorded:
+        if findings.unrecorded.number:
             log.error(
                 "kept images have no record",
-                number=findings.unrecorded,
+                number=findings.unrecorded.number,
                 reason="Redis has lost them; `darkroom-store rebuild` brings them back.",
             )

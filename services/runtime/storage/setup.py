@@ -7,6 +7,7 @@ from services.runtime.redis.watch import OnRefused, StoreRefused
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.hot import Hot
+from services.runtime.storage.moves import Moves
 from services.runtime.storage.stores.async_store import AsyncStore
 from services.runtime.storage.stores.marker import claim_store
 from services.runtime.storage.stores.urls import make_store
@@ -25,6 +26,7 @@ def make_storage(settings: RuntimeSettings, redis: RedisClient, metrics: Metrics
         store=store,
         hot=Hot(redis, store, limit=settings.hot_bytes),
         usage=Usage(redis, store_bytes=settings.store_bytes, project_bytes=settings.project_bytes),
+        moves=Moves(redis, store),
         metrics=metrics,
         is_named=settings.store is not None,
     )
@@ -50,5 +52,6 @@ async def start_storage(storage: Storage, *, on_refused: OnRefused) -> None:
 async def stop_storage(storage: Storage) -> None:
     """Stop what `start_storage` has started."""
     await storage.hot.stop()
+    await storage.moves.stop()
     if storage.store is not None:
         await storage.store.stop()

@@ -27,7 +27,7 @@ from services.runtime.storage.records import (
     stored_from,
 )
 from services.runtime.storage.renditions import Renditions
-from services.runtime.storage.sidecar import Sidecar, described_by, sidecar_path
+from services.runtime.storage.sidecar import described_by, read_sidecar, sidecar_path
 from services.runtime.storage.stores.async_store import AsyncStore
 from services.runtime.storage.stores.store import Missing, StoredObject
 from services.runtime.storage.usage import Count
@@ -42,9 +42,29 @@ _NOTE = load_script(__package__, "orphan", when_full=True)
 
 
 @dataclass
+class Names:
+    """How many there are of something, and the first names of them."""
+
+    limit: int | None
+    """Names that are kept at most; None for all."""
+    number: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        """Count one more, and keep its name if there is room."""
+        self.number += 1
+        if self.limit is None or len(self.first) < self.limit:
+            self.first.append(name)
+
+
+@dataclass
 class Findings:
     """What a sweep has found, and deleted unless it was a dry run."""
 
+    unrecorded: Names
+    """Kept images without a record: `darkroom-store rebuild` brings them back."""
+    lost: Names
+    """Keys of images and renditions whose bytes are missing."""
     counts: dict[tuple[str, Place], Count] = field(default_factory=dict)
     """What the store has, without what was deleted."""
     orphans: int = 0
@@ -52,10 +72,6 @@ class Findings:
     orphan_bytes: int = 0
     unfinished: int = 0
     """Files, or uploads in several parts, that their writers have left."""
-    unrecorded: int = 0
-    """Kept images without a record: `darkroom-store rebuild` brings them back."""
-    lost: list[str] = field(default_factory=list)
-    """Keys of images and renditions whose bytes are missing."""
 
 
 class Sweeper:
@@ -69,9 +85,12 @@ class Sweeper:
         self._grace = grace
         self._images, self._renditions = Images(storage), Renditions(storage)
 
-    async def sweep(self, *, dry_run: bool = False) -> Findings:
-        """Compare everything once; with `dry_run`, change nothing."""
-        findings = Findings()
+    async def sweep(self, *, dry_run: bool = False, names: int | None = 20) -> Findings:
+        """Compare everything once; with `dry_run`, change nothing.
+
+        The findings name the first `names` of what is missing, or all.
+        """
+        findings = Findings(unrecorded=Names(names), lost=Names(names))
         if not dry_run:
             await self.finish_deletions()
             findings.unfinished = await self._store.remove_unfinished(older=self._grace)
@@ -101,15 +120,17 @@ class Sweeper:
             if record is not None and record.place is place:
                 if place is Place.KEPT and sidecar_path(one.path) not in sidecars and not dry_run:
                     await self._write_missing_sidecar(one.path, record)
-            elif time.time() - one.modified > self._grace:
-                if place is Place.KEPT and record is None and await self._is_promised(one.path):
-                    findings.unrecorded += 1
-                elif dry_run or await self._note(one.path, place, digest):
-                    orphans.append(one)
-                    continue
+            # With a record of another place, too: Redis has lost the first, and the same bytes came
+            # with a render.
+            elif place is Place.KEPT and await self._is_promised(one.path):
+                findings.unrecorded.add(digest)
+            elif time.time() - one.modified > self._grace and (
+                dry_run or await self._note(one.path, place, digest)
+            ):
+                orphans.append(one)
+                continue
             count = findings.counts.get((project, place), Count())
-            counted = Count(count.objects + 1, count.bytes + one.size)
-            findings.counts[(project, place)] = counted
+            findings.counts[(project, place)] = count + one.size
         findings.orphans += len(orphans)
         findings.orphan_bytes += sum(one.size for one in orphans)
         if not dry_run:
@@ -137,10 +158,14 @@ class Sweeper:
         await self._redis.execute("ZREM", keys.STORE_DELETING, *paths)
 
     async def _is_promised(self, path: str) -> bool:
-        """Return whether a kept image has a sidecar, and its life is not over."""
+        """Return whether a kept image has a sidecar, and neither its end has come nor a purge.
+
+        The sidecar is written after the record and deleted first, so such an image had a record.
+        """
+        if await self._redis.execute("ZSCORE", keys.STORE_DELETING, path) is not None:
+            return False
         try:
-            text = b"".join([piece async for piece in self._store.read(sidecar_path(path))])
-            ends = Sidecar.model_validate_json(text).ends
+            ends = (await read_sidecar(self._store, path)).ends
         except (Missing, ValidationError):
             return False
         return ends is None or ends / 1000 > time.time() - self._grace
@@ -161,7 +186,7 @@ class Sweeper:
             for name in names:
                 key = name.decode().rpartition(":")[2]
                 if await self._is_lost(blobs, key):
-                    findings.lost.append(key)
+                    findings.lost.add(key)
                     if not dry_run and (stored := await blobs.find(key)):
                         await blobs.report_damaged(stored, "its bytes are missing")
             if cursor in (b"0", 0):

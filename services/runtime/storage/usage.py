@@ -22,6 +22,10 @@ class Count:
     objects: int = 0
     bytes: int = 0
 
+    def __add__(self, size: int) -> "Count":
+        """Return the counts with one more object of `size` bytes."""
+        return Count(self.objects + 1, self.bytes + size)
+
 
 class Usage:
     """The counts, and the limits in bytes of the store and of a project; None for no limit."""

@@ -18,13 +18,14 @@ MakeStorage = Callable[..., Storage]
 async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
     """A client, whose server has nothing of images before and after."""
     client = make_redis(RuntimeSettings(redis_url=redis_url))
-    await _empty(client)
+    await empty(client)
     yield client
-    await _empty(client)
+    await empty(client)
     await client.close()
 
 
-async def _empty(client: RedisClient) -> None:
+async def empty(client: RedisClient) -> None:
+    """Take everything of images out of Redis, as its loss does."""
     for pattern in ("image", "images", "rendition", "store", "hot"):
         for key in await client.execute("KEYS", f"darkroom:{pattern}*"):
             await client.execute("UNLINK", key)

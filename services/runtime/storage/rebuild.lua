@@ -1,0 +1,43 @@
+-- Write the record of a kept image whose bytes and sidecar are in the store. Returns 1, or 0 where nothing
+-- is to be written: the image has a record that says the same, its end has come, or it is being deleted.
+--
+-- KEYS: the record, its mark of a purge, the kept images of its project, the paths that are being deleted,
+-- the sizes of what is hot, their sum.
+-- ARGV: the image's digest, the path of its bytes, bytes, media type, the moment of its upload (ms), the
+-- moment of its end (ms, '' for none), label, the member in the sizes of what is hot.
+
+local RECORD, PURGED, LIST, DELETING, HOT, HOT_BYTES = unpack(KEYS)
+local digest, path, size, media_type, created, ends, label, member = unpack(ARGV)
+
+if redis.call('ZSCORE', DELETING, path) or redis.call('EXISTS', PURGED) == 1 then
+  return 0
+end
+if ends ~= '' and tonumber(ends) <= now_ms() then
+  return 0
+end
+local seen = redis.call('HMGET', RECORD, 'bytes', 'place')
+if seen[1] and seen[2] == 'kept' then
+  redis.call('ZADD', LIST, 'NX', created, digest)
+  -- Bytes that were missing are here again; a reader compares them with their digest.
+  return redis.call('HDEL', RECORD, 'damaged')
+end
+-- What came with a render meanwhile is the same image: what lies in Redis is in the store as well.
+for number = 0, math.floor(tonumber(size) / PART) do
+  redis.call('HDEL', RECORD, number == 0 and 'data' or 'data:' .. number)
+end
+if redis.call('HDEL', HOT, member) == 1 then
+  redis.call('DECRBY', HOT_BYTES, size)
+end
+redis.call('HSET', RECORD, 'bytes', size, 'created', created, 'place', 'kept')
+redis.call('HSETNX', RECORD, 'media_type', media_type)
+redis.call('HDEL', RECORD, 'damaged')
+if label ~= '' then
+  redis.call('HSET', RECORD, 'label', label)
+end
+if ends == '' then
+  redis.call('PERSIST', RECORD)
+else
+  redis.call('PEXPIREAT', RECORD, ends)
+end
+redis.call('ZADD', LIST, 'NX', created, digest)
+return 1
