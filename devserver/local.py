@@ -80,12 +80,17 @@ def check_redis(url: str) -> None:
 
 def environment(settings: LocalSettings, valkey: Valkey | None) -> dict[str, str]:
     """Return the services' environment; the commands of this virtual environment come first."""
-    env = os.environ | {
-        "PORT": str(settings.port),
-        "IMAGING_PORT": str(settings.imaging_port),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "PYTHONUNBUFFERED": "1",
-    }
+    store = (settings.data_dir / "store").absolute().as_uri()
+    env = (
+        {"DARKROOM_STORE": store}
+        | os.environ
+        | {
+            "PORT": str(settings.port),
+            "IMAGING_PORT": str(settings.imaging_port),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
     if valkey is None:
         return env
     return env | {"REDIS_URL": valkey.url, "DARKROOM_POOL_REDIS_URL": valkey.pool_url}

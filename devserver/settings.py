@@ -33,7 +33,8 @@ class LocalSettings(BaseSettings):
     )
     data_dir: Path = Field(
         default=Path(".data"),
-        description="Folder in which the Valkey of `make run` keeps its data.",
+        description="Folder in which the Valkey of `make run` keeps its data, and the images,"
+        " unless `DARKROOM_STORE` names another store.",
     )
 
     @model_validator(mode="after")

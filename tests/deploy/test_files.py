@@ -70,12 +70,26 @@ def test_a_worker_has_the_memory_that_its_pool_processes_may_use(containers: Any
     assert mebibytes(containers["imaging"]["mem_limit"]) == pool + 512
 
 
-def test_a_gateway_has_the_memory_that_uploads_may_use(containers: Any) -> None:
-    gateway = containers["gateway"]
-    bodies = gateway["environment"]["DARKROOM_MAX_BODIES"] >> 20
-    scratch = mebibytes(DEFAULTS["GATEWAY_TMP"])
-    assert scratch > bodies
-    assert mebibytes(gateway["mem_limit"]) >= scratch + 512
+def test_a_gateway_has_the_memory_that_answers_may_use(containers: Any) -> None:
+    answers = GatewaySettings.model_fields["max_answers"].default >> 20
+    assert mebibytes(containers["gateway"]["mem_limit"]) >= answers + 512
+
+
+def test_all_containers_share_the_folder_of_the_image_as_their_store(containers: Any) -> None:
+    [folder] = re.findall(r"DARKROOM_STORE=file://(\S+)", CONTAINERFILE)
+    [owned] = re.findall(r"install -d -o 10001 -g 10001 -m \d+ (\S+)", CONTAINERFILE)
+    assert owned == folder
+    for service in ("gateway", "imaging"):
+        assert containers[service]["volumes"] == [f"store:{folder}"]
+        assert containers[service]["read_only"]
+
+
+def test_the_units_share_a_user_and_the_folder_of_the_store() -> None:
+    for unit in (DEPLOY / "systemd").iterdir():
+        lines = unit.read_text().splitlines()
+        assert {"User=darkroom", "StateDirectory=darkroom"} <= set(lines)
+        store = lines.index("Environment=DARKROOM_STORE=file:///var/lib/darkroom")
+        assert store < lines.index("EnvironmentFile=/etc/darkroom.env"), "the file overrides it"
 
 
 def test_valkey_gives_pool_processes_the_rights_that_they_need(containers: Any) -> None:
