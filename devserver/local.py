@@ -91,9 +91,7 @@ def environment(settings: LocalSettings, valkey: Valkey | None) -> dict[str, str
             "PYTHONUNBUFFERED": "1",
         }
     )
-    if valkey is None:
-        return env
-    return env | {"REDIS_URL": valkey.url, "DARKROOM_POOL_REDIS_URL": valkey.pool_url}
+    return env if valkey is None else env | {"REDIS_URL": valkey.url}
 
 
 def watch(

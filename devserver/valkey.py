@@ -20,7 +20,6 @@ from devserver.errors import CannotRun
 from devserver.lock import add_holder
 from devserver.settings import HOST
 from devserver.stop import Stop
-from services.runtime.storage.pool_user import POOL_RULES, POOL_USER
 
 LOAD_WITHIN = 60.0  # seconds: the server reads the append-only file at its start
 SAVE_WITHIN = 10.0  # seconds: the server writes the rest of that file at its end
@@ -40,9 +39,8 @@ class Valkey:
         self._lock = lock
         self._stop = stop
         self._port = _free_port(avoid)
-        self._password, self._pool_password = secrets.token_hex(16), secrets.token_hex(16)
+        self._password = secrets.token_hex(16)
         self.url = f"redis://:{self._password}@{HOST}:{self._port}"
-        self.pool_url = f"redis://{POOL_USER}:{self._pool_password}@{HOST}:{self._port}"
 
     def __enter__(self) -> Self:
         try:
@@ -87,9 +85,8 @@ class Valkey:
             *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
             # When full, the server refuses writes and evicts nothing: accepted jobs are kept.
             *("--maxmemory", "2gb", "--maxmemory-policy", "noeviction"),
-            # As digests, because everybody on this computer can see the command.
+            # As a digest, because everybody on this computer can see the command.
             *("--user", "default", "on", _digest(self._password), "~*", "&*", "+@all"),
-            *("--user", POOL_USER, *POOL_RULES, _digest(self._pool_password)),
         ]
 
     def _wait_until_ready(self) -> None:

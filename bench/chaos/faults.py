@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 from pydantic import TypeAdapter
 
 from services.imaging.pool import child, tasks
+from services.imaging.pool.call_images import CallImages
+from services.imaging.pool.child_settings import ChildSettings
 from services.imaging.pool.messages import CALLS, Answer, InspectCall, RenderCall
-from services.imaging.settings import ImagingSettings
 
 VARIABLE = "CHAOS_FAULTS"
 
@@ -30,12 +31,14 @@ FAULTS = TypeAdapter(dict[str, Fault])
 """The format of the environment variable: JSON, faults by image key."""
 
 
-def perform(call: RenderCall | InspectCall, settings: ImagingSettings) -> Answer[Any]:
+def perform(
+    call: RenderCall | InspectCall, images: CallImages, settings: ChildSettings
+) -> Answer[Any]:
     """Cause the first fault among the sources of a render, or else do the call."""
     if isinstance(call, RenderCall):
         for request in call.requests:
             _cause_fault(_FAULTS.get(request.source.key))
-    return tasks.perform(call, settings)
+    return tasks.perform(call, images, settings)
 
 
 def _cause_fault(fault: Fault | None) -> None:

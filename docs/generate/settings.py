@@ -133,9 +133,8 @@ EnvironmentFile=/etc/darkroom/secrets
 - To use a default, leave the variable out. For a service, an empty value counts as a value.
 - Darkroom ignores a name that it does not know, so a misspelled name has no effect.
 - Darkroom reads no `.env` file. Compose and your shell may read one.
-- `DARKROOM_WEBHOOK_SECRET` is a secret, `DARKROOM_POOL_REDIS_URL` is a secret, and so is
-  `REDIS_URL` if it has a password. Keep them out of your shell's history and out of version
-  control.
+- `DARKROOM_WEBHOOK_SECRET` is a secret, and so is `REDIS_URL` if it has a password. Keep them out
+  of your shell's history and out of version control.
 
 ## An invalid value
 

@@ -12,6 +12,7 @@ from services.imaging.jobs import runner as job_runner
 from services.imaging.peers import Peers, announcement
 from services.imaging.pool.executor import Executor
 from services.imaging.pool.process import Program
+from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.gc_tuning import settle
 from services.runtime.introspection.asyncapi import suite_specification
@@ -58,10 +59,12 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
         },
     )
     storage = make_storage(settings, redis, broker.metrics)
-    peers = Peers(broker, Images(storage))
-    handlers.register(broker, executor, settings, peers)
+    images, renditions = Images(storage), Renditions(storage)
+    peers = Peers(broker, images)
+    renders = Renders(executor, images, renditions, settings)
+    handlers.register(broker, renders, settings, peers)
     jobs = Jobs(redis, settings)
-    runner = job_runner.register(broker, jobs, executor, settings, peers, Renditions(storage))
+    runner = job_runner.register(broker, jobs, renders, settings, peers, renditions)
     maintenance = JobMaintenance(broker.worker, jobs)
     store_maintenance = StoreMaintenance(
         broker.worker,

@@ -8,8 +8,9 @@ from contracts.errors import ServiceError
 from contracts.imaging import INSPECT, RENDER, Inspect, Render
 from contracts.message import Message
 from services.imaging.peers import Peers, is_for_a_job
-from services.imaging.pool.executor import CallTimes, Executor
-from services.imaging.pool.messages import Heavy, InspectCall, RenderCall
+from services.imaging.pool.executor import CallTimes
+from services.imaging.pool.messages import Heavy
+from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
 from services.runtime.rpc.broker import Broker
@@ -20,42 +21,39 @@ async def render(
     request: Render,
     message: RedisMessage,
     *,
-    executor: Executor,
+    renders: Renders,
     settings: ImagingSettings,
     peers: Peers,
     capacity: Capacity,
 ) -> RedisResponse:
     """Render an image, or find its stored rendition, and answer with a `Rendered`.
 
-    Raises as `Executor.run` and `Peers`; the middleware turns the exception into a reply.
+    Raises as `Renders.render` and `Peers`; the middleware turns the exception into a reply.
     """
     await peers.hand_on_if_lacking(request, message)
     if is_for_a_job(message):
-        return await _render_for_job(request, message, executor, settings, capacity)
-    call = RenderCall(
-        requests=(request,), ttl=settings.rendition_ttl, budget=settings.heavy_seconds
-    )
-    rendered, times = await executor.run(call, timeout=_timeout(settings), lend=capacity.lent)
+        return await _render_for_job(request, message, renders, settings, capacity)
+    timeout = _timeout(settings)
+    rendered, times = await renders.render(request, timeout=timeout, lend=capacity.lent)
     return _response(rendered, times, message)
 
 
 async def _render_for_job(
     request: Render,
     message: RedisMessage,
-    executor: Executor,
+    renders: Renders,
     settings: ImagingSettings,
     capacity: Capacity,
 ) -> RedisResponse:
-    call = RenderCall(requests=(request,), ttl=settings.job_ttl, budget=settings.heavy_seconds)
     timeout = settings.render_timeout
-    [outcome], times = await executor.run_later(call, timeout=timeout, on_start=_nothing)
-    if isinstance(outcome, Heavy):
+    [result], times = await renders.render_later([request], timeout=timeout, on_start=_nothing)
+    if isinstance(result, Heavy):
         with capacity.lent():
-            rendered, times = await executor.run_heavy_later(call, timeout=timeout)
+            rendered, times = await renders.render_heavy_later(request, timeout=timeout)
             return _response(rendered, times, message)
-    if isinstance(outcome, ServiceError):
-        raise outcome
-    return _response(outcome, times, message)
+    if isinstance(result, ServiceError):
+        raise result
+    return _response(result, times, message)
 
 
 def _nothing() -> None:
@@ -66,13 +64,13 @@ async def inspect(
     request: Inspect,
     message: RedisMessage,
     *,
-    executor: Executor,
+    renders: Renders,
     settings: ImagingSettings,
     peers: Peers,
 ) -> RedisResponse:
     """Inspect an image, and answer with its `Inspected`. Raises as `render`."""
     await peers.hand_on_if_lacking(request, message)
-    inspected, times = await executor.run(InspectCall(request=request), timeout=_timeout(settings))
+    inspected, times = await renders.inspect(request, timeout=_timeout(settings))
     return _response(inspected, times, message)
 
 
@@ -90,8 +88,8 @@ def _response(reply: Message, times: CallTimes, message: RedisMessage) -> RedisR
     )
 
 
-def register(broker: Broker, executor: Executor, settings: ImagingSettings, peers: Peers) -> None:
+def register(broker: Broker, renders: Renders, settings: ImagingSettings, peers: Peers) -> None:
     """Register the handler of each method at `broker`."""
-    work = partial(render, executor=executor, settings=settings, peers=peers)
+    work = partial(render, renders=renders, settings=settings, peers=peers)
     broker.serve(RENDER, partial(work, capacity=broker.capacity))
-    broker.serve(INSPECT, partial(inspect, executor=executor, settings=settings, peers=peers))
+    broker.serve(INSPECT, partial(inspect, renders=renders, settings=settings, peers=peers))

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from services.runtime.settings import Attempts, Bytes, RuntimeSettings, Seconds, count_of
 
@@ -58,12 +58,6 @@ class ImagingSettings(RuntimeSettings):
         default=50_000,
         description="Calls after which a pool process is replaced. A call is a render, an"
         " inspection, or up to eight short renders of jobs.",
-    )
-    pool_redis_url: SecretStr | None = Field(
-        default=None,
-        description="URL of the same Redis for pool processes, with a user who may touch images and"
-        " results alone. Without it, they use `REDIS_URL`, and `/v1/system` says that `store_user`"
-        " is missing.",
     )
     fonts: Path | None = Field(
         default=None,

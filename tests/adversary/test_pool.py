@@ -6,26 +6,21 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
-from redis import Redis
-from redis.exceptions import NoPermissionError
 
 from contracts.errors import WorkerCrashed
 from services.imaging.pool.executor import Executor
 from services.imaging.pool.process import Program
 from services.imaging.pool.sandbox import landlock
 from services.imaging.settings import ImagingSettings
-from services.runtime.storage.pool_user import POOL_RULES, POOL_USER
 from tests.adversary.conftest import Record
 from tests.imaging.pictures import encoded, quadrants
-from tests.imaging.pool.acting_child import Act
-from tests.processes import HTTP, Service, faststream, free_port, valkey, wait_until
+from tests.imaging.pool.acting_child import Act, done_by
+from tests.processes import HTTP, Service, faststream, valkey, wait_until
 
-PASSWORD = "a-password-of-pool-processes"
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "a-secret", "DARKROOM_WEBHOOK_SECRET": "whsec_" + 40 * "a"}
 SQUARE = encoded(quadrants(), "PNG")
 # 0.7 s and more for each blur, on one processor.
@@ -33,21 +28,9 @@ SLOW = "op=resize:width=9000,enlarge=true&" + "op=blur:100&" * 9
 
 
 @pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    with valkey() as running, Redis.from_url(str(running.connection_url)) as client:
-        client.execute_command("ACL", "SETUSER", POOL_USER, *POOL_RULES, f">{PASSWORD}")
-        yield client
-
-
-@pytest.fixture(scope="module")
-def redis_url(redis: Redis) -> str:
-    place = redis.get_connection_kwargs()
-    return f"redis://{place['host']}:{place['port']}"
-
-
-@pytest.fixture(scope="module")
-def pool_url(redis_url: str) -> str:
-    return redis_url.replace("://", f"://{POOL_USER}:{PASSWORD}@")
+def redis_url() -> Iterator[str]:
+    with valkey() as running:
+        yield str(running.connection_url)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +40,8 @@ def gateway(redis_url: str) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def env(pool_url: str) -> dict[str, str]:
-    return {"DARKROOM_SLOTS": "1", "DARKROOM_POOL_REDIS_URL": pool_url, **SECRETS}
+def env() -> dict[str, str]:
+    return {"DARKROOM_SLOTS": "1", **SECRETS}
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +93,8 @@ def test_a_pool_process_knows_no_secret(worker: Service, record_attack: Record) 
     [pid] = pool_processes(worker)
     variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
     names = sorted(line.partition("=")[0] for line in variables if line)
-    assert not {"REDIS_URL", "DARKROOM_POOL_REDIS_URL", *SECRETS} & set(names)
-    assert not [line for line in variables if "secret" in line or PASSWORD in line]
+    assert not {"REDIS_URL", *SECRETS} & set(names)
+    assert not [line for line in variables if "secret" in line]
     record_attack(
         "a decoder with a fault reads its environment",
         "every variable of the service: Redis's URL, webhook secret, cloud credentials",
@@ -127,9 +110,11 @@ async def test_a_process_that_was_taken_over_reaches_nothing(record_attack: Reco
         f"read /proc/{os.getpid()}/environ": "the service's environment",
         f"write {Path.cwd() / 'taken-over'}": "writing",
         "execute /bin/sh": "programs",
-        f"connect {free_port()}": "other ports",
+        "socket AF_INET SOCK_STREAM": "the network",
         "socket AF_INET SOCK_DGRAM": "datagrams",
+        "socket AF_UNIX SOCK_STREAM": "sockets of the system",
         "pair SOCK_DGRAM": "datagrams to sockets of the system",
+        "send_a_file": "open files for its service",
         f"kill {os.getpid()}": "signals",
         "fork": "processes that stay behind",
     }
@@ -139,12 +124,12 @@ async def test_a_process_that_was_taken_over_reaches_nothing(record_attack: Reco
     try:
         for attempt in attempts:
             call = Act(action="attack", target=attempt)
-            done, _ = await executor.run(call, timeout=10)
+            done = await done_by(executor, call)
             assert done.text in {"Permission denied", "Operation not permitted"}, attempt
         before = executor.processes[0].pid
         with pytest.raises(WorkerCrashed):
             await executor.run(Act(action="answer_garbage"), timeout=10)
-        done, _ = await executor.run(Act(action="nothing"), timeout=10)
+        done = await done_by(executor, Act(action="nothing"))
         assert done.pid != before
     finally:
         await executor.stop()
@@ -155,31 +140,21 @@ async def test_a_process_that_was_taken_over_reaches_nothing(record_attack: Reco
     )
 
 
-def test_the_login_of_pool_processes_reads_no_jobs(
-    gateway: Service, worker: Service, redis: Redis, pool_url: str, record_attack: Record
+def test_a_pool_process_holds_no_connection_but_the_one_to_its_service(
+    gateway: Service, worker: Service, record_attack: Record
 ) -> None:
-    query = "op=grayscale"
-    job = HTTP.post(f"{gateway.url}/v1/jobs?{query}", content=SQUARE).raise_for_status().json()
-    wait_until(lambda: HTTP.get(f"{gateway.url}/v1/jobs/{job['id']}").json()["state"] != "queued")
-    attempts: list[tuple[Any, ...]] = [
-        ("HGETALL", f"darkroom:job:{job['id']}"),
-        ("HSET", f"darkroom:job:{job['id']}", "state", "failed"),
-        ("KEYS", "*"),
-        ("XADD", "imaging.jobs", "*", "data", "x"),
-        ("EVAL", "return redis.call('KEYS', '*')", 0),
-        ("FLUSHALL",),
-        ("CONFIG", "GET", "*"),
-    ]
-    with Redis.from_url(pool_url) as client:
-        for attempt in attempts:
-            with pytest.raises(NoPermissionError):
-                client.execute_command(*attempt)
+    assert render(gateway, SQUARE, "op=resize:width=9").is_success
+    [pid] = pool_processes(worker)
+    names = [os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()]
+    sockets = {name for name in names if name.startswith("socket:")}
+    assert len(sockets) == 1, names
+    assert not [name for name in names if "memfd" in name]
     [report] = HTTP.get(f"{gateway.url}/v1/system").json()["workers"].values()
-    assert "store_user" not in report["sandbox_missing"]
+    assert not {"network", "store_user"} & set(report["sandbox_missing"].split(", "))
     record_attack(
-        "a pool process's login is used for another client of Redis",
-        "all of Redis: jobs read and changed, FLUSHALL",
-        f"{len(attempts)} of {len(attempts)} commands refused; images and results alone",
+        "a pool process that was taken over uses its connections",
+        "a connection to Redis: all of it, or with a user of its own images and results",
+        "one socket, which leads to its service; no network, no login, and no file of a past call",
     )
 
 

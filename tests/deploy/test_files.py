@@ -11,7 +11,6 @@ import yaml
 
 from services.gateway.settings import GatewaySettings
 from services.imaging.settings import ImagingSettings
-from services.runtime.storage.pool_user import POOL_RULES, POOL_USER
 from tests.processes import ROOT, Service, free_port
 
 DEPLOY = ROOT / "deploy"
@@ -90,12 +89,6 @@ def test_the_units_share_a_user_and_the_folder_of_the_store() -> None:
         assert {"User=darkroom", "StateDirectory=darkroom"} <= set(lines)
         store = lines.index("Environment=DARKROOM_STORE=file:///var/lib/darkroom")
         assert store < lines.index("EnvironmentFile=/etc/darkroom.env"), "the file overrides it"
-
-
-def test_valkey_gives_pool_processes_the_rights_that_they_need(containers: Any) -> None:
-    command = containers["valkey"]["command"]
-    at = command.index("--user")
-    assert command[at + 1 : -1] == [POOL_USER, *POOL_RULES]
 
 
 def test_the_health_check_fails_with_the_reason(gateway: Service) -> None:

@@ -34,7 +34,7 @@ ADDRESSES: dict[Code, Advice] = {
                 "image is lost later, the variant fails.",
                 (
                     "services/runtime/jobs/store.py",
-                    "services/imaging/pool/tasks.py",
+                    "services/imaging/rendering/records.py",
                     f"{ENGINE}/operations/overlays.py",
                 ),
             ),

@@ -109,12 +109,20 @@ REQUESTS: dict[Code, Advice] = {
             ),
             Cause(
                 "The source image of a render has expired before a worker fetched it.",
-                ("services/imaging/pool/tasks.py",),
+                ("services/imaging/rendering/records.py",),
+            ),
+            Cause(
+                "The image of a render was deleted meanwhile.",
+                ("services/imaging/rendering/renders.py",),
             ),
             Cause(
                 "The stored bytes of an image are lost, or are not those that were stored: the log "
                 "and `darkroom_corrupt_blobs_total` count them. Upload the image again.",
-                (*_BLOBS, "services/runtime/storage/images.py"),
+                (
+                    *_BLOBS,
+                    "services/runtime/storage/images.py",
+                    "services/imaging/rendering/renders.py",
+                ),
             ),
             Cause(
                 "The job's record is damaged: a program has changed it in Redis. If the job was "

@@ -12,8 +12,8 @@ from functools import partial
 from contracts.errors import OutOfMemory, ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging.jobs.capacity import SHORT, AdaptiveLimit
-from services.imaging.pool.executor import Executor
-from services.imaging.pool.messages import Heavy, RenderCall
+from services.imaging.pool.messages import Heavy
+from services.imaging.rendering.renders import Renders, Result
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
 
@@ -38,7 +38,7 @@ class _Pending:
 
 
 class MicroBatcher:
-    """Passes renders to the executor, one batch for each slot, up to eight renders in a batch.
+    """Passes renders to the pool, one batch for each slot, up to eight renders in a batch.
 
     A render that turns out to be heavy runs alone, and does not count in the worker's limit.
 
@@ -46,8 +46,8 @@ class MicroBatcher:
     image cannot fail the render of another.
     """
 
-    def __init__(self, executor: Executor, settings: ImagingSettings, limit: AdaptiveLimit) -> None:
-        self._executor = executor
+    def __init__(self, renders: Renders, settings: ImagingSettings, limit: AdaptiveLimit) -> None:
+        self._renders = renders
         self._settings = settings
         self._limit = limit
         self._pending: deque[_Pending] = deque()
@@ -58,7 +58,7 @@ class MicroBatcher:
         """Render `request`, outside of any batch if `alone` or `keep_source` is true.
 
         With `keep_source` the pool process keeps the decoded source for its next render.
-        Raises what `Executor.run_later` and `run_heavy_later` raise, and NotStarted.
+        Raises what `Renders.render_later` and `render_heavy_later` raise, and NotStarted.
         """
         outcome: Rendered | ServiceError | Heavy | None = None
         if not alone and not keep_source:
@@ -69,10 +69,10 @@ class MicroBatcher:
         if outcome is None:
             [outcome] = await self._call([request], keep_source=keep_source)
         if isinstance(outcome, Heavy):
-            call = self._call_of([request], keep_source=keep_source)
             with self._limit.lent():
-                timeout = self._settings.render_timeout
-                rendered, _ = await self._executor.run_heavy_later(call, timeout=timeout)
+                rendered, _ = await self._renders.render_heavy_later(
+                    request, timeout=self._settings.render_timeout, keep_source=keep_source
+                )
                 return rendered
         if isinstance(outcome, ServiceError):
             raise outcome
@@ -84,7 +84,7 @@ class MicroBatcher:
         await asyncio.gather(*(end(task) for task in self._batches))
 
     def _start_batches(self) -> None:
-        while len(self._batches) < self._executor.slots and (batch := self._next_batch()):
+        while len(self._batches) < self._renders.slots and (batch := self._next_batch()):
             task = asyncio.create_task(self._run(batch), name="render-batch")
             self._batches.add(task)
             task.add_done_callback(self._on_end)
@@ -98,7 +98,7 @@ class MicroBatcher:
     def _next_batch(self) -> list[_Pending]:
         """Take one slot's share of the pending renders, without those whose job was cancelled."""
         pending = [one for one in self._pending if not one.rendered.done()]
-        size = min(self._size, -(-len(pending) // self._executor.slots))
+        size = min(self._size, -(-len(pending) // self._renders.slots))
         self._pending = deque(pending[size:])
         return pending[:size]
 
@@ -125,11 +125,8 @@ class MicroBatcher:
         else:
             self._size = min(_MOST, self._size + 1)
 
-    async def _call(
-        self, requests: Sequence[Render], *, keep_source: bool = False
-    ) -> list[Rendered | ServiceError | Heavy]:
-        settings, loop = self._settings, asyncio.get_running_loop()
-        timeout = settings.render_timeout
+    async def _call(self, requests: Sequence[Render], *, keep_source: bool = False) -> list[Result]:
+        loop, timeout = asyncio.get_running_loop(), self._settings.render_timeout
         timer: asyncio.TimerHandle | None = None
 
         def watch() -> None:
@@ -141,24 +138,16 @@ class MicroBatcher:
             watch()
 
         try:
-            outcomes, _ = await self._executor.run_later(
-                self._call_of(requests, keep_source=keep_source),
+            results, _ = await self._renders.render_later(
+                requests,
                 timeout=timeout if len(requests) == 1 else min(_BATCH_TIMEOUT, timeout),
                 on_start=watch,
+                keep_source=keep_source,
             )
         finally:
             if timer is not None:
                 timer.cancel()
-        return outcomes
-
-    def _call_of(self, requests: Sequence[Render], *, keep_source: bool) -> RenderCall:
-        settings = self._settings
-        return RenderCall(
-            requests=tuple(requests),
-            ttl=settings.job_ttl,
-            keep_source=keep_source,
-            budget=settings.heavy_seconds,
-        )
+        return results
 
     def _release_pending(self) -> None:
         """Halve the limit, and fail every pending render with NotStarted."""

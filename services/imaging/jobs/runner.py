@@ -27,7 +27,7 @@ from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.jobs.renderer import JobRenderer
 from services.imaging.peers import Peers
-from services.imaging.pool.executor import Executor
+from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.faststream_adapter.message import entry_of
 from services.runtime.jobs.leases import Assignment
@@ -277,14 +277,14 @@ class JobRunner:
 def register(
     broker: Broker,
     jobs: Jobs,
-    executor: Executor,
+    renders: Renders,
     settings: ImagingSettings,
     peers: Peers,
     renditions: Renditions,
 ) -> JobRunner:
     """Consume the jobs stream on `broker`."""
-    limit = AdaptiveLimit(executor.slots)
-    batcher = MicroBatcher(executor, settings, limit)
+    limit = AdaptiveLimit(renders.slots)
+    batcher = MicroBatcher(renders, settings, limit)
     # Twice the time of a render: the other worker is busy with renders of its own.
     renderer = JobRenderer(batcher, peers, broker.metrics, timeout=2 * settings.render_timeout)
     parts = (Workers(broker.redis), broker.cancellations, renditions, renderer, settings, limit)

@@ -9,88 +9,116 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
-from redis.exceptions import RedisError
 
 from services.imaging.pool import tasks
+from services.imaging.pool.call_images import CallImages
+from services.imaging.pool.child_settings import ChildSettings
 from services.imaging.pool.messages import (
     ANSWER_HEADER,
     CALL_HEADER,
     CALLS,
+    MAX_IMAGES,
     MAX_TEXT,
     Answer,
-    Broken,
     Ready,
     Setup,
     out_of_memory,
 )
 from services.imaging.pool.sandbox import limits
 from services.imaging.pool.sandbox.enter import enter
-from services.imaging.settings import ImagingSettings
-from services.runtime.redis.replies import LOST
 
 _STDERR = 2  # the file descriptor: C libraries write past Python's sys.stderr
+_READ_SIZE = 64 << 10  # bytes: most calls are shorter
 
-Perform = Callable[[Any, ImagingSettings], Answer[Any]]
+Perform = Callable[[Any, CallImages, ChildSettings], Answer[Any]]
 
 
 def serve(
     calls: TypeAdapter[Any],
     perform: Perform,
-    warm_up: Callable[[ImagingSettings], None],
+    warm_up: Callable[[ChildSettings], None],
 ) -> None:
     """Answer the calls that arrive at standard input with `perform`; return when it is closed."""
     # Ctrl-C goes to the whole process group, and the service finishes its work in progress.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    (length,) = ANSWER_HEADER.unpack(_receive(connection, ANSWER_HEADER.size))
-    setup = Setup.model_validate_json(_receive(connection, length))
+    first = _receive(connection)
+    if first is None:
+        return
+    setup = Setup.model_validate_json(first.text)
     null = os.open(os.devnull, os.O_WRONLY)
     missing = enter(setup.settings, parent=setup.parent)
     warm_up(setup.settings)
     # Decoders write warnings about damaged files; until here, errors are the service's to show.
     os.dup2(null, _STDERR)
     _send(connection, Ready(missing=missing).model_dump_json())
-    while header := _receive(connection, CALL_HEADER.size, may_end=True):
-        length, seconds = CALL_HEADER.unpack(header)
-        call = calls.validate_json(_receive(connection, length))
-        limits.allow_cpu(seconds)
-        _send(connection, _answer(call, perform, setup.settings))
+    while frame := _receive(connection):
+        call = calls.validate_json(frame.text)
+        limits.allow_cpu(frame.seconds)
+        answer = _answer(call, perform, frame.descriptors, setup.settings)
+        _send(connection, answer.model_dump_json(), answer.attachments)
+        del answer  # and the renditions
 
 
-def _answer(call: Any, perform: Perform, settings: ImagingSettings) -> str:
-    """Perform a call, and return its answer as JSON; no exception and no frame of it is kept."""
+def _answer(
+    call: Any, perform: Perform, descriptors: Sequence[int], settings: ChildSettings
+) -> Answer[Any]:
+    """Perform a call, close its descriptors, and return its answer.
+
+    No exception and no frame of it is kept.
+    """
     try:
-        answer = perform(call, settings)
+        answer = perform(call, CallImages(call.images, descriptors), settings)
     except MemoryError:
         answer = Answer(outcomes=(out_of_memory(settings),), exhausted=True)
-    except LOST as exc:
-        answer = Answer(broken=Broken(kind="store_lost", reason=str(exc)[:MAX_TEXT]))
-    except RedisError as exc:
-        answer = Answer(broken=Broken(kind="store_refused", reason=str(exc)[:MAX_TEXT]))
     except Exception:
-        answer = Answer(broken=Broken(kind="bug", reason=traceback.format_exc()[-MAX_TEXT:]))
-    return answer.model_copy(update={"resident": limits.resident()}).model_dump_json()
+        answer = Answer(bug=traceback.format_exc()[-MAX_TEXT:])
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    return answer.model_copy(update={"resident": limits.resident()})
 
 
-def _send(connection: socket.socket, text: str) -> None:
-    body = text.encode()
-    connection.sendall(ANSWER_HEADER.pack(len(body)) + body)
+@dataclass(frozen=True)
+class _Frame:
+    """A call as it came, with the descriptors of its images."""
+
+    text: bytes
+    seconds: int
+    descriptors: Sequence[int]
 
 
-def _receive(connection: socket.socket, size: int, *, may_end: bool = False) -> bytes:
-    """Return the next `size` bytes; with `may_end`, nothing if the connection ends before them."""
-    received = bytearray()
+def _receive(connection: socket.socket) -> _Frame | None:
+    """Return the next frame; None if the service has closed the connection."""
+    # The next call comes after the answer to this one, so nothing of it is read here.
+    first, descriptors, _, _ = socket.recv_fds(connection, _READ_SIZE, MAX_IMAGES)
+    received = bytearray(first)
+    if not received:
+        return None
+    _receive_up_to(connection, received, CALL_HEADER.size)
+    length, seconds = CALL_HEADER.unpack_from(received)
+    _receive_up_to(connection, received, CALL_HEADER.size + length)
+    return _Frame(bytes(received[CALL_HEADER.size :]), seconds, descriptors)
+
+
+def _receive_up_to(connection: socket.socket, received: bytearray, size: int) -> None:
     while len(received) < size:
         if not (part := connection.recv(size - len(received))):
-            if may_end and not received:
-                break
             raise EOFError("the service closed the connection within a frame")
         received += part
-    return bytes(received)
+
+
+def _send(connection: socket.socket, text: str, attachments: Sequence[bytes] = ()) -> None:
+    body = text.encode()
+    header = ANSWER_HEADER.pack(len(body), sum(map(len, attachments)))
+    connection.sendall(header + body)
+    for attachment in attachments:
+        connection.sendall(attachment)
 
 
 if __name__ == "__main__":

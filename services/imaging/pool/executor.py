@@ -6,23 +6,27 @@ event loop.
 
 import asyncio
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import assert_never
 
 import structlog
-from redis.exceptions import ConnectionError as RedisConnectionError
 
-from contracts.errors import DeadlineExceeded, Failure, Overloaded, ServiceError, WorkerCrashed
-from services.imaging.pool.messages import Answer, Broken, Call, Heavy, OutcomeT
+from contracts.errors import DeadlineExceeded, Failure, Overloaded, WorkerCrashed
+from services.imaging.pool.child_settings import ChildSettings
+from services.imaging.pool.messages import Answer, Call, Corrupt, Heavy, OutcomeT
 from services.imaging.pool.places import Place, Places, Wear
 from services.imaging.pool.priority import PrioritySemaphore
 from services.imaging.pool.process import PoolProcess, ProcessDied, Program
+from services.imaging.pool.verdicts import Verdict
 from services.imaging.settings import ImagingSettings
-from services.runtime.redis.replies import error_of
 from services.runtime.retry_after import RetryAfter
 
 log = structlog.get_logger(__name__)
@@ -30,6 +34,10 @@ log = structlog.get_logger(__name__)
 _PATIENCE = 3  # times its budget: work that takes longer was underestimated, and is heavy
 _HEAVY_JOBS = 2  # of one heavy slot: one that runs, and one that waits
 _CPU_MARGIN = 5  # seconds of CPU beyond a call's time: the deadline should come first
+_OPENED = 2  # times the slots: calls whose images are open, for those that run and the next ones
+
+Undone = Failure | Verdict | Corrupt
+"""The outcome of a part that failed."""
 
 
 class CallFailed(Exception):
@@ -38,7 +46,7 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True)
 class CallTimes:
-    """Milliseconds that a call waited for a pool process, and that it took there."""
+    """Milliseconds that a call waited for its images and a pool process, and that it took there."""
 
     queue_ms: float
     work_ms: float
@@ -46,6 +54,14 @@ class CallTimes:
 
 Lend = Callable[[], AbstractContextManager[None]]
 """Makes a context in which work does not count as one of the messages that a worker handles."""
+
+Opening = Callable[[], AbstractAsyncContextManager[Sequence[int]]]
+"""Makes a context in which the images of a call are open: its value is their descriptors."""
+
+
+@asynccontextmanager
+async def _nothing_open() -> AsyncIterator[Sequence[int]]:
+    yield ()
 
 
 class Executor:
@@ -64,11 +80,12 @@ class Executor:
         self.slots = settings.slots
         self._waiting = waiting
         self._semaphore = PrioritySemaphore(self.slots)
+        self._opened = [asyncio.Semaphore(_OPENED * self.slots) for _ in range(2)]
         self._accepted = 0
         self._heavy_waiting = settings.heavy_waiting
         self._heavy_calls = self._heavy_jobs = 0
         self._retry_after, self._heavy_retry_after = RetryAfter(), RetryAfter()
-        start = partial(PoolProcess.start, program or Program(), settings)
+        start = partial(PoolProcess.start, program or Program(), ChildSettings.of(settings))
         wear = Wear(resident=settings.process_max_resident, calls=settings.process_max_calls)
         self._places = Places(self.slots, start, wear)
 
@@ -103,61 +120,70 @@ class Executor:
         await self._places.stop()
 
     async def run(
-        self, call: Call[OutcomeT], *, timeout: float, lend: Lend = nullcontext
-    ) -> tuple[OutcomeT, CallTimes]:
-        """Do a call with one outcome, for a client that waits; enter `lend` if the work is heavy.
+        self,
+        call: Call[OutcomeT],
+        opening: Opening = _nothing_open,
+        *,
+        timeout: float,
+        lend: Lend = nullcontext,
+    ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
+        """Do a call of one part, for a client that waits; enter `lend` if the work is heavy.
 
-        `timeout` counts in seconds from now, so it includes the wait for a slot. Raises Overloaded
-        at once if all slots and all places in the queue are taken, DeadlineExceeded, WorkerCrashed,
-        the outcome if it is a ServiceError, RedisError if the process can't use the store, and
-        CallFailed.
+        `opening` opens the call's images, once the call is admitted. `timeout` counts in seconds
+        from now, so it includes the wait for a slot. Raises Overloaded at once if all slots and all
+        places in the queue are taken, DeadlineExceeded, WorkerCrashed, CallFailed, and what
+        `opening` raises.
         """
         if self._accepted >= self.slots + self._waiting:
             seconds = self._retry_after.wait(self._accepted, parallel=self.slots)
             raise Overloaded("Every slot is taken, and every place to wait.", retry_after=seconds)
         self._accepted += 1
         try:
-            [outcome], times = await self._run(call, timeout)
+            outcomes, times = await self._run(call, opening, timeout)
         finally:
             self._accepted -= 1
-        if isinstance(outcome, Heavy):
+        if any(isinstance(one, Heavy) for one in outcomes):
             with lend():
-                return await self._run_heavy(call, timeout, times)
-        return _result_of(outcome), times
+                return await self._run_heavy(call, opening, timeout, times)
+        return outcomes, times
 
     async def _run_heavy(
-        self, call: Call[OutcomeT], timeout: float, spent: CallTimes
-    ) -> tuple[OutcomeT, CallTimes]:
+        self, call: Call[OutcomeT], opening: Opening, timeout: float, spent: CallTimes
+    ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
         if self._heavy_calls >= self.heavy_places:
             seconds = self._heavy_wait(self._heavy_calls)
             raise Overloaded("Too many heavy renders wait already.", retry_after=seconds)
         self._heavy_calls += 1
         before = spent.queue_ms + spent.work_ms
         try:
-            [outcome], times = await self._run(
-                _unbudgeted(call), timeout - before / 1000, heavy=True
+            outcomes, times = await self._run(
+                _unbudgeted(call), opening, timeout - before / 1000, heavy=True
             )
         finally:
             self._heavy_calls -= 1
-        return _result_of(outcome), CallTimes(before + times.queue_ms, times.work_ms)
+        return outcomes, CallTimes(before + times.queue_ms, times.work_ms)
 
     def _heavy_wait(self, ahead: int) -> int:
         return self._heavy_retry_after.wait(ahead, parallel=self._semaphore.heavy_size)
 
     async def run_later(
-        self, call: Call[OutcomeT], *, timeout: float, on_start: Callable[[], None]
-    ) -> tuple[list[OutcomeT | ServiceError | Heavy], CallTimes]:
+        self,
+        call: Call[OutcomeT],
+        opening: Opening = _nothing_open,
+        *,
+        timeout: float,
+        on_start: Callable[[], None],
+    ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
         """Do a call for a job: after the calls of `run`, and never refused.
 
         `timeout` counts in seconds from when a slot is free, which is when `on_start` is called.
-        Parts that turn out to be heavy are not done. Raises as `run`, without Overloaded and the
-        outcomes.
+        Parts that turn out to be heavy are not done. Raises as `run`, without Overloaded.
         """
-        return await self._run(call, timeout, on_start=on_start)
+        return await self._run(call, opening, timeout, on_start=on_start)
 
     async def run_heavy_later(
-        self, call: Call[OutcomeT], *, timeout: float
-    ) -> tuple[OutcomeT, CallTimes]:
+        self, call: Call[OutcomeT], opening: Opening = _nothing_open, *, timeout: float
+    ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
         """Do a call of one part, which is heavy, for a job. `timeout` as for `run_later`.
 
         Raises as `run`; Overloaded if another job's heavy work waits already.
@@ -167,35 +193,36 @@ class Executor:
             raise Overloaded("Heavy renders of jobs wait already.", retry_after=seconds)
         self._heavy_jobs += 1
         try:
-            unbudgeted = _unbudgeted(call)
-            [outcome], times = await self._run(
-                unbudgeted, timeout, on_start=_do_nothing, heavy=True
+            return await self._run(
+                _unbudgeted(call), opening, timeout, on_start=lambda: None, heavy=True
             )
         finally:
             self._heavy_jobs -= 1
-        return _result_of(outcome), times
 
     async def _run(
         self,
         call: Call[OutcomeT],
+        opening: Opening,
         timeout: float,
         *,
         on_start: Callable[[], None] | None = None,
         heavy: bool = False,
-    ) -> tuple[list[OutcomeT | ServiceError | Heavy], CallTimes]:
+    ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
         loop = asyncio.get_running_loop()
         arrived, started = loop.time(), math.inf
         deadline = arrived + timeout
         patience = math.inf if call.budget is None else _PATIENCE * call.budget
         try:
             async with asyncio.timeout(None if on_start else timeout) as limit:
-                async with self._semaphore.acquire(urgent=on_start is None, heavy=heavy):
+                slot = self._slot(opening, urgent=on_start is None, heavy=heavy)
+                async with slot as descriptors:
                     started = loop.time()
                     if on_start:
                         deadline = started + timeout
                         on_start()
                     limit.reschedule(min(deadline, started + patience))
-                    answer = await self._in_a_place(call, math.ceil(timeout) + _CPU_MARGIN)
+                    seconds = math.ceil(timeout) + _CPU_MARGIN
+                    answer = await self._in_a_place(call, descriptors, seconds)
         except TimeoutError as exc:
             times = CallTimes((started - arrived) * 1000, (loop.time() - started) * 1000)
             if started + patience < deadline:
@@ -205,36 +232,55 @@ class Executor:
         ended = loop.time()
         (self._heavy_retry_after if heavy else self._retry_after).observe(ended - started)
         times = CallTimes((started - arrived) * 1000, (ended - started) * 1000)
-        if answer.broken is not None:
-            raise _exception_of(answer.broken)
-        outcomes = [
-            outcome.error() if isinstance(outcome, Failure) else outcome
-            for outcome in answer.outcomes
-        ]
-        return outcomes, times
+        if answer.bug is not None:
+            raise CallFailed(answer.bug)
+        if not answer.outcomes:
+            raise CallFailed("The process answered a call with nothing.")
+        return list(answer.outcomes), times
 
-    async def _in_a_place(self, call: Call[OutcomeT], seconds: int) -> Answer[OutcomeT]:
+    @asynccontextmanager
+    async def _slot(
+        self, opening: Opening, *, urgent: bool, heavy: bool
+    ) -> AsyncIterator[Sequence[int]]:
+        """Take a slot and open the images; the value is their descriptors.
+
+        The images of short work are opened while it waits for its slot. Heavy work may wait long,
+        so it opens its images in the slot: others could open none meanwhile.
+        """
+        slot = self._semaphore.acquire(urgent=urgent, heavy=heavy)
+        if heavy:
+            async with slot, opening() as descriptors:
+                yield descriptors
+        else:
+            async with self._opened[urgent], opening() as descriptors, slot:
+                yield descriptors
+
+    async def _in_a_place(
+        self, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
+    ) -> Answer[OutcomeT]:
         """Do a call, and once more in a fresh process if the process died or its memory ran out."""
         place = await self._places.take()
         try:
             try:
-                answer = await self._attempt(place, call, seconds)
+                answer = await self._attempt(place, call, descriptors, seconds)
                 if not answer.failed_of_memory or not call.may_repeat:
                     return answer
             except WorkerCrashed:
                 if not call.may_repeat:
                     raise
             await self._places.wait_for_process(place)
-            return await self._attempt(place, call, seconds)
+            return await self._attempt(place, call, descriptors, seconds)
         finally:
             self._places.give_back(place)
 
-    async def _attempt(self, place: Place, call: Call[OutcomeT], seconds: int) -> Answer[OutcomeT]:
+    async def _attempt(
+        self, place: Place, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
+    ) -> Answer[OutcomeT]:
         """Do a call in the process of `place`, which is replaced if it is not to be used again."""
         process = place.process
         assert process is not None
         try:
-            answer = await process.call(call, seconds)
+            answer = await process.call(call, descriptors, seconds)
         except ProcessDied as exc:
             self._places.lose(place)
             how = await process.death()
@@ -246,36 +292,10 @@ class Executor:
             # Cancelled or late: the process still works.
             self._places.lose(place)
             raise
-        # A new process finds the store at its new address, if it has one.
-        if answer.exhausted or (answer.broken and answer.broken.kind == "store_lost"):
+        if answer.exhausted:
             self._places.lose(place)
         return answer
 
 
-def _result_of(outcome: OutcomeT | ServiceError | Heavy) -> OutcomeT:
-    """Return a result, or raise the failure."""
-    if isinstance(outcome, ServiceError):
-        raise outcome
-    # A call without a budget has no heavy parts.
-    assert not isinstance(outcome, Heavy)
-    return outcome
-
-
 def _unbudgeted(call: Call[OutcomeT]) -> Call[OutcomeT]:
     return call.model_copy(update={"budget": None})
-
-
-def _do_nothing() -> None:
-    pass
-
-
-def _exception_of(broken: Broken) -> Exception:
-    match broken.kind:
-        case "store_lost":
-            return RedisConnectionError(broken.reason)
-        case "store_refused":
-            return error_of(broken.reason)
-        case "bug":
-            return CallFailed(broken.reason)
-        case _:
-            assert_never(broken.kind)

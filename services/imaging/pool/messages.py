@@ -1,43 +1,50 @@
 """Messages between the service and a pool process: JSON in frames, and never a pickle.
 
-A pool process decodes files of strangers, so its answers are checked against these models: an
-answer that does not fit ends the process. Only the names of failures travel; an exception without
-a name is a traceback in a text.
+Image bytes are beside the JSON. A call carries an open descriptor of each of its images, and the
+renditions follow an answer. A pool process decodes files of strangers, so its answers are checked
+against these models: an answer that does not fit ends the process. Only the names of failures
+travel; an exception without a name is a traceback in a text.
 """
 
 import struct
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, TypeAdapter
 
 from contracts.errors import Failure, OutOfMemory
-from contracts.imaging import Inspect, Inspected, Render, Rendered
+from contracts.fields import BlobKey
+from contracts.formats import Format
+from contracts.imaging import Inspect, Inspected, Milliseconds, Render
 from contracts.message import Message
-from services.imaging.settings import ImagingSettings
+from services.imaging.pool.child_settings import ChildSettings
+from services.imaging.pool.verdicts import Verdict
 
 OutcomeT = TypeVar("OutcomeT")
 
 CALL_HEADER = struct.Struct("!II")
-"""The header of a call: bytes that follow, and seconds of CPU that the call may use."""
+"""The header of a call: bytes of its JSON, and seconds of CPU that it may use."""
 
-ANSWER_HEADER = struct.Struct("!I")
-"""The header of an answer: bytes that follow."""
+ANSWER_HEADER = struct.Struct("!II")
+"""The header of an answer: bytes of its JSON, and bytes of renditions that follow the JSON."""
 
 MAX_ANSWER = 4 << 20
-"""Bytes of the longest answer; the description of an image may quote 64 KiB of metadata."""
+"""Bytes of JSON in the longest answer; the description of an image may quote 64 KiB of metadata."""
 
 MAX_TEXT = 20_000
-"""Characters of a traceback, or of the reason of another failure without a name."""
+"""Characters of a traceback."""
+
+MAX_IMAGES = 64
+"""Images of a call: a pipeline names up to 32, and the kernel passes up to 253 descriptors."""
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 
 
 class Setup(Message):
-    """The first frame that a pool process receives, without a header of a call."""
+    """The first frame that a pool process receives, which has no images."""
 
     parent: int
     """The process that started it; the pool process ends when that one is another or none."""
-    settings: ImagingSettings
+    settings: ChildSettings
 
 
 class Ready(Message):
@@ -47,12 +54,13 @@ class Ready(Message):
     """The names of the protections that this system does not have."""
 
 
-class Broken(Message):
-    """The failure of a whole call, by an exception that is no ServiceError."""
+class Image(Message):
+    """An image of a call: the name that requests have for it, and what its bytes have to be."""
 
-    kind: Literal["store_lost", "store_refused", "bug"]
-    reason: Text
-    """The store's error, or the traceback of a bug."""
+    key: BlobKey
+    size: Annotated[int, Field(ge=0)]
+    digest: BlobKey
+    """SHA-256 of the bytes, in hexadecimal."""
 
 
 class Heavy(Message):
@@ -62,11 +70,39 @@ class Heavy(Message):
     """The estimate."""
 
 
-class Answer(Message, Generic[OutcomeT]):
-    """The end of a call: an outcome for each part that was started, or a failure of it all."""
+class Corrupt(Message):
+    """The outcome of a part that was not started: the bytes of an image are not those stored."""
 
-    outcomes: tuple[OutcomeT | Failure | Heavy, ...] = Field(default=(), max_length=1000)
-    broken: Broken | None = None
+    corrupt: BlobKey
+    """The image's key."""
+
+
+class Made(Message):
+    """The outcome of a render: a rendition, whose bytes follow the answer."""
+
+    format: Format
+    width: Annotated[int, Field(ge=1)]
+    height: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1)]
+    """Number of bytes."""
+    decode_ms: Milliseconds
+    operations_ms: Milliseconds
+    encode_ms: Milliseconds
+    data: bytes = Field(default=b"", exclude=True)
+    """The bytes, which are not in the JSON."""
+
+
+class Answer(Message, Generic[OutcomeT]):
+    """The end of a call: an outcome for each part that was started, or a failure of it all.
+
+    A `Verdict` is the failure of a part because of its source.
+    """
+
+    outcomes: tuple[OutcomeT | Failure | Verdict | Heavy | Corrupt, ...] = Field(
+        default=(), max_length=1000
+    )
+    bug: Text | None = None
+    """The traceback of an exception that no failure has a name for."""
     exhausted: bool = False
     """Whether memory ran out: the process is not to be used again."""
     resident: Annotated[int, Field(ge=0)] = 0
@@ -75,7 +111,45 @@ class Answer(Message, Generic[OutcomeT]):
     @property
     def failed_of_memory(self) -> bool:
         """Return whether memory ran out before anything was done."""
-        return self.exhausted and all(isinstance(one, Failure | Heavy) for one in self.outcomes)
+        undone = Failure | Verdict | Heavy | Corrupt
+        return self.exhausted and all(isinstance(one, undone) for one in self.outcomes)
+
+    @property
+    def attachments(self) -> list[bytes]:
+        """Return the bytes that follow the answer."""
+        return []
+
+    def filled(self, attached: memoryview) -> Self:
+        """Return the answer with the bytes that followed it. Raises ValueError if they don't
+        fit."""
+        if attached:
+            raise ValueError("bytes follow an answer that has no use for them")
+        return self
+
+
+class RenderAnswer(Answer[Made]):
+    """The end of a `RenderCall`."""
+
+    @property
+    def attachments(self) -> list[bytes]:
+        """Return the bytes of each rendition."""
+        return [one.data for one in self.outcomes if isinstance(one, Made)]
+
+    def filled(self, attached: memoryview) -> Self:
+        """Return the answer with the bytes of each rendition. Raises ValueError if they don't
+        fit."""
+        outcomes: list[Made | Failure | Verdict | Heavy | Corrupt] = []
+        start = 0
+        for one in self.outcomes:
+            if isinstance(one, Made):
+                data = bytes(attached[start : start + one.size])
+                start += one.size
+                outcomes.append(one.model_copy(update={"data": data}))
+            else:
+                outcomes.append(one)
+        if start != len(attached):
+            raise ValueError(f"{len(attached)} bytes follow an answer that announces {start}")
+        return self.model_copy(update={"outcomes": tuple(outcomes)})
 
 
 class Call(Message, Generic[OutcomeT]):
@@ -83,6 +157,8 @@ class Call(Message, Generic[OutcomeT]):
 
     answer: ClassVar[type[Answer[OutcomeT]]]
 
+    images: tuple[Image, ...] = Field(default=(), max_length=MAX_IMAGES)
+    """The images that the call is about; with it comes a descriptor of each, in this order."""
     budget: Annotated[float, Field(gt=0)] | None = None
     """Seconds that a part may be estimated to take; None if it may be heavy."""
 
@@ -92,19 +168,19 @@ class Call(Message, Generic[OutcomeT]):
         return True
 
 
-class RenderCall(Call[Rendered]):
-    """Render each of `requests`, and store the renditions for `ttl` seconds at least.
+class RenderCall(Call[Made]):
+    """Render each of `requests`, whose sources and watermarks are all among the images.
 
-    The answer has the outcomes in order, at least one; the requests that were not started within
-    20 ms have none. With `keep_source` the process keeps the decoded source for its next render;
-    without it, the encoded source up to 8 MiB.
+    The answer has the outcomes in order, at least one. Requests that were not started within 20 ms
+    have none, nor has one whose rendition would make the answer longer than a rendition may be.
+    With `keep_source` the process keeps the decoded source for its next render; without it, the
+    encoded source up to 8 MiB.
     """
 
-    answer = Answer[Rendered]
+    answer = RenderAnswer
 
     task: Literal["render"] = "render"
     requests: tuple[Render, ...]
-    ttl: int
     keep_source: bool = False
 
     @property
@@ -128,7 +204,7 @@ CALLS: TypeAdapter[RenderCall | InspectCall] = TypeAdapter(
 """The calls that a pool process of the service answers."""
 
 
-def out_of_memory(settings: ImagingSettings) -> Failure:
+def out_of_memory(settings: ChildSettings) -> Failure:
     """Return the failure of work that took more memory than its process may have."""
     most = settings.process_memory
     return OutOfMemory(

@@ -1,7 +1,7 @@
 """A pool process as its service sees it: started, called, and killed.
 
-The two talk over a pair of Unix sockets, as `messages` describes. The process gets an environment
-of a few named variables: that of the service has passwords in it.
+The two talk over a pair of Unix sockets, as `messages` describes. The process gets open files and
+an environment of a few named variables: that of the service has passwords in it.
 """
 
 import asyncio
@@ -10,13 +10,15 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self, cast
 
 from pydantic import ValidationError
 
+from contracts.message import Message
+from services.imaging.pool.child_settings import ChildSettings
 from services.imaging.pool.messages import (
     ANSWER_HEADER,
     CALL_HEADER,
@@ -27,19 +29,8 @@ from services.imaging.pool.messages import (
     Ready,
     Setup,
 )
-from services.imaging.settings import ImagingSettings
-from services.runtime.redis.endpoint import with_addresses
 
-_PASSED_ON = (
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "SSL_CERT_DIR",
-    "SSL_CERT_FILE",
-)
+_PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "LD_PRELOAD")
 """The environment variables that a pool process inherits, if they are set."""
 
 _START_TIMEOUT = 60.0  # seconds until a new process has rendered every format once
@@ -67,10 +58,21 @@ class Program:
         return {**passed_on, **own, **self.env}
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """An answer as it came."""
+
+    text: bytes
+    attached: memoryview
+
+
 class PoolProcess(asyncio.Protocol):
     """One process, which does one call at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, descriptors: socket.socket, longest: int) -> None:
+        """`descriptors` is a second object for the connection's socket: transports send bytes
+        alone. `longest` is the most bytes that may follow an answer.
+        """
         self.missing: tuple[str, ...] = ()
         """The names of the protections that the process does not have."""
         self.calls = 0
@@ -80,21 +82,23 @@ class PoolProcess(asyncio.Protocol):
         """Called when the process has ended or closed its connection."""
         self._process: Process | None = None
         self._transport: asyncio.Transport | None = None
+        self._descriptors = descriptors
+        self._longest = longest
         self._buffer = bytearray()
-        self._answer: asyncio.Future[bytes] | None = None
+        self._answer: asyncio.Future[_Frame] | None = None
 
     @classmethod
-    async def start(cls, program: Program, settings: ImagingSettings) -> Self:
+    async def start(cls, program: Program, settings: ChildSettings) -> Self:
         """Start a process and return it when it is ready for calls.
 
         Raises ProcessDied, OSError or TimeoutError; the process is ended then.
         """
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
-        self = cls()
+        ours.setblocking(False)
+        self = cls(ours.dup(), settings.max_result)
         try:
             with theirs:
-                ours.setblocking(False)
                 self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", program.module),
                     stdin=theirs.fileno(),
@@ -104,17 +108,14 @@ class PoolProcess(asyncio.Protocol):
             await loop.create_unix_connection(lambda: self, sock=ours)
         except BaseException:
             ours.close()
+            self._descriptors.close()
             self.kill()
             raise
         try:
-            # As JSON, `pool_redis_url` is asterisks: the process sees that it was set.
-            own = settings.pool_redis_url
-            url = own.get_secret_value() if own else settings.redis_url
-            limited = settings.model_copy(update={"redis_url": await with_addresses(url)})
-            setup = Setup(parent=os.getpid(), settings=limited).model_dump_json().encode()
+            setup = Setup(parent=os.getpid(), settings=settings)
             async with asyncio.timeout(_START_TIMEOUT):
-                ready = await self._exchange(ANSWER_HEADER.pack(len(setup)) + setup)
-            self.missing = Ready.model_validate_json(ready).missing
+                ready = await self._exchange(setup, (), seconds=0)
+            self.missing = Ready.model_validate_json(ready.text).missing
         except BaseException as exc:
             self.kill()
             await self.death()
@@ -123,21 +124,24 @@ class PoolProcess(asyncio.Protocol):
             raise
         return self
 
-    async def call(self, call: Call[OutcomeT], seconds: int) -> Answer[OutcomeT]:
+    async def call(
+        self, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
+    ) -> Answer[OutcomeT]:
         """Have the process do a call, with `seconds` of CPU at most.
 
-        Raises ProcessDied. A cancelled call goes on in the process, which is to be killed then.
+        `descriptors` are those of the call's images; the caller may close them when this returns
+        or raises. Raises ProcessDied. A cancelled call goes on in the process, which is to be
+        killed then.
         """
-        body = call.model_dump_json().encode()
         self.calls += 1
-        frame = await self._exchange(CALL_HEADER.pack(len(body), seconds) + body)
+        frame = await self._exchange(call, descriptors, seconds=seconds)
         try:
-            answer = call.answer.model_validate_json(frame)
-        except ValidationError as exc:
+            answer = call.answer.model_validate_json(frame.text).filled(frame.attached)
+        except ValueError as exc:
             self.kill()
             # Without the exception: it quotes the answer.
-            reason = f"The process gave a malformed answer: {exc.error_count()} errors."
-            raise ProcessDied(reason) from None
+            errors = exc.error_count() if isinstance(exc, ValidationError) else 1
+            raise ProcessDied(f"The process gave a malformed answer: {errors} errors.") from None
         self.resident = answer.resident
         return answer
 
@@ -162,11 +166,20 @@ class PoolProcess(asyncio.Protocol):
         assert self._process is not None
         return self._process.pid
 
-    async def _exchange(self, frame: bytes) -> bytes:
+    async def _exchange(
+        self, message: Message, descriptors: Sequence[int], *, seconds: int
+    ) -> _Frame:
         transport, self._answer = self._transport, asyncio.get_running_loop().create_future()
         if transport is None or transport.is_closing():
             raise ProcessDied("The process has ended.")
-        transport.write(frame)
+        body = message.model_dump_json().encode()
+        frame = CALL_HEADER.pack(len(body), seconds) + body
+        # The process has read the last call, so the transport has nothing to send before this one.
+        try:
+            sent = socket.send_fds(self._descriptors, [frame], descriptors)
+        except OSError as exc:
+            raise ProcessDied("The process takes no call.") from exc
+        transport.write(frame[sent:])
         return await self._answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -179,19 +192,21 @@ class PoolProcess(asyncio.Protocol):
         buffer += data
         if len(buffer) < ANSWER_HEADER.size:
             return
-        (length,) = ANSWER_HEADER.unpack_from(buffer)
-        end = ANSWER_HEADER.size + length
+        text, attached = ANSWER_HEADER.unpack_from(buffer)
+        end = ANSWER_HEADER.size + text + attached
         waited_for = self._answer is not None and not self._answer.done()
-        if length > MAX_ANSWER or len(buffer) > end or not waited_for:
+        too_long = text > MAX_ANSWER or attached > self._longest
+        if too_long or len(buffer) > end or not waited_for:
             self._fail("The process sent more than an answer.")
             self.kill()
         elif len(buffer) == end:
             assert self._answer is not None
-            self._answer.set_result(bytes(buffer[ANSWER_HEADER.size :]))
-            buffer.clear()
+            whole, self._buffer = memoryview(buffer)[ANSWER_HEADER.size :], bytearray()
+            self._answer.set_result(_Frame(bytes(whole[:text]), whole[text:]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail the call in progress. Called by the event loop."""
+        self._descriptors.close()
         self._fail("The process ended.")
         if self.on_end is not None:
             self.on_end()

@@ -1,231 +1,172 @@
-"""The tasks of a pool process: fetch the source, run the pipeline, store the rendition.
+"""The tasks of a pool process: read the source, run the pipeline, return the rendition.
 
-Plain blocking code. Each process has a Redis connection of its own, so image bytes never pass
-through the service's event loop.
+Plain blocking code, which has nothing but the call and the files that came with it.
 """
 
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import assert_never
 
-from contracts.errors import (
-    Failure,
-    Gone,
-    ImageUnreadable,
-    NotFound,
-    ServiceError,
-    UnsupportedFormat,
-)
-from contracts.imaging import Blob, Depth, Inspect, Inspected, Render, Rendered
+from contracts.errors import Failure, ImageUnreadable, ServiceError, UnsupportedFormat
+from contracts.imaging import Depth, Inspect, Inspected, Render
 from services.imaging.engine import pipeline
 from services.imaging.engine.cost import HeavyWork
 from services.imaging.engine.decoding import decode
-from services.imaging.engine.formats import plugins
 from services.imaging.engine.inspection.inspect import inspect_pixels
 from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
-from services.imaging.pool.messages import Answer, Heavy, InspectCall, RenderCall, out_of_memory
+from services.imaging.pool.call_images import CallImages, CorruptImage
+from services.imaging.pool.child_settings import ChildSettings
+from services.imaging.pool.messages import (
+    Answer,
+    Corrupt,
+    Heavy,
+    InspectCall,
+    Made,
+    RenderAnswer,
+    RenderCall,
+    out_of_memory,
+)
 from services.imaging.pool.verdicts import (
-    Need,
     Verdict,
     fresh_space,
     need_of_depth,
     need_of_output,
     verdict,
 )
-from services.imaging.settings import ImagingSettings
-from services.runtime.redis.client import make_blocking_redis, store_error
-from services.runtime.redis.replies import FULL
-from services.runtime.storage.blocking_blobs import BlockingBlobs, Judged
-from services.runtime.storage.records import SMALL, NewBlob
 
 _BATCH_BUDGET = 0.02  # seconds after which a batch starts no further render
 _CACHED_BYTES = 8 << 20  # the largest source that is kept when `keep_source` is false
 
+Undone = Failure | Verdict | Heavy | Corrupt
+"""The outcome of a part that gave no result."""
 
-def warm_up(settings: ImagingSettings) -> None:
+
+def warm_up(settings: ChildSettings) -> None:
     """Load the code of every format, and note how much address space that takes."""
     pipeline.warm_up()
-    plugins.capability()
     fresh_space()
 
 
 def perform(
-    call: RenderCall | InspectCall, settings: ImagingSettings
-) -> Answer[Rendered] | Answer[Inspected]:
-    """Do a call. Raises RedisError and MemoryError."""
+    call: RenderCall | InspectCall, images: CallImages, settings: ChildSettings
+) -> Answer[Made] | Answer[Inspected]:
+    """Do a call. Raises MemoryError."""
     match call:
         case RenderCall():
-            return render(call, settings)
+            return render(call, images, settings)
         case InspectCall():
-            return inspect(call.request, settings)
+            return inspect(call.request, images, settings)
         case _:
             assert_never(call)
 
 
-def render(call: RenderCall, settings: ImagingSettings) -> Answer[Rendered]:
-    """Render each request, and store the renditions. A failed one is an outcome like the others.
-
-    A stored rendition of the same request is the outcome if `reuse` allows it. All small sources
-    are fetched in one round trip and all renditions stored in another, as a round trip to Redis
-    takes as long as a small render.
-    """
+def render(call: RenderCall, images: CallImages, settings: ChildSettings) -> RenderAnswer:
+    """Render each request. A failed one is an outcome like the others."""
     deadline = time.monotonic() + _BATCH_BUDGET
-    results = [request.result_key() for request in call.requests]
-    stored, sources = _look_up(call.requests, results, settings, call.ttl)
-    outcomes: list[Rendered | Failure | Heavy] = []
-    renditions: list[NewBlob] = []
-    exhausted = False
-    for request, result in zip(call.requests, results, strict=True):
+    outcomes: list[Made | Undone] = []
+    verdicts: dict[str, Verdict] = {}
+    room, exhausted = settings.max_result, False
+    for request in call.requests:
         try:
-            rendered = stored.get(result) if request.reuse else None
-            if rendered is None:
-                rendition, rendered = _render(request, result, call, sources, settings)
-                renditions.append(rendition)
-                stored[rendition.blob.key] = rendered.model_copy(update={"reused": True})
-            outcomes.append(rendered)
-        except HeavyWork as exc:
-            outcomes.append(Heavy(seconds=exc.seconds))
+            outcome = _outcome(request, call, images, verdicts, settings)
         except MemoryError:
             exhausted = True
             if not outcomes:
                 outcomes.append(out_of_memory(settings))
-        except ServiceError as exc:
-            outcomes.append(exc.failure())
-        if exhausted or time.monotonic() > deadline:
             break
-    outcomes = _keep(renditions, outcomes, settings, ttl=call.ttl)
-    return Answer[Rendered](outcomes=tuple(outcomes), exhausted=exhausted)
+        if isinstance(outcome, Made):
+            room -= outcome.size
+            if room < 0:
+                # The others fill the answer: this one is rendered again, in the next.
+                break
+        outcomes.append(outcome)
+        if time.monotonic() > deadline:
+            break
+    return RenderAnswer(outcomes=tuple(outcomes), exhausted=exhausted)
 
 
-def _keep(
-    renditions: Sequence[NewBlob],
-    outcomes: list[Rendered | Failure | Heavy],
-    settings: ImagingSettings,
-    *,
-    ttl: int,
-) -> list[Rendered | Failure | Heavy]:
-    """Store all renditions, and return the outcomes: failures in place of those not kept."""
-    failure = Gone("The image was deleted while it was rendered.").failure()
-    try:
-        lost = _blobs(settings).keep(renditions, ttl=ttl)
-    except FULL as exc:
-        failure, lost = store_error(exc).failure(), {one.blob.key for one in renditions}
-    return [
-        failure if isinstance(outcome, Rendered) and outcome.blob.key in lost else outcome
-        for outcome in outcomes
-    ]
-
-
-def inspect(request: Inspect, settings: ImagingSettings) -> Answer[Inspected]:
+def inspect(request: Inspect, images: CallImages, settings: ChildSettings) -> Answer[Inspected]:
     """Inspect an image: its header, or its pixels too."""
+    outcome: Inspected | Undone
     try:
-        return Answer[Inspected](outcomes=(_inspect(request, settings),))
+        outcome = _inspect(request, images, settings)
+    except CorruptImage as exc:
+        outcome = Corrupt(corrupt=exc.key)
+    except (ImageUnreadable, UnsupportedFormat) as exc:
+        outcome = verdict(need_of_depth(request.depth), exc)
     except ServiceError as exc:
-        return Answer[Inspected](outcomes=(exc.failure(),))
+        outcome = exc.failure()
+    return Answer[Inspected](outcomes=(outcome,))
 
 
-def _inspect(request: Inspect, settings: ImagingSettings) -> Inspected:
-    key = request.source.key
-    _, [judged] = _blobs(settings).look({}, {key: True}, capability=plugins.capability(), ttl=0)
-    sources = {key: judged}
-    with _judging(key, need_of_depth(request.depth), sources, settings):
-        data, limits = _bytes_of(key, sources, settings), _limits(settings)
-        match request.depth:
-            case Depth.HEADER:
-                return decode.inspect(data, limits)
-            case Depth.PIXELS:
-                return inspect_pixels(data, limits, place=request.place)
-            case _:
-                assert_never(request.depth)
+def _inspect(request: Inspect, images: CallImages, settings: ChildSettings) -> Inspected:
+    data, limits = images.read(request.source.key), _limits(settings)
+    match request.depth:
+        case Depth.HEADER:
+            return decode.inspect(data, limits)
+        case Depth.PIXELS:
+            return inspect_pixels(data, limits, place=request.place)
+        case _:
+            assert_never(request.depth)
 
 
-def _look_up(
-    requests: Sequence[Render], results: Sequence[str], settings: ImagingSettings, ttl: int
-) -> tuple[dict[str, Rendered], dict[str, Judged]]:
-    """Look up stored renditions, verdicts and the small sources in one round trip; all by key.
-
-    The source of a rendition that is stored already is fetched in vain, which costs less than a
-    second round trip.
-    """
-    made = {
-        result: request.images
-        for request, result in zip(requests, results, strict=True)
-        if request.reuse
-    }
-    kept = {source.key for source in _last_source}
-    sources = {
-        source.key: source.bytes <= SMALL and source.key not in kept
-        for source in (request.source for request in requests)
-    }
-    renditions, judged = _blobs(settings).look(
-        made, sources, capability=plugins.capability(), ttl=ttl
-    )
-    stored = {
-        key: Rendered.model_validate_json(rendition.note).model_copy(update={"reused": True})
-        for key, rendition in zip(made, renditions, strict=True)
-        if rendition is not None
-    }
-    return stored, dict(zip(sources, judged, strict=True))
-
-
-def _render(
+def _outcome(
     request: Render,
-    result: str,
     call: RenderCall,
-    sources: dict[str, Judged],
-    settings: ImagingSettings,
-) -> tuple[NewBlob, Rendered]:
-    images = {key: _fetch_watermark(key, settings) for key in request.pipeline.images}
-    need = need_of_output(request.pipeline.output)
-    with _judging(request.source.key, need, sources, settings):
-        source = _source(request.source, sources, settings)
-        limits, decode_cache = _limits(settings, call.budget), dict(source.decode_cache)
-        picture = pipeline.run(
-            source.data, request.pipeline, limits, decode_cache, images, _fonts(settings)
-        )
-        # A photograph is often wanted in several sizes, so its bytes are kept in any case.
-        if call.keep_source or len(source.data) <= _CACHED_BYTES:
-            kept = decode_cache if call.keep_source else {}
-            _last_source.append(replace(source, decode_cache=kept))
-        else:
-            _last_source.clear()
-    rendered = Rendered(
-        blob=Blob(key=result, media_type=picture.media_type, bytes=len(picture.data)),
+    images: CallImages,
+    verdicts: dict[str, Verdict],
+    settings: ChildSettings,
+) -> Made | Undone:
+    """Render a request, unless an earlier one has shown that its source can't be read.
+
+    `verdicts` has those of this call, by source. Raises MemoryError; also if this process has too
+    little memory to judge an image.
+    """
+    key, need = request.source.key, need_of_output(request.pipeline.output)
+    known = verdicts.get(key)
+    if known is not None and known.concerns(need):
+        return known
+    try:
+        return _render(request, call, images, settings)
+    except HeavyWork as exc:
+        return Heavy(seconds=exc.seconds)
+    except CorruptImage as exc:
+        return Corrupt(corrupt=exc.key)
+    except (ImageUnreadable, UnsupportedFormat) as exc:
+        verdicts[key] = verdict(need, exc)
+        return verdicts[key]
+    except ServiceError as exc:
+        return exc.failure()
+
+
+def _render(request: Render, call: RenderCall, images: CallImages, settings: ChildSettings) -> Made:
+    watermarks = {key: images.read(key) for key in request.pipeline.images}
+    source = _source(request.source.key, images)
+    limits, decode_cache = _limits(settings, call.budget), dict(source.decode_cache)
+    picture = pipeline.run(
+        source.data, request.pipeline, limits, decode_cache, watermarks, _fonts(settings)
+    )
+    # A photograph is often wanted in several sizes, so its bytes are kept in any case.
+    if call.keep_source or len(source.data) <= _CACHED_BYTES:
+        kept = decode_cache if call.keep_source else {}
+        _last_source.append(replace(source, decode_cache=kept))
+    else:
+        _last_source.clear()
+    return Made(
+        format=picture.format,
         width=picture.width,
         height=picture.height,
+        size=len(picture.data),
         decode_ms=picture.decode_ms,
         operations_ms=picture.operations_ms,
         encode_ms=picture.encode_ms,
+        data=picture.data,
     )
-    return NewBlob(rendered.blob, picture.data, rendered, request.images), rendered
-
-
-@contextmanager
-def _judging(
-    key: str, need: Need, sources: dict[str, Judged], settings: ImagingSettings
-) -> Iterator[None]:
-    """Raise the verdict about an image, if it has one for this need; store the one reached here.
-
-    Raises MemoryError if this process has too little memory to judge.
-    """
-    known = sources[key].verdict
-    if known is not None:
-        Verdict.model_validate_json(known).check(need)
-    try:
-        yield
-    except (ImageUnreadable, UnsupportedFormat) as exc:
-        reached = verdict(need, exc)
-        _blobs(settings).judge(key, reached, capability=plugins.capability())
-        # For the other requests of the batch.
-        sources[key] = replace(sources[key], verdict=reached.model_dump_json().encode())
-        raise
 
 
 @dataclass(frozen=True)
@@ -238,48 +179,21 @@ class _Source:
 _last_source: deque[_Source] = deque(maxlen=1)
 
 
-def _source(blob: Blob, fetched: Mapping[str, Judged], settings: ImagingSettings) -> _Source:
-    """Return the source from this process's memory, from `fetched`, or from the store."""
-    if _last_source and _last_source[0].key == blob.key:
+def _source(key: str, images: CallImages) -> _Source:
+    """Return the source from this process's memory, or from its descriptor."""
+    if _last_source and _last_source[0].key == key:
         return _last_source[0]
     _last_source.clear()
-    return _Source(blob.key, _bytes_of(blob.key, fetched, settings), {})
-
-
-def _bytes_of(key: str, fetched: Mapping[str, Judged], settings: ImagingSettings) -> bytes:
-    """Return an image's bytes from `fetched`, or from the store. Raises Gone."""
-    data = fetched[key].data
-    return _fetch(key, settings) if data is None else data
-
-
-def _fetch_watermark(key: str, settings: ImagingSettings) -> bytes:
-    """Fetch an image that the pipeline names. Raises NotFound, as the source itself is there."""
-    try:
-        return _fetch(key, settings)
-    except Gone as exc:
-        raise NotFound(f"The image {key} that the watermark names is not here (any more).") from exc
-
-
-def _fetch(key: str, settings: ImagingSettings) -> bytes:
-    """Fetch an image's bytes. Raises Gone."""
-    data = _blobs(settings).image(key)
-    if data is None:
-        raise Gone(f"The image {key} is not here any more; upload it again.")
-    return data
+    return _Source(key, images.read(key), {})
 
 
 @cache
-def _blobs(settings: ImagingSettings) -> BlockingBlobs:
-    return BlockingBlobs(make_blocking_redis(settings))
-
-
-@cache
-def _fonts(settings: ImagingSettings) -> Fonts:
+def _fonts(settings: ChildSettings) -> Fonts:
     return Fonts.in_directory(settings.fonts) if settings.fonts else BUNDLED_FONTS
 
 
 @cache
-def _limits(settings: ImagingSettings, budget: float | None = None) -> Limits:
+def _limits(settings: ChildSettings, budget: float | None = None) -> Limits:
     return Limits(
         frame_pixels=settings.max_megapixels * 1_000_000,
         buffered_pixels=settings.max_buffered_megapixels * 1_000_000,

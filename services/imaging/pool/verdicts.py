@@ -8,12 +8,16 @@ import resource
 from enum import IntEnum
 from functools import cache
 
-from contracts.errors import Failure, ServiceError
+from pydantic import field_validator
+
+from contracts.errors import Code, Failure, ServiceError
 from contracts.imaging import Depth
 from contracts.message import Message
 from contracts.outputs import Output
 from services.imaging.engine.encoding.format_choice import may_be_animated
 from services.imaging.pool.sandbox.limits import address_space
+
+_CAUSES = (Code.IMAGE_UNREADABLE, Code.UNSUPPORTED_FORMAT)
 
 
 class Need(IntEnum):
@@ -30,10 +34,16 @@ class Verdict(Message):
     need: Need
     failure: Failure
 
-    def check(self, need: Need) -> None:
-        """Raise the failure, as a ServiceError, if it concerns a request of this need."""
-        if need >= self.need:
-            raise self.failure.error()
+    @field_validator("failure")
+    @classmethod
+    def _is_about_the_image(cls, failure: Failure) -> Failure:
+        if failure.code not in _CAUSES:
+            raise ValueError("no failure that an image's bytes are the cause of")
+        return failure
+
+    def concerns(self, need: Need) -> bool:
+        """Return whether a request of this need fails, too."""
+        return need >= self.need
 
 
 def need_of_output(output: Output) -> Need:

@@ -9,7 +9,6 @@ import structlog
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 
 from contracts.errors import Overloaded, ServiceError, StoreFull, Unavailable
-from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.endpoint import Command, Endpoint, endpoint_of
 from services.runtime.redis.multiplexer import Multiplexer, OnReply, QueueFull
 from services.runtime.redis.replies import DiskError
@@ -25,7 +24,6 @@ RECONNECT_DELAY = 0.25
 _FULL_FOR = 10  # seconds until a client of a full store should try again
 
 _BULK_CONNECTIONS = 4
-_BLOCKING_REPLY_TIMEOUT = 3.0  # seconds: less than the caller of a pool process waits
 
 
 class RedisClient:
@@ -116,13 +114,6 @@ class RedisClient:
 def make_redis(settings: RuntimeSettings) -> RedisClient:
     """Make the client of a process. Raises ValueError for a URL that can't be read."""
     return RedisClient(endpoint_of(settings.redis_url))
-
-
-def make_blocking_redis(settings: RuntimeSettings) -> BlockingConnection:
-    """Make the connection of a process without an event loop."""
-    return BlockingConnection(
-        endpoint_of(settings.redis_url, reply_timeout=_BLOCKING_REPLY_TIMEOUT)
-    )
 
 
 def store_error(exc: Exception) -> ServiceError:

@@ -1,13 +1,10 @@
 """Where Redis is and how to log in: read from `REDIS_URL`, used by every connection."""
 
-import asyncio
-import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from redis.connection import parse_url
 
@@ -58,7 +55,6 @@ class Endpoint:
     """A Redis server's address and the login for it."""
 
     host: str = "localhost"
-    addresses: tuple[str, ...] = ()  # of that host, for a process that may not look it up
     port: int = 6379
     path: str | None = None  # a Unix socket, instead of host and port
     username: str | None = None
@@ -105,30 +101,9 @@ def endpoint_of(url: str, *, reply_timeout: float = 5.0) -> Endpoint:
     tls = _tls_of(parsed) if url.startswith("rediss://") else None
     place = {name: parsed[name] for name in _PLACE if parsed.get(name) is not None}
     database = int(parsed.get("db", 0))
-    place[_ADDRESSES] = tuple(filter(None, str(parsed.get(_ADDRESSES, "")).split(",")))
     return Endpoint(**place, database=database, tls=tls, reply_timeout=reply_timeout)
 
 
-async def with_addresses(url: str) -> str:
-    """Look up the host of a URL and return the URL with its addresses, for `endpoint_of`.
-
-    A URL without a host, or with one that can't be looked up now, is returned as it is.
-    """
-    endpoint = endpoint_of(url)
-    if endpoint.path is not None:
-        return url
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-    except OSError:
-        return url
-    addresses = ",".join(dict.fromkeys(str(place[0]) for *_, place in found))
-    parts = urlsplit(url)
-    query = f"{parts.query}&{_ADDRESSES}={addresses}".removeprefix("&")
-    return urlunsplit(parts._replace(query=query))
-
-
-_ADDRESSES = "addresses"
 _PLACE = ("host", "port", "path", "username", "password", "client_name")
 
 

@@ -7,6 +7,7 @@ pool and putting it back, and next to that a pipeline's task and timers.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -89,7 +90,8 @@ class Multiplexer:
 
         Others' commands may run between them. Raises the first error, after all have run.
         """
-        return await _all(self._send_together([packed(*command) for command in commands]))
+        block = [packed(*command) for command in commands]
+        return await _all(self._send_together(block)) if block else []
 
     async def transaction(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies of several commands that run as one step, or not at all."""
@@ -180,8 +182,6 @@ class Multiplexer:
 
     def _send_together(self, commands: list[bytes]) -> list[asyncio.Future[Any]]:
         """Queue all commands, to be sent in one batch, or none."""
-        if not commands:
-            return []
         self._admit(len(commands), sum(map(len, commands)))
         replies = [self._append(len(command)) for command in commands]
         self._unsent.append((b"".join(commands), len(commands)))
@@ -292,13 +292,23 @@ class Multiplexer:
                 future.exception()
 
 
-async def _all(replies: list[asyncio.Future[Any]]) -> list[Any]:
-    """Wait for all, so that none is left behind unread, and return or raise the first error."""
-    outcomes = await asyncio.gather(*replies, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return outcomes
+async def _all(replies: Sequence[asyncio.Future[Any]]) -> list[Any]:
+    """Wait for all, so that none is left behind unread, and return or raise the first error.
+
+    Replies come in order, so the last one is waited for: `gather` would take as long as the rest
+    of a command.
+    """
+    try:
+        with suppress(Exception):
+            await replies[-1]
+    except asyncio.CancelledError:
+        for reply in replies:
+            reply.cancel()
+        raise
+    errors = [reason for reply in replies if (reason := reply.exception())]
+    if errors:
+        raise errors[0]
+    return [reply.result() for reply in replies]
 
 
 def _ignore(push: list[Any]) -> None:

@@ -1,5 +1,5 @@
-"""Keep image bytes out of messages: a blob store with a time to live.
+"""Keep image bytes out of messages: records in Redis, and bytes in a store.
 
-`blobs.Blobs` serves an event loop, `blobs.BlockingBlobs` a pool process. May import contracts and
+`images.Images` and `renditions.Renditions` serve an event loop. May import contracts and
 `runtime.redis`. Start reading at `blobs.py`.
 """

@@ -6,6 +6,7 @@ beside its bytes, from which its record can be made again.
 """
 
 import asyncio
+import fcntl
 import os
 import time
 from collections import OrderedDict
@@ -44,6 +45,7 @@ _DELETION = 0.2  # seconds until a deletion under way is asked for again
 _LONGEST_DELETION = 5.0  # seconds that an upload waits for one
 _REMEMBERED = 4  # images from Redis that stay in the memory of this process,
 _REMEMBERED_BYTES = 128 << 20  # and their bytes in all
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 _WRITE = load_script(__package__, "image", PART=parts.PART)
 _SETTLE = load_script(__package__, "settle")
@@ -278,16 +280,28 @@ class Images(Blobs):
     async def _in_memory(self, stored: StoredBlob) -> File:
         """Return a file in memory with bytes from Redis. Raises Missing."""
         *_, part = await self._record_and_part(stored.blob)
-        descriptor = os.memfd_create("image")
+        descriptor = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             async for piece in self._parts(stored, part, 0, stored.blob.bytes):
                 os.write(descriptor, piece)
+            # A pool process gets the file, and so does the next one.
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
         except BaseException:
             os.close(descriptor)
             raise
         return File(descriptor, stored.blob.bytes, stored.digest)
 
+    async def report_damaged(self, stored: StoredBlob, reason: str) -> None:
+        """Report an image as `Blobs` does, and forget its bytes."""
+        self._forget(stored.blob.key)
+        await super().report_damaged(stored, reason)
+
+    def _forget(self, key: str) -> None:
+        if file := self._remembered.pop(key, None):
+            file.close()
+
     def _remember(self, key: str, file: File) -> None:
+        self._forget(key)  # it may have been read twice at once
         self._remembered[key] = file
         while len(self._remembered) > 1 and (
             len(self._remembered) > _REMEMBERED

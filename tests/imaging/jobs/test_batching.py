@@ -13,7 +13,7 @@ from services.imaging.jobs import batching
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.jobs.capacity import SHORT, AdaptiveLimit
 from services.imaging.pool.executor import CallTimes
-from services.imaging.pool.messages import Heavy, RenderCall
+from services.imaging.pool.messages import Heavy
 from services.imaging.settings import ImagingSettings
 from services.runtime.tasks import end
 
@@ -29,8 +29,8 @@ def is_number(number: int, request: Render) -> bool:
     return request.source.key == f"{number:064}"
 
 
-class FakeExecutor:
-    """An executor with one slot.
+class FakeRenders:
+    """Renders with one slot.
 
     `effect` is called with each request, and may raise or return an awaitable; a call renders
     `most` requests and has no time for more. `calls` has the size of each call. The requests of
@@ -43,30 +43,30 @@ class FakeExecutor:
         self, effect: Effect = lambda request: None, *, most: int = 8, heavy: Sequence[int] = ()
     ) -> None:
         self.calls: list[int] = []
-        self.heavy_calls: list[RenderCall] = []
+        self.heavy: list[Render] = []
         self._heavy = heavy
         self._effect = effect
         self._most = most
 
-    async def run_later(
+    async def render_later(
         self,
-        call: RenderCall,
+        requests: Sequence[Render],
         *,
         timeout: float,
         on_start: Callable[[], None],
+        keep_source: bool,
     ) -> tuple[list[Rendered | ServiceError | Heavy], CallTimes]:
         on_start()
-        self.calls.append(len(call.requests))
+        self.calls.append(len(requests))
         async with asyncio.timeout(timeout):
-            outcomes = [await self._outcome(request) for request in call.requests[: self._most]]
+            outcomes = [await self._outcome(request) for request in requests[: self._most]]
         await asyncio.sleep(0)
         return outcomes, CallTimes(0.0, 0.0)
 
-    async def run_heavy_later(
-        self, call: RenderCall, *, timeout: float
+    async def render_heavy_later(
+        self, request: Render, *, timeout: float, keep_source: bool
     ) -> tuple[Rendered, CallTimes]:
-        self.heavy_calls.append(call)
-        [request] = call.requests
+        self.heavy.append(request)
         await asyncio.sleep(0)
         return rendered(request), CallTimes(0.0, 0.0)
 
@@ -87,8 +87,8 @@ def rendered(request: Render) -> Rendered:
     )
 
 
-def batcher(executor: Any, limit: AdaptiveLimit | None = None) -> MicroBatcher:
-    return MicroBatcher(executor, ImagingSettings(), limit or AdaptiveLimit(1))
+def batcher(renders: Any, limit: AdaptiveLimit | None = None) -> MicroBatcher:
+    return MicroBatcher(renders, ImagingSettings(), limit or AdaptiveLimit(1))
 
 
 def start(
@@ -106,16 +106,16 @@ def numbers_of(results: Sequence[Rendered]) -> list[int]:
 
 
 async def test_renders_that_wait_for_a_slot_share_a_call_and_each_gets_its_own_result() -> None:
-    executor = FakeExecutor()
-    tasks = start(batcher(executor), range(7))
+    fake = FakeRenders()
+    tasks = start(batcher(fake), range(7))
     results = await asyncio.wait_for(asyncio.gather(*tasks), 5)
     assert numbers_of(results) == list(range(7))
-    assert executor.calls == [1, 6]
+    assert fake.calls == [1, 6]
 
 
 @pytest.mark.parametrize("steps", range(8))
 async def test_a_render_that_comes_as_a_batch_ends_is_started(steps: int) -> None:
-    renders = batcher(FakeExecutor())
+    renders = batcher(FakeRenders())
     [first] = start(renders, [0])
     for _ in range(steps):
         await asyncio.sleep(0)
@@ -133,7 +133,7 @@ async def test_pending_renders_are_released_while_a_long_one_runs() -> None:
     limit = AdaptiveLimit(1)
     for _ in range(7):
         limit.observe(0.0)
-    renders = batcher(FakeExecutor(lambda request: forever()), limit)
+    renders = batcher(FakeRenders(lambda request: forever()), limit)
     [long, *pending] = start(renders, range(10))
     await asyncio.wait_for(started.wait(), 5)
     done, _ = await asyncio.wait(pending, timeout=SHORT / 2)
@@ -156,7 +156,7 @@ async def test_an_unreadable_image_fails_only_its_own_render() -> None:
         if is_number(3, request):
             raise ImageUnreadable("torn")
 
-    tasks = start(batcher(FakeExecutor(effect)), range(7))
+    tasks = start(batcher(FakeRenders(effect)), range(7))
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
     assert [isinstance(one, ImageUnreadable) for one in results] == [n == 3 for n in range(7)]
 
@@ -166,11 +166,11 @@ async def test_after_a_crash_each_render_of_the_batch_runs_alone() -> None:
         if is_number(3, request):
             raise WorkerCrashed("died")
 
-    executor = FakeExecutor(effect)
-    tasks = start(batcher(executor), range(7))
+    fake = FakeRenders(effect)
+    tasks = start(batcher(fake), range(7))
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
     assert [isinstance(one, WorkerCrashed) for one in results] == [n == 3 for n in range(7)]
-    assert executor.calls == [1, 6, *[1] * 6]
+    assert fake.calls == [1, 6, *[1] * 6]
 
 
 async def test_a_render_of_a_batch_that_ran_out_of_memory_is_repeated_alone() -> None:
@@ -178,19 +178,19 @@ async def test_a_render_of_a_batch_that_ran_out_of_memory_is_repeated_alone() ->
         if is_number(1, request):
             raise OutOfMemory("too much")
 
-    executor = FakeExecutor(effect)
-    tasks = start(batcher(executor), range(4))
+    fake = FakeRenders(effect)
+    tasks = start(batcher(fake), range(4))
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
     assert [isinstance(one, OutOfMemory) for one in results] == [n == 1 for n in range(4)]
-    assert executor.calls == [1, 3, 1]
+    assert fake.calls == [1, 3, 1]
 
 
 async def test_renders_that_a_call_had_no_time_for_are_in_the_next_which_is_smaller() -> None:
-    executor = FakeExecutor(most=3)
-    tasks = start(batcher(executor), range(13))
+    fake = FakeRenders(most=3)
+    tasks = start(batcher(fake), range(13))
     results = await asyncio.wait_for(asyncio.gather(*tasks), 5)
     assert numbers_of(results) == list(range(13))
-    assert executor.calls == [1, 8, 3, 4, 3], "it grows by one after a batch of which none was left"
+    assert fake.calls == [1, 8, 3, 4, 3], "it grows by one after a batch of which none was left"
 
 
 async def test_a_cancelled_render_ends_and_the_others_of_its_batch_are_rendered(
@@ -203,8 +203,8 @@ async def test_a_cancelled_render_ends_and_the_others_of_its_batch_are_rendered(
         started.set()
         await asyncio.Event().wait()
 
-    executor = FakeExecutor(lambda request: forever() if is_number(3, request) else None)
-    tasks = start(batcher(executor), range(7))
+    fake = FakeRenders(lambda request: forever() if is_number(3, request) else None)
+    tasks = start(batcher(fake), range(7))
     await asyncio.wait_for(started.wait(), 5)
     tasks[3].cancel()
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
@@ -223,8 +223,8 @@ async def test_a_batch_is_cancelled_when_all_its_renders_are(number: int) -> Non
         finally:
             stopped.set()
 
-    executor = FakeExecutor(lambda request: forever() if is_number(number, request) else None)
-    tasks = start(batcher(executor), range(number + 2))
+    fake = FakeRenders(lambda request: forever() if is_number(number, request) else None)
+    tasks = start(batcher(fake), range(number + 2))
     await asyncio.wait_for(started.wait(), 5)
     for task in tasks[number:]:
         task.cancel()
@@ -237,21 +237,21 @@ async def test_a_batch_is_cancelled_when_all_its_renders_are(number: int) -> Non
 async def test_a_retry_and_a_render_that_keeps_its_source_are_in_no_batch(
     how: dict[str, bool],
 ) -> None:
-    executor = FakeExecutor()
-    tasks = start(batcher(executor), range(4), **how)
+    fake = FakeRenders()
+    tasks = start(batcher(fake), range(4), **how)
     await asyncio.wait_for(asyncio.gather(*tasks), 5)
-    assert executor.calls == [1, 1, 1, 1]
+    assert fake.calls == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("how", [{}, {"alone": True}, {"keep_source": True}], ids=str)
 async def test_a_heavy_render_runs_as_heavy_work_and_does_not_count(how: dict[str, bool]) -> None:
-    executor, limit = FakeExecutor(heavy=[2]), AdaptiveLimit(1)
-    renders, lent = batcher(executor, limit), list[int]()
-    executor.run_heavy_later = noting(executor.run_heavy_later, lent, limit)  # type: ignore[method-assign]
+    fake, limit = FakeRenders(heavy=[2]), AdaptiveLimit(1)
+    renders, lent = batcher(fake, limit), list[int]()
+    fake.render_heavy_later = noting(fake.render_heavy_later, lent, limit)  # type: ignore[method-assign]
     results = await asyncio.wait_for(asyncio.gather(*start(renders, range(4), **how)), 5)
     assert numbers_of(results) == list(range(4))
-    [call] = executor.heavy_calls
-    assert is_number(2, call.requests[0])
+    [request] = fake.heavy
+    assert is_number(2, request)
     assert (lent, limit.taken) == ([-1], 0)
 
 

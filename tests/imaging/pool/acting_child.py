@@ -20,19 +20,23 @@ from pydantic import TypeAdapter
 from contracts.errors import ImageTooBig, OutOfMemory
 from contracts.message import Message
 from services.imaging.pool import child
-from services.imaging.pool.messages import Answer, Call, Heavy
-from services.imaging.settings import ImagingSettings
+from services.imaging.pool.call_images import CallImages
+from services.imaging.pool.child_settings import ChildSettings
+from services.imaging.pool.executor import Executor
+from services.imaging.pool.messages import MAX_IMAGES, Answer, Call, Heavy
 
 Action = Literal[
     "attack",
     "answer_garbage",
     "answer_much",
     "break",
+    "count_files",
     "crash",
     "exhaust",
     "heavy_sleep",
     "hold",
     "nothing",
+    "read",
     "refuse",
     "sleep",
     "spin",
@@ -58,9 +62,11 @@ class Act(Call[Done]):
     only_if_used: bool = False
 
 
-def _connect(port: str) -> None:
-    with socket.create_connection(("127.0.0.1", int(port)), timeout=1):
-        pass
+async def done_by(executor: Executor, call: Act, *, timeout: float = 10) -> Done:
+    """Have a pool process do a call, and return its outcome."""
+    [outcome], _ = await executor.run(call, timeout=timeout)
+    assert isinstance(outcome, Done)
+    return outcome
 
 
 def _open_socket(kind: str) -> None:
@@ -74,19 +80,9 @@ def _open_pair(kind: str) -> None:
         made.close()
 
 
-def _connect_by_mptcp(port: str) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, _MPTCP) as made:
-        made.connect(("127.0.0.1", int(port)))
-
-
-def _connect_by_sending(port: str) -> None:
-    with socket.socket() as made:
-        made.sendto(b"x", _FAST_OPEN, ("127.0.0.1", int(port)))
-
-
-def _listen(_: str) -> None:
-    with socket.socket() as made:
-        made.listen(1)
+def _send_a_file(_: str) -> None:
+    with socket.socket(fileno=os.dup(_SOCKET)) as connection:
+        socket.send_fds(connection, [b"x"], [2])
 
 
 def _limit(pid: str) -> None:
@@ -122,10 +118,7 @@ ATTACKS: dict[str, Callable[[str], None]] = {
     "write": lambda path: Path(path).open("wb").close(),
     "execute": lambda path: os.execv(path, [path]),
     "execute_memory": _execute_memory,
-    "connect": _connect,
-    "connect_by_mptcp": _connect_by_mptcp,
-    "connect_by_sending": _connect_by_sending,
-    "listen": _listen,
+    "send_a_file": _send_a_file,
     "socket": _open_socket,
     "pair": _open_pair,
     "limit": _limit,
@@ -138,14 +131,22 @@ ATTACKS: dict[str, Callable[[str], None]] = {
 }
 """Attempts at what a pool process must not do, by name; each takes a target."""
 
-_MPTCP, _FAST_OPEN = 262, 0x20000000
 _SOCKET = 0  # the file descriptor
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
 
 _held: list[bytearray] = []
 _calls = count(1)
 
 
-def act(call: Act, settings: ImagingSettings) -> Answer[Done]:
+def act(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
     """Do what the call tells; with `only_if_used` only if this is not the process's first call."""
     text = ""
     is_first = next(_calls) == 1
@@ -164,6 +165,8 @@ def act(call: Act, settings: ImagingSettings) -> Answer[Done]:
                 text = "done"
         case "break":
             raise ZeroDivisionError("a bug")
+        case "count_files":
+            text = str(sum(map(_is_open, range(2 * MAX_IMAGES))))
         case "crash":
             ctypes.string_at(0)
         case "exhaust":
@@ -175,6 +178,8 @@ def act(call: Act, settings: ImagingSettings) -> Answer[Done]:
             time.sleep(call.amount)
         case "hold":
             _held.append(bytearray(os.urandom(1 << 20) * round(call.amount)))
+        case "read":
+            text = " ".join(images.read(image.key).decode() for image in call.images)
         case "refuse":
             return Answer[Done](outcomes=(ImageTooBig("It is huge.", retry_after=7).failure(),))
         case "sleep":

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import (
+    Code,
     DeadlineExceeded,
+    Failure,
     ImageTooBig,
-    OutOfMemory,
     Overloaded,
-    ServiceError,
     WorkerCrashed,
 )
 from services.imaging.pool.executor import CallFailed, Executor
@@ -23,7 +23,7 @@ from services.imaging.pool.messages import Heavy
 from services.imaging.pool.process import Program
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
-from tests.imaging.pool.acting_child import Act, Action
+from tests.imaging.pool.acting_child import Act, Action, Done, done_by
 from tests.processes import until
 
 ACTING = Program("tests.imaging.pool.acting_child")
@@ -50,8 +50,7 @@ async def pool(
 
 async def pid_of(executor: Executor, action: Action = "nothing", amount: float = 0) -> int:
     """Return the id of the process that does a call."""
-    done, _ = await executor.run(Act(action=action, amount=amount), timeout=10)
-    return done.pid
+    return (await done_by(executor, Act(action=action, amount=amount))).pid
 
 
 def variables_of(pid: int) -> set[str]:
@@ -128,15 +127,16 @@ async def test_a_crash_fails_one_call_after_a_second_attempt_and_names_the_signa
 async def test_what_fails_in_a_used_process_alone_succeeds_in_a_fresh_one(action: Action) -> None:
     async with pool(1) as executor:
         before = await pid_of(executor)
-        done, _ = await executor.run(Act(action=action, only_if_used=True), timeout=10)
+        done = await done_by(executor, Act(action=action, only_if_used=True))
         assert done.pid != before
 
 
 async def test_memory_that_also_runs_out_in_a_fresh_process_is_named() -> None:
     async with pool(1) as executor:
         before = await pid_of(executor)
-        with pytest.raises(OutOfMemory, match="too much"):
-            await pid_of(executor, "exhaust")
+        [outcome], _ = await executor.run(Act(action="exhaust"), timeout=10)
+        assert isinstance(outcome, Failure)
+        assert outcome.code is Code.OUT_OF_MEMORY
         assert await pid_of(executor) != before
 
 
@@ -158,23 +158,18 @@ async def test_a_call_waits_for_the_replacement_of_a_lost_process() -> None:
         assert await pid_of(executor) != before
 
 
-async def test_a_service_error_keeps_its_type_and_its_fields() -> None:
+async def test_a_failure_with_a_name_is_an_outcome_and_the_process_goes_on() -> None:
     async with pool(1) as executor:
         before = await pid_of(executor)
-        with pytest.raises(ImageTooBig, match="huge") as caught:
-            await pid_of(executor, "refuse")
-        assert caught.value.retry_after == 7
+        [outcome], _ = await executor.run(Act(action="refuse"), timeout=10)
+        assert outcome == ImageTooBig("It is huge.", retry_after=7).failure()
         assert await pid_of(executor) == before
 
 
-async def test_a_job_gets_a_service_error_as_an_outcome() -> None:
+async def test_a_job_is_told_when_its_call_starts() -> None:
     async with pool(1) as executor:
         started = asyncio.Event()
-        outcomes, _ = await executor.run_later(
-            Act(action="refuse"), timeout=5, on_start=started.set
-        )
-        [outcome] = outcomes
-        assert isinstance(outcome, ServiceError)
+        await executor.run_later(Act(action="nothing"), timeout=5, on_start=started.set)
         assert started.is_set()
 
 
@@ -233,7 +228,7 @@ async def test_a_process_has_no_variables_of_its_service(monkeypatch: pytest.Mon
         names = variables_of(executor.processes[0].pid)
         assert names <= {
             *("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "LD_PRELOAD"),
-            *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "SSL_CERT_DIR", "SSL_CERT_FILE"),
+            *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE"),
         }
 
 
@@ -283,9 +278,10 @@ async def test_heavy_work_of_jobs_that_would_be_the_third_is_not_started() -> No
 
 async def test_work_that_takes_much_longer_than_its_budget_starts_again_as_heavy_work() -> None:
     async with pool(2) as executor:
-        done, times = await executor.run(Act(action="sleep", amount=0.6, budget=0.1), timeout=10)
+        call = Act(action="sleep", amount=0.6, budget=0.1)
+        [done], times = await executor.run(call, timeout=10)
         assert times.queue_ms >= 300
         assert times.work_ms >= 600
-        assert done.pid
+        assert isinstance(done, Done)
         with pytest.raises(DeadlineExceeded):
             await executor.run(Act(action="sleep", amount=60, budget=0.2), timeout=0.3)

@@ -1,14 +1,16 @@
-"""The tasks of a pool process, on a real store."""
+"""The tasks of a pool process, on images in open files."""
 
+import hashlib
+import os
 import resource
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from contracts.errors import Code, Failure, Gone, ImageUnreadable, NotFound
+from contracts.errors import Code, Failure
 from contracts.formats import Format
-from contracts.imaging import Blob, Depth, Inspect, Inspected, Render, Rendered
+from contracts.imaging import Blob, Depth, Inspect, Inspected, Render
 from contracts.operations.overlays import Watermark
 from contracts.operations.pipeline import Operation, Pipeline
 from contracts.operations.shapes import Resize
@@ -16,26 +18,47 @@ from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.pool import tasks, verdicts
-from services.imaging.pool.messages import Heavy, RenderCall
+from services.imaging.pool.call_images import CallImages
+from services.imaging.pool.child_settings import ChildSettings
+from services.imaging.pool.messages import Answer, Corrupt, Image, Made, RenderAnswer, RenderCall
 from services.imaging.pool.sandbox import limits
+from services.imaging.pool.verdicts import Need, Verdict
 from services.imaging.settings import ImagingSettings
-from services.runtime.redis.client import make_blocking_redis
 from tests.imaging.animations import animation, moving_square, without_frame
 from tests.imaging.pictures import encoded, quadrants
-from tests.processes import valkey
 
-TTL = 60
+SETTINGS = ChildSettings.of(ImagingSettings())
+PICTURE = encoded(quadrants(), "PNG")
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[ImagingSettings]:
-    with valkey() as running:
-        settings = ImagingSettings(redis_url=str(running.connection_url))
-        yield settings
-        if tasks._blobs.cache_info().currsize:
-            # A pool process keeps its connection until it ends; here it would be left open.
-            tasks._blobs(settings)._redis.close()
-            tasks._blobs.cache_clear()
+class Files:
+    """Images by key, in files that are open until the end of the test."""
+
+    def __init__(self) -> None:
+        self._images: dict[str, tuple[Image, int]] = {}
+
+    def add(self, data: bytes, *, found: bytes | None = None) -> Blob:
+        """Add an image; with `found`, its file has these bytes."""
+        key = hashlib.sha256(data).hexdigest()
+        descriptor = os.memfd_create("image")
+        os.write(descriptor, data if found is None else found)
+        self._images[key] = Image(key=key, size=len(data), digest=key), descriptor
+        return Blob(key=key, media_type="image/png", bytes=len(data))
+
+    def all(self) -> CallImages:
+        images, descriptors = zip(*self._images.values(), strict=True)
+        return CallImages(images, descriptors)
+
+    def close(self) -> None:
+        for _, descriptor in self._images.values():
+            os.close(descriptor)
+
+
+@pytest.fixture
+def files() -> Iterator[Files]:
+    files = Files()
+    yield files
+    files.close()
 
 
 @pytest.fixture(autouse=True)
@@ -44,177 +67,153 @@ def _keep_this_process_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks._last_source.clear()
 
 
-def upload(store: ImagingSettings, data: bytes, key: str) -> Blob:
-    blob = Blob(key=key * 64, media_type="image/png", bytes=len(data))
-    _ask(store, "HSET", f"darkroom:image:{blob.key}", "data", data, "bytes", len(data))
-    return blob
+def request_of(source: Blob, *operations: Operation, output: Format = Format.PNG) -> Render:
+    return Render(
+        source=source, pipeline=Pipeline(operations=operations, output=Output(format=output))
+    )
 
 
-def render_request(source: Blob, *operations: Operation, reuse: bool = True) -> Render:
-    wanted = Pipeline(operations=operations, output=Output(format=Format.PNG))
-    return Render(source=source, pipeline=wanted, reuse=reuse)
+def answer_to(
+    files: Files,
+    *requests: Render,
+    keep_source: bool = False,
+    settings: ChildSettings = SETTINGS,
+) -> RenderAnswer:
+    call = RenderCall(requests=requests, keep_source=keep_source)
+    return tasks.render(call, files.all(), settings)
 
 
-def outcomes_of(
-    store: ImagingSettings, *requests: Render, keep_source: bool = False
-) -> list[Rendered | Failure | Heavy]:
-    call = RenderCall(requests=requests, ttl=TTL, keep_source=keep_source)
-    return list(tasks.render(call, store).outcomes)
-
-
-def render(store: ImagingSettings, request: Render, *, keep_source: bool = False) -> Rendered:
-    [outcome] = outcomes_of(store, request, keep_source=keep_source)
-    assert not isinstance(outcome, Heavy)
-    if isinstance(outcome, Failure):
-        raise outcome.error()
+def made(files: Files, request: Render, *, keep_source: bool = False) -> Made:
+    [outcome] = answer_to(files, request, keep_source=keep_source).outcomes
+    assert isinstance(outcome, Made)
     return outcome
 
 
-def stored_result(store: ImagingSettings, rendered: Rendered) -> bytes | None:
-    data: bytes | None = _ask(store, "HGET", f"darkroom:rendition:{rendered.blob.key}", "data")
-    return data
+def inspected(files: Files, source: Blob, depth: Depth) -> Answer[Inspected]:
+    return tasks.inspect(Inspect(source=source, depth=depth), files.all(), SETTINGS)
 
 
-def _ask(store: ImagingSettings, *command: Any) -> Any:
-    connection = make_blocking_redis(store)
-    [answer] = connection.pipeline([command])
-    connection.close()
-    return answer
+def test_a_batch_has_an_outcome_for_each_request_in_order(files: Files) -> None:
+    first, broken, other = map(files.add, (PICTURE, b"no image", PICTURE + b"\0"))
+    requests = [request_of(one, Resize(width=4)) for one in (first, broken, other)]
+    answer = answer_to(files, *requests)
+    assert [type(one) for one in answer.outcomes] == [Made, Verdict, Made]
+    picture = pipeline.run(PICTURE, requests[0].pipeline)
+    assert answer.attachments == [picture.data] * 2
 
 
-def test_a_missing_watermark_image_is_named_as_the_watermarks(store: ImagingSettings) -> None:
-    source = Blob(key="0" * 64, media_type="image/png", bytes=1)
-    stamp = "1" * 64
-    with pytest.raises(NotFound, match=rf"{stamp} that the watermark names .* \(any more\)"):
-        render(store, render_request(source, Watermark(image=stamp)))
+def test_an_answer_fits_together_again_with_the_bytes_that_follow_it(files: Files) -> None:
+    source, broken = files.add(PICTURE), files.add(b"no image")
+    answer = answer_to(
+        files, request_of(source), request_of(broken), request_of(source, Resize(width=3))
+    )
+    sent = RenderAnswer.model_validate_json(answer.model_dump_json())
+    attached = memoryview(b"".join(answer.attachments))
+    assert sent.filled(attached) == answer
+    for wrong in (attached[:-1], memoryview(bytes(attached) + b"x"), memoryview(b"")):
+        with pytest.raises(ValueError, match="bytes follow"):
+            sent.filled(wrong)
+    with pytest.raises(ValueError, match="no use"):
+        Answer[Inspected]().filled(memoryview(b"x"))
 
 
-def test_a_batch_has_an_outcome_for_each_request_in_order(store: ImagingSettings) -> None:
-    first = upload(store, encoded(quadrants(), "PNG"), "2")
-    broken = upload(store, b"no image", "3")
-    # Too large to be fetched together with the others.
-    large = upload(store, encoded(quadrants(), "PNG") + bytes(1 << 19), "4")
-    requests = [render_request(one, Resize(width=4)) for one in (first, broken, large, first)]
-    outcomes = outcomes_of(store, *requests)
-    assert isinstance(outcomes[1], Failure)
-    assert outcomes[1].code is Code.IMAGE_UNREADABLE
-    renders = [one for one in outcomes if isinstance(one, Rendered)]
-    wanted = Pipeline(operations=(Resize(width=4),), output=Output(format=Format.PNG))
-    picture = pipeline.run(encoded(quadrants(), "PNG"), wanted)
-    assert [stored_result(store, one) for one in renders] == [picture.data] * 3
-    assert [one.reused for one in renders] == [False, False, True]
-
-
-def test_a_stored_rendition_is_used_again_if_the_request_allows_it(store: ImagingSettings) -> None:
-    source = upload(store, encoded(quadrants(), "PNG"), "5")
-    old, new = render_request(source, Resize(width=5)), render_request(source, Resize(width=6))
-    first = render(store, old)
-    found, made = outcomes_of(store, old, new)
-    assert found == first.model_copy(update={"reused": True})
-    assert isinstance(made, Rendered)
-    assert not made.reused
-    assert not render(store, render_request(source, Resize(width=5), reuse=False)).reused
-
-
-def test_a_rendition_that_does_not_fit_is_store_full_and_a_stored_one_is_used(
-    store: ImagingSettings,
+def test_a_corrupt_image_is_an_outcome_and_is_not_decoded(
+    files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = upload(store, encoded(quadrants(40, 30), "PNG"), "f")
-    stored, new = render_request(source), render_request(source, Resize(width=7))
-    render(store, stored)
-
-    _ask(store, "CONFIG", "SET", "maxmemory", "1mb")
-    outcomes = outcomes_of(store, stored, new)
-    _ask(store, "CONFIG", "SET", "maxmemory", "0")
-
-    assert isinstance(outcomes[0], Rendered)
-    assert isinstance(outcomes[1], Failure)
-    assert outcomes[1].code is Code.STORE_FULL
-    render(store, new)
+    corrupt = files.add(PICTURE, found=PICTURE[:-1] + b"x")
+    source = files.add(PICTURE + b"\0")
+    marked = request_of(source, Watermark(image=corrupt.key))
+    monkeypatch.setattr(pipeline, "run", None)
+    assert answer_to(files, request_of(corrupt)).outcomes == (Corrupt(corrupt=corrupt.key),)
+    assert answer_to(files, marked).outcomes == (Corrupt(corrupt=corrupt.key),)
+    assert inspected(files, corrupt, Depth.PIXELS).outcomes == (Corrupt(corrupt=corrupt.key),)
 
 
 def test_a_request_that_is_not_started_in_time_has_no_outcome(
-    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
+    files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = upload(store, encoded(quadrants(), "PNG"), "6")
+    source = files.add(PICTURE)
     monkeypatch.setattr(tasks, "_BATCH_BUDGET", 0.0)
-    done = outcomes_of(store, *(render_request(source, Resize(width=n)) for n in (2, 3)))
-    [rendered] = done
-    assert isinstance(rendered, Rendered)
-    assert stored_result(store, rendered)
+    answer = answer_to(files, *(request_of(source, Resize(width=n)) for n in (2, 3)))
+    assert [type(one) for one in answer.outcomes] == [Made]
+
+
+def test_the_renditions_of_an_answer_are_no_longer_than_one_may_be(files: Files) -> None:
+    source = files.add(PICTURE)
+    requests = [request_of(source, Resize(width=width)) for width in (4, 5, 6)]
+    sizes = [one.size for one in answer_to(files, *requests).outcomes if isinstance(one, Made)]
+    small = SETTINGS.model_copy(update={"max_result": sizes[0] + sizes[1]})
+    assert len(answer_to(files, *requests, settings=small).outcomes) == 2
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_a_source_is_fetched_once_and_with_keep_source_decoded_once(
-    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch, *, keep: bool
+def test_a_source_is_read_once_and_with_keep_source_decoded_once(
+    files: Files, monkeypatch: pytest.MonkeyPatch, *, keep: bool
 ) -> None:
-    source = upload(store, encoded(quadrants(), "PNG"), "7" if keep else "9")
-    render(store, render_request(source, Resize(width=2)), keep_source=keep)
-    _ask(store, "UNLINK", f"darkroom:image:{source.key}")
+    source = files.add(PICTURE)
+    made(files, request_of(source, Resize(width=2)), keep_source=keep)
     assert bool(tasks._last_source[0].decode_cache) is keep
     with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", None)
         if keep:
             patched.setattr(decode, "decode", None)
-        assert render(store, render_request(source, Resize(width=3))).width == 3
+        assert made(files, request_of(source, Resize(width=3))).width == 3
     assert not tasks._last_source[0].decode_cache
 
 
-def test_a_source_too_large_for_the_memory_is_fetched_again(
-    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
+def test_a_source_too_large_for_the_memory_is_read_again(
+    files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "_CACHED_BYTES", 10)
-    source = upload(store, encoded(quadrants(), "PNG"), "8")
-    render(store, render_request(source, Resize(width=1)), keep_source=True)
+    source = files.add(PICTURE)
+    made(files, request_of(source, Resize(width=1)), keep_source=True)
     assert tasks._last_source, "keep_source keeps a source of any size"
-    render(store, render_request(source, Resize(width=2)))
+    made(files, request_of(source, Resize(width=2)))
     assert not tasks._last_source
-    _ask(store, "UNLINK", f"darkroom:image:{source.key}")
-    with pytest.raises(Gone):
-        render(store, render_request(source, Resize(width=3)))
 
 
-def test_a_verdict_spares_the_decoding_of_requests_that_need_as_much(
-    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
+def test_a_verdict_is_reached_once_in_a_batch_and_holds_for_what_needs_as_much(
+    files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = upload(store, without_frame(animation("GIF", moving_square()), 1), "a")
-    moving, still = Output(format=Format.WEBP), Output(format=Format.JPEG)
+    source = files.add(without_frame(animation("GIF", moving_square()), 1))
+    moving, still = (request_of(source, output=one) for one in (Format.WEBP, Format.JPEG))
+    larger = request_of(source, Resize(width=3), output=Format.WEBP)
+    calls: list[bytes] = []
+    run = pipeline.run
 
-    def request(output: Output, *operations: Operation) -> Render:
-        pipe = Pipeline(operations=operations, output=output)
-        return Render(source=source, pipeline=pipe)
+    def counted(data: bytes, *args: Any) -> pipeline.Rendition:
+        calls.append(data)
+        return run(data, *args)
 
-    with pytest.raises(ImageUnreadable) as first:
-        render(store, request(moving))
-    assert render(store, request(still)).width == 64
-    tasks._last_source.clear()
-    with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "run", None)
-        with pytest.raises(ImageUnreadable) as again:
-            render(store, request(moving, Resize(width=3)))
-    assert again.value.detail == first.value.detail
-    assert render(store, request(still, Resize(width=3))).width == 3
-    [inspected] = tasks.inspect(Inspect(source=source, depth=Depth.PIXELS), store).outcomes
-    assert isinstance(inspected, Inspected)
-    assert inspected.frames == 4
+    monkeypatch.setattr(pipeline, "run", counted)
+    first, picture, again = answer_to(files, moving, still, larger).outcomes
+    assert isinstance(first, Verdict)
+    assert first.need is Need.ALL_FRAMES
+    assert isinstance(picture, Made)
+    assert again == first
+    assert len(calls) == 2
+    [described] = inspected(files, source, Depth.PIXELS).outcomes
+    assert isinstance(described, Inspected)
+    assert described.frames == 4
 
 
 def test_a_process_without_memory_gives_no_verdict(
-    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
+    files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = upload(store, b"no image", "b")
+    source = files.add(b"no image")
     space = limits.address_space()
     monkeypatch.setattr(verdicts, "fresh_space", lambda: 0)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (space, space))
     with pytest.raises(MemoryError):
-        tasks.inspect(Inspect(source=source), store)
-    assert _ask(store, "HKEYS", f"darkroom:image:{source.key}") == [b"data", b"bytes"]
+        inspected(files, source, Depth.HEADER)
+    assert answer_to(files, request_of(source)).exhausted
 
 
 def test_memory_that_runs_out_ends_a_batch_and_condemns_the_process(
-    store: ImagingSettings, monkeypatch: pytest.MonkeyPatch
+    files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = upload(store, encoded(quadrants(), "PNG"), "c")
-    first, second, third = (render_request(source, Resize(width=n)) for n in (2, 3, 4))
+    source = files.add(PICTURE)
+    first, second, third = (request_of(source, Resize(width=n)) for n in (2, 3, 4))
     run = pipeline.run
 
     def run_out(data: bytes, wanted: Pipeline, *args: Any) -> pipeline.Rendition:
@@ -223,12 +222,18 @@ def test_memory_that_runs_out_ends_a_batch_and_condemns_the_process(
         return run(data, wanted, *args)
 
     monkeypatch.setattr(pipeline, "run", run_out)
-    answer = tasks.render(RenderCall(requests=(first, second, third), ttl=TTL), store)
+    answer = answer_to(files, first, second, third)
     assert answer.exhausted
-    [rendered] = answer.outcomes
-    assert isinstance(rendered, Rendered)
-    alone = tasks.render(RenderCall(requests=(second,), ttl=TTL), store)
+    assert [type(one) for one in answer.outcomes] == [Made]
+    alone = answer_to(files, second)
     assert alone.exhausted
     [failure] = alone.outcomes
     assert isinstance(failure, Failure)
     assert failure.code is Code.OUT_OF_MEMORY
+
+
+def test_a_pool_process_is_told_no_address_and_no_secret() -> None:
+    settings = ImagingSettings(redis_url="redis://:secret@example.test")
+    told = ChildSettings.of(settings).model_dump_json()
+    assert "secret" not in told
+    assert "example" not in told

@@ -12,7 +12,6 @@ import trustme
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from services.runtime.redis.blocking import BlockingConnection
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import endpoint_of
 from tests.processes import valkey
@@ -83,18 +82,13 @@ async def test_tls_is_used_and_verified(redis_url: str, tmp_path: Path) -> None:
         assert await redis.execute("PUBLISH", "tls", "heard") == 1
         await subscription.aclose()
         await redis.close()
-        blocking = BlockingConnection(endpoint_of(trusted))
-        assert await asyncio.to_thread(blocking.pipeline, [("ECHO", "safe")]) == [b"safe"]
-        blocking.close()
 
         unknown_authority = f"rediss://localhost:{port}"
         wrong_name = f"rediss://127.0.0.1:{port}?ssl_ca_certs={tmp_path}/ca.pem"
         for url in (unknown_authority, wrong_name):
-            redis, blocking = RedisClient(endpoint_of(url)), BlockingConnection(endpoint_of(url))
+            redis = RedisClient(endpoint_of(url))
             with pytest.raises(RedisConnectionError, match="certificate verify failed"):
                 await redis.execute("PING")
-            with pytest.raises(RedisConnectionError, match="certificate verify failed"):
-                await asyncio.to_thread(blocking.pipeline, [("PING",)])
             await redis.close()
 
         unverified = RedisClient(endpoint_of(f"rediss://127.0.0.1:{port}?ssl_cert_reqs=none"))

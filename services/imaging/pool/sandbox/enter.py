@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -10,9 +9,8 @@ from pathlib import Path
 
 import contracts
 import services
+from services.imaging.pool.child_settings import ChildSettings
 from services.imaging.pool.sandbox import kernel, landlock, limits, seccomp, user
-from services.imaging.settings import ImagingSettings
-from services.runtime.redis.endpoint import Endpoint, endpoint_of
 
 _SYSTEM = (
     # Shared libraries that codecs load when they are used first.
@@ -22,17 +20,14 @@ _SYSTEM = (
 )
 
 
-def enter(settings: ImagingSettings, *, parent: int) -> tuple[str, ...]:
+def enter(settings: ChildSettings, *, parent: int) -> tuple[str, ...]:
     """Take from this process what a render does not need; return the protections it lacks.
 
     Call it once, with one thread, after the imports. Exits if `parent`, the process that started
     this one, has ended already.
     """
-    store = endpoint_of(settings.redis_url)
-    if store.tls is not None:
-        store.tls.context()  # reads the certificates, and keeps them
     readable = [path for path in _readable(settings) if path.exists()]
-    missing = [] if settings.pool_redis_url else ["store_user"]
+    missing = []
     limits.limit(settings.process_memory)
     # The event loop goes first: heartbeats and refusals must not wait for pixels.
     os.nice(5)
@@ -41,7 +36,7 @@ def enter(settings: ImagingSettings, *, parent: int) -> tuple[str, ...]:
     # After the change of the user, which cancels it.
     if not _end_with(parent):
         missing.append("parent_death")
-    return (*missing, *_restrict(readable, store))
+    return (*missing, *_restrict(readable))
 
 
 def _end_with(parent: int) -> bool:
@@ -55,7 +50,7 @@ def _end_with(parent: int) -> bool:
     return True
 
 
-def _restrict(readable: list[Path], store: Endpoint) -> Iterator[str]:
+def _restrict(readable: list[Path]) -> Iterator[str]:
     """Yield the names of the protections that the kernel lacks, after applying the others."""
     try:
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -64,22 +59,20 @@ def _restrict(readable: list[Path], store: Endpoint) -> Iterator[str]:
         return
     version = landlock.version()
     try:
-        landlock.restrict(readable, None if store.path else store.port)
+        landlock.restrict(readable)
     except OSError:
-        yield from ("files", "network", "signals")
-    else:
-        # Landlock knows ports, and no sockets in the file system.
-        if version < landlock.TCP_SINCE or store.path:
-            yield "network"
-        if version < landlock.SIGNALS_SINCE:
-            yield "signals"
+        version = 0
+        yield "files"
+    if version < landlock.SIGNALS_SINCE:
+        yield "signals"
     try:
-        seccomp.restrict([socket.AF_UNIX] if store.path else [socket.AF_INET, socket.AF_INET6])
+        seccomp.restrict()
     except OSError:
-        yield "system_calls"
+        # Landlock knows TCP alone.
+        yield from ("network", "system_calls")
 
 
-def _readable(settings: ImagingSettings) -> Iterator[Path]:
+def _readable(settings: ChildSettings) -> Iterator[Path]:
     """Yield the files and folders that a pool process may read."""
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         yield Path(sysconfig.get_path(name))

@@ -1,4 +1,4 @@
-"""Landlock: files to read, and TCP ports to connect to. Everything else is refused for good.
+"""Landlock: files to read. Other files, TCP and signals to processes outside are refused for good.
 
 The kernel's documentation is `userspace-api/landlock.html`. Its versions (ABIs) add rights: 4 has
 TCP, 6 has signals and abstract sockets. A refusal covers this process and its children.
@@ -14,17 +14,16 @@ from services.imaging.pool.sandbox import kernel
 # The numbers are the same on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _GET_VERSION = 1
-_PATH_BENEATH, _NET_PORT = 1, 2
+_PATH_BENEATH = 1
 
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
-_CONNECT_TCP = 1 << 1
 _ALL_TCP = 0b11  # bind and connect
 _ALL_SCOPES = 0b11  # abstract Unix sockets and signals
 
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """The number of rights about files, by version; the rights are the lowest bits."""
 
-TCP_SINCE, SIGNALS_SINCE = 4, 6
+_TCP_SINCE, SIGNALS_SINCE = 4, 6
 
 
 class _Ruleset(ctypes.Structure):
@@ -40,10 +39,6 @@ class _PathRule(ctypes.Structure):
     _fields_ = (("rights", ctypes.c_uint64), ("path", ctypes.c_int32))
 
 
-class _PortRule(ctypes.Structure):
-    _fields_ = (("rights", ctypes.c_uint64), ("port", ctypes.c_uint64))
-
-
 def version() -> int:
     """Return the version of Landlock that the kernel has; 0 without Landlock."""
     try:
@@ -52,27 +47,24 @@ def version() -> int:
         return 0
 
 
-def restrict(readable: Iterable[Path], port: int | None) -> None:
-    """Let this process read the files and folders of `readable`, and connect to TCP `port`.
+def restrict(readable: Iterable[Path]) -> None:
+    """Let this process read the files and folders of `readable`.
 
-    Nothing else may be read, written, executed, connected to or bound, and no process outside may
-    be signalled, as far as the kernel's version can refuse it. Files that are open stay usable.
-    Needs `no_new_privs`. Raises OSError.
+    Nothing else may be read, written or executed, no TCP port be connected to or bound, and no
+    process outside be signalled, as far as the kernel's version can refuse it. Files that are open
+    stay usable, and so do those that come over a socket. Needs `no_new_privs`. Raises OSError.
     """
     has = version()
     rules = _Ruleset(
         files=(1 << _FILE_RIGHTS[max(1, min(has, 5))]) - 1,
-        network=_ALL_TCP if has >= TCP_SINCE else 0,
+        network=_ALL_TCP if has >= _TCP_SINCE else 0,
         scopes=_ALL_SCOPES if has >= SIGNALS_SINCE else 0,
     )
-    size = 24 if has >= SIGNALS_SINCE else 16 if has >= TCP_SINCE else 8
+    size = 24 if has >= SIGNALS_SINCE else 16 if has >= _TCP_SINCE else 8
     ruleset = kernel.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0)
     try:
         for path in readable:
             _allow_reading(ruleset, path)
-        if port is not None and has >= TCP_SINCE:
-            rule = _PortRule(rights=_CONNECT_TCP, port=port)
-            kernel.syscall(_ADD_RULE, ruleset, _NET_PORT, ctypes.byref(rule), 0)
         kernel.syscall(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)

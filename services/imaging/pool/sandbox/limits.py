@@ -5,7 +5,7 @@ import resource
 from functools import cache
 
 _PAGE = resource.getpagesize()
-_OPEN_FILES = 64  # fonts, modules, and the sockets to the service and the store
+_OPEN_FILES = 128  # fonts, modules, the socket to the service, and the images of a call
 
 
 def limit(memory: int) -> None:

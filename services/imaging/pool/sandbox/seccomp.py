@@ -1,7 +1,8 @@
-"""Seccomp: refuse system calls that no render makes, and every socket but the store's.
+"""Seccomp: refuse system calls that no render makes, and every new socket.
 
-Landlock lacks these: datagrams, other kinds and protocols of sockets, sockets that listen, modes
-and times of files, memory that is shared by name, limits and priorities of other processes,
+A pool process has the socket that leads to its service, and receives files there. Landlock lacks
+these: sockets of every kind and protocol but TCP, modes and times of files, memory that is shared
+by name, limits and priorities of other processes,
 programs in memory, io_uring, and processes that would outlive this one. The filter is a list of
 calls that are refused, as nobody knows all that Python and the codecs make: `seccomp(2)`.
 """
@@ -9,10 +10,9 @@ calls that are refused, as nobody knows all that Python and the codecs make: `se
 import ctypes
 import errno
 import platform
-import socket
 import struct
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.imaging.pool.sandbox import kernel
@@ -24,21 +24,16 @@ _ALLOW, _FAIL = 0x7FFF0000, 0x00050000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, (16, 24, 32, 40)
 
 # Instructions of the classic BPF.
-_LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
+_LOAD, _RETURN = 0x20, 0x06
 _IF_EQUAL, _IF_AT_LEAST, _IF_HAS = 0x15, 0x35, 0x45
 
-_KIND_OF_SOCKET = 0xF  # the other bits are flags
 _THREAD = 0x10000  # the flag of a `clone` that makes no process
-_CONNECT = 0x20000000  # MSG_FASTOPEN, the flag of a `sendto` that connects
 _OTHER_NUMBERS = 0x40000000  # x86-64 has a second set of numbers for calls, from here on
 
 
 class _Architecture(NamedTuple):
     code: int
     clone: int
-    socket: int
-    socketpair: int
-    sendto: int
     prlimit64: int
     refused: tuple[int, ...]
 
@@ -47,15 +42,13 @@ _ARCHITECTURES = {
     "x86_64": _Architecture(
         code=0xC000003E,
         clone=56,
-        socket=41,
-        socketpair=53,
-        sendto=44,
         prlimit64=302,
         refused=(
             *(59, 322, 57, 58),  # execve, execveat, fork, vfork
             *(101, 310, 311, 321, 298, 323),  # ptrace, process_vm_*, bpf, perf_*, userfaultfd
             *(272, 308, 165, 248, 249, 250),  # unshare, setns, mount, add_key, request_key, keyctl
-            *(49, 50, 43, 288, 46, 307),  # bind, listen, accept, accept4, sendmsg, sendmmsg
+            *(41, 53, 42, 49, 50, 43, 288),  # socket, socketpair, connect, bind, listen, accept*
+            *(46, 307),  # sendmsg, sendmmsg: files go to a pool process, and none comes from it
             *(90, 91, 268, 92, 93, 94, 260),  # chmod, fchmod, fchmodat, chown, f*, l*, fchownat
             *(132, 235, 261, 280),  # utime, utimes, futimesat, utimensat
             *(29, 30, 64, 68),  # shmget, shmat, semget, msgget
@@ -65,15 +58,13 @@ _ARCHITECTURES = {
     "aarch64": _Architecture(
         code=0xC00000B7,
         clone=220,
-        socket=198,
-        socketpair=199,
-        sendto=206,
         prlimit64=261,
         refused=(
             *(221, 281),
             *(117, 270, 271, 280, 241, 282),
             *(97, 268, 40, 217, 218, 219),
-            *(200, 201, 202, 242, 211, 269),
+            *(198, 199, 203, 200, 201, 202, 242),
+            *(211, 269),
             *(52, 53, 54, 55),  # fchmod, fchmodat, fchownat, fchown
             88,  # utimensat
             *(194, 196, 190, 186),
@@ -104,20 +95,20 @@ class _Line(NamedTuple):
     label: str = ""
 
 
-def restrict(families: Iterable[socket.AddressFamily]) -> None:
-    """Refuse the calls above, with EPERM, and sockets but streams of these `families`.
+def restrict() -> None:
+    """Refuse the calls above, with EPERM.
 
     Needs `no_new_privs`. Raises OSError where the kernel or the processor lacks the filter.
     """
     architecture = _ARCHITECTURES.get(platform.machine())
     if architecture is None or sys.byteorder != "little":
         raise OSError(errno.ENOSYS, f"There is no filter for {platform.machine()}.")
-    instructions = _assembled(_lines(architecture, tuple(families)))
+    instructions = _assembled(_lines(architecture))
     program = _Program(len(instructions) // 8, instructions)
     kernel.prctl(kernel.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program))
 
 
-def _lines(machine: _Architecture, families: Sequence[socket.AddressFamily]) -> list[_Line]:
+def _lines(machine: _Architecture) -> list[_Line]:
     """Return the filter: calls that are refused, then those whose arguments decide."""
     refused = (*machine.refused, *_REFUSED_EVERYWHERE)
     return [
@@ -128,32 +119,13 @@ def _lines(machine: _Architecture, families: Sequence[socket.AddressFamily]) -> 
         *(_Line(_IF_EQUAL, number, yes="refuse") for number in refused),
         _Line(_IF_EQUAL, _CLONE3, yes="be absent"),
         _Line(_IF_EQUAL, machine.clone, yes="clone"),
-        _Line(_IF_EQUAL, machine.socket, yes="socket"),
-        _Line(_IF_EQUAL, machine.socketpair, yes="pair"),
-        _Line(_IF_EQUAL, machine.sendto, yes="sendto"),
         # A limit of another process could end it.
         _Line(_IF_EQUAL, machine.prlimit64, no="permit"),
         _Line(_LOAD, _ARGUMENTS[0]),
         _Line(_IF_EQUAL, 0, yes="permit", no="refuse"),
         _Line(_LOAD, _ARGUMENTS[0], label="clone"),
         _Line(_IF_HAS, _THREAD, yes="permit", no="refuse"),
-        # Half of a pair of another kind sends to every Unix socket that has a path.
-        _Line(_LOAD, _ARGUMENTS[1], label="pair"),
-        _Line(_AND, _KIND_OF_SOCKET),
-        _Line(_IF_EQUAL, socket.SOCK_STREAM, yes="permit", no="refuse"),
-        _Line(_LOAD, _ARGUMENTS[3], label="sendto"),
-        _Line(_IF_HAS, _CONNECT, yes="refuse", no="permit"),
-        _Line(_LOAD, _ARGUMENTS[0], label="socket"),
-        *(_Line(_IF_EQUAL, family, yes="kind") for family in families),
         _Line(_RETURN, _FAIL | errno.EPERM, label="refuse"),
-        _Line(_LOAD, _ARGUMENTS[1], label="kind"),
-        _Line(_AND, _KIND_OF_SOCKET),
-        _Line(_IF_EQUAL, socket.SOCK_STREAM, no="refuse socket"),
-        # Landlock knows no other protocol of streams.
-        _Line(_LOAD, _ARGUMENTS[2]),
-        _Line(_IF_EQUAL, 0, yes="permit"),
-        _Line(_IF_EQUAL, socket.IPPROTO_TCP, yes="permit"),
-        _Line(_RETURN, _FAIL | errno.EPERM, label="refuse socket"),
         _Line(_RETURN, _ALLOW, label="permit"),
         _Line(_RETURN, _FAIL | errno.ENOSYS, label="be absent"),
     ]

@@ -1,0 +1,38 @@
+"""Open the images of a call, all at once, and close them after it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+from services.imaging.pool.executor import Opening
+from services.runtime.storage.images import File, Images
+from services.runtime.storage.records import StoredBlob
+
+_opening: set[asyncio.Task[File]] = set()
+"""Keeps the tasks: an event loop has weak references alone."""
+
+
+def opening_of(images: Images, wanted: Sequence[StoredBlob]) -> Opening:
+    """Return a function that opens these images for a call. It raises as `Images.open`."""
+    return partial(_opened, images, wanted)
+
+
+@asynccontextmanager
+async def _opened(images: Images, wanted: Sequence[StoredBlob]) -> AsyncIterator[Sequence[int]]:
+    # Tasks of their own, which nobody cancels: a file that is opened for a call that has ended
+    # meanwhile has to be closed.
+    tasks = [asyncio.create_task(images.open(one), name="open-image") for one in wanted]
+    _opening.update(tasks)
+    try:
+        await asyncio.wait(tasks)
+        yield [task.result().descriptor for task in tasks]
+    finally:
+        for task in tasks:
+            task.add_done_callback(_close)
+
+
+def _close(task: asyncio.Task[File]) -> None:
+    _opening.discard(task)
+    if task.exception() is None:
+        task.result().close()

@@ -1,0 +1,253 @@
+"""Renders and inspections: looked up, or done in the pool and stored."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+
+from contracts.errors import Failure, Gone, ServiceError, StoreFull
+from contracts.imaging import Blob, Inspect, Inspected, Render, Rendered
+from services.imaging.engine.formats import plugins
+from services.imaging.pool.executor import CallTimes, Executor, Lend, Opening, Undone
+from services.imaging.pool.messages import (
+    MAX_IMAGES,
+    Call,
+    Corrupt,
+    Heavy,
+    Image,
+    InspectCall,
+    Made,
+    OutcomeT,
+    RenderCall,
+)
+from services.imaging.pool.verdicts import Need, Verdict, need_of_depth
+from services.imaging.rendering.opened import opening_of
+from services.imaging.rendering.records import Records, look_at_image, look_up, lost_watermark
+from services.imaging.settings import ImagingSettings
+from services.runtime.redis.client import store_error
+from services.runtime.redis.replies import FULL
+from services.runtime.storage.images import Images
+from services.runtime.storage.records import NewBlob, StoredBlob
+from services.runtime.storage.renditions import Renditions
+
+Result = Rendered | ServiceError | Heavy
+_Do = Callable[[RenderCall, Opening], Awaitable[tuple[list[Made | Undone | Heavy], CallTimes]]]
+"""Has the pool do a call."""
+
+_AT_ONCE = CallTimes(queue_ms=0, work_ms=0)
+
+
+class Renders:
+    """Renders and inspects images. Raises what the storage raises, and as `Executor`."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        images: Images,
+        renditions: Renditions,
+        settings: ImagingSettings,
+    ) -> None:
+        self._executor = executor
+        self._images = images
+        self._renditions = renditions
+        self._settings = settings
+
+    @property
+    def slots(self) -> int:
+        """Return the number of renders that are done at once."""
+        return self._executor.slots
+
+    async def render(
+        self, request: Render, *, timeout: float, lend: Lend
+    ) -> tuple[Rendered, CallTimes]:
+        """Render for a client that waits, within `timeout` seconds.
+
+        Raises the failure of the request, and as `Executor.run`.
+        """
+        do = partial(self._executor.run, timeout=timeout, lend=lend)
+        [result], times = await self._render([request], do, ttl=self._settings.rendition_ttl)
+        return _rendered(result), times
+
+    async def render_later(
+        self,
+        requests: Sequence[Render],
+        *,
+        timeout: float,
+        on_start: Callable[[], None],
+        keep_source: bool = False,
+    ) -> tuple[list[Result], CallTimes]:
+        """Render for jobs: in order, and as many as there is time for, which is one at least.
+
+        With `keep_source` the pool process keeps the decoded source for its next render. The other
+        arguments are those of `Executor.run_later`, and it raises the same.
+        """
+        do = partial(self._executor.run_later, timeout=timeout, on_start=on_start)
+        ttl = self._settings.job_ttl
+        return await self._render(requests, do, ttl=ttl, keep_source=keep_source)
+
+    async def render_heavy_later(
+        self, request: Render, *, timeout: float, keep_source: bool = False
+    ) -> tuple[Rendered, CallTimes]:
+        """Do a heavy render for a job. Raises its failure, and as `Executor.run_heavy_later`."""
+        do = partial(self._executor.run_heavy_later, timeout=timeout)
+        ttl = self._settings.job_ttl
+        [result], times = await self._render([request], do, ttl=ttl, keep_source=keep_source)
+        return _rendered(result), times
+
+    async def inspect(self, request: Inspect, *, timeout: float) -> tuple[Inspected, CallTimes]:
+        """Inspect an image within `timeout` seconds. Raises as `render`."""
+        stored = await self._find(request.source.key, need_of_depth(request.depth))
+        call = InspectCall(images=(_image(stored),), request=request)
+        done = await self._ask(call, [stored], timeout)
+        outcome, times = done
+        if isinstance(outcome, Verdict):
+            await self._judge({stored.blob.key: outcome})
+            raise outcome.failure.error()
+        return outcome, times
+
+    async def _find(self, key: str, need: Need) -> StoredBlob:
+        """Return the record of an image. Raises Gone, and what is known to be wrong with it."""
+        records = await look_at_image(self._images, key)
+        if failure := records.failure(key, need):
+            raise failure
+        return records.images[key].stored
+
+    async def _ask(
+        self, call: Call[OutcomeT], images: Sequence[StoredBlob], timeout: float
+    ) -> tuple[OutcomeT | Verdict, CallTimes]:
+        """Have the pool do a call of one part, which is not heavy. Raises its failure."""
+        opening = opening_of(self._images, images)
+        [outcome], times = await self._executor.run(call, opening, timeout=timeout)
+        if isinstance(outcome, Failure):
+            raise outcome.error()
+        if isinstance(outcome, Corrupt):
+            [stored] = [one for one in images if one.blob.key == outcome.corrupt]
+            raise await self._damaged(stored)
+        assert not isinstance(outcome, Heavy)
+        return outcome, times
+
+    async def _render(
+        self, requests: Sequence[Render], do: _Do, *, ttl: int, keep_source: bool = False
+    ) -> tuple[list[Result], CallTimes]:
+        """Return a result of each request, up to the first that was not started."""
+        named = [(request.result_key(), request) for request in requests]
+        records = await look_up(self._images, self._renditions, named, ttl=ttl)
+        results: dict[str, Result] = {}
+        undone: dict[str, Render] = {}
+        images: dict[str, StoredBlob] = {}
+        for key, request in named:
+            known = records.result(request, key)
+            if known is not None:
+                results[key] = known
+                continue
+            its_own = {one: records.images[one].stored for one in request.images}
+            if len(images | its_own) > MAX_IMAGES:
+                break
+            images |= its_own
+            undone[key] = request
+        times = _AT_ONCE
+        if undone:
+            call = RenderCall(
+                requests=tuple(undone.values()),
+                images=tuple(map(_image, images.values())),
+                keep_source=keep_source,
+                budget=self._settings.heavy_seconds,
+            )
+            outcomes, times = await do(call, opening_of(self._images, list(images.values())))
+            done = dict(zip(undone, outcomes, strict=False))
+            results |= await self._results(undone, done, records, ttl)
+        return _in_order([key for key, _ in named], results), times
+
+    async def _results(
+        self,
+        requests: Mapping[str, Render],
+        outcomes: Mapping[str, Made | Undone | Heavy],
+        records: Records,
+        ttl: int,
+    ) -> dict[str, Result]:
+        """Store renditions and verdicts, and return the results, all by the rendition's key."""
+        results: dict[str, Result] = {}
+        verdicts: dict[str, Verdict] = {}
+        new: list[NewBlob] = []
+        for key, outcome in outcomes.items():
+            request = requests[key]
+            match outcome:
+                case Made():
+                    rendered = _rendered_of(key, outcome)
+                    new.append(NewBlob(rendered.blob, outcome.data, rendered, request.images))
+                    results[key] = rendered
+                case Failure():
+                    results[key] = outcome.error()
+                case Verdict():
+                    verdicts[request.source.key] = outcome
+                    results[key] = outcome.failure.error()
+                case Corrupt():
+                    damaged = outcome.corrupt
+                    failure = await self._damaged(records.images[damaged].stored)
+                    is_source = damaged == request.source.key
+                    results[key] = failure if is_source else lost_watermark(damaged)
+                case Heavy():
+                    results[key] = outcome
+        await self._judge(verdicts)
+        return results | await self._keep(new, ttl)
+
+    async def _keep(self, new: Sequence[NewBlob], ttl: int) -> dict[str, Result]:
+        """Store renditions, and return the failures of those that are not kept."""
+        failure: ServiceError = Gone("The image was deleted while it was rendered.")
+        try:
+            lost = await self._renditions.keep(new, ttl=ttl)
+        except StoreFull as exc:
+            failure, lost = exc, {one.blob.key for one in new}
+        except FULL as exc:
+            failure, lost = store_error(exc), {one.blob.key for one in new}
+        return dict.fromkeys(lost, failure)
+
+    async def _judge(self, verdicts: Mapping[str, Verdict]) -> None:
+        # A store that is full has no room for a verdict; the request has its failure.
+        with suppress(*FULL):
+            for key, verdict in verdicts.items():
+                await self._images.judge(key, verdict, capability=plugins.capability())
+
+    async def _damaged(self, stored: StoredBlob) -> Gone:
+        await self._images.report_damaged(stored, "a pool process got other bytes")
+        return Gone("The stored bytes of this image are damaged; upload it again.")
+
+
+def _in_order(keys: Sequence[str], results: Mapping[str, Result]) -> list[Result]:
+    """Return the results by the keys of requests, up to the first key without one.
+
+    Of requests that are equal, one was rendered.
+    """
+    listed: list[Result] = []
+    seen: set[str] = set()
+    for key in keys:
+        if key not in results:
+            break
+        result = results[key]
+        if key in seen and isinstance(result, Rendered):
+            result = result.model_copy(update={"reused": True})
+        seen.add(key)
+        listed.append(result)
+    return listed
+
+
+def _image(stored: StoredBlob) -> Image:
+    return Image(key=stored.blob.key, size=stored.blob.bytes, digest=stored.digest)
+
+
+def _rendered_of(key: str, made: Made) -> Rendered:
+    return Rendered(
+        blob=Blob(key=key, media_type=made.format.spec.media_type, bytes=made.size),
+        width=made.width,
+        height=made.height,
+        decode_ms=made.decode_ms,
+        operations_ms=made.operations_ms,
+        encode_ms=made.encode_ms,
+    )
+
+
+def _rendered(result: Result) -> Rendered:
+    """Return a result, or raise the failure. A call of one heavy part has no heavy result."""
+    if isinstance(result, ServiceError):
+        raise result
+    assert isinstance(result, Rendered)
+    return result
