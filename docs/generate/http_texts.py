@@ -223,7 +223,8 @@ PAGES = {
     ),
     "images": Page(
         "Images",
-        "Upload an image once, then fetch, describe and render it under its id.\n\n" + _UPLOADED,
+        "Upload an image once, then list, fetch, describe and render it under its id.\n\n"
+        + _UPLOADED,
     ),
     "jobs": Page(
         "Jobs",
@@ -256,6 +257,9 @@ EXAMPLES = {
     "'http://127.0.0.1:8000/v1/render?op=resize:width=720&op=grayscale'",
     ("POST", "/v1/images"): "curl -sS --data-binary @/tmp/house.jpg "
     "http://127.0.0.1:8000/v1/images",
+    ("GET", "/v1/images"): "curl -sS 'http://127.0.0.1:8000/v1/images?limit=10'",
+    ("PUT", "/v1/images/{image_id}"): 'curl -sS -X PUT "http://127.0.0.1:8000$IMAGE" '
+    '-H \'Content-Type: application/json\' -d \'{"label": "house.jpg", "ttl": null}\'',
     ("GET", "/v1/images/{image_id}"): 'curl -sS -o /tmp/same.jpg "http://127.0.0.1:8000$IMAGE"',
     ("GET", "/v1/images/{image_id}/info"): 'curl -sS "http://127.0.0.1:8000$IMAGE/info?gps=true"',
     ("GET", "/v1/images/{image_id}/render"): "curl -sS -o /tmp/small.webp "

@@ -36,6 +36,7 @@ from services.gateway.routes import (
     guide,
     images,
     jobs,
+    kept,
     live,
     render,
     results,
@@ -65,6 +66,7 @@ from services.runtime.redis.client import make_redis
 from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
 from services.runtime.storage.images import Images
+from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage, start_storage, stop_storage
@@ -135,6 +137,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         settings=settings,
         imaging=ImagingClient(broker, max_calls=settings.max_calls),
         images=image_blobs,
+        kept=KeptImages(redis, image_blobs),
         renditions=Renditions(storage),
         purge=Purge(storage, longest=ceil(settings.job_timeout)),
         jobs=records,
@@ -188,10 +191,12 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     error_handlers.install_error_handlers(http)
     http.add_exception_handler(RedisError, error_handlers.redis_error)
     # Each request tries one route after another: those of many requests come first.
-    for module in (render, jobs, images, results, events, dead_letters, live, system, guide):
+    for module in (render, jobs, images, kept, results, events, dead_letters, live, system, guide):
         http.include_router(module.router)
     system.mount_page_files(http)
     guide.mount_guide(http)
     http.webhooks.include_router(payload.documentation)
-    openapi.define_schemas(http, jobs.NewJob, live.WatchRequest, JobEvent, Problem)
+    openapi.define_schemas(
+        http, jobs.NewJob, kept.ImageChange, live.WatchRequest, JobEvent, Problem
+    )
     return http

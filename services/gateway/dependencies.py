@@ -20,6 +20,7 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers
 from services.runtime.redis.watch import StoreWatch
 from services.runtime.storage.images import Images
+from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.renditions import Renditions
 
@@ -31,6 +32,7 @@ class Dependencies:
     settings: GatewaySettings
     imaging: ImagingClient
     images: Images
+    kept: KeptImages
     renditions: Renditions
     purge: Purge
     jobs: Jobs

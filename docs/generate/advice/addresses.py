@@ -21,10 +21,11 @@ ADDRESSES: dict[Code, Advice] = {
                 ("services/gateway/routes/results.py",),
             ),
             Cause(
-                "No image has this id: it was never uploaded, or has expired "
-                "(`DARKROOM_IMAGE_TTL`; about a minute, if it could not be read).",
+                "No image has this id: it was never uploaded, was deleted, or has expired: a "
+                "life was named for it, it came with a render or a job, or it could not be read.",
                 (
                     "services/gateway/routes/images.py",
+                    "services/gateway/routes/kept.py",
                     "services/gateway/routes/jobs.py",
                     "services/runtime/jobs/store.py",
                 ),
@@ -50,8 +51,9 @@ ADDRESSES: dict[Code, Advice] = {
         ),
         client="Check the address and the id. If an image has expired, upload it again. If a "
         "job's record has expired, submit the job again.",
-        operator="If clients come back later than records and images live, raise "
-        "`DARKROOM_JOB_TTL` and `DARKROOM_IMAGE_TTL`; Redis needs memory for both.",
+        operator="If clients come back later than records of jobs live, raise "
+        "`DARKROOM_JOB_TTL`. Uploaded images are kept until they are deleted, unless "
+        "`DARKROOM_IMAGE_TTL` is set.",
         example=Example(
             "curl -sS http://127.0.0.1:8000/v1/jobs/00000000000000000000000000000000",
             "There is no job with this id; its record may have expired.",

@@ -27,8 +27,8 @@ REQUESTS: dict[Code, Advice] = {
             ),
             Cause(
                 "The JSON of a job has an unknown, missing or wrong member outside of its "
-                "pipelines.",
-                ("services/gateway/routes/jobs.py",),
+                "pipelines, or that of a change of an image has one.",
+                ("services/gateway/routes/jobs.py", "services/gateway/routes/kept.py"),
             ),
             Cause(
                 "`Idempotency-Key` or `X-Submitter` has characters that are not allowed, or is too "
@@ -125,6 +125,10 @@ REQUESTS: dict[Code, Advice] = {
                 ),
             ),
             Cause(
+                "The image has expired, or was deleted, while it was uploaded or changed.",
+                ("services/runtime/storage/images.py", "services/runtime/storage/kept.py"),
+            ),
+            Cause(
                 "The job's record is damaged: a program has changed it in Redis. If the job was "
                 "open, it becomes a dead letter.",
                 ("services/runtime/jobs/store.py",),
@@ -168,9 +172,14 @@ REQUESTS: dict[Code, Advice] = {
                 "job.",
                 ("services/gateway/routes/render.py",),
             ),
+            Cause(
+                "The request changes the label or the life of an image that came with a render or "
+                "a job: only uploaded images have these.",
+                ("services/runtime/storage/kept.py",),
+            ),
         ),
         client="Read the job's state with `GET /v1/jobs/{id}`. A job that has ended needs no "
-        "cancelling.",
+        "cancelling. To keep an image, upload it with `POST /v1/images`.",
         operator="Nothing.",
         example=Example(
             f"{HOUSE}\n"
@@ -189,7 +198,8 @@ REQUESTS: dict[Code, Advice] = {
             ),
             Cause(
                 "The body of a job has a `Content-Type` that is neither JSON nor an image, such as "
-                "`application/xml`. The header `Accept` of the answer lists the types.",
+                "`application/xml`, or a change of an image is no JSON. The header `Accept` of the "
+                "answer lists the types.",
                 ("services/gateway/http/error_handlers.py",),
             ),
         ),

@@ -94,8 +94,8 @@ STORE: dict[Code, Advice] = {
         "before is lost: jobs wait, and run when there is room again.",
         operator="1. Read `/health/ready`: `writes` says what is full, `memory` how much is used.\n"
         "2. If the memory is full, raise the `maxmemory` of Redis, or shorten "
-        "`DARKROOM_IMAGE_TTL`, `DARKROOM_RENDITION_TTL` and `DARKROOM_JOB_TTL`. Room comes back "
-        "when images and results expire.\n"
+        "`DARKROOM_RENDITION_TTL` and `DARKROOM_JOB_TTL`. Room comes back when results expire and "
+        "when uploaded images are deleted.\n"
         "3. If the disk is full, or not writable, free it; the log of Redis names the reason.\n"
         "4. Both services go on by themselves.",
         example=Example(

@@ -126,7 +126,7 @@ def _allowed_methods(request: Request) -> str:
     """Return the methods that the routes at the request's address accept; HEAD goes with GET."""
     methods = {
         method
-        for method in ("GET", "POST", "DELETE")
+        for method in ("GET", "POST", "PUT", "DELETE")
         for route in request.app.routes
         if not isinstance(route, Mount)
         and route.matches({**request.scope, "method": method})[0] is Match.FULL

@@ -1,12 +1,13 @@
-"""A JSON object with one list, sent item by item: the jobs of a list may have 300 KB each."""
+"""A JSON object with a list, sent item by item: the jobs of a list may have 300 KB each."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 import structlog
 from fastapi import Request
+from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -23,17 +24,26 @@ _PIECE = 64 << 10  # bytes
 
 
 class ListResponse(StreamingResponse):
-    """Sends `{"name": [items]}` in pieces; caches must not store it.
+    """Sends `{"name": [items]}` in pieces; caches must not store it. `end` has more fields.
 
     All lists take turns: one item at a time is read and written, so long lists for many clients
     hold little memory, and other requests run in between. Raises StoreFull and Unavailable before
     its first byte. After a later failure the connection is closed before the list's end.
     """
 
-    def __init__(self, name: str, items: AsyncIterator[Message], turn: asyncio.Lock) -> None:
-        headers = {"Cache-Control": "no-store"}
+    def __init__(
+        self,
+        name: str,
+        items: AsyncIterator[Message],
+        turn: asyncio.Lock,
+        *,
+        end: Mapping[str, str | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        headers = {"Cache-Control": "no-store", **(headers or {})}
         super().__init__((), media_type="application/json", headers=headers)
         self._name, self._items, self._turn = name, items, turn
+        self._end = b"".join(b",%b:%b" % (to_json(a), to_json(b)) for a, b in (end or {}).items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, until the client disconnects."""
@@ -72,7 +82,7 @@ class ListResponse(StreamingResponse):
             if len(piece) >= _PIECE:
                 yield bytes(piece)
                 piece.clear()
-        yield bytes(piece) + b"]}"
+        yield bytes(piece) + b"]" + self._end + b"}"
 
     async def _next(self) -> bytes | None:
         """Return the next item as JSON; None after the last one."""

@@ -89,6 +89,7 @@ RESPONSE_HEADERS = {
     "Content-Range": "The range of bytes, and the size of the image (RFC 9110, section 14.4).",
     "ETag": "Entity tag. That of an image is the key under which it is stored, in quotes (RFC "
     "9110, section 8.8.3).",
+    "Link": "With `rel=next`, the address of the next page of a list (RFC 8288).",
     "Location": "Address of a job, an image or the results (RFC 9110, section 10.2.2).",
     "Preference-Applied": "The preferences of `Prefer` that were followed (RFC 7240).",
     "Retry-After": "Seconds after which to ask again (RFC 9110, section 10.2.3).",

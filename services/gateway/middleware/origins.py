@@ -77,7 +77,7 @@ def _is_own(headers: Headers, scheme: str) -> bool:
 def _preflight_answer(headers: Headers) -> Response:
     """Return the permission to send the request that a browser asks for (Fetch, section 4.9)."""
     allowed = {
-        "Access-Control-Allow-Methods": "GET, POST, DELETE",
+        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
         "Access-Control-Allow-Headers": headers.get("access-control-request-headers", ""),
         "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS),
     }

@@ -3,13 +3,11 @@
 from math import ceil
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field
+from fastapi import APIRouter, Query, Request, Response
 
 from contracts.errors import Code, NotFound
-from contracts.fields import BlobKey
-from contracts.imaging import Depth, Inspect, Inspected, MediaType, Render
-from contracts.message import Message
+from contracts.imaging import Depth, Inspect, Inspected, Render
+from contracts.labels import LABEL_TEXT, Label
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.conditions import check_match, has_copy
 from services.gateway.http.disconnect import cancel_on_disconnect
@@ -32,8 +30,10 @@ from services.gateway.http.responses import (
     tagged_response,
     timing_headers,
 )
+from services.gateway.image_entries import MAX_TTL, Uploaded
 from services.gateway.routes.parameters import (
     OUTPUT_PARAMETERS,
+    ImageId,
     NoCache,
     QueryPipeline,
     Timeout,
@@ -46,24 +46,9 @@ router = APIRouter(tags=["images"])
 # Seconds that an upload is kept, beyond the limit of its inspection, until it has been read.
 _UNREAD_LIFE = 60
 
-MAX_TTL = 10 * 366 * 24 * 3600
-"""Seconds: the longest life that a client may name."""
-
 _MISSING = "There is no image with this id; it may have expired."
 # A new version of the gateway or of a worker may describe the same image otherwise.
 _FOR_AN_HOUR = {"Cache-Control": "max-age=3600"}
-
-ImageId = Annotated[str, Path(description="The image's id: the SHA-256 of its bytes.")]
-
-
-class Uploaded(Message):
-    """An image that is stored under its id."""
-
-    id: BlobKey
-    media_type: MediaType
-    width: Annotated[int, Field(description="Width in pixels, once upright.")]
-    height: Annotated[int, Field(description="Height in pixels, once upright.")]
-    bytes: Annotated[int, Field(description="Size in bytes.")]
 
 
 @router.post(
@@ -85,28 +70,26 @@ async def upload(
         int | None,
         Query(ge=1, le=MAX_TTL, description="Seconds until the image expires."),
     ] = None,
+    label: Annotated[Label | None, Query(description=LABEL_TEXT)] = None,
 ) -> Uploaded:
     """Store an image: 201, or 200 if the same image is stored already.
 
     It is kept until it is deleted, unless `ttl` or `DARKROOM_IMAGE_TTL` says otherwise. Uploading
-    it again never shortens its life.
+    it again never shortens its life. Without a `label`, the name of a form's file becomes the label
+    of an image that has none.
     """
     # Bytes that nobody can read are not deleted, as somebody else may have uploaded the same bytes:
     # they expire soon unless somebody keeps them for longer.
     unread = ceil(deps.settings.inspect_timeout) + _UNREAD_LIFE
-    stored = await deps.uploads.store_image(request, ttl=unread, kept=True)
+    uploaded = await deps.uploads.store_image(request, ttl=unread, kept=True)
+    stored = uploaded.stored
     if stored.note:
         response.status_code = 200
     inspected = await _inspect(stored, deps)
-    await deps.images.settle(stored, ttl=ttl or deps.settings.image_ttl)
+    name = label or ("" if stored.label else uploaded.label)
+    kept = await deps.kept.settle(stored, ttl=ttl or deps.settings.image_ttl, label=name)
     response.headers["Location"] = f"/v1/images/{stored.blob.key}"
-    return Uploaded(
-        id=stored.blob.key,
-        media_type=inspected.media_type,
-        width=inspected.width,
-        height=inspected.height,
-        bytes=stored.blob.bytes,
-    )
+    return Uploaded.of(kept, width=inspected.width, height=inspected.height)
 
 
 @router.get(

@@ -140,8 +140,9 @@ async def submit(
         )
     else:
         _refuse_other_types(media_type)
-        stored = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
-        job = await submission.submit(request, deps, stored.blob, (pipeline,), timeout=timeout)
+        upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
+        source = upload.stored.blob
+        job = await submission.submit(request, deps, source, (pipeline,), timeout=timeout)
     if ended := await wait_for_end(job, deps, preference):
         response = await status_response(ended, deps, redirect=303)
         response.headers.update(preference.applied)

@@ -11,6 +11,7 @@ from services.gateway.dependencies import Injected
 from services.gateway.http.accept import negotiate_format
 from services.gateway.http.prefer import Preference, parse_prefer
 
+ImageId = Annotated[str, Path(description="The image's id: the SHA-256 of its bytes.")]
 JobIdPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
 
 

@@ -84,8 +84,8 @@ async def render(
     if preference.respond_async:
         return await _render_later(request, deps, pipeline, preference)
     ttl = deps.settings.rendition_ttl
-    stored = await deps.uploads.store_image(request, ttl=ttl, durable=False)
-    call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
+    upload = await deps.uploads.store_image(request, ttl=ttl, durable=False)
+    call = Render(source=upload.stored.blob, pipeline=pipeline, reuse=not no_cache)
     reply = await cancel_on_disconnect(
         request, deps.imaging.render(call, timeout=timeout, transport=transport)
     )
@@ -101,8 +101,8 @@ async def render(
 async def _render_later(
     request: Request, deps: Dependencies, pipeline: Pipeline, preference: Preference
 ) -> Response:
-    stored = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
-    job = await submit(request, deps, stored.blob, (pipeline,))
+    upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
+    job = await submit(request, deps, upload.stored.blob, (pipeline,))
     ended = await wait_for_end(job, deps, preference)
     if ended is None:
         return await pending_response(job, deps, preference.applied)

@@ -27,6 +27,8 @@ class FormFile:
             raise InvalidRequest("The form names a `charset`; leave it out, and send UTF-8.")
         if b"boundary" not in parameters:
             raise InvalidRequest("The media type of the form has no `boundary`.")
+        self.file_name = ""
+        """The name that the form gives the file, once it is parsed; some clients send a path."""
         self._pieces: list[bytes] = []  # of the file, in the chunk that is parsed
         self._has_file = self._is_complete = False
         self._fields = 0
@@ -96,6 +98,9 @@ class FormFile:
         else:
             refuse_coding(headers)
             self._has_file = self._is_file = True
+            # Browsers and curl write a quotation mark so, and leave the percent sign as it is.
+            name = parameters[b"filename"].replace(b"%22", b'"')
+            self.file_name = name.decode(errors="replace")
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import Request
 from starlette.types import Message
 
 from contracts.errors import InvalidRequest, Overloaded, TooLarge
+from contracts.labels import label_of_file
 from services.gateway.settings import GatewaySettings
 from services.gateway.sources.coding import refuse_coding
 from services.gateway.sources.form import FormFile
@@ -18,6 +20,15 @@ from services.runtime.storage.spool import Spool
 
 _MULTIPART_OVERHEAD = 64 * 1024  # bytes of boundaries and headers around a file
 _MAX_JSON = 256 * 1024  # bytes: 64 variants of 32 operations fit
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The image of a request, once it is stored."""
+
+    stored: StoredBlob
+    label: str
+    """The name of the file in a form, as a label; empty for an image without a name."""
 
 
 class UploadReader:
@@ -40,7 +51,7 @@ class UploadReader:
 
     async def store_image(
         self, request: Request, *, ttl: int, kept: bool = False, durable: bool = True
-    ) -> StoredBlob:
+    ) -> Upload:
         """Store the image of a request for `ttl` seconds at least; `kept` and `durable` as there.
 
         The image is the body, or the field `file` of a multipart form. Its bytes are here no more
@@ -57,7 +68,8 @@ class UploadReader:
                 if body.size > limit:
                     raise TooLarge(f"An image may have {limit:,} bytes at most.")
                 await body.finish()
-                return await self._images.keep(body, ttl=ttl, kept=kept, durable=durable)
+                stored = await self._images.keep(body, ttl=ttl, kept=kept, durable=durable)
+                return Upload(stored, label_of_file(counted.file_name))
             finally:
                 await body.close()
 
@@ -110,6 +122,7 @@ class _CountedRequest(Request):
     def __init__(self, request: Request, reader: UploadReader, limit: int) -> None:
         super().__init__(request.scope, self._receive_in_time)
         self.pace = Pace(reader.settings)
+        self.file_name = ""  # of the file in a form, once `image` has ended
         self._request = request
         self._reader = reader
         self._limit = limit
@@ -141,6 +154,7 @@ class _CountedRequest(Request):
             for piece in form.feed(chunk):
                 yield piece
         form.finish()
+        self.file_name = form.file_name
 
     def leave(self) -> None:
         """Count the bytes no longer: they are stored or dropped."""

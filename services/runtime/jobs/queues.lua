@@ -113,8 +113,13 @@ end
 local function hold(images, moment)
   for key in string.gmatch(images, '%S+') do
     -- An image that is being stored has no size yet. A key of another type is no image.
-    if redis.pcall('HEXISTS', IMAGE .. key, 'bytes') ~= 1 then
+    local seen = redis.pcall('HMGET', IMAGE .. key, 'bytes', 'held')
+    if not seen[1] then
       return key
+    end
+    -- A client may shorten the life of an image that it has uploaded, but not below this.
+    if (tonumber(seen[2]) or 0) < moment then
+      redis.call('HSET', IMAGE .. key, 'held', moment)
     end
     local expires = redis.call('PEXPIRETIME', IMAGE .. key)
     if expires ~= -1 and expires < moment then

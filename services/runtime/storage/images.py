@@ -48,7 +48,6 @@ _REMEMBERED_BYTES = 128 << 20  # and their bytes in all
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 _WRITE = load_script(__package__, "image", PART=parts.PART)
-_SETTLE = load_script(__package__, "settle")
 _SET = load_script(__package__, "set", when_full=True)
 
 
@@ -88,7 +87,7 @@ class Images(Blobs):
     ) -> StoredBlob:
         """Store a body under its digest for `ttl` seconds at least; only unknown bytes are stored.
 
-        With `kept`, store it where it can be kept for longer: see `settle`. With `durable`, the
+        With `kept`, store it where `KeptImages` can keep it for longer. With `durable`, the
         bytes outlast a loss of power. The media type is the one that the first bytes announce:
         nobody has read the others yet. Raises StoreFull.
         """
@@ -180,26 +179,6 @@ class Images(Blobs):
         if hot and outcome == 1:
             self._hot.observe(int(await self._redis.execute("GET", keys.HOT_BYTES) or 0))
         return int(outcome)
-
-    async def settle(self, stored: StoredBlob, *, ttl: int | None, label: str = "") -> StoredBlob:
-        """Keep an image that `keep` has stored: for ever, or for `ttl` seconds at least.
-
-        A longer life is not shortened, and a label is replaced by another one, not by none.
-        Raises Gone if the image has expired.
-        """
-        key = stored.blob.key
-        names = (keys.blob(self.kind, key), keys.images_of(DEFAULT_PROJECT))
-        settled = await self._redis.script(_SETTLE, names, (key, ttl or "", label))
-        found = await self.find(key)
-        if not settled or found is None:
-            raise Gone("The image has expired; upload it again.")
-        await self.write_sidecar(found)
-        return found
-
-    async def label(self, key: str, label: str) -> StoredBlob | None:
-        """Give a kept image another label; None where there is no such image."""
-        found = await self.find(key)
-        return await self.settle(found, ttl=0, label=label) if found else None
 
     async def write_sidecar(self, stored: StoredBlob) -> None:
         """Write what the record says beside the bytes of a kept image."""

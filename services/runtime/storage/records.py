@@ -66,6 +66,15 @@ class StoredBlob:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A kept image, and the end of its life."""
+
+    stored: StoredBlob
+    ends: int | None
+    """Milliseconds since 1970 when it expires; None if it is kept until it is deleted."""
+
+
+@dataclass(frozen=True)
 class NewBlob:
     """A rendition to be stored: its description, its bytes, and a note that is kept beside them.
 

@@ -20,6 +20,7 @@ end
 if label ~= '' then
   redis.call('HSET', RECORD, 'label', label)
 end
-local created = redis.call('HGET', RECORD, 'created') or now_ms()
-redis.call('ZADD', LIST, 'NX', created, digest)
+-- The list has the moment of the record: an older one may be left there by an image that has expired.
+redis.call('HSETNX', RECORD, 'created', now_ms())
+redis.call('ZADD', LIST, redis.call('HGET', RECORD, 'created'), digest)
 return 1

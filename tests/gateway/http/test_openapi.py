@@ -75,7 +75,7 @@ def test_the_document_conforms_to_openapi(document: dict[str, Any]) -> None:
     assert document["info"]["version"]
     for path, method, operation in operations(document):
         assert path.startswith("/")
-        assert method in {"get", "post", "delete"}
+        assert method in {"get", "post", "put", "delete"}
         assert operation["responses"]
         for status, response in operation["responses"].items():
             assert re.fullmatch(r"[1-5](?:\d\d|XX)", status)

@@ -59,9 +59,9 @@ def test_an_unknown_address_is_404(client: httpx.Client, path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("GET", "/v1/render", "POST"),
-        ("GET", "/v1/images", "POST"),
-        ("PUT", "/v1/images", "POST"),
-        ("POST", f"/v1/images/{NOWHERE}", "DELETE, GET, HEAD"),
+        ("GET", "/v1/dead-letters/x/requeue", "POST"),
+        ("PUT", "/v1/images", "GET, HEAD, POST"),
+        ("POST", f"/v1/images/{NOWHERE}", "DELETE, GET, HEAD, PUT"),
         ("PATCH", f"/v1/images/{NOWHERE}/render", "GET, HEAD"),
         ("POST", "/v1/jobs/" + "0" * 32, "DELETE, GET, HEAD"),
         ("PUT", "/v1/jobs", "GET, HEAD, POST"),

@@ -87,7 +87,7 @@ def test_unknown_parameters_are_refused_on_every_documented_route(
 ) -> None:
     for answer, known in (
         (client.get(f"{image}/info?gsp=true"), "did you mean 'gps'?"),
-        (client.post("/v1/images?format=webp", content=PNG), "there are: ttl."),
+        (client.post("/v1/images?format=webp", content=PNG), "there are: ttl, label."),
         (client.get(f"{image}?op=flip"), "there are none."),
     ):
         assert_problem(answer, 422, "invalid_request")

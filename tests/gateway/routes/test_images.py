@@ -1,6 +1,7 @@
 """Stored images: upload, fetch, describe, render."""
 
 import hashlib
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -31,13 +32,20 @@ def test_the_same_image_is_stored_once(client: httpx.Client) -> None:
 
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.headers["location"] == again.headers["location"] == f"/v1/images/{digest}"
-    assert first.json() == again.json() == {
+    described = first.json()
+    created = datetime.fromisoformat(described.pop("created"))
+    assert abs((datetime.now(UTC) - created).total_seconds()) < 20
+    assert described == {
         "id": digest,
         "media_type": "image/jpeg",
         "width": 44,
         "height": 33,
         "bytes": len(picture),
+        "expires": None,
+        "label": None,
     }  # fmt: skip
+    # The form names its file.
+    assert again.json() == first.json() | {"label": "upload"}
 
 
 def test_an_image_is_returned_unchanged(client: httpx.Client, image: str) -> None:

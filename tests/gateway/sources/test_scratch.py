@@ -70,7 +70,7 @@ async def upload(
     reader = UploadReader(store, settings, scratch)  # type: ignore[arg-type]
     headers = [(b"content-type", media_type.encode())]
     scope = {"type": "http", "method": "POST", "headers": headers}
-    return await reader.store_image(Request(scope, receive), ttl=60)
+    return (await reader.store_image(Request(scope, receive), ttl=60)).stored
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -181,7 +181,7 @@ async def test_bodies_in_files_count_for_the_limit_of_all(tmp_path: Path) -> Non
             return END
 
         scope = {"type": "http", "method": "POST", "headers": []}
-        return await reader.store_image(Request(scope, receive), ttl=60)
+        return (await reader.store_image(Request(scope, receive), ttl=60)).stored
 
     waiting = asyncio.create_task(send(3))
     await until(lambda: len(files_in(tmp_path)) == 1)

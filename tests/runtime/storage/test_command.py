@@ -12,6 +12,7 @@ import pytest
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
+from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.records import Place, path_of
 from services.runtime.storage.spool import Spool
 from tests.processes import ROOT, free_port
@@ -35,7 +36,8 @@ def command(
 async def keep(storage: Storage, data: bytes) -> str:
     images = Images(storage)
     stored = await images.keep(await Spool.of(data, storage.scratch), ttl=100, kept=True)
-    return (await images.settle(stored, ttl=None)).blob.key
+    await KeptImages(storage.redis, images).settle(stored, ttl=None)
+    return stored.blob.key
 
 
 async def test_check_names_what_is_lost_and_rebuild_brings_it_back(

@@ -12,6 +12,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
+from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.records import Kind, Place, StoredBlob, path_of
 from services.runtime.storage.sidecar import Sidecar, sidecar_path
@@ -78,13 +79,13 @@ async def test_the_same_bytes_are_stored_once_and_live_for_the_longest_of_all_pr
     kept = await keep(images, data, storage.scratch, kept=True)
     assert kept.place is Place.KEPT
     assert await images.get(first.blob) == data, "its old description leads to its new place"
-    settled = await images.settle(kept, ttl=None, label="house.jpg")
+    settled = await KeptImages(redis, images).settle(kept, ttl=None, label="house.jpg")
     assert await redis.execute("TTL", record(kept)) == -1
-    assert settled.label == "house.jpg"
-    for later in (images.keep_bytes(data, ttl=10), images.settle(kept, ttl=5)):
-        assert (await later).place is Place.KEPT
+    assert (settled.stored.label, settled.ends) == ("house.jpg", None)
+    assert (await images.keep_bytes(data, ttl=10)).place is Place.KEPT
+    assert await KeptImages(redis, images).settle(kept, ttl=5) == settled
     assert await redis.execute("TTL", record(kept)) == -1
-    assert await images.find(kept.blob.key, ttl=50) == settled
+    assert await images.find(kept.blob.key, ttl=50) == settled.stored
     assert await redis.execute("ZRANGE", keys.images_of("default"), 0, -1) == [
         kept.blob.key.encode()
     ]
@@ -98,13 +99,14 @@ async def test_a_kept_image_has_a_sidecar_that_says_all_of_it(
     path = tmp_path / "store" / sidecar_path(path_of(Place.KEPT, kept.blob.key))
     assert not path.exists(), "nobody has kept it yet"
     await images.describe(kept.blob, "image/png", NOTE, None, ttl=1)
-    await images.settle(kept, ttl=1000, label="Küche.jpg")
+    listed = KeptImages(storage.redis, images)
+    await listed.settle(kept, ttl=1000, label="Küche.jpg")
 
     sidecar = Sidecar.model_validate_json(path.read_bytes())
     assert (sidecar.media_type, sidecar.bytes, sidecar.label) == ("image/png", 10, "Küche.jpg")
     assert sidecar.created == kept.created
     assert sidecar.ends is not None
-    await images.label(kept.blob.key, "bath.jpg")
+    await listed.change(kept.blob.key, label="bath.jpg")
     assert Sidecar.model_validate_json(path.read_bytes()).label == "bath.jpg"
 
 
@@ -130,7 +132,7 @@ async def test_a_stored_image_takes_little_of_redis(storage: Storage, redis: Red
     for _ in range(200):  # so that the list is as large as that of many images
         kept = await keep(images, os.urandom(PART + 1), storage.scratch, kept=True)
         await images.describe(kept.blob, "image/jpeg", NOTE, NOTE, ttl=100)
-        await images.settle(kept, ttl=None, label="a label of a photograph.jpg")
+        await KeptImages(redis, images).settle(kept, ttl=None, label="a label of a photograph.jpg")
     own = await redis.execute("MEMORY", "USAGE", record(kept), "SAMPLES", 0)
     listed = await redis.execute("MEMORY", "USAGE", keys.images_of("default"), "SAMPLES", 0)
     assert own + listed / 200 <= 1536

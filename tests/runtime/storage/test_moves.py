@@ -11,6 +11,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
+from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.records import Kind, Place, StoredBlob, path_of
 from services.runtime.storage.sidecar import read_sidecar
@@ -28,7 +29,9 @@ async def store_in_redis(make: MakeStorage, data: bytes, *, kept: bool = False) 
     spool = await Spool.of(data, storage.scratch)
     stored = await images.keep(spool, ttl=100, kept=kept)
     await spool.close()
-    return await images.settle(stored, ttl=None) if kept else stored
+    if kept:
+        await KeptImages(storage.redis, images).settle(stored, ttl=None)
+    return stored
 
 
 async def fields_of(redis: RedisClient, key: str) -> set[bytes]:

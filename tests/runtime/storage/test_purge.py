@@ -12,6 +12,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
+from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.records import Kind, NewBlob
@@ -57,7 +58,8 @@ async def test_nothing_is_left_of_a_deleted_image(
     images, data = Images(storage), os.urandom(PART + 1)
     passing = await images.keep_bytes(data, ttl=60)
     spool = await Spool.of(data, storage.scratch)
-    kept = await images.settle(await images.keep(spool, ttl=60, kept=True), ttl=None, label="a")
+    kept = await images.keep(spool, ttl=60, kept=True)
+    await KeptImages(redis, images).settle(kept, ttl=None, label="a")
     await images.describe(kept.blob, "image/png", kept.blob, kept.blob, ttl=60)
     large = rendition(1, kept.blob.key, data=bytes(PART + 1))
     await Renditions(storage).keep([large], ttl=60)
@@ -132,7 +134,8 @@ async def test_bytes_that_the_store_could_not_delete_are_deleted_later(
 ) -> None:
     images = Images(storage)
     spool = await Spool.of(b"x", storage.scratch)
-    kept = await images.settle(await images.keep(spool, ttl=60, kept=True), ttl=None)
+    kept = await images.keep(spool, ttl=60, kept=True)
+    await KeptImages(redis, images).settle(kept, ttl=None)
     store = storage.store
     assert store is not None
 

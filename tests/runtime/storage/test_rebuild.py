@@ -11,6 +11,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
+from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.rebuild import Rebuild, Rebuilt
@@ -26,7 +27,8 @@ async def keep(
 ) -> StoredBlob:
     images = Images(storage)
     stored = await images.keep(await Spool.of(data, storage.scratch), ttl=100, kept=True)
-    return await images.settle(stored, ttl=ttl, label=label)
+    kept = await KeptImages(storage.redis, images).settle(stored, ttl=ttl, label=label)
+    return kept.stored
 
 
 async def rebuild(storage: Storage) -> Rebuilt:

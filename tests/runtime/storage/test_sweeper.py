@@ -11,6 +11,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
+from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.records import Kind, NewBlob, Place, StoredBlob, path_of
 from services.runtime.storage.renditions import Renditions
@@ -25,7 +26,7 @@ GRACE = 1000.0
 async def keep(storage: Storage, data: bytes, *, ttl: int | None = None) -> StoredBlob:
     images, spool = Images(storage), await Spool.of(data, storage.scratch)
     stored = await images.keep(spool, ttl=100, kept=True)
-    return await images.settle(stored, ttl=ttl)
+    return (await KeptImages(storage.redis, images).settle(stored, ttl=ttl)).stored
 
 
 def file(folder: Path, place: Place, key: str) -> Path:
