@@ -1,7 +1,7 @@
 """The bytes of a stored image as an HTTP response, sent piece by piece."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -56,8 +56,14 @@ class AnswerRoom:
         return self._held + size <= self._limit
 
 
+Otherwise = Callable[[], Awaitable[Response]]
+"""Makes another response, in place of one whose blob has turned out to be gone."""
+
+
 class ImageResponse(Response):
     """A response with some bytes of a blob; it raises Gone and Overloaded before its first byte.
+
+    With `otherwise`, that response is sent in place of Gone.
 
     One piece is in memory at a time, until the client has taken it: a slow reader of a large image
     holds no more than one of a small image. A HEAD fetches no byte, and a range none beside it.
@@ -75,14 +81,25 @@ class ImageResponse(Response):
         part: slice,
         status: int,
         headers: dict[str, str],
+        otherwise: Otherwise | None = None,
     ) -> None:
         self._size = part.stop - part.start
         length = {"Content-Length": str(self._size)}
         super().__init__(None, status, {**headers, **length}, blob.media_type)
         self._blobs, self._blob, self._part, self._room = blobs, blob, part, room
+        self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
+        try:
+            await self._send(scope, receive, send)
+        except Gone:
+            if self._otherwise is None:
+                raise
+            other = await self._otherwise()
+            await other(scope, receive, send)
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_head(scope):
             await self._send_head(scope, receive, send)
         elif self._size <= _SMALL:

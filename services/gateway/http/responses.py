@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from contracts.imaging import Blob, Rendered
 from contracts.message import Message
 from services.gateway.http.conditions import is_not_modified
-from services.gateway.http.image_response import AnswerRoom, ImageResponse
+from services.gateway.http.image_response import AnswerRoom, ImageResponse, Otherwise
 from services.gateway.http.ranges import requested_range
 from services.runtime.storage.blobs import Blobs
 
@@ -30,12 +30,17 @@ def image_response(room: AnswerRoom, blobs: Blobs, blob: Blob, headers: dict[str
 
 
 def resource_response(
-    request: Request, room: AnswerRoom, blobs: Blobs, blob: Blob, headers: dict[str, str]
+    request: Request,
+    room: AnswerRoom,
+    blobs: Blobs,
+    blob: Blob,
+    headers: dict[str, str],
+    otherwise: Otherwise | None = None,
 ) -> Response:
     """Answer a GET for a blob: 200 with its bytes, 206 with a range of them, or 304.
 
     Raises PreconditionFailed and HTTPException (416); the response raises Gone when the blob has
-    expired.
+    expired, or is the one that `otherwise` makes.
     """
     tag = etag_of(blob.key)
     if is_not_modified(request.headers, tag):
@@ -43,10 +48,10 @@ def resource_response(
     part = requested_range(request, tag, blob.bytes)
     headers = {"Accept-Ranges": "bytes", **headers}
     if part is None:
-        return _image(room, blobs, blob, headers)
+        return _image(room, blobs, blob, headers, otherwise=otherwise)
     content_range = f"bytes {part.start}-{part.stop - 1}/{blob.bytes}"
     headers = {"Content-Range": content_range, **headers}
-    return _image(room, blobs, blob, headers, part, status=206)
+    return _image(room, blobs, blob, headers, part, status=206, otherwise=otherwise)
 
 
 def tagged_response(
@@ -99,9 +104,16 @@ def _image(
     headers: dict[str, str],
     part: slice | None = None,
     status: int = 200,
+    otherwise: Otherwise | None = None,
 ) -> Response:
     always = {"ETag": etag_of(blob.key), "X-Content-Type-Options": "nosniff"}
     whole = slice(0, blob.bytes)
     return ImageResponse(
-        blobs, blob, room, part=part or whole, status=status, headers={**always, **headers}
+        blobs,
+        blob,
+        room,
+        part=part or whole,
+        status=status,
+        headers={**always, **headers},
+        otherwise=otherwise,
     )

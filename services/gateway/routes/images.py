@@ -165,6 +165,14 @@ async def render(
     call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
     key = call.result_key()
     always = {**IMMUTABLE, **vary}
+
+    async def render_anew() -> Response:
+        reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
+        timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
+        status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
+        miss = {"Cache-Status": status, **always, **timing}
+        return resource_response(request, deps.answers, deps.renditions, reply.body.blob, miss)
+
     if not no_cache:
         # Other conditions count only for a stored result: the pipeline may be invalid.
         if has_copy(request.headers, etag_of(key)) and "if-match" not in request.headers:
@@ -173,12 +181,11 @@ async def render(
         kept = await deps.renditions.find(key, ttl=ttl, images=call.images)
         if kept is not None:
             hit = {"Cache-Status": "darkroom; hit", **always}
-            return resource_response(request, deps.answers, deps.renditions, kept.blob, hit)
-    reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
-    timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
-    status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
-    miss = {"Cache-Status": status, **always, **timing}
-    return resource_response(request, deps.answers, deps.renditions, reply.body.blob, miss)
+            # A stored result whose bytes are lost or damaged is made again.
+            return resource_response(
+                request, deps.answers, deps.renditions, kept.blob, hit, otherwise=render_anew
+            )
+    return await render_anew()
 
 
 @router.delete(

@@ -292,3 +292,20 @@ def test_a_stored_image_can_be_a_watermark(client: httpx.Client, image: str) -> 
     assert psnr(decoded(marked.content), PICTURE) < 40
     assert_problem(gone, 404, "not_found")
     assert client.get(image).status_code == 200
+
+
+def test_a_damaged_result_is_made_anew(client: httpx.Client, redis_url: str, image: str) -> None:
+    path = f"{image}/render?op=resize:width=41&format=png"
+    first = client.get(path)
+    record = f"darkroom:rendition:{first.headers['etag'].strip(chr(34))}"
+    with Redis.from_url(redis_url) as redis:
+        whole = redis.hget(record, "data")
+        assert isinstance(whole, bytes)
+        redis.hset(record, "data", bytes(len(whole)))
+
+        again = client.get(path)
+        assert again.status_code == 200
+        assert again.content == first.content
+        assert again.headers["cache-status"] == "darkroom; fwd=miss"
+        assert redis.hget(record, "data") == whole
+    assert client.get(path).headers["cache-status"] == "darkroom; hit"
