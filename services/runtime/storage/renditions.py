@@ -115,6 +115,7 @@ class Renditions(Blobs):
         late = {key for (key, _), gone in zip(made_from, purged, strict=True) if gone}
         if late:
             await self._redis.execute("UNLINK", *(keys.blob(self.kind, key) for key in late))
+            await self._remove([one for one in new if one.blob.key in late - hot])
         return late
 
     async def _put(self, new: Sequence[NewBlob]) -> None:
@@ -131,6 +132,14 @@ class Renditions(Blobs):
         )
         size = sum(len(one.data) for one in new)
         await self._usage.add(DEFAULT_PROJECT, Place.RENDITIONS, objects=len(new), size=size)
+
+    async def _remove(self, new: Sequence[NewBlob]) -> None:
+        """Take bytes out of the store again."""
+        if self._store is None or not new:
+            return
+        await self._store.delete([path_of(Place.RENDITIONS, one.blob.key) for one in new])
+        size = sum(len(one.data) for one in new)
+        await self._usage.add(DEFAULT_PROJECT, Place.RENDITIONS, objects=-len(new), size=-size)
 
 
 async def _digest_of(data: bytes) -> str:
