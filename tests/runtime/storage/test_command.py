@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
@@ -83,6 +84,17 @@ async def test_move_and_copy(
     assert copied.returncode == 0, copied.stderr
     assert "Objects that differ still: 0. Switch now." in copied.stdout
     assert (other / path_of(Place.KEPT, key)).read_bytes() == b"x"
+
+
+async def test_the_store_of_another_redis_is_left_alone(
+    storage: Storage, redis: RedisClient, redis_url: str, tmp_path: Path
+) -> None:
+    await keep(storage, b"x")
+    await redis.execute("SET", keys.STORE, "another")
+    for name in ("check", "sweep", "rebuild"):
+        refused = command(name, store=tmp_path / "store", redis_url=redis_url)
+        assert refused.returncode == 2, refused.stdout
+        assert "is not the one that the other services use" in refused.stderr
 
 
 def test_a_sweep_with_a_short_grace_is_refused_unless_forced(

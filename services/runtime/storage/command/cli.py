@@ -56,7 +56,7 @@ def check(
     """Compare the store with the records, and say what a sweep would do. Changes nothing."""
 
     async def work(settings: RuntimeSettings) -> tuple[Findings, list[str]]:
-        async with opened(settings) as (storage, store):
+        async with opened(settings, changes=False) as (storage, store):
             sweeper = Sweeper(storage, store, grace=_default_grace(settings))
             findings = await sweeper.sweep(dry_run=True, names=None if as_json else _NAMES)
             if not digests:

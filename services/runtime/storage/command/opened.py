@@ -12,11 +12,14 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from contracts.errors import ServiceError
+from services.runtime.redis import keys
 from services.runtime.redis.client import make_redis, store_error
+from services.runtime.redis.watch import StoreRefused
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.setup import make_storage, stop_storage
 from services.runtime.storage.stores.async_store import AsyncStore
+from services.runtime.storage.stores.marker import claim_store
 from services.runtime.storage.stores.urls import make_store
 from services.runtime.telemetry.metrics import Metrics
 
@@ -57,8 +60,14 @@ def store_of(settings: RuntimeSettings, url: str) -> AsyncStore:
 
 
 @asynccontextmanager
-async def opened(settings: RuntimeSettings) -> AsyncIterator[tuple[Storage, AsyncStore]]:
-    """Make the storage of the settings, and close it at the end. Raises CannotRun."""
+async def opened(
+    settings: RuntimeSettings, *, changes: bool = True
+) -> AsyncIterator[tuple[Storage, AsyncStore]]:
+    """Make the storage of the settings, and close it at the end.
+
+    Without `changes`, an empty Redis does not take the id of the store. Raises CannotRun, for a
+    store that is not the one of this Redis, too.
+    """
     redis = make_redis(settings)
     try:
         try:
@@ -71,7 +80,12 @@ async def opened(settings: RuntimeSettings) -> AsyncIterator[tuple[Storage, Asyn
                 " file:///var/lib/darkroom."
             )
         try:
+            await storage.store.check()
+            if changes or await redis.execute("EXISTS", keys.STORE):
+                await claim_store(storage.store, redis)
             yield storage, storage.store
+        except StoreRefused as exc:
+            raise CannotRun(str(exc)) from exc
         finally:
             await stop_storage(storage)
     finally:
