@@ -193,13 +193,13 @@ class Unavailable(ServiceError):
 
 
 class StoreFull(ServiceError):
-    """The store's memory or disk is full, so nothing new can be stored."""
+    """Redis or the store of images is full, so nothing new can be stored."""
 
     code = Code.STORE_FULL
 
 
 class StoreVolatile(ServiceError):
-    """The store may lose what it has accepted, so nothing durable can be promised."""
+    """Redis may lose what it has accepted, so nothing durable can be promised."""
 
     code = Code.STORE_VOLATILE
 

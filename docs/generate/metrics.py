@@ -20,7 +20,7 @@ from services.imaging.app import create_app as create_imaging
 from services.imaging.settings import ImagingSettings
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.discarded import Discarded
-from services.runtime.storage.records import Kind
+from services.runtime.storage.records import Kind, Place
 
 _QUEUES = [*(m.address(t) for t in (Transport.LIST, Transport.STREAM) for m in METHODS), JOBS]
 _VALUES: Mapping[tuple[str, str], str] = {
@@ -33,6 +33,10 @@ _VALUES: Mapping[tuple[str, str], str] = {
     "`list`, `remove_unfinished`, `free`, `check`",
     ("darkroom_store_seconds", "outcome"): "`ok`; `missing`: nothing is stored there; `full`; "
     "`unavailable`: the store does not answer, or refuses; `error`: a fault of the software",
+    ("darkroom_store_objects", "project"): "`default`",
+    ("darkroom_store_objects", "place"): ", ".join(f"`{place}`" for place in Place),
+    ("darkroom_store_bytes", "project"): "as for `darkroom_store_objects`",
+    ("darkroom_store_bytes", "place"): "as for `darkroom_store_objects`",
     ("darkroom_corrupt_blobs", "kind"): ", ".join(f"`{kind}`" for kind in Kind),
     ("darkroom_dropped", "reason"): ", ".join(f"`{k.reason}`" for k in Discarded.__subclasses__()),
     ("darkroom_refused_connections", "reason"): ", ".join(f"`{name}`" for name in REASONS),
@@ -51,8 +55,8 @@ Each process of both services answers `GET /metrics` in Prometheus's text format
 - A histogram has the series `..._bucket`, `..._sum` and `..._count`.
 - A series with labels appears with its first event: without a webhook there is no
   `darkroom_webhooks_total`.
-- The metrics of queues and of jobs come from Redis, so every process shows the same values. Take
-  their maximum, never their sum. Without Redis they keep their last values.
+- The metrics of queues, of jobs and of the store come from Redis, so every process shows the same
+  values. Take their maximum, never their sum. Without Redis they keep their last values.
 - On Linux each process adds the metrics of its own process, without the pool processes of imaging:
   `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`,
   `process_start_time_seconds`, `process_open_fds`, `process_max_fds`.

@@ -58,6 +58,7 @@ from services.runtime.introspection.asyncapi import suite_specification
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route
 from services.runtime.introspection.queues import Queues
+from services.runtime.introspection.storage_state import StorageState
 from services.runtime.jobs.store import Jobs
 from services.runtime.jobs.webhook_queue import WebhookQueue
 from services.runtime.liveness.heartbeat import Workers
@@ -102,6 +103,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     redis = make_redis(settings)
     broker = Broker(redis, settings, capacity=settings.max_backlog, on_refused=end_process)
     storage = make_storage(settings, redis, broker.metrics)
+    storage_state = StorageState(storage)
     records = Jobs(redis, settings)
     live_hub = LiveHub(records, settings)
 
@@ -150,13 +152,14 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
         answers=AnswerRoom(settings.max_answers),
         store=broker.store,
+        storage=storage_state,
         turn=asyncio.Lock(),
     )
     http = create_http(dependencies)
     # Routes of FastAPI: FastStream's own refuse requests without a problem document.
     for path, route in (
-        *health_routes(broker),
-        metrics_route(broker, queues, records),
+        *health_routes(broker, storage_state),
+        metrics_route(broker, queues, records, storage_state),
         *documentation_routes(),
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))

@@ -16,6 +16,7 @@ from services.gateway.sources.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
 from services.runtime.introspection.queues import Queues
+from services.runtime.introspection.storage_state import StorageState
 from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Workers
 from services.runtime.redis.watch import StoreWatch
@@ -45,6 +46,7 @@ class Dependencies:
     rerenders: TokenBucket
     answers: AnswerRoom
     store: StoreWatch
+    storage: StorageState
     turn: asyncio.Lock
     """Held while one job is read from JSON, or one item of a list is written: up to 15 ms."""
 

@@ -19,6 +19,7 @@ from services.runtime.introspection.asyncapi import suite_specification
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route
 from services.runtime.introspection.queues import Queues
+from services.runtime.introspection.storage_state import StorageState
 from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import make_redis
@@ -59,6 +60,7 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
         },
     )
     storage = make_storage(settings, redis, broker.metrics)
+    storage_state = StorageState(storage)
     images, renditions = Images(storage), Renditions(storage)
     peers = Peers(broker, images)
     renders = Renders(executor, images, renditions, settings)
@@ -95,8 +97,8 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
         on_shutdown=[store_maintenance.stop, maintenance.stop, runner.drain],
         after_shutdown=[runner.stop, executor.stop, partial(stop_storage, storage)],
         asgi_routes=[
-            *health_routes(broker),
-            metrics_route(broker, queues, jobs),
+            *health_routes(broker, storage_state),
+            metrics_route(broker, queues, jobs, storage_state),
             *documentation_routes(),
         ],
     )

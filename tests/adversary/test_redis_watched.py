@@ -79,7 +79,7 @@ def test_a_full_memory_is_507_and_no_missing_worker(suite: Suite, record_attack:
 
     assert [refusal(answer) for answer in answers] == [(507, "store_full")] * 3
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers)
-    assert (checks["redis"], checks["writes"]) == ("ok", "The store's memory is full.")
+    assert (checks["redis"], checks["writes"]) == ("ok", "Redis's memory is full.")
     assert submit(suite.gateway).status_code == 202
     record_attack(
         "Fill Redis up to its maxmemory, then upload, submit and render for 7 s.",

@@ -78,7 +78,7 @@ def test_the_page_of_events_has_the_codes_that_close_a_websocket() -> None:
 
 def test_the_page_of_the_system_has_every_address_outside_of_the_openapi_document() -> None:
     shown = PAGES["reference/http/system.md"]
-    routes = (*health_routes(Mock()), metrics_route(Mock(), Mock(), Mock()))
+    routes = (*health_routes(Mock(), Mock()), metrics_route(Mock(), Mock(), Mock(), Mock()))
 
     for path, _ in (*routes, *documentation_routes()):
         if not path.startswith("/asyncapi/"):  # parts of the page

@@ -104,7 +104,11 @@ def targets_in(page: Path) -> list[str]:
 @cache
 def routes() -> tuple[BaseRoute, ...]:
     """Return the gateway's routes, those for health, metrics and messages among them."""
-    other = (*health_routes(Mock()), metrics_route(Mock(), Mock(), Mock()), *documentation_routes())
+    other = (
+        *health_routes(Mock(), Mock()),
+        metrics_route(Mock(), Mock(), Mock(), Mock()),
+        *documentation_routes(),
+    )
     return (
         *create_http(Mock()).routes,
         *(Route(path, Mock(), methods=["GET"]) for path, _ in other),

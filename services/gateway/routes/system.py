@@ -13,6 +13,7 @@ from services.gateway.http.openapi import answer, problems
 from services.gateway.http.responses import tagged_response
 from services.gateway.http.static_files import WholeFiles
 from services.runtime.introspection.queues import Queue
+from services.runtime.introspection.storage_state import StoreReport
 from services.runtime.jobs.backlog import Backlog
 from services.runtime.liveness.heartbeat import Report
 
@@ -55,6 +56,7 @@ class System(BaseModel):
     ]
     jobs: Annotated[Backlog, Field(description="The open jobs, and the rate at which jobs end.")]
     redis_memory: Annotated[RedisMemory, Field(description="The memory of Redis.")]
+    store: Annotated[StoreReport, Field(description="The store of images.")]
 
 
 @router.get(
@@ -64,7 +66,7 @@ class System(BaseModel):
     responses={200: answer("The current state."), **problems()},
 )
 async def system(deps: Injected) -> System:
-    """Return the running workers with their last reports, queues, open jobs and Redis's memory."""
+    """Return the running workers with their last reports, queues, open jobs, Redis and store."""
     address, state = RENDER.address(Transport.STREAM), deps.store.state
     return System(
         workers=await deps.workers.reports(address),
@@ -73,6 +75,7 @@ async def system(deps: Injected) -> System:
         redis_memory=RedisMemory(
             bytes=state.used_memory, limit=state.maxmemory or None, used=state.memory
         ),
+        store=await deps.storage.report(),
     )
 
 

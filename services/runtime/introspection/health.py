@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from contracts.errors import ServiceError
 from services.runtime.introspection.gauges import QueueGauges
 from services.runtime.introspection.queues import Queues
+from services.runtime.introspection.storage_state import StorageState
 from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.redis.client import redis_errors
@@ -19,7 +20,7 @@ from services.runtime.rpc.broker import Broker
 _MUCH_MEMORY = 0.85  # of maxmemory
 
 
-def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
+def health_routes(broker: Broker, storage: StorageState) -> list[tuple[str, ASGIApp]]:
     """Return the routes of the health checks, by path.
 
     `/health/live` is 200 while the process answers. `/health/ready` is 200 if the process can do
@@ -42,12 +43,14 @@ def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
             "subscribers": broker.running and all(sub.running for sub in broker.consumers),
         }
         checks = {name: "ok" if check else "not ok" for name, check in running.items()}
+        checks["store"] = storage.failure or "ok"
         checks["eviction"] = state.refused or "ok"
         checks["writes"] = state.unwritable.detail if state.unwritable else "ok"
         healthy = all(result == "ok" for result in checks.values())
         notes = {
             "persistence": state.volatile or "ok",
             "memory": _memory_note(state.memory),
+            "room": storage.full or "ok",
             "clock": _clock_note(broker.clock),
         }
         status = {"status": "ready" if healthy else "not ready"}
@@ -56,10 +59,12 @@ def health_routes(broker: Broker) -> list[tuple[str, ASGIApp]]:
     return [("/health/live", live), ("/health/ready", ready)]
 
 
-def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGIApp]:
+def metrics_route(
+    broker: Broker, queues: Queues, jobs: Jobs, storage: StorageState
+) -> tuple[str, ASGIApp]:
     """Return the route of the metrics, in Prometheus's text format, after its path.
 
-    Without Redis the gauges of queues and jobs keep their last values.
+    Without Redis the gauges of queues, jobs and the store keep their last values.
     """
     gauges = QueueGauges(broker.metrics.registry)
 
@@ -68,6 +73,7 @@ def metrics_route(broker: Broker, queues: Queues, jobs: Jobs) -> tuple[str, ASGI
         with suppress(ServiceError), redis_errors():
             gauges.set_queues(await queues.look())
             gauges.set_jobs(await jobs.backlog())
+            await storage.set_gauges()
         headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
         return AsgiResponse(broker.metrics.text(), 200, headers)
 

@@ -120,16 +120,14 @@ def store_error(exc: Exception) -> ServiceError:
     """Return the failure that an exception of Redis's client is for the caller of a service."""
     match exc:
         case QueueFull():
-            return Overloaded("Too many commands wait for the store.", retry_after=1)
+            return Overloaded("Too many commands wait for Redis.", retry_after=1)
         case OutOfMemoryError():
-            return StoreFull("The store's memory is full.", retry_after=_FULL_FOR)
+            return StoreFull("Redis's memory is full.", retry_after=_FULL_FOR)
         case DiskError():
-            return StoreFull("The store can't write to its disk.", retry_after=_FULL_FOR)
+            return StoreFull("Redis can't write to its disk.", retry_after=_FULL_FOR)
         case ReadOnlyError():
-            return Unavailable("The store is a replica, which only reads.", retry_after=2)
-    return Unavailable(
-        "The store behind this service does not answer; try again soon.", retry_after=2
-    )
+            return Unavailable("This Redis is a replica, which only reads.", retry_after=2)
+    return Unavailable("Redis does not answer; try again soon.", retry_after=2)
 
 
 @contextmanager

@@ -78,7 +78,7 @@ class StoreWatch:
         self._task: asyncio.Task[None] | None = None
         self._capacities: list[Capacity] = []
         self._pause, self._pause_ends = INTERVAL, -math.inf
-        self.state = StoreState(volatile="Nothing is known of the store yet; try again soon.")
+        self.state = StoreState(volatile="Nothing is known of Redis yet; try again soon.")
         metrics.watch(
             "darkroom_redis_memory",
             "Memory that Redis uses, as a part of its `maxmemory`; 0 without a limit.",
@@ -241,7 +241,7 @@ def _refusal(facts: ServerFacts) -> str:
         return f"Redis {facts.version} is too old: Redis {oldest} or later, or Valkey, is needed."
     if facts.policy != NO_EVICTION:
         return (
-            f"The store's maxmemory-policy is {facts.policy}, which deletes accepted jobs and their"
+            f"Redis's maxmemory-policy is {facts.policy}, which deletes accepted jobs and their"
             " images: set it to noeviction."
         )
     return ""
@@ -250,9 +250,9 @@ def _refusal(facts: ServerFacts) -> str:
 def _volatility(facts: ServerFacts, *, saves: bool) -> str:
     if not saves:
         return (
-            "The store would lose every job at a restart: set appendonly to yes, or"
+            "Redis would lose every job at a restart: set appendonly to yes, or"
             " DARKROOM_ALLOW_VOLATILE=true where jobs may be lost."
         )
     if not facts.append_only and facts.last_save_failed:
-        return "The store's last snapshot has failed, and it has no append-only file."
+        return "Redis's last snapshot has failed, and it has no append-only file."
     return ""

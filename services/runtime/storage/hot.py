@@ -57,6 +57,10 @@ class Hot:
         if total > self._limit and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._move(), name="hot-blobs")
 
+    async def size(self) -> int:
+        """Return the bytes that are hot, in all processes together."""
+        return int(await self._redis.execute("GET", keys.HOT_BYTES) or 0)
+
     async def settled(self) -> None:
         """Return when nothing moves."""
         if self._task is not None:

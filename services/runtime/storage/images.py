@@ -177,7 +177,7 @@ class Images(Blobs):
             arguments,
         )
         if hot and outcome == 1:
-            self._hot.observe(int(await self._redis.execute("GET", keys.HOT_BYTES) or 0))
+            self._hot.observe(await self._hot.size())
         return int(outcome)
 
     async def write_sidecar(self, stored: StoredBlob) -> None:

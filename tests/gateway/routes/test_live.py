@@ -219,7 +219,7 @@ async def test_redis_down_closes_the_connection_with_a_reason(tmp_path: Path) ->
             server.kill()
             await watch(socket, UNKNOWN)
 
-            assert await closed(socket) == (1013, "The store does not answer; connect again.")
+            assert await closed(socket) == (1013, "Redis does not answer; connect again.")
 
         async with httpx.AsyncClient(base_url=gateway.url) as client:
             assert_problem(await client.get(f"/v1/jobs/{UNKNOWN}"), 503, "unavailable")

@@ -21,6 +21,7 @@ def test_the_system_shows_workers_and_queues(gateway_url: str) -> None:
     assert worker["slots"] >= 1
     assert system["queues"]["imaging.render:stream"] == {"waiting": 0, "age": 0.0}
     assert "imaging.jobs" in system["queues"]
+    assert (system["store"]["kind"], system["store"]["health"]) == ("redis", "ok")
     memory = system["redis_memory"]
     assert (memory["bytes"] > 100_000, memory["limit"], memory["used"]) == (True, None, 0)
 

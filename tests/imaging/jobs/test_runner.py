@@ -160,7 +160,7 @@ async def bench(redis_url: str) -> AsyncIterator[Bench]:
 async def test_a_full_store_leaves_the_job_in_the_queue_and_counts_no_attempt(
     bench: Bench,
 ) -> None:
-    full = StoreFull("The store's memory is full.")
+    full = StoreFull("Redis's memory is full.")
 
     job = await bench.run(await bench.submit(), FakeBatcher(full))
 
