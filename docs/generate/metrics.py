@@ -57,6 +57,9 @@ Each process of both services answers `GET /metrics` in Prometheus's text format
   `darkroom_webhooks_total`.
 - The metrics of queues, of jobs and of the store come from Redis, so every process shows the same
   values. Take their maximum, never their sum. Without Redis they keep their last values.
+- With a store outside of Redis (`DARKROOM_STORE`) each process adds `darkroom_store_available`: 1
+  while the store works, 0 when it does not answer or is full; and `darkroom_store_free_bytes`: the
+  bytes that still fit, NaN for a bucket.
 - On Linux each process adds the metrics of its own process, without the pool processes of imaging:
   `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`,
   `process_start_time_seconds`, `process_open_fds`, `process_max_fds`.

@@ -5,6 +5,7 @@ aborted when they ended.
 """
 
 import threading
+import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,18 +23,26 @@ from services.runtime.storage.stores.store import CHUNK, MARKER, Missing, Stored
 from services.runtime.store_address import StoreAddress
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, GetResult
 
 _NAMES: Final = {"s3": "s3", "gs": "gs", "az": "azure"}
 _PAGE: Final = 1000  # objects
 
 _SINGLE: Final = 8 << 20
-"""Bytes of the largest object that is sent in one request, and of a part of a larger one."""
-_PARTS_AT_ONCE: Final = 2
+"""Bytes of the largest object that is sent in one request."""
+_PART: Final = 5 << 20
+"""Bytes of a part of a larger one, the least that S3 takes. Parts are sent one after the other."""
 _LARGE: Final = 1 << 20
 """Bytes from which on a put takes one of a few turns: its parts are in memory."""
 _LARGE_AT_ONCE: Final = 4
 _TURN: Final = 20.0  # seconds to wait for one
+
+_SLOW: Final = 0.1
+"""Seconds after which a reader that asks for no other piece is a slow one.
+
+A stream has up to 1.4 MB in memory: 60 slow readers would take 80 MB. A slow one gets each piece by
+a request of its own. A quick one gets all that follows the first piece as a stream.
+"""
 
 
 class BucketStore:
@@ -69,8 +78,8 @@ class BucketStore:
                 path,
                 content,
                 use_multipart=size > _SINGLE,
-                chunk_size=_SINGLE,
-                max_concurrency=_PARTS_AT_ONCE,
+                chunk_size=_PART,
+                max_concurrency=1,
             )
             self._cache.forget(self._url(path))
             if isinstance(content, Path):
@@ -83,26 +92,36 @@ class BucketStore:
         check_path(path)
         if stop is not None and start >= stop:
             return
-        try:
-            stream = self._stream(path, start, stop)
-        except NoSuchRange:
-            size = self.size(path) or 0
-            if start >= size:
-                return
-            stream = self._stream(path, start, size)
+        near = start + CHUNK
+        answer = self._ask(path, start, near if stop is None else min(stop, near))
+        if answer is None:
+            return
+        size = answer.meta["size"]
+        end = size if stop is None else min(stop, size)
+        position, quick = start, False
         while True:
-            with named(path):
-                piece = next(stream, None)
-            if piece is None:
+            before = position
+            for piece in _pieces(path, answer):
+                position += len(piece)
+                yielded = time.monotonic()
+                yield piece
+                quick = time.monotonic() - yielded < _SLOW
+                if not quick:
+                    break
+            if position >= end:
                 return
-            for begin in range(0, len(piece), CHUNK):
-                yield piece if len(piece) <= CHUNK else piece[begin : begin + CHUNK]
+            if position == before:
+                raise Unavailable("The bucket has sent nothing.", retry_after=RETRY_AFTER)
+            del answer  # and its connection, with what has arrived on it
+            answer = self._get(path, position, end if quick else min(end, position + CHUNK))
 
     def open(self, path: str) -> int:
         """Return a descriptor of a copy on this host; the caller closes it. Raises Missing."""
         check_path(path)
         with named():
-            return self._cache.open(self._url(path), lambda: self.read(path))
+            return self._cache.open(
+                self._url(path), lambda: _pieces(path, self._get(path, 0, None))
+            )
 
     def forget(self, path: str) -> None:
         """Remove this host's copy of an object."""
@@ -173,15 +192,23 @@ class BucketStore:
         with suppress(Missing), named(MARKER):
             obstore.get(self._reading, MARKER)
 
-    def _stream(self, path: str, start: int, stop: int | None) -> Iterator[bytes]:
-        """Begin to read. Raises NoSuchRange if the server wants no range beyond the end."""
+    def _ask(self, path: str, start: int, stop: int | None) -> "GetResult | None":
+        """Begin to read; None if the object ends at `start` or before."""
+        try:
+            return self._get(path, start, stop)
+        except NoSuchRange:
+            # Some servers want no range that goes beyond the end.
+            size = self.size(path) or 0
+            return self._get(path, start, size) if start < size else None
+
+    def _get(self, path: str, start: int, stop: int | None) -> "GetResult":
         options: GetOptions = {}
         if stop is not None:
             options = {"range": (start, stop)}
         elif start:
             options = {"range": {"offset": start}}
         with named(path):
-            return obstore.get(self._reading, path, options=options).stream(CHUNK)
+            return obstore.get(self._reading, path, options=options)
 
     def _url(self, path: str) -> str:
         return f"{self.address}/{path}"
@@ -203,3 +230,15 @@ class BucketStore:
         for path in paths:
             with suppress(Missing), named(path):
                 obstore.delete(self._deleting_each, path)
+
+
+def _pieces(path: str, answer: "GetResult") -> Iterator[bytes]:
+    """Yield the bytes of an answer as they come."""
+    stream = answer.stream(CHUNK)
+    while True:
+        with named(path):
+            many = next(stream, None)
+        if many is None:
+            return
+        for begin in range(0, len(many), CHUNK):
+            yield many[begin : begin + CHUNK]

@@ -3,6 +3,7 @@
 Decoders need a file, and ten sizes of one photograph need it ten times.
 """
 
+import errno
 import fcntl
 import os
 import secrets
@@ -15,6 +16,8 @@ from typing import Final
 
 _UNUSED: Final = 24 * 3600.0
 """Seconds without a use after which a copy goes, however much room there is."""
+
+_CLEANING: Final = 3600.0  # seconds from one look for unused copies to the next, at least
 
 _KEPT_PART: Final = 7 / 8
 """Part of the limit that is left when copies go, so that not every fetch removes one."""
@@ -43,6 +46,7 @@ class FileCache:
         self._total = folder / "total"
         with self._locked(self._total) as total:
             self._make_room(limit, total)
+        self._clean_after = time.monotonic() + _CLEANING
 
     def open(self, url: str, fetch: Callable[[], Iterable[bytes]]) -> int:
         """Return a descriptor of the copy of an object, which the caller closes.
@@ -58,7 +62,14 @@ class FileCache:
             with self._locked(lock):
                 with suppress(FileNotFoundError):
                     return _use(copy)
-                return self._fetch(copy, fetch)
+                try:
+                    return self._fetch(copy, fetch)
+                except OSError as exc:
+                    if exc.errno != errno.ENOSPC:
+                        raise
+                    # Others fill the disk, and copies are the only thing on it to do without.
+                    self._empty()
+                    return self._fetch(copy, fetch)
         finally:
             # Those who wait for this file find the copy, or fetch on their own.
             lock.unlink(missing_ok=True)
@@ -66,11 +77,6 @@ class FileCache:
     def forget(self, url: str) -> None:
         """Remove the copy of an object, if there is one."""
         self._copy(url).unlink(missing_ok=True)
-
-    def empty(self) -> None:
-        """Remove all copies."""
-        with self._locked(self._total) as total:
-            self._make_room(0, total)
 
     def remove_unfinished(self, *, older: float) -> int:
         """Remove files of `scratch` that nobody has written to for `older` seconds."""
@@ -97,14 +103,19 @@ class FileCache:
             with self._locked(self._total) as total:
                 os.replace(written, copy)
                 known = int(os.pread(total, 20, 0) or b"0") + size
-                if known > self._limit:
+                if known > self._limit or time.monotonic() > self._clean_after:
                     self._make_room(int(self._limit * _KEPT_PART), total)
+                    self._clean_after = time.monotonic() + _CLEANING
                 else:
                     _write_number(total, known)
         except BaseException:
             written.unlink(missing_ok=True)
             raise
         return descriptor
+
+    def _empty(self) -> None:
+        with self._locked(self._total) as total:
+            self._make_room(0, total)
 
     def _make_room(self, limit: int, total: int) -> None:
         """Keep the copies that were used last, up to `limit` bytes; write their size to `total`."""

@@ -1,5 +1,6 @@
 """The stores under test: a folder, and buckets on real servers."""
 
+import subprocess
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -47,6 +48,18 @@ def store_on(server: S3Server, cache: Path) -> Store:
     store = store_at(parse_store(url), cache=cache, limit=64 << 20)
     assert store is not None
     return store
+
+
+@pytest.fixture
+def one_mebibyte(tmp_path: Path) -> Iterator[Path]:
+    """The folder of a disk of 1 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture

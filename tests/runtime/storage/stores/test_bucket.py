@@ -16,7 +16,7 @@ import pytest
 from bench.s3_servers import CREDENTIALS, S3Server
 from contracts.errors import StoreFull, Unavailable
 from services.runtime.storage.stores import bucket, bucket_clients
-from services.runtime.storage.stores.store import Missing, Store
+from services.runtime.storage.stores.store import CHUNK, Missing, Store
 from services.runtime.storage.stores.urls import store_at
 from services.runtime.store_address import parse_store
 
@@ -60,6 +60,8 @@ def server(answer: Answer) -> Iterator[str]:
             self.send_header("content-length", str(len(body)))
             self.send_header("last-modified", "Sat, 28 Nov 2026 12:00:00 GMT")
             self.send_header("etag", '"1"')
+            if status == 206:
+                self.send_header("content-range", f"bytes 0-{len(body) - 1}/{len(body)}")
             self.end_headers()
             self.wfile.write(body.encode())
 
@@ -170,8 +172,25 @@ def test_an_object_is_opened_as_it_is_after_it_was_replaced_or_forgotten(
         opened()
 
 
+@pytest.mark.parametrize("kind", ["moto", "nanio"])
+def test_a_slow_reader_and_a_quick_one_get_the_same_bytes(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store: Store = request.getfixturevalue(kind)
+    content = os.urandom(8 * CHUNK + 3)
+    store.put(PATH, content)
+    quick = [len(piece) for piece in store.read(PATH)]
+    monkeypatch.setattr(bucket, "_SLOW", -1.0)
+    slow = list(store.read(PATH))
+
+    assert sum(quick) == len(content)
+    assert b"".join(slow) == content
+    assert [len(piece) for piece in slow] == [CHUNK] * 8 + [3]
+    assert b"".join(store.read(PATH, 5, 2 * CHUNK)) == content[5 : 2 * CHUNK]
+
+
 def test_a_server_that_is_overloaded_for_a_moment_is_asked_again(tmp_path: Path) -> None:
-    statuses = iter((503, 503, 200, 503, 200))
+    statuses = iter((503, 503, 206, 503, 200))
 
     with server(lambda method, path: (next(statuses), "12345")) as url:
         store = store_of(url, tmp_path / "cache")

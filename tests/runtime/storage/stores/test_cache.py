@@ -106,6 +106,16 @@ def test_an_object_above_the_limit_is_opened_and_not_kept(tmp_path: Path) -> Non
     assert size_of(tmp_path) == 0
 
 
+def test_copies_make_room_on_a_disk_that_is_full(one_mebibyte: Path) -> None:
+    cache = FileCache(one_mebibyte, 10_000_000)
+
+    for number in range(4):
+        assert content(cache.open(str(number), lambda: [bytes(400_000)])) == bytes(400_000)
+    with pytest.raises(OSError, match="No space left"):
+        cache.open("large", lambda: [bytes(2_000_000)])
+    assert list(cache.scratch.iterdir()) == []
+
+
 def test_a_fetch_that_fails_leaves_nothing(tmp_path: Path) -> None:
     def broken() -> Iterator[bytes]:
         yield b"123"

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,15 +18,9 @@ def files(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[DiskStore]:
+def small_disk(one_mebibyte: Path) -> DiskStore:
     """A store on a disk of 1 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root can mount a small disk")
-    yield DiskStore(folder)
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    return DiskStore(one_mebibyte)
 
 
 def test_a_full_disk_is_named_and_keeps_no_part_of_a_file(small_disk: DiskStore) -> None:
