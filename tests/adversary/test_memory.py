@@ -89,10 +89,11 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    env = {**LIMITS, "DARKROOM_STORE": f"file://{tmp_path}"}
     with (
         valkey() as server,
-        faststream("gateway", server.connection_url, env=LIMITS) as service,
+        faststream("gateway", server.connection_url, env=env) as service,
         Redis.from_url(server.connection_url) as redis,
     ):
         yield Gateway(service, redis)

@@ -5,7 +5,6 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from services.runtime.settings import RuntimeSettings
-from services.runtime.storage.stores.bucket import BucketStore
 from services.runtime.storage.stores.cache import FileCache
 from services.runtime.storage.stores.disk import DiskStore
 from services.runtime.storage.stores.store import Store
@@ -40,6 +39,9 @@ def store_at(address: StoreAddress, *, cache: Path, limit: int) -> Store | None:
                     " make it, and let the user of this service write into it."
                 ) from exc
         case _:
+            # obstore takes 6 MB of memory, which a process without a bucket needs for images.
+            from services.runtime.storage.stores.bucket import BucketStore
+
             return BucketStore(address, _cache(cache, limit))
 
 
