@@ -28,6 +28,14 @@ def memory_of(root: int) -> float:
     return sum(_proportional_set_size(pid) for pid in _family([root], _stats())) / 1024
 
 
+def peak_memory_of(pid: int) -> float:
+    """Return the most memory, in MiB, that a process has had: its VmHWM, without descendants."""
+    for line in (_PROC / str(pid) / "status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise LookupError(f"/proc has no peak of process {pid}")
+
+
 def machine_time() -> float:
     """Return the CPU time, in seconds, that this machine has spent since it was started."""
     line = (_PROC / "stat").read_text().partition("\n")[0]

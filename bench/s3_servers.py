@@ -52,6 +52,11 @@ class S3Server:
         self._process.wait()
         self._folder.cleanup()
 
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        return self._process.pid
+
     def store(self, prefix: str = "") -> str:
         """Return the URL of a store in the bucket."""
         return f"s3://{BUCKET}/{prefix}?endpoint={self.endpoint}&region=us-east-1"

@@ -10,13 +10,14 @@ from statistics import median
 from threading import Thread
 
 CONNECTIONS = 8
+SUCCESSES = (200, 201, 204, 206)
 TIMEOUT = 30.0  # seconds a request may take
 MAX_EXTENSION = 3  # times the measured seconds, while fewer than CONNECTIONS answers have come
 PAUSE_AFTER_FAILURE = 0.02  # seconds until the connection's next request
 
 
 class UnexpectedStatus(Exception):
-    """The response has another status than 200 or 201."""
+    """The response has another status than those of a success."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def fetch(port: int, request: Request) -> bytes:
     """Send one request over a connection of its own; return the body. Raises UnexpectedStatus."""
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
-        return _response(connection, request)
+        return exchange(connection, request)
     finally:
         connection.close()
 
@@ -68,7 +69,7 @@ def run(port: int, request: Callable[[int], Request], warm_up: float, seconds: f
         while goes_on():
             sent = time.perf_counter()
             try:
-                _response(connection, request(next(numbers)))
+                exchange(connection, request(next(numbers)))
             except (OSError, HTTPException, UnexpectedStatus) as exc:
                 is_status = isinstance(exc, UnexpectedStatus)
                 failures[str(exc) if is_status else type(exc).__name__] += 1
@@ -98,10 +99,11 @@ def run(port: int, request: Callable[[int], Request], warm_up: float, seconds: f
     )
 
 
-def _response(connection: HTTPConnection, request: Request) -> bytes:
+def exchange(connection: HTTPConnection, request: Request) -> bytes:
+    """Send one request over a connection; return the body. Raises UnexpectedStatus."""
     connection.request(request.method, request.path, request.body, request.headers)
     response = connection.getresponse()
     data = response.read()
-    if response.status not in (200, 201):
+    if response.status not in SUCCESSES:
         raise UnexpectedStatus(f"{response.status} {response.reason}")
     return data

@@ -22,6 +22,7 @@ class Photograph:
 
     name: str
     size: tuple[int, int]  # width and height in pixels
+    quality: int = 90  # of the JPEG: more of it makes a larger file of the same pixels
 
     @property
     def megapixels(self) -> float:
@@ -34,7 +35,7 @@ class Photograph:
         if not path.exists():
             FOLDER.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(".part")
-            part.write_bytes(_photograph(self.size))
+            part.write_bytes(_photograph(self.size, self.quality))
             part.rename(path)
         return path.read_bytes()
 
@@ -50,7 +51,7 @@ def numbered(photo: bytes, number: int) -> bytes:
     return _START + _COMMENT + b"%08d" % number + photo[len(_START) :]
 
 
-def _photograph(size: tuple[int, int]) -> bytes:
+def _photograph(size: tuple[int, int], quality: int) -> bytes:
     dice = random.Random(17)
     across, down = Image.linear_gradient("L").rotate(90), Image.linear_gradient("L")
     sky = Image.merge("RGB", (across, down, Image.radial_gradient("L"))).resize(size)
@@ -62,7 +63,7 @@ def _photograph(size: tuple[int, int]) -> bytes:
         sky = Image.blend(sky, clouds.resize(size, Image.Resampling.BICUBIC), weight)
     grain = _tiled(_noise(dice, _TILE), size).filter(ImageFilter.GaussianBlur(0.8))
     file = io.BytesIO()
-    Image.blend(sky, grain.convert("RGB"), 0.07).save(file, "JPEG", quality=90)
+    Image.blend(sky, grain.convert("RGB"), 0.07).save(file, "JPEG", quality=quality)
     return file.getvalue()
 
 

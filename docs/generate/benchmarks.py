@@ -5,6 +5,7 @@ No figure is written by hand: a new run of a benchmark changes every sentence th
 
 from typing import Any
 
+from docs.generate import benchmarks_index
 from docs.generate.bench_results import results
 from docs.generate.markdown import table
 
@@ -15,60 +16,6 @@ _RPC_OTHERS = {
     "celery list": "Celery",
 }
 _JOB_OTHERS = ("taskiq", "arq", "celery")
-
-_LISTED = {
-    "rpc": (
-        "[Calls](calls.md)",
-        "round trips between two processes",
-        "FastStream, taskiq, arq, Celery, NATS, plain redis-py",
-        "`make bench-rpc`",
-    ),
-    "jobs": (
-        "[Jobs](jobs.md)",
-        "durable jobs with a small render",
-        "taskiq, arq, Celery",
-        "`make bench-jobs`",
-    ),
-    "imaging": (
-        "[Renders](renders.md)",
-        "whole image servers over HTTP",
-        "ipx (sharp), thumbor",
-        "`make bench-imaging`",
-    ),
-    "gateway": (
-        "[Publishing](publishing.md)",
-        "the cost of a message in an HTTP request",
-        "an endpoint without one",
-        "`make bench-gateway`",
-    ),
-    "chaos": (
-        "[Failures](failures.md)",
-        "accepted jobs while processes are killed",
-        "",
-        "`make chaos`",
-    ),
-    "attacks": (
-        "[Attacks](attacks.md)",
-        "the effect of hostile clients and files",
-        "version 0.6.0",
-        "`make adversary`",
-    ),
-    "exact": (
-        "[Exactness](exact.md)",
-        "pixels and protocols, as independent judges see them",
-        "sharp, Chromium, FFmpeg, SciPy and others",
-        "`make exact`",
-    ),
-}
-
-_METHOD = """\
-Every comparison runs in one go on one machine, with the same work for every system. On a machine of
-two shared cores, ratios mean more than absolute figures. Figures are medians of several rounds.
-Every second round runs backwards, so that a slow minute of the machine hits different systems."""
-
-_AGAIN = """\
-Each command writes its results to `bench/results`. `make generate` then writes these pages and the
-README's table. A result names the commit that was measured."""
 
 
 def speed() -> str:
@@ -111,13 +58,14 @@ def speed() -> str:
 def pages() -> dict[str, str]:
     """Return the pages: an overview, and one page per benchmark."""
     return {
-        "benchmarks/index.md": _index(),
+        "benchmarks/index.md": benchmarks_index.page(),
         "benchmarks/calls.md": _page("Calls", "rpc", _call_findings(), chart=True),
         "benchmarks/jobs.md": _page("Jobs", "jobs", _job_findings(), chart=True),
         "benchmarks/renders.md": _page("Renders", "imaging", _render_findings()),
         "benchmarks/publishing.md": _page(
             "Publishing from a request", "gateway", _publishing_findings(), chart=True
         ),
+        "benchmarks/storage.md": _page("Stores", "storage", _storage_findings()),
         "benchmarks/failures.md": _page("Failures", "chaos", _failure_findings()),
     }
 
@@ -131,12 +79,6 @@ def _page(title: str, name: str, findings: list[str], *, chart: bool = False) ->
     if chart:
         lines += ["", f"![{title}: the figures of the first table](../../bench/results/{name}.svg)"]
     return "\n".join([*lines, "", "## The whole report", "", found.report()])
-
-
-def _index() -> str:
-    listed = [(*cells, f"`{results(name).commit}`") for name, cells in _LISTED.items()]
-    heads = ["page", "measures", "compared with", "command", "commit"]
-    return f"# Benchmarks\n\n{_METHOD}\n\n{table(heads, listed)}\n\n{_AGAIN}"
 
 
 def _call_findings() -> list[str]:
@@ -265,6 +207,22 @@ def _publishing_findings() -> list[str]:
         f"With {most} users, as a share of an endpoint that publishes nothing: {shares}.",
         f"Records lost in all runs: {lost}.",
     ]
+
+
+def _storage_findings() -> list[str]:
+    found = results("storage")
+    lines = [
+        f"{goal['text'][:1].upper()}{goal['text'][1:]}. Measured: {goal['found']}. Reached: "
+        f"{'yes' if goal['reached'] else 'no'}."
+        for goal in found.document["goals"]
+    ]
+    others = max(row["others"] for row in found.rows)
+    if others > 0.2:
+        lines.append(
+            f"Other programs used up to {others:.1f} cores while this was measured, so no rate or "
+            "ratio means anything."
+        )
+    return lines
 
 
 def _failure_findings() -> list[str]:
