@@ -12,7 +12,7 @@ DOCUMENTED = {"PORT": 8000, "IMAGING_PORT": 8001}
 
 _PORT = re.compile(r"(?:127\.0\.0\.1|localhost):(\d+)|PORT=(\d+)|--port[ =](\d+)")
 _NUMBER = re.compile(r"(?<![\w.])(?<![a-z]=)\d+(?!\w)")
-_TMP = re.compile(r"(?<![\w./])/tmp(?![\w-])")
+_TMP = re.compile(r"(?:(?<=file://)|(?<![\w./]))/tmp(?![\w-])")
 
 
 class Places:
