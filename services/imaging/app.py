@@ -9,6 +9,7 @@ from contracts.imaging import METHODS
 from contracts.jobs import JOBS
 from services.imaging import handlers
 from services.imaging.jobs import runner as job_runner
+from services.imaging.jobs.outages import Outages
 from services.imaging.peers import Peers, announcement
 from services.imaging.pool.executor import Executor
 from services.imaging.pool.process import Program
@@ -66,7 +67,9 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
     renders = Renders(executor, images, renditions, settings)
     handlers.register(broker, renders, settings, peers)
     jobs = Jobs(redis, settings)
-    runner = job_runner.register(broker, jobs, renders, settings, peers, renditions)
+    runner = job_runner.register(
+        broker, jobs, renders, settings, peers, renditions, Outages(broker.store, storage.store)
+    )
     maintenance = JobMaintenance(broker.worker, jobs)
     store_maintenance = StoreMaintenance(
         broker.worker,

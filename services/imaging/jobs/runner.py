@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -18,13 +18,13 @@ from contracts.errors import (
     Failure,
     Internal,
     ServiceError,
-    StoreFull,
     WorkerCrashed,
 )
 from contracts.imaging import RENDER, Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.jobs.capacity import AdaptiveLimit
+from services.imaging.jobs.outages import Outages
 from services.imaging.jobs.renderer import JobRenderer
 from services.imaging.peers import Peers
 from services.imaging.rendering.renders import Renders
@@ -37,7 +37,6 @@ from services.runtime.liveness.heartbeat import Workers
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.consumer import Received
 from services.runtime.messaging.stream_consumer import Taken
-from services.runtime.redis.client import store_error
 from services.runtime.redis.replies import FULL
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.cancellation import Cancellations
@@ -64,7 +63,7 @@ class JobRunner:
         settings: ImagingSettings,
         limit: AdaptiveLimit,
         clock: Clock,
-        report_full: Callable[[ServiceError], None],
+        outages: Outages,
     ) -> None:
         self._name = name
         self._jobs = jobs
@@ -75,7 +74,7 @@ class JobRunner:
         self._settings = settings
         self._limit = limit
         self._clock = clock
-        self._report_full = report_full
+        self._outages = outages
         self._running: set[str] = set()
         self._draining = False
 
@@ -257,11 +256,13 @@ class JobRunner:
             with inner_span(RENDER.name):
                 render = self._renderer.render(request, alone=alone, keep_source=keep_source)
                 rendered = await render
-        except (StoreFull, *FULL) as exc:
-            # No failure of the job: it waits in the queue, and this worker takes no other one.
-            self._report_full(exc if isinstance(exc, StoreFull) else store_error(exc))
+        except FULL as exc:
+            self._outages.pause_after(exc)
             raise NotStarted from exc
         except ServiceError as exc:
+            if self._outages.pause_after(exc):
+                # The job waits in the queue, and this worker takes no other one.
+                raise NotStarted from exc
             return JobResult(problem=exc.failure())
         except (RedisError, NotStarted):
             raise
@@ -281,6 +282,7 @@ def register(
     settings: ImagingSettings,
     peers: Peers,
     renditions: Renditions,
+    outages: Outages,
 ) -> JobRunner:
     """Consume the jobs stream on `broker`."""
     limit = AdaptiveLimit(renders.slots)
@@ -288,8 +290,7 @@ def register(
     # Twice the time of a render: the other worker is busy with renders of its own.
     renderer = JobRenderer(batcher, peers, broker.metrics, timeout=2 * settings.render_timeout)
     parts = (Workers(broker.redis), broker.cancellations, renditions, renderer, settings, limit)
-    report_full = broker.store.report_full
-    runner = JobRunner(broker.worker, jobs, *parts, broker.clock, report_full)
+    runner = JobRunner(broker.worker, jobs, *parts, broker.clock, outages)
     broker.consume(
         JOBS,
         JobRequest,

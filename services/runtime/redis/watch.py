@@ -140,7 +140,7 @@ class StoreWatch:
         self._task = None
 
     def pauses(self, capacity: Capacity) -> None:
-        """Pause `capacity` for as long as Redis refuses writes."""
+        """Pause `capacity` for as long as Redis refuses writes, and after each `pause`."""
         self._capacities.append(capacity)
 
     def check_durable(self) -> None:
@@ -155,17 +155,26 @@ class StoreWatch:
             raise self.state.unwritable.failure().error()
 
     def report_full(self, failure: ServiceError) -> None:
-        """Pause after a write that a full store has refused, for longer from time to time.
+        """Pause, and note that a full Redis has refused a write.
 
         The probe of the next look is small, and may fit where results do not.
+        """
+        if time.monotonic() >= self._pause_ends:
+            self.pause()
+            self._change(replace(self.state, unwritable=failure))
+
+    def pause(self, *, longest: float = _LONGEST_PAUSE) -> None:
+        """Pause after a failure of Redis or of the store of images, for longer from time to time.
+
+        `longest` is in seconds. Another call during a pause does nothing.
         """
         now = time.monotonic()
         if now < self._pause_ends:
             return
-        recent = now - self._pause_ends < _LONGEST_PAUSE
-        self._pause = min(_LONGEST_PAUSE, 2 * self._pause) if recent else INTERVAL
+        recent = now - self._pause_ends < longest
+        self._pause = min(longest, 2 * self._pause) if recent else INTERVAL
         self._pause_ends = now + self._pause
-        self._change(replace(self.state, unwritable=failure))
+        self._change(self.state)
 
     async def _run(self) -> None:
         while True:
@@ -224,7 +233,7 @@ class StoreWatch:
         """Note what was found; log what is new, pause and resume."""
         before, self.state = self.state, state
         for capacity in self._capacities:
-            capacity.paused = state.unwritable is not None
+            capacity.paused = state.unwritable is not None or time.monotonic() < self._pause_ends
         if state.volatile and state.volatile != before.volatile:
             log.warning("redis may lose jobs", reason=state.volatile, refused=not self.durable)
         if state.refused and state.refused != before.refused:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,7 @@ from contracts.errors import (
     ImageUnreadable,
     ServiceError,
     StoreFull,
+    Unavailable,
     UnsupportedFormat,
     WorkerCrashed,
 )
@@ -27,6 +29,7 @@ from contracts.jobs import JOBS, Job, JobRequest, JobState
 from contracts.methods import GROUP
 from contracts.operations.pipeline import Pipeline
 from services.imaging.jobs.capacity import AdaptiveLimit
+from services.imaging.jobs.outages import Outages
 from services.imaging.jobs.runner import JobRunner
 from services.imaging.settings import ImagingSettings
 from services.runtime.jobs.store import Jobs
@@ -38,10 +41,12 @@ from services.runtime.messaging.stream_consumer import StreamConsumer
 from services.runtime.redis import keys
 from services.runtime.redis.client import make_redis
 from services.runtime.redis.stream_entries import entries_read
+from services.runtime.redis.watch import StoreWatch
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.discarded import Cancelled
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage
+from services.runtime.storage.stores.health import StoreState
 from services.runtime.telemetry.metrics import Metrics
 from tests.processes import alive_until, valkey
 from tests.stored_images import store_image
@@ -74,6 +79,20 @@ def redis_url() -> Iterator[str]:
         yield str(running.connection_url)
 
 
+class FakeWatch:
+    """Records what a watch over Redis is told."""
+
+    def __init__(self) -> None:
+        self.full: list[ServiceError] = []
+        self.pauses = 0
+
+    def report_full(self, failure: ServiceError) -> None:
+        self.full.append(failure)
+
+    def pause(self, *, longest: float = 0) -> None:
+        self.pauses += 1
+
+
 class Bench:
     """The parts of a worker, to run jobs with."""
 
@@ -83,13 +102,14 @@ class Bench:
         self.jobs = Jobs(self.redis, self.settings)
         self.cancellations = Cancellations()
         self.limit = AdaptiveLimit(1)
-        self.full: list[ServiceError] = []
+        self.watch = FakeWatch()
+        self.store: Any = None
 
     def runner(self, batcher: FakeBatcher, name: str = "a-worker") -> JobRunner:
         workers = Workers(self.redis)
         renditions = Renditions(make_storage(self.settings, self.redis, Metrics()))
         parts: Any = (self.cancellations, renditions, batcher, self.settings, self.limit, Clock())
-        parts += (self.full.append,)
+        parts += (Outages(cast(StoreWatch, self.watch), self.store),)
         return JobRunner(name, self.jobs, workers, *parts)
 
     async def submit(self, variants: int = 1, *, timeout: float | None = None) -> Job:
@@ -165,7 +185,32 @@ async def test_a_full_store_leaves_the_job_in_the_queue_and_counts_no_attempt(
     job = await bench.run(await bench.submit(), FakeBatcher(full))
 
     assert (job.state, job.attempts, job.results) == (JobState.QUEUED, 0, ())
-    assert [failure.code for failure in bench.full] == [Code.STORE_FULL]
+    assert [failure.code for failure in bench.watch.full] == [Code.STORE_FULL]
+
+
+async def test_a_store_that_is_away_leaves_the_job_in_the_queue_and_counts_no_attempt(
+    bench: Bench,
+) -> None:
+    away = Unavailable("The disk of the store does not work.", retry_after=5)
+    bench.store = SimpleNamespace(state=StoreState(failure=away))
+    job = await bench.run(await bench.submit(), FakeBatcher(away))
+    assert (job.state, job.attempts, job.results) == (JobState.QUEUED, 0, ())
+    assert (bench.watch.pauses, bench.watch.full) == (1, [])
+
+
+async def test_a_full_store_of_images_is_no_full_redis(bench: Bench) -> None:
+    full = StoreFull("The disk of the store is full.", retry_after=10)
+    bench.store = SimpleNamespace(state=StoreState(failure=full))
+    job = await bench.run(await bench.submit(), FakeBatcher(full))
+    assert (job.state, job.attempts) == (JobState.QUEUED, 0)
+    assert (bench.watch.pauses, bench.watch.full) == (1, [])
+
+
+async def test_another_unavailable_is_an_attempt(bench: Bench) -> None:
+    bench.store = SimpleNamespace(state=StoreState())
+    stopped = Unavailable("The only worker with this format has stopped.", retry_after=2)
+    job = await bench.run(await bench.submit(), FakeBatcher(stopped))
+    assert (job.state, job.attempts, bench.watch.pauses) == (JobState.QUEUED, 1, 0)
 
 
 async def test_a_bug_fails_the_job_as_internal_and_is_logged_once(bench: Bench) -> None:

@@ -123,6 +123,16 @@ async def test_a_refused_result_pauses_longer_each_time_although_the_probe_fits(
     assert [pause >= watch.INTERVAL * 2**turn for turn, pause in enumerate(pauses)] == [True] * 3
 
 
+async def test_a_pause_for_the_store_of_images_blames_no_redis(url: str) -> None:
+    capacity = Capacity(1)
+    async with watching(url) as store:
+        store.pauses(capacity)
+        store.pause(longest=4)
+        assert capacity.paused
+        assert store.state.unwritable is None
+        await until(lambda: not capacity.paused, seconds=2 * watch.INTERVAL + 5)
+
+
 async def test_a_replica_accepts_no_writes_and_is_named(url: str, plain: Redis) -> None:
     async with watching(url) as store:
         plain.replicaof("127.0.0.1", 1)
