@@ -13,9 +13,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 
+from tests.e2e.pictures import photograph
 from tests.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +50,8 @@ class Running:
 @pytest.fixture
 def env(tmp_path: Path) -> Iterator[dict[str, str]]:
     """An environment with free ports and a data folder; kills what is left running."""
-    others = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    own = ("REDIS_URL", "DARKROOM_STORE")
+    others = {name: value for name, value in os.environ.items() if name not in own}
     yield others | free_ports() | {"DATA_DIR": str(tmp_path)}
     for pid in processes_of(tmp_path):
         os.kill(pid, signal.SIGKILL)
@@ -130,12 +133,15 @@ def test_a_wrong_variable_is_reported_without_its_value(
     assert "secret" not in line
 
 
-async def test_ctrl_c_leaves_no_process_and_keeps_the_data_of_redis(
+async def test_ctrl_c_leaves_no_process_and_keeps_images_and_the_data_of_redis(
     env: dict[str, str], tmp_path: Path
 ) -> None:
+    images = f"http://127.0.0.1:{env['PORT']}/v1/images"
     async with running(env) as first:
         with redis.Redis.from_url(first.redis_url) as client:
             client.set("accepted", "job")
+        async with httpx.AsyncClient(trust_env=False) as http:
+            image = (await http.post(images, content=photograph())).json()["id"]
 
         assert await first.end_with(signal.SIGINT) == 0
         assert processes_of(tmp_path) == {}
@@ -143,6 +149,9 @@ async def test_ctrl_c_leaves_no_process_and_keeps_the_data_of_redis(
     async with running(env) as again:
         with redis.Redis.from_url(again.redis_url) as client:
             assert client.get("accepted") == b"job"
+        async with httpx.AsyncClient(trust_env=False) as http:
+            assert (await http.get(f"{images}/{image}")).content == photograph()
+    assert list((tmp_path / "store" / "default" / "kept").rglob(image))
 
 
 async def test_a_second_server_on_the_same_data_is_refused(
