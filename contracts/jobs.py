@@ -143,6 +143,7 @@ class Job(Message):
                     "variants": [examples.PIPELINE],
                     "results": [],
                     "submitter": "198.51.100.7",
+                    "label": "kitchen.jpg",
                     "token": 1,
                     "attempts": 1,
                     "worker": "studio-4711-9f86d081",
@@ -173,6 +174,10 @@ class Job(Message):
         str | None, Field(description="Name of the worker that has the job, or had it last.")
     ] = None
     submitter: Submitter
+    label: Annotated[
+        str | None,
+        Field(description="Name for people: the image's label, unless the submission named one."),
+    ] = None
     token: Annotated[
         int,
         Field(
@@ -264,6 +269,7 @@ class JobEvent(Message):
                     "total": 3,
                     "at": examples.TIME,
                     "problem": None,
+                    "label": "kitchen.jpg",
                 }
             ]
         }
@@ -280,3 +286,4 @@ class JobEvent(Message):
     problem: Annotated[
         Failure | None, Field(description="Why the job failed, or why it is retried.")
     ] = None
+    label: Annotated[str | None, Field(description="The job's label; null without one.")] = None

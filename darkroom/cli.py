@@ -1,4 +1,4 @@
-"""The command `darkroom`: render image files through a gateway, and manage its jobs."""
+"""The command `darkroom`: render image files through a gateway, and manage its jobs and images."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,12 +14,15 @@ from contracts.jobs import Job
 from darkroom import tables
 from darkroom.client import Client
 from darkroom.errors import GatewayError
+from darkroom.images import KeptImage
 from darkroom.manifest import Manifest
 from darkroom.options import (
     LOCAL,
     GatewayOption,
+    ImageIdArgument,
     JobIdArgument,
     JsonOption,
+    NameArgument,
     OutputOption,
     SubmitterOption,
     pipeline_of,
@@ -91,6 +94,65 @@ def render(
             " Run the same command again to continue."
         )
     raise typer.Exit(1 if progress.failed else 0)
+
+
+@app.command()
+def upload(
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE...", exists=True, dir_okay=False, help="Image files."),
+    ],
+    ttl: Annotated[
+        int | None,
+        typer.Option(min=1, help="Seconds until the images expire. Default: the gateway's."),
+    ] = None,
+    gateway: GatewayOption = LOCAL,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload images, to render them later. The name of each file is the image's label."""
+    failed = []
+
+    async def upload_all(client: Client) -> list[KeptImage]:
+        uploaded = []
+        for path in images:
+            try:
+                uploaded.append(await client.upload(path, ttl=ttl))
+            except (GatewayError, OSError) as exc:
+                failed.append(f"{path}: {exc}")
+        return uploaded
+
+    _show(_ask(gateway, upload_all), tables.images_table, as_json)
+    for reason in failed:
+        err.print(printable(reason), soft_wrap=True)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command("images")
+def list_images(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
+    """List the uploaded images, newest first."""
+
+    async def every(client: Client) -> list[KeptImage]:
+        return [image async for image in client.images()]
+
+    _show(_ask(gateway, every), tables.images_table, as_json)
+
+
+@app.command()
+def label(
+    image_id: ImageIdArgument,
+    name: NameArgument,
+    gateway: GatewayOption = LOCAL,
+    as_json: JsonOption = False,
+) -> None:
+    """Give an uploaded image another label. An empty NAME takes its label away."""
+    changed = _ask(gateway, lambda client: client.label(image_id, name))
+    _show([changed], tables.images_table, as_json)
+
+
+@app.command()
+def delete(image_id: ImageIdArgument, gateway: GatewayOption = LOCAL) -> None:
+    """Delete an uploaded image and everything that was made from it."""
+    _ask(gateway, lambda client: client.delete(image_id))
 
 
 @app.command("jobs")

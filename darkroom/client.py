@@ -1,8 +1,8 @@
-"""Client of a gateway: submit jobs, wait for their ends, fetch results, list and cancel jobs."""
+"""Client of a gateway: submit jobs and fetch their results, upload images, list and change both."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from contracts.jobs import OPEN_STATES, DeadLetter, Job
+from contracts.labels import label_of_file
 from contracts.operations.pipeline import Pipeline
 from darkroom import files
 from darkroom.errors import (
@@ -22,6 +23,7 @@ from darkroom.errors import (
     error_of_response,
     retry_after,
 )
+from darkroom.images import ImagePage, KeptImage
 from darkroom.query import query_of
 from darkroom.retries import retry, retry_delay
 from darkroom.system import System
@@ -78,24 +80,17 @@ class Client:
     ) -> JobStatus:
         """Submit a file as a job under the idempotency key `key`; the same key gives the same job.
 
+        The file's name is the label of the job.
         The gateway holds its answer back for at most `wait` seconds, until the job has ended.
         Raises OSError when the file cannot be read.
         """
 
-        async def attempt() -> httpx.Response:
-            headers = {
-                "Content-Length": str(await files.size(source)),
-                "Content-Type": "application/octet-stream",
-                "Idempotency-Key": f'"{key}"',
-                **({"Prefer": f"wait={wait}"} if wait else {}),
-            }
-            query = httpx.QueryParams(query_of(pipeline))
-            body = files.chunks(source)
-            return await self._request_once(
-                "POST", "/v1/jobs", params=query, headers=headers, content=body
-            )
-
-        return self._job_status(await retry(attempt, self._attempts))
+        query = (*query_of(pipeline), ("label", label_of_file(source.name)))
+        headers = {
+            "Idempotency-Key": f'"{key}"',
+            **({"Prefer": f"wait={wait}"} if wait else {}),
+        }
+        return self._job_status(await self._send_file("/v1/jobs", source, query, headers))
 
     async def wait(self, job_id: str, *, timeout: float = 3600) -> JobStatus:
         """Poll a job at the pace of Retry-After until it has ended.
@@ -125,6 +120,37 @@ class Client:
             await asyncio.to_thread(os.replace, part, target)
         finally:
             part.unlink(missing_ok=True)
+
+    async def upload(self, source: Path, *, ttl: int | None = None) -> KeptImage:
+        """Upload a file, whose name becomes the label of the image.
+
+        It is kept until it is deleted; for `ttl` seconds at least, if they are given, or for the
+        time that the gateway's settings name. Raises OSError when the file cannot be read.
+        """
+        life = (("ttl", str(ttl)),) if ttl else ()
+        query = (("label", label_of_file(source.name)), *life)
+        return _parse(KeptImage, await self._send_file("/v1/images", source, query, {}))
+
+    async def images(self) -> AsyncIterator[KeptImage]:
+        """Yield the images that were uploaded, newest first; each page is asked for when needed."""
+        address: str | None = f"/v1/images?limit={_MAX_ITEMS}"
+        while address is not None:
+            page = _parse(ImagePage, await self._request("GET", address))
+            for image in page.images:
+                yield image
+            address = str(self._own(page.next)) if page.next else None
+
+    async def label(self, image_id: str, label: str) -> KeptImage:
+        """Give an image another label; an empty one takes its label away."""
+        return await self._change_image(image_id, {"label": label})
+
+    async def set_ttl(self, image_id: str, ttl: int | None) -> KeptImage:
+        """Let an image expire in `ttl` seconds, or keep it until it is deleted."""
+        return await self._change_image(image_id, {"ttl": ttl})
+
+    async def delete(self, image_id: str) -> None:
+        """Delete an image and everything that was made from it."""
+        await self._request("DELETE", f"/v1/images/{image_id}")
 
     async def job(self, job_id: str) -> Job:
         """Return a job."""
@@ -168,14 +194,39 @@ class Client:
         job = _parse(Job, answer)
         if answer.next_request is None:
             return JobStatus(job, None)
-        result = answer.next_request.url
-        if _origin(result) != _origin(self._http.base_url):
-            detail = f"The gateway redirects to another origin, {result}."
-            raise GatewayError(NOT_UNDERSTOOD, detail)
-        return JobStatus(job, result)
+        return JobStatus(job, self._own(answer.next_request.url))
 
-    async def _request(self, method: str, path: str) -> httpx.Response:
-        return await retry(lambda: self._request_once(method, path), self._attempts)
+    def _own(self, url: httpx.URL | str) -> httpx.URL:
+        """Return the URL of an address that the gateway names. Raises GatewayError."""
+        whole = self._http.base_url.join(url)
+        if _origin(whole) != _origin(self._http.base_url):
+            detail = f"The gateway leads to another origin, {whole}."
+            raise GatewayError(NOT_UNDERSTOOD, detail)
+        return whole
+
+    async def _change_image(self, image_id: str, change: dict[str, Any]) -> KeptImage:
+        answer = await self._request("PUT", f"/v1/images/{image_id}", json=change)
+        return _parse(KeptImage, answer)
+
+    async def _send_file(
+        self, path: str, source: Path, query: Sequence[tuple[str, str]], headers: dict[str, str]
+    ) -> httpx.Response:
+        async def attempt() -> httpx.Response:
+            all_headers = {
+                "Content-Length": str(await files.size(source)),
+                "Content-Type": "application/octet-stream",
+                **headers,
+            }
+            params = httpx.QueryParams(tuple(query))
+            body = files.chunks(source)
+            return await self._request_once(
+                "POST", path, params=params, headers=all_headers, content=body
+            )
+
+        return await retry(attempt, self._attempts)
+
+    async def _request(self, method: str, path: str, **content: Any) -> httpx.Response:
+        return await retry(lambda: self._request_once(method, path, **content), self._attempts)
 
     async def _request_once(self, method: str, path: str, **content: Any) -> httpx.Response:
         async with self._stream(path, method=method, **content) as response:

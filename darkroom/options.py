@@ -8,7 +8,9 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.errors import InvalidOperation
+from contracts.fields import BlobKey
 from contracts.jobs import JobId, Submitter
+from contracts.labels import Label
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Output
@@ -53,6 +55,18 @@ JobIdArgument = Annotated[
     str,
     typer.Argument(
         metavar="ID", callback=_validated(TypeAdapter(JobId), "job id"), help="A job's id."
+    ),
+]
+ImageIdArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", callback=_validated(TypeAdapter(BlobKey), "image id"), help="An image's id."
+    ),
+]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", callback=_validated(TypeAdapter(Label), "label"), help="The new label."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

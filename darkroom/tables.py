@@ -1,4 +1,4 @@
-"""Tables for a terminal: jobs, dead letters, workers and queues."""
+"""Tables for a terminal: images, jobs, dead letters, workers and queues."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -8,18 +8,31 @@ from rich.console import Group
 from rich.table import Table
 
 from contracts.jobs import DeadLetter, Job
+from darkroom.images import KeptImage
 from darkroom.query import query_of
 from darkroom.system import System
 from darkroom.terminal import printable
 
 
+def images_table(images: Sequence[KeptImage]) -> Table:
+    """Return a table with a row for each image."""
+    table = _table("Image", "Label", "Type", "Size", "Bytes", "Age", "Expires")
+    for image in images:
+        size = f"{image.width} x {image.height}" if image.width else ""
+        expires = f"{image.expires:%Y-%m-%d %H:%M:%S %Z}" if image.expires else "never"
+        described = (image.id, image.label or "", image.media_type, size, f"{image.bytes:,}")
+        table.add_row(*map(printable, (*described, _age(image.created), expires)))
+    return table
+
+
 def jobs_table(jobs: Sequence[Job]) -> Table:
     """Return a table with a row for each job."""
-    table = _table("Job", "State", "Done", "Tries", "Age", "Submitter", "Worker")
+    table = _table("Job", "Label", "State", "Done", "Tries", "Age", "Submitter", "Worker")
     for job in jobs:
         done = f"{len(job.results)}/{len(job.variants)}"
-        row = (job.id, job.state, done, str(job.attempts), _age(job.created_at), job.submitter)
-        table.add_row(*map(printable, (*row, job.worker or "")))
+        label, tries, age = job.label or "", str(job.attempts), _age(job.created_at)
+        row = (job.id, label, job.state, done, tries, age, job.submitter, job.worker or "")
+        table.add_row(*map(printable, row))
     return table
 
 
@@ -33,6 +46,7 @@ def job_table(job: Job, *, gateway: str) -> Table:
     table.add_column(overflow="fold")
     rows = {
         "Job": job.id,
+        "Label": job.label or "",
         "State": job.state.value,
         "Submitter": job.submitter,
         "Source": f"{job.source.media_type}, {job.source.bytes:,} bytes",

@@ -18,8 +18,8 @@ _PAGE = """\
 # The command line
 
 The command `darkroom` renders image files through a gateway, and shows and manages the gateway's
-jobs. [Render a folder](../guides/folder.md) is its guide. In a checkout, run the command as a
-module:
+jobs and its uploaded images. [Render a folder](../guides/folder.md) is its guide. In a checkout,
+run the command as a module:
 
 ```sh
 .venv/bin/python -m darkroom --help

@@ -49,10 +49,12 @@ async def change_contract(page: Page, change: Callable[[Document], None]) -> Non
 
 
 async def submitted_query(page: Page) -> dict[str, list[str]]:
-    """Choose a photograph, and return the query of the request that submits its job."""
+    """Choose a photograph, and return the query that submits its job, without the job's label."""
     async with page.expect_request("**/v1/jobs?*") as waiting:
         await choose(page, [photograph("house.jpg")])
-    return parse_qs(urlsplit((await waiting.value).url).query)
+    query = parse_qs(urlsplit((await waiting.value).url).query)
+    assert query.pop("label") == ["house.jpg"]
+    return query
 
 
 def output_of(query: dict[str, list[str]]) -> Output:
@@ -76,10 +78,7 @@ async def test_presets_and_edits_make_one_pipeline_in_their_order(page: Page) ->
     await page.get_by_role("button", name="Move Rotate up").click()
     await page.get_by_role("button", name="Remove edit Black and white").click()
     await page.get_by_role("slider", name="Quality").fill("70")
-    async with page.expect_request("**/v1/jobs?*") as waiting:
-        await choose(page, [photograph("house.jpg")])
-    query = parse_qs(urlsplit((await waiting.value).url).query)
-    assert query == {
+    assert await submitted_query(page) == {
         "op": ["rotate:degrees=90", "resize:width=48,height=1600,fit=inside", "sharpen:amount=2.5"],
         "format": ["webp"],
         "quality": ["70"],
@@ -126,13 +125,15 @@ async def test_a_watermark_is_uploaded_on_the_page(page: Page) -> None:
     await page.get_by_label("Upload an image").set_input_files([photograph("logo.jpg", "gold")])
     await expect(page.locator("[data-field=image]")).to_have_value(re.compile("[0-9a-f]{64}"))
     await choose(page, [photograph("house.jpg")])
-    await finished(card_of(page, "house.jpg"))
+    card = card_of(page, "house.jpg")
+    await expect(card).to_contain_text("image logo.jpg")
+    await finished(card)
 
 
 async def test_a_watermark_that_is_not_an_image_is_reported(page: Page) -> None:
     await page.get_by_role("button", name="Add edit: Watermark").click()
     notes = FilePayload(name="notes.jpg", mimeType="image/jpeg", buffer=b"not an image")
-    async with page.expect_response("**/v1/images") as waiting:
+    async with page.expect_response("**/v1/images?*") as waiting:
         await page.get_by_label("Upload an image").set_input_files([notes])
     detail = (await (await waiting.value).json())["detail"]
     image = page.locator("[data-field=image]")

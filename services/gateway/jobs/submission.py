@@ -23,10 +23,12 @@ async def submit(
     variants: Variants,
     webhook: Webhook | None = None,
     timeout: float | None = None,
+    label: str = "",
 ) -> Job:
     """Store a new job; return the first one when the request repeats its idempotency key.
 
-    `timeout` counts in seconds until the job has to end. Raises NotFound for an image that is not
+    `timeout` counts in seconds until the job has to end. The label is no part of what a key stands
+    for: the same file may have several names. Raises NotFound for an image that is not
     stored, InvalidRequest for a malformed key or submitter, KeyReused for the key of another
     request, Overloaded when the queue is full, and StoreVolatile when Redis may lose the job.
     """
@@ -39,7 +41,13 @@ async def submit(
         digest.update(str(timeout).encode())
     key = _idempotency_key(request, submitter, digest.hexdigest())
     return await deps.jobs.submit(
-        source, variants, submitter=submitter, webhook=webhook, key=key, timeout=timeout
+        source,
+        variants,
+        submitter=submitter,
+        webhook=webhook,
+        key=key,
+        timeout=timeout,
+        label=label,
     )
 
 

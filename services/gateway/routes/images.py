@@ -86,7 +86,7 @@ async def upload(
     if stored.note:
         response.status_code = 200
     inspected = await _inspect(stored, deps)
-    name = label or ("" if stored.label else uploaded.label)
+    name = label or ("" if stored.label else uploaded.file_name)
     kept = await deps.kept.settle(stored, ttl=ttl or deps.settings.image_ttl, label=name)
     response.headers["Location"] = f"/v1/images/{stored.blob.key}"
     return Uploaded.of(kept, width=inspected.width, height=inspected.height)

@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 
 from contracts.errors import Code, InvalidOperation, InvalidRequest, NotFound, ServiceError
 from contracts.fields import BlobKey
-from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
+from contracts.labels import LABEL_TEXT, Label
 from contracts.message import Message
 from contracts.operations.notation import explain
 from services.gateway.dependencies import Dependencies, Injected
@@ -30,10 +30,12 @@ from services.gateway.jobs.responses import pending_response, status_response, w
 from services.gateway.routes.parameters import (
     OUTPUT_PARAMETERS,
     JobIdPath,
+    JobLabel,
     PreferHeader,
     QueryPipeline,
 )
 from services.gateway.sources.upload import media_type_of
+from services.runtime.storage.records import StoredBlob
 
 router = APIRouter(tags=["jobs"])
 
@@ -57,6 +59,9 @@ class NewJob(Message):
     variants: Variants
     webhook: Annotated[Webhook | None, Field(description="URL to notify of the job's end.")] = None
     timeout: Annotated[float | None, Field(gt=0, allow_inf_nan=False, description=_TIMEOUT)] = None
+    label: Annotated[
+        Label | None, Field(description=f"{LABEL_TEXT} Left out: the label of the image.")
+    ] = None
 
 
 class OpenJobs(Message):
@@ -124,25 +129,32 @@ async def submit(
     pipeline: QueryPipeline,
     preference: PreferHeader,
     timeout: Annotated[float | None, Query(gt=0, allow_inf_nan=False, description=_TIMEOUT)] = None,
+    label: JobLabel = None,
 ) -> Response:
     """Submit a job: a `NewJob` in JSON, or an image with the pipeline in the query.
 
-    A JSON body names an uploaded image and has one pipeline for each variant; a pipeline and a
-    `timeout` in the query are ignored then. With `Prefer: wait=5` the response to a job that ends
-    within 5 seconds is its last status.
+    A JSON body names an uploaded image and has one pipeline for each variant; a pipeline, a
+    `timeout` and a `label` in the query are ignored then. With `Prefer: wait=5` the response to a
+    job that ends within 5 seconds is its last status.
     """
     media_type = media_type_of(request)
     if media_type == "application/json":
         new = await _new_job(request, deps)
-        source = await _stored_image(deps, new.source.image)
+        stored = await _stored_image(deps, new.source.image)
         job = await submission.submit(
-            request, deps, source, new.variants, new.webhook, timeout=new.timeout
+            *(request, deps, stored.blob, new.variants, new.webhook),
+            timeout=new.timeout,
+            label=new.label or stored.label,
         )
     else:
         _refuse_other_types(media_type)
         upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
         source = upload.stored.blob
-        job = await submission.submit(request, deps, source, (pipeline,), timeout=timeout)
+        job = await submission.submit(
+            *(request, deps, source, (pipeline,)),
+            timeout=timeout,
+            label=label or upload.label,
+        )
     if ended := await wait_for_end(job, deps, preference):
         response = await status_response(ended, deps, redirect=303)
         response.headers.update(preference.applied)
@@ -232,11 +244,11 @@ async def _new_job(request: Request, deps: Dependencies) -> NewJob:
     return new
 
 
-async def _stored_image(deps: Dependencies, key: str) -> Blob:
+async def _stored_image(deps: Dependencies, key: str) -> StoredBlob:
     found = await deps.images.find(key)
     if found is None:
         raise NotFound(f"The image {key} is not stored, or has expired; upload it again.")
-    return found.blob
+    return found
 
 
 def _service_error(error: ValidationError) -> ServiceError:

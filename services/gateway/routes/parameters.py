@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
+from contracts.labels import LABEL_TEXT, Label
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import AUTO, Output
@@ -12,6 +13,10 @@ from services.gateway.http.accept import negotiate_format
 from services.gateway.http.prefer import Preference, parse_prefer
 
 ImageId = Annotated[str, Path(description="The image's id: the SHA-256 of its bytes.")]
+JobLabel = Annotated[
+    Label | None,
+    Query(description=f"{LABEL_TEXT} Left out: the name of a form's file, or the image's label."),
+]
 JobIdPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
 
 

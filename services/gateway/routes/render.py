@@ -26,6 +26,7 @@ from services.gateway.jobs.responses import pending_response, wait_for_end
 from services.gateway.jobs.submission import submit
 from services.gateway.routes.parameters import (
     OUTPUT_PARAMETERS,
+    JobLabel,
     NoCache,
     PreferHeader,
     QueryPipeline,
@@ -73,16 +74,17 @@ async def render(
     transport: Annotated[
         Transport, Query(description="The Redis structure that carries the request to a worker.")
     ] = Transport.STREAM,
+    label: JobLabel = None,
 ) -> Response:
     """Send an image, and receive the result in the response.
 
     With `Prefer: respond-async` the image is rendered as a job, and the response is the job. With
     `Prefer: respond-async, wait=5` the response is the image if the job ends within 5 seconds, and
-    the job otherwise. `Idempotency-Key` and `X-Submitter` count for a job only, `transport` and
-    `timeout` without a job only.
+    the job otherwise. `Idempotency-Key`, `X-Submitter` and `label` count for a job only,
+    `transport` and `timeout` without a job only.
     """
     if preference.respond_async:
-        return await _render_later(request, deps, pipeline, preference)
+        return await _render_later(request, deps, pipeline, preference, label)
     ttl = deps.settings.rendition_ttl
     upload = await deps.uploads.store_image(request, ttl=ttl, durable=False)
     call = Render(source=upload.stored.blob, pipeline=pipeline, reuse=not no_cache)
@@ -99,10 +101,15 @@ async def render(
 
 
 async def _render_later(
-    request: Request, deps: Dependencies, pipeline: Pipeline, preference: Preference
+    request: Request,
+    deps: Dependencies,
+    pipeline: Pipeline,
+    preference: Preference,
+    label: str | None,
 ) -> Response:
     upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
-    job = await submit(request, deps, upload.stored.blob, (pipeline,))
+    source = upload.stored.blob
+    job = await submit(request, deps, source, (pipeline,), label=label or upload.label)
     ended = await wait_for_end(job, deps, preference)
     if ended is None:
         return await pending_response(job, deps, preference.applied)

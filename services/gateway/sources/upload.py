@@ -27,8 +27,13 @@ class Upload:
     """The image of a request, once it is stored."""
 
     stored: StoredBlob
-    label: str
+    file_name: str
     """The name of the file in a form, as a label; empty for an image without a name."""
+
+    @property
+    def label(self) -> str:
+        """The label of a job for which the image was sent, unless the request names one."""
+        return self.file_name or self.stored.label
 
 
 class UploadReader:

@@ -1,5 +1,7 @@
 // HTTP requests to the gateway: submit a photograph, read the state of its job, fetch its result.
 
+import { rememberLabel } from "/web/image-labels.js";
+
 const MAX_ATTEMPTS = 7;
 const MAX_WAIT = 20; // seconds
 
@@ -31,6 +33,12 @@ function connectionProblem() {
   return new Problem("The server cannot be reached.", { isTransient: true });
 }
 
+/** Return a file's name as a label: the gateway refuses other characters, and longer names. */
+function labelOf(file) {
+  const allowed = file.name.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, "");
+  return [...allowed.normalize("NFC")].slice(0, 200).join("");
+}
+
 /**
  * Submit a photograph and return its job.
  *
@@ -41,7 +49,9 @@ function connectionProblem() {
 export function submit(file, query, { key, signal, onprogress }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `/v1/jobs?${query}`);
+    const search = new URLSearchParams(query);
+    search.set("label", labelOf(file));
+    request.open("POST", `/v1/jobs?${search}`);
     request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     request.setRequestHeader("Idempotency-Key", `"${key}"`);
     request.upload.onprogress = (event) => {
@@ -74,11 +84,14 @@ async function request(path, options) {
   throw problemFrom(response.status, await response.text(), response.headers.get("Retry-After"));
 }
 
-/** Store an image and return its id. Throws a Problem. */
+/** Store an image under its file's name and return its id. Throws a Problem. */
 export async function uploadImage(file) {
   const headers = { "Content-Type": file.type || "application/octet-stream" };
-  const response = await request("/v1/images", { method: "POST", headers, body: file });
-  return (await response.json()).id;
+  const label = new URLSearchParams({ label: labelOf(file) });
+  const response = await request(`/v1/images?${label}`, { method: "POST", headers, body: file });
+  const image = await response.json();
+  rememberLabel(image.id, image.label);
+  return image.id;
 }
 
 /** Return the result of a job with one variant that has succeeded. Throws a Problem. */

@@ -1,6 +1,7 @@
 // A pipeline, `{operations, output}`, as the contract has it: its query, description, file name.
 
 import { FORMATS, OPERATIONS, OUTPUT_FIELDS, suffixOf, supports } from "/web/contract.js";
+import { nameOfImage } from "/web/image-labels.js";
 
 /** Return `[field, value]` of the values that are given and differ from their default. */
 function givenValues(fields, values) {
@@ -34,11 +35,15 @@ function quantity({ unit = "" }, value) {
   return unit === "°" || unit === "%" ? `${value}${unit}` : `${value} ${unit}`.trim();
 }
 
+function textOf(field, value) {
+  if (field.isImageId) return nameOfImage(value);
+  return quantity(field, String(value).replaceAll("_", " "));
+}
+
 function describeValue(field, value) {
   const label = field.label.toLowerCase();
   if (typeof value === "boolean") return value ? label : `not ${label}`;
-  const text = String(value).replaceAll("_", " ");
-  return `${label} ${quantity(field, text)}`;
+  return `${label} ${textOf(field, value)}`;
 }
 
 /** "Rotate 90°", "Resize (width 1600 px, height 1600 px, fit inside)" */
@@ -49,7 +54,7 @@ function describeOperation(operation) {
   const [field, value] = given[0];
   // As in a query, a single value without a name is that of the first field.
   if (given.length === 1 && field === fields[0] && field.kind !== "flag") {
-    return `${title} ${quantity(field, String(value).replaceAll("_", " "))}`;
+    return `${title} ${textOf(field, value)}`;
   }
   return `${title} (${given.map((one) => describeValue(...one)).join(", ")})`;
 }

@@ -39,6 +39,7 @@ class EndedJob(Job):
                         }
                     ],
                     "submitter": "198.51.100.7",
+                    "label": "kitchen.jpg",
                     "created_at": examples.TIME,
                     "updated_at": examples.TIME,
                     "webhook": {"host": "agency.example"},

@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from contracts.errors import Failure, Internal, InvalidRequest, NotFound
 from contracts.jobs import DEAD_LETTERS, OPEN_STATES, DeadLetter, Job, JobEvent, JobState
 from services.runtime.jobs.own_events import text_of
-from services.runtime.jobs.records import job_id_of
+from services.runtime.jobs.records import job_id_of, packed_event
 from services.runtime.jobs.transitions import Transitions
 from services.runtime.messaging.consumer import Received
 from services.runtime.messaging.destination import DATA_FIELD
@@ -165,7 +165,7 @@ class DeadLetters:
         if job_id:
             failed = JobState.FAILED
             end = JobEvent(job=job_id, state=failed, done=0, total=1, at=now, problem=problem)
-            event, text = pack_message(end, job_id), text_of(end)
+            event, text = packed_event(end), text_of(end)
         await self._transitions.run(
             "quarantine",
             *(job_id, entry, event, text, pack_message(letter, job_id)),

@@ -11,10 +11,17 @@ from typing import Any
 from contracts.errors import REPLAYABLE, Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState
 from services.runtime.jobs.own_events import text_of
-from services.runtime.jobs.records import VERSION, Fields, flattened, job_from, job_id_of
+from services.runtime.jobs.records import (
+    VERSION,
+    Fields,
+    flattened,
+    job_from,
+    job_id_of,
+    packed_event,
+)
 from services.runtime.jobs.transitions import Transitions
 from services.runtime.messaging.destination import DATA_FIELD
-from services.runtime.messaging.envelope import headers_of, pack_message
+from services.runtime.messaging.envelope import headers_of
 from services.runtime.messaging.unreadable import Damaged
 
 _UNKNOWN_JOB, _UNKNOWN_TOTAL = "0" * 32, 10**9
@@ -60,7 +67,7 @@ class Leases:
         Damaged.
         """
         event, fields = _first_start(request.id, worker, total=len(request.variants))
-        sent = pack_message(event, request.id), text_of(event)
+        sent = packed_event(event), text_of(event)
         taken = {**fields, "entry": entry}
         record = await self._transitions.run("take", request.id, *sent, *flattened(taken))
         return job_from(_paired(record)) if record else None
@@ -71,7 +78,7 @@ class Leases:
         None when the stream is empty. A job that a worker has had before is not taken: `start` it.
         """
         event, fields = _first_start(_UNKNOWN_JOB, worker, total=_UNKNOWN_TOTAL)
-        sent = pack_message(event, _UNKNOWN_JOB)
+        sent = packed_event(event)
         # The script fills in the job's id, which the envelope names as well, and its total.
         head, middle, rest = sent.split(_UNKNOWN_JOB.encode())
         tail, last = rest.split(str(_UNKNOWN_TOTAL).encode())

@@ -2,7 +2,8 @@
 
 A list of one event takes 0.1 KB; a stream takes 4.4 KB. A text has the event's id in the stream of
 all events, the number of variants, the state, the number of variants done, the time in
-microseconds, and the problem as JSON if there is one; a space separates each from the next.
+microseconds, and the problem as JSON if there is one; a space separates each from the next. The
+job's label is in its record.
 
 Version 1 of records has a stream in place of the list. A stream that exists is continued, so that
 processes of both versions read what the other has written: see `publish` in queues.lua. The stream
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from redis.exceptions import ResponseError
 
 from contracts.errors import Failure
 from contracts.jobs import JobEvent, JobState
@@ -44,8 +47,8 @@ async def own_events(redis: RedisClient, job_ids: Sequence[str], after: str) -> 
 
     known = _position(after)
     events = list[JobEvent]()
-    for job_id, texts, entries in await _ask(redis, job_ids, later_in):
-        events += _events_from(job_id, texts, known)
+    for job_id, label, texts, entries in await _ask(redis, job_ids, later_in):
+        events += _events_from(job_id, label, texts, known)
         events += [event_from(*entry) for entry in entries_from(entries)]
     return events
 
@@ -59,8 +62,8 @@ async def last_events(redis: RedisClient, job_ids: Sequence[str]) -> dict[str, J
         return last, ("XREVRANGE", stream, "+", "-", "COUNT", 1)
 
     last = dict[str, JobEvent]()
-    for job_id, texts, entries in await _ask(redis, job_ids, last_in):
-        for event in _events_from(job_id, texts):
+    for job_id, label, texts, entries in await _ask(redis, job_ids, last_in):
+        for event in _events_from(job_id, label, texts):
             last[job_id] = event
         for entry in entries_from(entries):
             last[job_id] = event_from(*entry)
@@ -71,14 +74,21 @@ async def _ask(
     redis: RedisClient,
     job_ids: Sequence[str],
     commands: Callable[[str], tuple[Command, Command]],
-) -> Iterator[tuple[str, list[bytes], list[Any]]]:
-    """Return for each job the replies of its list and of its stream, whose events are later."""
-    replies = await redis.pipeline(one for job_id in job_ids for one in commands(job_id))
-    return zip(job_ids, replies[::2], replies[1::2], strict=True)
+) -> Iterator[tuple[str, bytes | None, list[bytes], list[Any]]]:
+    """Return for each job its label, and the replies of its list and of its stream, in order."""
+    asked = [one for job_id in job_ids for one in commands(job_id)]
+    labels: list[Command] = [("HGET", keys.job(job_id), "label") for job_id in job_ids]
+    try:
+        replies = await redis.pipeline([*asked, *labels])
+    except ResponseError:
+        # A record is no hash, which must not keep the events of all jobs back.
+        replies = await redis.pipeline(asked) + [None] * len(labels)
+    found = len(asked)
+    return zip(job_ids, replies[found:], replies[:found:2], replies[1:found:2], strict=True)
 
 
 def _events_from(
-    job_id: str, texts: Iterable[bytes], after: tuple[int, int] = (0, 0)
+    job_id: str, label: bytes | None, texts: Iterable[bytes], after: tuple[int, int] = (0, 0)
 ) -> Iterator[JobEvent]:
     """Read the events of a list after a position; a text that can't be read is left out."""
     for text in texts:
@@ -93,6 +103,7 @@ def _events_from(
                     total=int(total),
                     at=_EPOCH + int(at) * _MICROSECOND,
                     problem=Failure.model_validate_json(problem[0]) if problem else None,
+                    label=label.decode() if label else None,
                 )
 
 

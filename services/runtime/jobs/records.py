@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from contracts.errors import Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
 from services.runtime.messaging.destination import DATA_FIELD
-from services.runtime.messaging.envelope import body_of
+from services.runtime.messaging.envelope import body_of, pack_json
 from services.runtime.messaging.unreadable import MAX_VERSION, Damaged, UnknownVersion
 
 VERSION = 2
@@ -37,7 +37,14 @@ def event_of(job: Job) -> JobEvent:
         total=len(job.variants),
         at=job.updated_at,
         problem=job.problem,
+        label=job.label,
     )
+
+
+def packed_event(event: JobEvent) -> bytes:
+    """Return an event as an entry's data; without a label, the field is left out."""
+    text = event.model_dump_json(exclude=None if event.label else {"label"})
+    return pack_json(text.encode(), event.job)
 
 
 def event_from(entry: bytes, fields: Mapping[bytes, bytes]) -> JobEvent:
@@ -54,6 +61,8 @@ def fixed_fields(job: Job, webhook: Webhook | None) -> Fields:
     }
     if len(job.variants) > 1:
         fields["total"] = str(len(job.variants))
+    if job.label:
+        fields["label"] = job.label
     if webhook is not None:
         fields["webhook"] = webhook.model_dump_json()
     return fields
@@ -122,6 +131,7 @@ def _job(fields: Mapping[bytes, bytes]) -> Job:
         attempts=int(row["attempts"]),
         worker=row["worker"] or None,
         submitter=row["submitter"],
+        label=row.get("label"),
         results=tuple(map(JobResult.model_validate_json, results)),
         created_at=datetime.fromisoformat(row["created_at"]),
         updated_at=datetime.fromisoformat(row["updated_at"]),

@@ -82,8 +82,18 @@ function commands.change(id, state, token, to, where, ttl, event, text, dead_let
   return event_id
 end
 
+-- An event with the job's label, which a worker that takes the job does not know yet.
+local function labelled(id, event)
+  local label = redis.pcall('HGET', RECORD .. id, 'label')
+  if type(label) ~= 'string' then
+    return event
+  end
+  return string.sub(event, 1, -2) .. ',"label":' .. cjson.encode(label) .. '}'
+end
+
 -- Change a job to running that no worker has had before. Returns its record, or false.
 function commands.take(id, event, text, ...)
+  event = labelled(id, event)
   if not commands.change(id, 'queued', '0', 'running', 'last', 0, event, text, '', '', ...) then
     return false
   end

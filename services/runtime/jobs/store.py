@@ -34,6 +34,7 @@ from services.runtime.jobs.records import (
     fixed_fields,
     flattened,
     moment,
+    packed_event,
     request_json,
     state_fields,
 )
@@ -82,13 +83,15 @@ class Jobs:
         webhook: Webhook | None = None,
         key: IdempotencyKey | None = None,
         timeout: float | None = None,
+        label: str = "",
     ) -> Job:
         """Accept a job: once this returns, the job is in Redis and a worker will do it.
 
         The job's images are kept while it is open. `timeout` counts in seconds until the job has
-        to end, and is cut to the setting `job_timeout`. With a key that was used for the same
-        request before, return that request's job. Raises KeyReused for another request, Overloaded
-        past the limits of number and age, NotFound for an image that is not stored.
+        to end, and is cut to the setting `job_timeout`. `label` is a name for people. With a key
+        that was used for the same request before, return that request's job. Raises KeyReused for
+        another request, Overloaded past the limits of number and age, NotFound for an image that is
+        not stored.
         """
         now = datetime.now(UTC)
         request = JobRequest(id=uuid4().hex, source=source, variants=variants)
@@ -99,6 +102,7 @@ class Jobs:
             created_at=now,
             updated_at=now,
             webhook=webhook.receiver if webhook else None,
+            label=label or None,
         )
         # Workers and webhooks continue the trace of the submission.
         packed = pack_json(request_json(request), job.id, trace_headers())
@@ -114,7 +118,7 @@ class Jobs:
             keys.idempotency(key.name) if key else "",
             *(key.fingerprint if key else "", self._settings.idempotency_ttl),
             *(" ".join(job.images), milliseconds),
-            *(pack_message(event, job.id), text_of(event)),
+            *(packed_event(event), text_of(event)),
             *flattened({**fields, **state_fields(job)}),
         )
         match outcome:
@@ -213,7 +217,7 @@ class Jobs:
             }
         )
         event = event_of(fresh)
-        sent = pack_message(event, job.id), text_of(event)
+        sent = packed_event(event), text_of(event)
         timeout = self._milliseconds()  # unless the record has one
         requeued = await self._transitions.run(
             *("requeue", job.id, " ".join(job.images), timeout, *sent),

@@ -10,7 +10,14 @@ from contracts.errors import REPLAYABLE, DeadlineExceeded
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, Job, JobRequest, JobState
 from contracts.methods import GROUP
 from services.runtime.jobs.own_events import text_of
-from services.runtime.jobs.records import VERSION, event_of, flattened, job_from, state_fields
+from services.runtime.jobs.records import (
+    VERSION,
+    event_of,
+    flattened,
+    job_from,
+    packed_event,
+    state_fields,
+)
 from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.envelope import pack_message
 from services.runtime.messaging.unreadable import Damaged
@@ -107,7 +114,7 @@ class Transitions:
         event = await self.run(
             "change",
             *(job.id, job.state, job.token, changed.state, where, self._settings.job_ttl),
-            *(pack_message(reported, job.id), text_of(reported)),
+            *(packed_event(reported), text_of(reported)),
             dead_letter,
             " ".join(job.images) if dead_letter else "",
             *flattened(fields),

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from tests.gateway.refusals import assert_problem
+from tests.gateway.routes.job_requests import ended
 from tests.imaging.pictures import encoded, scenery
 
 
@@ -99,3 +100,39 @@ def test_a_change_needs_json_a_kept_image_and_a_true_condition(
     client.post("/v1/render", content=picture)
     refused = client.put(image, json={"ttl": None})
     assert "upload it" in assert_problem(refused, 409, "conflict")
+
+
+def test_a_job_has_the_label_of_its_submission_or_of_its_image(
+    client: httpx.Client, picture: bytes
+) -> None:
+    image = upload(client, picture, "?label=kitchen.jpg")["id"]
+    request = {"source": {"image": image}, "variants": [{}]}
+    accepted = client.post("/v1/jobs", json=request)
+    assert accepted.json()["label"] == "kitchen.jpg"
+    named = client.post("/v1/jobs", json=request | {"label": "hall.jpg"})
+    assert named.json()["label"] == "hall.jpg"
+    sent = {"file": ("bath.jpg", picture)}
+    assert client.post("/v1/jobs", files=sent).json()["label"] == "bath.jpg"
+    assert client.post("/v1/jobs?label=x", files=sent).json()["label"] == "x"
+    later = client.post("/v1/render", files=sent, headers={"Prefer": "respond-async"})
+    assert later.json()["label"] == "bath.jpg"
+    assert client.post("/v1/jobs", content=picture).json()["label"] == "kitchen.jpg"
+
+    job = ended(client, accepted).json()
+    assert job["label"] == "kitchen.jpg"
+    with client.stream("GET", f"/v1/jobs/{job['id']}/events", timeout=5) as events:
+        lines = (line for line in events.iter_lines() if line.startswith("data: "))
+        assert '"label":"kitchen.jpg"' in next(lines)
+    refused = client.post("/v1/jobs", json=request | {"label": "a\nb"})
+    assert "label" in assert_problem(refused, 422, "invalid_request")
+
+
+def test_a_key_stands_for_a_request_whatever_its_label_is(
+    client: httpx.Client, picture: bytes
+) -> None:
+    key = {"Idempotency-Key": "labels-and-keys"}
+    first, again = (
+        client.post(f"/v1/jobs?label={name}", content=picture, headers=key).json()
+        for name in ("first", "again")
+    )
+    assert (again["id"], again["label"]) == (first["id"], "first")
