@@ -44,8 +44,10 @@ STORE: dict[Code, Advice] = {
         client="Wait for `Retry-After` and send the request again. Send a job's submission with an "
         "`Idempotency-Key`: if the first submission has arrived after all, the second finds its "
         "job. No accepted job is lost.",
-        operator="1. Read `/health/ready` of gateway and workers: the answer names `redis`.\n"
-        "2. Start Redis, or repair the network. Both services connect again by themselves.\n"
+        operator="1. Read `/health/ready` of gateway and workers: the answer names `redis` or "
+        "`store`.\n"
+        "2. Start Redis or the server of the bucket, mount the disk, or repair the network. Both "
+        "services connect again by themselves.\n"
         "3. If `detail` names the version of a job's record, finish the upgrade: only a newer "
         "version can read this job.\n"
         "4. Read [Redis outages](../explain/when-redis-is-away.md): it says what each part "
@@ -92,7 +94,8 @@ STORE: dict[Code, Advice] = {
         ),
         client="Wait for `Retry-After` and send the request again. Nothing that was accepted "
         "before is lost: jobs wait, and run when there is room again.",
-        operator="1. Read `/health/ready`: `writes` says what is full, `memory` how much is used.\n"
+        operator="1. Read `/health/ready`: `writes` says what of Redis is full, `memory` how much "
+        "is used, and `room` whether [the store](../guides/storage.md) is full.\n"
         "2. If the memory is full, raise the `maxmemory` of Redis, or shorten "
         "`DARKROOM_RENDITION_TTL` and `DARKROOM_JOB_TTL`. Room comes back when results expire and "
         "when uploaded images are deleted.\n"

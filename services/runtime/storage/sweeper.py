@@ -6,9 +6,13 @@ A kept image with a sidecar was promised to a client, so it is never deleted her
 missing, Redis has lost it, and `darkroom-store rebuild` makes it again.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import structlog
 from pydantic import ValidationError
@@ -71,7 +75,7 @@ class Findings:
     """Objects that no record needs, and that were old enough."""
     orphan_bytes: int = 0
     unfinished: int = 0
-    """Files, or uploads in several parts, that their writers have left."""
+    """Files of this host's scratch folder that their writers have left."""
 
 
 class Sweeper:
@@ -91,7 +95,10 @@ class Sweeper:
         The findings name the first `names` of what is missing, or all.
         """
         findings = Findings(unrecorded=Names(names), lost=Names(names))
-        if not dry_run:
+        if dry_run:
+            old = partial(_count_unfinished, self._store.scratch, older=self._grace)
+            findings.unfinished = await asyncio.to_thread(old)
+        else:
             await self.finish_deletions()
             findings.unfinished = await self._store.remove_unfinished(older=self._grace)
         async for page in self._store.list():
@@ -201,6 +208,15 @@ class Sweeper:
             if await self._store.size(_path(stored)) is not None:
                 return False
         return True
+
+
+def _count_unfinished(scratch: Path, *, older: float) -> int:
+    """Return how many files `remove_unfinished` would remove."""
+    found = 0
+    for file in scratch.iterdir():
+        with suppress(FileNotFoundError):
+            found += time.time() - file.stat().st_mtime > older
+    return found
 
 
 def _path(stored: StoredBlob) -> str:

@@ -96,6 +96,18 @@ async def test_expired_images_and_renditions_are_deleted_when_they_are_old(
     assert await redis.execute("ZCARD", keys.STORE_DELETING) == 0
 
 
+async def test_a_file_that_a_writer_has_left_is_counted_and_deleted(
+    storage: Storage, tmp_path: Path
+) -> None:
+    left = storage.scratch / "left"
+    left.write_bytes(b"half of an")
+    assert (await sweep(storage)).unfinished == 0
+    os.utime(left, (1, 1))
+    assert (await sweep(storage, dry_run=True)).unfinished == 1
+    assert (await sweep(storage)).unfinished == 1
+    assert not left.exists()
+
+
 async def test_bytes_whose_writer_died_before_the_record_are_deleted(
     storage: Storage, tmp_path: Path
 ) -> None:

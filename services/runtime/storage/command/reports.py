@@ -24,8 +24,7 @@ def finding_lines(findings: Findings, *, dry_run: bool) -> Iterator[str]:
     """Yield a line for each kind of finding, and the first names of what is lost."""
     deleted = "to delete" if dry_run else "deleted"
     yield f"Bytes without a record, {deleted}: {findings.orphans:,} ({findings.orphan_bytes:,} B)"
-    if not dry_run:
-        yield f"Unfinished files or uploads, deleted: {findings.unfinished:,}"
+    yield f"Unfinished files, {deleted}: {findings.unfinished:,}"
     yield from _named("Records without bytes", findings.lost)
     yield from _named("Kept images without a record", findings.unrecorded)
     if findings.unrecorded.number:
