@@ -17,7 +17,7 @@ from services.runtime.storage.records import Kind
 from services.runtime.storage.stores.store import CHUNK
 from tests.gateway.raw import connected, read_response
 from tests.gateway.refusals import assert_problem
-from tests.processes import HTTP, Service, faststream
+from tests.processes import HTTP, Service, faststream, valkey
 
 SEEN = Inspected(format="png", media_type="image/png", mode="RGB", width=1, height=1)
 
@@ -49,12 +49,14 @@ class Keeper:
 
 
 @pytest.fixture(scope="module")
-def keeper(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
+def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
     root = tmp_path_factory.mktemp("store")
-    env = {"DARKROOM_STORE": f"file://{root}", "DARKROOM_HOT_BYTES": "1"}
     with (
-        faststream("gateway", redis_url, env=env) as service,
-        Redis.from_url(redis_url) as redis,
+        valkey() as server,  # a Redis has one store
+        faststream(
+            "gateway", server.connection_url, env={"DARKROOM_STORE": f"file://{root}"}
+        ) as service,
+        Redis.from_url(server.connection_url) as redis,
     ):
         yield Keeper(service, redis, root)
 
