@@ -1,7 +1,9 @@
 """An S3 server whose faults a test chooses: away, slow, or busy."""
 
-import asyncio
+import socket
+import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
@@ -20,84 +22,73 @@ class Fault(Enum):
 
     NONE = auto()
     AWAY = auto()
-    """No connection is answered."""
+    """Connections are closed without an answer."""
     SLOW = auto()
     """Every request takes 500 ms longer."""
     BUSY = auto()
     """A tenth of the requests are refused with 503."""
 
 
-class FaultyS3:
-    """A proxy of an S3 server, one request a connection, in a thread of its own."""
+class FaultyS3(socketserver.ThreadingTCPServer):
+    """A proxy of an S3 server, with one request a connection."""
+
+    daemon_threads = True
 
     def __init__(self, endpoint: str) -> None:
+        super().__init__(("127.0.0.1", free_port()), _Connection)
         self.fault = Fault.NONE
         self.requests = 0
-        self._number = count(1)
+        self.number = count(1)
         place = urlsplit(endpoint)
-        self._upstream = (place.hostname or "", place.port or 0)
-        self._port = free_port()
+        self.upstream = (place.hostname or "", place.port or 0)
 
     def store(self, prefix: str) -> str:
         """Return the URL of a store in the bucket behind the proxy."""
-        endpoint = f"http://127.0.0.1:{self._port}"
+        endpoint = f"http://127.0.0.1:{self.server_address[1]}"
         return f"s3://{BUCKET}/{prefix}?endpoint={endpoint}&region=us-east-1"
 
-    async def serve(self, ready: threading.Event, end: asyncio.Event) -> None:
-        """Serve until `end`."""
-        async with await asyncio.start_server(self._connected, "127.0.0.1", self._port):
-            ready.set()
-            await end.wait()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await self._forward(reader, writer)
-        writer.close()
+class _Connection(socketserver.BaseRequestHandler):
+    server: FaultyS3
+    request: socket.socket
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.requests += 1
-        if self.fault is Fault.AWAY:
+    def handle(self) -> None:
+        with suppress(OSError):
+            self._forward(self.request.recv(1 << 16))
+
+    def _forward(self, head: bytes) -> None:
+        if not head:
             return
-        if self.fault is Fault.SLOW:
-            await asyncio.sleep(_DELAY)
-        if self.fault is Fault.BUSY and next(self._number) % 10 == 0:
-            writer.write(_BUSY)
-            await writer.drain()
+        server = self.server
+        server.requests += 1
+        if server.fault is Fault.AWAY:
             return
-        theirs, to_them = await asyncio.open_connection(*self._upstream)
-        # A server that closes its connections: each request comes over one of its own.
-        to_them.write(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
-        sending = asyncio.create_task(_copy(reader, to_them))
-        try:
-            await _copy(theirs, writer)
-        finally:
-            sending.cancel()
-            to_them.close()
+        if server.fault is Fault.SLOW:
+            time.sleep(_DELAY)
+        if server.fault is Fault.BUSY and next(server.number) % 10 == 0:
+            self.request.sendall(_BUSY)
+            return
+        with socket.create_connection(server.upstream, timeout=30) as upstream:
+            # Each request comes over a connection of its own.
+            upstream.sendall(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+            threading.Thread(target=_copy, args=(self.request, upstream), daemon=True).start()
+            _copy(upstream, self.request)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
 
 
 @contextmanager
 def faulty_s3(endpoint: str) -> Iterator[FaultyS3]:
     """A proxy of the server at `endpoint`."""
-    proxy, ready = FaultyS3(endpoint), threading.Event()
-    loop, end = asyncio.new_event_loop(), asyncio.Event()
-
-    def run() -> None:
-        loop.run_until_complete(proxy.serve(ready, end))
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield proxy
-    finally:
-        loop.call_soon_threadsafe(end.set)
-        thread.join(10)
-        loop.close()
+    with FaultyS3(endpoint) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()
+            thread.join(10)
