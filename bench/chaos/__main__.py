@@ -1,6 +1,6 @@
 """`make chaos`: kill services and Redis, and check that every accepted job is done.
 
-Six scenarios, each with real services and SIGKILL; a scenario whose claim fails ends the run with
+Eight scenarios, each with real services and SIGKILL; a scenario whose claim fails ends the run with
 an AssertionError. The report has jobs, kills, the longest stall and the duration in seconds. A
 short run of one scenario, half a minute:
 
@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.chaos.bucket_faults import bucket_fails
 from bench.chaos.expiry import records_expire
 from bench.chaos.gateway_kills import gateway_is_killed
 from bench.chaos.outcome import Outcome
@@ -22,6 +23,7 @@ from bench.chaos.overload import overload_is_refused
 from bench.chaos.poison import poison_jobs_become_dead_letters
 from bench.chaos.redis_kills import redis_is_killed
 from bench.chaos.report import Report
+from bench.chaos.store_kills import store_is_killed
 from bench.chaos.worker_kills import workers_are_killed
 from bench.command_line import progress
 
@@ -35,6 +37,8 @@ def main() -> None:
         "workers": partial(workers_are_killed, jobs=500, every=2.0),
         "redis": partial(redis_is_killed, jobs=400, kills=3, every=5.0),
         "gateway": partial(gateway_is_killed, jobs=900, listeners=20, kills=3, every=3.0),
+        "disk": partial(store_is_killed, images=300, kills=8, every=2.0),
+        "bucket": partial(bucket_fails, jobs=200, away=30.0),
         "poison": partial(poison_jobs_become_dead_letters, jobs=200, render_timeout=10.0),
         "expiry": partial(records_expire, jobs=10_000),
         "overload": partial(overload_is_refused, seconds=options.seconds),

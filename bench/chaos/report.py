@@ -21,6 +21,11 @@ stops at the first claim that fails, so a scenario in this table has kept all of
   Each job with a 202 succeeded once; no job that was submitted again, under its key, became two.
 - the gateway dies: clients over WebSocket and Server-Sent Events resumed after their last event,
   and received every event of every job once, in order.
+- the disk's services die: gateway and worker are killed while images are uploaded to a folder and
+  rendered. Every image whose upload was answered is there with its bytes; a sweep leaves the bytes
+  of these images and nothing else; with Redis emptied, `darkroom-store rebuild` brings all back.
+- the bucket fails: it is slow (each request takes 500 ms longer), refuses a tenth of the requests,
+  and is away, while jobs run. Each accepted job succeeded, with the bytes of a local render.
 - poison: of every thirty jobs one crashes its pool process, one hangs, one exhausts memory. They
   became dead letters with that reason, all others succeeded, and every slot works afterwards.
 - expiry: once the TTL of all records has passed, Redis holds the keys that it held before, and,

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from bench import environments
+from bench.chaos.bucket_faults import bucket_fails
 from bench.chaos.expiry import records_expire
 from bench.chaos.gateway_kills import gateway_is_killed
 from bench.chaos.overload import overload_is_refused
 from bench.chaos.poison import poison_jobs_become_dead_letters
 from bench.chaos.redis_kills import redis_is_killed
+from bench.chaos.store_kills import store_is_killed
 from bench.chaos.worker_kills import workers_are_killed
 
 pytestmark = pytest.mark.timeout(180)
@@ -42,3 +45,13 @@ async def test_all_records_of_jobs_expire(tmp_path: Path) -> None:
 @pytest.mark.serial
 async def test_overload_is_refused_and_accepted_jobs_are_done(tmp_path: Path) -> None:
     await overload_is_refused(tmp_path, seconds=4)
+
+
+async def test_no_image_on_a_disk_is_lost_while_the_services_are_killed(tmp_path: Path) -> None:
+    await store_is_killed(tmp_path, images=30, kills=2, every=0.3)
+
+
+async def test_every_accepted_job_is_done_while_a_bucket_fails(tmp_path: Path) -> None:
+    if not environments.is_installed("s3"):
+        pytest.skip("the S3 servers are not installed: python -m bench.environments s3")
+    await bucket_fails(tmp_path, jobs=20, away=3.0)
