@@ -39,7 +39,7 @@ REPLY_HEADERS = {
     "content-type": "application/json",
     "x-outcome": "`ok`, or `failed` if the body is a Failure.",
     "x-worker": "Name of the worker that answered.",
-    "x-queue-ms": "Milliseconds that the request waited for a slot.",
+    "x-queue-ms": "Milliseconds that the request waited for its images and a slot.",
     "x-work-ms": "Milliseconds that the request occupied a slot.",
 }
 EVENT_HEADERS = {

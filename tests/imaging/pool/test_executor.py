@@ -145,7 +145,9 @@ async def test_a_process_that_dies_between_two_calls_is_replaced_at_once() -> No
         before = {process.pid for process in executor.processes}
         for pid in before:
             os.kill(pid, signal.SIGKILL)
-        await until(lambda: len({process.pid for process in executor.processes} - before) == 2)
+        await until(
+            lambda: len({process.pid for process in executor.processes} - before) == 2, seconds=20
+        )
         pids = await asyncio.gather(*(pid_of(executor, "sleep", 0.1) for _ in range(2)))
         assert len(set(pids) - before) == 2
 

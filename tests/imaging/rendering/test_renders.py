@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,9 +26,10 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.storage.images import Images
 from services.runtime.storage.purge import Purge
-from services.runtime.storage.records import NewBlob
+from services.runtime.storage.records import NewBlob, Place, path_of
 from services.runtime.storage.renditions import Renditions
-from services.runtime.storage.setup import make_storage
+from services.runtime.storage.setup import make_storage, stop_storage
+from services.runtime.storage.spool import Spool
 from services.runtime.telemetry.metrics import Metrics
 from tests.imaging.animations import animation, moving_square, without_frame
 from tests.imaging.pictures import encoded, quadrants
@@ -42,9 +44,11 @@ PICTURE = encoded(quadrants(), "PNG")
 class Bench:
     """The parts of an imaging service that render, and a client for its Redis."""
 
-    def __init__(self, redis: RedisClient, executor: Executor, client: Redis) -> None:
+    def __init__(
+        self, redis: RedisClient, executor: Executor, client: Redis, store: str = "redis:"
+    ) -> None:
         self.redis, self.executor, self.client = redis, executor, client
-        settings, self.metrics = ImagingSettings(slots=1, store="redis:"), Metrics()
+        settings, self.metrics = ImagingSettings(slots=1, store=store), Metrics()
         self.storage = make_storage(settings, redis, self.metrics)
         parts = Images(self.storage), Renditions(self.storage)
         self.renders = Renders(executor, *parts, settings)
@@ -232,3 +236,26 @@ async def test_no_file_stays_open(bench: Bench) -> None:
     await asyncio.sleep(0.05)
     after = len(os.listdir("/proc/self/fd"))
     assert after <= before + 4, "a process that was killed may be replaced at this moment"
+
+
+async def test_an_image_of_a_folder_is_rendered_from_its_file(
+    bench: Bench, executor: Executor, tmp_path: Path
+) -> None:
+    stored = Bench(bench.redis, executor, bench.client, f"file://{tmp_path / 'store'}")
+    assert stored.storage.store is not None
+    await stored.storage.store.start()
+    spool = await Spool.of(PICTURE, tmp_path)
+    source = (await Images(stored.storage).keep(spool, ttl=60, kept=True)).blob
+    assert (await stored.render(request_of(source, Resize(width=5)))).width == 5
+    _overwrite(tmp_path / "store" / path_of(Place.KEPT, source.key), PICTURE[:-1] + b"x")
+    other = bench.upload(PICTURE + b"\0")
+    await stored.render(request_of(other))  # the pool process forgets the image
+    with pytest.raises(Gone, match="damaged"):
+        await stored.render(request_of(source, Resize(width=6)))
+    await spool.close()
+    await stop_storage(stored.storage)
+
+
+def _overwrite(file: Path, data: bytes) -> None:
+    file.chmod(0o600)
+    file.write_bytes(data)
