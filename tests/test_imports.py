@@ -65,13 +65,6 @@ VIOLATIONS = {
             "from services.imaging.engine.encoding import encode",
         ),
     ],
-    "Inside the stores of bytes": [
-        (
-            "services/runtime/storage/stores/disk.py",
-            "from services.runtime.storage.stores import urls",
-        ),
-    ],
-    "Buckets are for": [("services/runtime/storage/images.py", "import obstore")],
     "Inside the Redis package": [
         ("services/runtime/redis/keys.py", "from services.runtime.redis import client"),
     ],
