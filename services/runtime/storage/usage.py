@@ -6,6 +6,9 @@ writes them anew.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from contracts.errors import StoreFull
 from services.runtime.redis import keys
@@ -19,8 +22,8 @@ _RETRY_AFTER = 60  # seconds, where something expires
 class Count:
     """What is in one place of one project."""
 
-    objects: int = 0
-    bytes: int = 0
+    objects: Annotated[int, Field(description="Number of objects.")] = 0
+    bytes: Annotated[int, Field(description="Their size in all, in bytes.")] = 0
 
     def __add__(self, size: int) -> "Count":
         """Return the counts with one more object of `size` bytes."""
