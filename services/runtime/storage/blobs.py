@@ -159,7 +159,7 @@ class Blobs:
     ) -> AsyncIterator[bytes]:
         if stored.place is None or self._store is None:
             if self.kind is Kind.IMAGE:
-                self._moves.offer(stored.blob.key)
+                self._moves.offer(stored)
             try:
                 async for piece in self._parts(stored, part, start, stop):
                     start += len(piece)

@@ -248,7 +248,7 @@ class Images(Blobs):
         if stored.place is not None and self._store is not None:
             descriptor = await self._store.open(path_of(stored.place, blob.key))
             return File(descriptor, blob.bytes, stored.digest)
-        self._moves.offer(blob.key)
+        self._moves.offer(stored)
         remembered = self._remembered.get(blob.key)
         if remembered is None:
             remembered = await self._in_memory(stored)

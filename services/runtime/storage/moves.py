@@ -1,6 +1,7 @@
 """Move images whose bytes lie in Redis to the store: those of older versions, and of `redis:`.
 
-An image that is read moves in the background; `darkroom-store move` moves all of them.
+An image of an older version, or a large one, moves in the background when it is read;
+`darkroom-store move` moves all of them.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from services.runtime.storage.hot import member
 from services.runtime.storage.records import (
     DEFAULT_PROJECT,
     FIELDS,
+    SMALL,
     Kind,
     Place,
     StoredBlob,
@@ -49,9 +51,15 @@ class Moves:
         self._seen = OrderedDict[str, None]()
         self._task: asyncio.Task[None] | None = None
 
-    def offer(self, key: str) -> None:
-        """Have an image moved soon, if its bytes belong into the store."""
+    def offer(self, stored: StoredBlob) -> None:
+        """Have an image in Redis moved soon, unless it is small and may be hot: `move` moves it.
+
+        Small images come with many renders, so nothing is asked about them here.
+        """
+        key = stored.blob.key
         if self._store is None or key in self._seen or len(self._waiting) >= _WAITING:
+            return
+        if stored.created and stored.blob.bytes <= SMALL:
             return
         self._seen[key] = None
         if len(self._seen) > _SEEN:
@@ -109,7 +117,7 @@ class Moves:
         return spool.size
 
     async def find_all(self) -> AsyncGenerator[str, None]:
-        """Yield the keys of all images whose bytes lie in Redis."""
+        """Yield the keys of all images that `move` moves."""
         cursor, pattern = b"0", keys.blob(Kind.IMAGE, "?" * 64)
         while True:
             cursor, names = await self._redis.execute(
@@ -117,7 +125,7 @@ class Moves:
             )
             for name in names:
                 key = name.decode().rpartition(":")[2]
-                if await self._find(key) is not None:
+                if await self._find(key) is not None and not await self._is_hot(key):
                     yield key
             if cursor in (b"0", 0):
                 return

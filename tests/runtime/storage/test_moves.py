@@ -1,6 +1,7 @@
 """Images whose bytes lie in Redis move to the store when they are read, and stay readable."""
 
 import os
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -45,6 +46,9 @@ async def test_an_image_moves_when_it_is_used(
 ) -> None:
     data = os.urandom(size)
     stored = await store_in_redis(make, data)
+    if size <= PART:  # of an older version, or it could be hot
+        await redis.execute("HDEL", keys.blob(Kind.IMAGE, stored.blob.key), "created")
+        stored = replace(stored, created=0)
     storage = make()
     images = Images(storage)
     if use == "read":
@@ -111,6 +115,8 @@ async def test_a_hot_image_stays(storage: Storage, redis: RedisClient) -> None:
     assert await Images(storage).get(stored.blob) == b"x"
     await storage.moves.settled()
     assert b"data" in await fields_of(redis, stored.blob.key)
+    assert [key async for key in storage.moves.find_all()] == []
+    assert await storage.moves.move(stored.blob.key) is None
 
 
 async def test_a_damaged_image_stays_where_it_is(make: MakeStorage, redis: RedisClient) -> None:
