@@ -26,7 +26,7 @@ from tests.imaging.pictures import encoded
 from tests.processes import HTTP, Service, faststream, valkey, wait_until
 
 MB, MIB = 1_000_000, 1 << 20
-HELD = 320 << 10  # bytes of a large image that a reader holds
+HELD = 576 << 10  # bytes of a large image that a reader holds
 LIMITS = {
     "DARKROOM_MAX_BODIES": f"{32 * MB}",
     "DARKROOM_MAX_RESULT": f"{4 * MB}",

@@ -20,7 +20,7 @@ from services.runtime.storage.stores.store import CHUNK
 log = structlog.get_logger(__name__)
 
 _SMALL = 64 << 10  # bytes: as many as a connection buffers in any case
-_HELD = CHUNK + _SMALL  # bytes of a large image that a reader who reads nothing was seen to hold
+_HELD = 2 * CHUNK + _SMALL  # bytes that 150 readers of a large image were seen to hold, each
 _WAIT = 1.0  # seconds for room
 
 
