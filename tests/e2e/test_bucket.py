@@ -21,8 +21,9 @@ pytestmark = pytest.mark.timeout(180)
 class Suite:
     """A gateway and a worker with a bucket."""
 
-    def __init__(self, s3: FaultyS3, gateway: Service, imaging: Service) -> None:
+    def __init__(self, s3: FaultyS3, cache: Path, gateway: Service, imaging: Service) -> None:
         self.s3 = s3
+        self.cache = cache
         self.gateway = gateway
         self.imaging = imaging
         self.url = gateway.url
@@ -53,10 +54,11 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
             "DARKROOM_STORE": s3.store("photos"),
             "DARKROOM_STORE_CACHE": str(cache),
             "DARKROOM_RETRY_BASE": "0.2",
+            "DARKROOM_SLOTS": "1",
         }
         imaging = stack.enter_context(faststream("imaging", redis_url, env=env))
         gateway = stack.enter_context(faststream("gateway", redis_url, env=env))
-        yield Suite(s3, gateway, imaging)
+        yield Suite(s3, cache, gateway, imaging)
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +80,22 @@ def test_ten_sizes_of_a_photograph_fetch_it_once(suite: Suite) -> None:
     assert HTTP.get(f"{suite.url}/v1/images/{image}").content == body
     part = HTTP.get(f"{suite.url}/v1/images/{image}", headers={"Range": "bytes=1000-1999"})
     assert part.content == body[1000:2000]
+
+
+def test_a_damaged_copy_of_an_image_is_fetched_again(suite: Suite) -> None:
+    image, other = suite.upload(6).json()["id"], suite.upload(7).json()["id"]
+    assert suite.render(image, width=100).status_code == 200
+    copies = list(suite.cache.glob("copies-*/*"))
+    assert suite.render(other, width=100).status_code == 200  # the pool process has it no more
+    assert copies
+    for copy in copies:
+        copy.chmod(0o600)
+        copy.write_bytes(bytes(copy.stat().st_size))
+
+    answer = suite.render(image, width=101)
+    assert_problem(answer, 503, "unavailable")
+    assert int(answer.headers["retry-after"]) <= 1
+    assert suite.render(image, width=101).status_code == 200
 
 
 def test_a_bucket_that_is_away_for_a_while(suite: Suite) -> None:

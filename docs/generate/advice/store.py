@@ -28,6 +28,11 @@ STORE: dict[Code, Advice] = {
                 ),
             ),
             Cause(
+                "The copy of a bucket's object on the worker's disk was damaged. It was removed, "
+                "and the next attempt fetches it again. `Retry-After: 1`.",
+                ("services/imaging/rendering/renders.py",),
+            ),
+            Cause(
                 "The same image is being deleted. `Retry-After: 5`.",
                 ("services/runtime/storage/images.py",),
             ),

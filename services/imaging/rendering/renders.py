@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from contracts.errors import Failure, Gone, ServiceError, StoreFull
+from contracts.errors import Failure, Gone, ServiceError, StoreFull, Unavailable
 from contracts.imaging import Blob, Inspect, Inspected, Render, Rendered
 from services.imaging.engine.formats import plugins
 from services.imaging.pool.executor import CallTimes, Executor, Lend, Opening, Undone
@@ -183,8 +183,9 @@ class Renders:
                 case Corrupt():
                     damaged = outcome.corrupt
                     failure = await self._damaged(records.images[damaged].stored)
-                    is_source = damaged == request.source.key
-                    results[key] = failure if is_source else lost_watermark(damaged)
+                    if isinstance(failure, Gone) and damaged != request.source.key:
+                        failure = lost_watermark(damaged)
+                    results[key] = failure
                 case Heavy():
                     results[key] = outcome
         await self._judge(verdicts)
@@ -207,8 +208,9 @@ class Renders:
             for key, verdict in verdicts.items():
                 await self._images.judge(key, verdict, capability=plugins.capability())
 
-    async def _damaged(self, stored: StoredBlob) -> Gone:
-        await self._images.report_damaged(stored, "a pool process got other bytes")
+    async def _damaged(self, stored: StoredBlob) -> ServiceError:
+        if not await self._images.report_damaged(stored, "a pool process got other bytes"):
+            return Unavailable("A copy of this image was damaged; try again.", retry_after=1)
         return Gone("The stored bytes of this image are damaged; upload it again.")
 
 

@@ -4,6 +4,7 @@ A blob is a record in Redis and bytes, which lie in the store or in the record i
 has what images and renditions have in common; `images.py` and `renditions.py` have the rest.
 """
 
+import asyncio
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -133,11 +134,15 @@ class Blobs:
                 raise Gone("The store has lost this image; ask for it again.") from exc
             return
 
-    async def report_damaged(self, stored: StoredBlob, reason: str) -> None:
+    async def report_damaged(self, stored: StoredBlob, reason: str) -> bool:
         """Log and count a blob whose bytes are lost or wrong, and have nobody find them again.
 
         A rendition is made anew, and an image is stored anew when somebody uploads it again.
+        Returns False if the bytes that are stored are right: it was a copy of them that was wrong.
         """
+        if await self._is_whole(stored):
+            log.warning("a copy of stored bytes was damaged", kind=self.kind, key=stored.blob.key)
+            return False
         log.error("stored bytes are damaged", kind=self.kind, key=stored.blob.key, reason=reason)
         self._corrupt.inc()
         name = keys.blob(self.kind, stored.blob.key)
@@ -145,6 +150,20 @@ class Blobs:
             await self._redis.execute("UNLINK", name)
         else:
             await self._redis.script(_SET, (name,), (DAMAGED, 1))
+        return True
+
+    async def _is_whole(self, stored: StoredBlob) -> bool:
+        """Read all stored bytes, past this host's copies, and compare them with their digest."""
+        digest = hashlib.sha256()
+        try:
+            if stored.place is not None and self._store is not None:
+                await self._store.forget(path_of(stored.place, stored.blob.key))
+            *_, part = await self._record_and_part(stored.blob)
+            async for piece in self._pieces(stored, part, 0, stored.blob.bytes):
+                await asyncio.to_thread(digest.update, piece)
+        except Missing:
+            return False
+        return digest.hexdigest() == stored.digest
 
     async def _record_and_part(self, blob: Blob) -> list[bytes | None]:
         """Return the values of `FIELDS`, and the first part if the bytes may lie in Redis."""

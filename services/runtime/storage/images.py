@@ -270,10 +270,10 @@ class Images(Blobs):
             raise
         return File(descriptor, stored.blob.bytes, stored.digest)
 
-    async def report_damaged(self, stored: StoredBlob, reason: str) -> None:
+    async def report_damaged(self, stored: StoredBlob, reason: str) -> bool:
         """Report an image as `Blobs` does, and forget its bytes."""
         self._forget(stored.blob.key)
-        await super().report_damaged(stored, reason)
+        return await super().report_damaged(stored, reason)
 
     def _forget(self, key: str) -> None:
         if file := self._remembered.pop(key, None):

@@ -151,6 +151,9 @@ async def test_bytes_that_were_missing_and_are_restored_are_found_again(
     storage: Storage, tmp_path: Path
 ) -> None:
     stored = await keep(storage, b"x")
-    await Images(storage).report_damaged(stored, "its bytes are missing")
+    file = tmp_path / "store" / path_of(Place.KEPT, stored.blob.key)
+    backup = file.rename(tmp_path / "backup")
+    assert await Images(storage).report_damaged(stored, "its bytes are missing")
+    backup.rename(file)
     assert (await rebuild(storage)).images == 1
     assert await Images(storage).get(stored.blob) == b"x"
