@@ -192,7 +192,10 @@ async def render(
     "/v1/images/{image_id}/renditions",
     summary="Delete what was made from an image",
     status_code=204,
-    responses={204: answer("No result of this image is stored any more."), **problems()},
+    responses={
+        204: answer("No result of this image is stored any more."),
+        **problems(Code.NOT_FOUND),
+    },
 )
 async def delete_renditions(image_id: ImageId, deps: Injected) -> Response:
     """Delete the stored results that were made from an image, and keep the image.

@@ -1,9 +1,12 @@
 """Parameters that several routes take: a pipeline, a timeout, preferences, cache directives."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator
 
+from contracts.errors import NotFound
 from contracts.labels import LABEL_TEXT, Label
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import Pipeline
@@ -12,7 +15,21 @@ from services.gateway.dependencies import Injected
 from services.gateway.http.accept import negotiate_format
 from services.gateway.http.prefer import Preference, parse_prefer
 
-ImageId = Annotated[str, Path(description="The image's id: the SHA-256 of its bytes.")]
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def _check_digest(text: str) -> str:
+    """Return the text. Raises NotFound, as for an image that is gone, unless it is a SHA-256."""
+    if not _DIGEST.fullmatch(text):
+        raise NotFound("There is no image with this id; it may have expired.")
+    return text
+
+
+ImageId = Annotated[
+    str,
+    Path(description="The image's id: the SHA-256 of its bytes."),
+    AfterValidator(_check_digest),
+]
 JobLabel = Annotated[
     Label | None,
     Query(description=f"{LABEL_TEXT} Left out: the name of a form's file, or the image's label."),

@@ -55,6 +55,23 @@ def test_an_unknown_address_is_404(client: httpx.Client, path: str) -> None:
     assert_problem(client.get(path), 404, "not_found")
 
 
+@pytest.mark.parametrize("image", ["A", "..", "%00", NOWHERE + ":details", NOWHERE + "0", "F" * 64])
+def test_an_id_that_no_image_can_have_is_404_for_every_method(
+    client: httpx.Client, image: str
+) -> None:
+    for method, path in (
+        ("DELETE", ""),
+        ("DELETE", "/renditions"),
+        ("PUT", ""),
+        ("GET", "/info"),
+        ("GET", "/render?op=flip"),
+    ):
+        answer = client.request(
+            method, f"/v1/images/{image.replace('..', '%2e%2e')}{path}", json={"label": "x"}
+        )
+        assert_problem(answer, 404, "not_found")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
