@@ -184,7 +184,7 @@ class Images(Blobs):
         """Write what the record says beside the bytes of a kept image."""
         if self._store is None or stored.place is not Place.KEPT:
             return
-        await write_sidecar(self._redis, self._store, stored)
+        await write_sidecar(self._redis, self._store, stored.blob.key)
 
     async def describe(
         self, blob: Blob, media_type: str, note: Message, details: Message | None, *, ttl: int

@@ -112,8 +112,8 @@ class Moves:
             await spool.close()
         if not moved:
             return None
-        if place is Place.KEPT and (found := await self._record(key)):
-            await write_sidecar(self._redis, store, found)
+        if place is Place.KEPT:
+            await write_sidecar(self._redis, store, key)
         return spool.size
 
     async def find_all(self) -> AsyncGenerator[str, None]:

@@ -8,11 +8,19 @@ from contracts.imaging import MediaType
 from contracts.message import Message
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
-from services.runtime.storage.records import DEFAULT_PROJECT, Kind, Place, StoredBlob, path_of
+from services.runtime.storage.records import (
+    DEFAULT_PROJECT,
+    FIELDS,
+    Kind,
+    Place,
+    path_of,
+    stored_from,
+)
 from services.runtime.storage.stores.async_store import AsyncStore
 
 _LARGEST = 64 << 10  # bytes; a label has 255 at most
 _SUFFIX = ".json"
+_MOST_CHANGES = 10  # of an image while its sidecar is written
 
 Moment = Annotated[int, Field(ge=0, lt=1 << 48)]
 
@@ -46,10 +54,34 @@ async def read_sidecar(store: AsyncStore, path: str) -> Sidecar:
     return Sidecar.model_validate_json(b"".join([piece async for piece in pieces]))
 
 
-async def write_sidecar(redis: RedisClient, store: AsyncStore, stored: StoredBlob) -> None:
-    """Write what the record of a kept image says beside its bytes; raises as `AsyncStore`."""
-    key = stored.blob.key
-    ends = await redis.execute("PEXPIRETIME", keys.blob(Kind.IMAGE, key))
+async def write_sidecar(redis: RedisClient, store: AsyncStore, key: str) -> None:
+    """Write what the record of a kept image says beside its bytes; raises as `AsyncStore`.
+
+    The record is read again afterwards: of two changes at once, and of a deletion meanwhile, the
+    sidecar says what the record says.
+    """
+    path = sidecar_path(path_of(Place.KEPT, key))
+    written: Sidecar | None = None
+    for _ in range(_MOST_CHANGES):
+        sidecar, is_purged = await _described(redis, key)
+        if sidecar == written:
+            return
+        if sidecar is not None:
+            await store.put(path, sidecar.model_dump_json().encode())
+        elif is_purged:  # else Redis may have lost the record: the sidecar brings it back
+            await store.delete([path])
+        written = sidecar
+
+
+async def _described(redis: RedisClient, key: str) -> tuple[Sidecar | None, bool]:
+    """Return what the record of an image says if it is kept, and whether it was purged."""
+    name = keys.blob(Kind.IMAGE, key)
+    row, ends, purged = await redis.pipeline(
+        [("HMGET", name, *FIELDS), ("PEXPIRETIME", name), ("EXISTS", keys.purged(key))]
+    )
+    stored = stored_from(Kind.IMAGE, key, row)
+    if stored is None or stored.place is not Place.KEPT:
+        return None, bool(purged)
     sidecar = Sidecar(
         project=DEFAULT_PROJECT,
         media_type=stored.blob.media_type,
@@ -58,5 +90,4 @@ async def write_sidecar(redis: RedisClient, store: AsyncStore, stored: StoredBlo
         created=stored.created,
         ends=ends if ends > 0 else None,
     )
-    path = sidecar_path(path_of(Place.KEPT, key))
-    await store.put(path, sidecar.model_dump_json().encode())
+    return sidecar, bool(purged)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import structlog
@@ -129,8 +130,12 @@ class Sweeper:
                     await self._write_missing_sidecar(one.path, record)
             # With a record of another place, too: Redis has lost the first, and the same bytes came
             # with a render.
-            elif place is Place.KEPT and await self._is_promised(one.path):
-                findings.unrecorded.add(digest)
+            elif (
+                place is Place.KEPT
+                and (end := await self._promised_end(one.path)) > time.time() - self._grace
+            ):
+                if end > time.time():
+                    findings.unrecorded.add(digest)
             elif time.time() - one.modified > self._grace and (
                 dry_run or await self._note(one.path, place, digest)
             ):
@@ -164,18 +169,20 @@ class Sweeper:
         await self._store.delete([*map(sidecar_path, kept), *paths])
         await self._redis.execute("ZREM", keys.STORE_DELETING, *paths)
 
-    async def _is_promised(self, path: str) -> bool:
-        """Return whether a kept image has a sidecar, and neither its end has come nor a purge.
+    async def _promised_end(self, path: str) -> float:
+        """Return the moment until which a kept image with a sidecar was promised to a client.
 
-        The sidecar is written after the record and deleted first, so such an image had a record.
+        That is infinity for an image without an end, and 0 for one that was purged or has no
+        sidecar. The sidecar is written after the record and deleted first, so such an image had a
+        record.
         """
         if await self._redis.execute("ZSCORE", keys.STORE_DELETING, path) is not None:
-            return False
+            return 0
         try:
             ends = (await read_sidecar(self._store, path)).ends
         except (Missing, ValidationError):
-            return False
-        return ends is None or ends / 1000 > time.time() - self._grace
+            return 0
+        return inf if ends is None else ends / 1000
 
     async def _write_missing_sidecar(self, path: str, record: StoredBlob) -> None:
         if await self._store.size(sidecar_path(path)) is None:

@@ -143,6 +143,18 @@ async def test_a_kept_image_whose_own_end_has_come_is_deleted(
     assert files(tmp_path) == set()
 
 
+async def test_a_kept_image_whose_own_end_has_just_come_is_neither_lost_nor_deleted(
+    storage: Storage, redis: RedisClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = await keep(storage, b"y", ttl=100)
+    await forget(redis, Kind.IMAGE, ending.blob.key)
+    later = time.time() + 100 + GRACE / 2
+    monkeypatch.setattr(time, "time", lambda: later)
+    findings = await sweep(storage)
+    assert (findings.orphans, findings.unrecorded.number) == (0, 0)
+    assert len(files(tmp_path)) == 2
+
+
 async def test_an_image_that_was_passing_before_it_was_kept_leaves_nothing(
     storage: Storage, tmp_path: Path
 ) -> None:
