@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from services.imaging.pool.executor import Opening
-from services.runtime.storage.images import File, Images
+from services.runtime.storage.files import File
+from services.runtime.storage.images import Images
 from services.runtime.storage.records import StoredBlob
 
 _opening: set[asyncio.Task[File]] = set()

@@ -7,7 +7,7 @@
 -- hot ('' if it does not count there), bytes, media type, the moment (ms), project, and the bytes
 -- themselves if they go into the record.
 -- Returns 1 when written or extended, 0 for an image to extend that is not there (or not in that place, or
--- damaged), -1 if its bytes are being deleted.
+-- damaged), 2 for one that is damaged where it is kept, -1 if its bytes are being deleted.
 
 local RECORD, PURGED, DELETING, HOT, HOT_BYTES, USAGE = unpack(KEYS)
 local kept_path, passing_path, place, ttl, writes, member, size, media_type, created, project, data =
@@ -15,10 +15,8 @@ local kept_path, passing_path, place, ttl, writes, member, size, media_type, cre
 ttl = tonumber(ttl)
 
 local seen = redis.call('HMGET', RECORD, 'bytes', 'place', 'damaged')
-local exists, stored_at, damaged = seen[1], seen[2], seen[3]
-if damaged then
-  exists = false
-end
+local recorded, stored_at, damaged = seen[1], seen[2], seen[3]
+local exists = recorded and not damaged
 -- An image that is kept is good enough for whoever needs it for a while.
 local suffices = exists and (place ~= 'kept' or stored_at == 'kept')
 
@@ -26,9 +24,11 @@ if redis.call('ZSCORE', DELETING, kept_path) or redis.call('ZSCORE', DELETING, p
   return -1
 end
 if writes == '0' and not suffices then
-  return 0
+  return damaged and stored_at == 'kept' and 2 or 0
 end
 if writes == '1' and not suffices then
+  -- First, as Redis refuses this command when its memory is full: after a first write it refuses none.
+  redis.call('HSET', RECORD, 'bytes', size)
   if not (exists and stored_at == place) and place ~= '' then
     redis.call('HINCRBY', USAGE, project .. ':' .. place .. ':objects', 1)
     redis.call('HINCRBY', USAGE, project .. ':' .. place .. ':bytes', size)
@@ -51,11 +51,10 @@ if writes == '1' and not suffices then
       redis.call('INCRBY', HOT_BYTES, size)
     end
   end
-  redis.call('HSET', RECORD, 'bytes', size)
   redis.call('HSETNX', RECORD, 'media_type', media_type)
   redis.call('HSETNX', RECORD, 'created', created)
   redis.call('HDEL', RECORD, 'damaged')
-  if not exists then
+  if not recorded then
     redis.call('EXPIRE', RECORD, ttl)
   end
 end

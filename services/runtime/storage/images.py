@@ -6,10 +6,7 @@ beside its bytes, from which its record can be made again.
 """
 
 import asyncio
-import fcntl
-import os
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +18,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.blobs import Blobs, Storage
+from services.runtime.storage.files import File, MemoryFiles
 from services.runtime.storage.hot import member
 from services.runtime.storage.records import (
     DEFAULT_PROJECT,
@@ -43,11 +41,9 @@ _UNKNOWN = "application/octet-stream"
 _UNFINISHED_TTL = 60  # seconds from one part to the next: of a blob whose writer has died
 _DELETION = 0.2  # seconds until a deletion under way is asked for again
 _LONGEST_DELETION = 5.0  # seconds that an upload waits for one
-_REMEMBERED = 4  # images from Redis that stay in the memory of this process,
-_REMEMBERED_BYTES = 128 << 20  # and their bytes in all
-_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 _WRITE = load_script(__package__, "image", PART=parts.PART)
+_EXTENDED, _DAMAGED_WHERE_KEPT, _DELETED_NOW = 1, 2, -1  # what it returns
 _SET = load_script(__package__, "set", when_full=True)
 
 
@@ -59,19 +55,6 @@ class Judged:
     verdict: bytes | None
 
 
-@dataclass(frozen=True)
-class File:
-    """A file with an image's bytes, open for reading. Close it."""
-
-    descriptor: int
-    size: int
-    digest: str
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        os.close(self.descriptor)
-
-
 class Images(Blobs):
     """The images of a project. Raises as `Blobs`."""
 
@@ -80,7 +63,7 @@ class Images(Blobs):
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage)
         self._scratch = storage.scratch
-        self._remembered: OrderedDict[str, File] = OrderedDict()
+        self._memory = MemoryFiles()
 
     async def keep(
         self, spool: Spool, *, ttl: int, kept: bool = False, durable: bool = True
@@ -92,12 +75,15 @@ class Images(Blobs):
         nobody has read the others yet. Raises StoreFull.
         """
         place = (Place.KEPT if kept else Place.PASSING) if self._store else None
-        if not await self._extend(spool, place, ttl):
+        outcome = await self._extend(spool, place, ttl)
+        if outcome != _EXTENDED:
+            if outcome == _DAMAGED_WHERE_KEPT:
+                place, kept, durable = Place.KEPT, True, True
             await self._usage.check_room(spool.size)
             hot = not kept and self._hot.takes(spool.size)
             there = None if hot else place
             await self._store_bytes(spool, there, durable=durable)
-            if await self._write(spool, there, ttl, writes=True, hot=hot) != 1:
+            if await self._write(spool, there, ttl, writes=True, hot=hot) != _EXTENDED:
                 raise _being_deleted()
         stored = await self.find(spool.digest)
         if stored is None:
@@ -112,17 +98,17 @@ class Images(Blobs):
         finally:
             await spool.close()
 
-    async def _extend(self, spool: Spool, place: Place | None, ttl: int) -> bool:
-        """Extend the life of an image that is there; return False where there is none.
+    async def _extend(self, spool: Spool, place: Place | None, ttl: int) -> int:
+        """Extend the life of an image that is there; return the outcome of the script.
 
         Waits for the end of a deletion of the same bytes. Raises Unavailable.
         """
         until = time.monotonic() + _LONGEST_DELETION
-        while (outcome := await self._write(spool, place, ttl, writes=False)) == -1:
+        while (outcome := await self._write(spool, place, ttl, writes=False)) == _DELETED_NOW:
             if time.monotonic() > until:
                 raise _being_deleted()
             await asyncio.sleep(_DELETION)
-        return outcome == 1
+        return outcome
 
     async def _store_bytes(self, spool: Spool, place: Place | None, *, durable: bool) -> None:
         """Put bytes into the store, or into the record if they are too many for one command."""
@@ -176,7 +162,7 @@ class Images(Blobs):
             ),
             arguments,
         )
-        if hot and outcome == 1:
+        if hot and outcome == _EXTENDED:
             self._hot.observe(await self._hot.size())
         return int(outcome)
 
@@ -249,45 +235,16 @@ class Images(Blobs):
             descriptor = await self._store.open(path_of(stored.place, blob.key))
             return File(descriptor, blob.bytes, stored.digest)
         self._moves.offer(stored)
-        remembered = self._remembered.get(blob.key)
-        if remembered is None:
-            remembered = await self._in_memory(stored)
-            self._remember(blob.key, remembered)
-        self._remembered.move_to_end(blob.key)
-        return File(os.dup(remembered.descriptor), remembered.size, remembered.digest)
-
-    async def _in_memory(self, stored: StoredBlob) -> File:
-        """Return a file in memory with bytes from Redis. Raises Missing."""
-        *_, part = await self._record_and_part(stored.blob)
-        descriptor = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            async for piece in self._parts(stored, part, 0, stored.blob.bytes):
-                os.write(descriptor, piece)
-            # A pool process gets the file, and so does the next one.
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return File(descriptor, stored.blob.bytes, stored.digest)
+        if known := self._memory.find(blob.key):
+            return known
+        *_, part = await self._record_and_part(blob)
+        pieces = self._parts(stored, part, 0, blob.bytes)
+        return await self._memory.add(blob.key, pieces, size=blob.bytes, digest=stored.digest)
 
     async def report_damaged(self, stored: StoredBlob, reason: str) -> bool:
         """Report an image as `Blobs` does, and forget its bytes."""
-        self._forget(stored.blob.key)
+        self._memory.forget(stored.blob.key)
         return await super().report_damaged(stored, reason)
-
-    def _forget(self, key: str) -> None:
-        if file := self._remembered.pop(key, None):
-            file.close()
-
-    def _remember(self, key: str, file: File) -> None:
-        self._forget(key)  # it may have been read twice at once
-        self._remembered[key] = file
-        while len(self._remembered) > 1 and (
-            len(self._remembered) > _REMEMBERED
-            or sum(one.size for one in self._remembered.values()) > _REMEMBERED_BYTES
-        ):
-            _, oldest = self._remembered.popitem(last=False)
-            oldest.close()
 
 
 def _being_deleted() -> Unavailable:

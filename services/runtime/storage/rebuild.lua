@@ -21,6 +21,8 @@ if seen[1] and seen[2] == 'kept' then
   -- Bytes that were missing are here again; a reader compares them with their digest.
   return redis.call('HDEL', RECORD, 'damaged')
 end
+-- First, as Redis refuses this command when its memory is full: after a first write it refuses none.
+redis.call('HSET', RECORD, 'bytes', size, 'created', created, 'place', 'kept')
 -- What came with a render meanwhile is the same image: what lies in Redis is in the store as well.
 for number = 0, math.floor(tonumber(size) / PART) do
   redis.call('HDEL', RECORD, number == 0 and 'data' or 'data:' .. number)
@@ -28,7 +30,6 @@ end
 if redis.call('HDEL', HOT, member) == 1 then
   redis.call('DECRBY', HOT_BYTES, size)
 end
-redis.call('HSET', RECORD, 'bytes', size, 'created', created, 'place', 'kept')
 redis.call('HSETNX', RECORD, 'media_type', media_type)
 redis.call('HDEL', RECORD, 'damaged')
 if label ~= '' then

@@ -174,14 +174,16 @@ class Sweeper:
 
         That is infinity for an image without an end, and 0 for one that was purged or has no
         sidecar. The sidecar is written after the record and deleted first, so such an image had a
-        record.
+        record. One that can't be read is a promise without an end: it is damaged, or newer.
         """
         if await self._redis.execute("ZSCORE", keys.STORE_DELETING, path) is not None:
             return 0
         try:
             ends = (await read_sidecar(self._store, path)).ends
-        except (Missing, ValidationError):
+        except Missing:
             return 0
+        except ValidationError:
+            return inf
         return inf if ends is None else ends / 1000
 
     async def _write_missing_sidecar(self, path: str, record: StoredBlob) -> None:

@@ -12,7 +12,15 @@ import pytest
 import pytest_asyncio
 from redis import Redis
 
-from contracts.errors import Code, Gone, ImageUnreadable, NotFound, ServiceError, StoreFull
+from contracts.errors import (
+    Code,
+    Gone,
+    ImageUnreadable,
+    NotFound,
+    ServiceError,
+    StoreFull,
+    Unavailable,
+)
 from contracts.formats import Format
 from contracts.imaging import Blob, Depth, Inspect, Render, Rendered
 from contracts.operations.overlays import Watermark
@@ -142,6 +150,22 @@ async def test_a_batch_takes_no_more_images_than_a_call_may_have(
     monkeypatch.setattr("services.imaging.rendering.renders.MAX_IMAGES", 2)
     sources = [bench.upload(PICTURE + bytes([number])) for number in range(3)]
     assert len(await bench.batch(*map(request_of, sources))) <= 2
+
+
+async def test_a_damaged_copy_of_a_sound_image_is_dropped_and_condemns_nothing(
+    bench: Bench,
+) -> None:
+    source = bench.upload(PICTURE, found=PICTURE[:-1] + b"?")
+    stored = await Images(bench.storage).find(source.key)
+    assert stored is not None
+    images = bench.renders._images
+    (await images.open(stored)).close()
+    bench.upload(PICTURE)  # from now on the record has the right bytes, unlike this process's copy
+
+    request = request_of(source, Resize(width=9))
+    with pytest.raises(Unavailable):
+        await bench.render(request)
+    assert (await bench.render(request)).width == 9
 
 
 async def test_a_verdict_is_kept_and_spares_the_pool(bench: Bench) -> None:

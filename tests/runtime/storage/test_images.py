@@ -159,6 +159,23 @@ async def test_a_flipped_byte_is_not_delivered_and_a_new_upload_mends_it(
     assert await images.get(kept.blob) == data
 
 
+@pytest.mark.parametrize("size", [10, PART + 1])
+async def test_a_damaged_kept_image_that_comes_with_a_render_is_kept_as_before(
+    storage: Storage, tmp_path: Path, size: int
+) -> None:
+    images, data = Images(storage), os.urandom(size)
+    kept = await keep(images, data, storage.scratch, kept=True)
+    listed = KeptImages(storage.redis, images)
+    before = await listed.settle(kept, ttl=None, label="a")
+    (tmp_path / "store" / path_of(Place.KEPT, kept.blob.key)).unlink()
+    with pytest.raises(Gone):
+        await images.open(kept)
+
+    await images.keep_bytes(data, ttl=10)
+    assert await listed.find(kept.blob.key) == before
+    assert await images.get(kept.blob) == data
+
+
 async def test_an_image_whose_bytes_are_lost_is_gone(storage: Storage, tmp_path: Path) -> None:
     images = Images(storage)
     kept = await keep(images, os.urandom(PART), storage.scratch, kept=True)

@@ -132,6 +132,21 @@ async def test_a_kept_image_whose_record_redis_has_lost_is_never_deleted(
     assert len(files(tmp_path)) == 4
 
 
+async def test_a_kept_image_whose_sidecar_cannot_be_read_is_never_deleted(
+    storage: Storage, redis: RedisClient, tmp_path: Path
+) -> None:
+    """A newer version may have written it."""
+    assert storage.store is not None
+    kept = await keep(storage, b"x")
+    sidecar = sidecar_path(path_of(Place.KEPT, kept.blob.key))
+    await storage.store.put(sidecar, b'{"newer": 1}')
+    await forget(redis, Kind.IMAGE, kept.blob.key)
+    grow_old(tmp_path)
+    findings = await sweep(storage)
+    assert (findings.orphans, findings.unrecorded.number) == (0, 1)
+    assert len(files(tmp_path)) == 2
+
+
 async def test_a_kept_image_whose_own_end_has_come_is_deleted(
     storage: Storage, redis: RedisClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

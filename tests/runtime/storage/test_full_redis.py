@@ -1,0 +1,72 @@
+"""A Redis whose memory is full takes nothing new, and deletes and extends all the same."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.exceptions import OutOfMemoryError
+
+from services.runtime.redis import keys
+from services.runtime.redis.client import RedisClient, make_redis
+from services.runtime.settings import RuntimeSettings
+from services.runtime.storage.blobs import Storage
+from services.runtime.storage.images import Images
+from services.runtime.storage.kept import KeptImages
+from services.runtime.storage.parts import PART
+from services.runtime.storage.purge import Purge
+from services.runtime.storage.rebuild import Rebuild
+from services.runtime.storage.records import Kind
+from services.runtime.storage.setup import make_storage, stop_storage
+from services.runtime.storage.spool import Spool
+from services.runtime.telemetry.metrics import Metrics
+from tests.processes import valkey
+
+
+@pytest.fixture(params=["file", "redis"])
+async def own(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
+    """A storage with a Redis of its own."""
+    store = f"file://{tmp_path / 'store'}" if request.param == "file" else "redis:"
+    with valkey() as server:
+        settings = RuntimeSettings.model_validate(
+            {"store": store, "redis_url": str(server.connection_url)}
+        )
+        redis = make_redis(settings)
+        storage = make_storage(settings, redis, Metrics())
+        yield storage
+        await stop_storage(storage)
+        await redis.close()
+
+
+async def fill(redis: RedisClient) -> None:
+    await redis.execute("CONFIG", "SET", "maxmemory", "1mb")
+
+
+async def test_no_image_is_added_to_a_full_redis(own: Storage) -> None:
+    images = Images(own)
+    there = await images.keep_bytes(b"there", ttl=100)
+    await fill(own.redis)
+    for size in (10, PART, PART + 1):
+        for kept in (False, True):
+            spool = await Spool.of(os.urandom(size), own.scratch)
+            with pytest.raises(OutOfMemoryError):
+                await images.keep(spool, ttl=100, kept=kept)
+            assert await images.find(spool.digest) is None
+            await spool.close()
+
+    assert await images.keep_bytes(b"there", ttl=1000) == there
+    assert await own.redis.execute("TTL", keys.blob(Kind.IMAGE, there.blob.key)) > 900
+    assert await Purge(own, longest=60).image(there.blob.key)
+
+
+async def test_a_rebuild_adds_no_record_to_a_full_redis(own: Storage) -> None:
+    if own.store is None:
+        pytest.skip("there is no rebuild without a store")
+    images, spool = Images(own), await Spool.of(b"x", own.scratch)
+    stored = await images.keep(spool, ttl=100, kept=True)
+    await KeptImages(own.redis, images).settle(stored, ttl=None)
+    await own.redis.execute("FLUSHALL")
+    await fill(own.redis)
+    with pytest.raises(OutOfMemoryError):
+        await Rebuild(own, own.store).run(lambda objects, size: None)
+    assert await images.find(stored.blob.key) is None
