@@ -10,7 +10,7 @@ from pathlib import Path
 from contracts.errors import Unavailable
 from services.runtime.storage.stores.failures import RETRY_AFTER, disk_failure
 from services.runtime.storage.stores.paths import check_path
-from services.runtime.storage.stores.store import CHUNK, Missing, StoredObject
+from services.runtime.storage.stores.store import CHUNK, MARKER, Missing, StoredObject
 
 _SCRATCH = "tmp"
 _PAGE = 1000  # objects
@@ -33,6 +33,9 @@ class DiskStore:
 
     A file has its name only when it is complete: it is renamed, which is one step for everybody
     who looks. Raises OSError if the folder can't be made.
+
+    A disk that was unmounted leaves an empty folder, in which every file is missing. So a file
+    counts as missing only while the scratch folder is there, and the marker, once it was seen.
     """
 
     name = "disk"
@@ -42,6 +45,7 @@ class DiskStore:
         self.address = f"file://{root}"
         self.scratch = root / _SCRATCH
         self.scratch.mkdir(parents=True, exist_ok=True)
+        self._has_marker = False
 
     def put(self, path: str, content: bytes | Path, *, durable: bool = True) -> None:
         """Store bytes, or a file of `scratch`, which is moved; replace what is there."""
@@ -83,9 +87,12 @@ class DiskStore:
         file = self._file(path)
         with _named():
             try:
-                return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+                descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
+                self._check_mounted()
                 raise Missing(path) from None
+        self._has_marker = self._has_marker or path == MARKER
+        return descriptor
 
     def forget(self, path: str) -> None:
         """Do nothing: there are no copies."""
@@ -97,6 +104,7 @@ class DiskStore:
             try:
                 return file.stat().st_size
             except FileNotFoundError:
+                self._check_mounted()
                 return None
 
     def delete(self, paths: Sequence[str]) -> None:
@@ -104,7 +112,10 @@ class DiskStore:
         for path in paths:
             file = self._file(path)
             with _named():
-                file.unlink(missing_ok=True)
+                try:
+                    file.unlink()
+                except FileNotFoundError:
+                    self._check_mounted()
             with suppress(OSError):  # the first folder that is not empty, or is gone already
                 for folder in file.parents[: path.count("/")]:
                     folder.rmdir()
@@ -120,6 +131,8 @@ class DiskStore:
                 page = []
         if page:
             yield page
+        with _named():
+            self._check_mounted()
 
     def remove_unfinished(self, *, older: float) -> int:
         """Delete files of `scratch` that nobody has written to for `older` seconds."""
@@ -147,6 +160,15 @@ class DiskStore:
             disk = os.statvfs(self.scratch)
         if disk.f_flag & os.ST_RDONLY:
             raise Unavailable("The disk of the store is read-only.", retry_after=RETRY_AFTER)
+        with _named():
+            self._check_mounted()
+
+    def _check_mounted(self) -> None:
+        """Raise Unavailable, or OSError, if nothing of the store is there."""
+        self.scratch.stat()
+        if self._has_marker and not (self._root / MARKER).exists():
+            detail = f"The disk of the store has no {MARKER} any more: is it mounted?"
+            raise Unavailable(detail, retry_after=RETRY_AFTER)
 
     def _file(self, path: str) -> Path:
         check_path(path)
@@ -166,6 +188,7 @@ class DiskStore:
             if durable:
                 with suppress(FileNotFoundError):  # deleted already, with its folder
                     _sync(target.parent)
+            self._has_marker = self._has_marker or target == self._root / MARKER
             return
         raise Unavailable("The folders of the store vanish.", retry_after=RETRY_AFTER)
 

@@ -9,6 +9,7 @@ import pytest
 
 from contracts.errors import StoreFull, Unavailable
 from services.runtime.storage.stores.disk import DiskStore
+from services.runtime.storage.stores.store import MARKER, Missing
 
 PATH = "default/kept/ab/cd/abcd0123"
 
@@ -68,6 +69,25 @@ def test_a_store_whose_folder_is_gone_is_unavailable_and_makes_no_new_one(disk: 
         with pytest.raises(Unavailable, match="No such file or directory"):
             call()
     assert not disk.scratch.parent.exists()
+
+
+def test_no_file_of_a_disk_that_was_unmounted_is_called_missing(disk: DiskStore) -> None:
+    root = disk.scratch.parent
+    disk.put(MARKER, b"{}")
+    disk.put(PATH, b"12345")
+    root.rename(root.with_name("elsewhere"))
+    disk.scratch.mkdir(parents=True)
+
+    calls = (disk.check, lambda: disk.open(PATH), lambda: disk.size(PATH), lambda: [*disk.list()])
+    for call in (*calls, lambda: disk.delete([PATH])):
+        with pytest.raises(Unavailable, match="is it mounted"):
+            call()
+    disk.scratch.rmdir()
+    root.rmdir()
+    root.with_name("elsewhere").rename(root)
+    assert disk.size(PATH) == 5
+    with pytest.raises(Missing):
+        disk.open("default/kept/ab/cd/other")
 
 
 def test_a_deletion_leaves_no_empty_folders(disk: DiskStore) -> None:
