@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from contracts.errors import StoreFull, Unavailable
+from services.runtime.storage.stores.disk import check_reserve
 from services.runtime.storage.stores.failures import FULL
 from services.runtime.storage.stores.store import CHUNK
 
@@ -126,6 +127,7 @@ class Spool:
             if self._is_closed:
                 return
             self._hash.update(chunk)
+            check_reserve(self._scratch, len(chunk))
             if self._file is None:
                 descriptor, name = tempfile.mkstemp(dir=self._scratch, prefix="body-")
                 self._file = descriptor, Path(name)

@@ -148,6 +148,26 @@ async def test_a_failure_of_the_disk_has_a_name(
     assert not files_in(tmp_path)
 
 
+async def test_bodies_on_their_way_leave_the_reserve_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = os.statvfs(tmp_path)
+    reserve = min(64 << 20, blocks.f_blocks * blocks.f_frsize // 20)
+    left = (reserve + CHUNK) // blocks.f_frsize
+    values = list(blocks)
+    values[4] = left  # f_bavail
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(values))
+
+    spool = await spooled(tmp_path, bytes(CHUNK + 1))
+    await spool.close()
+    values[4] = left - 1
+    spool = Spool(tmp_path)
+    with pytest.raises(StoreFull):
+        await spool.write(bytes(CHUNK + 1))
+    await spool.close()
+    assert not files_in(tmp_path)
+
+
 async def test_a_folder_that_is_missing_is_a_named_failure(tmp_path: Path) -> None:
     spool = await spooled(tmp_path / "missing", bytes(CHUNK))
     assert spool.content == bytes(CHUNK)

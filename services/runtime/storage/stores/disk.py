@@ -1,5 +1,6 @@
 """A store in a folder on a disk, which all services of one Darkroom have."""
 
+import errno
 import os
 import secrets
 import time
@@ -16,6 +17,7 @@ _SCRATCH = "tmp"
 _PAGE = 1000  # objects
 _RESERVE = 64 << 20  # bytes that are left to others on the disk, or less of a small one
 _RESERVED_PART = 20  # of which the reserve is one at most
+_SMALL = 4096  # bytes of a file that may take of the reserve: a sidecar, which a promise needs
 _ATTEMPTS = 10  # a deletion may take an empty folder away while a file is moved there
 
 
@@ -56,6 +58,8 @@ class DiskStore:
                     _sync(content)
                 self._move(content, target, durable=durable)
                 return
+            if len(content) > _SMALL:
+                check_reserve(self.scratch, len(content))
             written = self.scratch / secrets.token_hex(16)
             try:
                 _write(written, content, durable=durable)
@@ -148,11 +152,7 @@ class DiskStore:
     def free(self) -> int:
         """Return the bytes that still fit, less a reserve for others on the same disk."""
         with _named():
-            disk = os.statvfs(self.scratch)
-        if disk.f_files and not disk.f_favail:
-            return 0  # no file more, however small
-        reserve = min(_RESERVE, disk.f_blocks * disk.f_frsize // _RESERVED_PART)
-        return max(0, disk.f_bavail * disk.f_frsize - reserve)
+            return free_bytes(self.scratch)
 
     def check(self) -> None:
         """Raise Unavailable if the disk is not mounted, or was made read-only after an error."""
@@ -221,6 +221,21 @@ class DiskStore:
                 about = entry.stat(follow_symlinks=False)
                 path = os.path.relpath(entry.path, self._root)
                 yield StoredObject(path, about.st_size, about.st_mtime)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the bytes that fit on the disk of a folder, less the reserve. Raises OSError."""
+    disk = os.statvfs(folder)
+    if disk.f_files and not disk.f_favail:
+        return 0  # no file more, however small
+    reserve = min(_RESERVE, disk.f_blocks * disk.f_frsize // _RESERVED_PART)
+    return max(0, disk.f_bavail * disk.f_frsize - reserve)
+
+
+def check_reserve(folder: Path, size: int) -> None:
+    """Raise OSError, as a full disk does, if `size` bytes more would take of the reserve."""
+    if free_bytes(folder) < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _write(file: Path, content: bytes, *, durable: bool) -> None:

@@ -40,7 +40,18 @@ def test_a_small_disk_tells_what_is_free(small_disk: DiskStore) -> None:
     small_disk.put(PATH, bytes(400_000))
 
     assert 300_000 < free - small_disk.free() < 500_000
-    small_disk.put("default/kept/second", bytes(610_000))
+
+
+def test_images_leave_a_reserve_and_a_sidecar_may_take_of_it(small_disk: DiskStore) -> None:
+    small_disk.put(PATH, bytes(small_disk.free() - 5000))
+    left = small_disk.free()
+    for size in (left + 1, 10_000):
+        with pytest.raises(StoreFull):
+            small_disk.put("default/kept/second", bytes(size))
+    assert small_disk.free() == left
+
+    for number in range(3):
+        small_disk.put(f"default/kept/{number}.json", bytes(1000))
     assert small_disk.free() == 0
 
 
