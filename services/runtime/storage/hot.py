@@ -103,14 +103,12 @@ class Hot:
         assert self._store is not None
         kind, key = _kind_and_key(name)
         place = Place.RENDITIONS if kind is Kind.RENDITION else Place.PASSING
-        data = await self._redis.execute("HGET", keys.blob(kind, key), "data")
+        record, path = keys.blob(kind, key), path_of(place, key)
+        data = await self._redis.execute("HGET", record, "data")
         if data is not None:
-            durable = kind is Kind.IMAGE
-            await self._store.put(path_of(place, key), data, durable=durable)
-        record = keys.blob(kind, key)
-        self._total = int(
-            await self._redis.script(_MOVE, (record, *_KEYS), (name, place, data or b""))
-        )
+            await self._store.put(path, data, durable=kind is Kind.IMAGE)
+        names = (record, *_KEYS, keys.STORE_DELETING)
+        self._total = int(await self._redis.script(_MOVE, names, (name, place, path, data or b"")))
 
 
 def _kind_and_key(name: str) -> tuple[Kind, str]:

@@ -21,6 +21,7 @@ from services.runtime.storage.blobs import Blobs, Storage
 from services.runtime.storage.files import File, MemoryFiles
 from services.runtime.storage.hot import member
 from services.runtime.storage.records import (
+    DAMAGED,
     DEFAULT_PROJECT,
     FIELDS,
     MEDIA_TYPE,
@@ -85,6 +86,8 @@ class Images(Blobs):
             await self._store_bytes(spool, there, durable=durable)
             if await self._write(spool, there, ttl, writes=True, hot=hot) != _EXTENDED:
                 raise _being_deleted()
+            if there is not None:
+                await self._check_bytes(path_of(there, spool.digest), spool.digest)
         stored = await self.find(spool.digest)
         if stored is None:
             raise Gone("The image was deleted while it was uploaded.")
@@ -130,6 +133,16 @@ class Images(Blobs):
                     ]
                 )
                 number += 1
+
+    async def _check_bytes(self, path: str, key: str) -> None:
+        """Raise Unavailable if the bytes of a new record are not there.
+
+        A deletion of older bytes of the image began after they were put, and has ended since.
+        """
+        assert self._store is not None
+        if await self._store.size(path) is None:
+            await self._redis.script(_SET, (keys.blob(self.kind, key),), (DAMAGED, 1))
+            raise _being_deleted()
 
     async def _write(
         self, spool: Spool, place: Place | None, ttl: int, *, writes: bool, hot: bool = False

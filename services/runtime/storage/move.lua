@@ -1,16 +1,16 @@
 -- Take a blob out of those that are hot, once its bytes are in the store. Returns the bytes that are hot
 -- then.
 --
--- KEYS: the record, the sizes of what is hot, their sum.
--- ARGV: the member in those sizes, the place of the bytes in the store, the bytes that were stored there
--- ('' for none: the blob has expired).
+-- KEYS: the record, the sizes of what is hot, their sum, the paths that are being deleted.
+-- ARGV: the member in those sizes, the place and the path of the bytes in the store, the bytes that were
+-- stored there ('' for none: the blob has expired).
 
-local RECORD, HOT, HOT_BYTES = unpack(KEYS)
-local member, place, data = unpack(ARGV)
+local RECORD, HOT, HOT_BYTES, DELETING = unpack(KEYS)
+local member, place, path, data = unpack(ARGV)
 
 local now_there = redis.call('HGET', RECORD, 'data')
-if now_there and now_there ~= data then
-  -- It was stored anew meanwhile.
+if now_there and (now_there ~= data or redis.call('ZSCORE', DELETING, path)) then
+  -- It was stored anew meanwhile, or a sweep deletes older bytes with that path.
   return redis.call('GET', HOT_BYTES) or 0
 end
 local size = redis.call('HGET', HOT, member)

@@ -41,9 +41,11 @@ log = structlog.get_logger(__name__)
 
 _DELETION = 30.0  # seconds in which noted bytes are deleted; afterwards a writer may put them again
 _LEFT_BEHIND = 60_000  # milliseconds after which another process tries again
+_AT_ONCE = 100  # bytes that are deleted in one step: a bucket may take 0.2 s for each
 _SCAN = 512  # records that are looked at in one step
 
 _NOTE = load_script(__package__, "orphan", when_full=True)
+_RETAKE = load_script(__package__, "retake", when_full=True)
 
 
 @dataclass
@@ -112,10 +114,9 @@ class Sweeper:
 
     async def finish_deletions(self) -> None:
         """Delete bytes that another process has noted and not deleted."""
-        seconds, _ = await self._redis.execute("TIME")
-        before = int(seconds) * 1000 - _LEFT_BEHIND
-        left = await self._redis.execute("ZRANGE", keys.STORE_DELETING, "-inf", before, "BYSCORE")
-        await self._delete([path.decode() for path in left], time.monotonic())
+        arguments = (_LEFT_BEHIND, _AT_ONCE)
+        while left := await self._redis.script(_RETAKE, (keys.STORE_DELETING,), arguments):
+            await self._delete([path.decode() for path in left], time.monotonic())
 
     async def _look_at_objects(
         self, page: Sequence[StoredObject], findings: Findings, *, dry_run: bool
@@ -162,12 +163,17 @@ class Sweeper:
         return bool(await self._redis.script(_NOTE, names, (path, place)))
 
     async def _delete(self, paths: Sequence[str], noted: float) -> None:
-        """Delete bytes that were noted at `noted`; later, a writer may have put them again."""
-        if not paths or time.monotonic() - noted > _DELETION:
-            return
-        kept = [path for path in paths if (found := digest_in(path)) and found[1] is Place.KEPT]
-        await self._store.delete([*map(sidecar_path, kept), *paths])
-        await self._redis.execute("ZREM", keys.STORE_DELETING, *paths)
+        """Delete bytes that were noted at `noted`, as many as there is time for.
+
+        Another process deletes the others; after it, a writer may put the same bytes again.
+        """
+        for start in range(0, len(paths), _AT_ONCE):
+            if time.monotonic() - noted > _DELETION:
+                return
+            some = paths[start : start + _AT_ONCE]
+            kept = [path for path in some if (found := digest_in(path)) and found[1] is Place.KEPT]
+            await self._store.delete([*map(sidecar_path, kept), *some])
+            await self._redis.execute("ZREM", keys.STORE_DELETING, *some)
 
     async def _promised_end(self, path: str) -> float:
         """Return the moment until which a kept image with a sidecar was promised to a client.

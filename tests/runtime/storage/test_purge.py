@@ -129,6 +129,32 @@ async def test_nothing_is_stored_for_an_image_that_is_not_there(
     assert await redis.execute("KEYS", f"*{IMAGE}*") == []
 
 
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_deletion_between_the_bytes_and_the_record_loses_no_image(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    images, store = Images(storage), storage.store
+    assert store is not None
+    put, data = store.put, os.urandom(PART + 1)
+
+    async def put_and_purge(path: str, content: bytes | Path, *, durable: bool = True) -> None:
+        await put(path, content, durable=durable)
+        await Purge(storage, longest=60).image(path.rpartition("/")[2])
+
+    async def upload() -> Blob:
+        spool = await Spool.of(data, storage.scratch)
+        try:
+            return (await images.keep(spool, ttl=60, kept=kept)).blob
+        finally:
+            await spool.close()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "put", put_and_purge)
+        with pytest.raises(Unavailable):
+            await upload()
+    assert await images.get(await upload()) == data
+
+
 async def test_bytes_that_the_store_could_not_delete_are_deleted_later(
     storage: Storage, redis: RedisClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

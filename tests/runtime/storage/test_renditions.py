@@ -134,3 +134,20 @@ async def test_a_rendition_that_moves_while_it_is_read(
         await moving
         assert await renditions.get(one.blob) == one.data
         await renditions.keep([one], ttl=100)
+
+
+async def test_a_small_rendition_stays_while_older_bytes_of_it_are_deleted(
+    storage: Storage, redis: RedisClient
+) -> None:
+    renditions, one = Renditions(storage), rendition(1, os.urandom(1000))
+    await renditions.keep([one], ttl=100)
+    path, name = path_of(Place.RENDITIONS, one.blob.key), f"rendition:{one.blob.key}"
+    await redis.execute("ZADD", keys.STORE_DELETING, 1, path)
+    await storage.hot.move(name)
+    assert await redis.execute("HGET", record(one), "data") == one.data
+    assert await redis.execute("HGET", keys.HOT, name) == b"1000"
+
+    await redis.execute("ZREM", keys.STORE_DELETING, path)
+    await storage.hot.move(name)
+    assert await redis.execute("HEXISTS", record(one), "data") == 0
+    assert await renditions.get(one.blob) == one.data

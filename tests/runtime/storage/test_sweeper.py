@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -194,6 +196,27 @@ async def test_records_without_bytes_are_named_and_found_no_more(
     assert found is not None
     assert found.damaged
     assert await Renditions(storage).find(made.blob.key) is None
+
+
+async def test_deletions_that_were_left_are_taken_over_a_hundred_at_a_time(
+    storage: Storage, redis: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others stay with whoever has noted them, as a bucket may take long."""
+    store = storage.store
+    assert store is not None
+    paths = [path_of(Place.PASSING, f"{number:064x}") for number in range(250)]
+    await redis.execute("ZADD", keys.STORE_DELETING, *chain(*((1, path) for path in paths)))
+    deleted: list[str] = []
+
+    async def delete(some: Sequence[str]) -> None:
+        left = await redis.execute("ZCOUNT", keys.STORE_DELETING, "-inf", 1)
+        assert left == 250 - len(deleted) - len(some), "only these are noted anew"
+        deleted.extend(some)
+
+    monkeypatch.setattr(store, "delete", delete)
+    await Sweeper(storage, store, grace=GRACE).finish_deletions()
+    assert sorted(deleted) == paths
+    assert await redis.execute("ZCARD", keys.STORE_DELETING) == 0
 
 
 async def test_a_missing_sidecar_is_written(storage: Storage, tmp_path: Path) -> None:
