@@ -104,6 +104,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     broker = Broker(redis, settings, capacity=settings.max_backlog, on_refused=end_process)
     storage = make_storage(settings, redis, broker.metrics)
     storage_state = StorageState(storage)
+    broker.prepare = partial(start_storage, storage, on_refused=end_process)
     records = Jobs(redis, settings)
     live_hub = LiveHub(records, settings)
 
@@ -125,7 +126,6 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         specification=suite_specification(),
         on_startup=[prepare],
         after_startup=[
-            partial(start_storage, storage, on_refused=end_process),
             shutdown.watch,
             webhooks.start,
             settle,

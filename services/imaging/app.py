@@ -63,6 +63,7 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
     storage = make_storage(settings, redis, broker.metrics)
     storage_state = StorageState(storage)
     images, renditions = Images(storage), Renditions(storage)
+    broker.prepare = partial(start_storage, storage, on_refused=end_process)
     peers = Peers(broker, images)
     renders = Renders(executor, images, renditions, settings)
     handlers.register(broker, renders, settings, peers)
@@ -92,7 +93,6 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
         specification=suite_specification(),
         on_startup=[prepare],
         after_startup=[
-            partial(start_storage, storage, on_refused=end_process),
             maintenance.start,
             store_maintenance.start,
             settle,

@@ -1,7 +1,7 @@
 """The broker of a process: its calls, its served methods and its consumers, put together."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -96,6 +96,8 @@ class Broker(AdaptedBroker):
             redis, self.worker, settings, self.clock, capacity=reported, report=report
         )
         self._served: list[str] = []
+        self.prepare: Callable[[], Awaitable[None]] | None = None
+        """Called when Redis answers, before anything is consumed; again if Redis is lost then."""
         super().__init__(
             redis,
             MessageSender(redis, self.inbox, self.outbox, self.clock, self.retry_after),
@@ -114,6 +116,8 @@ class Broker(AdaptedBroker):
         while True:
             await self.store.start()
             try:
+                if self.prepare is not None:
+                    await self.prepare()
                 await self.inbox.start()
                 await self.outbox.start()
                 await super().start()
