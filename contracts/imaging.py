@@ -24,8 +24,8 @@ MediaType = Annotated[
 ]
 Milliseconds = Annotated[float, Field(ge=0)]
 
-# Part of every result's key. Raise it when the same pipeline begins to give different bytes.
-_RENDER_VERSION = 6
+RENDER_VERSION = 6
+"""Part of every result's key. Raise it when the same pipeline begins to give different bytes."""
 
 
 class Blob(Message):
@@ -70,7 +70,7 @@ class Render(Message):
 
     def result_key(self) -> str:
         """Return the key of the result's blob. Equal sources and pipelines give equal keys."""
-        question = f"{_RENDER_VERSION}:{self.source.key}:{self.pipeline.model_dump_json()}"
+        question = f"{RENDER_VERSION}:{self.source.key}:{self.pipeline.model_dump_json()}"
         return hashlib.sha256(question.encode()).hexdigest()
 
 

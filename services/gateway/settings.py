@@ -17,6 +17,8 @@ from services.runtime.settings import (
     count_of,
 )
 
+# 0 turns it off; a year is the most that caches are told by custom.
+_CACHE_TIME = Field(ge=0, le=31_536_000, json_schema_extra={"x-unit": "seconds"})
 _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 
@@ -105,6 +107,21 @@ class GatewaySettings(RuntimeSettings):
     max_calls: Annotated[int, count_of("calls")] = Field(
         default=1000,
         description="Calls to imaging that may wait for a reply. Further calls are refused.",
+    )
+    max_age: Annotated[int, _CACHE_TIME] = Field(
+        default=3600,
+        description="Time for which caches and browsers may use an image without asking again, but"
+        " never beyond the image's life. A deleted image may be shown for so long.",
+    )
+    stale_while_revalidate: Annotated[int, _CACHE_TIME] = Field(
+        default=24 * 3600,
+        description="Time after `DARKROOM_MAX_AGE` for which a cache may still use an image while"
+        " it asks again, but never beyond the image's life.",
+    )
+    stale_if_error: Annotated[int, _CACHE_TIME] = Field(
+        default=24 * 3600,
+        description="Time after `DARKROOM_MAX_AGE` for which a cache may still use an image while"
+        " Darkroom can't be reached or fails, but never beyond the image's life.",
     )
     default_timeout: Seconds = Field(
         default=10.0, description="Time limit of a call that names none with `timeout` or `wait`."

@@ -21,6 +21,7 @@ from contracts.errors import (
     ServiceError,
     UnsupportedMediaType,
 )
+from services.gateway.http.freshness import MISSING, MissingImage
 from services.gateway.http.problems import problem
 from services.runtime.redis.client import store_error
 
@@ -39,7 +40,8 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ServiceError)
     async def service_error(request: Request, exc: ServiceError) -> JSONResponse:
         log.info("refused", code=exc.code, detail=exc.detail, path=request.url.path)
-        return problem(exc.failure(), request.scope)
+        headers = MISSING if isinstance(exc, MissingImage) else None
+        return problem(exc.failure(), request.scope, headers)
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(request: Request, exc: RequestValidationError) -> JSONResponse:

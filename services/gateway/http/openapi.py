@@ -82,13 +82,15 @@ RESPONSE_HEADERS = {
     "Accept-Encoding": "`identity`: bodies are read as they are, without content coding (RFC 9110, "
     "section 12.5.3).",
     "Accept-Ranges": "`bytes`: the image may be fetched in ranges (RFC 9110, section 14.3).",
-    "Cache-Control": "`immutable` with an image, `max-age` with its description, `no-store` with a "
-    "problem and with anything that changes at any time (RFC 9111, RFC 8246).",
+    "Cache-Control": "`max-age` with an image and with its description, never beyond the "
+    "image's life; `immutable` with a render whose URL has the current `v`; `no-store` with a "
+    "problem and with anything that changes at any time (RFC 9111, RFC 5861, RFC 8246).",
     "Cache-Status": "`darkroom; hit` if a stored result is sent, `darkroom; fwd=miss` if the image "
     "was rendered, `darkroom; fwd=request` if it was rendered because of `no-cache` (RFC 9211).",
     "Content-Range": "The range of bytes, and the size of the image (RFC 9110, section 14.4).",
     "ETag": "Entity tag. That of an image is the key under which it is stored, in quotes (RFC "
     "9110, section 8.8.3).",
+    "Expires": "End of `max-age` as a time, with an image that expires (RFC 9111, section 5.3).",
     "Link": "With `rel=next`, the address of the next page of a list (RFC 8288).",
     "Location": "Address of a job, an image or the results (RFC 9110, section 10.2.2).",
     "Preference-Applied": "The preferences of `Prefer` that were followed (RFC 7240).",
@@ -157,9 +159,9 @@ def image_answer(description: str, *headers: str) -> Documentation:
 def resource_answers(*headers: str) -> Responses:
     """Return the responses with a stored image: all of it, a range, no change, a wrong range."""
     return {
-        200: image_answer("The image.", "Accept-Ranges", *headers),
-        206: image_answer("The range.", "Accept-Ranges", "Content-Range", *headers),
-        304: answer("The client has the current image.", "ETag", *headers),
+        200: image_answer("The image.", "Accept-Ranges", "Expires", *headers),
+        206: image_answer("The range.", "Accept-Ranges", "Content-Range", "Expires", *headers),
+        304: answer("The client has the current image.", "ETag", "Expires", *headers),
         412: _FALSE_CONDITION,
         416: _problem(
             [Code.INVALID_REQUEST], "The range begins after the end of the image.", "Content-Range"

@@ -11,8 +11,6 @@ from services.gateway.http.image_response import AnswerRoom, ImageResponse, Othe
 from services.gateway.http.ranges import requested_range
 from services.runtime.storage.blobs import Blobs
 
-IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
-
 
 def etag_of(key: str) -> str:
     """Return the strong entity tag of a blob, from its key."""

@@ -1,5 +1,6 @@
 """Stored images: upload one once, then fetch, describe and render it many times."""
 
+import time
 from math import ceil
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from contracts.labels import LABEL_TEXT, Label
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.conditions import check_match, has_copy
 from services.gateway.http.disconnect import cancel_on_disconnect
+from services.gateway.http.freshness import MissingImage, freshness
 from services.gateway.http.openapi import (
     IMAGE_CONTENT,
     INSPECT_CODES,
@@ -23,7 +25,6 @@ from services.gateway.http.openapi import (
     taking,
 )
 from services.gateway.http.responses import (
-    IMMUTABLE,
     etag_of,
     not_modified,
     resource_response,
@@ -38,6 +39,7 @@ from services.gateway.routes.parameters import (
     QueryPipeline,
     Timeout,
     VaryHeader,
+    Version,
 )
 from services.runtime.storage.records import StoredBlob
 
@@ -47,8 +49,8 @@ router = APIRouter(tags=["images"])
 _UNREAD_LIFE = 60
 
 _MISSING = "There is no image with this id; it may have expired."
-# A new version of the gateway or of a worker may describe the same image otherwise.
-_FOR_AN_HOUR = {"Cache-Control": "max-age=3600"}
+# Seconds. A new version of the gateway or of a worker may describe the same image otherwise.
+_DESCRIPTION_LIFE = 3600
 
 
 @router.post(
@@ -105,7 +107,8 @@ async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response
     # An image that arrived with a render or a job has not been inspected yet.
     inspected = await _inspect(stored, deps)
     blob = stored.blob.model_copy(update={"media_type": inspected.media_type})
-    return resource_response(request, deps.answers, deps.images, blob, IMMUTABLE)
+    fresh = freshness(deps.settings, stored.life)
+    return resource_response(request, deps.answers, deps.images, blob, fresh)
 
 
 @router.get(
@@ -125,13 +128,15 @@ async def info(
     gps: Annotated[bool, Query(description="Whether to include where it was taken.")] = False,
 ) -> Response:
     """Describe an image: format, size, colours, a placeholder, and how it was taken."""
-    inspected = await _inspect(await _find(image_id, deps), deps, Depth.PIXELS)
+    stored = await _find(image_id, deps)
+    inspected = await _inspect(stored, deps, Depth.PIXELS)
     assert inspected.details is not None
     if not gps:
         details = inspected.details.model_copy(update={"place": None})
         inspected = inspected.model_copy(update={"details": details})
     content = inspected.model_dump_json().encode()
-    return tagged_response(request, content, "application/json", _FOR_AN_HOUR)
+    fresh = {"Cache-Control": f"max-age={int(min(_DESCRIPTION_LIFE, stored.life))}"}
+    return tagged_response(request, content, "application/json", fresh)
 
 
 @router.get(
@@ -155,32 +160,39 @@ async def render(
     timeout: Timeout,
     no_cache: NoCache,
     vary: VaryHeader,
+    version: Version = None,
 ) -> Response:
     """Return an uploaded image after a pipeline.
 
     A stored result is sent again, unless the request has `Cache-Control: no-cache`. Of `Prefer`,
     `wait` alone counts here: the seconds to wait for the result.
     """
+    asked = time.monotonic()
     stored = await _find(image_id, deps)
+    # A watermark may expire earlier than the source.
+    lives = await deps.images.lives(pipeline.images) if pipeline.images else []
+    ends = asked + min([stored.life, *lives])
     call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
     key = call.result_key()
-    always = {**IMMUTABLE, **vary}
+
+    def always() -> dict[str, str]:
+        return {**freshness(deps.settings, ends - time.monotonic(), version), **vary}
 
     async def render_anew() -> Response:
         reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
         timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
         status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
-        miss = {"Cache-Status": status, **always, **timing}
+        miss = {"Cache-Status": status, **always(), **timing}
         return resource_response(request, deps.answers, deps.renditions, reply.body.blob, miss)
 
     if not no_cache:
         # Other conditions count only for a stored result: the pipeline may be invalid.
         if has_copy(request.headers, etag_of(key)) and "if-match" not in request.headers:
-            return not_modified(etag_of(key), always)
+            return not_modified(etag_of(key), always())
         ttl = deps.settings.rendition_ttl
         kept = await deps.renditions.find(key, ttl=ttl, images=call.images)
         if kept is not None:
-            hit = {"Cache-Status": "darkroom; hit", **always}
+            hit = {"Cache-Status": "darkroom; hit", **always()}
             # A stored result whose bytes are lost or damaged is made again.
             return resource_response(
                 request, deps.answers, deps.renditions, kept.blob, hit, otherwise=render_anew
@@ -230,7 +242,7 @@ async def delete(image_id: ImageId, request: Request, deps: Injected) -> Respons
 async def _find(image_id: str, deps: Dependencies) -> StoredBlob:
     stored = await deps.images.find(image_id)
     if stored is None:
-        raise NotFound(_MISSING)
+        raise MissingImage(_MISSING)
     return stored
 
 

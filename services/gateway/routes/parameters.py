@@ -107,6 +107,16 @@ VaryHeader = Annotated[dict[str, str], Depends(_vary)]
 """`Vary: Accept` when the response depends on Accept; empty otherwise."""
 
 
+Version = Annotated[
+    str | None,
+    Query(
+        alias="v",
+        description="Version of the engine that the URL is written for: `render_version` of "
+        "`GET /v1/system`. With the current one, caches may keep the answer for a year.",
+    ),
+]
+
+
 async def _preference(request: Request, deps: Injected) -> Preference:
     lines = request.headers.getlist("prefer")
     return parse_prefer(lines, max_wait=deps.settings.max_timeout)

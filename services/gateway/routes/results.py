@@ -1,5 +1,6 @@
 """The results of a job: a link to the image of each variant, or the problem it ended in."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -9,6 +10,7 @@ from contracts.errors import Code, NotFound
 from contracts.jobs import MAX_VARIANTS, OPEN_STATES, Job, JobId
 from contracts.message import Message
 from services.gateway.dependencies import Injected
+from services.gateway.http.freshness import fresh_until_end
 from services.gateway.http.openapi import (
     VARIANT_CODES,
     answer,
@@ -16,7 +18,7 @@ from services.gateway.http.openapi import (
     resource_answers,
     taking,
 )
-from services.gateway.http.responses import IMMUTABLE, json_response, resource_response
+from services.gateway.http.responses import json_response, resource_response
 from services.gateway.jobs.responses import pending_response
 from services.gateway.result_links import ResultLink, links_of
 from services.gateway.routes.parameters import JobIdPath
@@ -74,7 +76,7 @@ async def result(
     deps: Injected,
 ) -> Response:
     """Return the image of a variant, or the problem that it ended in; 202 until it has ended."""
-    job = await deps.jobs.find(job_id)
+    job, life = await asyncio.gather(deps.jobs.find(job_id), deps.jobs.life(job_id))
     if index >= len(job.variants):
         raise NotFound(f"The job has {len(job.variants)} variants; they count from 0.")
     if index >= len(job.results):
@@ -85,4 +87,5 @@ async def result(
     if outcome.problem is not None:
         raise outcome.problem.error()
     assert outcome.blob is not None
-    return resource_response(request, deps.answers, deps.renditions, outcome.blob, IMMUTABLE)
+    fresh = fresh_until_end(life)
+    return resource_response(request, deps.answers, deps.renditions, outcome.blob, fresh)

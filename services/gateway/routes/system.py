@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel, Field
 
-from contracts.imaging import RENDER
+from contracts.imaging import RENDER, RENDER_VERSION
 from contracts.methods import Transport
 from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import answer, problems
@@ -57,6 +57,13 @@ class System(BaseModel):
     jobs: Annotated[Backlog, Field(description="The open jobs, and the rate at which jobs end.")]
     redis_memory: Annotated[RedisMemory, Field(description="The memory of Redis.")]
     store: Annotated[StoreReport, Field(description="The store of images.")]
+    render_version: Annotated[
+        int,
+        Field(
+            description="Version of the engine, for `v` in the URL of a render. It is raised when "
+            "the same pipeline begins to give different bytes."
+        ),
+    ]
 
 
 @router.get(
@@ -76,6 +83,7 @@ async def system(deps: Injected) -> System:
             bytes=state.used_memory, limit=state.maxmemory or None, used=state.memory
         ),
         store=await deps.storage.report(),
+        render_version=RENDER_VERSION,
     )
 
 

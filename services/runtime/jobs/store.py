@@ -174,6 +174,12 @@ class Jobs:
             raise NotFound("There is no job with this id; its record may have expired.")
         return job
 
+    async def life(self, job_id: str) -> float:
+        """Return the seconds for which the record stays at least; 0 where there is none."""
+        left: int = await self._redis.execute("PTTL", keys.job(job_id))
+        # An open job has no end yet, and is kept for so long once it has ended.
+        return float(self._settings.job_ttl) if left == -1 else max(0, left) / 1000
+
     async def open(self, most: int) -> AsyncIterator[Job]:
         """Yield open jobs, `most` at most: running ones, then queued ones, then retries.
 

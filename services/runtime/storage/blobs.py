@@ -6,6 +6,7 @@ has what images and renditions have in common; `images.py` and `renditions.py` h
 
 import asyncio
 import hashlib
+import math
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -90,13 +91,21 @@ class Blobs:
         commands: list[Command] = [("HMGET", name, *FIELDS)]
         if ttl is not None:
             commands.append(("EXPIRE", name, ttl, "GT"))
-        row, *_ = await self._redis.pipeline(commands)
-        stored = stored_from(self.kind, key, row)
+        commands.append(("PTTL", name))
+        row, *_, left = await self._redis.pipeline(commands)
+        stored = stored_from(self.kind, key, row, life=_life_of(left))
         if stored and images and ttl is not None:
             # A full store refuses these commands, and still has the rendition.
             with suppress(*FULL):
                 await self._redis.pipeline(extending(key, images, ttl))
         return stored
+
+    async def lives(self, wanted: Sequence[str]) -> list[float]:
+        """Return the seconds that each blob has left: infinite without an end, 0 for none."""
+        names = (keys.blob(self.kind, key) for key in wanted)
+        return [
+            _life_of(left) for left in await self._redis.pipeline(("PTTL", name) for name in names)
+        ]
 
     async def get(self, blob: Blob) -> bytes | None:
         """Return all bytes, or None when the blob was never stored or has expired."""
@@ -235,3 +244,8 @@ class Blobs:
     def _connection(self, size: int) -> Multiplexer | RedisClient:
         """Choose where bytes travel: large values would hold up small commands."""
         return self._redis.bulk if size > SMALL else self._redis
+
+
+def _life_of(left: int) -> float:
+    """Return the answer to PTTL in seconds."""
+    return math.inf if left == -1 else max(0, left) / 1000

@@ -4,9 +4,10 @@ A record says where the bytes lie: in a folder of the store (`place`), or, witho
 the hash itself. `parts.py` has the fields of the parts.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -63,6 +64,8 @@ class StoredBlob:
     label: str = ""
     created: int = 0
     """Milliseconds since 1970; 0 for a blob of an older version."""
+    life: float = field(default=math.inf, compare=False)
+    """Seconds that the record has left, where `Blobs.find` has read it; infinite without an end."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ class NewBlob:
     images: Sequence[str] = ()
 
 
-def stored_from(kind: Kind, key: str, row: Sequence[bytes | None]) -> StoredBlob | None:
+def stored_from(
+    kind: Kind, key: str, row: Sequence[bytes | None], *, life: float = math.inf
+) -> StoredBlob | None:
     """Return the blob that the values of `FIELDS` describe, or None where there is none."""
     fields = dict(zip(FIELDS, row, strict=True))
     media_type, size = fields[MEDIA_TYPE], fields[SIZE]
@@ -102,6 +107,7 @@ def stored_from(kind: Kind, key: str, row: Sequence[bytes | None]) -> StoredBlob
         damaged=bool(fields[DAMAGED]),
         label=(fields[LABEL] or b"").decode(errors="replace"),
         created=int(fields[CREATED] or 0),
+        life=life,
     )
 
 

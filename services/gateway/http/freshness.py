@@ -1,0 +1,62 @@
+"""For how long caches may keep an image: the fields that say so (RFC 9111, RFC 5861, RFC 8246).
+
+Nobody may keep an answer for longer than its image lives. A cache such as nginx counts `max-age`
+from the moment at which an answer arrives, and repeats the answer without an `Age`: moments that
+count for nginx (`X-Accel-Expires`) and for its clients (`Expires`) come with an image that expires.
+"""
+
+import math
+import time
+from email.utils import formatdate
+
+from contracts.errors import NotFound
+from contracts.imaging import RENDER_VERSION
+from services.gateway.settings import GatewaySettings
+
+_YEAR = 31_536_000  # seconds: the most that caches are told by custom
+_OTHER_VERSION = 60  # seconds: for as long gateways of two versions may answer in turn
+_MISSING = 5  # seconds: the image may be uploaded next
+
+MISSING = {"Cache-Control": f"public, max-age={_MISSING}"}
+"""The field of an answer that there is no such image."""
+
+
+class MissingImage(NotFound):
+    """No image has the id of a GET. Caches may repeat the answer for some seconds."""
+
+
+def freshness(settings: GatewaySettings, life: float, version: str | None = None) -> dict[str, str]:
+    """Return the fields of an image that expires in `life` seconds, which may be infinite.
+
+    `version` is the version of the engine that the URL of a render names: with the current one the
+    URL has one answer for ever, and another one is of a gateway before or after an upgrade.
+    """
+    if version == str(RENDER_VERSION):
+        return _fields(_YEAR, life, ", immutable")
+    if version is not None:
+        return _fields(min(_OTHER_VERSION, settings.max_age), life)
+    left = life - settings.max_age
+    extensions = {
+        "stale-while-revalidate": settings.stale_while_revalidate,
+        "stale-if-error": settings.stale_if_error,
+    }
+    stale = {name: int(min(seconds, left)) for name, seconds in extensions.items()}
+    more = "".join(f", {name}={seconds}" for name, seconds in stale.items() if seconds > 0)
+    return _fields(settings.max_age, life, more)
+
+
+def fresh_until_end(life: float) -> dict[str, str]:
+    """Return the fields of an answer that does not change in the `life` seconds that it has."""
+    return _fields(_YEAR, life)
+
+
+def _fields(most: int, life: float, more: str = "") -> dict[str, str]:
+    """Return the fields of an answer that is fresh for `most` seconds, but for `life` at most."""
+    seconds = max(0, int(min(most, life)))
+    fields = {"Cache-Control": f"public, max-age={seconds}{more}"}
+    if not math.isinf(life):
+        moment = int(time.time()) + seconds
+        fields["Expires"] = formatdate(moment, usegmt=True)
+        # The last one: nginx 1.22 reads the extensions of Cache-Control only before it.
+        fields["X-Accel-Expires"] = f"@{moment}"
+    return fields
