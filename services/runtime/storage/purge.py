@@ -1,5 +1,7 @@
 """Delete an image and everything that was made from it."""
 
+from itertools import chain
+
 import structlog
 
 from contracts.errors import ServiceError
@@ -9,8 +11,6 @@ from services.runtime.storage.blobs import Storage
 from services.runtime.storage.hot import member
 from services.runtime.storage.records import (
     DEFAULT_PROJECT,
-    PLACE,
-    SIZE,
     Kind,
     Place,
     path_of,
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 _BATCH = 256  # renditions that are deleted in one step
 
 _DELETE = load_script(__package__, "delete", when_full=True)
+_FORGET = load_script(__package__, "forget", when_full=True)
 
 
 class Purge:
@@ -34,7 +35,6 @@ class Purge:
         """`longest` is the time in seconds after which no render of a deleted image still runs."""
         self._redis = storage.redis
         self._store = storage.store
-        self._usage = storage.usage
         self._longest = longest
 
     async def image(self, key: str) -> bool:
@@ -64,21 +64,20 @@ class Purge:
         index, number = keys.renditions_of(key), 0
         while found := await self._redis.execute("ZRANGE", index, 0, _BATCH - 1):
             made = [digest.decode() for digest in found]
-            names = [keys.blob(Kind.RENDITION, digest) for digest in made]
-            rows = await self._redis.pipeline(("HMGET", name, PLACE, SIZE) for name in names)
-            # The index after the renditions, or a failure between both would lose them.
-            deleted, _ = await self._redis.transaction([("UNLINK", *names), ("ZREM", index, *made)])
+            deleted, paths = await self._redis.script(
+                _FORGET,
+                (
+                    *(index, keys.STORE_DELETING, keys.STORE_USAGE),
+                    *(keys.blob(Kind.RENDITION, digest) for digest in made),
+                ),
+                (
+                    *(DEFAULT_PROJECT, Place.RENDITIONS),
+                    *chain(*((digest, path_of(Place.RENDITIONS, digest)) for digest in made)),
+                ),
+            )
             number += deleted
-            stored = [
-                (path_of(Place.RENDITIONS, digest), int(size or 0))
-                for digest, (place, size) in zip(made, rows, strict=True)
-                if place
-            ]
-            if stored:
-                size = sum(size for _, size in stored)
-                place = Place.RENDITIONS
-                await self._usage.add(DEFAULT_PROJECT, place, objects=-len(stored), size=-size)
-                await self._delete_bytes(*(path for path, _ in stored))
+            if paths and await self._delete_bytes(*(path.decode() for path in paths)):
+                await self._redis.execute("ZREM", keys.STORE_DELETING, *paths)
         return number
 
     async def _delete_bytes(self, *paths: str) -> bool:

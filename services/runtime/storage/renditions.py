@@ -6,10 +6,12 @@ store before its record is written.
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 
+from contracts.errors import Unavailable
 from services.runtime.redis import keys
 from services.runtime.redis.endpoint import Command
 from services.runtime.redis.replies import FULL
@@ -22,6 +24,7 @@ from services.runtime.storage.records import (
     DIGEST,
     FIELDS,
     PLACE,
+    SIZE,
     Kind,
     NewBlob,
     Place,
@@ -33,6 +36,8 @@ from services.runtime.storage.records import (
 )
 
 _LONG = 1 << 20  # bytes whose digest is computed in a thread
+_DELETION = 0.2  # seconds until a deletion under way is asked for again
+_LONGEST_DELETION = 5.0  # seconds that a rendition waits for one
 
 
 class Renditions(Blobs):
@@ -67,15 +72,18 @@ class Renditions(Blobs):
         """Store all renditions for `ttl` seconds at least, in one step.
 
         Returns the keys of those that are not kept: an image they are made from was deleted
-        meanwhile. Raises StoreFull.
+        meanwhile. Raises StoreFull, and Unavailable if older bytes of one are being deleted.
         """
         if not new:
             return set()
         hot = {one.blob.key for one in new if self._hot.takes(len(one.data))}
         digests = await asyncio.gather(*(_digest_of(one.data) for one in new))
-        if self._store is not None:
-            await self._put([one for one in new if one.blob.key not in hot])
-        commands: list[Command] = []
+        in_store = [one for one in new if self._store is not None and one.blob.key not in hot]
+        await self._put(in_store)
+        names = [keys.blob(self.kind, one.blob.key) for one in in_store]
+        commands: list[Command] = [("HMGET", name, PLACE, SIZE) for name in names]
+        # A deletion that begins later finds the records, and leaves their bytes.
+        commands += [("ZSCORE", keys.STORE_DELETING, _path(one)) for one in in_store]
         size = 0
         for one, digest in zip(new, digests, strict=True):
             name = keys.blob(self.kind, one.blob.key)
@@ -111,6 +119,12 @@ class Renditions(Blobs):
         if hot:
             self._hot.observe(int(replies.pop()))
             replies.pop()
+        before, deleting = replies[: len(names)], replies[len(names) : 2 * len(names)]
+        replaced = [int(size or 0) for place, size in before if place]
+        if replaced:
+            await self._count(-len(replaced), -sum(replaced))
+        if any(deleting):
+            await self._put_after_deletion(in_store)
         purged = replies[len(replies) - len(made_from) :]
         late = {key for (key, _), gone in zip(made_from, purged, strict=True) if gone}
         if late:
@@ -124,22 +138,41 @@ class Renditions(Blobs):
         if store is None or not new:
             return
         await self._usage.check_room(sum(len(one.data) for one in new))
-        await asyncio.gather(
-            *(
-                store.put(path_of(Place.RENDITIONS, one.blob.key), one.data, durable=False)
-                for one in new
-            )
-        )
-        size = sum(len(one.data) for one in new)
-        await self._usage.add(DEFAULT_PROJECT, Place.RENDITIONS, objects=len(new), size=size)
+        await asyncio.gather(*(store.put(_path(one), one.data, durable=False) for one in new))
+        await self._count(len(new), sum(len(one.data) for one in new))
+
+    async def _put_after_deletion(self, new: Sequence[NewBlob]) -> None:
+        """Put bytes again that the deletion of older ones may take away, once it has ended.
+
+        Raises Unavailable, without the records, if it takes too long.
+        """
+        assert self._store is not None
+        notes: list[Command] = [("ZSCORE", keys.STORE_DELETING, _path(one)) for one in new]
+        until = time.monotonic() + _LONGEST_DELETION
+        while any(await self._redis.pipeline(notes)):
+            if time.monotonic() > until:
+                await self._redis.execute(
+                    "UNLINK", *(keys.blob(self.kind, one.blob.key) for one in new)
+                )
+                detail = "An older result of the same request is being deleted; try again soon."
+                raise Unavailable(detail, retry_after=5)
+            await asyncio.sleep(_DELETION)
+        put = self._store.put
+        await asyncio.gather(*(put(_path(one), one.data, durable=False) for one in new))
 
     async def _remove(self, new: Sequence[NewBlob]) -> None:
         """Take bytes out of the store again."""
         if self._store is None or not new:
             return
-        await self._store.delete([path_of(Place.RENDITIONS, one.blob.key) for one in new])
-        size = sum(len(one.data) for one in new)
-        await self._usage.add(DEFAULT_PROJECT, Place.RENDITIONS, objects=-len(new), size=-size)
+        await self._store.delete([_path(one) for one in new])
+        await self._count(-len(new), -sum(len(one.data) for one in new))
+
+    async def _count(self, objects: int, size: int) -> None:
+        await self._usage.add(DEFAULT_PROJECT, Place.RENDITIONS, objects=objects, size=size)
+
+
+def _path(one: NewBlob) -> str:
+    return path_of(Place.RENDITIONS, one.blob.key)
 
 
 async def _digest_of(data: bytes) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import OutOfMemoryError
 
+from contracts.imaging import Blob
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.settings import RuntimeSettings
@@ -16,7 +17,8 @@ from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.rebuild import Rebuild
-from services.runtime.storage.records import Kind
+from services.runtime.storage.records import Kind, NewBlob
+from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage, stop_storage
 from services.runtime.storage.spool import Spool
 from services.runtime.telemetry.metrics import Metrics
@@ -45,6 +47,9 @@ async def fill(redis: RedisClient) -> None:
 async def test_no_image_is_added_to_a_full_redis(own: Storage) -> None:
     images = Images(own)
     there = await images.keep_bytes(b"there", ttl=100)
+    blob = Blob(key="1" * 64, media_type="image/png", bytes=PART + 1)
+    made = NewBlob(blob, bytes(PART + 1), images=[there.blob.key])
+    assert not await Renditions(own).keep([made], ttl=100)
     await fill(own.redis)
     for size in (10, PART, PART + 1):
         for kept in (False, True):
@@ -57,6 +62,7 @@ async def test_no_image_is_added_to_a_full_redis(own: Storage) -> None:
     assert await images.keep_bytes(b"there", ttl=1000) == there
     assert await own.redis.execute("TTL", keys.blob(Kind.IMAGE, there.blob.key)) > 900
     assert await Purge(own, longest=60).image(there.blob.key)
+    assert await Renditions(own).find(blob.key) is None
 
 
 async def test_a_rebuild_adds_no_record_to_a_full_redis(own: Storage) -> None:

@@ -1,7 +1,9 @@
 """A purge deletes an image and all renditions of it, at any moment, and their bytes."""
 
+import asyncio
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from services.runtime.storage.images import Images
 from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
-from services.runtime.storage.records import Kind, NewBlob
+from services.runtime.storage.records import Kind, NewBlob, Place, path_of
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.spool import Spool
 from services.runtime.storage.sweeper import Sweeper
@@ -153,6 +155,41 @@ async def test_a_deletion_between_the_bytes_and_the_record_loses_no_image(
         with pytest.raises(Unavailable):
             await upload()
     assert await images.get(await upload()) == data
+
+
+async def test_a_rendition_that_is_made_while_an_older_one_is_deleted_has_its_bytes(
+    storage: Storage, redis: RedisClient
+) -> None:
+    renditions, store = Renditions(storage), storage.store
+    assert store is not None
+    one = rendition(1, data=os.urandom(PART + 1))
+    path = path_of(Place.RENDITIONS, one.blob.key)
+    await redis.execute("ZADD", keys.STORE_DELETING, 1, path)
+    keeping = asyncio.create_task(renditions.keep([one], ttl=60))
+    async with asyncio.timeout(5):
+        while not await is_there(redis, one):  # noqa: ASYNC110  nobody tells of a record
+            await asyncio.sleep(0.01)
+    await store.delete([path])
+    await redis.execute("ZREM", keys.STORE_DELETING, path)
+    assert await keeping == set()
+    assert await renditions.get(one.blob) == one.data
+
+
+async def test_bytes_of_renditions_are_noted_while_they_are_deleted(
+    storage: Storage, redis: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, store = rendition(1, data=os.urandom(PART + 1)), storage.store
+    assert store is not None
+    await Renditions(storage).keep([one], ttl=60)
+    noted: list[object] = []
+
+    async def delete(paths: Sequence[str]) -> None:
+        noted.append(await redis.execute("ZSCORE", keys.STORE_DELETING, *paths))
+
+    monkeypatch.setattr(store, "delete", delete)
+    assert await Purge(storage, longest=60).renditions(IMAGE) == 1
+    assert noted != [None]
+    assert await redis.execute("ZCARD", keys.STORE_DELETING) == 0
 
 
 async def test_bytes_that_the_store_could_not_delete_are_deleted_later(

@@ -14,6 +14,7 @@ from services.runtime.storage.blobs import Storage
 from services.runtime.storage.parts import PART
 from services.runtime.storage.records import Kind, NewBlob, Place, path_of
 from services.runtime.storage.renditions import Renditions
+from services.runtime.storage.usage import Count
 from tests.runtime.storage.conftest import MakeStorage
 
 IMAGE = "1" * 64
@@ -134,6 +135,14 @@ async def test_a_rendition_that_moves_while_it_is_read(
         await moving
         assert await renditions.get(one.blob) == one.data
         await renditions.keep([one], ttl=100)
+
+
+async def test_a_rendition_that_is_stored_again_counts_once(storage: Storage) -> None:
+    renditions = Renditions(storage)
+    for size in (PART + 1, PART + 2, PART + 3):
+        await renditions.keep([rendition(1, os.urandom(size))], ttl=100)
+    counts = await storage.usage.counts()
+    assert counts[("default", Place.RENDITIONS)] == Count(1, PART + 3)
 
 
 async def test_a_small_rendition_stays_while_older_bytes_of_it_are_deleted(
