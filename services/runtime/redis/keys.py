@@ -126,6 +126,9 @@ STORE = f"{PREFIX}store"
 STORE_USAGE = f"{PREFIX}store:usage"
 """Hash: how many objects and bytes are in the store, by project and place."""
 
+STORE_RESERVED = f"{PREFIX}store:reserved"
+"""Sorted set: room for bytes that are being stored, as "project:bytes:name", by the moment (ms)."""
+
 STORE_DELETING = f"{PREFIX}store:deleting"
 """Sorted set: paths whose bytes are being deleted from the store, by the moment (ms) it began."""
 

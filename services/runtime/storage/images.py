@@ -80,14 +80,14 @@ class Images(Blobs):
         if outcome != _EXTENDED:
             if outcome == _DAMAGED_WHERE_KEPT:
                 place, kept, durable = Place.KEPT, True, True
-            await self._usage.check_room(spool.size)
             hot = not kept and self._hot.takes(spool.size)
             there = None if hot else place
-            await self._store_bytes(spool, there, durable=durable)
-            if await self._write(spool, there, ttl, writes=True, hot=hot) != _EXTENDED:
-                raise _being_deleted()
-            if there is not None:
-                await self._check_bytes(path_of(there, spool.digest), spool.digest)
+            async with self._usage.room(spool.size):
+                await self._store_bytes(spool, there, durable=durable)
+                if await self._write(spool, there, ttl, writes=True, hot=hot) != _EXTENDED:
+                    raise _being_deleted()
+                if there is not None:
+                    await self._check_bytes(path_of(there, spool.digest), spool.digest)
         stored = await self.find(spool.digest)
         if stored is None:
             raise Gone("The image was deleted while it was uploaded.")

@@ -137,9 +137,10 @@ class Renditions(Blobs):
         store = self._store
         if store is None or not new:
             return
-        await self._usage.check_room(sum(len(one.data) for one in new))
-        await asyncio.gather(*(store.put(_path(one), one.data, durable=False) for one in new))
-        await self._count(len(new), sum(len(one.data) for one in new))
+        size = sum(len(one.data) for one in new)
+        async with self._usage.room(size):
+            await asyncio.gather(*(store.put(_path(one), one.data, durable=False) for one in new))
+            await self._count(len(new), size)
 
     async def _put_after_deletion(self, new: Sequence[NewBlob]) -> None:
         """Put bytes again that the deletion of older ones may take away, once it has ended.

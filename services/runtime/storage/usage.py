@@ -4,18 +4,25 @@ The counts are a hash in Redis, which every process changes when it stores and d
 writes them anew.
 """
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
+from redis.exceptions import RedisError
 
-from contracts.errors import StoreFull
+from contracts.errors import ServiceError, StoreFull
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
+from services.runtime.redis.scripts import load_script
 from services.runtime.storage.records import DEFAULT_PROJECT, Place
 
 _RETRY_AFTER = 60  # seconds, where something expires
+_LONGEST_MS = 600_000  # for which the reservation of a writer that died counts
+
+_RESERVE = load_script(__package__, "reserve")
 
 
 @dataclass(frozen=True)
@@ -37,28 +44,60 @@ class Usage:
         self, redis: RedisClient, *, store_bytes: int | None, project_bytes: int | None
     ) -> None:
         self._redis = redis
-        self._limits = (("store", "", store_bytes), ("project", DEFAULT_PROJECT, project_bytes))
+        self._limits = (store_bytes, project_bytes)
 
     async def counts(self) -> dict[tuple[str, Place], Count]:
         """Return what is in the store, by project and place."""
         return counts_from(await self._redis.execute("HGETALL", keys.STORE_USAGE))
 
-    async def check_room(self, size: int) -> None:
-        """Raise StoreFull if `size` bytes more would exceed a limit; with how much is left."""
-        if all(limit is None for _, _, limit in self._limits):
+    @asynccontextmanager
+    async def room(self, size: int) -> AsyncIterator[None]:
+        """Reserve room for `size` bytes, until they are stored and counted.
+
+        Writers in all processes see each other's reservations, so many at once exceed no limit
+        together. Raises StoreFull, with how much is left.
+        """
+        if self._limits == (None, None):
+            yield
             return
+        reservation = f"{DEFAULT_PROJECT}:{size}:{secrets.token_hex(8)}"
+        fits, *left = await self._redis.script(
+            _RESERVE,
+            (keys.STORE_USAGE, keys.STORE_RESERVED),
+            (
+                *(size, DEFAULT_PROJECT, reservation),
+                *("" if limit is None else limit for limit in self._limits),
+                _LONGEST_MS,
+            ),
+        )
+        if not fits:
+            raise await self._full(size, left)
+        try:
+            yield
+        finally:
+            with suppress(RedisError, OSError, ServiceError):  # it ends by itself
+                await self._redis.execute("ZREM", keys.STORE_RESERVED, reservation)
+
+    async def _full(self, size: int, left: Sequence[int | bytes]) -> StoreFull:
+        """Return the failure of `size` bytes that do not fit into what is left."""
         counts = await self.counts()
-        for name, project, limit in self._limits:
-            own = {key: count for key, count in counts.items() if project in ("", key[0])}
-            left = (limit or 0) - sum(count.bytes for count in own.values())
-            if limit is None or size <= left:
-                continue
-            expires = any(count.bytes for (_, place), count in own.items() if place != Place.KEPT)
-            raise StoreFull(
-                f"The {name} is full: {max(0, left):,} of {limit:,} bytes are left, and this image"
-                f" has {size:,}. Delete images, or raise the limit.",
-                retry_after=_RETRY_AFTER if expires else None,
+        name, limit, rest, project = next(
+            one
+            for one in zip(
+                ("store", "project"), self._limits, left, ("", DEFAULT_PROJECT), strict=True
             )
+            if isinstance(one[2], int) and size > one[2]
+        )
+        expires = any(
+            count.bytes
+            for (owner, place), count in counts.items()
+            if place != Place.KEPT and project in ("", owner)
+        )
+        return StoreFull(
+            f"The {name} is full: {max(0, int(rest)):,} of {limit:,} bytes are left, and this image"
+            f" has {size:,}. Delete images, or raise the limit.",
+            retry_after=_RETRY_AFTER if expires else None,
+        )
 
     async def add(self, project: str, place: Place, *, objects: int, size: int) -> None:
         """Count objects that were stored, and their bytes; negative numbers of deleted ones."""

@@ -1,5 +1,6 @@
 """Images are stored once, live as long as was promised, and are found wherever their bytes lie."""
 
+import asyncio
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -198,6 +199,27 @@ async def test_the_limits_of_the_store_and_of_a_project(make: MakeStorage) -> No
         await keep(images, os.urandom(PART - 1), storage.scratch, kept=True)
         assert await images.find(stored.blob.key) is not None
         await storage.usage.reset({})
+
+
+async def test_many_at_once_of_two_processes_exceed_no_limit(make: MakeStorage) -> None:
+    limit = 5 * PART
+    for name in ("store_bytes", "project_bytes"):
+        storages = [make(**{name: limit}) for _ in range(2)]
+        outcomes = await asyncio.gather(
+            *(
+                keep(Images(storage), os.urandom(PART), storage.scratch, kept=True)
+                for storage in storages * 10
+            ),
+            return_exceptions=True,
+        )
+        assert sum(not isinstance(one, BaseException) for one in outcomes) == 5
+        assert sum(isinstance(one, StoreFull) for one in outcomes) == 15
+        counts = await storages[0].usage.counts()
+        assert sum(count.bytes for count in counts.values()) == limit
+        await storages[0].usage.reset({})
+        # All reservations have ended: there is room for as many again.
+        await keep(Images(storages[0]), os.urandom(limit), storages[0].scratch, kept=True)
+        await storages[0].usage.reset({})
 
 
 async def test_a_note_and_a_verdict_are_not_written_for_an_expired_image(
