@@ -21,7 +21,10 @@ _DELETIONS = 60  # seconds from one attempt at the deletions that failed to the 
 
 
 class StoreMaintenance:
-    """Sweeps the store every `interval` seconds: in one of all processes that have this object."""
+    """Sweeps the store every `interval` seconds: in one of all processes that have this object.
+
+    A sweep that takes longer is not begun by another process meanwhile.
+    """
 
     def __init__(self, name: str, storage: Storage, *, interval: int, grace: float) -> None:
         """`name` is the process's, for the log of the others; `grace` as for `Sweeper`."""
@@ -59,7 +62,14 @@ class StoreMaintenance:
         return bool(await self._redis.execute("SET", name, self._name, "NX", "EX", interval))
 
     async def _sweep(self, sweeper: Sweeper) -> None:
-        findings = await sweeper.sweep()
+        sweeping = asyncio.create_task(sweeper.sweep(), name="store-sweep")
+        try:
+            while not (await asyncio.wait([sweeping], timeout=self._interval / 3))[0]:
+                name = keys.store_work("sweep")
+                await self._redis.execute("SET", name, self._name, "EX", self._interval)
+            findings = sweeping.result()
+        finally:
+            await end(sweeping)
         if findings.orphans or findings.unfinished or findings.lost.number:
             log.info(
                 "store swept",

@@ -22,6 +22,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
+from services.runtime.storage.listed import Listed
 from services.runtime.storage.records import (
     FIELDS,
     Kind,
@@ -104,10 +105,11 @@ class Sweeper:
         else:
             await self.finish_deletions()
             findings.unfinished = await self._store.remove_unfinished(older=self._grace)
+        listed = Listed()
         async for page in self._store.list():
-            await self._look_at_objects(page, findings, dry_run=dry_run)
+            await self._look_at_objects(page, listed, findings, dry_run=dry_run)
         for blobs in (self._images, self._renditions):
-            await self._look_for_lost(blobs, findings, dry_run=dry_run)
+            await self._look_for_lost(blobs, listed, findings, dry_run=dry_run)
         if not dry_run:
             await self._storage.usage.reset(findings.counts)
         return findings
@@ -119,13 +121,14 @@ class Sweeper:
             await self._delete([path.decode() for path in left], time.monotonic())
 
     async def _look_at_objects(
-        self, page: Sequence[StoredObject], findings: Findings, *, dry_run: bool
+        self, page: Sequence[StoredObject], listed: Listed, findings: Findings, *, dry_run: bool
     ) -> None:
         objects = [(one, found) for one in page if (found := digest_in(one.path))]
         sidecars = {one.path for one in page if described_by(one.path)}
         records = await self._records((place, digest) for _, (_, place, digest) in objects)
         started, orphans = time.monotonic(), list[StoredObject]()
         for (one, (project, place, digest)), record in zip(objects, records, strict=True):
+            listed.add(place, digest)
             if record is not None and record.place is place:
                 if place is Place.KEPT and sidecar_path(one.path) not in sidecars and not dry_run:
                     await self._write_missing_sidecar(one.path, record)
@@ -197,16 +200,23 @@ class Sweeper:
             await self._images.write_sidecar(record)
 
     async def _look_for_lost(
-        self, blobs: Images | Renditions, findings: Findings, *, dry_run: bool
+        self, blobs: Images | Renditions, listed: Listed, findings: Findings, *, dry_run: bool
     ) -> None:
-        """Find records whose bytes are not in the store."""
+        """Find records whose bytes are not in the store.
+
+        Asks the store for those alone that were not listed: they may be newer than the list.
+        """
+        place = Place.RENDITIONS if blobs.kind is Kind.RENDITION else Place.KEPT
         cursor, pattern = b"0", keys.blob(blobs.kind, "?" * 64)
         while True:
             cursor, names = await self._redis.execute(
                 "SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN
             )
-            for name in names:
-                key = name.decode().rpartition(":")[2]
+            digests = [name.decode().rpartition(":")[2] for name in names]
+            records = await self._records((place, digest) for digest in digests)
+            for key, record in zip(digests, records, strict=True):
+                if record is None or record.place is None or listed.has(record.place, key):
+                    continue
                 if await self._is_lost(blobs, key):
                     findings.lost.add(key)
                     if not dry_run and (stored := await blobs.find(key)):

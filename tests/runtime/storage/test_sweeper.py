@@ -219,6 +219,24 @@ async def test_deletions_that_were_left_are_taken_over_a_hundred_at_a_time(
     assert await redis.execute("ZCARD", keys.STORE_DELETING) == 0
 
 
+async def test_the_store_is_not_asked_again_for_what_was_listed(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request for each record of a large bucket would take longer than the sweep may."""
+    await fill(storage)
+    store, asked = storage.store, list[str]()
+    assert store is not None
+    size = store.size
+
+    async def noted_size(path: str) -> int | None:
+        asked.append(path)
+        return await size(path)
+
+    monkeypatch.setattr(store, "size", noted_size)
+    assert (await sweep(storage)).lost.number == 0
+    assert asked == []
+
+
 async def test_a_missing_sidecar_is_written(storage: Storage, tmp_path: Path) -> None:
     kept = await keep(storage, b"x")
     assert storage.store is not None
