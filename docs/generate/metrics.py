@@ -77,17 +77,20 @@ def pages() -> dict[str, str]:
     with patch.dict(os.environ, clear=True):  # a value of the shell may be invalid
         gateway = _metrics(create_gateway(GatewaySettings()))
         imaging = _metrics(create_imaging(ImagingSettings()))
+    everything = imaging | gateway
     rows = [
         (
             f"`{_series(name, metric)}`",
             type(metric).__name__.lower(),
-            metric._documentation + ("" if name in gateway else " Imaging only."),
+            metric._documentation
+            + ("" if name in gateway else " Imaging only.")
+            + ("" if name in imaging else " Gateway only."),
         )
-        for name, metric in imaging.items()
+        for name, metric in everything.items()
     ]
     labels = [
         (f"`{_series(name, metric)}`", f"`{label}`", _VALUES[name, label])
-        for name, metric in imaging.items()
+        for name, metric in everything.items()
         for label in metric._labelnames
     ]
     page = _PAGE.format(

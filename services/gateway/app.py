@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
 from contracts.version import VERSION
+from services.gateway.delivery.delivery import Delivery
 from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
 from services.gateway.http.image_response import AnswerRoom
@@ -116,6 +117,10 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     webhook_queue = WebhookQueue(redis, lease=settings.webhook_lease)
     webhooks = WebhookDispatcher(records, webhook_queue, settings, broker.metrics)
 
+    image_blobs, renditions = Images(storage), Renditions(storage)
+    answers = AnswerRoom(settings.max_answers)
+    delivery = Delivery(redis, image_blobs, renditions, answers, settings, broker.metrics)
+
     async def prepare() -> None:
         configure_logging(settings.log_level)
         tune_malloc()
@@ -128,20 +133,21 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         after_startup=[
             shutdown.watch,
             webhooks.start,
+            delivery.start,
             settle,
         ],
-        on_shutdown=[webhooks.stop],
+        on_shutdown=[webhooks.stop, delivery.stop],
         after_shutdown=[partial(stop_storage, storage)],
     )
-    image_blobs = Images(storage)
     queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
     dependencies = Dependencies(
         settings=settings,
         imaging=ImagingClient(broker, max_calls=settings.max_calls),
         images=image_blobs,
         kept=KeptImages(redis, image_blobs),
-        renditions=Renditions(storage),
+        renditions=renditions,
         purge=Purge(storage, longest=ceil(settings.job_timeout)),
+        delivery=delivery,
         jobs=records,
         live=live_hub,
         webhooks=webhooks,
@@ -150,7 +156,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         queues=queues,
         uploads=UploadReader(image_blobs, settings, storage.scratch),
         rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
-        answers=AnswerRoom(settings.max_answers),
+        answers=answers,
         store=broker.store,
         storage=storage_state,
         turn=asyncio.Lock(),
@@ -165,7 +171,8 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         http.router.routes.append(Route(path, route, methods=["GET"]))
     app.bind = partial(bind, settings=settings, metrics=broker.metrics)
     cached = CachingMiddleware(HeadMiddleware(http))
-    own = OriginMiddleware(cached, settings.origins, refuse=refusal)
+    delivered = delivery.in_front_of(cached)
+    own = OriginMiddleware(delivered, settings.origins, refuse=refusal)
     hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
     inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)
     outer = CorrelationMiddleware(TraceMiddleware(inner))

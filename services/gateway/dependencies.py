@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from services.gateway.delivery.delivery import Delivery
 from services.gateway.http.image_response import AnswerRoom
 from services.gateway.live.hub import LiveHub
 from services.gateway.rpc import ImagingClient
@@ -36,6 +37,7 @@ class Dependencies:
     kept: KeptImages
     renditions: Renditions
     purge: Purge
+    delivery: Delivery
     jobs: Jobs
     live: LiveHub
     webhooks: WebhookDispatcher

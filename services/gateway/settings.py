@@ -91,6 +91,12 @@ class GatewaySettings(RuntimeSettings):
         " yet. Beyond it, requests for an image of more than 64 KiB wait a second, and are then"
         " refused.",
     )
+    delivery_cache: Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "bytes"})] = Field(
+        default=64 * 1024 * 1024,
+        description="Size of the answers in the memory of each gateway process: images of up to"
+        " 1 MiB that are asked again are sent from there. Those that were unused for longest go"
+        " first. 0: none are kept.",
+    )
     reader_patience: Seconds = Field(
         default=30.0,
         description="Time over which a client has to read its answer at"

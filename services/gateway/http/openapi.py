@@ -82,6 +82,8 @@ RESPONSE_HEADERS = {
     "Accept-Encoding": "`identity`: bodies are read as they are, without content coding (RFC 9110, "
     "section 12.5.3).",
     "Accept-Ranges": "`bytes`: the image may be fetched in ranges (RFC 9110, section 14.3).",
+    "Age": "Seconds since the answer was made, if it comes from the gateway's memory (RFC 9111, "
+    "section 5.1).",
     "Cache-Control": "`max-age` with an image and with its description, never beyond the "
     "image's life; `immutable` with a render whose URL has the current `v`; `no-store` with a "
     "problem and with anything that changes at any time (RFC 9111, RFC 5861, RFC 8246).",

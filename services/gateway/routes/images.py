@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from contracts.errors import Code, NotFound
 from contracts.imaging import Depth, Inspect, Inspected, Render
 from contracts.labels import LABEL_TEXT, Label
+from services.gateway.delivery.offer import offer
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.conditions import check_match, has_copy
 from services.gateway.http.disconnect import cancel_on_disconnect
@@ -41,7 +42,7 @@ from services.gateway.routes.parameters import (
     VaryHeader,
     Version,
 )
-from services.runtime.storage.records import StoredBlob
+from services.runtime.storage.records import Kind, StoredBlob
 
 router = APIRouter(tags=["images"])
 
@@ -99,7 +100,10 @@ async def upload(
     summary="Fetch an image",
     response_class=Response,
     openapi_extra=taking("If-Match", "If-None-Match", "Range", "If-Range"),
-    responses={**resource_answers(), **problems(*INSPECT_CODES, Code.NOT_FOUND)},
+    responses={
+        **resource_answers("Age", "Cache-Status"),
+        **problems(*INSPECT_CODES, Code.NOT_FOUND),
+    },
 )
 async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response:
     """Return the bytes of an image as they were uploaded."""
@@ -107,6 +111,7 @@ async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response
     # An image that arrived with a render or a job has not been inspected yet.
     inspected = await _inspect(stored, deps)
     blob = stored.blob.model_copy(update={"media_type": inspected.media_type})
+    offer(request, Kind.IMAGE, stored, (image_id,), life=stored.life)
     fresh = freshness(deps.settings, stored.life)
     return resource_response(request, deps.answers, deps.images, blob, fresh)
 
@@ -148,7 +153,7 @@ async def info(
         query=OUTPUT_PARAMETERS,
     ),
     responses={
-        **resource_answers("Cache-Status", "Server-Timing", "X-Worker", "Vary"),
+        **resource_answers("Age", "Cache-Status", "Server-Timing", "X-Worker", "Vary"),
         **problems(*RENDER_CODES),
     },
 )
@@ -193,6 +198,8 @@ async def render(
         kept = await deps.renditions.find(key, ttl=ttl, images=call.images)
         if kept is not None:
             hit = {"Cache-Status": "darkroom; hit", **always()}
+            life = min(ends - time.monotonic(), kept.life)
+            offer(request, Kind.RENDITION, kept, call.images, life=life)
             # A stored result whose bytes are lost or damaged is made again.
             return resource_response(
                 request, deps.answers, deps.renditions, kept.blob, hit, otherwise=render_anew
@@ -215,6 +222,7 @@ async def delete_renditions(image_id: ImageId, deps: Injected) -> Response:
     The next request for one of them renders it again.
     """
     await deps.purge.renditions(image_id)
+    await deps.delivery.purge(image_id)
     return Response(status_code=204)
 
 
@@ -234,7 +242,10 @@ async def delete(image_id: ImageId, request: Request, deps: Injected) -> Respons
     Renders that run meanwhile end with 410, and jobs that still need the image fail with `gone`.
     """
     check_match(request.headers, etag_of(image_id))
-    if not await deps.purge.image(image_id):
+    deleted = await deps.purge.image(image_id)
+    # Even if nothing was there: an attempt before may have failed between both.
+    await deps.delivery.purge(image_id)
+    if not deleted:
         raise NotFound(_MISSING)
     return Response(status_code=204)
 

@@ -123,6 +123,7 @@ async def change(image_id: ImageId, request: Request, deps: Injected) -> Respons
         label=(new.label or "") if "label" in new.model_fields_set else None,
         life=(new.ttl or Life.ENDLESS) if "ttl" in new.model_fields_set else Life.UNCHANGED,
     )
+    await deps.delivery.purge(image_id)
     if kept is None:
         raise NotFound("There is no image with this id; it may have expired.")
     return json_response(entry_of(kept))

@@ -6,7 +6,7 @@ How transports deliver, the headers of messages, and the channels that belong to
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.control import CONTROL, Cancel
+from contracts.control import CONTROL, Cancel, Purged
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, JobEvent, JobRequest
 from contracts.message import Message
 from contracts.methods import GROUP, Transport
@@ -100,6 +100,14 @@ OTHER_CHANNELS = (
         {"imaging": "Stops the work with that id, if this worker does it."},
         None,
         "Cancellations, sent to every worker: of requests whose caller has left, and of jobs.",
+    ),
+    OtherChannel(
+        "purges", CONTROL, Transport.CHANNEL, Purged,
+        {"gateway": "Publishes the key of an image that was deleted, or whose results or life were "
+                    "changed."},
+        {"gateway": "Drops the answers in its memory that were made from the image."},
+        None,
+        "Purges, sent to every gateway on the channel of cancellations. Workers ignore them.",
     ),
     OtherChannel(
         "usage", USAGE, Transport.STREAM, Usage,

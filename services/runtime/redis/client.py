@@ -81,10 +81,20 @@ class RedisClient:
         self._shared.script_soon(script, keys, args, on_reply, retry=retry)
 
     def subscribe(
-        self, *channels: str, on_message: OnMessage, pattern: str | None = None
+        self,
+        *channels: str,
+        on_message: OnMessage,
+        pattern: str | None = None,
+        ping_interval: float | None = None,
     ) -> Subscription:
         """Make a subscription with a connection of its own; `listen` begins it."""
-        return Subscription(self.endpoint, *channels, on_message=on_message, pattern=pattern)
+        return Subscription(
+            self.endpoint,
+            *channels,
+            on_message=on_message,
+            pattern=pattern,
+            ping_interval=ping_interval,
+        )
 
     def dedicated(self) -> Multiplexer:
         """Make a connection for commands that the shared one should not hold up, or wait for.

@@ -4,6 +4,8 @@ PINGs notice a connection that is dead without having been closed, as after a cu
 """
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,10 @@ from services.runtime.redis.replies import DiskError
 from services.runtime.tasks import end
 
 PING_INTERVAL = 2.0
-"""Seconds between two PINGs; a connection that stays silent for three of them is lost."""
+"""Seconds between two PINGs, unless a subscription wants more of them.
+
+A connection that stays silent for three of these intervals is lost.
+"""
 
 _MESSAGES = (b"message", b"pmessage")
 _SUBSCRIBED = (b"subscribe", b"psubscribe")
@@ -34,6 +39,7 @@ class Subscription:
         *channels: str,
         on_message: OnMessage,
         pattern: str | None = None,
+        ping_interval: float | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._names = channels if pattern is None else (pattern,)
@@ -43,6 +49,13 @@ class Subscription:
         self._on_message = on_message
         self._connection: Connection | None = None
         self._silent_pings = 0
+        self._ping_interval = ping_interval or PING_INTERVAL
+        self._pinged: deque[float] = deque()  # when each PING without an answer was sent
+        self.confirmed = -math.inf
+        """The loop's time until which every message has arrived that was published.
+
+        Redis answers a PING after the messages before it. Minus infinity without a connection.
+        """
         self._pings: asyncio.Task[None] | None = None
         self._unconfirmed = 0
         self._subscribed: asyncio.Future[None] | None = None
@@ -80,8 +93,10 @@ class Subscription:
         if self._pings is None:
             self._pings = asyncio.create_task(self._ping(), name="redis-subscription-pings")
         self._connection.write(packed(self._subscribe, *self._names))
+        asked = loop.time()
         try:
             await subscribed
+            self.confirmed = asked
         except BaseException as exc:
             # Connected and not subscribed, it would miss every message.
             self._connection.abort(RedisConnectionError(f"Could not subscribe: {exc!r}."))
@@ -111,6 +126,8 @@ class Subscription:
 
     def _take_reply(self, reply: Any) -> None:
         self._silent_pings = 0
+        if self._pinged:
+            self.confirmed = self._pinged.popleft()
         # A Redis whose disk is full refuses a PING, and still delivers messages.
         refused = isinstance(reply, Exception) and not isinstance(reply, DiskError)
         if refused and self._connection is not None:
@@ -129,21 +146,23 @@ class Subscription:
             _settle(self._ended)
 
     def _lose(self, reason: Exception) -> None:
+        self.confirmed = -math.inf
+        self._pinged.clear()
         _settle(self._subscribed, reason)
         _settle(self._ended, reason)
 
     async def _ping(self) -> None:
         while True:
-            await asyncio.sleep(PING_INTERVAL)
+            await asyncio.sleep(self._ping_interval)
             connection = self._connection
             if connection is None or not connection.open:
                 self._silent_pings = 0
-            elif self._silent_pings >= 3:
-                seconds = 3 * PING_INTERVAL
-                reason = f"Redis has been silent for {seconds:g} s."
+            elif self._silent_pings * self._ping_interval >= (silence := 3 * PING_INTERVAL):
+                reason = f"Redis has been silent for {silence:g} s."
                 connection.abort(RedisConnectionError(reason))
             else:
                 self._silent_pings += 1
+                self._pinged.append(asyncio.get_running_loop().time())
                 connection.write(packed("PING"))
 
 

@@ -9,7 +9,7 @@ import structlog
 from faststream.redis import RedisMessage
 from faststream.redis.message import RedisChannelMessage
 
-from contracts.control import CONTROL, Cancel
+from contracts.control import CONTROL, Cancel, Control
 from contracts.errors import NoWorkers
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
@@ -245,10 +245,11 @@ class Broker(AdaptedBroker):
             return
         self._served.append(CONTROL)
 
-        async def on_cancel(cancel: Cancel, message: RedisMessage) -> None:
-            self.cancellations.cancel(cancel)
+        async def on_control(control: Control, message: RedisMessage) -> None:
+            if isinstance(control.root, Cancel):
+                self.cancellations.cancel(control.root)
 
-        self._consume_channel(CONTROL, validating(Cancel, on_cancel))
+        self._consume_channel(CONTROL, validating(Control, on_control))
 
     def _consume_channel(self, channel: str, handle: Handle) -> None:
         consumer = ChannelConsumer(

@@ -15,10 +15,9 @@ from faststream.exceptions import IgnoredException
 from faststream.message import SourceType, StreamMessage
 from faststream.redis import RedisMessage
 from faststream.types import AsyncFuncAny
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from contracts.errors import DeadlineExceeded, Failure, InvalidRequest, WorkerCrashed
-from contracts.message import Message
 from services.runtime.faststream_adapter.message import address_of, deliveries_of, from_channel
 from services.runtime.faststream_adapter.subscriber import Handle
 from services.runtime.liveness.server_clock import Clock
@@ -49,7 +48,7 @@ class ServingContext:
     send_reply: Callable[[Any], Awaitable[None]]
 
 
-def validating(model: type[Message], handler: Handler) -> Handle:
+def validating(model: type[BaseModel], handler: Handler) -> Handle:
     """Return `handler` as FastStream calls it: with the message alone.
 
     Each call validates the body once, by `model`, and raises InvalidRequest for a wrong one.

@@ -51,11 +51,13 @@ class Keeper:
 @pytest.fixture(scope="module")
 def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
     root = tmp_path_factory.mktemp("store")
+    env = {
+        "DARKROOM_STORE": f"file://{root}",
+        "DARKROOM_DELIVERY_CACHE": "0",  # it would have the bytes from before the damage
+    }
     with (
         valkey() as server,  # a Redis has one store
-        faststream(
-            "gateway", server.connection_url, env={"DARKROOM_STORE": f"file://{root}"}
-        ) as service,
+        faststream("gateway", server.connection_url, env=env) as service,
         Redis.from_url(server.connection_url) as redis,
     ):
         yield Keeper(service, redis, root)

@@ -6,7 +6,7 @@ import pytest
 from tests.imaging.pictures import encoded, scenery
 
 # Headers that differ from one answer to the next, whatever the method.
-TRANSIENT = {"date", "x-correlation-id", "server-timing", "x-worker", "cache-status"}
+TRANSIENT = {"date", "x-correlation-id", "server-timing", "x-worker", "cache-status", "age"}
 
 
 @pytest.mark.parametrize(

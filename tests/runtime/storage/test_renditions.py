@@ -1,6 +1,7 @@
 """Renditions stay in Redis while they are small and used, and lie in the store otherwise."""
 
 import asyncio
+import math
 import os
 from pathlib import Path
 
@@ -160,3 +161,17 @@ async def test_a_small_rendition_stays_while_older_bytes_of_it_are_deleted(
     await storage.hot.move(name)
     assert await redis.execute("HEXISTS", record(one), "data") == 0
     assert await renditions.get(one.blob) == one.data
+
+
+async def test_a_rendition_that_is_found_says_how_long_it_lives(
+    storage: Storage, redis: RedisClient
+) -> None:
+    renditions, one = Renditions(storage), rendition(1, b"bytes")
+    await renditions.keep([one], ttl=100)
+    for ttl, life in ((None, 100), (300, 300)):
+        found = await renditions.find(one.blob.key, ttl=ttl)
+        assert found is not None
+        assert life - 5 < found.life <= life
+    await redis.execute("PERSIST", record(one))
+    endless, missing = await renditions.lives([one.blob.key, "0" * 64])
+    assert (endless, missing) == (math.inf, 0)

@@ -1,0 +1,203 @@
+"""The answers in memory, bounded in bytes: those that were unused for longest leave first.
+
+An answer knows the images that it was made from. A purge of one of them drops it, and keeps out the
+answers that were begun before the purge and are complete after it.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.runtime.storage.records import Kind
+
+Key = tuple[Hashable, ...]
+Headers = list[tuple[bytes, bytes]]
+
+MAX_BODY = 1 << 20
+"""Bytes of the largest body that is kept."""
+
+UNCONFIRMED = 120.0
+"""Seconds for which an answer is given without another look at the record of its blob."""
+
+_UNDER_WAY = 16  # large bodies under way have this part of the limit
+_OVERHEAD = 2000  # bytes of an answer's objects in memory, beside its body, headers and key
+_PURGES = 4096  # images whose last purge is remembered
+
+
+@dataclass(frozen=True)
+class Source:
+    """The stored blob that an answer has the bytes of."""
+
+    kind: Kind
+    key: str
+    digest: str
+    images: tuple[str, ...]
+    """The images that it was made from, or the image itself."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A complete 200, and when it ends. Times are those of the monotonic clock."""
+
+    source: Source
+    body: bytes
+    headers: Headers
+    unchanged: Headers
+    """The header of a 304 in its place."""
+    tag: bytes
+    route: Any
+    """The route that has made it, for the name of a trace's span."""
+    made: float
+    """When it was made, or last confirmed if caches may keep it until no fixed moment."""
+    fresh: float
+    """Seconds after which caches would have too little left of its `max-age`."""
+    dated: bool
+    """Whether its header names such a moment."""
+    ends: float
+    """When its blob, or the image that this was made from, expires."""
+    confirmed: float
+    """When its blob was last seen in Redis, and its life was extended."""
+    used: bool = False
+    """Whether it was given since."""
+    size: int = 0
+
+
+@dataclass
+class Moments:
+    """Numbers the purges, so that an answer can tell which of them came after its begin."""
+
+    now: int = 0
+    unknown: int = 0
+    """The number up to which nothing is known: whatever was begun before may be purged."""
+    purges: OrderedDict[str, int] = field(default_factory=OrderedDict)
+
+    def note(self, image: str) -> None:
+        """Note a purge of an image."""
+        self.now += 1
+        self.purges[image] = self.now
+        self.purges.move_to_end(image)
+        if len(self.purges) > _PURGES:
+            _, self.unknown = self.purges.popitem(last=False)
+
+    def note_all(self) -> None:
+        """Note that anything may have been purged."""
+        self.now += 1
+        self.unknown = self.now
+        self.purges.clear()
+
+    def allows(self, images: Iterable[str], begun: int) -> bool:
+        """Return whether none of the images was purged since the moment `begun`."""
+        return begun >= self.unknown and all(self.purges.get(image, 0) <= begun for image in images)
+
+
+class DeliveryCache:
+    """Answers by the key of their request, `limit` bytes at most.
+
+    Calls `on_eviction` for each answer that leaves for want of room.
+    """
+
+    def __init__(self, limit: int, *, on_eviction: Callable[[], None]) -> None:
+        self._limit = limit
+        self._on_eviction = on_eviction
+        self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        self._by_image: defaultdict[str, set[Key]] = defaultdict(set)
+        self._moments = Moments()
+        self._under_way = 0
+        self.bytes = 0
+        """The size of all answers."""
+        self.used: dict[Key, Answer] = {}
+        """The answers that were given since their blob was last seen."""
+        self.left: dict[str, Source] = {}
+        """The blobs of such answers that are not here any more, for the last touch of each."""
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    @property
+    def moment(self) -> int:
+        """The number of purges so far: note it before an answer is begun."""
+        return self._moments.now
+
+    def reserve(self, size: int) -> bool:
+        """Make room for a body of `size` bytes that is under way; return False if there is none.
+
+        A large body is as long under way as its client takes to read it, so that there is a limit
+        for all of them together.
+        """
+        if size > MAX_BODY or self._under_way + size > self._limit // _UNDER_WAY:
+            return False
+        self._under_way += size
+        return True
+
+    def release(self, size: int) -> None:
+        """Give back what `reserve` has taken."""
+        self._under_way -= size
+
+    def find(self, key: Key, now: float) -> Answer | None:
+        """Return the answer to a request, and note its use; None if there is none or it ended."""
+        answer = self._answers.get(key)
+        if answer is None:
+            return None
+        if (
+            now >= answer.ends
+            or now - answer.made >= answer.fresh
+            or now - answer.confirmed > UNCONFIRMED
+        ):
+            self.drop(key)
+            return None
+        self._answers.move_to_end(key)
+        if not answer.used:
+            answer.used = True
+            self.used[key] = answer
+        return answer
+
+    def put(self, key: Key, answer: Answer, begun: int) -> bool:
+        """Keep an answer that was begun at the moment `begun`; return False if it may be purged."""
+        if not self._moments.allows(answer.source.images, begun):
+            return False
+        self.drop(key)
+        parts = [*answer.headers, *answer.unchanged]
+        answer.size = (
+            _OVERHEAD
+            + len(answer.body)
+            + sum(len(name) + len(value) for name, value in parts)
+            + sum(len(part) for part in key if isinstance(part, bytes))
+        )
+        self._answers[key] = answer
+        self.bytes += answer.size
+        for image in answer.source.images:
+            self._by_image[image].add(key)
+        while self.bytes > self._limit:
+            self._on_eviction()
+            self.drop(next(iter(self._answers)))
+        return True
+
+    def drop(self, key: Key) -> None:
+        """Drop the answer to a request, if there is one."""
+        answer = self._answers.pop(key, None)
+        if answer is None:
+            return
+        self.bytes -= answer.size
+        for image in answer.source.images:
+            keys = self._by_image[image]
+            keys.discard(key)
+            if not keys:
+                del self._by_image[image]
+        if self.used.pop(key, None) is not None:
+            self.left[answer.source.key] = answer.source
+
+    def purge(self, image: str) -> None:
+        """Drop everything that was made from an image, and keep out what is begun already."""
+        self._moments.note(image)
+        for key in list(self._by_image.get(image, ())):
+            self.drop(key)
+
+    def clear(self) -> None:
+        """Drop everything, and keep out what is begun already."""
+        self._moments.note_all()
+        self._answers.clear()
+        self._by_image.clear()
+        self.used.clear()
+        self.left.clear()
+        self.bytes = 0

@@ -1,0 +1,41 @@
+"""How a route lets the cache keep its answer: by the blob that the answer has, and its life."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.types import Scope
+
+from services.gateway.delivery.cache import Source
+from services.runtime.storage.records import Kind, StoredBlob
+
+_FILL = "darkroom.delivery.fill"
+
+
+@dataclass
+class Fill:
+    """A request whose answer the cache would keep, and what its route has said of the answer."""
+
+    source: Source | None = None
+    ends: float = 0.0
+
+
+def begin_fill(scope: Scope) -> Fill:
+    """Note in the scope of a request that its route may offer the answer."""
+    fill = scope[_FILL] = Fill()
+    return fill
+
+
+def offer(
+    request: Request, kind: Kind, stored: StoredBlob, images: Sequence[str], *, life: float
+) -> None:
+    """Let the cache keep the answer to a request, if that is a 200 with all bytes of a blob.
+
+    `images` are those that it is made from, and `life` is the time in seconds after which the
+    answer would be another one. A blob without a digest is not kept: nobody could have checked it.
+    """
+    fill = request.scope.get(_FILL)
+    if isinstance(fill, Fill) and stored.digest:
+        fill.source = Source(kind, stored.blob.key, stored.digest, tuple(images))
+        fill.ends = time.monotonic() + life

@@ -1,0 +1,104 @@
+"""The key of a request: all that an answer of the delivery routes depends on, and nothing else.
+
+A browser sends dozens of header fields, and few of them change such an answer. Requests with a
+field that changes it in a way that the cache does not know go to the routes.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from starlette.types import Scope
+
+from contracts.outputs import AUTO, Output
+from services.gateway.delivery.cache import Key
+from services.gateway.http.accept import negotiate_format
+
+_PATHS = b"/v1/images/"
+_AUTO = b"format=auto"
+_ACCEPT, _CACHE_CONTROL, _IF_NONE_MATCH = b"accept", b"cache-control", b"if-none-match"
+_AGAIN = b"no-cache"
+_OTHERS = frozenset(
+    {
+        *(b"range", b"if-range", b"if-match", b"prefer"),
+        # Who asks: nobody's answer depends on these yet.
+        *(b"authorization", b"cookie"),
+        # A body, which routes refuse or drop.
+        *(b"content-length", b"transfer-encoding", b"expect"),
+    }
+)
+_FIELDS = _OTHERS | {_ACCEPT, _CACHE_CONTROL, _IF_NONE_MATCH}
+_MAX_ACCEPT = 1000  # bytes: those of browsers have 150 at most
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request that the cache may answer."""
+
+    key: Key
+    tags: tuple[bytes, ...]
+    """The lines of `If-None-Match`."""
+    again: bool
+    """Whether the client wants no answer that is there already."""
+
+
+def question_of(scope: Scope) -> Question | None:
+    """Return the key of a request and its condition; None for one that the routes must answer."""
+    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return None
+    path: bytes = scope["raw_path"]
+    if _PATHS not in path:
+        return None
+    tags: tuple[bytes, ...] = ()
+    accept: tuple[bytes, ...] = ()
+    again = False
+    for name, value in scope["headers"]:
+        if name not in _FIELDS:
+            continue
+        if name == _ACCEPT:
+            accept = (*accept, value)
+        elif name == _IF_NONE_MATCH:
+            tags = (*tags, value)
+        elif name == _CACHE_CONTROL:
+            again = again or _AGAIN in value.lower()
+        else:
+            return None
+    query: bytes = scope["query_string"]
+    formats: Hashable = None
+    # An answer that depends on `Accept` without these bytes in its query is not kept.
+    if _AUTO in query:
+        if sum(map(len, accept)) > _MAX_ACCEPT:
+            return None
+        formats = class_of(accept)
+    return Question((audience_of(scope), path, query, formats), tags, again)
+
+
+def audience_of(scope: Scope) -> bytes:
+    """Return who may see the answer to a request: everybody."""
+    return b""
+
+
+def depends_on_accept(key: Key) -> bool:
+    """Return whether a key has the formats that its client accepts."""
+    return key[3] is not None
+
+
+@lru_cache(512)
+def class_of(accept: tuple[bytes, ...]) -> Hashable:
+    """Return the formats that `format=auto` chooses from, for lossy and for lossless outputs.
+
+    Clients with equal ones get equal answers, whatever their `Accept` looks like.
+    """
+    lines = [line.decode("latin-1") for line in accept]
+    return tuple(
+        negotiate_format(Output(format=AUTO, lossless=lossless), lines).among
+        for lossless in (False, True)
+    )
+
+
+def names_tag(lines: tuple[bytes, ...], tag: bytes) -> bool:
+    """Return whether `If-None-Match` names an entity tag, by weak comparison, or any (`*`)."""
+    if lines == (tag,):
+        return True
+    listed = {one.strip() for one in b",".join(lines).split(b",")}
+    return b"*" in listed or tag in {one.removeprefix(b"W/") for one in listed}
