@@ -1,12 +1,18 @@
 """The cache of deploy/nginx.conf: what it keeps, for whom, and for how long."""
 
+import os
+import shutil
+import subprocess
 import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
 
-from tests.deploy.nginx import NGINX, Proxy
+from tests.deploy.nginx import LOGIN, NGINX, Proxy
 from tests.e2e.pictures import photograph
 from tests.processes import Service, wait_until
 
@@ -112,10 +118,53 @@ def test_the_year_of_a_url_with_the_version_reaches_clients(proxy: Proxy, image:
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
-def test_a_render_is_cancelled_when_its_client_disconnects(proxy: Proxy, gateway: Service) -> None:
-    path = proxy.http.post("/v1/images", content=photograph(3000, 2000, seed=68)).headers[
-        "Location"
-    ]
+@contextmanager
+def closed(proxy: Proxy, address: str) -> Iterator[None]:
+    """Ask for an image by HTTP/1.1, and close the connection after a second."""
+    with pytest.raises(httpx.ReadTimeout):
+        proxy.http.get(address, timeout=1)
+    yield
+
+
+@contextmanager
+def reset(proxy: Proxy, address: str) -> Iterator[None]:
+    """Ask for an image by HTTP/2, and reset the stream after a second, as browsers do."""
+    login = b64encode(":".join(LOGIN).encode()).decode()
+    script = f"""
+    const http2 = require("http2");
+    const asked = http2.connect("{proxy.url}")
+        .request({{":path": "{address}", "authorization": "Basic {login}"}});
+    setTimeout(() => asked.close(http2.constants.NGHTTP2_CANCEL), 1000);
+    setTimeout(() => {{}}, 60000);  // the connection stays open
+    """
+    trust = {"NODE_EXTRA_CA_CERTS": str(proxy.configuration.parent / "authority.pem")}
+    browser = subprocess.Popen(["node", "-e", script], env={**os.environ, **trust})
+    try:
+        yield
+        assert browser.poll() is None
+    finally:
+        browser.kill()
+        browser.wait()
+
+
+# The first request for an address, hence two timeouts: nginx keeps the answer to the second one.
+@pytest.mark.parametrize(
+    ("leave", "timeout"),
+    [
+        (closed, 50),
+        pytest.param(
+            reset, 51, marks=pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+        ),
+    ],
+)
+def test_a_render_is_cancelled_when_its_client_leaves(
+    proxy: Proxy,
+    gateway: Service,
+    leave: Callable[[Proxy, str], AbstractContextManager[None]],
+    timeout: int,
+) -> None:
+    data = photograph(3000, 2000, seed=68)
+    path = proxy.http.post("/v1/images", content=data).headers["Location"]
     slow = "&".join(["op=blur:90"] * 32)  # half a minute and more
 
     def busy() -> int:
@@ -123,7 +172,6 @@ def test_a_render_is_cancelled_when_its_client_disconnects(proxy: Proxy, gateway
         return int(report["busy"])
 
     before = gateway.output().count('"client disconnected"')
-    with pytest.raises(httpx.ReadTimeout):
-        proxy.http.get(f"{path}/render?{slow}&timeout=50", timeout=1.5)
-    wait_until(lambda: gateway.output().count('"client disconnected"') > before, seconds=5)
-    wait_until(lambda: busy() == 0, seconds=5)
+    with leave(proxy, f"{path}/render?{slow}&timeout={timeout}"):
+        wait_until(lambda: gateway.output().count('"client disconnected"') > before, seconds=5)
+        wait_until(lambda: busy() == 0, seconds=5)
