@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from contracts.imaging import MediaType
+from contracts.labels import check_label
 from contracts.message import Message
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
@@ -31,7 +32,7 @@ class Sidecar(Message):
     project: str
     media_type: MediaType
     bytes: Annotated[int, Field(ge=0)]
-    label: str = ""
+    label: Annotated[str, AfterValidator(check_label)] = ""
     created: Moment
     """Milliseconds since 1970."""
     ends: Moment | None = None

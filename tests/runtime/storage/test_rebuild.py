@@ -1,5 +1,6 @@
 """With Redis lost, sidecars bring every kept image back as it was, and nothing else."""
 
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -130,9 +131,14 @@ def break_files(file: Path, sidecar: Path, damage: str) -> None:
             file.write_bytes(b"ba")
         case "other project":
             sidecar.write_text(sidecar.read_text().replace('"default"', '"other"'))
+        case "label":
+            changed = json.loads(sidecar.read_text()) | {"label": "\x1b]0;not a label\x07"}
+            sidecar.write_text(json.dumps(changed))
 
 
-@pytest.mark.parametrize("damage", ["not json", "bytes missing", "bytes cut", "other project"])
+@pytest.mark.parametrize(
+    "damage", ["not json", "bytes missing", "bytes cut", "other project", "label"]
+)
 async def test_damage_is_named_and_skipped(
     storage: Storage, redis: RedisClient, tmp_path: Path, damage: str
 ) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import stat
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ _PAGE = 1000  # objects
 _RESERVE = 64 << 20  # bytes that are left to others on the disk, or less of a small one
 _RESERVED_PART = 20  # of which the reserve is one at most
 _SMALL = 4096  # bytes of a file that may take of the reserve: a sidecar, which a promise needs
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_NO_FILE = frozenset({errno.ELOOP, errno.ENXIO})  # a link; a socket or a device
 _ATTEMPTS = 10  # a deletion may take an empty folder away while a file is moved there
 
 
@@ -87,14 +90,25 @@ class DiskStore:
             os.close(file)
 
     def open(self, path: str) -> int:
-        """Return a descriptor of the file; the caller closes it. Raises Missing."""
+        """Return a descriptor of the file; the caller closes it. Raises Missing.
+
+        What is no ordinary file counts as missing: a link could lead to any file of this host, and
+        a pipe would hold up its reader.
+        """
         file = self._file(path)
         with _named():
             try:
-                descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+                descriptor = os.open(file, _READ)
             except FileNotFoundError:
                 self._check_mounted()
                 raise Missing(path) from None
+            except OSError as exc:
+                if exc.errno in _NO_FILE:
+                    raise Missing(path) from None
+                raise
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise Missing(path)
         self._has_marker = self._has_marker or path == MARKER
         return descriptor
 
@@ -120,6 +134,8 @@ class DiskStore:
                     file.unlink()
                 except FileNotFoundError:
                     self._check_mounted()
+                except IsADirectoryError:  # nobody here has made it, and no object is there
+                    continue
             with suppress(OSError):  # the first folder that is not empty, or is gone already
                 for folder in file.parents[: path.count("/")]:
                     folder.rmdir()

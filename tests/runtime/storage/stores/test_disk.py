@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -99,6 +100,32 @@ def test_no_file_of_a_disk_that_was_unmounted_is_called_missing(disk: DiskStore)
     assert disk.size(PATH) == 5
     with pytest.raises(Missing):
         disk.open("default/kept/ab/cd/other")
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "socket"])
+def test_what_is_no_ordinary_file_is_missing_and_stops_no_deletion(
+    disk: DiskStore, tmp_path: Path, kind: str
+) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"a file of the host")
+    disk.put(PATH, b"12345")
+    disk.put("default/kept/second", b"12345")
+    file = disk.scratch.parent / PATH
+    file.unlink()
+    if kind == "link":
+        file.symlink_to(other)
+    elif kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        os.mknod(file, stat.S_IFSOCK | 0o600)
+
+    with pytest.raises(Missing):
+        list(disk.read(PATH, 0, 5))
+    disk.delete([PATH, "default/kept/second"])
+    assert files(disk.scratch.parent) == []
+    assert other.read_bytes() == b"a file of the host"
 
 
 def test_a_deletion_leaves_no_empty_folders(disk: DiskStore) -> None:
