@@ -127,8 +127,10 @@ class Blobs:
         for number in range(_TRIES):
             *row, part = await self._record_and_part(blob)
             stored = stored_from(self.kind, blob.key, row)
-            if stored is None or stored.damaged:
-                raise Gone("The image has expired, or is damaged; ask for it again.")
+            if stored is None:
+                raise Gone("The result has expired; ask for it again.")
+            if stored.damaged:
+                raise Gone("The stored bytes of this image are damaged; upload it again.")
             pieces = self._pieces(stored, part, start, stop)
             whole = start == 0 and stop >= stored.blob.bytes
             checked = self._checked(stored, pieces) if whole and stored.digest else pieces
