@@ -71,7 +71,11 @@ async def upload(
     deps: Injected,
     ttl: Annotated[
         int | None,
-        Query(ge=1, le=MAX_TTL, description="Seconds until the image expires."),
+        Query(
+            ge=1,
+            le=MAX_TTL,
+            description="Seconds until the image expires; about a minute at least.",
+        ),
     ] = None,
     label: Annotated[Label | None, Query(description=LABEL_TEXT)] = None,
 ) -> Uploaded:
