@@ -43,4 +43,8 @@ def configure_logging(level: str) -> None:
         logger.handlers.clear()
         logger.propagate = True
     for name in _SILENCED:
-        logging.getLogger(name).disabled = True
+        logger = logging.getLogger(name)
+        logger.disabled = True
+        # uvicorn puts a line together for each request, unless its logger reaches no handler.
+        logger.handlers.clear()
+        logger.propagate = False
