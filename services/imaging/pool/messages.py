@@ -167,6 +167,21 @@ class Call(Message, Generic[OutcomeT]):
         """Return whether the call is done once more after its process died or ran out of memory."""
         return True
 
+    @property
+    def parts(self) -> int:
+        """Return the number of outcomes that the answer has at most."""
+        return 1
+
+    def read_answer(self, text: bytes, attached: memoryview) -> Answer[OutcomeT]:
+        """Return the answer to this call. Raises ValueError for one that does not fit."""
+        answer = self.answer.model_validate_json(text).filled(attached)
+        if len(answer.outcomes) > self.parts:
+            raise ValueError("an answer has more outcomes than its call has parts")
+        blamed = {one.corrupt for one in answer.outcomes if isinstance(one, Corrupt)}
+        if not blamed <= {image.key for image in self.images}:
+            raise ValueError("an answer blames an image that its call does not have")
+        return answer
+
 
 class RenderCall(Call[Made]):
     """Render each of `requests`, whose sources and watermarks are all among the images.
@@ -187,6 +202,11 @@ class RenderCall(Call[Made]):
     def may_repeat(self) -> bool:
         """Return False for several requests: their caller repeats each one alone."""
         return len(self.requests) == 1
+
+    @property
+    def parts(self) -> int:
+        """Return the number of requests."""
+        return len(self.requests)
 
 
 class InspectCall(Call[Inspected]):

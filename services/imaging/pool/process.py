@@ -136,7 +136,7 @@ class PoolProcess(asyncio.Protocol):
         self.calls += 1
         frame = await self._exchange(call, descriptors, seconds=seconds)
         try:
-            answer = call.answer.model_validate_json(frame.text).filled(frame.attached)
+            answer = call.read_answer(frame.text, frame.attached)
         except ValueError as exc:
             self.kill()
             # Without the exception: it quotes the answer.

@@ -1,4 +1,4 @@
-"""What the records say of requests before anything is rendered: results, verdicts, lost images."""
+"""Look requests up before anything is rendered: stored results, verdicts, lost images."""
 
 import asyncio
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from services.runtime.storage.records import Place, digest_in
-from services.runtime.storage.sidecar import described_by
+from services.runtime.storage.sidecar import LARGEST, described_by
 from services.runtime.storage.spool import Spool
 from services.runtime.storage.stores.async_store import AsyncStore
 from services.runtime.storage.stores.store import MARKER, Missing, StoredObject
@@ -24,7 +24,7 @@ ResultT = TypeVar("ResultT")
 
 @dataclass
 class Copied:
-    """What a copy has done."""
+    """Numbers of a copy, and the images that it left out."""
 
     objects: int = 0
     bytes: int = 0
@@ -164,7 +164,8 @@ def _digest_of_bytes(path: str) -> str | None:
 
 
 async def _text(store: AsyncStore, path: str) -> bytes | None:
+    """Return a sidecar; None if there is none."""
     try:
-        return b"".join([piece async for piece in store.read(path)])
+        return b"".join([piece async for piece in store.read(path, 0, LARGEST)])
     except Missing:
         return None

@@ -49,7 +49,8 @@ class Hot:
 
     def takes(self, size: int) -> bool:
         """Return whether a blob of `size` bytes may become hot."""
-        return self._store is not None and size <= SMALL and self._total <= _HIGH * self._limit
+        has_room = self._total + size <= _HIGH * self._limit
+        return self._store is not None and size <= SMALL and has_room
 
     def observe(self, total: int) -> None:
         """Note how many bytes are hot; beyond the limit, move some to the store, in a task."""

@@ -30,7 +30,7 @@ _REBUILD = load_script(__package__, "rebuild", PART=parts.PART)
 
 @dataclass
 class Rebuilt:
-    """What a rebuild has found and done."""
+    """Numbers of a rebuild, and what it could not bring back."""
 
     images: int = 0
     """Records that were written."""

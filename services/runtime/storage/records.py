@@ -54,7 +54,7 @@ class StoredBlob:
 
     blob: Blob
     note: bytes = b""
-    """What is known of it, as JSON; empty without a note."""
+    """Description of the image or the rendition, as JSON; empty without one."""
     digest: str = ""
     """The SHA-256 of the bytes; empty for a rendition of an older version."""
     place: Place | None = None
@@ -66,15 +66,6 @@ class StoredBlob:
     """Milliseconds since 1970; 0 for a blob of an older version."""
     life: float = field(default=math.inf, compare=False)
     """Seconds that the record has left, where `Blobs.find` has read it; infinite without an end."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A kept image, and the end of its life."""
-
-    stored: StoredBlob
-    ends: int | None
-    """Milliseconds since 1970 when it expires; None if it is kept until it is deleted."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ from services.runtime.storage.records import (
 )
 from services.runtime.storage.stores.async_store import AsyncStore
 
-_LARGEST = 64 << 10  # bytes; a label has 255 at most
+LARGEST = 64 << 10
+"""Bytes of a sidecar that are read; one of this service has 1,200 at most."""
+
 _SUFFIX = ".json"
 _MOST_CHANGES = 10  # of an image while its sidecar is written
 
@@ -27,7 +29,7 @@ Moment = Annotated[int, Field(ge=0, lt=1 << 48)]
 
 
 class Sidecar(Message):
-    """What is known of a kept image."""
+    """The record of a kept image, as it is beside the bytes."""
 
     project: str
     media_type: MediaType
@@ -51,7 +53,7 @@ def described_by(path: str) -> str | None:
 
 async def read_sidecar(store: AsyncStore, path: str) -> Sidecar:
     """Return the sidecar of the bytes at `path`. Raises Missing and ValidationError."""
-    pieces = store.read(sidecar_path(path), 0, _LARGEST)
+    pieces = store.read(sidecar_path(path), 0, LARGEST)
     return Sidecar.model_validate_json(b"".join([piece async for piece in pieces]))
 
 

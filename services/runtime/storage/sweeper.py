@@ -67,14 +67,14 @@ class Names:
 
 @dataclass
 class Findings:
-    """What a sweep has found, and deleted unless it was a dry run."""
+    """The results of a sweep; a dry run has deleted none of them."""
 
     unrecorded: Names
     """Kept images without a record: `darkroom-store rebuild` brings them back."""
     lost: Names
     """Keys of images and renditions whose bytes are missing."""
     counts: dict[tuple[str, Place], Count] = field(default_factory=dict)
-    """What the store has, without what was deleted."""
+    """Objects and bytes in the store, without those that were deleted."""
     orphans: int = 0
     """Objects that no record needs, and that were old enough."""
     orphan_bytes: int = 0

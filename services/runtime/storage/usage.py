@@ -27,7 +27,7 @@ _RESERVE = load_script(__package__, "reserve")
 
 @dataclass(frozen=True)
 class Count:
-    """What is in one place of one project."""
+    """Number and size of the objects in one place of one project."""
 
     objects: Annotated[int, Field(description="Number of objects.")] = 0
     bytes: Annotated[int, Field(description="Their size in all, in bytes.")] = 0

@@ -23,12 +23,14 @@ from services.imaging.pool import child
 from services.imaging.pool.call_images import CallImages
 from services.imaging.pool.child_settings import ChildSettings
 from services.imaging.pool.executor import Executor
-from services.imaging.pool.messages import MAX_IMAGES, Answer, Call, Heavy
+from services.imaging.pool.messages import MAX_IMAGES, Answer, Call, Corrupt, Heavy
 
 Action = Literal[
     "attack",
     "answer_garbage",
     "answer_much",
+    "answer_twice",
+    "blame",
     "break",
     "count_files",
     "crash",
@@ -155,6 +157,10 @@ def act(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
             os.write(_SOCKET, b"\0\0\0\x05{[}]!")
         case "answer_much":
             os.write(_SOCKET, b"\xff" * 8)
+        case "answer_twice":
+            return Answer[Done](outcomes=(Done(pid=0), Done(pid=0)))
+        case "blame":
+            return Answer[Done](outcomes=(Corrupt(corrupt="f" * 64),))
         case "attack":
             kind, _, target = call.target.partition(" ")
             try:

@@ -183,7 +183,7 @@ async def test_a_bug_is_raised_with_its_traceback_and_the_process_goes_on() -> N
         assert await pid_of(executor) == before
 
 
-@pytest.mark.parametrize("action", ["answer_garbage", "answer_much"])
+@pytest.mark.parametrize("action", ["answer_garbage", "answer_much", "answer_twice", "blame"])
 async def test_a_process_that_answers_garbage_is_killed(action: Action) -> None:
     async with pool(1) as executor:
         before = await pid_of(executor)

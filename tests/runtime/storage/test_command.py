@@ -125,3 +125,11 @@ def test_a_failure_is_a_sentence_and_a_code_without_secrets(
     assert said in failed.stderr
     assert "hunter2" not in failed.stdout + failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_wrong_argument_is_named_without_its_password(redis_url: str, tmp_path: Path) -> None:
+    wrong = "s3://user:hunter2@bucket/prefix"
+    failed = command("copy", f"file://{tmp_path}", wrong, store=None, redis_url=redis_url)
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("TO: ")
+    assert "hunter2" not in failed.stdout + failed.stderr

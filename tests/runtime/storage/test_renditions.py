@@ -146,6 +146,11 @@ async def test_a_rendition_that_is_stored_again_counts_once(storage: Storage) ->
     assert counts[("default", Place.RENDITIONS)] == Count(1, PART + 3)
 
 
+async def test_nothing_is_hot_without_room_for_it(make: MakeStorage, redis: RedisClient) -> None:
+    await Renditions(make(hot_bytes=1)).keep([rendition(1, b"xyz")], ttl=100)
+    assert await redis.execute("EXISTS", keys.HOT, keys.HOT_BYTES) == 0
+
+
 async def test_a_small_rendition_stays_while_older_bytes_of_it_are_deleted(
     storage: Storage, redis: RedisClient
 ) -> None:

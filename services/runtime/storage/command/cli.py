@@ -182,7 +182,7 @@ def copy(
     """
 
     async def work(settings: RuntimeSettings) -> Copied:
-        first, second = store_of(settings, source), store_of(settings, target)
+        first, second = store_of(settings, source, "FROM"), store_of(settings, target, "TO")
         if parse_store(source) == parse_store(target):
             raise CannotRun("FROM and TO are the same store.")
         try:

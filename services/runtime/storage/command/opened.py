@@ -45,15 +45,18 @@ def read_settings() -> RuntimeSettings:
         raise CannotRun("; ".join(complaints)) from exc
 
 
-def store_of(settings: RuntimeSettings, url: str) -> AsyncStore:
-    """Make the store at another URL than the one of the settings. Raises CannotRun."""
+def store_of(settings: RuntimeSettings, url: str, name: str) -> AsyncStore:
+    """Make the store at another URL than the one of the settings.
+
+    Raises CannotRun, with the argument's `name` and not the URL, which may have a password.
+    """
     try:
         named = RuntimeSettings.model_validate({**settings.model_dump(), "store": url})
         store = make_store(named)
     except ValidationError as exc:
-        raise CannotRun(f"{url}: {exc.errors()[0]['msg']}") from exc
+        raise CannotRun(f"{name}: {exc.errors()[0]['msg']}") from None
     except ValueError as exc:
-        raise CannotRun(str(exc)) from exc
+        raise CannotRun(f"{name}: {exc}") from exc
     if store is None:
         raise CannotRun("redis: is no store: `darkroom-store move` moves images from Redis.")
     return AsyncStore(store, Metrics())

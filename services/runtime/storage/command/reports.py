@@ -1,4 +1,4 @@
-"""What commands have found, as tables and lines for people."""
+"""Results of commands as tables and lines for people, and as JSON."""
 
 from collections.abc import Iterator, Mapping
 

@@ -99,19 +99,27 @@ class FileCache:
                     file.write(piece)
             # Only for reading: it is handed to processes that decode what strangers send.
             descriptor = os.open(written, os.O_RDONLY | os.O_CLOEXEC)
-            size = os.fstat(descriptor).st_size
-            with self._locked(self._total) as total:
-                os.replace(written, copy)
-                known = int(os.pread(total, 20, 0) or b"0") + size
-                if known > self._limit or time.monotonic() > self._clean_after:
-                    self._make_room(int(self._limit * _KEPT_PART), total)
-                    self._clean_after = time.monotonic() + _CLEANING
-                else:
-                    _write_number(total, known)
         except BaseException:
             written.unlink(missing_ok=True)
             raise
+        try:
+            self._add(written, copy, os.fstat(descriptor).st_size)
+        except BaseException:
+            os.close(descriptor)
+            written.unlink(missing_ok=True)
+            raise
         return descriptor
+
+    def _add(self, written: Path, copy: Path, size: int) -> None:
+        """Make a written file a copy, and count it."""
+        with self._locked(self._total) as total:
+            os.replace(written, copy)
+            known = int(os.pread(total, 20, 0) or b"0") + size
+            if known > self._limit or time.monotonic() > self._clean_after:
+                self._make_room(int(self._limit * _KEPT_PART), total)
+                self._clean_after = time.monotonic() + _CLEANING
+            else:
+                _write_number(total, known)
 
     def _empty(self) -> None:
         with self._locked(self._total) as total:

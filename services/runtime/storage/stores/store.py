@@ -1,4 +1,4 @@
-"""What a store of bytes does. Its calls block; `async_store.AsyncStore` makes them in threads."""
+"""Protocol of a store of bytes. Its calls block; `async_store.AsyncStore` has them in threads."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass

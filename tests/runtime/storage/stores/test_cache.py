@@ -172,3 +172,18 @@ def test_a_folder_into_which_others_may_write_is_refused(tmp_path: Path) -> None
 
     with pytest.raises(ValueError, match="only the user of this service"):
         make_store(settings)
+
+
+def test_a_copy_that_could_not_be_counted_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, opened = FileCache(tmp_path, 3), set(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "scandir", _broken)
+    with pytest.raises(OSError, match="broken"):
+        cache.open("a", lambda: [b"12345"])
+    assert set(os.listdir("/proc/self/fd")) == opened
+    assert list(cache.scratch.iterdir()) == []
+
+
+def _broken(folder: Path) -> None:
+    raise OSError("broken")
