@@ -51,7 +51,7 @@ class StoreMaintenance:
                 if await self._is_due("sweep", self._interval):
                     await self._sweep(sweeper)
             except (RedisError, OSError, ServiceError) as exc:
-                log.debug("store maintenance waits", reason=str(exc))
+                log.warning("store maintenance waits", reason=str(exc))
             except Exception as exc:
                 log.error("store maintenance failed", exc_info=exc)
             await asyncio.sleep(_INTERVAL)

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from contracts.errors import Unavailable
+from contracts.errors import ServiceError, Unavailable
 from services.runtime.storage.stores.failures import RETRY_AFTER, disk_failure
 from services.runtime.storage.stores.paths import check_path
 from services.runtime.storage.stores.store import CHUNK, MARKER, Missing, StoredObject
@@ -126,19 +126,28 @@ class DiskStore:
                 return None
 
     def delete(self, paths: Sequence[str]) -> None:
-        """Delete files, and folders that have become empty."""
+        """Delete files, and folders that have become empty; the first failure is raised at last."""
+        failures: list[ServiceError] = []
         for path in paths:
-            file = self._file(path)
-            with _named():
-                try:
-                    file.unlink()
-                except FileNotFoundError:
-                    self._check_mounted()
-                except IsADirectoryError:  # nobody here has made it, and no object is there
-                    continue
-            with suppress(OSError):  # the first folder that is not empty, or is gone already
-                for folder in file.parents[: path.count("/")]:
-                    folder.rmdir()
+            try:
+                self._delete(path)
+            except ServiceError as exc:
+                failures.append(exc)
+        if failures:
+            raise failures[0]
+
+    def _delete(self, path: str) -> None:
+        file = self._file(path)
+        with _named():
+            try:
+                file.unlink()
+            except FileNotFoundError:
+                self._check_mounted()
+            except IsADirectoryError:  # nobody here has made it, and no object is there
+                return
+        with suppress(OSError):  # the first folder that is not empty, or is gone already
+            for folder in file.parents[: path.count("/")]:
+                folder.rmdir()
 
     def list(self, prefix: str = "") -> Generator[Sequence[StoredObject], None, None]:
         """Yield the objects below a folder in pages, in the order of their paths' names."""

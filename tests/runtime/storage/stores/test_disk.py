@@ -128,6 +128,14 @@ def test_what_is_no_ordinary_file_is_missing_and_stops_no_deletion(
     assert other.read_bytes() == b"a file of the host"
 
 
+def test_a_file_that_cannot_be_deleted_keeps_no_other_one(disk: DiskStore) -> None:
+    disk.put("file", b"x")
+    disk.put("a/other", b"y")
+    with pytest.raises(Unavailable):
+        disk.delete(["file/below", "a/other"])
+    assert disk.size("a/other") is None
+
+
 def test_a_deletion_leaves_no_empty_folders(disk: DiskStore) -> None:
     disk.put(PATH, b"1")
     disk.put("default/kept/ab/00/2", b"2")
