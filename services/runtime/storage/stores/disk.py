@@ -33,6 +33,9 @@ def _named() -> Iterator[None]:
         raise disk_failure(exc) from exc
 
 
+_MODE = 0o640  # of every file: a group may read all, for backups
+
+
 class DiskStore:
     """Objects as files below `root`, and files that are being written in `root/tmp`.
 
@@ -57,6 +60,7 @@ class DiskStore:
         target = self._file(path)
         with _named():
             if isinstance(content, Path):
+                content.chmod(_MODE)
                 if durable:
                     _sync(content)
                 self._move(content, target, durable=durable)
@@ -264,7 +268,7 @@ def check_reserve(folder: Path, size: int) -> None:
 
 
 def _write(file: Path, content: bytes, *, durable: bool) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
     try:
         rest = memoryview(content)
         while rest:

@@ -128,6 +128,16 @@ def test_what_is_no_ordinary_file_is_missing_and_stops_no_deletion(
     assert other.read_bytes() == b"a file of the host"
 
 
+def test_small_and_large_images_have_the_same_mode(disk: DiskStore, tmp_path: Path) -> None:
+    body = disk.scratch / "body"
+    body.write_bytes(b"x")
+    body.chmod(0o600)
+    disk.put("large", body)
+    disk.put("small", b"x")
+    modes = {(tmp_path / "store" / name).stat().st_mode & 0o777 for name in ("large", "small")}
+    assert modes == {0o640}
+
+
 def test_a_file_that_cannot_be_deleted_keeps_no_other_one(disk: DiskStore) -> None:
     disk.put("file", b"x")
     disk.put("a/other", b"y")
