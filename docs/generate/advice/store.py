@@ -33,8 +33,9 @@ STORE: dict[Code, Advice] = {
                 ("services/imaging/rendering/renders.py",),
             ),
             Cause(
-                "The same image is being deleted. `Retry-After: 5`.",
-                ("services/runtime/storage/images.py",),
+                "The same image, or an older result of the same question, is being deleted. "
+                "`Retry-After: 5`.",
+                ("services/runtime/storage/images.py", "services/runtime/storage/renditions.py"),
             ),
             Cause(
                 "The only worker with the format of the image has just stopped. `Retry-After: 2`.",
