@@ -121,11 +121,11 @@ class Client:
         found = DeadLetters.model_validate_json(answer.raise_for_status().content)
         return {letter.job: letter.problem for letter in found.dead_letters if letter.job}
 
-    async def busy(self) -> int:
-        """Return how many slots are taken, by the workers' last heartbeats."""
+    async def busy(self) -> dict[str, int]:
+        """Return how many slots of each worker are taken, by the workers' last heartbeats."""
         answer = await self._http.get("/v1/system")
         workers = answer.raise_for_status().json()["workers"]
-        return sum(int(worker["busy"]) for worker in workers.values())
+        return {name: int(worker["busy"]) for name, worker in workers.items()}
 
 
 @asynccontextmanager
