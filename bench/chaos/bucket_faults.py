@@ -37,9 +37,13 @@ async def bucket_fails(folder: Path, *, jobs: int, away: float) -> Outcome:
             images = [await http.upload(image) for image in photographs(10, 1200, 900)]
             started = time.monotonic()
             accepted = await http.submit_all(orders(images, jobs, width=900))
-            for fault, seconds in ((Fault.SLOW, 5), (Fault.BUSY, 5), (Fault.AWAY, away)):
+            s3.fault = Fault.AWAY
+            await asyncio.sleep(away)
+            ended = len(stream.ended())
+            assert ended < jobs, "no job was open while the bucket was away"
+            for fault in (Fault.BUSY, Fault.SLOW):
                 s3.fault = fault
-                await asyncio.sleep(min(seconds, away))
+                await asyncio.sleep(min(5, away))
             s3.fault = Fault.NONE
             await stream.wait_for_ends(accepted, seconds=120 + jobs)
             stream.assert_one_end(accepted)
