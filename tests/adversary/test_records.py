@@ -178,7 +178,7 @@ async def test_a_reader_that_is_always_behind_learns_what_it_missed(
         f"It missed {500 - len(read)} of 500 events, and told its clients.",
     )
     assert len(read) < 500
-    assert gaps
+    assert gaps[1:], "the first one is the start's"
 
 
 async def test_every_orphaned_job_is_found(

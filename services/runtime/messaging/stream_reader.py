@@ -23,7 +23,8 @@ class StreamReader(Consumer):
 
     Calls `on_gap` when entries were trimmed before they could be read. It looks for a gap after a
     long time without a read, and after each full batch: then more entries wait, and this reader may
-    be too slow for the stream's length.
+    be too slow for the stream's length. The time before the start is a gap, too: HTTP is served
+    while a service starts, and a client may have read its past before.
     """
 
     transport: ClassVar = Transport.STREAM
@@ -41,6 +42,7 @@ class StreamReader(Consumer):
         last = await self._redis.execute("XREVRANGE", self.address, "+", "-", "COUNT", 1)
         self._last_id = last[0][0].decode() if last else "0-0"
         self._read_at = time.monotonic()
+        self._on_gap()
         await super().start(deliver)
 
     async def _close_connection(self) -> None:
