@@ -101,6 +101,8 @@ async def _read_sse_once(log: EventLog, http: httpx.AsyncClient, job: str) -> bo
         if answer.status_code == 204:
             return True
         async for line in answer.aiter_lines():
+            if line.startswith("event: dropped"):
+                return False  # it has to connect again, and resume
             if line.startswith("data: "):
                 log.record(JobEvent.model_validate_json(line.removeprefix("data: ")))
     return False
