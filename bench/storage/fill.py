@@ -26,7 +26,7 @@ _STEP = 200  # images
 
 @dataclass(frozen=True)
 class Filled:
-    """What has become of the images."""
+    """The numbers of images that were uploaded, rendered and kept."""
 
     images: int
     image_bytes: int

@@ -1,4 +1,4 @@
-"""What the stores are to reach, and whether they have."""
+"""The goals of the stores, and whether they were reached."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""What is measured of each store: uploads, fetches, ranges, and renders of uploaded photographs."""
+"""The measures of each store: uploads, fetches, ranges, and renders of uploaded photographs."""
 
 import time
 from collections.abc import Callable, Sequence

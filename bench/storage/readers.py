@@ -25,7 +25,7 @@ _START = 10.0  # seconds until the answer has to begin
 
 @dataclass(frozen=True)
 class Read:
-    """What the readers have got, and the gateway's memory."""
+    """The bytes that the readers have received, and the gateway's memory."""
 
     readers: int
     image_bytes: int

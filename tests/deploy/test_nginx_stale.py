@@ -1,4 +1,4 @@
-"""What nginx sends of an image that is no longer fresh, and while the gateway is away."""
+"""Answers of nginx for an image that is not fresh any more, and while the gateway is away."""
 
 from pathlib import Path
 

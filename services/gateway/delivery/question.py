@@ -21,7 +21,7 @@ _AGAIN = b"no-cache"
 _OTHERS = frozenset(
     {
         *(b"range", b"if-range", b"if-match", b"prefer"),
-        # Who asks: nobody's answer depends on these yet.
+        # They say who asks. No answer depends on that yet.
         *(b"authorization", b"cookie"),
         # A body, which routes refuse or drop.
         *(b"content-length", b"transfer-encoding", b"expect"),

@@ -34,7 +34,7 @@ if writes == '1' and not suffices then
     redis.call('HINCRBY', USAGE, project .. ':' .. place .. ':bytes', size)
   end
   if place ~= '' then
-    -- What lay in Redis is in the store now.
+    -- The bytes that lay in Redis are in the store now.
     for number = 0, math.floor(tonumber(size) / PART) do
       redis.call('HDEL', RECORD, number == 0 and 'data' or 'data:' .. number)
     end

@@ -23,7 +23,7 @@ if seen[1] and seen[2] == 'kept' then
 end
 -- First, as Redis refuses this command when its memory is full: after a first write it refuses none.
 redis.call('HSET', RECORD, 'bytes', size, 'created', created, 'place', 'kept')
--- What came with a render meanwhile is the same image: what lies in Redis is in the store as well.
+-- The same image may have come with a render meanwhile: its bytes in Redis are in the store as well.
 for number = 0, math.floor(tonumber(size) / PART) do
   redis.call('HDEL', RECORD, number == 0 and 'data' or 'data:' .. number)
 end

@@ -189,7 +189,7 @@ def test_a_gateway_that_lost_its_subscription_gives_nothing_from_memory(
     from_memory(client, path)
     with Redis.from_url(redis_url) as redis:
         redis.client_kill_filter(_type="pubsub")
-        # What it held is gone, and it keeps nothing before it hears again.
+        # It has dropped all, and keeps nothing before it hears again.
         wait_until(lambda: metrics(client)["darkroom_delivery_bytes"] == 0, seconds=1, every=0.01)
     assert from_memory(client, path).headers["age"] == "0"
 

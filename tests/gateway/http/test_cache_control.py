@@ -1,4 +1,4 @@
-"""What caches are told of images, results and refusals."""
+"""The cache headers of images, results and refusals."""
 
 import math
 import re

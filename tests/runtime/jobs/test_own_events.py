@@ -1,4 +1,4 @@
-"""What a job takes in Redis, and its own events: short, and in order across two versions."""
+"""The memory of a job in Redis, and its own events: short, and in order across two versions."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

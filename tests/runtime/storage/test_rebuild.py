@@ -109,7 +109,7 @@ async def test_an_image_whose_end_has_come_is_left_out(
 
 
 async def test_a_deleted_image_does_not_come_back(storage: Storage, redis: RedisClient) -> None:
-    """Whatever is left of it in the store: here, all of it."""
+    """The image as a rebuild finds it: all of it is in the store."""
     assert storage.store is not None
     stored = await keep(storage, b"x")
     path = path_of(Place.KEPT, stored.blob.key)

@@ -1,4 +1,4 @@
-"""What every store does, on a disk and on real S3 servers."""
+"""Every store does the same, on a disk and on real S3 servers."""
 
 import os
 import random
