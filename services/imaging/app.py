@@ -26,8 +26,8 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.redis.client import make_redis
 from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
+from services.runtime.storage.administration.maintenance import SWEEP_MARGIN, StoreMaintenance
 from services.runtime.storage.images import Images
-from services.runtime.storage.maintenance import SWEEP_MARGIN, StoreMaintenance
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage, start_storage, stop_storage
 from services.runtime.telemetry.logging import configure_logging

@@ -11,12 +11,12 @@ from contracts.imaging import Blob
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.settings import RuntimeSettings
+from services.runtime.storage.administration.rebuild import Rebuild
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
 from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
-from services.runtime.storage.rebuild import Rebuild
 from services.runtime.storage.records import Kind, NewBlob
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage, stop_storage

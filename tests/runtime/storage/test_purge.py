@@ -12,6 +12,7 @@ from contracts.errors import Unavailable
 from contracts.imaging import Blob
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
+from services.runtime.storage.administration.sweeper import Sweeper
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
 from services.runtime.storage.kept import KeptImages
@@ -20,7 +21,6 @@ from services.runtime.storage.purge import Purge
 from services.runtime.storage.records import Kind, NewBlob, Place, path_of
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.spool import Spool
-from services.runtime.storage.sweeper import Sweeper
 
 IMAGE, LOGO = "1" * 64, "2" * 64
 

@@ -12,6 +12,11 @@ import typer
 from rich.console import Console
 
 from services.runtime.settings import RuntimeSettings
+from services.runtime.storage.administration.copying import Copied, Copy
+from services.runtime.storage.administration.digests import damaged_images
+from services.runtime.storage.administration.maintenance import SWEEP_MARGIN
+from services.runtime.storage.administration.rebuild import Rebuild, Rebuilt
+from services.runtime.storage.administration.sweeper import Findings, Sweeper
 from services.runtime.storage.command import reports
 from services.runtime.storage.command.opened import (
     CannotRun,
@@ -22,12 +27,7 @@ from services.runtime.storage.command.opened import (
     store_of,
 )
 from services.runtime.storage.command.progress import progress_bar
-from services.runtime.storage.copying import Copied, Copy
-from services.runtime.storage.digests import damaged_images
-from services.runtime.storage.maintenance import SWEEP_MARGIN
-from services.runtime.storage.rebuild import Rebuild, Rebuilt
 from services.runtime.storage.records import DEFAULT_PROJECT, Place
-from services.runtime.storage.sweeper import Findings, Sweeper
 from services.runtime.store_address import parse_store
 
 ResultT = TypeVar("ResultT")

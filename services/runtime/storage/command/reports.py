@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from services.runtime.storage.administration.sweeper import Findings, Names
 from services.runtime.storage.records import Place
-from services.runtime.storage.sweeper import Findings, Names
 from services.runtime.storage.usage import Count
 
 

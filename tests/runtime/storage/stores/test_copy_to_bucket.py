@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.runtime.storage.copying import Copied, Copy
+from services.runtime.storage.administration.copying import Copied, Copy
 from services.runtime.storage.records import Place, path_of
 from services.runtime.storage.sidecar import sidecar_path
 from services.runtime.storage.stores.async_store import AsyncStore

@@ -20,9 +20,9 @@ from pydantic import ValidationError
 
 from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
+from services.runtime.storage.administration.listed import Listed
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
-from services.runtime.storage.listed import Listed
 from services.runtime.storage.records import (
     FIELDS,
     Kind,

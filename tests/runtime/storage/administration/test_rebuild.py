@@ -10,12 +10,12 @@ import pytest
 
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
+from services.runtime.storage.administration.rebuild import Rebuild, Rebuilt
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
 from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
-from services.runtime.storage.rebuild import Rebuild, Rebuilt
 from services.runtime.storage.records import Kind, Place, StoredBlob, path_of
 from services.runtime.storage.sidecar import sidecar_path
 from services.runtime.storage.spool import Spool

@@ -8,9 +8,9 @@ import pytest
 
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
+from services.runtime.storage.administration.maintenance import StoreMaintenance
+from services.runtime.storage.administration.sweeper import Findings, Names, Sweeper
 from services.runtime.storage.blobs import Storage
-from services.runtime.storage.maintenance import StoreMaintenance
-from services.runtime.storage.sweeper import Findings, Names, Sweeper
 
 
 async def test_a_sweep_that_takes_long_stays_the_only_one(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import Unavailable
-from services.runtime.storage.copying import Copied, Copy
+from services.runtime.storage.administration.copying import Copied, Copy
 from services.runtime.storage.records import Place, path_of
 from services.runtime.storage.sidecar import sidecar_path
 from services.runtime.storage.stores.async_store import AsyncStore

@@ -11,6 +11,7 @@ import pytest
 from contracts.imaging import Blob
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
+from services.runtime.storage.administration.sweeper import Findings, Sweeper
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
 from services.runtime.storage.kept import KeptImages
@@ -19,7 +20,6 @@ from services.runtime.storage.records import Kind, NewBlob, Place, StoredBlob, p
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.sidecar import sidecar_path
 from services.runtime.storage.spool import Spool
-from services.runtime.storage.sweeper import Findings, Sweeper
 from services.runtime.storage.usage import Count
 
 GRACE = 1000.0

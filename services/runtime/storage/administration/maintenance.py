@@ -7,8 +7,8 @@ from redis.exceptions import RedisError
 
 from contracts.errors import ServiceError
 from services.runtime.redis import keys
+from services.runtime.storage.administration.sweeper import Sweeper
 from services.runtime.storage.blobs import Storage
-from services.runtime.storage.sweeper import Sweeper
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
