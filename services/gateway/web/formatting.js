@@ -33,7 +33,7 @@ export function formatSize(width, height) {
 export function formatChange(before, after) {
   const percent = Math.round((after / before - 1) * 100);
   if (percent === 0) return "same size";
-  return percent < 0 ? `−${-percent} %` : `+${percent} %`;
+  return `${percent < 0 ? "−" : "+"}${Math.abs(percent)}\u00a0%`; // the sign stays on the line
 }
 
 /** Count photographs as `{done, failed, open, text}`: "12 of 40 done, 3 in progress, 1 failed". */

@@ -2,121 +2,34 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from contracts.errors import Internal, InvalidRequest
-from contracts.imaging import Blob
-from contracts.jobs import Job, JobResult, JobState, Webhook
-from contracts.operations.pipeline import Pipeline
+from contracts.errors import InvalidRequest
+from contracts.jobs import JobState, Webhook
 from services.gateway.settings import GatewaySettings
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
 from services.runtime.jobs.store import Jobs
 from services.runtime.jobs.webhook_queue import WebhookQueue
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, make_redis
-from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry import tracing
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.receiver import receiver
+from tests.gateway.webhooks.dispatching import (
+    count,
+    disabled,
+    dispatching,
+    ended,
+    jobs_on,
+    submitted,
+    until_idle,
+)
 from tests.gateway.webhooks.signing import SECRET, verified
-from tests.processes import free_port, mortal_valkey, valkey
-from tests.stored_images import store_image
-
-BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with valkey() as server:
-        yield str(server.connection_url)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
-    async with connected(redis_url) as redis:
-        await redis.execute("FLUSHALL")
-        yield redis
-
-
-@asynccontextmanager
-async def dispatching(url: str, *, stop: float = 5.0, **options: Any) -> AsyncIterator[Metrics]:
-    """Run a dispatcher with short timeouts that may connect to this host; yield its metrics."""
-    given: dict[str, Any] = {
-        "redis_url": url,
-        "webhook_secret": SecretStr(SECRET),
-        "webhook_allow_private": True,
-        "webhook_ports": "1-65535",
-        "webhook_timeout": 2.0,
-        "webhook_lease": 3.0,
-        "webhook_backoff": 0.01,
-    }
-    settings = GatewaySettings(**{**given, **options})
-    redis, metrics = make_redis(settings), Metrics()
-    queue = WebhookQueue(redis, lease=settings.webhook_lease)
-    dispatcher = WebhookDispatcher(Jobs(redis, settings), queue, settings, metrics)
-    await dispatcher.start()
-    yield metrics
-    await dispatcher.stop(stop)
-    await redis.close()
-
-
-@asynccontextmanager
-async def connected(redis_url: str) -> AsyncIterator[RedisClient]:
-    redis = make_redis(RuntimeSettings(redis_url=redis_url))
-    yield redis
-    await redis.close()
-
-
-def jobs_on(redis: RedisClient) -> Jobs:
-    """Return the jobs of a Redis client."""
-    return Jobs(redis, RuntimeSettings())
-
-
-async def submitted(redis: RedisClient, url: str) -> Job:
-    jobs = jobs_on(redis)
-    webhook = Webhook(url=url)
-    await store_image(redis, BLOB)
-    return await jobs.submit(BLOB, (Pipeline(),), submitter="agency", webhook=webhook)
-
-
-async def ended(redis: RedisClient, url: str, state: JobState = JobState.SUCCEEDED) -> Job:
-    """Submit a job and end it as a worker, or its client, would."""
-    jobs, job = jobs_on(redis), await submitted(redis, url)
-    if state is JobState.CANCELLED:
-        return await jobs.cancel(job.id)
-    running = await jobs.leases.start(job, "a-worker")
-    assert running is not None
-    problem = Internal("broken").failure() if state is JobState.FAILED else None
-    blob = None if problem else BLOB
-    done = await jobs.leases.add_result(running, JobResult(blob=blob, problem=problem))
-    assert done is not None
-    assert done.state is state
-    return done
-
-
-async def until_idle(redis: RedisClient) -> None:
-    """Wait until no delivery, and no trace of one, is left in Redis."""
-    async with asyncio.timeout(15):
-        while set(await redis.execute("KEYS", "darkroom:webhooks*")) - set(await disabled(redis)):  # noqa: ASYNC110  Redis has no event for it
-            await asyncio.sleep(0.02)
-
-
-async def disabled(redis: RedisClient) -> list[Any]:
-    return list(await redis.execute("KEYS", "darkroom:webhooks:disabled:*"))
-
-
-def count(metrics: Metrics, outcome: str) -> int:
-    name = "darkroom_webhooks_total"
-    return int(metrics.registry.get_sample_value(name, {"outcome": outcome}) or 0)
+from tests.processes import free_port
 
 
 @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED])
@@ -272,95 +185,6 @@ async def test_retry_after_delays_no_longer_than_the_cap(
     async with receiver(busy) as listening, dispatching(redis_url, webhook_backoff_cap=0.5):
         await ended(redis, listening.url)
         await listening.receive(2)
-
-
-@pytest.mark.slow
-async def test_a_dead_gateways_delivery_is_sent_by_another_after_its_lease(
-    redis: RedisClient, redis_url: str
-) -> None:
-    async with receiver(asyncio.Event()) as listening:
-        async with dispatching(redis_url, stop=0, webhook_lease=2.5):
-            await ended(redis, listening.url)
-            await listening.receive(1)
-        async with dispatching(redis_url):
-            first, second = await listening.receive(2)
-            await until_idle(redis)
-
-    assert first.headers["webhook-id"] == second.headers["webhook-id"]
-    assert second.at - first.at >= 2.3
-
-
-async def test_a_graceful_stop_waits_for_running_deliveries(
-    redis: RedisClient, redis_url: str
-) -> None:
-    slow = asyncio.Event()
-    async with receiver(slow) as listening:
-        async with dispatching(redis_url):
-            await ended(redis, listening.url)
-            await listening.receive(1)
-            asyncio.get_running_loop().call_later(0.3, slow.set)
-        assert await redis.execute("EXISTS", keys.WEBHOOKS_DUE) == 0
-    assert len(listening.requests) == 1
-
-
-async def test_two_gateways_share_the_deliveries(redis: RedisClient, redis_url: str) -> None:
-    async with receiver() as listening:
-        jobs = [await ended(redis, listening.url) for _ in range(60)]
-        async with dispatching(redis_url) as one, dispatching(redis_url) as other:
-            await listening.receive(60)
-            await until_idle(redis)
-
-    delivered = sorted(verified(request)["data"]["id"] for request in listening.requests)
-    assert delivered == sorted(job.id for job in jobs)
-    assert min(count(one, "delivered"), count(other, "delivered")) > 0
-
-
-async def test_only_so_many_deliveries_run_at_once(redis: RedisClient, redis_url: str) -> None:
-    slow = asyncio.Event()
-    async with receiver(slow, slow, slow) as listening, dispatching(redis_url, webhook_slots=2):
-        for _ in range(3):
-            await ended(redis, listening.url)
-        await listening.receive(2)
-        with pytest.raises(TimeoutError):
-            await listening.receive(3, within=0.7)
-        slow.set()
-        await listening.receive(3)
-        await until_idle(redis)
-
-
-@pytest.mark.slow
-async def test_a_restart_of_redis_loses_no_delivery(tmp_path: Path) -> None:
-    slow = asyncio.Event()
-    with mortal_valkey(tmp_path) as server:
-        async with (
-            receiver(slow) as listening,
-            dispatching(server.url) as metrics,
-            connected(server.url) as redis,
-        ):
-            before = await ended(redis, listening.url)
-            await listening.receive(1)
-            server.kill()
-            slow.set()
-            await asyncio.sleep(1)  # time is the subject: Redis is down for so long
-            await asyncio.to_thread(server.start)
-            after = await until_written(redis, listening.url)
-            requests = await listening.receive(3)
-            await until_idle(redis)
-
-    delivered = [verified(each)["data"]["id"] for each in requests]
-    assert (delivered.count(before.id), delivered.count(after.id)) == (2, 1)
-    ids = {each.headers["webhook-id"] for each in requests}
-    assert len(ids) == 2, "a receiver can recognise the repeat"
-    assert count(metrics, "delivered") == 2
-
-
-async def until_written(redis: RedisClient, url: str) -> Job:
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                return await ended(redis, url)
-            except RedisError:
-                await asyncio.sleep(0.05)
 
 
 async def test_nothing_is_sent_to_a_private_address(redis: RedisClient, redis_url: str) -> None:
