@@ -101,6 +101,11 @@ class Format(StrEnum):
     JXL = "jxl"
     HEIF = "heif"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Format | None":
+        """Return the format that a file's suffix names: `jpg` means jpeg, `heic` means heif."""
+        return format_of_suffix(f".{value}") if isinstance(value, str) else None
+
     @property
     def spec(self) -> FormatSpec:
         """The row of this format."""

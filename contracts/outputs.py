@@ -91,7 +91,8 @@ class Output(Message):
             f"Of other sources, {_formats('quality', lacking='kept')} become jpeg (png if "
             "transparent or lossless), and the rest png. auto: the smallest result among the "
             "formats in among; if that is empty, a jpeg, png or gif, depending on the image. "
-            f"A worker needs an extra package for each of: {_formats('package')}."
+            f"A worker needs an extra package for each of: {_formats('package')}. A file's suffix "
+            "names its format, too: jpg means jpeg."
         ),
     ] = None
     among: Annotated[

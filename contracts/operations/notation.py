@@ -10,16 +10,16 @@ those of the models, so a new operation needs no change here.
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from contracts.errors import InvalidOperation
+from contracts.explanations import explain
 from contracts.operations.pipeline import OPERATIONS, Operation, Pipeline
 from contracts.outputs import Output
 
 _COMMA = re.compile(r"(?<!\\),")
-_OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
 
 
 def parse_operation(text: str) -> Operation:
@@ -45,9 +45,9 @@ def parse_operation(text: str) -> Operation:
             raise InvalidOperation(f"{name}: {field[:40]!r} is given twice.")
         fields[field] = value.replace("\\,", ",")
     try:
-        return _OPERATION.validate_python(fields)
+        return cast(Operation, OPERATIONS[name].model_validate(fields))
     except ValidationError as exc:
-        raise InvalidOperation(f"{name}: {explain(exc, skip=1)}") from exc
+        raise InvalidOperation(f"{name}: {explain(exc, OPERATIONS[name])}") from exc
 
 
 def parse_pipeline(
@@ -66,33 +66,11 @@ def parse_pipeline(
             {field: text for field, text in given.items() if text is not None}
         )
     except ValidationError as exc:
-        raise InvalidOperation(f"output: {explain(exc)}") from exc
+        raise InvalidOperation(f"output: {explain(exc, Output)}") from exc
     try:
         return Pipeline(operations=tuple(map(parse_operation, operations)), output=output)
     except ValidationError as exc:
-        raise InvalidOperation(explain(exc)) from exc
-
-
-def explain(error: ValidationError, *, skip: int = 0) -> str:
-    """Return validation errors as one sentence for a client, with a clause for each field.
-
-    Each clause begins with the field's path, without its first `skip` parts. The sentence holds
-    five clauses and 601 characters at most, and repeats nothing of the input but names of fields.
-    """
-    items = error.errors(include_url=False, include_input=False)
-    # pydantic counts only the valid items of a list: with a broken one it may also be too short.
-    wholes = {item["loc"][:end] for item in items for end in range(len(item["loc"]))}
-    clauses = []
-    for item in [item for item in items if item["loc"] not in wholes][:5]:
-        path = ".".join(str(part)[:40] for part in item["loc"][skip:])
-        message = item["msg"].removeprefix("Value error, ")
-        match item["type"], item.get("ctx"):
-            case "too_long", {"max_length": most, "actual_length": number}:
-                message = f"List should have at most {most} items, not {number}"
-            case "too_short", {"min_length": least}:
-                message = f"List should have at least {least} item{'s' * (least > 1)}"
-        clauses.append(f"{path}: {message}" if path else message)
-    return "; ".join(clauses)[:600] + "."
+        raise InvalidOperation(explain(exc, Pipeline)) from exc
 
 
 def _first_field(name: str) -> str:

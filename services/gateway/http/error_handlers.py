@@ -21,6 +21,7 @@ from contracts.errors import (
     ServiceError,
     UnsupportedMediaType,
 )
+from contracts.explanations import describe
 from services.gateway.http.freshness import MISSING, MissingImage
 from services.gateway.http.problems import problem
 from services.runtime.redis.client import store_error
@@ -49,7 +50,7 @@ def install_error_handlers(app: FastAPI) -> None:
             # No resource has ever had an id or index of this form.
             return problem(_NO_RESOURCE.failure(), request.scope)
         clauses = [
-            f"{'.'.join(str(name)[:40] for name in error['loc'])}: {error['msg']}"
+            f"{'.'.join(str(name)[:40] for name in error['loc'])}: {describe(error)}"
             for error in exc.errors()[:5]
         ]
         return problem(InvalidRequest("; ".join(clauses)).failure(), request.scope)

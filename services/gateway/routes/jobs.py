@@ -9,11 +9,11 @@ from pydantic import Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from contracts.errors import Code, InvalidOperation, InvalidRequest, NotFound, ServiceError
+from contracts.explanations import explain
 from contracts.fields import BlobKey
 from contracts.jobs import Job, Variants, Webhook
 from contracts.labels import LABEL_TEXT, Label
 from contracts.message import Message
-from contracts.operations.notation import explain
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.list_response import ListResponse
 from services.gateway.http.openapi import (
@@ -255,4 +255,4 @@ def _service_error(error: ValidationError) -> ServiceError:
     """Return InvalidOperation for an error in a pipeline, as for one in a query."""
     names = {name for item in error.errors(include_input=False) for name in item["loc"]}
     kind = InvalidOperation if names & {"operations", "output"} else InvalidRequest
-    return kind(explain(error))
+    return kind(explain(error, NewJob))

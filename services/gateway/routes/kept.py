@@ -10,9 +10,9 @@ from pydantic import Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from contracts.errors import Code, InvalidRequest, NotFound
+from contracts.explanations import explain
 from contracts.labels import Label
 from contracts.message import Message
-from contracts.operations.notation import explain
 from services.gateway.dependencies import Injected
 from services.gateway.http.conditions import check_match
 from services.gateway.http.list_response import ListResponse
@@ -116,7 +116,7 @@ async def change(image_id: ImageId, request: Request, deps: Injected) -> Respons
     try:
         new = ImageChange.model_validate_json(await deps.uploads.read_json(request))
     except ValidationError as exc:
-        raise InvalidRequest(explain(exc)) from exc
+        raise InvalidRequest(explain(exc, ImageChange)) from exc
     check_match(request.headers, etag_of(image_id))
     kept = await deps.kept.change(
         image_id,

@@ -128,7 +128,7 @@ def test_json_that_is_not_a_valid_job_is_refused(
         ('{"operations": [{"op": "melt"}]}', "op should be one of resize, crop"),
         ('{"operations": [{}]}', "op should be one of resize, crop"),
         ('{"operations": [{"op": "resize"}]}', "resize: give a width, a height or both"),
-        ('{"operations": [{"op": "round", "radius": "x"}]}', "radius: Input should be 0 to 16384"),
+        ('{"operations": [{"op": "round", "radius": "x"}]}', "radius: should be 0 to 16384"),
         ('{"operations": 7}', "operations"),
         (
             '{"operations": ['
