@@ -17,7 +17,7 @@ GUIDE_BUILT := $(GUIDE)/index.html
 # With the folders, whose times change when a page is deleted; `docs` itself is a target.
 GUIDE_SOURCES := $(shell find docs -mindepth 1 -not -path 'docs/generate*') contracts/version.py requirements.lock
 
-.PHONY: help run test test-quick check check-code check-docs check-deploy format image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging bench-storage chaos adversary exact soak gallery fuzz golden lock clean
+.PHONY: help run test test-quick check check-code check-docs check-deploy format image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging bench-storage bench-delivery chaos adversary exact soak gallery fuzz golden lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ bench-imaging: $(INSTALLED) ## Measure renders and compare with other systems (5
 
 bench-storage: $(INSTALLED) ## Measure Redis, disk and S3 as stores of bytes (10 minutes; 60 GB of free disk)
 	@$(BIN)/python -m bench.storage
+
+bench-delivery: $(INSTALLED) ## Measure stored answers and small renders, and a page in Chromium (5 minutes; needs wrk)
+	@$(BIN)/python -m bench.delivery
 
 chaos: $(INSTALLED) ## Kill workers, Redis and the gateway; check that accepted jobs are done (4 minutes)
 	@$(BIN)/python -m bench.chaos

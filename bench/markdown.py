@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 
 from bench.environments import ROOT
 
@@ -24,12 +25,28 @@ def ratio(ours: float | None, theirs: float | None) -> str:
 
 
 def machine(*packages: str) -> str:
-    """Describe what was measured: commit, cores, system, Python, and versions of `packages`."""
+    """Describe what was measured: commit, processor, system, Python, versions of `packages`."""
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return (
-        f"commit {commit()}, {os.cpu_count()} cores shared by all processes, {platform.system()} "
-        f"{platform.machine()}, Python {platform.python_version()}, {versions}"
+        f"commit {commit()}, {os.cpu_count()} cores of {processor()} shared by all processes, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
     )
+
+
+def processor() -> str:
+    """Name the processor, with its family and model: the names of virtual ones say little."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = dict[str, str]()
+    for line in lines:
+        name, _, value = line.partition(":")
+        found.setdefault(name.strip(), value.strip())
+    name = found.get("model name", platform.machine())
+    if {"cpu family", "model"} <= set(found):
+        name += f" (family {found['cpu family']}, model {found['model']})"
+    return name
 
 
 def commit() -> str:

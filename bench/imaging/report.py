@@ -161,13 +161,17 @@ class Report:
         return one.rate if one and one.answered else None
 
     def _machine(self) -> str:
-        packages = [f"ipx {_of_npm('ipx')}", f"sharp {_of_npm('sharp')}", _of_pip("thumbor")]
-        here = ", ".join([machine("pillow", "cykooz-resizer", "faststream"), *packages])
+        here = ", ".join([machine("pillow", "cykooz-resizer", "faststream"), *others_versions()])
         return f"{self.rounds} rounds of {self.seconds:g} s a case, medians; {here}."
 
     @property
     def _names(self) -> list[str]:
         return list(dict.fromkeys(name for name, _ in self.measurements))
+
+
+def others_versions() -> list[str]:
+    """Return names and versions of the compared systems' packages."""
+    return [f"ipx {_of_npm('ipx')}", f"sharp {_of_npm('sharp')}", _of_pip("thumbor")]
 
 
 def _of_npm(name: str) -> str:

@@ -41,15 +41,23 @@ def install() -> None:
 @contextmanager
 def run() -> Iterator[Running]:
     """Start the server with the folder of photographs."""
+    with serving() as (pid, port):
+        yield HttpServer("ipx", pid, port, path_of)
+
+
+@contextmanager
+def serving() -> Iterator[tuple[int, int]]:
+    """Start the server, and yield its process id and its port."""
     port = free_port()
     node = shutil.which("node") or "node"
     program = os.path.join("node_modules", "ipx", "bin", "ipx.mjs")
     options = ["--dir", str(FOLDER), "--port", str(port), "--host", "127.0.0.1"]
     with started([node, program, "serve", *options], _FOLDER, port) as pid:
-        yield HttpServer("ipx", pid, port, _path)
+        yield pid, port
 
 
-def _path(case: Case) -> str:
+def path_of(case: Case) -> str:
+    """Return the URL path that requests a case."""
     steps = [f"s_{case.size[0]}x{case.size[1]}", "fit_fill"] if case.size else ["grayscale"]
     # With a quality, sharp writes a PNG with a palette.
     quality = [] if case.format is Format.PNG else [f"q_{QUALITY}"]

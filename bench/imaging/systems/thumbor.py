@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from bench.environments import DATA, python_of
 from bench.imaging.cases import QUALITY, Case
@@ -17,10 +18,15 @@ _SETTINGS = f"""\
 LOADER = "thumbor.loaders.file_loader"
 FILE_LOADER_ROOT_PATH = {str(FOLDER)!r}
 STORAGE = "thumbor.storages.no_storage"
-RESULT_STORAGE = None
 PROGRESSIVE_JPEG = False
 AVIF_CODEC = "auto"
 AVIF_SPEED = 8
+"""
+_NO_RESULTS = "RESULT_STORAGE = None\n"
+_RESULTS = """\
+RESULT_STORAGE = "thumbor.result_storages.file_storage"
+RESULT_STORAGE_FILE_STORAGE_ROOT_PATH = {folder!r}
+RESULT_STORAGE_STORES_UNSAFE = True
 """
 
 
@@ -35,16 +41,31 @@ def install() -> None:
 @contextmanager
 def run() -> Iterator[Running]:
     """Start the server with the folder of photographs."""
+    with serving(os.cpu_count() or 1) as (pid, port):
+        yield HttpServer("thumbor", pid, port, path_of)
+
+
+@contextmanager
+def serving(processes: int, *, results: Path | None = None) -> Iterator[tuple[int, int]]:
+    """Start the server, and yield its process id and its port.
+
+    With a folder `results`, it stores results there and answers from them.
+    """
     port = free_port()
-    settings = DATA / "imaging" / "thumbor.conf"
-    settings.write_text(_SETTINGS)
+    settings = DATA / "imaging" / f"thumbor-{port}.conf"
+    stored = _RESULTS.format(folder=str(results)) if results else _NO_RESULTS
+    settings.write_text(_SETTINGS + stored)
     command = [str(python_of(_LOCK).with_name("thumbor")), "-i", "127.0.0.1", "-p", str(port)]
-    options = ["-c", str(settings), "--processes", str(os.cpu_count() or 1), "-l", "error"]
-    with started([*command, *options], DATA, port) as pid:
-        yield HttpServer("thumbor", pid, port, _path)
+    options = ["-c", str(settings), "--processes", str(processes), "-l", "error"]
+    try:
+        with started([*command, *options], DATA, port) as pid:
+            yield pid, port
+    finally:
+        settings.unlink()
 
 
-def _path(case: Case) -> str:
+def path_of(case: Case) -> str:
+    """Return the URL path that requests a case."""
     size = f"{case.size[0]}x{case.size[1]}/" if case.size else ""
     look = "stretch()" if case.size else "grayscale()"
     filters = f"filters:{look}:quality({QUALITY}):format({case.format})"

@@ -1,0 +1,114 @@
+"""The latency of a picture from memory while renders fill all slots, beside its idle latency."""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import count
+from statistics import median
+from time import monotonic, sleep
+from typing import Any
+
+from bench.command_line import progress
+from bench.delivery.comparison import CONNECTIONS, ask
+from bench.delivery.contenders import HITS
+from bench.delivery.stage import SLOTS, Stage
+from bench.delivery.target import WrongAnswer, get, upload
+from bench.gateway.wrk import Load
+from bench.imaging.photographs import LARGE
+
+LEVELS = (1, CONNECTIONS)
+CLIENTS = 2 * SLOTS  # of renders: more than slots, so that none is ever free
+
+_SLOW = "op=blur:60&op=resize:width=400&format=jpeg"
+_BUSY_WITHIN = 20.0  # seconds
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Latencies of hits in one round, over a number of connections: idle, and beside renders."""
+
+    connections: int
+    idle_p50: float  # ms
+    idle_p99: float
+    busy_p50: float
+    busy_p99: float
+    idle_rate: float  # a second
+    busy_rate: float
+    renders: int  # that were completed meanwhile
+
+    @property
+    def ratio(self) -> float:
+        """The p99 beside renders divided by the idle one."""
+        return self.busy_p99 / self.idle_p99
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
+        return {**asdict(self), "ratio": self.ratio}
+
+
+def measure(stage: Stage, rounds: int, seconds: int) -> list[Pair]:
+    """Measure both latencies in each round, over each number of connections."""
+    target = HITS.prepare(stage)
+    port = stage.gateway()
+    image = upload(port, LARGE.read())
+    pairs: list[Pair] = []
+    for number in range(rounds):
+        for level in LEVELS:
+            idle = ask(target, level, seconds)
+            with _renders(port, image, first=1000 * (1 + len(pairs))) as done:
+                busy = ask(target, level, seconds)
+                rendered = len(done)
+            pairs.append(_pair(level, idle, busy, rendered))
+            progress(
+                f"  round {number + 1}: p99 over {level}: {idle.p99:.2f} ms idle, "
+                f"{busy.p99:.2f} ms beside {rendered} renders"
+            )
+    return pairs
+
+
+def ratios_of(pairs: Sequence[Pair]) -> dict[int, float]:
+    """Return the median of the ratios by number of connections."""
+    levels = sorted({pair.connections for pair in pairs})
+    return {n: median(pair.ratio for pair in pairs if pair.connections == n) for n in levels}
+
+
+@contextmanager
+def _renders(port: int, image: str, *, first: int) -> Iterator[list[float]]:
+    """Keep all slots busy with renders that take long, and yield the moments of their ends."""
+    numbers, ended, done = count(first), threading.Event(), list[float]()
+
+    def render() -> None:
+        while not ended.is_set():
+            # Each asks for something else: equal requests would share a render.
+            answer = get(port, f"{image}/render?{_SLOW}&quality={20 + next(numbers) % 80}")
+            if answer.status == 200:
+                done.append(monotonic())
+
+    threads = [threading.Thread(target=render, daemon=True) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    try:
+        _wait_until_busy(port)
+        done.clear()
+        yield done
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def _wait_until_busy(port: int) -> None:
+    end = monotonic() + _BUSY_WITHIN
+    while True:
+        workers = json.loads(get(port, "/v1/system").body)["workers"].values()
+        if all(worker["busy"] >= worker["slots"] for worker in workers):
+            return
+        if monotonic() > end:
+            raise WrongAnswer("the slots were never all busy")
+        sleep(0.05)
+
+
+def _pair(connections: int, idle: Load, busy: Load, renders: int) -> Pair:
+    return Pair(connections, idle.p50, idle.p99, busy.p50, busy.p99, idle.rate, busy.rate, renders)

@@ -1,0 +1,76 @@
+"""The goals of delivery, and whether they were reached."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.delivery import contenders
+from bench.delivery.busy import Pair, ratios_of
+from bench.delivery.comparison import Cell, ratio_of
+from bench.delivery.contenders import Contender
+from bench.delivery.trips import Trips
+
+_RATES: Sequence[tuple[str, Contender, Contender, float]] = (
+    ("from memory", contenders.HITS, contenders.BARE, 0.4),
+    ("from memory", contenders.HITS, contenders.THUMBOR, 5),
+    ("304 from memory", contenders.HITS_304, contenders.BARE_304, 0.5),
+    ("from the store", contenders.FROM_STORE, contenders.THUMBOR, 2),
+    ("thumbnails", contenders.RENDERS, contenders.THUMBOR_RENDERS, 1.3),
+    ("thumbnails", contenders.RENDERS, contenders.IPX_RENDERS, 1.5),
+)
+_MAX_TRIPS = (0, 1, 3)  # from memory, from the store, rendered
+_TWO_PROCESSES = 1.1  # of the CPU time with one
+_BUSY = 3  # times the idle p99
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal in words, what was measured, and whether that is enough."""
+
+    text: str
+    found: str
+    reached: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the goal for JSON."""
+        return asdict(self)
+
+
+def goals_of(cells: Sequence[Cell], beside: Sequence[Pair], trips: Sequence[Trips]) -> list[Goal]:
+    """Return all goals about what was measured."""
+    by_name = {cell.contender: cell for cell in cells}
+    return [*_rates(by_name), *_processes(by_name), *_beside(beside), *_trips(trips)]
+
+
+def _rates(cells: Mapping[str, Cell]) -> Iterator[Goal]:
+    for name, ours, theirs, least in _RATES:
+        ratio = ratio_of(cells, ours.name, theirs.name)
+        if ratio is not None:
+            text = f"{name}: at least {least:g} times the rate of {theirs.name}"
+            yield Goal(text, f"{ratio:.2f}", ratio >= least)
+
+
+def _processes(cells: Mapping[str, Cell]) -> Iterator[Goal]:
+    ratio = ratio_of(cells, contenders.TWO.name, contenders.HITS.name, by="cpus")
+    if ratio is not None:
+        text = "two gateway processes: at most 1.1 times the CPU time of one for a picture"
+        yield Goal(text, f"{ratio:.2f}", ratio <= _TWO_PROCESSES)
+
+
+def _beside(pairs: Sequence[Pair]) -> Iterator[Goal]:
+    for connections, ratio in ratios_of(pairs).items():
+        noun = "connection" if connections == 1 else "connections"
+        text = (
+            f"p99 of a picture from memory while renders fill all slots, {connections} {noun}: "
+            f"below {_BUSY} times its idle p99"
+        )
+        yield Goal(text, f"{ratio:.2f}", ratio < _BUSY)
+
+
+def _trips(found: Sequence[Trips]) -> Iterator[Goal]:
+    for one, most in zip(found, _MAX_TRIPS, strict=False):
+        yield Goal(
+            f"{one.name}: at most {most} trips to Redis",
+            f"{one.gateway:.1f} of the gateway, {one.imaging:.1f} of imaging",
+            round(one.gateway + one.imaging, 1) <= most,
+        )
