@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
 from contracts.version import VERSION
+from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
@@ -142,7 +143,9 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
     dependencies = Dependencies(
         settings=settings,
-        imaging=ImagingClient(broker, max_calls=settings.max_calls),
+        imaging=CoalescingClient(
+            ImagingClient(broker, max_calls=settings.max_calls), broker.metrics
+        ),
         images=image_blobs,
         kept=KeptImages(redis, image_blobs),
         renditions=renditions,

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.http.image_response import AnswerRoom
 from services.gateway.live.hub import LiveHub
-from services.gateway.rpc import ImagingClient
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.gateway.sources.upload import UploadReader
@@ -32,7 +32,7 @@ class Dependencies:
     """One object of each kind per process, kept in `app.state.dependencies`."""
 
     settings: GatewaySettings
-    imaging: ImagingClient
+    imaging: CoalescingClient
     images: Images
     kept: KeptImages
     renditions: Renditions

@@ -21,6 +21,7 @@ class Reply(Generic[ReplyT]):
     body: ReplyT
     worker: str  # the name of the worker
     queue_ms: float  # milliseconds that the request waited for a worker
+    collapsed: bool = False  # whether an equal request was rendered, and this one waited for it
 
 
 class ImagingClient:

@@ -104,7 +104,11 @@ SERVICE: dict[Code, Advice] = {
             Cause(
                 "A render was not done within its time: `timeout` in the query, `wait` in "
                 "`Prefer`, or `DARKROOM_DEFAULT_TIMEOUT`.",
-                ("services/runtime/rpc/sender.py", "services/runtime/rpc/middleware.py"),
+                (
+                    "services/runtime/shared_calls.py",
+                    "services/runtime/rpc/sender.py",
+                    "services/runtime/rpc/middleware.py",
+                ),
             ),
             Cause(
                 "A variant of a job takes longer than `DARKROOM_RENDER_TIMEOUT`. The worker kills "
@@ -144,7 +148,7 @@ SERVICE: dict[Code, Advice] = {
             f"{HOUSE}\n"
             "curl -sS --data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/render"
             "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100&timeout=30'",
-            "The work took longer than its deadline allows.",
+            "No answer within 30 s.",
             start="DARKROOM_RENDER_TIMEOUT=1 make run",
         ),
         ends_variants=True,

@@ -88,7 +88,8 @@ RESPONSE_HEADERS = {
     "image's life; `immutable` with a render whose URL has the current `v`; `no-store` with a "
     "problem and with anything that changes at any time (RFC 9111, RFC 5861, RFC 8246).",
     "Cache-Status": "`darkroom; hit` if a stored result is sent, `darkroom; fwd=miss` if the image "
-    "was rendered, `darkroom; fwd=request` if it was rendered because of `no-cache` (RFC 9211).",
+    "was rendered, `darkroom; fwd=request` if it was rendered because of `no-cache`; `collapsed` "
+    "comes after `fwd=miss` if it was rendered for an equal request at the same time (RFC 9211).",
     "Content-Range": "The range of bytes, and the size of the image (RFC 9110, section 14.4).",
     "ETag": "Entity tag. That of an image is the key under which it is stored, in quotes (RFC "
     "9110, section 8.8.3).",
