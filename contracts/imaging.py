@@ -24,7 +24,7 @@ MediaType = Annotated[
 ]
 Milliseconds = Annotated[float, Field(ge=0)]
 
-RENDER_VERSION = 6
+RENDER_VERSION = 7
 """Part of every result's key. Raise it when the same pipeline begins to give different bytes."""
 
 

@@ -16,7 +16,18 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         at += 12 + length
 
 
-def chunk(name: bytes, content: bytes | memoryview) -> bytes:
+def chunk(name: bytes, content: bytes | bytearray | memoryview) -> bytes:
     """Return a chunk with its length and checksum."""
     checksum = zlib.crc32(content, zlib.crc32(name))
     return b"".join((struct.pack(">I", len(content)), name, content, struct.pack(">I", checksum)))
+
+
+def with_pixels(still: bytes, size: tuple[int, int], pixels: bytes | bytearray) -> bytes:
+    """Return a PNG of one IDAT chunk with another size and other compressed pixels."""
+    parts = [SIGNATURE]
+    for name, body in chunks(still):
+        if name == b"IHDR":
+            parts.append(chunk(name, struct.pack(">II", *size) + body[8:]))
+        else:
+            parts.append(chunk(name, pixels if name == b"IDAT" else body))
+    return b"".join(parts)

@@ -28,7 +28,6 @@ def written(data: bytes = PNG, **fields: object) -> Rendition:
 def test_default_settings_give_the_bytes_that_pillow_gives_for_them() -> None:
     for format, options in (
         ("JPEG", {"quality": 80}),
-        ("PNG", {"compress_level": 3}),
         ("WEBP", {"quality": 80, "method": 2}),
         ("AVIF", {"quality": 80, "speed": 8, "max_threads": 1}),
     ):
