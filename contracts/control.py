@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, RootModel
 
 from contracts import examples
+from contracts.errors import Failure
 from contracts.fields import BlobKey
 from contracts.message import Message
 
@@ -34,5 +35,19 @@ class Purged(Message):
     image: Annotated[BlobKey, Field(description="Key of the image.")]
 
 
-class Control(RootModel[Cancel | Purged]):
+class RenderEnded(Message):
+    """Stop waiting for a rendition that another worker was rendering: it is stored, or failed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rendition": examples.BLOB["key"], "failure": None}]}
+    )
+
+    rendition: Annotated[BlobKey, Field(description="Key of the rendition.")]
+    failure: Annotated[
+        Failure | None,
+        Field(description="The failure of every render of it; null if it may be looked up."),
+    ] = None
+
+
+class Control(RootModel[Cancel | Purged | RenderEnded]):
     """Any control message. Its fields tell which one it is."""

@@ -13,6 +13,7 @@ from services.imaging.jobs.outages import Outages
 from services.imaging.peers import Peers, announcement
 from services.imaging.pool.executor import Executor
 from services.imaging.pool.process import Program
+from services.imaging.rendering.coalescing import WAITING
 from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.gc_tuning import settle
@@ -50,7 +51,7 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
         redis,
         settings,
         capacity=capacity,
-        lendable=executor.heavy_places,
+        lendable=executor.heavy_places + WAITING,
         on_refused=end_process,
         report=lambda: {
             "slots": executor.slots,

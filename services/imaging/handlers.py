@@ -10,6 +10,8 @@ from contracts.message import Message
 from services.imaging.peers import Peers, is_for_a_job
 from services.imaging.pool.executor import CallTimes
 from services.imaging.pool.messages import Heavy
+from services.imaging.rendering.claims import RenderClaims
+from services.imaging.rendering.coalescing import CoalescingRenders
 from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
@@ -22,19 +24,21 @@ async def render(
     message: RedisMessage,
     *,
     renders: Renders,
+    coalescing: CoalescingRenders,
     settings: ImagingSettings,
     peers: Peers,
     capacity: Capacity,
 ) -> RedisResponse:
     """Render an image, or find its stored rendition, and answer with a `Rendered`.
 
-    Raises as `Renders.render` and `Peers`; the middleware turns the exception into a reply.
+    Equal requests at the same time are rendered once. Raises as `Renders.render` and `Peers`; the
+    middleware turns the exception into a reply.
     """
     await peers.hand_on_if_lacking(request, message)
     if is_for_a_job(message):
         return await _render_for_job(request, message, renders, settings, capacity)
     timeout = _timeout(settings)
-    rendered, times = await renders.render(request, timeout=timeout, lend=capacity.lent)
+    rendered, times = await coalescing.render(request, timeout=timeout, lend=capacity.lent)
     return _response(rendered, times, message)
 
 
@@ -90,6 +94,7 @@ def _response(reply: Message, times: CallTimes, message: RedisMessage) -> RedisR
 
 def register(broker: Broker, renders: Renders, settings: ImagingSettings, peers: Peers) -> None:
     """Register the handler of each method at `broker`."""
-    work = partial(render, renders=renders, settings=settings, peers=peers)
+    coalescing = CoalescingRenders(renders, RenderClaims(broker), settings)
+    work = partial(render, renders=renders, coalescing=coalescing, settings=settings, peers=peers)
     broker.serve(RENDER, partial(work, capacity=broker.capacity))
     broker.serve(INSPECT, partial(inspect, renders=renders, settings=settings, peers=peers))

@@ -36,6 +36,10 @@ _Do = Callable[[RenderCall, Opening], Awaitable[tuple[list[Made | Undone | Heavy
 _AT_ONCE = CallTimes(queue_ms=0, work_ms=0)
 
 
+async def _admit() -> None:
+    """Admit every render."""
+
+
 class Renders:
     """Renders and inspects images. Raises what the storage raises, and as `Executor`."""
 
@@ -57,13 +61,25 @@ class Renders:
         return self._executor.slots
 
     async def render(
-        self, request: Render, *, timeout: float, lend: Lend
+        self,
+        request: Render,
+        *,
+        timeout: float,
+        lend: Lend,
+        admit: Callable[[], Awaitable[None]] = _admit,
     ) -> tuple[Rendered, CallTimes]:
         """Render for a client that waits, within `timeout` seconds.
 
-        Raises the failure of the request, and as `Executor.run`.
+        `admit` is awaited for a result that has to be rendered. Raises the failure of the request,
+        what `admit` raises, and as `Executor.run`.
         """
-        do = partial(self._executor.run, timeout=timeout, lend=lend)
+
+        async def do(
+            call: RenderCall, opening: Opening
+        ) -> tuple[list[Made | Undone | Heavy], CallTimes]:
+            await admit()
+            return await self._executor.run(call, opening, timeout=timeout, lend=lend)
+
         [result], times = await self._render([request], do, ttl=self._settings.rendition_ttl)
         return _rendered(result), times
 

@@ -6,7 +6,7 @@ How transports deliver, the headers of messages, and the channels that belong to
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.control import CONTROL, Cancel, Purged
+from contracts.control import CONTROL, Cancel, Purged, RenderEnded
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, JobEvent, JobRequest
 from contracts.message import Message
 from contracts.methods import GROUP, Transport
@@ -108,6 +108,14 @@ OTHER_CHANNELS = (
         {"gateway": "Drops the answers in its memory that were made from the image."},
         None,
         "Purges, sent to every gateway on the channel of cancellations. Workers ignore them.",
+    ),
+    OtherChannel(
+        "renders", CONTROL, Transport.CHANNEL, RenderEnded,
+        {"imaging": "Publishes the end of a render for which another worker waits."},
+        {"imaging": "Looks the rendition up, or fails the equal requests that wait here."},
+        None,
+        "Ends of renders, sent to every worker on the channel of cancellations. Gateways ignore "
+        "them.",
     ),
     OtherChannel(
         "usage", USAGE, Transport.STREAM, Usage,

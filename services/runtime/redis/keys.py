@@ -105,6 +105,11 @@ def claim(reply_to: str) -> str:
     return f"{PREFIX}claim:{reply_to}"
 
 
+def render_claim(rendition: str) -> str:
+    """String: the worker that renders a rendition now, with a mark if another worker waits."""
+    return f"{PREFIX}render-claim:{rendition}"
+
+
 def webhook_disabled(url: str) -> str:
     """String: exists while a receiver wants no more webhooks."""
     return f"{PREFIX}webhooks:disabled:{sha256(url.encode()).hexdigest()}"

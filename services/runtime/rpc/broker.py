@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -44,6 +44,8 @@ from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+
+ControlT = TypeVar("ControlT", bound=Message)
 
 
 class Broker(AdaptedBroker):
@@ -96,6 +98,8 @@ class Broker(AdaptedBroker):
             redis, self.worker, settings, self.clock, capacity=reported, report=report
         )
         self._served: list[str] = []
+        self._on_control: dict[type[Message], Callable[[Any], None]] = {}
+        self.on_control(Cancel, self.cancellations.cancel)
         self.prepare: Callable[[], Awaitable[None]] | None = None
         """Called when Redis answers, before anything is consumed; again if Redis is lost then."""
         super().__init__(
@@ -240,14 +244,18 @@ class Broker(AdaptedBroker):
         reader = StreamReader(stream, self.redis, on_gap=on_gap)
         self.attach_directly(reader, validating(model, handler))
 
+    def on_control(self, kind: type[ControlT], handle: Callable[[ControlT], None]) -> None:
+        """Have control messages of one kind handled, where this process serves anything."""
+        self._on_control[kind] = handle
+
     def _consume_control(self) -> None:
         if CONTROL in self._served:
             return
         self._served.append(CONTROL)
 
         async def on_control(control: Control, message: RedisMessage) -> None:
-            if isinstance(control.root, Cancel):
-                self.cancellations.cancel(control.root)
+            if (handle := self._on_control.get(type(control.root))) is not None:
+                handle(control.root)
 
         self._consume_channel(CONTROL, validating(Control, on_control))
 

@@ -1,0 +1,11 @@
+-- Ask the worker that has claimed a rendition to tell when its render ends.
+--
+-- KEYS: the claim. Returns 1, or 0 if there is no claim (any more).
+local owner = redis.call('GET', KEYS[1])
+if not owner then
+  return 0
+end
+if string.sub(owner, -1) ~= AWAITED then
+  redis.call('SET', KEYS[1], owner .. AWAITED, 'KEEPTTL')
+end
+return 1

@@ -1,0 +1,77 @@
+"""Renders that are equal, asked for at the same time: one of them is done, on one worker."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from contracts.imaging import Render, Rendered
+from services.imaging.pool.executor import CallTimes, Lend
+from services.imaging.rendering.claims import ClaimedElsewhere, RenderClaims
+from services.imaging.rendering.renders import Renders
+from services.imaging.settings import ImagingSettings
+from services.runtime.shared_calls import SharedCalls
+
+WAITING = 8
+"""Requests that wait for the render of another one and don't count as handled meanwhile."""
+
+
+class CoalescingRenders:
+    """Renders for clients that wait, each question once at a time over all workers.
+
+    A render that nobody waits for any more is cancelled.
+    """
+
+    def __init__(self, renders: Renders, claims: RenderClaims, settings: ImagingSettings) -> None:
+        self._renders = renders
+        self._claims = claims
+        self._timeout = settings.render_timeout
+        self._calls = SharedCalls[tuple[Rendered, CallTimes]]("render")
+        self._waiting = 0
+
+    async def render(
+        self, request: Render, *, timeout: float, lend: Lend
+    ) -> tuple[Rendered, CallTimes]:
+        """Render, or wait for an equal render, for `timeout` seconds. Raises as `Renders.render`.
+
+        A request that wants a render of its own (`reuse=False`) gets one.
+        """
+        if not request.reuse:
+            return await self._renders.render(request, timeout=timeout, lend=lend)
+        key = request.result_key()
+        joins = self._calls.has(key, timeout=timeout)
+        start = partial(self._render, key, request, lend)
+        # The render takes no caller's timeout: another one may join it, and wait for longer.
+        call = self._calls.run(key, start, timeout=timeout, lasting=math.inf)
+        if not joins:
+            return await call
+        with self._lent(lend):
+            rendered, times = await call
+        return rendered.model_copy(update={"reused": True}), times
+
+    async def _render(self, key: str, request: Render, lend: Lend) -> tuple[Rendered, CallTimes]:
+        """Render as the only worker, or return what another one has rendered."""
+        while True:
+            try:
+                with self._claims.claim(key) as claim:
+                    return await self._renders.render(
+                        request, timeout=self._timeout, lend=lend, admit=claim.taken
+                    )
+            except ClaimedElsewhere:
+                with self._lent(lend):
+                    failure = await self._claims.wait(key)
+                if failure is not None:
+                    raise failure.error() from None
+
+    @contextmanager
+    def _lent(self, lend: Lend) -> Iterator[None]:
+        """Let the worker take another message meanwhile: a wait needs no slot."""
+        if self._waiting >= WAITING:
+            yield
+            return
+        self._waiting += 1
+        try:
+            with lend():
+                yield
+        finally:
+            self._waiting -= 1
