@@ -63,4 +63,4 @@ def _exhaust_memory() -> NoReturn:
 _FAULTS = FAULTS.validate_json(os.environ.get(VARIABLE, "{}"))
 
 if __name__ == "__main__":
-    child.serve(CALLS, perform, tasks.warm_up)
+    child.serve(CALLS, perform, tasks.warm_up, tasks.rest)

@@ -60,8 +60,8 @@ def by_post() -> Iterator[Running]:
         body = numbered(photographs[case.photo], number)
         return Request("POST", f"/v1/render?{case.query()}", body, NO_CACHE)
 
-    with _services() as (gateway, redis, services):
-        yield Suite(_port(gateway), make, redis, services)
+    with services() as (gateway, redis, processes):
+        yield Suite(_port(gateway), make, redis, processes)
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def by_get(slots: int | None = None) -> Iterator[Running]:
 
     There are `slots` pool processes, by default one for each core.
     """
-    with _services(slots) as (gateway, redis, services):
+    with services(slots) as (gateway, redis, processes):
         port = _port(gateway)
 
         def uploaded(case: Case) -> str:
@@ -85,11 +85,11 @@ def by_get(slots: int | None = None) -> Iterator[Running]:
             path = f"/v1/images/{ids[case]}/render?{case.query()}"
             return Request("GET", path, headers=NO_CACHE)
 
-        yield Suite(port, make, redis, services)
+        yield Suite(port, make, redis, processes)
 
 
 @contextmanager
-def _services(slots: int | None = None) -> Iterator[tuple[Service, Redis, dict[str, int]]]:
+def services(slots: int | None = None) -> Iterator[tuple[Service, Redis, dict[str, int]]]:
     env = QUIET if slots is None else {**QUIET, "DARKROOM_SLOTS": str(slots)}
     with (
         Valkey() as valkey,

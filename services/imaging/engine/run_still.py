@@ -35,7 +35,7 @@ _COMMUTE_WITH_LUMA = (Resize, Crop, Extract, Rotate, Flip, Flop, Blur)
 DecodeCache = dict[Draft, Decoded]
 """Decodings of one source, for several pipelines."""
 
-_MAX_CACHED_PIXELS = 20_000_000  # of all drafts of a source together: 64 MB in colour
+_MAX_CACHED_PIXELS = 32_000_000  # of all drafts together, as 24 megapixels have: 128 MB in colour
 
 
 def decode_still(

@@ -5,6 +5,7 @@ The process ends when the socket is closed.
 """
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -34,6 +35,7 @@ from services.imaging.pool.sandbox.enter import enter
 
 _STDERR = 2  # the file descriptor: C libraries write past Python's sys.stderr
 _READ_SIZE = 64 << 10  # bytes: most calls are shorter
+_REST_AFTER = 1.0  # seconds without a call
 
 Perform = Callable[[Any, CallImages, ChildSettings], Answer[Any]]
 
@@ -42,8 +44,12 @@ def serve(
     calls: TypeAdapter[Any],
     perform: Perform,
     warm_up: Callable[[ChildSettings], None],
+    rest: Callable[[], None],
 ) -> None:
-    """Answer the calls that arrive at standard input with `perform`; return when it is closed."""
+    """Answer the calls that arrive at standard input with `perform`; return when it is closed.
+
+    `rest` is done when no call has come for a second.
+    """
     # Ctrl-C goes to the whole process group, and the service finishes its work in progress.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=os.dup(sys.stdin.fileno()))
@@ -57,7 +63,7 @@ def serve(
     # Decoders write warnings about damaged files; until here, errors are the service's to show.
     os.dup2(null, _STDERR)
     _send(connection, Ready(missing=missing).model_dump_json())
-    while frame := _receive(connection):
+    while frame := _next(connection, rest):
         call = calls.validate_json(frame.text)
         limits.allow_cpu(frame.seconds)
         answer = _answer(call, perform, frame.descriptors, setup.settings)
@@ -93,6 +99,14 @@ class _Frame:
     descriptors: Sequence[int]
 
 
+def _next(connection: socket.socket, rest: Callable[[], None]) -> _Frame | None:
+    """Return the next frame as `_receive` does, and rest if it is long in coming."""
+    readable, _, _ = select.select([connection], [], [], _REST_AFTER)
+    if not readable:
+        rest()
+    return _receive(connection)
+
+
 def _receive(connection: socket.socket) -> _Frame | None:
     """Return the next frame; None if the service has closed the connection."""
     # The next call comes after the answer to this one, so nothing of it is read here.
@@ -122,4 +136,4 @@ def _send(connection: socket.socket, text: str, attachments: Sequence[bytes] = (
 
 
 if __name__ == "__main__":
-    serve(CALLS, tasks.perform, tasks.warm_up)
+    serve(CALLS, tasks.perform, tasks.warm_up, tasks.rest)

@@ -214,7 +214,7 @@ class Executor:
         patience = math.inf if call.budget is None else _PATIENCE * call.budget
         try:
             async with asyncio.timeout(None if on_start else timeout) as limit:
-                slot = self._slot(opening, urgent=on_start is None, heavy=heavy)
+                slot = self._slot(call.source, opening, urgent=on_start is None, heavy=heavy)
                 async with slot as descriptors:
                     started = loop.time()
                     if on_start:
@@ -240,14 +240,14 @@ class Executor:
 
     @asynccontextmanager
     async def _slot(
-        self, opening: Opening, *, urgent: bool, heavy: bool
+        self, source: str, opening: Opening, *, urgent: bool, heavy: bool
     ) -> AsyncIterator[Sequence[int]]:
         """Take a slot and open the images; the value is their descriptors.
 
         The images of short work are opened while it waits for its slot. Heavy work may wait long,
         so it opens its images in the slot: others could open none meanwhile.
         """
-        slot = self._semaphore.acquire(urgent=urgent, heavy=heavy)
+        slot = self._semaphore.acquire(urgent=urgent, heavy=heavy, source=source)
         if heavy:
             async with slot, opening() as descriptors:
                 yield descriptors
@@ -259,7 +259,7 @@ class Executor:
         self, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
     ) -> Answer[OutcomeT]:
         """Do a call, and once more in a fresh process if the process died or its memory ran out."""
-        place = await self._places.take()
+        place = await self._places.take(call.source)
         try:
             try:
                 answer = await self._attempt(place, call, descriptors, seconds)
@@ -271,7 +271,7 @@ class Executor:
             await self._places.wait_for_process(place)
             return await self._attempt(place, call, descriptors, seconds)
         finally:
-            self._places.give_back(place)
+            self._places.give_back(place, call.source)
 
     async def _attempt(
         self, place: Place, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int

@@ -172,6 +172,11 @@ class Call(Message, Generic[OutcomeT]):
         """Return the number of outcomes that the answer has at most."""
         return 1
 
+    @property
+    def source(self) -> str:
+        """Return the key of the image that the process keeps after the call; empty for none."""
+        return ""
+
     def read_answer(self, text: bytes, attached: memoryview) -> Answer[OutcomeT]:
         """Return the answer to this call. Raises ValueError for one that does not fit."""
         answer = self.answer.model_validate_json(text).filled(attached)
@@ -188,8 +193,8 @@ class RenderCall(Call[Made]):
 
     The answer has the outcomes in order, at least one. Requests that were not started within 20 ms
     have none, nor has one whose rendition would make the answer longer than a rendition may be.
-    With `keep_source` the process keeps the decoded source for its next render; without it, the
-    encoded source up to 8 MiB.
+    The process keeps the last source, encoded and decoded, for the next render of it: the decoded
+    one for a second. With `keep_source` the encoded one may be longer than 32 MiB.
     """
 
     answer = RenderAnswer
@@ -207,6 +212,11 @@ class RenderCall(Call[Made]):
     def parts(self) -> int:
         """Return the number of requests."""
         return len(self.requests)
+
+    @property
+    def source(self) -> str:
+        """Return the first request's source: the requests of a batch have one, or many."""
+        return self.requests[0].source.key
 
 
 class InspectCall(Call[Inspected]):

@@ -40,6 +40,8 @@ class Place:
     successor: PoolProcess | None = None
     """A process that waits for the end of the current one's call."""
     taken: bool = False
+    source: str = ""
+    """The key of the image that its last call left in the memory of its process; empty for none."""
 
 
 class Places:
@@ -76,23 +78,34 @@ class Places:
             place.process = place.successor = None
         await asyncio.gather(*self._ending)
 
-    async def take(self) -> Place:
-        """Wait for a place with a process. The caller has to give it back."""
+    async def take(self, source: str) -> Place:
+        """Wait for a place with a process, which has this source in its memory if one has it.
+
+        The caller has to give it back.
+        """
         await self._number_free.acquire()
-        # The place that was used last: its process may have the source in its memory.
-        place = next((one for one in reversed(self._free) if one.process), self._free[-1])
+        place = self._best(source)
         self._free.remove(place)
         place.taken = True
         try:
             await self.wait_for_process(place)
         except BaseException:
-            self.give_back(place)
+            self.give_back(place, "")
             raise
         return place
 
-    def give_back(self, place: Place) -> None:
-        """Make a place free for the next caller, once it has a process."""
-        place.taken = False
+    def _best(self, source: str) -> Place:
+        """Return the last used of the free places: with the source, with a process, or of all."""
+        running = [one for one in self._free if one.process]
+        warm = [one for one in running if one.source == source]
+        return (warm or running or self._free)[-1]
+
+    def give_back(self, place: Place, source: str) -> None:
+        """Make a place free for the next caller, once it has a process.
+
+        `source` is the one that a call has left there; empty if it left what was there before.
+        """
+        place.taken, place.source = False, source or place.source
         if place.successor is not None:
             self._succeed(place, place.successor)
         if place.process is None:
@@ -145,7 +158,7 @@ class Places:
     def _succeed(self, place: Place, successor: PoolProcess) -> None:
         if place.process is not None:
             self._end(place.process)
-        place.process, place.successor = successor, None
+        place.process, place.successor, place.source = successor, None, ""
         successor.on_end = partial(self._on_end, place, successor)
 
     def _on_end(self, place: Place, process: PoolProcess) -> None:

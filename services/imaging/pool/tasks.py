@@ -40,7 +40,8 @@ from services.imaging.pool.verdicts import (
 )
 
 _BATCH_BUDGET = 0.02  # seconds after which a batch starts no further render
-_CACHED_BYTES = 8 << 20  # the largest source that is kept when `keep_source` is false
+_KEPT_BYTES = 32 << 20  # the largest source that is kept when `keep_source` is false
+_KEPT_LONG = 8 << 20  # and the largest whose bytes stay when no call comes for a second
 
 Undone = Failure | Verdict | Heavy | Corrupt
 """The outcome of a part that gave no result."""
@@ -151,10 +152,9 @@ def _render(request: Render, call: RenderCall, images: CallImages, settings: Chi
     picture = pipeline.run(
         source.data, request.pipeline, limits, decode_cache, watermarks, _fonts(settings)
     )
-    # A photograph is often wanted in several sizes, so its bytes are kept in any case.
-    if call.keep_source or len(source.data) <= _CACHED_BYTES:
-        kept = decode_cache if call.keep_source else {}
-        _last_source.append(replace(source, decode_cache=kept))
+    # An image is often wanted in several sizes at once.
+    if call.keep_source or len(source.data) <= _KEPT_BYTES:
+        _last_source.append(replace(source, decode_cache=decode_cache))
     else:
         _last_source.clear()
     return Made(
@@ -185,6 +185,14 @@ def _source(key: str, images: CallImages) -> _Source:
         return _last_source[0]
     _last_source.clear()
     return _Source(key, images.read(key), {})
+
+
+def rest() -> None:
+    """Free the decoded pixels of the last source, and its bytes if they are many."""
+    if _last_source:
+        source = _last_source.pop()
+        if len(source.data) <= _KEPT_LONG:
+            _last_source.append(replace(source, decode_cache={}))
 
 
 @cache

@@ -200,4 +200,4 @@ def act(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
 
 
 if __name__ == "__main__":
-    child.serve(TypeAdapter(Act), act, lambda settings: None)
+    child.serve(TypeAdapter(Act), act, lambda settings: None, lambda: None)

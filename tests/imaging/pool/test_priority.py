@@ -3,6 +3,9 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
+from services.imaging.pool import priority
 from services.imaging.pool.priority import PrioritySemaphore
 
 
@@ -96,3 +99,35 @@ async def test_a_cancelled_heavy_caller_holds_no_permit() -> None:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         assert semaphore.taken == semaphore._heavy_taken == 0
+
+
+async def order_of(sources: str, *, size: int = 1) -> str:
+    """Return the order in which callers with these sources have a permit; "-" has no source."""
+    semaphore, order = PrioritySemaphore(size), list[str]()
+
+    async def call(source: str) -> None:
+        async with semaphore.acquire(urgent=True, source=source.strip("-")):
+            order.append(source)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*map(call, sources))
+    assert semaphore.taken == 0
+    return "".join(order)
+
+
+async def test_a_source_is_continued_before_others_for_eight_permits() -> None:
+    assert await order_of("abcabcab") == "aaabbbcc"
+    assert await order_of("ab" * 10) == "a" * 8 + "b" * 8 + "aabb"
+    assert await order_of("-a-a-") == "-aa--"
+
+
+async def test_each_permit_continues_its_own_source() -> None:
+    assert await order_of("abab", size=2) == "abab"
+    assert await order_of("abccab", size=2) == "ababcc"
+
+
+async def test_a_source_overtakes_for_a_quarter_of_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(priority, "_OVERTAKING", 0)
+    assert await order_of("abcabc") == "abcabc"

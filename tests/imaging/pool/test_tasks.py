@@ -146,25 +146,31 @@ def test_the_renditions_of_an_answer_are_no_longer_than_one_may_be(files: Files)
     assert len(answer_to(files, *requests, settings=small).outcomes) == 2
 
 
-@pytest.mark.parametrize("keep", [True, False])
-def test_a_source_is_read_once_and_with_keep_source_decoded_once(
-    files: Files, monkeypatch: pytest.MonkeyPatch, *, keep: bool
-) -> None:
+def test_a_source_is_read_and_decoded_once(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     source = files.add(PICTURE)
-    made(files, request_of(source, Resize(width=2)), keep_source=keep)
-    assert bool(tasks._last_source[0].decode_cache) is keep
+    made(files, request_of(source, Resize(width=2)))
     with monkeypatch.context() as patched:
         patched.setattr(os, "pread", None)
-        if keep:
-            patched.setattr(decode, "decode", None)
+        patched.setattr(decode, "decode", None)
         assert made(files, request_of(source, Resize(width=3))).width == 3
-    assert not tasks._last_source[0].decode_cache
+
+
+@pytest.mark.parametrize("keeps_bytes", [True, False])
+def test_a_process_that_rests_keeps_no_pixels_and_few_bytes(
+    files: Files, monkeypatch: pytest.MonkeyPatch, *, keeps_bytes: bool
+) -> None:
+    source = files.add(PICTURE)
+    tasks.rest()
+    made(files, request_of(source))
+    monkeypatch.setattr(tasks, "_KEPT_LONG", len(PICTURE) if keeps_bytes else 10)
+    tasks.rest()
+    assert [one.decode_cache for one in tasks._last_source] == [{}] * keeps_bytes
 
 
 def test_a_source_too_large_for_the_memory_is_read_again(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "_CACHED_BYTES", 10)
+    monkeypatch.setattr(tasks, "_KEPT_BYTES", 10)
     source = files.add(PICTURE)
     made(files, request_of(source, Resize(width=1)), keep_source=True)
     assert tasks._last_source, "keep_source keeps a source of any size"
