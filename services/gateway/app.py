@@ -44,6 +44,7 @@ from services.gateway.routes import (
     results,
     system,
 )
+from services.gateway.routes.plain_submission import PlainSubmission
 from services.gateway.rpc import ImagingClient
 from services.gateway.server import unbounded
 from services.gateway.server.binding import UnboundedServerError, bind
@@ -206,6 +207,7 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     # Each request tries one route after another: those of many requests come first.
     for module in (render, jobs, images, kept, results, events, dead_letters, live, system, guide):
         http.include_router(module.router)
+    http.router.routes.insert(0, PlainSubmission(dependencies))
     system.mount_page_files(http)
     guide.mount_guide(http)
     http.webhooks.include_router(payload.documentation)

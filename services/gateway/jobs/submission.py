@@ -34,12 +34,8 @@ async def submit(
     """
     deps.store.check_durable()
     submitter = _submitter_of(request)
-    digest = hashlib.sha256(source.key.encode())
-    for part in (*variants, webhook):
-        digest.update(part.model_dump_json().encode() if part else b"-")
-    if timeout is not None:
-        digest.update(str(timeout).encode())
-    key = _idempotency_key(request, submitter, digest.hexdigest())
+    name = _idempotency_key(request, submitter)
+    key = IdempotencyKey(name, _fingerprint(source, variants, webhook, timeout)) if name else None
     return await deps.jobs.submit(
         source,
         variants,
@@ -62,7 +58,19 @@ def _submitter_of(request: Request) -> str:
     return name
 
 
-def _idempotency_key(request: Request, submitter: str, fingerprint: str) -> IdempotencyKey | None:
+def _fingerprint(
+    source: Blob, variants: Variants, webhook: Webhook | None, timeout: float | None
+) -> str:
+    """Return what an idempotency key stands for, shortened."""
+    digest = hashlib.sha256(source.key.encode())
+    for part in (*variants, webhook):
+        digest.update(part.model_dump_json().encode() if part else b"-")
+    if timeout is not None:
+        digest.update(str(timeout).encode())
+    return digest.hexdigest()
+
+
+def _idempotency_key(request: Request, submitter: str) -> str | None:
     """Return the Idempotency-Key header (an IETF draft) in the scope of its submitter, if any."""
     key = request.headers.get("idempotency-key")
     if key is None:
@@ -70,4 +78,4 @@ def _idempotency_key(request: Request, submitter: str, fingerprint: str) -> Idem
     if not _KEY.fullmatch(key):
         raise InvalidRequest('Idempotency-Key is a string of 255 characters at most: "like-this".')
     scoped = submitter + "\n" + key.strip('"')
-    return IdempotencyKey(hashlib.sha256(scoped.encode()).hexdigest(), fingerprint)
+    return hashlib.sha256(scoped.encode()).hexdigest()

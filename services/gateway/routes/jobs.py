@@ -24,6 +24,7 @@ from services.gateway.http.openapi import (
     problems,
     taking,
 )
+from services.gateway.http.prefer import Preference
 from services.gateway.http.responses import json_response
 from services.gateway.jobs import submission
 from services.gateway.jobs.responses import pending_response, status_response, wait_for_end
@@ -75,13 +76,14 @@ class OpenJobs(Message):
 _SMALL_BODY = 1024
 """Bytes of a JSON body that is read, even an invalid one, in less time than its request takes."""
 
+JSON = "application/json"
 _FORM = "multipart/form-data"
 _UNTYPED = frozenset(
     # curl sends the last one with `--data-binary` unless it is told the type.
     {"", "application/octet-stream", "application/x-www-form-urlencoded"}
 )
 _BODY = {
-    "application/json": {"schema": {"$ref": "#/components/schemas/NewJob"}},
+    JSON: {"schema": {"$ref": "#/components/schemas/NewJob"}},
     **IMAGE_CONTENT,
 }
 
@@ -138,28 +140,29 @@ async def submit(
     job that ends within 5 seconds is its last status.
     """
     media_type = media_type_of(request)
-    if media_type == "application/json":
-        new = await _new_job(request, deps)
-        stored = await _stored_image(deps, new.source.image)
-        job = await submission.submit(
-            *(request, deps, stored.blob, new.variants, new.webhook),
-            timeout=new.timeout,
-            label=new.label or stored.label,
-        )
-    else:
-        _refuse_other_types(media_type)
-        upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
-        source = upload.stored.blob
-        job = await submission.submit(
-            *(request, deps, source, (pipeline,)),
-            timeout=timeout,
-            label=label or upload.label,
-        )
-    if ended := await wait_for_end(job, deps, preference):
-        response = await status_response(ended, deps, redirect=303)
-        response.headers.update(preference.applied)
-        return response
-    return await pending_response(job, deps, preference.applied)
+    if media_type == JSON:
+        return await submit_json(request, deps, preference)
+    _refuse_other_types(media_type)
+    upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
+    source = upload.stored.blob
+    job = await submission.submit(
+        *(request, deps, source, (pipeline,)),
+        timeout=timeout,
+        label=label or upload.label,
+    )
+    return await _accepted(job, deps, preference)
+
+
+async def submit_json(request: Request, deps: Dependencies, preference: Preference) -> Response:
+    """Submit the job that a request's JSON describes. `PlainSubmission` calls this as well."""
+    new = await _new_job(request, deps)
+    stored = await _stored_image(deps, new.source.image)
+    job = await submission.submit(
+        *(request, deps, stored.blob, new.variants, new.webhook),
+        timeout=new.timeout,
+        label=new.label or stored.label,
+    )
+    return await _accepted(job, deps, preference)
 
 
 @router.get(
@@ -215,6 +218,15 @@ async def cancel(job_id: JobIdPath, deps: Injected) -> Response:
     """Cancel a job, queued or running; 409 if it has ended otherwise."""
     job = await deps.jobs.cancel(job_id)
     return json_response(job, 202, {"Location": f"/v1/jobs/{job.id}"})
+
+
+async def _accepted(job: Job, deps: Dependencies, preference: Preference) -> Response:
+    """Answer the request of a job, once it has ended if the client prefers to wait for that."""
+    if ended := await wait_for_end(job, deps, preference):
+        response = await status_response(ended, deps, redirect=303)
+        response.headers.update(preference.applied)
+        return response
+    return await pending_response(job, deps, preference.applied)
 
 
 def _refuse_other_types(media_type: str) -> None:
