@@ -8,7 +8,7 @@ import pytest
 
 from tests.gateway.routes.job_requests import GRAY, TURN
 
-_IGNORED = {"timeout": 60, "label": "of the query", "op": "flip"}
+_IGNORED: dict[str, str | int] = {"timeout": 60, "label": "of the query", "op": "flip"}
 """A query, which JSON takes nothing from: with it, FastAPI's route answers."""
 
 _UNKNOWN = "0" * 64
