@@ -3,7 +3,7 @@
 import resource
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from bench.command_line import progress
 from bench.delivery.contenders import Contender
 from bench.delivery.stage import Stage
-from bench.delivery.target import Question, Target, check
+from bench.delivery.target import Target, WrongAnswer, check
 from bench.gateway import wrk
 from bench.processes import cpu_of, machine_time
 
@@ -22,7 +22,7 @@ CONNECTIONS = 16
 WARM_UP = 1  # seconds of the first load of each contender, which is not reported
 
 _PATHS = Path(__file__).with_name("paths.lua")
-_MAX_RATE = 3000  # thumbnails a second that have different questions
+_MAX_RATE = 1000  # thumbnails a second that have different questions
 
 
 @dataclass(frozen=True)
@@ -105,18 +105,21 @@ class Rounds:
 
 
 def ask(target: Target, connections: int, seconds: int) -> wrk.Load:
-    """Send the target's next questions over `connections`, each with one in flight."""
+    """Send the target's next questions over `connections`, each with one in flight.
+
+    Raises WrongAnswer if there were more answers than questions, so that some came twice.
+    """
     url = f"http://127.0.0.1:{target.port}"
     first = next(target.questions)
     if next(target.questions) == first:
         return wrk.run(
             url + first.path, connections=connections, seconds=seconds, headers=target.headers
         )
+    questions = list(islice(target.questions, _MAX_RATE * seconds))
     with NamedTemporaryFile("w", suffix=".txt") as file:
-        questions: Iterator[Question] = islice(target.questions, _MAX_RATE * seconds)
         file.writelines(f"{question.path}\n" for question in questions)
         file.flush()
-        return wrk.run(
+        load = wrk.run(
             url,
             connections=connections,
             seconds=seconds,
@@ -124,6 +127,9 @@ def ask(target: Target, connections: int, seconds: int) -> wrk.Load:
             arguments=[file.name],
             headers=target.headers,
         )
+    if load.answered + connections > len(questions):
+        raise WrongAnswer("questions came twice: raise _MAX_RATE")
+    return load
 
 
 def used(processes: Mapping[str, int]) -> dict[str, float]:
