@@ -21,14 +21,24 @@ def opening_of(images: Images, wanted: Sequence[StoredBlob]) -> Opening:
 
 @asynccontextmanager
 async def _opened(images: Images, wanted: Sequence[StoredBlob]) -> AsyncIterator[Sequence[int]]:
+    ready = [images.opened(one) for one in wanted]
     # Tasks of their own, which nobody cancels: a file that is opened for a call that has ended
     # meanwhile has to be closed.
-    tasks = [asyncio.create_task(images.open(one), name="open-image") for one in wanted]
+    tasks = [
+        asyncio.create_task(images.open(one), name="open-image")
+        for one, file in zip(wanted, ready, strict=True)
+        if file is None
+    ]
     _opening.update(tasks)
     try:
-        await asyncio.wait(tasks)
-        yield [task.result().descriptor for task in tasks]
+        if tasks:
+            await asyncio.wait(tasks)
+        others = iter(tasks)
+        yield [(file or next(others).result()).descriptor for file in ready]
     finally:
+        for file in ready:
+            if file is not None:
+                file.close()
         for task in tasks:
             task.add_done_callback(_close)
 

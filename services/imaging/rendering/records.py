@@ -59,10 +59,14 @@ async def look_up(
     """
     wanted = {key: one.images for key, one in requests if one.reuse}
     keys = list(dict.fromkeys(key for _, one in requests for key in one.images))
-    # Both commands leave in one packet.
-    found, judged = await asyncio.gather(
-        renditions.look(wanted, ttl=ttl), images.look(keys, capability=plugins.capability())
-    )
+    capability = plugins.capability()
+    if wanted:
+        # Both commands leave in one packet.
+        found, judged = await asyncio.gather(
+            renditions.look(wanted, ttl=ttl), images.look(keys, capability=capability)
+        )
+    else:
+        found, judged = [], await images.look(keys, capability=capability)
     return Records(
         renditions={
             one.blob.key: Rendered.model_validate_json(one.note).model_copy(update={"reused": True})

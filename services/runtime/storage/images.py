@@ -18,7 +18,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.blobs import Blobs, Storage
-from services.runtime.storage.files import File, MemoryFiles
+from services.runtime.storage.files import File, MemoryFiles, OpenFiles
 from services.runtime.storage.hot import member
 from services.runtime.storage.records import (
     DAMAGED,
@@ -65,6 +65,7 @@ class Images(Blobs):
         super().__init__(storage)
         self._scratch = storage.scratch
         self._memory = MemoryFiles()
+        self._files = OpenFiles()
 
     async def keep(
         self, spool: Spool, *, ttl: int, kept: bool = False, durable: bool = True
@@ -222,6 +223,13 @@ class Images(Blobs):
         fields = (_verdict_field(capability), verdict.model_dump_json())
         await self._redis.script(_SET, (name,), fields)
 
+    def opened(self, stored: StoredBlob) -> File | None:
+        """Return a file as `open` does, at once: if the image was opened not long ago."""
+        if stored.damaged:
+            return None
+        in_store = stored.place is not None and self._store is not None
+        return (self._files if in_store else self._memory).find(stored.blob.key)
+
     async def open(self, stored: StoredBlob) -> File:
         """Open a file with the bytes of an image: of the store, or of its own in memory.
 
@@ -246,10 +254,10 @@ class Images(Blobs):
         blob = stored.blob
         if stored.place is not None and self._store is not None:
             descriptor = await self._store.open(path_of(stored.place, blob.key))
-            return File(descriptor, blob.bytes, stored.digest)
+            file = File(descriptor, blob.bytes, stored.digest)
+            self._files.add(blob.key, file)
+            return file
         self._moves.offer(stored)
-        if known := self._memory.find(blob.key):
-            return known
         *_, part = await self._record_and_part(blob)
         pieces = self._parts(stored, part, 0, blob.bytes)
         return await self._memory.add(blob.key, pieces, size=blob.bytes, digest=stored.digest)
@@ -257,6 +265,7 @@ class Images(Blobs):
     async def report_damaged(self, stored: StoredBlob, reason: str) -> bool:
         """Report an image as `Blobs` does, and forget its bytes."""
         self._memory.forget(stored.blob.key)
+        self._files.forget(stored.blob.key)
         return await super().report_damaged(stored, reason)
 
 

@@ -15,16 +15,16 @@ from contracts.errors import Unavailable
 from services.runtime.redis import keys
 from services.runtime.redis.endpoint import Command
 from services.runtime.redis.replies import FULL
+from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.blobs import Blobs
 from services.runtime.storage.hot import member
-from services.runtime.storage.lives import expiring, extending, indexing
+from services.runtime.storage.lives import end_of, extending
 from services.runtime.storage.records import (
     DEFAULT_PROJECT,
     DIGEST,
     FIELDS,
     PLACE,
-    SIZE,
     Kind,
     NewBlob,
     Place,
@@ -35,9 +35,13 @@ from services.runtime.storage.records import (
     stored_from,
 )
 
+_KEEP = load_script(__package__, "keep")
+
 _LONG = 1 << 20  # bytes whose digest is computed in a thread
 _DELETION = 0.2  # seconds until a deletion under way is asked for again
 _LONGEST_DELETION = 5.0  # seconds that a rendition waits for one
+
+_Argument = str | int | bytes | memoryview
 
 
 class Renditions(Blobs):
@@ -77,60 +81,58 @@ class Renditions(Blobs):
         if not new:
             return set()
         hot = {one.blob.key for one in new if self._hot.takes(len(one.data))}
-        digests = await asyncio.gather(*(_digest_of(one.data) for one in new))
-        in_store = [one for one in new if self._store is not None and one.blob.key not in hot]
-        await self._put(in_store)
-        names = [keys.blob(self.kind, one.blob.key) for one in in_store]
-        commands: list[Command] = [("HMGET", name, PLACE, SIZE) for name in names]
-        # A deletion that begins later finds the records, and leaves their bytes.
-        commands += [("ZSCORE", keys.STORE_DELETING, _path(one)) for one in in_store]
+        in_store = {
+            one.blob.key: one for one in new if self._store is not None and one.blob.key not in hot
+        }
+        await self._put(list(in_store.values()))
+        names: list[str] = [keys.HOT, keys.HOT_BYTES, keys.STORE_DELETING, keys.STORE_USAGE]
+        arguments: list[_Argument] = [ttl, int(time.time()), end_of(ttl), DEFAULT_PROJECT]
+        earlier: list[Command] = []  # the parts before the last one of each
         size = 0
-        for one, digest in zip(new, digests, strict=True):
-            name = keys.blob(self.kind, one.blob.key)
-            record = record_of(len(one.data), one.blob.media_type, one.note) | {DIGEST: digest}
-            size += len(one.data)
-            if self._store is not None and one.blob.key not in hot:
-                record |= {PLACE: Place.RENDITIONS}
-                size -= len(one.data)
-                commands.append(("HDEL", name, parts.field(0)))
+        for one in new:
+            key, length = one.blob.key, len(one.data)
+            name = keys.blob(self.kind, key)
+            record = record_of(length, one.blob.media_type, one.note)
+            record[DIGEST] = await _digest_of(one.data)
+            if key in in_store:
+                record[PLACE] = Place.RENDITIONS
             else:
                 *others, last = (
                     {parts.field(number): part} for number, part in enumerate(parts.split(one.data))
                 )
-                commands += [("HSET", name, *fields_of(fields)) for fields in others]
+                earlier += [("HSET", name, *fields_of(fields)) for fields in others]
                 record |= last
-                commands.append(("HDEL", name, PLACE))
-            commands.append(("HSET", name, *fields_of(record)))
-            commands += expiring(name, ttl)
-            commands += indexing(one.blob.key, one.images, ttl)
-        made_from = [(one.blob.key, image) for one in new for image in one.images]
-        # After the renditions are in the index: of a purge that comes later, they are a part.
-        commands += [("EXISTS", keys.purged(image)) for _, image in made_from]
-        if hot:
-            sizes = [
-                part
-                for one in new
-                if one.blob.key in hot
-                for part in (member(self.kind, one.blob.key), len(one.data))
-            ]
-            commands.append(("HSET", keys.HOT, *sizes))
-            commands.append(("INCRBY", keys.HOT_BYTES, size))
-        replies = await self._connection(size).transaction(commands)
-        if hot:
-            self._hot.observe(int(replies.pop()))
-            replies.pop()
-        before, deleting = replies[: len(names)], replies[len(names) : 2 * len(names)]
-        replaced = [int(size or 0) for place, size in before if place]
-        if replaced:
-            await self._count(-len(replaced), -sum(replaced))
-        if any(deleting):
-            await self._put_after_deletion(in_store)
-        purged = replies[len(replies) - len(made_from) :]
-        late = {key for (key, _), gone in zip(made_from, purged, strict=True) if gone}
-        if late:
-            await self._redis.execute("UNLINK", *(keys.blob(self.kind, key) for key in late))
-            await self._remove([one for one in new if one.blob.key in late - hot])
+                size += length
+            names.append(name)
+            for image in one.images:
+                names += (keys.renditions_of(image), keys.purged(image))
+            arguments += (key, len(one.images), record.get(PLACE, ""), _path(one), length)
+            arguments += (member(self.kind, key) if key in hot else "", len(record))
+            arguments += fields_of(record)
+        total, gone, deleting = await self._write(earlier, names, arguments, size)
+        if total:
+            self._hot.observe(total)
+        late = {key.decode() for key in gone}
+        await self._remove([in_store[key] for key in late & in_store.keys()])
+        if deleting:
+            await self._put_after_deletion([in_store[key.decode()] for key in deleting])
         return late
+
+    async def _write(
+        self,
+        earlier: Sequence[Command],
+        names: Sequence[str],
+        arguments: Sequence[_Argument],
+        size: int,
+    ) -> tuple[int, list[bytes], list[bytes]]:
+        """Run the script; commands for earlier parts and the script are one step."""
+        connection = self._connection(size)
+        if earlier:
+            commands = [*earlier, _KEEP.in_full(names, arguments)]
+            total, gone, deleting = (await connection.transaction(commands))[-1]
+        else:
+            total, gone, deleting = await connection.script(_KEEP, names, arguments)
+        return int(total), gone, deleting
 
     async def _put(self, new: Sequence[NewBlob]) -> None:
         """Put bytes into the store. A loss of power may lose them: they can be made again."""
