@@ -1,6 +1,6 @@
 """Calls to the imaging service: `broker.request` over a channel, a list or a stream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from contracts.errors import Overloaded
@@ -8,7 +8,14 @@ from contracts.imaging import INSPECT, RENDER, Inspect, Inspected, Render, Rende
 from contracts.message import Message
 from contracts.methods import Method, Transport
 from services.gateway.middleware.correlation import correlation_id
+from services.runtime.rpc.attachments import ATTACH_UP_TO, split
 from services.runtime.rpc.broker import Broker
+
+_ATTACHED = 64 << 10
+"""Bytes of the largest result that comes with its reply: as many as a connection buffers."""
+
+_MAX_ATTACHED = 100
+"""Calls that may wait for such replies: 8 MiB unread for a minute end a subscription to Redis."""
 
 RequestT = TypeVar("RequestT", bound=Message)
 ReplyT = TypeVar("ReplyT", bound=Message)
@@ -19,6 +26,7 @@ class Reply(Generic[ReplyT]):
     """A worker's reply, with the parts of its headers that clients see."""
 
     body: ReplyT
+    attached: bytes  # the bytes of a small result; empty if they are to be read from the store
     worker: str  # the name of the worker
     queue_ms: float  # milliseconds that the request waited for a worker
     collapsed: bool = False  # whether an equal request was rendered, and this one waited for it
@@ -39,11 +47,17 @@ class ImagingClient:
         self, request: Render, *, timeout: float, transport: Transport = Transport.STREAM
     ) -> Reply[Rendered]:
         """Render an image; the reply names the blob that holds the result."""
-        return await self._call(RENDER, request, transport, timeout)
+        # Redis holds every reply that this process has not read yet.
+        takes = self._broker.inbox.outstanding < _MAX_ATTACHED
+        headers = {ATTACH_UP_TO: str(_ATTACHED)} if takes else {}
+        reply = await self._call(RENDER, request, transport, timeout, headers)
+        # The record says how long the result is.
+        whole = len(reply.attached) == reply.body.blob.bytes
+        return reply if whole else replace(reply, attached=b"")
 
     async def inspect(self, request: Inspect, *, timeout: float) -> Reply[Inspected]:
         """Describe an image: its format and size, and with `Depth.PIXELS` its details."""
-        return await self._call(INSPECT, request, Transport.STREAM, timeout)
+        return await self._call(INSPECT, request, Transport.STREAM, timeout, {})
 
     async def _call(
         self,
@@ -51,6 +65,7 @@ class ImagingClient:
         request: RequestT,
         transport: Transport,
         timeout: float,
+        headers: dict[str, str],
     ) -> Reply[ReplyT]:
         waiting = self._broker.inbox.outstanding
         if waiting >= self._max_calls:
@@ -58,10 +73,16 @@ class ImagingClient:
             raise Overloaded("Too many requests wait for an answer.", retry_after=wait)
         destination: dict[str, Any] = {transport.value: method.address(transport)}
         message = await self._broker.request(
-            request, **destination, timeout=timeout, correlation_id=correlation_id() or None
+            request,
+            **destination,
+            timeout=timeout,
+            correlation_id=correlation_id() or None,
+            headers=headers,
         )
+        body, attached = split(message.body, message.headers)
         return Reply(
-            method.reply.model_validate_json(message.body),
+            method.reply.model_validate_json(body),
+            attached,
             worker=message.headers.get("x-worker", ""),
             queue_ms=float(message.headers.get("x-queue-ms", 0)),
         )

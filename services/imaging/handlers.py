@@ -15,6 +15,7 @@ from services.imaging.rendering.coalescing import CoalescingRenders
 from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
+from services.runtime.rpc.attachments import ATTACHED, taken_up_to
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.deadlines import remaining
 
@@ -31,6 +32,8 @@ async def render(
 ) -> RedisResponse:
     """Render an image, or find its stored rendition, and answer with a `Rendered`.
 
+    The bytes of a small result are attached for a caller that takes them.
+
     Equal requests at the same time are rendered once. Raises as `Renders.render` and `Peers`; the
     middleware turns the exception into a reply.
     """
@@ -38,8 +41,8 @@ async def render(
     if is_for_a_job(message):
         return await _render_for_job(request, message, renders, settings, capacity)
     timeout = _timeout(settings)
-    rendered, times = await coalescing.render(request, timeout=timeout, lend=capacity.lent)
-    return _response(rendered, times, message)
+    finished, times = await coalescing.render(request, timeout=timeout, lend=capacity.lent)
+    return _response(finished.rendered, times, message, finished.data)
 
 
 async def _render_for_job(
@@ -84,12 +87,16 @@ def _timeout(settings: ImagingSettings) -> float:
     return settings.render_timeout if left is None else min(left, settings.render_timeout)
 
 
-def _response(reply: Message, times: CallTimes, message: RedisMessage) -> RedisResponse:
-    return RedisResponse(
-        reply,
-        headers={"x-queue-ms": f"{times.queue_ms:.2f}", "x-work-ms": f"{times.work_ms:.2f}"},
-        correlation_id=message.correlation_id,
-    )
+def _response(
+    reply: Message, times: CallTimes, message: RedisMessage, data: bytes = b""
+) -> RedisResponse:
+    """Return a reply, with the result's bytes attached if its caller takes so many."""
+    headers = {"x-queue-ms": f"{times.queue_ms:.2f}", "x-work-ms": f"{times.work_ms:.2f}"}
+    body: Message | bytes = reply
+    if 0 < len(data) <= taken_up_to(message.headers):
+        headers |= {"content-type": "application/json", ATTACHED: str(len(data))}
+        body = reply.model_dump_json().encode() + data
+    return RedisResponse(body, headers=headers, correlation_id=message.correlation_id)
 
 
 def register(broker: Broker, renders: Renders, settings: ImagingSettings, peers: Peers) -> None:

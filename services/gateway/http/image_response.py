@@ -63,7 +63,8 @@ Otherwise = Callable[[], Awaitable[Response]]
 class ImageResponse(Response):
     """A response with some bytes of a blob; it raises Gone and Overloaded before its first byte.
 
-    With `otherwise`, that response is sent in place of Gone.
+    With `otherwise`, that response is sent in place of Gone. With `data`, these are the bytes of
+    the blob, and nothing is fetched.
 
     One piece is in memory at a time, until the client has taken it: a slow reader of a large image
     holds no more than one of a small image. A HEAD fetches no byte, and a range none beside it.
@@ -82,12 +83,14 @@ class ImageResponse(Response):
         status: int,
         headers: dict[str, str],
         otherwise: Otherwise | None = None,
+        data: bytes = b"",
     ) -> None:
         self._size = part.stop - part.start
         length = {"Content-Length": str(self._size)}
         super().__init__(None, status, {**headers, **length}, blob.media_type)
         self._blobs, self._blob, self._part, self._room = blobs, blob, part, room
         self._otherwise = otherwise
+        self._data = data
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
@@ -100,7 +103,10 @@ class ImageResponse(Response):
             await other(scope, receive, send)
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_head(scope):
+        if self._data:
+            self.body = b"" if is_head(scope) else self._data[self._part]
+            await super().__call__(scope, receive, send)
+        elif is_head(scope):
             await self._send_head(scope, receive, send)
         elif self._size <= _SMALL:
             self.body = b"".join([piece async for piece in self._pieces()])

@@ -22,9 +22,14 @@ def not_modified(tag: str, headers: dict[str, str]) -> Response:
     return Response(status_code=304, headers={"ETag": tag, **headers})
 
 
-def image_response(room: AnswerRoom, blobs: Blobs, blob: Blob, headers: dict[str, str]) -> Response:
-    """Return a 200 with the bytes of a blob, which raises Gone when the blob has expired."""
-    return _image(room, blobs, blob, headers)
+def image_response(
+    room: AnswerRoom, blobs: Blobs, blob: Blob, headers: dict[str, str], *, data: bytes = b""
+) -> Response:
+    """Return a 200 with the bytes of a blob, which raises Gone when the blob has expired.
+
+    `data` has the bytes, if they are there already.
+    """
+    return _image(room, blobs, blob, headers, data=data)
 
 
 def resource_response(
@@ -34,8 +39,11 @@ def resource_response(
     blob: Blob,
     headers: dict[str, str],
     otherwise: Otherwise | None = None,
+    data: bytes = b"",
 ) -> Response:
     """Answer a GET for a blob: 200 with its bytes, 206 with a range of them, or 304.
+
+    `data` has the bytes, if they are there already.
 
     Raises PreconditionFailed and HTTPException (416); the response raises Gone when the blob has
     expired, or is the one that `otherwise` makes.
@@ -46,10 +54,10 @@ def resource_response(
     part = requested_range(request, tag, blob.bytes)
     headers = {"Accept-Ranges": "bytes", **headers}
     if part is None:
-        return _image(room, blobs, blob, headers, otherwise=otherwise)
+        return _image(room, blobs, blob, headers, otherwise=otherwise, data=data)
     content_range = f"bytes {part.start}-{part.stop - 1}/{blob.bytes}"
     headers = {"Content-Range": content_range, **headers}
-    return _image(room, blobs, blob, headers, part, status=206, otherwise=otherwise)
+    return _image(room, blobs, blob, headers, part, 206, otherwise, data)
 
 
 def tagged_response(
@@ -103,6 +111,7 @@ def _image(
     part: slice | None = None,
     status: int = 200,
     otherwise: Otherwise | None = None,
+    data: bytes = b"",
 ) -> Response:
     always = {"ETag": etag_of(blob.key), "X-Content-Type-Options": "nosniff"}
     whole = slice(0, blob.bytes)
@@ -114,4 +123,5 @@ def _image(
         status=status,
         headers={**always, **headers},
         otherwise=otherwise,
+        data=data,
     )

@@ -193,7 +193,9 @@ async def render(
         status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
         status += "; collapsed" if reply.collapsed or reply.body.reused else ""
         miss = {"Cache-Status": status, **always(), **timing}
-        return resource_response(request, deps.answers, deps.renditions, reply.body.blob, miss)
+        return resource_response(
+            request, deps.answers, deps.renditions, reply.body.blob, miss, data=reply.attached
+        )
 
     if not no_cache:
         # Other conditions count only for a stored result: the pipeline may be invalid.

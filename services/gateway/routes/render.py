@@ -95,8 +95,9 @@ async def render(
     wait_counts = preference.wait and "timeout" not in request.query_params
     applied = preference.applied if wait_counts else {}
     timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
+    headers = {**timing, **applied, **vary}
     return image_response(
-        deps.answers, deps.renditions, reply.body.blob, {**timing, **applied, **vary}
+        deps.answers, deps.renditions, reply.body.blob, headers, data=reply.attached
     )
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from contracts.imaging import Render, Rendered
+from contracts.imaging import Render
 from services.imaging.pool.executor import CallTimes, Lend
 from services.imaging.rendering.claims import ClaimedElsewhere, RenderClaims
-from services.imaging.rendering.renders import Renders
+from services.imaging.rendering.renders import Finished, Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.shared_calls import SharedCalls
 
@@ -26,12 +26,12 @@ class CoalescingRenders:
         self._renders = renders
         self._claims = claims
         self._timeout = settings.render_timeout
-        self._calls = SharedCalls[tuple[Rendered, CallTimes]]("render")
+        self._calls = SharedCalls[tuple[Finished, CallTimes]]("render")
         self._waiting = 0
 
     async def render(
         self, request: Render, *, timeout: float, lend: Lend
-    ) -> tuple[Rendered, CallTimes]:
+    ) -> tuple[Finished, CallTimes]:
         """Render, or wait for an equal render, for `timeout` seconds. Raises as `Renders.render`.
 
         A request that wants a render of its own (`reuse=False`) gets one.
@@ -46,10 +46,11 @@ class CoalescingRenders:
         if not joins:
             return await call
         with self._lent(lend):
-            rendered, times = await call
-        return rendered.model_copy(update={"reused": True}), times
+            finished, times = await call
+        rendered = finished.rendered.model_copy(update={"reused": True})
+        return Finished(rendered, finished.data), times
 
-    async def _render(self, key: str, request: Render, lend: Lend) -> tuple[Rendered, CallTimes]:
+    async def _render(self, key: str, request: Render, lend: Lend) -> tuple[Finished, CallTimes]:
         """Render as the only worker, or return what another one has rendered."""
         while True:
             try:

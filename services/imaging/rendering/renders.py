@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from contracts.errors import Failure, Gone, ServiceError, StoreFull, Unavailable
@@ -40,6 +41,17 @@ async def _admit() -> None:
     """Admit every render."""
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A result that is stored, and its bytes if it was made just now."""
+
+    rendered: Rendered
+    data: bytes = b""
+
+
+_Outcome = Finished | ServiceError | Heavy
+
+
 class Renders:
     """Renders and inspects images. Raises what the storage raises, and as `Executor`."""
 
@@ -67,7 +79,7 @@ class Renders:
         timeout: float,
         lend: Lend,
         admit: Callable[[], Awaitable[None]] = _admit,
-    ) -> tuple[Rendered, CallTimes]:
+    ) -> tuple[Finished, CallTimes]:
         """Render for a client that waits, within `timeout` seconds.
 
         `admit` is awaited for a result that has to be rendered. Raises the failure of the request,
@@ -80,8 +92,8 @@ class Renders:
             await admit()
             return await self._executor.run(call, opening, timeout=timeout, lend=lend)
 
-        [result], times = await self._render([request], do, ttl=self._settings.rendition_ttl)
-        return _rendered(result), times
+        [outcome], times = await self._render([request], do, ttl=self._settings.rendition_ttl)
+        return _finished(outcome), times
 
     async def render_later(
         self,
@@ -98,7 +110,8 @@ class Renders:
         """
         do = partial(self._executor.run_later, timeout=timeout, on_start=on_start)
         ttl = self._settings.job_ttl
-        return await self._render(requests, do, ttl=ttl, keep_source=keep_source)
+        outcomes, times = await self._render(requests, do, ttl=ttl, keep_source=keep_source)
+        return [one.rendered if isinstance(one, Finished) else one for one in outcomes], times
 
     async def render_heavy_later(
         self, request: Render, *, timeout: float, keep_source: bool = False
@@ -106,8 +119,8 @@ class Renders:
         """Do a heavy render for a job. Raises its failure, and as `Executor.run_heavy_later`."""
         do = partial(self._executor.run_heavy_later, timeout=timeout)
         ttl = self._settings.job_ttl
-        [result], times = await self._render([request], do, ttl=ttl, keep_source=keep_source)
-        return _rendered(result), times
+        [outcome], times = await self._render([request], do, ttl=ttl, keep_source=keep_source)
+        return _finished(outcome).rendered, times
 
     async def inspect(self, request: Inspect, *, timeout: float) -> tuple[Inspected, CallTimes]:
         """Inspect an image within `timeout` seconds. Raises as `render`."""
@@ -143,17 +156,17 @@ class Renders:
 
     async def _render(
         self, requests: Sequence[Render], do: _Do, *, ttl: int, keep_source: bool = False
-    ) -> tuple[list[Result], CallTimes]:
-        """Return a result of each request, up to the first that was not started."""
+    ) -> tuple[list[_Outcome], CallTimes]:
+        """Return an outcome of each request, up to the first that was not started."""
         named = [(request.result_key(), request) for request in requests]
         records = await look_up(self._images, self._renditions, named, ttl=ttl)
-        results: dict[str, Result] = {}
+        results: dict[str, _Outcome] = {}
         undone: dict[str, Render] = {}
         images: dict[str, StoredBlob] = {}
         for key, request in named:
             known = records.result(request, key)
             if known is not None:
-                results[key] = known
+                results[key] = Finished(known) if isinstance(known, Rendered) else known
                 continue
             its_own = {one: records.images[one].stored for one in request.images}
             if len(images | its_own) > MAX_IMAGES:
@@ -179,9 +192,9 @@ class Renders:
         outcomes: Mapping[str, Made | Undone | Heavy],
         records: Records,
         ttl: int,
-    ) -> dict[str, Result]:
+    ) -> dict[str, _Outcome]:
         """Store renditions and verdicts, and return the results, all by the rendition's key."""
-        results: dict[str, Result] = {}
+        results: dict[str, _Outcome] = {}
         verdicts: dict[str, Verdict] = {}
         new: list[NewBlob] = []
         for key, outcome in outcomes.items():
@@ -190,7 +203,7 @@ class Renders:
                 case Made():
                     rendered = _rendered_of(key, outcome)
                     new.append(NewBlob(rendered.blob, outcome.data, rendered, request.images))
-                    results[key] = rendered
+                    results[key] = Finished(rendered, outcome.data)
                 case Failure():
                     results[key] = outcome.error()
                 case Verdict():
@@ -207,7 +220,7 @@ class Renders:
         await self._judge(verdicts)
         return results | await self._keep(new, ttl)
 
-    async def _keep(self, new: Sequence[NewBlob], ttl: int) -> dict[str, Result]:
+    async def _keep(self, new: Sequence[NewBlob], ttl: int) -> dict[str, _Outcome]:
         """Store renditions, and return the failures of those that are not kept."""
         failure: ServiceError = Gone("The image was deleted while it was rendered.")
         try:
@@ -230,19 +243,19 @@ class Renders:
         return Gone("The stored bytes of this image are damaged; upload it again.")
 
 
-def _in_order(keys: Sequence[str], results: Mapping[str, Result]) -> list[Result]:
-    """Return the results by the keys of requests, up to the first key without one.
+def _in_order(keys: Sequence[str], results: Mapping[str, _Outcome]) -> list[_Outcome]:
+    """Return the outcomes by the keys of requests, up to the first key without one.
 
     Of requests that are equal, one was rendered.
     """
-    listed: list[Result] = []
+    listed: list[_Outcome] = []
     seen: set[str] = set()
     for key in keys:
         if key not in results:
             break
         result = results[key]
-        if key in seen and isinstance(result, Rendered):
-            result = result.model_copy(update={"reused": True})
+        if key in seen and isinstance(result, Finished):
+            result = Finished(result.rendered.model_copy(update={"reused": True}))
         seen.add(key)
         listed.append(result)
     return listed
@@ -263,9 +276,9 @@ def _rendered_of(key: str, made: Made) -> Rendered:
     )
 
 
-def _rendered(result: Result) -> Rendered:
-    """Return a result, or raise the failure. A call of one heavy part has no heavy result."""
-    if isinstance(result, ServiceError):
-        raise result
-    assert isinstance(result, Rendered)
-    return result
+def _finished(outcome: _Outcome) -> Finished:
+    """Return a result, or raise the failure. A call of one heavy part has no heavy outcome."""
+    if isinstance(outcome, ServiceError):
+        raise outcome
+    assert isinstance(outcome, Finished)
+    return outcome

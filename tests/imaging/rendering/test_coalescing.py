@@ -18,7 +18,7 @@ from services.imaging.pool.executor import CallTimes, Lend
 from services.imaging.rendering import claims
 from services.imaging.rendering.claims import RenderClaims
 from services.imaging.rendering.coalescing import CoalescingRenders
-from services.imaging.rendering.renders import Renders
+from services.imaging.rendering.renders import Finished, Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
 from services.runtime.messaging import list_consumer, stream_consumer
@@ -51,9 +51,9 @@ class FakeRenders(Renders):
         timeout: float,
         lend: Lend,
         admit: Callable[[], Awaitable[None]] | None = None,
-    ) -> tuple[Rendered, CallTimes]:
+    ) -> tuple[Finished, CallTimes]:
         if request.reuse and request.result_key() in self.stored:
-            return RENDERED.model_copy(update={"reused": True}), CallTimes(0, 0)
+            return Finished(RENDERED.model_copy(update={"reused": True})), CallTimes(0, 0)
         if admit is not None:
             await admit()
         self.started += 1
@@ -65,7 +65,7 @@ class FakeRenders(Renders):
         if self.error is not None:
             raise self.error
         self.stored.add(request.result_key())
-        return RENDERED, CallTimes(1, 2)
+        return Finished(RENDERED, b"xy"), CallTimes(1, 2)
 
 
 class Worker:
@@ -83,7 +83,7 @@ class Worker:
 
     def asked(
         self, *, timeout: float = 8, reuse: bool = True
-    ) -> asyncio.Task[tuple[Rendered, CallTimes]]:
+    ) -> asyncio.Task[tuple[Finished, CallTimes]]:
         request = CALL.model_copy(update={"reuse": reuse})
         self.capacity.take()
         task = asyncio.create_task(
@@ -92,7 +92,7 @@ class Worker:
         task.add_done_callback(lambda task: self.capacity.give_back())
         return task
 
-    async def asked_and_started(self) -> asyncio.Task[tuple[Rendered, CallTimes]]:
+    async def asked_and_started(self) -> asyncio.Task[tuple[Finished, CallTimes]]:
         before = self.renders.started
         task = self.asked()
         await until(lambda: self.renders.started > before)
@@ -102,7 +102,7 @@ class Worker:
         value: bytes | None = await self.broker.redis.execute("GET", CLAIM)
         return value
 
-    async def waits(self) -> asyncio.Task[tuple[Rendered, CallTimes]]:
+    async def waits(self) -> asyncio.Task[tuple[Finished, CallTimes]]:
         """Ask, and return once another worker is to tell of the end."""
         task = self.asked()
         await self.sees(lambda value: value is not None and value.endswith(b"+"))
@@ -149,7 +149,8 @@ async def test_two_workers_render_once_and_the_waiter_hears_of_the_end(
     one.renders.end.set()
     replies = await asyncio.gather(first, joins, waits)
     assert (one.renders.started, other.renders.started) == (1, 0)
-    assert [rendered.reused for rendered, _ in replies] == [False, True, True]
+    assert [one.rendered.reused for one, _ in replies] == [False, True, True]
+    assert [one.data for one, _ in replies] == [b"xy"] * 3
     assert await one.claimed() is None
     assert one.capacity.taken == other.capacity.taken == 0
 
@@ -182,8 +183,8 @@ async def test_a_waiter_notices_the_end_whose_message_it_missed(workers: Workers
     one.renders.end.set()
     await first
     async with asyncio.timeout(2):
-        rendered, _ = await waits
-    assert rendered.reused
+        finished, _ = await waits
+    assert finished.rendered.reused
 
 
 async def test_a_claim_lives_as_long_as_its_render(

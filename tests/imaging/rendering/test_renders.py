@@ -76,8 +76,8 @@ class Bench:
         return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
 
     async def render(self, request: Render) -> Rendered:
-        rendered, _ = await self.renders.render(request, timeout=20, lend=nullcontext)
-        return rendered
+        finished, _ = await self.renders.render(request, timeout=20, lend=nullcontext)
+        return finished.rendered
 
     async def batch(self, *requests: Render) -> list[Result]:
         results, _ = await self.renders.render_later(requests, timeout=20, on_start=lambda: None)

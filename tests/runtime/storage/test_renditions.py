@@ -146,6 +146,26 @@ async def test_a_rendition_that_is_stored_again_counts_once(storage: Storage) ->
     assert counts[("default", Place.RENDITIONS)] == Count(1, PART + 3)
 
 
+async def test_a_hot_rendition_that_is_stored_again_counts_once(
+    storage: Storage, redis: RedisClient
+) -> None:
+    renditions = Renditions(storage)
+    for size in (1000, 3000, 2000):
+        await renditions.keep([rendition(1, os.urandom(size)), rendition(2, b"x")], ttl=100)
+    assert await redis.execute("GET", keys.HOT_BYTES) == b"2001"
+
+
+async def test_the_index_of_an_image_lives_as_long_as_its_last_rendition(
+    storage: Storage, redis: RedisClient
+) -> None:
+    renditions, index = Renditions(storage), keys.renditions_of(IMAGE)
+    for number, ttl in ((1, 100), (2, 300), (3, 200)):
+        await renditions.keep([rendition(number, b"x")], ttl=ttl)
+    assert 200 < await redis.execute("TTL", index) <= 300
+    assert 200 < await redis.execute("TTL", record(rendition(3, b"x"))) + 5 <= 205
+    assert await redis.execute("ZCARD", index) == 3
+
+
 async def test_nothing_is_hot_without_room_for_it(make: MakeStorage, redis: RedisClient) -> None:
     await Renditions(make(hot_bytes=1)).keep([rendition(1, b"xyz")], ttl=100)
     assert await redis.execute("EXISTS", keys.HOT, keys.HOT_BYTES) == 0
