@@ -21,6 +21,7 @@ from services.imaging.engine.formats import (
 )
 from services.imaging.engine.formats.frame_canvas import FrameCanvas
 from services.imaging.engine.formats.tiff import Tiff
+from services.imaging.engine.formats.webp import WebP
 from services.imaging.engine.raster.colours import SRGB, Colours, profile_of
 from services.imaging.engine.raster.geometry import Size
 from services.imaging.engine.safety import container_checks, frame_count, tiff_tags
@@ -87,11 +88,7 @@ def open_source(data: bytes, limits: Limits) -> Source:
     if Format.WEBP.spec.matches(data):
         data = webp_alpha.with_alpha_flag(data)
     with translate_decode_errors():
-        image = (
-            Tiff.of(data)
-            if Format.TIFF.spec.matches(data)
-            else Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
-        )
+        image = _open(data)
     source = _source(image, data, frames)
     limits.check_source(*source.size, source.frames)
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
@@ -99,6 +96,14 @@ def open_source(data: bytes, limits: Limits) -> Source:
     if source.format is Format.JPEG:
         container_checks.check_scans(data, math.prod(source.size))
     return source
+
+
+def _open(data: bytes) -> ImageFile.ImageFile:
+    if Format.TIFF.spec.matches(data):
+        return Tiff.of(data)
+    if Format.WEBP.spec.matches(data):
+        return WebP.of(data)
+    return Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
 
 
 def read_jxl(data: bytes, limits: Limits) -> jxl.Header | None:

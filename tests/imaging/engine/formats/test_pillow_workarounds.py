@@ -221,6 +221,13 @@ def test_webp_alpha_libwebp_flags_no_alpha_where_only_the_canvas_is_transparent(
     assert not data[20] & 0x10
 
 
+def test_webp_pillow_keeps_the_decoder_of_a_still() -> None:
+    image = decoded(encoded(quadrants(16, 16), "WEBP"))
+    image.load()
+
+    assert vars(image)["_decoder"]
+
+
 def test_frame_canvas_pillow_enlarges_a_gif_for_a_frame_that_reaches_outside() -> None:
     image = Image.open(io.BytesIO(gif_with_larger_frame(20)))
     image.seek(1)
