@@ -84,7 +84,7 @@ class Resize(Shape):
     model_config = ConfigDict(
         json_schema_extra={
             # Not `anyOf`, of which code generators make a type that accepts everything.
-            "if": {"properties": {"width": {"const": None}}},
+            "if": {"properties": {"width": {"type": "null"}}},
             "then": {"required": ["height"]},
             "examples": [
                 {"op": "resize", "width": 720, "height": 588, "fit": "cover"},

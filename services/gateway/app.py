@@ -195,6 +195,10 @@ def create_http(dependencies: Dependencies) -> FastAPI:
         title="Darkroom",
         version=VERSION,
         description="Send photographs; receive them resized, rotated, converted: now or later.",
+        license_info={"name": "MIT", "identifier": "MIT"},
+        servers=[{"url": "/", "description": "This gateway."}],
+        openapi_tags=openapi.TAGS,
+        generate_unique_id_function=openapi.operation_id,
         redoc_url=None,
         redirect_slashes=False,
         # `TraceMiddleware` has the request's span, which refused requests have as well.

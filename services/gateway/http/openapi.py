@@ -1,5 +1,6 @@
 """OpenAPI for what FastAPI can't derive: images, headers, problems, and JSON that routes parse."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -7,6 +8,7 @@ from inspect import cleandoc
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from contracts.errors import ERRORS, Code
@@ -50,7 +52,11 @@ _FORM = {
         "properties": {"file": {"type": "string", "format": "binary"}},
     }
 }
-IMAGE_CONTENT = {"image/*": _BYTES, "multipart/form-data": _FORM}
+IMAGE_CONTENT = {
+    "image/*": _BYTES,
+    "application/octet-stream": _BYTES,
+    "multipart/form-data": _FORM,
+}
 """Bodies that hold one image: its bytes, or a form with the file in its field `file`."""
 
 REQUEST_HEADERS = {
@@ -103,6 +109,20 @@ RESPONSE_HEADERS = {
     "Vary": "`Accept` if the result depends on this header (RFC 9110, section 12.5.5).",
     "X-Worker": "Name of the worker that rendered the image.",
 }
+
+
+TAGS = [
+    {"name": "render", "description": "Send an image, and receive the result."},
+    {"name": "images", "description": "Images that are stored, to fetch and to render many times."},
+    {"name": "jobs", "description": "Renders that take their time, their events, and failures."},
+    {"name": "system", "description": "The state of the suite."},
+]
+"""Groups of routes, in the order of documents."""
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the name of a route for generated clients, such as `upload_an_image`."""
+    return re.sub(r"\W+", "_", (route.summary or route.name).lower())
 
 
 def taking(
@@ -226,4 +246,34 @@ def define_schemas(http: FastAPI, *models: type[Message]) -> None:
         ref_template="#/components/schemas/{model}",
     )
     document = http.openapi()
+    # Nobody needs a key: without the empty list, readers could not tell that from an omission.
+    document["security"] = []
+    _use_enumerations(document)
+    for methods in document["paths"].values():
+        for route in methods.values():
+            for parameter in route.get("parameters", ()):
+                parameter["schema"] = _without_null(parameter["schema"])
     document["components"]["schemas"] = {**schemas["$defs"], **document["components"]["schemas"]}
+
+
+def _without_null(schema: Documentation) -> Documentation:
+    """Return the schema of a parameter without the type `null`: an absent one has no value."""
+    choices = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if not choices:
+        return schema
+    described = {name: value for name, value in schema.items() if name != "anyOf"}
+    return {**choices[0], **described} if len(choices) == 1 else {**described, "anyOf": choices}
+
+
+def _use_enumerations(node: Any) -> None:
+    """Write the constants of each union as an enumeration, at any depth.
+
+    Generators of clients know unions with enumerations, and take a number for the constant.
+    """
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        _use_enumerations(child)
+    if isinstance(node, dict) and isinstance(choices := node.get("anyOf"), list):
+        for one in choices:
+            if "const" in one:
+                one["enum"] = [one.pop("const")]

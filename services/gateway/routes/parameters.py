@@ -83,7 +83,7 @@ async def _pipeline(
         Query(
             description="An operation: `name`, `name:value` or `name:field=value,field=value`. "
             "Repeat the parameter for several operations, which are applied in order.",
-            examples=["resize:width=720,height=588,fit=cover", "grayscale"],
+            examples=[["resize:width=720,height=588,fit=cover", "grayscale"]],
         ),
     ] = [],  # noqa: B006  FastAPI copies it
 ) -> Pipeline:

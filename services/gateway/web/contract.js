@@ -28,6 +28,10 @@ function kindOf(type, isOptional) {
   return "text";
 }
 
+function isConstant(type) {
+  return type.enum?.length === 1;
+}
+
 /**
  * Describe the form control of a property.
  *
@@ -38,8 +42,8 @@ function fieldOf(name, schema, { required = [], examples = [] }) {
   const whole = resolve(schema);
   const types = (whole.anyOf ?? [whole]).map(resolve);
   const accepted = types.filter((type) => type.type !== "null");
-  const constants = accepted.filter((one) => "const" in one).map((one) => one.const);
-  const [type, ...others] = accepted.filter((one) => !("const" in one));
+  const constants = accepted.filter(isConstant).map((one) => one.enum[0]);
+  const [type, ...others] = accepted.filter((one) => !isConstant(one));
   let single = type && others.length === 0 ? type : {};
   if (single.type === "boolean" && constants.length > 0) {
     single = { enum: [false, true, ...constants] };

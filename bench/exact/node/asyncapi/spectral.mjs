@@ -1,4 +1,4 @@
-// Apply Spectral's rules for AsyncAPI; print a line of JSON for each rule.
+// Apply Spectral's rules for a kind of document, `asyncapi` or `oas`; print a line of JSON for each rule.
 
 import { readFile } from "node:fs/promises";
 import process from "node:process";
@@ -6,9 +6,9 @@ import spectral from "@stoplight/spectral-core";
 import parsers from "@stoplight/spectral-parsers";
 import rulesets from "@stoplight/spectral-rulesets";
 
-const [path] = process.argv.slice(2);
+const [path, kind = "asyncapi"] = process.argv.slice(2);
 const linter = new spectral.Spectral();
-linter.setRuleset({ extends: [[rulesets.asyncapi, "recommended"]] });
+linter.setRuleset({ extends: [[rulesets[kind], "recommended"]] });
 const text = await readFile(path, "utf8");
 const found = await linter.run(new spectral.Document(text, parsers.Yaml, path));
 const rules = Object.values(linter.ruleset.rules).filter(({ enabled }) => enabled);
