@@ -70,8 +70,12 @@ class Render(Message):
 
     def result_key(self) -> str:
         """Return the key of the result's blob. Equal sources and pipelines give equal keys."""
-        question = f"{RENDER_VERSION}:{self.source.key}:{self.pipeline.model_dump_json()}"
-        return hashlib.sha256(question.encode()).hexdigest()
+        return result_key(self.source.key, self.pipeline.model_dump_json())
+
+
+def result_key(source: str, pipeline: str) -> str:
+    """Return the key of a result's blob, from its source's key and its pipeline as JSON."""
+    return hashlib.sha256(f"{RENDER_VERSION}:{source}:{pipeline}".encode()).hexdigest()
 
 
 class Rendered(Message):

@@ -44,6 +44,7 @@ from services.gateway.routes import (
     results,
     system,
 )
+from services.gateway.routes.plain_delivery import PlainDelivery
 from services.gateway.routes.plain_submission import PlainSubmission
 from services.gateway.rpc import ImagingClient
 from services.gateway.server import unbounded
@@ -71,6 +72,7 @@ from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
 from services.runtime.storage.images import Images
 from services.runtime.storage.kept import KeptImages
+from services.runtime.storage.lookups import Lookups
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage, start_storage, stop_storage
@@ -150,6 +152,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         images=image_blobs,
         kept=KeptImages(redis, image_blobs),
         renditions=renditions,
+        lookups=Lookups(redis, image_blobs, renditions),
         purge=Purge(storage, longest=ceil(settings.job_timeout)),
         delivery=delivery,
         jobs=records,
@@ -174,7 +177,8 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
     app.bind = partial(bind, settings=settings, metrics=broker.metrics)
-    cached = CachingMiddleware(HeadMiddleware(http))
+    delivering = (*images.router.routes, *results.router.routes)
+    cached = CachingMiddleware(HeadMiddleware(PlainDelivery(http, dependencies, delivering)))
     delivered = delivery.in_front_of(cached)
     own = OriginMiddleware(delivered, settings.origins, refuse=refusal)
     hosted = HostMiddleware(own, settings.hosts, refuse=refusal)

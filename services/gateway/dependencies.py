@@ -23,6 +23,7 @@ from services.runtime.liveness.heartbeat import Workers
 from services.runtime.redis.watch import StoreWatch
 from services.runtime.storage.images import Images
 from services.runtime.storage.kept import KeptImages
+from services.runtime.storage.lookups import Lookups
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.renditions import Renditions
 
@@ -36,6 +37,7 @@ class Dependencies:
     images: Images
     kept: KeptImages
     renditions: Renditions
+    lookups: Lookups
     purge: Purge
     delivery: Delivery
     jobs: Jobs

@@ -18,12 +18,13 @@ ADDRESSES: dict[Code, Advice] = {
             ),
             Cause(
                 "The job has no variant with this number, or ended before the variant was done.",
-                ("services/gateway/routes/results.py",),
+                ("services/gateway/routes/delivered.py",),
             ),
             Cause(
                 "No image has this id: it was never uploaded, was deleted, or has expired: a "
                 "life was named for it, it came with a render or a job, or it could not be read.",
                 (
+                    "services/gateway/routes/delivered.py",
                     "services/gateway/routes/images.py",
                     "services/gateway/routes/kept.py",
                     "services/gateway/routes/parameters.py",

@@ -14,7 +14,7 @@ from contracts.imaging import Blob
 from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.middleware.head import is_head
 from services.runtime.redis.client import redis_errors
-from services.runtime.storage.blobs import Blobs
+from services.runtime.storage.blobs import Blobs, Seen
 from services.runtime.storage.stores.store import CHUNK
 
 log = structlog.get_logger(__name__)
@@ -84,13 +84,14 @@ class ImageResponse(Response):
         headers: dict[str, str],
         otherwise: Otherwise | None = None,
         data: bytes = b"",
+        seen: Seen | None = None,
     ) -> None:
+        """`seen` is the record of the blob, if it was read for this request."""
         self._size = part.stop - part.start
         length = {"Content-Length": str(self._size)}
         super().__init__(None, status, {**headers, **length}, blob.media_type)
         self._blobs, self._blob, self._part, self._room = blobs, blob, part, room
-        self._otherwise = otherwise
-        self._data = data
+        self._otherwise, self._seen, self._data = otherwise, seen, data
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
@@ -121,10 +122,11 @@ class ImageResponse(Response):
                     await cancel_on_disconnect(Request(scope, receive), self._send_pieces(send))
 
     def _pieces(self) -> AsyncIterator[bytes]:
-        return self._blobs.read(self._blob, self._part.start, self._part.stop)
+        start, stop = self._part.start, self._part.stop
+        return self._blobs.read(self._blob, start, stop, seen=self._seen)
 
     async def _send_head(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if await self._blobs.find(self._blob.key) is None:
+        if self._seen is None and await self._blobs.find(self._blob.key) is None:
             raise Gone("The result has expired; ask for it again.")
         await super().__call__(scope, receive, send)
 

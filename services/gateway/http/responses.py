@@ -9,7 +9,7 @@ from contracts.message import Message
 from services.gateway.http.conditions import is_not_modified
 from services.gateway.http.image_response import AnswerRoom, ImageResponse, Otherwise
 from services.gateway.http.ranges import requested_range
-from services.runtime.storage.blobs import Blobs
+from services.runtime.storage.blobs import Blobs, Seen
 
 
 def etag_of(key: str) -> str:
@@ -40,10 +40,12 @@ def resource_response(
     headers: dict[str, str],
     otherwise: Otherwise | None = None,
     data: bytes = b"",
+    seen: Seen | None = None,
 ) -> Response:
     """Answer a GET for a blob: 200 with its bytes, 206 with a range of them, or 304.
 
-    `data` has the bytes, if they are there already.
+    `data` has the bytes, if they are there already, and `seen` is the record of the blob, if it was
+    read for this request.
 
     Raises PreconditionFailed and HTTPException (416); the response raises Gone when the blob has
     expired, or is the one that `otherwise` makes.
@@ -54,10 +56,10 @@ def resource_response(
     part = requested_range(request, tag, blob.bytes)
     headers = {"Accept-Ranges": "bytes", **headers}
     if part is None:
-        return _image(room, blobs, blob, headers, otherwise=otherwise, data=data)
+        return _image(room, blobs, blob, headers, otherwise=otherwise, data=data, seen=seen)
     content_range = f"bytes {part.start}-{part.stop - 1}/{blob.bytes}"
     headers = {"Content-Range": content_range, **headers}
-    return _image(room, blobs, blob, headers, part, 206, otherwise, data)
+    return _image(room, blobs, blob, headers, part, 206, otherwise, data, seen)
 
 
 def tagged_response(
@@ -112,6 +114,7 @@ def _image(
     status: int = 200,
     otherwise: Otherwise | None = None,
     data: bytes = b"",
+    seen: Seen | None = None,
 ) -> Response:
     always = {"ETag": etag_of(blob.key), "X-Content-Type-Options": "nosniff"}
     whole = slice(0, blob.bytes)
@@ -124,4 +127,5 @@ def _image(
         headers={**always, **headers},
         otherwise=otherwise,
         data=data,
+        seen=seen,
     )

@@ -1,19 +1,15 @@
 """Stored images: upload one once, then fetch, describe and render it many times."""
 
-import time
 from math import ceil
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from contracts.errors import Code, NotFound
-from contracts.imaging import Depth, Inspect, Inspected, Render
+from contracts.imaging import Depth, Inspected
 from contracts.labels import LABEL_TEXT, Label
-from services.gateway.delivery.offer import offer
-from services.gateway.dependencies import Dependencies, Injected
-from services.gateway.http.conditions import check_match, has_copy
-from services.gateway.http.disconnect import cancel_on_disconnect
-from services.gateway.http.freshness import MissingImage, freshness
+from services.gateway.dependencies import Injected
+from services.gateway.http.conditions import check_match
 from services.gateway.http.openapi import (
     IMAGE_CONTENT,
     INSPECT_CODES,
@@ -27,12 +23,17 @@ from services.gateway.http.openapi import (
 )
 from services.gateway.http.responses import (
     etag_of,
-    not_modified,
-    resource_response,
     tagged_response,
-    timing_headers,
 )
 from services.gateway.image_entries import MAX_TTL, Uploaded
+from services.gateway.routes.delivered import (
+    MISSING_IMAGE,
+    Wanted,
+    find_image,
+    inspect,
+    send_image,
+    send_rendition,
+)
 from services.gateway.routes.parameters import (
     OUTPUT_PARAMETERS,
     ImageId,
@@ -42,14 +43,12 @@ from services.gateway.routes.parameters import (
     VaryHeader,
     Version,
 )
-from services.runtime.storage.records import Kind, StoredBlob
 
 router = APIRouter(tags=["images"])
 
 # Seconds that an upload is kept, beyond the limit of its inspection, until it has been read.
 _UNREAD_LIFE = 60
 
-_MISSING = "There is no image with this id; it may have expired."
 # Seconds. A new version of the gateway or of a worker may describe the same image otherwise.
 _DESCRIPTION_LIFE = 3600
 
@@ -92,7 +91,7 @@ async def upload(
     stored = uploaded.stored
     if stored.note:
         response.status_code = 200
-    inspected = await _inspect(stored, deps)
+    inspected = await inspect(stored, deps)
     name = label or ("" if stored.label else uploaded.file_name)
     kept = await deps.kept.settle(stored, ttl=ttl or deps.settings.image_ttl, label=name)
     response.headers["Location"] = f"/v1/images/{stored.blob.key}"
@@ -111,13 +110,7 @@ async def upload(
 )
 async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response:
     """Return the bytes of an image as they were uploaded."""
-    stored = await _find(image_id, deps)
-    # An image that arrived with a render or a job has not been inspected yet.
-    inspected = await _inspect(stored, deps)
-    blob = stored.blob.model_copy(update={"media_type": inspected.media_type})
-    offer(request, Kind.IMAGE, stored, (image_id,), life=stored.life)
-    fresh = freshness(deps.settings, stored.life)
-    return resource_response(request, deps.answers, deps.images, blob, fresh)
+    return await send_image(image_id, request, deps=deps)
 
 
 @router.get(
@@ -137,8 +130,8 @@ async def info(
     gps: Annotated[bool, Query(description="Whether to include where it was taken.")] = False,
 ) -> Response:
     """Describe an image: format, size, colours, a placeholder, and how it was taken."""
-    stored = await _find(image_id, deps)
-    inspected = await _inspect(stored, deps, Depth.PIXELS)
+    stored = await find_image(image_id, deps)
+    inspected = await inspect(stored, deps, Depth.PIXELS)
     assert inspected.details is not None
     if not gps:
         details = inspected.details.model_copy(update={"place": None})
@@ -176,42 +169,10 @@ async def render(
     A stored result is sent again, unless the request has `Cache-Control: no-cache`. Of `Prefer`,
     `wait` alone counts here: the seconds to wait for the result.
     """
-    asked = time.monotonic()
-    stored = await _find(image_id, deps)
-    # A watermark may expire earlier than the source.
-    lives = await deps.images.lives(pipeline.images) if pipeline.images else []
-    ends = asked + min([stored.life, *lives])
-    call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
-    key = call.result_key()
-
-    def always() -> dict[str, str]:
-        return {**freshness(deps.settings, ends - time.monotonic(), version), **vary}
-
-    async def render_anew() -> Response:
-        reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
-        timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
-        status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
-        status += "; collapsed" if reply.collapsed or reply.body.reused else ""
-        miss = {"Cache-Status": status, **always(), **timing}
-        return resource_response(
-            request, deps.answers, deps.renditions, reply.body.blob, miss, data=reply.attached
-        )
-
-    if not no_cache:
-        # Other conditions count only for a stored result: the pipeline may be invalid.
-        if has_copy(request.headers, etag_of(key)) and "if-match" not in request.headers:
-            return not_modified(etag_of(key), always())
-        ttl = deps.settings.rendition_ttl
-        kept = await deps.renditions.find(key, ttl=ttl, images=call.images)
-        if kept is not None:
-            hit = {"Cache-Status": "darkroom; hit", **always()}
-            life = min(ends - time.monotonic(), kept.life)
-            offer(request, Kind.RENDITION, kept, call.images, life=life)
-            # A stored result whose bytes are lost or damaged is made again.
-            return resource_response(
-                request, deps.answers, deps.renditions, kept.blob, hit, otherwise=render_anew
-            )
-    return await render_anew()
+    wanted = Wanted(pipeline, pipeline.model_dump_json(), vary, version)
+    return await send_rendition(
+        image_id, wanted, request, deps=deps, timeout=timeout, no_cache=no_cache
+    )
 
 
 @router.delete(
@@ -253,38 +214,5 @@ async def delete(image_id: ImageId, request: Request, deps: Injected) -> Respons
     # Even if nothing was there: an attempt before may have failed between both.
     await deps.delivery.purge(image_id)
     if not deleted:
-        raise NotFound(_MISSING)
+        raise NotFound(MISSING_IMAGE)
     return Response(status_code=204)
-
-
-async def _find(image_id: str, deps: Dependencies) -> StoredBlob:
-    stored = await deps.images.find(image_id)
-    if stored is None:
-        raise MissingImage(_MISSING)
-    return stored
-
-
-async def _inspect(
-    stored: StoredBlob, deps: Dependencies, depth: Depth = Depth.HEADER
-) -> Inspected:
-    """Return an image's stored description, or have a worker make it and store it.
-
-    Raises the worker's error.
-    """
-    noted = stored.note
-    if depth is Depth.PIXELS:
-        noted = await deps.images.details(stored.blob.key) or noted
-    if noted:
-        described = Inspected.model_validate_json(noted)
-        if described.details is not None or depth is Depth.HEADER:
-            return described
-    # The place is stored too; `info` leaves it out of its response unless it is asked for.
-    call = Inspect(source=stored.blob, depth=depth, place=True)
-    reply = await deps.imaging.inspect(call, timeout=deps.settings.inspect_timeout)
-    found = reply.body
-    # The details may be long, so they are kept for a while alone.
-    note = found.model_copy(update={"details": None})
-    details = found if found.details is not None else None
-    ttl = deps.settings.rendition_ttl
-    await deps.images.describe(stored.blob, found.media_type, note, details, ttl=ttl)
-    return found

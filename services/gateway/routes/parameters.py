@@ -1,10 +1,12 @@
 """Parameters that several routes take: a pipeline, a timeout, preferences, cache directives."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator
+from starlette.datastructures import Headers, QueryParams
 
 from contracts.errors import NotFound
 from contracts.labels import LABEL_TEXT, Label
@@ -14,6 +16,8 @@ from contracts.outputs import AUTO, Output
 from services.gateway.dependencies import Injected
 from services.gateway.http.accept import negotiate_format
 from services.gateway.http.prefer import Preference, parse_prefer
+from services.gateway.settings import GatewaySettings
+from services.gateway.token_bucket import TokenBucket
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -67,13 +71,23 @@ OUTPUT_PARAMETERS = [
 """Documentation of the output's fields, for the routes with a `QueryPipeline`."""
 
 
-def _output(request: Request) -> dict[str, str]:
-    """Return the output's fields as text, which the contract parses.
+OUTPUT_NAMES = frozenset(_OUTPUT)
+"""Names of the parameters of an output."""
 
-    FastAPI could do this with a model, but would take a sixth of the CPU time of a job's request.
+
+def parse_query(operations: Sequence[str], query: QueryParams) -> Pipeline:
+    """Parse the operations and the output of a query. Raises InvalidOperation.
+
+    FastAPI could parse the output with a model, but would take a sixth of the CPU time of a job's
+    request.
     """
-    query = request.query_params
-    return {name: query[name] for name in _OUTPUT if name in query}
+    return parse_pipeline(operations, **{name: query[name] for name in _OUTPUT if name in query})
+
+
+def negotiated(pipeline: Pipeline, accept: Sequence[str]) -> Pipeline:
+    """Limit `format=auto` of a pipeline to the formats that the lines of `Accept` prefer."""
+    output = negotiate_format(pipeline.output, accept)
+    return pipeline if output is pipeline.output else pipeline.model_copy(update={"output": output})
 
 
 async def _pipeline(
@@ -87,9 +101,8 @@ async def _pipeline(
         ),
     ] = [],  # noqa: B006  FastAPI copies it
 ) -> Pipeline:
-    pipeline = parse_pipeline(op, **_output(request))
-    negotiated = negotiate_format(pipeline.output, request.headers.getlist("accept"))
-    return pipeline.model_copy(update={"output": negotiated})
+    pipeline = parse_query(op, request.query_params)
+    return negotiated(pipeline, request.headers.getlist("accept"))
 
 
 QueryPipeline = Annotated[Pipeline, Depends(_pipeline)]
@@ -99,8 +112,13 @@ A route with it documents `OUTPUT_PARAMETERS`.
 """
 
 
+def vary(query: QueryParams) -> dict[str, str]:
+    """Return `Vary: Accept` where the answer to a query depends on Accept; empty otherwise."""
+    return {"Vary": "Accept"} if query.get("format") == AUTO else {}
+
+
 async def _vary(request: Request) -> dict[str, str]:
-    return {"Vary": "Accept"} if request.query_params.get("format") == AUTO else {}
+    return vary(request.query_params)
 
 
 VaryHeader = Annotated[dict[str, str], Depends(_vary)]
@@ -117,12 +135,24 @@ Version = Annotated[
 ]
 
 
+def preference_of(headers: Headers, settings: GatewaySettings) -> Preference:
+    """Parse the `Prefer` of a request."""
+    return parse_prefer(headers.getlist("prefer"), max_wait=settings.max_timeout)
+
+
 async def _preference(request: Request, deps: Injected) -> Preference:
-    lines = request.headers.getlist("prefer")
-    return parse_prefer(lines, max_wait=deps.settings.max_timeout)
+    return preference_of(request.headers, deps.settings)
 
 
 PreferHeader = Annotated[Preference, Depends(_preference)]
+
+
+def seconds_to_wait(
+    timeout: float | None, preference: Preference, settings: GatewaySettings
+) -> float:
+    """Return the seconds of a call, from the `timeout` of a query if it has one."""
+    default = preference.wait or settings.default_timeout
+    return min(timeout or default, settings.max_timeout)
 
 
 async def _timeout(
@@ -138,18 +168,22 @@ async def _timeout(
         ),
     ] = None,
 ) -> float:
-    default = preference.wait or deps.settings.default_timeout
-    return min(timeout or default, deps.settings.max_timeout)
+    return seconds_to_wait(timeout, preference, deps.settings)
 
 
 Timeout = Annotated[float, Depends(_timeout)]
 """Seconds for the call: the query's `timeout`, Prefer's `wait` or the default, up to the limit."""
 
 
-async def _no_cache(request: Request, deps: Injected) -> bool:
-    directives = ",".join(request.headers.getlist("cache-control")).lower().split(",")
+def wants_new(headers: Headers, rerenders: TokenBucket) -> bool:
+    """Return whether a request asks for a new result, and `rerenders` allows one."""
+    directives = ",".join(headers.getlist("cache-control")).lower().split(",")
     asked = "no-cache" in {directive.strip() for directive in directives}
-    return asked and deps.rerenders.take()
+    return asked and rerenders.take()
+
+
+async def _no_cache(request: Request, deps: Injected) -> bool:
+    return wants_new(request.headers, deps.rerenders)
 
 
 NoCache = Annotated[bool, Depends(_no_cache)]

@@ -1,16 +1,14 @@
 """The results of a job: a link to the image of each variant, or the problem it ended in."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
-from contracts.errors import Code, NotFound
+from contracts.errors import Code
 from contracts.jobs import MAX_VARIANTS, OPEN_STATES, Job, JobId
 from contracts.message import Message
 from services.gateway.dependencies import Injected
-from services.gateway.http.freshness import fresh_until_end
 from services.gateway.http.openapi import (
     VARIANT_CODES,
     answer,
@@ -18,9 +16,10 @@ from services.gateway.http.openapi import (
     resource_answers,
     taking,
 )
-from services.gateway.http.responses import json_response, resource_response
+from services.gateway.http.responses import json_response
 from services.gateway.jobs.responses import pending_response
 from services.gateway.result_links import ResultLink, links_of
+from services.gateway.routes.delivered import send_result
 from services.gateway.routes.parameters import JobIdPath
 
 router = APIRouter(tags=["jobs"])
@@ -76,16 +75,4 @@ async def result(
     deps: Injected,
 ) -> Response:
     """Return the image of a variant, or the problem that it ended in; 202 until it has ended."""
-    job, life = await asyncio.gather(deps.jobs.find(job_id), deps.jobs.life(job_id))
-    if index >= len(job.variants):
-        raise NotFound(f"The job has {len(job.variants)} variants; they count from 0.")
-    if index >= len(job.results):
-        if job.state in OPEN_STATES:
-            return await pending_response(job, deps)
-        raise NotFound("The job ended before this variant was done.")
-    outcome = job.results[index]
-    if outcome.problem is not None:
-        raise outcome.problem.error()
-    assert outcome.blob is not None
-    fresh = fresh_until_end(life)
-    return resource_response(request, deps.answers, deps.renditions, outcome.blob, fresh)
+    return await send_result(job_id, index, request, deps=deps)

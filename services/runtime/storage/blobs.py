@@ -37,7 +37,7 @@ from services.runtime.storage.records import (
     stored_from,
 )
 from services.runtime.storage.stores.async_store import AsyncStore
-from services.runtime.storage.stores.store import Missing
+from services.runtime.storage.stores.store import CHUNK, Missing
 from services.runtime.storage.usage import Usage
 from services.runtime.telemetry.metrics import Metrics
 
@@ -67,6 +67,14 @@ class Storage:
         return self.store.scratch if self.store else Path(tempfile.gettempdir())
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A record that was read just now, with the bytes in it, if they came along."""
+
+    stored: StoredBlob
+    part: bytes | None = None
+
+
 class Blobs:
     """Blobs of one kind. Raises what `RedisClient` raises, and StoreFull and Unavailable."""
 
@@ -93,7 +101,7 @@ class Blobs:
             commands.append(("EXPIRE", name, ttl, "GT"))
         commands.append(("PTTL", name))
         row, *_, left = await self._redis.pipeline(commands)
-        stored = stored_from(self.kind, key, row, life=_life_of(left))
+        stored = stored_from(self.kind, key, row, life=life_of(left))
         if stored and images and ttl is not None:
             # A full store refuses these commands, and still has the rendition.
             with suppress(*FULL):
@@ -104,7 +112,7 @@ class Blobs:
         """Return the seconds that each blob has left: infinite without an end, 0 for none."""
         names = (keys.blob(self.kind, key) for key in wanted)
         return [
-            _life_of(left) for left in await self._redis.pipeline(("PTTL", name) for name in names)
+            life_of(left) for left in await self._redis.pipeline(("PTTL", name) for name in names)
         ]
 
     async def get(self, blob: Blob) -> bytes | None:
@@ -115,20 +123,21 @@ class Blobs:
             return None
 
     async def read(
-        self, blob: Blob, start: int = 0, stop: int | None = None
+        self, blob: Blob, start: int = 0, stop: int | None = None, *, seen: Seen | None = None
     ) -> AsyncIterator[bytes]:
         """Yield the bytes from `start` to `stop` in pieces; each is fetched when it is asked.
 
+        A record that was `seen` just now is not looked up again, unless the bytes have moved since.
         The bytes of a whole blob are compared with their digest: the last piece comes after that.
         Raises Gone when the blob was never stored, has expired, maybe between two pieces, or is
         damaged.
         """
         stop = blob.bytes if stop is None else stop
         for number in range(_TRIES):
-            *row, part = await self._record_and_part(blob)
-            stored = stored_from(self.kind, blob.key, row)
-            if stored is None:
-                raise Gone("The result has expired; ask for it again.")
+            known = seen if number == 0 else None
+            if known is None or (known.part is None and self._is_in_redis(known.stored)):
+                known = await self._look_up(blob)
+            stored, part = known.stored, known.part
             if stored.damaged:
                 raise Gone("The stored bytes of this image are damaged; upload it again.")
             pieces = self._pieces(stored, part, start, stop)
@@ -176,6 +185,17 @@ class Blobs:
             return False
         return digest.hexdigest() == stored.digest
 
+    async def _look_up(self, blob: Blob) -> Seen:
+        """Return a blob, with its first part if that may lie in Redis. Raises Gone."""
+        *row, part = await self._record_and_part(blob)
+        stored = stored_from(self.kind, blob.key, row)
+        if stored is None:
+            raise Gone("The result has expired; ask for it again.")
+        return Seen(stored, part)
+
+    def _is_in_redis(self, stored: StoredBlob) -> bool:
+        return stored.place is None or self._store is None
+
     async def _record_and_part(self, blob: Blob) -> list[bytes | None]:
         """Return the values of `FIELDS`, and the first part if the bytes may lie in Redis."""
         name = keys.blob(self.kind, blob.key)
@@ -187,7 +207,7 @@ class Blobs:
     async def _pieces(
         self, stored: StoredBlob, part: bytes | None, start: int, stop: int
     ) -> AsyncIterator[bytes]:
-        if stored.place is None or self._store is None:
+        if self._is_in_redis(stored):
             if self.kind is Kind.IMAGE:
                 self._moves.offer(stored)
             try:
@@ -203,7 +223,11 @@ class Blobs:
                     raise
                 stored = moved
         assert stored.place is not None
+        assert self._store is not None
         path = path_of(stored.place, stored.blob.key)
+        if stop - start <= CHUNK:
+            yield await self._store.get(path, start, stop)
+            return
         async for piece in self._store.read(path, start, stop):
             yield piece
 
@@ -248,6 +272,6 @@ class Blobs:
         return self._redis.bulk if size > SMALL else self._redis
 
 
-def _life_of(left: int) -> float:
-    """Return the answer to PTTL in seconds."""
+def life_of(left: int) -> float:
+    """Return the answer to PTTL in seconds: infinite without an end, 0 for no key."""
     return math.inf if left == -1 else max(0, left) / 1000

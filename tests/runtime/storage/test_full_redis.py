@@ -1,7 +1,8 @@
 """A Redis whose memory is full takes nothing new, and deletes and extends all the same."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from redis.exceptions import OutOfMemoryError
 from contracts.imaging import Blob
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, make_redis
+from services.runtime.redis.replies import FULL
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.administration.rebuild import Rebuild
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
 from services.runtime.storage.kept import KeptImages
+from services.runtime.storage.lookups import Lookups
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.records import Kind, NewBlob
@@ -76,3 +79,31 @@ async def test_a_rebuild_adds_no_record_to_a_full_redis(own: Storage) -> None:
     with pytest.raises(OutOfMemoryError):
         await Rebuild(own, own.store).run(lambda objects, size: None)
     assert await images.find(stored.blob.key) is None
+
+
+async def fail_to_save(redis: RedisClient) -> None:
+    """Have Redis refuse all that writes, as its last snapshot has failed."""
+    await redis.execute("CONFIG", "SET", "save", "3600 1000")
+    folder = (await redis.execute("CONFIG", "GET", "dir"))[b"dir"].decode()
+    (Path(folder) / "dump.rdb").mkdir()
+    await redis.execute("BGSAVE")
+    while b"rdb_last_bgsave_status:err" not in await redis.execute("INFO", "persistence"):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("broken", [fill, fail_to_save])
+async def test_a_redis_that_takes_nothing_new_still_has_its_renditions(
+    own: Storage, broken: Callable[[RedisClient], Awaitable[None]]
+) -> None:
+    images, renditions = Images(own), Renditions(own)
+    key = (await images.keep_bytes(b"there", ttl=100)).blob.key
+    blob = Blob(key="1" * 64, media_type="image/png", bytes=9)
+    await renditions.keep([NewBlob(blob, b"rendition", images=[key])], ttl=50)
+    await broken(own.redis)
+    with pytest.raises(FULL):
+        await own.redis.execute("SET", "something", "new")
+    lookups = Lookups(own.redis, images, renditions)
+    found = await lookups.find([key], rendition=blob.key, ttl=500, bytes_of=Kind.RENDITION)
+    assert found is not None
+    assert found.rendition is not None
+    assert [one async for one in renditions.read(blob, seen=found.rendition)] == [b"rendition"]

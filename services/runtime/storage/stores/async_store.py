@@ -92,6 +92,13 @@ class AsyncStore:
         """Yield the bytes from `start` to `stop` in pieces. Raises Missing, before the first."""
         return self._iterate("read", self._store.read(path, start, stop))
 
+    async def get(self, path: str, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` to `stop`: few, as they are read in one step.
+
+        Raises Missing.
+        """
+        return await self._call("read", lambda: b"".join(self._store.read(path, start, stop)))
+
     async def open(self, path: str) -> int:
         """Return a descriptor of a file with the bytes; the caller closes it. Raises Missing."""
         return await self._call("open", lambda: self._store.open(path), undo=os.close)

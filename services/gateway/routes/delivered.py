@@ -1,0 +1,177 @@
+"""Answers with the bytes of stored images, for FastAPI's routes and for `plain_delivery.py`."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import Request, Response
+
+from contracts.errors import NotFound
+from contracts.imaging import Depth, Inspect, Inspected, Render, result_key
+from contracts.jobs import OPEN_STATES
+from contracts.operations.pipeline import Pipeline
+from services.gateway.delivery.offer import offer
+from services.gateway.dependencies import Dependencies
+from services.gateway.http.conditions import has_copy
+from services.gateway.http.disconnect import cancel_on_disconnect
+from services.gateway.http.freshness import MissingImage, fresh_until_end, freshness
+from services.gateway.http.responses import (
+    etag_of,
+    not_modified,
+    resource_response,
+    timing_headers,
+)
+from services.gateway.jobs.responses import pending_response
+from services.gateway.middleware.head import is_head
+from services.runtime.storage.lookups import Found
+from services.runtime.storage.records import Kind, StoredBlob
+
+MISSING_IMAGE = "There is no image with this id; it may have expired."
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The parameters of a render."""
+
+    pipeline: Pipeline
+    canonical: str
+    """The pipeline as JSON."""
+    vary: Mapping[str, str]
+    """`Vary: Accept` where the pipeline depends on Accept; empty otherwise."""
+    version: str | None = None
+    """The version of the engine that the URL names."""
+
+
+async def send_image(image_id: str, request: Request, *, deps: Dependencies) -> Response:
+    """Answer with the bytes of an image as they were uploaded."""
+    skipped = is_head(request.scope) or has_copy(request.headers, etag_of(image_id))
+    found = await deps.lookups.find((image_id,), bytes_of=None if skipped else Kind.IMAGE)
+    if found is None:
+        raise MissingImage(MISSING_IMAGE)
+    stored = found.image.stored
+    # An image that arrived with a render or a job has not been inspected yet.
+    inspected = await inspect(stored, deps)
+    blob = stored.blob.model_copy(update={"media_type": inspected.media_type})
+    offer(request, Kind.IMAGE, stored, (image_id,), life=stored.life)
+    fresh = freshness(deps.settings, stored.life)
+    return resource_response(request, deps.answers, deps.images, blob, fresh, seen=found.image)
+
+
+async def send_rendition(
+    image_id: str,
+    wanted: Wanted,
+    request: Request,
+    *,
+    deps: Dependencies,
+    timeout: float,
+    no_cache: bool,
+) -> Response:
+    """Answer with a stored image after a pipeline: the stored result, unless `no_cache` is set.
+
+    A render that is missing takes `timeout` seconds at most.
+    """
+    asked = time.monotonic()
+    key = result_key(image_id, wanted.canonical)
+    images = tuple(dict.fromkeys((image_id, *wanted.pipeline.images)))
+    # Other conditions count only for a stored result: the pipeline may be invalid.
+    unchanged = not no_cache and (
+        has_copy(request.headers, etag_of(key)) and "if-match" not in request.headers
+    )
+    found: Found | None = await deps.lookups.find(
+        images,
+        rendition=None if no_cache or unchanged else key,
+        ttl=deps.settings.rendition_ttl,
+        bytes_of=None if is_head(request.scope) else Kind.RENDITION,
+    )
+    if found is None:
+        raise MissingImage(MISSING_IMAGE)
+    source = found.image.stored.blob
+    # A watermark may expire earlier than the source.
+    ends = asked + found.life
+
+    def always() -> dict[str, str]:
+        left = ends - time.monotonic()
+        return {**freshness(deps.settings, left, wanted.version), **wanted.vary}
+
+    async def render_anew() -> Response:
+        call = Render(source=source, pipeline=wanted.pipeline, reuse=not no_cache)
+        reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
+        timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
+        status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
+        status += "; collapsed" if reply.collapsed or reply.body.reused else ""
+        miss = {"Cache-Status": status, **always(), **timing}
+        return resource_response(
+            request, deps.answers, deps.renditions, reply.body.blob, miss, data=reply.attached
+        )
+
+    if unchanged:
+        return not_modified(etag_of(key), always())
+    if found.rendition is None:
+        return await render_anew()
+    kept = found.rendition.stored
+    hit = {"Cache-Status": "darkroom; hit", **always()}
+    life = min(ends - time.monotonic(), kept.life)
+    offer(request, Kind.RENDITION, kept, images, life=life)
+    # A stored result whose bytes are lost or damaged is made again.
+    return resource_response(
+        request,
+        deps.answers,
+        deps.renditions,
+        kept.blob,
+        hit,
+        otherwise=render_anew,
+        seen=found.rendition,
+    )
+
+
+async def send_result(job_id: str, index: int, request: Request, *, deps: Dependencies) -> Response:
+    """Answer with the image of a job's variant; 202 with the job until the variant has ended.
+
+    Raises the problem that the variant ended in.
+    """
+    job, life = await asyncio.gather(deps.jobs.find(job_id), deps.jobs.life(job_id))
+    if index >= len(job.variants):
+        raise NotFound(f"The job has {len(job.variants)} variants; they count from 0.")
+    if index >= len(job.results):
+        if job.state in OPEN_STATES:
+            return await pending_response(job, deps)
+        raise NotFound("The job ended before this variant was done.")
+    outcome = job.results[index]
+    if outcome.problem is not None:
+        raise outcome.problem.error()
+    assert outcome.blob is not None
+    fresh = fresh_until_end(life)
+    return resource_response(request, deps.answers, deps.renditions, outcome.blob, fresh)
+
+
+async def find_image(image_id: str, deps: Dependencies) -> StoredBlob:
+    """Return an image that is there. Raises MissingImage."""
+    stored = await deps.images.find(image_id)
+    if stored is None:
+        raise MissingImage(MISSING_IMAGE)
+    return stored
+
+
+async def inspect(stored: StoredBlob, deps: Dependencies, depth: Depth = Depth.HEADER) -> Inspected:
+    """Return an image's stored description, or have a worker make it and store it.
+
+    Raises the worker's error.
+    """
+    noted = stored.note
+    if depth is Depth.PIXELS:
+        noted = await deps.images.details(stored.blob.key) or noted
+    if noted:
+        described = Inspected.model_validate_json(noted)
+        if described.details is not None or depth is Depth.HEADER:
+            return described
+    # The place is stored too; `info` leaves it out of its response unless it is asked for.
+    call = Inspect(source=stored.blob, depth=depth, place=True)
+    reply = await deps.imaging.inspect(call, timeout=deps.settings.inspect_timeout)
+    found = reply.body
+    # The details may be long, so they are kept for a while alone.
+    note = found.model_copy(update={"details": None})
+    details = found if found.details is not None else None
+    ttl = deps.settings.rendition_ttl
+    await deps.images.describe(stored.blob, found.media_type, note, details, ttl=ttl)
+    return found

@@ -1,0 +1,77 @@
+"""Find an image and a rendition of it in one trip to Redis, with the bytes that lie in Redis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.runtime.redis import keys
+from services.runtime.redis.client import RedisClient
+from services.runtime.redis.replies import FULL
+from services.runtime.redis.scripts import load_script
+from services.runtime.storage.blobs import Seen, life_of
+from services.runtime.storage.images import Images
+from services.runtime.storage.lives import end_of
+from services.runtime.storage.records import SMALL, Kind, stored_from
+from services.runtime.storage.renditions import Renditions
+
+_LOOKUP = load_script(__package__, "lookup", when_full=True, SMALL=SMALL)
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image, and what is there of a rendition that is made from it and from others."""
+
+    image: Seen
+    life: float
+    """Seconds until the first of the images ends: infinite without an end, 0 if one is gone."""
+    rendition: Seen | None = None
+
+
+class Lookups:
+    """Looks up images with their renditions. Raises what `RedisClient` raises."""
+
+    def __init__(self, redis: RedisClient, images: Images, renditions: Renditions) -> None:
+        self._redis = redis
+        self._images = images
+        self._renditions = renditions
+
+    async def find(
+        self,
+        images: Sequence[str],
+        *,
+        rendition: str | None = None,
+        ttl: int = 0,
+        bytes_of: Kind | None = None,
+    ) -> Found | None:
+        """Return what is there of the first image, or None where it is gone.
+
+        `rendition` is the key of a result that is made from all `images`: it is kept for `ttl`
+        seconds at least. Bytes of the kind `bytes_of` come along if they are few and lie in Redis.
+        """
+        names = [keys.blob(Kind.IMAGE, image) for image in images]
+        if rendition is not None:
+            names.append(keys.blob(Kind.RENDITION, rendition))
+            names += [keys.renditions_of(image) for image in images]
+        arguments = (len(images) - 1, bytes_of or "", ttl, end_of(ttl), rendition or "")
+        try:
+            reply = await self._redis.script(_LOOKUP, names, arguments)
+        except FULL:
+            # Redis can't write to its disk, and still has the rendition.
+            return await self._look(images, rendition)
+        row, left, lives, result, result_left, data = reply
+        image = stored_from(Kind.IMAGE, images[0], row, life=life_of(left))
+        if image is None:
+            return None
+        life = min([image.life, *map(life_of, lives)])
+        if rendition is None or result is None:
+            return Found(Seen(image, data), life)
+        stored = stored_from(Kind.RENDITION, rendition, result, life=life_of(result_left))
+        return Found(Seen(image), life, None if stored is None else Seen(stored, data))
+
+    async def _look(self, images: Sequence[str], rendition: str | None) -> Found | None:
+        """Find the same with commands that write nothing."""
+        image = await self._images.find(images[0])
+        if image is None:
+            return None
+        life = min([image.life, *await self._images.lives(images[1:])])
+        stored = None if rendition is None else await self._renditions.find(rendition)
+        return Found(Seen(image), life, None if stored is None else Seen(stored))
