@@ -9,6 +9,7 @@ from bench.imaging.cases import Case
 from bench.imaging.contenders import DARKROOM, ENGINE, ONE_PROCESS, OTHERS
 from bench.imaging.load import CONNECTIONS
 from bench.imaging.measurements import CLIENT, Measurement, cores
+from bench.imaging.systems.darkroom import SOURCES
 from bench.markdown import commit, header, machine, ratio, row
 
 NOTES = f"""\
@@ -22,9 +23,9 @@ the number of cores that anything else used meanwhile. Only figures with almost 
 compare: Darkroom's pool runs at nice 5, and yields to everything else.
 
 - darkroom GET: the gateway, a Valkey, and imaging with a pool process for each core, as `make run`
-  starts them. The photograph is uploaded once; each request is
-  `GET /v1/images/(id)/render` with `no-cache`. A pool process keeps the photograph's bytes from the
-  previous render, as the other systems have them in the system's file cache; each render decodes.
+  starts them. The photograph is uploaded {SOURCES} times, in different bytes (a JPEG comment), and
+  each request is `GET /v1/images/(id)/render` of the next one, with `no-cache`. So no render finds
+  the pixels of its source in a pool process, and each decodes, as in the other systems.
 - darkroom POST: the same; each `POST /v1/render` has the photograph as its body, in bytes that are
   new (a JPEG comment), so that it is received, hashed, stored and rendered.
 - ipx: Node.js and sharp, one process with its default threads, started by its own command. It

@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 
 from bench.imaging.cases import Case
-from bench.imaging.load import Outcome, Request, fetch, run
+from bench.imaging.load import CONNECTIONS, Outcome, Request, fetch, run
 from bench.imaging.photographs import PHOTOGRAPHS, numbered
 from bench.imaging.systems.interface import Running
 from bench.servers import Valkey
@@ -17,6 +17,7 @@ from tests.processes import Service, faststream
 
 QUIET = {"DARKROOM_LOG_LEVEL": "WARNING"}
 NO_CACHE = {"Cache-Control": "no-cache"}
+SOURCES = 2 * CONNECTIONS  # uploaded photographs of one case
 ALWAYS_ANEW = {"DARKROOM_MAX_RERENDERS": "100000000"}
 
 _MakeRequest = Callable[[Case, int], Request]
@@ -66,23 +67,29 @@ def by_post() -> Iterator[Running]:
 
 @contextmanager
 def by_get(slots: int | None = None) -> Iterator[Running]:
-    """Each request names an uploaded photograph, and is rendered anew.
+    """Each request names one of several uploaded photographs in turn, and is rendered anew.
+
+    They have the same pixels in different bytes, and are more than the requests under way at once:
+    renders of one source that wait together would share its decoding.
 
     There are `slots` pool processes, by default one for each core.
     """
     with services(slots) as (gateway, redis, processes):
         port = _port(gateway)
 
-        def uploaded(case: Case) -> str:
-            upload = Request("POST", "/v1/images", case.photo.read())
-            return str(json.loads(fetch(port, upload))["id"])
+        def uploaded(case: Case) -> list[str]:
+            photo = case.photo.read()
+            uploads = (
+                Request("POST", "/v1/images", numbered(photo, number)) for number in range(SOURCES)
+            )
+            return [str(json.loads(fetch(port, upload))["id"]) for upload in uploads]
 
-        ids: dict[Case, str] = {}
+        ids: dict[Case, list[str]] = {}
 
         def make(case: Case, number: int) -> Request:
             if number == 0:
                 ids[case] = uploaded(case)
-            path = f"/v1/images/{ids[case]}/render?{case.query()}"
+            path = f"/v1/images/{ids[case][number % SOURCES]}/render?{case.query()}"
             return Request("GET", path, headers=NO_CACHE)
 
         yield Suite(port, make, redis, processes)
