@@ -17,7 +17,7 @@ GUIDE_BUILT := $(GUIDE)/index.html
 # With the folders, whose times change when a page is deleted; `docs` itself is a target.
 GUIDE_SOURCES := $(shell find docs -mindepth 1 -not -path 'docs/generate*') contracts/version.py requirements.lock
 
-.PHONY: help run test test-quick check check-code check-docs check-deploy format image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging bench-storage bench-delivery chaos adversary exact soak gallery fuzz golden lock clean
+.PHONY: help run test test-quick check check-code check-docs check-deploy format image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging bench-srcset bench-storage bench-delivery chaos adversary exact soak gallery fuzz golden lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ bench-jobs: $(INSTALLED) ## Measure jobs and compare with other systems (8 minut
 
 bench-imaging: $(INSTALLED) ## Measure renders and compare with other systems (5 minutes; ipx needs npm)
 	@$(BIN)/python -m bench.imaging
+
+bench-srcset: $(INSTALLED) ## Measure five sizes of one image at once (30 seconds; bench/results)
+	@$(BIN)/python -m bench.imaging.srcset
 
 bench-storage: $(INSTALLED) ## Measure Redis, disk and S3 as stores of bytes (10 minutes; 60 GB of free disk)
 	@$(BIN)/python -m bench.storage

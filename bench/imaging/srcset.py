@@ -1,9 +1,7 @@
-"""`python -m bench.imaging.srcset`: five sizes of one image at once, as the sizes of a `srcset`.
+"""`make bench-srcset`: five sizes of one image at once, as a page's `srcset` may ask for.
 
-Each source is asked for in three ways: all sizes at once, over a connection for each; all sizes one
-after another, each of a copy of its own, so that no two share anything; and the largest size
-alone. A figure is the median of the rounds: milliseconds until the last answer, of CPU of the
-whole suite, and of decoding by the clock, added up. It takes about 20 seconds.
+Each source is asked for in three ways: all sizes at once, one after another, and the largest alone.
+It takes about half a minute.
 """
 
 import argparse
@@ -21,15 +19,16 @@ from functools import partial
 from http.client import HTTPConnection
 from itertools import count
 from statistics import median
+from typing import NamedTuple
 
 from PIL import Image
 
 from bench.command_line import progress
 from bench.imaging.load import TIMEOUT, Request, UnexpectedStatus, fetch
 from bench.imaging.photographs import FOLDER, Photograph
+from bench.imaging.srcset_report import Figures, Report
 from bench.imaging.systems.darkroom import NO_CACHE, services
-from bench.markdown import header, machine, row
-from bench.processes import cpu_of
+from bench.processes import cpu_of, machine_time
 
 WIDTHS = (320, 640, 960, 1280, 1920)
 SIX, TWENTY_FOUR = Photograph("six.jpg", (3000, 2000)), Photograph("twenty-four.jpg", (6000, 4000))
@@ -39,13 +38,13 @@ _DECODING = re.compile(r"decode;dur=([\d.]+)")
 _numbers = count()
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Milliseconds of one round."""
+class Round(NamedTuple):
+    """Figures of one round, as those of `Figures`."""
 
     wall: float
     cpu: float
     decoding: float
+    others: float
 
 
 @dataclass(frozen=True)
@@ -72,28 +71,35 @@ class Suite:
             raise UnexpectedStatus(f"{response.status} {response.reason}")
         return float(_DECODING.findall(response.headers["Server-Timing"])[0])
 
-    def measure(self, render: Callable[[], list[float]]) -> Figures:
+    def measure(self, render: Callable[[], list[float]]) -> Round:
         """Return the figures of renders, of which `render` returns the times of decoding."""
-        cpu, began = cpu_of(self.processes), time.perf_counter()
+        used, machine, began = self._used(), machine_time(), time.perf_counter()
         decoding = render()
         wall = time.perf_counter() - began
-        return Figures(1000 * wall, 1000 * (cpu_of(self.processes) - cpu), sum(decoding))
+        machine, (suite, client) = machine_time() - machine, self._used()
+        suite, client = suite - used[0], client - used[1]
+        others = max(0.0, machine - suite - client) / wall
+        return Round(1000 * wall, 1000 * suite, sum(decoding), others)
+
+    def _used(self) -> tuple[float, float]:
+        """Return the seconds of CPU that the suite and this process have used."""
+        return cpu_of(self.processes), time.process_time()
 
 
-def at_once(suite: Suite, image: bytes) -> Figures:
+def at_once(suite: Suite, image: bytes) -> Round:
     """Measure all sizes of one copy, over a connection for each."""
     source = suite.upload(image)
     with ThreadPoolExecutor(len(WIDTHS)) as threads:
         return suite.measure(lambda: list(threads.map(partial(suite.decoding, source), WIDTHS)))
 
 
-def one_by_one(suite: Suite, image: bytes, widths: Sequence[int]) -> Figures:
+def one_by_one(suite: Suite, image: bytes, widths: Sequence[int]) -> Round:
     """Measure sizes one after another, each of a copy of its own."""
     sources = [(suite.upload(image), width) for width in widths]
     return suite.measure(lambda: [suite.decoding(*one) for one in sources])
 
 
-WAYS: dict[str, Callable[[Suite, bytes], Figures]] = {
+WAYS: dict[str, Callable[[Suite, bytes], Round]] = {
     "five sizes at once": at_once,
     "one after another": partial(one_by_one, widths=WIDTHS),
     "the largest alone": partial(one_by_one, widths=WIDTHS[-1:]),
@@ -114,35 +120,42 @@ def read(photo: Photograph, format: str) -> bytes:
 
 
 def main() -> None:
-    """Measure, and print a table for each source."""
+    """Measure, print the tables, and write their files unless `--no-write` is given."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    parser = argparse.ArgumentParser(prog="bench.imaging.srcset", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds to measure")
-    rounds: int = parser.parse_args().rounds
+    options = read_options()
     images = [(photo, format, read(photo, format)) for photo, format in SOURCES]
-    sys.stdout.write(machine("pillow") + "\n")
+    cells: list[Figures] = []
     with services() as (gateway, _, processes):
         suite = Suite(int(gateway.url.rpartition(":")[2]), list(processes.values()))
         for photo, format, image in images:
             progress(f"{photo.name} as {format}: {len(image) / 1000:,.0f} kB")
-            found = defaultdict[str, list[Figures]](list)
-            for _ in range(rounds):
-                for name, measure in WAYS.items():
-                    found[name].append(measure(suite, image))
-            sys.stdout.write(table(f"{format}, {photo.megapixels:.0f} megapixels", found))
+            rounds = defaultdict[str, list[Round]](list)
+            for number in range(options.rounds):
+                for name in list(WAYS)[:: -1 if number % 2 else 1]:
+                    rounds[name].append(WAYS[name](suite, image))
+            title = f"{format}, {photo.megapixels:.0f} megapixels"
+            cells += [
+                Figures(
+                    title, name, *(median(column) for column in zip(*rounds[name], strict=True))
+                )
+                for name in WAYS
+            ]
+    report = Report(cells, options.rounds)
+    sys.stdout.write(report.markdown())
+    if options.write:
+        report.write()
 
 
-def table(title: str, found: dict[str, list[Figures]]) -> str:
-    """Return the medians of each way as a table in Markdown."""
-    lines = header(title, "until the last answer, ms", "CPU, ms", "decoding, ms")
-    for name, rounds in found.items():
-        figures = (
-            median(one.wall for one in rounds),
-            median(one.cpu for one in rounds),
-            median(one.decoding for one in rounds),
-        )
-        lines.append(row(name, *(f"{value:,.0f}" for value in figures)))
-    return "\n" + "\n".join(lines) + "\n"
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.imaging.srcset", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds to measure")
+    parser.add_argument(
+        "--no-write",
+        dest="write",
+        action="store_false",
+        help="print the report and leave the files in bench/results as they are",
+    )
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
