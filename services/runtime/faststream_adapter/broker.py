@@ -1,26 +1,30 @@
 """FastStream's broker around a given Redis client, a given sender and our consumers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from faststream._internal.broker.registrator import Registrator
 from faststream.redis import RedisBroker
 from faststream.redis.configs import ConnectionState, RedisConnectionState
-from faststream.redis.response import RedisPublishCommand
+from faststream.redis.message import RedisChannelMessage
 from faststream.types import BrokerMiddleware
 
 from services.runtime.faststream_adapter.envelope import Envelope
+from services.runtime.faststream_adapter.message import reply_of
 from services.runtime.faststream_adapter.producer import Sender, SenderProducer
-from services.runtime.faststream_adapter.subscriber import (
-    ConsumerSubscriber,
-    DirectSubscriber,
-    Handle,
-)
+from services.runtime.faststream_adapter.subscriber import ConsumerSubscriber, Handle, Serve
 from services.runtime.messaging.consumer import Consumer
+from services.runtime.messaging.destination import Destination
 from services.runtime.redis.client import RedisClient
 
 
 class AdaptedBroker(RedisBroker):
-    """RedisBroker whose connection, producer and subscribers are replaced."""
+    """RedisBroker whose connection, producer and subscribers are replaced.
+
+    While `middleware` is the only one, messages and calls go past FastStream's stages, and its work
+    is done without it: by the `serve` of `attach`, and by who calls `request`. Once somebody has
+    added another middleware, every message and call goes through the stages.
+    """
 
     def __init__(
         self,
@@ -33,11 +37,12 @@ class AdaptedBroker(RedisBroker):
     ) -> None:
         self._given_redis = redis
         self._sender = sender
+        self._own_middlewares = (middleware,)
         self.consumers: list[Consumer] = []
         super().__init__(
             specification_url=specification_url,
             graceful_timeout=graceful_timeout,
-            middlewares=(middleware,),
+            middlewares=self._own_middlewares,
             # FastStream's dependency injection would take half of the time of a small call.
             apply_types=False,
             message_format=Envelope,
@@ -45,17 +50,47 @@ class AdaptedBroker(RedisBroker):
             logger=None,  # type: ignore[arg-type]
         )
 
-    def attach(self, consumer: Consumer, handle: Handle) -> None:
-        """Call `handle` through the middlewares for each message of `consumer`."""
-        self._register(ConsumerSubscriber(self, consumer), handle)
+    @property
+    def has_other_middlewares(self) -> bool:
+        """Whether somebody has added a middleware of FastStream's to this broker."""
+        # FastStream replaces the tuple when one is added.
+        return self.config.broker_config.broker_middlewares is not self._own_middlewares
+
+    def attach(self, consumer: Consumer, handle: Handle, serve: Serve) -> None:
+        """Call `serve` for each message of `consumer`, or `handle` through the middlewares."""
+        subscriber = ConsumerSubscriber(self, consumer, serve, lambda: self.has_other_middlewares)
+        self._register(subscriber, handle)
 
     def attach_directly(self, consumer: Consumer, handle: Handle) -> None:
-        """Call `handle` for each message of `consumer`, without the middlewares."""
-        self._register(DirectSubscriber(self, consumer, handle), handle)
+        """Call `handle` for each message of `consumer`, never through the middlewares.
 
-    async def send_reply(self, cmd: RedisPublishCommand) -> None:
+        Every gateway reads every event, three or more a job, and no middleware acts on an event.
+        """
+        self._register(ConsumerSubscriber(self, consumer, handle, lambda: False), handle)
+
+    def reply(
+        self, channel: str, body: Any, headers: Mapping[str, Any], correlation_id: str
+    ) -> None:
         """Send a reply without waiting for Redis. Raises if the reply cannot be encoded."""
-        await self._sender_producer.reply(cmd)
+        self._sender_producer.reply(channel, body, headers, correlation_id)
+
+    async def request_directly(
+        self,
+        destination: Destination,
+        message: Any,
+        *,
+        correlation_id: str,
+        headers: Mapping[str, Any] | None,
+        timeout: float | None,
+    ) -> RedisChannelMessage:
+        """Send a request and return its reply, without the middlewares. Raises as the sender."""
+        producer = self._sender_producer
+        channel, data = await producer.call(
+            destination, message, headers or {}, correlation_id, timeout
+        )
+        reply = reply_of(channel, data)
+        reply.set_decoder(producer.decode_reply)
+        return reply
 
     def _register(self, subscriber: ConsumerSubscriber, handle: Handle) -> None:
         self.consumers.append(subscriber.consumer)

@@ -1,18 +1,21 @@
-"""FastStream's producer, which encodes each command and hands it to a sender."""
+"""FastStream's producer, which encodes each message and hands it to a sender."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from faststream.message import StreamMessage, decode_message, encode_message
 from faststream.redis.configs import ConnectionState
 from faststream.redis.message import PubSubMessage
 from faststream.redis.publisher.producer import RedisFastProducer
 from faststream.redis.response import RedisPublishCommand
+from faststream.response.publish_type import PublishType
 
 from contracts.methods import Transport
 from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.messaging.destination import Destination
+from services.runtime.messaging.envelope import pack
 
-Encode = Callable[[str, Mapping[str, str]], Awaitable[bytes]]
+Encode = Callable[[str, Mapping[str, str]], bytes]
 """Return the request in its envelope, given its reply channel and additional headers."""
 
 
@@ -49,36 +52,61 @@ class SenderProducer(RedisFastProducer):
 
         Raises as `Sender.request`.
         """
-
-        async def encode(reply_to: str, headers: Mapping[str, str]) -> bytes:
-            return await self._encoded(cmd, reply_to, headers)
-
-        channel, data = await self._sender.request(_destination_of(cmd), encode, cmd.timeout)
+        destination, correlation_id = _destination_of(cmd), cmd.correlation_id or ""
+        channel, data = await self.call(
+            destination, cmd.body, cmd.headers, correlation_id, cmd.timeout
+        )
         return PubSubMessage(type="message", channel=channel, data=data, pattern=None)
+
+    async def call(
+        self,
+        destination: Destination,
+        body: Any,
+        headers: Mapping[str, Any],
+        correlation_id: str,
+        timeout: float | None,
+    ) -> tuple[str, bytes]:
+        """Send a request; return its reply channel and the reply's envelope.
+
+        Raises as `Sender.request`.
+        """
+
+        def encode(reply_to: str, more: Mapping[str, str]) -> bytes:
+            return self._encoded(body, {**headers, **more}, correlation_id, reply_to)
+
+        return await self._sender.request(destination, encode, timeout)
 
     async def publish(self, cmd: RedisPublishCommand) -> Any:
         """Send a message; FastStream sends one that belongs to a caller's pipeline."""
         if cmd.pipeline is not None:
             return await super().publish(cmd)
-        data = await self._encoded(cmd, cmd.reply_to, {})
+        if cmd.publish_type is PublishType.REPLY:
+            self.reply(cmd.destination, cmd.body, cmd.headers, cmd.correlation_id or "")
+            return None
+        data = self._encoded(cmd.body, cmd.headers, cmd.correlation_id or "", cmd.reply_to)
         return await self._sender.publish(_destination_of(cmd), data)
 
-    async def reply(self, cmd: RedisPublishCommand) -> None:
+    def reply(
+        self, channel: str, body: Any, headers: Mapping[str, Any], correlation_id: str
+    ) -> None:
         """Send a reply. Raises if the reply cannot be encoded."""
-        self._sender.reply(cmd.destination, await self._encoded(cmd, cmd.reply_to, {}))
+        self._sender.reply(channel, self._encoded(body, headers, correlation_id, ""))
 
-    async def _encoded(
-        self, cmd: RedisPublishCommand, reply_to: str, headers: Mapping[str, str]
+    async def decode_reply(self, reply: StreamMessage[Any]) -> Any:
+        """Return what `decode()` of a reply returns: the values of its JSON, or its text."""
+        return decode_message(reply)
+
+    def _encoded(
+        self, body: Any, headers: Mapping[str, Any], correlation_id: str, reply_to: str
     ) -> bytes:
-        # cmd.message_format is FastStream's own, slower one in a RedisResponse.
-        return await Envelope.encode(
-            message=cmd.body,
-            reply_to=reply_to,
-            headers={**cmd.headers, **headers},
-            correlation_id=cmd.correlation_id or "",
-            serializer=self.serializer,
-            codec=self.codec,
-        )
+        """Return a message in its envelope, as FastStream's message format would build it."""
+        data, content_type = encode_message(body, self.serializer)
+        always = {"correlation_id": correlation_id}
+        if content_type:
+            always["content-type"] = content_type
+        if reply_to:
+            always["reply_to"] = reply_to
+        return pack(data, {**always, **headers})
 
 
 def _destination_of(cmd: RedisPublishCommand) -> Destination:

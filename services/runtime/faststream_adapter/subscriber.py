@@ -1,7 +1,7 @@
 """FastStream's subscriber around one of our consumers.
 
-The consumer reads, reconnects and acknowledges; FastStream parses, runs the middlewares and calls
-the handler.
+The consumer reads, reconnects and acknowledges. A message goes straight to the handler, or through
+FastStream's own stages where somebody has added a middleware.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from faststream._internal.endpoint.subscriber.call_item import CallsCollection
 from faststream.exceptions import IgnoredException
 from faststream.message import StreamMessage
 from faststream.middlewares import AckPolicy
-from faststream.redis import RedisBroker, RedisMessage
+from faststream.redis import RedisBroker
 from faststream.redis.configs import RedisBrokerConfig
 from faststream.redis.message import UnifyRedisDict
 from faststream.redis.parser import (
@@ -29,10 +29,14 @@ from faststream.redis.subscriber.usecases import LogicSubscriber
 
 from contracts.methods import Transport
 from services.runtime.faststream_adapter.envelope import Envelope
+from services.runtime.faststream_adapter.message import message_of, raw_of
 from services.runtime.messaging.consumer import Consumer, Received
 
-Handle = Callable[[RedisMessage], Awaitable[Any]]
-"""A handler as FastStream calls it; its result is published as the reply."""
+Handle = Callable[[Any], Awaitable[Any]]
+"""A handler of FastStream's messages; its result is published as the reply."""
+
+Serve = Callable[[Any], Awaitable[None]]
+"""Handle a message and send its reply, in place of FastStream's own stages."""
 
 _PARSERS = {
     Transport.CHANNEL: RedisPubSubParser,
@@ -42,9 +46,19 @@ _PARSERS = {
 
 
 class ConsumerSubscriber(LogicSubscriber):
-    """Subscriber whose messages come from `consumer`, which also acknowledges them."""
+    """Subscriber whose messages come from `consumer`, which also acknowledges them.
 
-    def __init__(self, broker: RedisBroker, consumer: Consumer) -> None:
+    `serve` handles each message. FastStream's stages do so while `through_middlewares()` is true:
+    they take three times as long as a small call needs.
+    """
+
+    def __init__(
+        self,
+        broker: RedisBroker,
+        consumer: Consumer,
+        serve: Serve,
+        through_middlewares: Callable[[], bool],
+    ) -> None:
         # FastStream passes this composition of configurations wherever it says RedisBrokerConfig.
         broker_config = cast(RedisBrokerConfig, broker.config)
         calls = CallsCollection[Any]()
@@ -54,6 +68,8 @@ class ConsumerSubscriber(LogicSubscriber):
         config.decoder = _unchanged
         super().__init__(config, _Undocumented(broker_config, _UNTITLED, calls), calls)
         self.consumer = consumer
+        self._serve = serve
+        self._through_middlewares = through_middlewares
 
     async def start(self) -> None:
         """Prepare the handler and start the consumer. Raises RedisError or OSError."""
@@ -68,8 +84,14 @@ class ConsumerSubscriber(LogicSubscriber):
         await super().stop()
 
     async def _deliver(self, received: Received) -> None:
+        transport = self.consumer.transport
         try:
-            await self.process_message(_raw(self.consumer.transport, received))
+            if self._through_middlewares():
+                await self.process_message(cast(UnifyRedisDict, raw_of(transport, received)))
+            else:
+                message = message_of(transport, received)
+                message.set_decoder(_unchanged)
+                await self._serve(message)
         except IgnoredException:
             # Raised on purpose: the message is finished without a reply.
             return
@@ -90,21 +112,6 @@ class ConsumerSubscriber(LogicSubscriber):
         raise NotImplementedError
 
 
-class DirectSubscriber(ConsumerSubscriber):
-    """Subscriber that calls its handler without FastStream's middlewares.
-
-    Every gateway reads every event, three or more a job, and no middleware acts on an event.
-    """
-
-    def __init__(self, broker: RedisBroker, consumer: Consumer, handle: Handle) -> None:
-        super().__init__(broker, consumer)
-        self._handle = handle
-
-    async def _deliver(self, received: Received) -> None:
-        message = await self.config.parser(_raw(self.consumer.transport, received))
-        await self._handle(message)
-
-
 class _Undocumented(RedisSubscriberSpecification):
     """Specification of a subscriber: empty, as the contracts make the suite's document."""
 
@@ -122,13 +129,3 @@ _UNTITLED = RedisSubscriberSpecificationConfig(title_=None, description_=None)
 async def _unchanged(message: Any) -> Any:
     """Decode nothing: a handler takes the message and validates its body by the contract."""
     return message
-
-
-def _raw(transport: Transport, received: Received) -> UnifyRedisDict:
-    raw: dict[str, Any] = {"channel": received.address, "data": received.data}
-    if transport is Transport.STREAM:
-        raw |= {"type": "stream", "message_ids": [received.entry]}
-        raw["deliveries"] = received.deliveries
-    else:
-        raw |= {"type": "list" if transport is Transport.LIST else "message", "pattern": None}
-    return cast(UnifyRedisDict, raw)

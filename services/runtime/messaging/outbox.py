@@ -8,6 +8,10 @@ and leave over a connection of their own, so that they never delay a reply: docs
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -38,7 +42,9 @@ class Outbox:
         self._correlation_id = uuid4().hex
         self._gathered: list[tuple[Command, OnDelivery | None]] = []
         self._flush_timer: asyncio.TimerHandle | None = None
-        self._unanswered: dict[asyncio.Future[object], OnDelivery | None] = {}
+        self._numbers = count()
+        self._unanswered: dict[int, OnDelivery | None] = {}
+        self._all_answered = asyncio.Event()
         self._closed = False
         self._logged_at = -_LOG_INTERVAL
         self.failures = 0
@@ -86,33 +92,35 @@ class Outbox:
             self._flush_timer.cancel()
             self._flush()
         if self._unanswered:
-            await asyncio.wait(list(self._unanswered), timeout=timeout)
-        for answer in list(self._unanswered):
-            if not answer.done():
-                answer.set_exception(TimeoutError("stopped before Redis answered"))
-        # Let the callbacks of the answers run.
-        await asyncio.sleep(0)
+            self._all_answered.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_answered.wait(), timeout)
+        for number in list(self._unanswered):
+            self._on_answer(number, TimeoutError("stopped before Redis answered"))
 
     def _flush(self) -> None:
         """Send the messages that have gathered."""
         self._flush_timer = None
         gathered, self._gathered = self._gathered, []
         for command, on_delivery in gathered:
+            number = next(self._numbers)
+            self._unanswered[number] = on_delivery
             try:
-                answer = self._connection.send(*command)
+                self._connection.send_soon(partial(self._on_answer, number), *command)
             except Exception as exc:
-                self._on_failure(exc, on_delivery)
-            else:
-                self._unanswered[answer] = on_delivery
-                answer.add_done_callback(self._on_answer)
+                self._on_answer(number, exc)
 
-    def _on_answer(self, answer: asyncio.Future[object]) -> None:
-        on_delivery = self._unanswered.pop(answer)
-        exc = answer.exception()
-        if isinstance(exc, Exception):
-            self._on_failure(exc, on_delivery)
+    def _on_answer(self, number: int, answer: Any) -> None:
+        if number not in self._unanswered:
+            # It came after the stop.
+            return
+        on_delivery = self._unanswered.pop(number)
+        if isinstance(answer, Exception):
+            self._on_failure(answer, on_delivery)
         else:
             _call(on_delivery, None)
+        if not self._unanswered:
+            self._all_answered.set()
 
     def _on_failure(self, exc: Exception, on_delivery: OnDelivery | None) -> None:
         self.failures += 1

@@ -4,7 +4,6 @@ FastStream's own stops for good when the group vanishes, never acknowledges a me
 and leaves the entries of a dead member where they are.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -232,11 +231,11 @@ class StreamConsumer(Consumer):
             log.warning("message interrupted", reason=str(exc), address=self.address)
         return False
 
-    def _on_acknowledged(self, entry: bytes, answer: asyncio.Future[Any]) -> None:
+    def _on_acknowledged(self, entry: bytes, answer: Any) -> None:
         self._pending.leave(entry)
-        if (exc := answer.exception()) is not None:
+        if isinstance(answer, Exception):
             # The entry stays pending, and this consumer reclaims it from itself.
-            log.warning("could not acknowledge", reason=str(exc), address=self.address)
+            log.warning("could not acknowledge", reason=str(answer), address=self.address)
 
     async def _on_expired(self, received: Received, unknown: UnknownVersion) -> None:
         """Give an entry up that has waited in vain for a member that can read its version."""

@@ -10,8 +10,9 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, Respon
 
 from contracts.errors import Overloaded, ServiceError, StoreFull, Unavailable
 from services.runtime.redis.endpoint import Command, Endpoint, endpoint_of
-from services.runtime.redis.multiplexer import Multiplexer, OnReply, QueueFull
+from services.runtime.redis.multiplexer import Multiplexer, QueueFull
 from services.runtime.redis.replies import DiskError
+from services.runtime.redis.reply_takers import OnReply
 from services.runtime.redis.scripts import Script
 from services.runtime.redis.subscription import OnMessage, Subscription
 from services.runtime.settings import RuntimeSettings
@@ -44,6 +45,10 @@ class RedisClient:
     def send(self, *command: Any) -> asyncio.Future[Any]:
         """Queue a command; its reply, or its error, becomes the future's."""
         return self._shared.send(*command)
+
+    def send_soon(self, on_reply: OnReply, *command: Any) -> None:
+        """Queue a command and have `on_reply` called with the outcome. See the Multiplexer's."""
+        self._shared.send_soon(on_reply, *command)
 
     async def ping(self) -> bool:
         """Return True when Redis answers: with an error, too, as a full disk makes it do."""

@@ -6,7 +6,7 @@ pool and putting it back, and next to that a pipeline's task and timers.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,11 +17,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from services.runtime.redis.connection import Connection, connect, packed
 from services.runtime.redis.endpoint import Command, Endpoint
 from services.runtime.redis.replies import LOST
+from services.runtime.redis.reply_takers import OnReply, Taker, all_of, give
 from services.runtime.redis.scripts import Script
 from services.runtime.tasks import end
-
-OnReply = Callable[[asyncio.Future[Any]], None]
-"""Called with a command's future when it is done. Must not raise."""
 
 MAX_COMMANDS = 50_000
 """Commands that may be open at once, sent and unsent."""
@@ -52,8 +50,9 @@ class Multiplexer:
         self._max_commands = max_commands
         self._max_bytes = max_bytes
         self._connection: Connection | None = None
-        # Those sent, in order, then the unsent; with each command's size.
-        self._open: deque[tuple[asyncio.Future[Any], int]] = deque()
+        # Those sent, in order, then the unsent: what takes the reply, and the command's size.
+        self._open: deque[tuple[Taker, int]] = deque()
+        self._all_answered = asyncio.Event()
         self._open_bytes = 0
         # Each item holds one command, or several that are sent together, and their number.
         self._unsent: list[tuple[bytes, int]] = []
@@ -76,10 +75,29 @@ class Multiplexer:
         """
         data = packed(*command)
         self._admit(1, len(data))
-        reply = self._append(len(data))
+        reply = self._append_future(len(data))
         self._unsent.append((data, 1))
         self._start_sending()
         return reply
+
+    def send_soon(self, on_reply: OnReply, *command: Any) -> None:
+        """Queue a command, and have `on_reply` called with its reply or its exception.
+
+        Costs less than `send`: no future is made, and no turn of the event loop passes between the
+        reply and the call. QueueFull comes by `on_reply`, too. Raises TypeError or
+        UnicodeEncodeError for arguments that can't be encoded.
+        """
+        data = packed(*command)
+        size = len(data)
+        try:
+            self._admit(1, size)
+        except RedisError as exc:
+            on_reply(exc)
+            return
+        self._open.append((on_reply, size))
+        self._open_bytes += size
+        self._unsent.append((data, 1))
+        self._start_sending()
 
     async def execute(self, *command: Any) -> Any:
         """Return the reply. Raises its ResponseError, QueueFull, or one of `LOST`."""
@@ -91,12 +109,12 @@ class Multiplexer:
         Others' commands may run between them. Raises the first error, after all have run.
         """
         block = [packed(*command) for command in commands]
-        return await _all(self._send_together(block)) if block else []
+        return await all_of(self._send_together(block)) if block else []
 
     async def transaction(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies of several commands that run as one step, or not at all."""
         block = [packed(*command) for command in (("MULTI",), *commands, ("EXEC",))]
-        replies: list[Any] = (await _all(self._send_together(block)))[-1]
+        replies: list[Any] = (await all_of(self._send_together(block)))[-1]
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
@@ -124,37 +142,30 @@ class Multiplexer:
         No task waits for the reply: waking one costs a small call a tenth of its time.
         """
 
-        def settle(reply: asyncio.Future[Any]) -> None:
-            exc = reply.exception()
-            if isinstance(exc, NoScriptError):
-                self._send_or_fail(script.in_full(keys, args), settle_or_retry)
+        def settle(reply: Any) -> None:
+            if isinstance(reply, NoScriptError):
+                self.send_soon(settle_or_retry, *script.in_full(keys, args))
             else:
                 settle_or_retry(reply)
 
-        def settle_or_retry(reply: asyncio.Future[Any]) -> None:
-            if retry and isinstance(reply.exception(), LOST):
+        def settle_or_retry(reply: Any) -> None:
+            if retry and isinstance(reply, LOST):
                 self.script_soon(script, keys, args, on_reply)
             else:
                 on_reply(reply)
 
-        self._send_or_fail(script.call(keys, args), settle)
+        self.send_soon(settle, *script.call(keys, args))
 
     async def drain(self, *, seconds: float = 5.0) -> None:
         """Return once no command is open, repeated ones included; after `seconds` anyway."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while True:
-            # Let the callbacks of done commands run: some send a command again.
-            await asyncio.sleep(0)
-            left = deadline - loop.time()
-            if not self._open or left <= 0:
-                return
-            pending = [reply for reply, _ in self._open if not reply.done()]
-            if pending:
-                await asyncio.wait(pending[-1:], timeout=left)
-            else:
-                # All were cancelled, and their replies are on the way.
-                await asyncio.sleep(0.01)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # Let the tasks run that were given a reply: some send a command again.
+                await asyncio.sleep(0)
+                while self._open:
+                    self._all_answered.clear()
+                    await self._all_answered.wait()
+                    await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Close for good. Open and later commands fail, with an error that is not one of `LOST`."""
@@ -172,18 +183,10 @@ class Multiplexer:
         else:
             self._fail(reason)
 
-    def _send_or_fail(self, command: Command, on_reply: OnReply) -> None:
-        try:
-            reply = self.send(*command)
-        except RedisError as exc:
-            reply = asyncio.get_running_loop().create_future()
-            reply.set_exception(exc)
-        reply.add_done_callback(on_reply)
-
     def _send_together(self, commands: list[bytes]) -> list[asyncio.Future[Any]]:
         """Queue all commands, to be sent in one batch, or none."""
         self._admit(len(commands), sum(map(len, commands)))
-        replies = [self._append(len(command)) for command in commands]
+        replies = [self._append_future(len(command)) for command in commands]
         self._unsent.append((b"".join(commands), len(commands)))
         self._start_sending()
         return replies
@@ -197,7 +200,7 @@ class Multiplexer:
         ):
             raise QueueFull(f"{len(self._open)} commands wait for Redis already.")
 
-    def _append(self, size: int) -> asyncio.Future[Any]:
+    def _append_future(self, size: int) -> asyncio.Future[Any]:
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._open.append((reply, size))
         self._open_bytes += size
@@ -219,6 +222,8 @@ class Multiplexer:
                 on_disconnect=self._fail,
             )
         except Exception as exc:
+            # Before the commands fail: some are sent once more then, by another connection.
+            self._connecting = None
             # A bug, too, must reach the open commands: their callers wait for an answer.
             self._fail(exc)
         else:
@@ -242,21 +247,20 @@ class Multiplexer:
     def _take_reply(self, reply: Any) -> None:
         if not self._unanswered:
             return
-        future, size = self._open.popleft()
+        taker, size = self._open.popleft()
         self._open_bytes -= size
-        if future.done():
-            pass
-        elif isinstance(reply, Exception):
-            future.set_exception(reply)
-            if isinstance(reply, ReadOnlyError) and self._connection is not None:
-                # The server became a replica; a new connection may find the new primary.
-                reason = RedisConnectionError(f"The server became a replica: {reply}")
-                asyncio.get_running_loop().call_soon(self._connection.abort, reason)
-        else:
-            future.set_result(reply)
         self._unanswered -= 1
-        if not self._unanswered and self._unsent and self._connection is not None:
+        if isinstance(reply, ReadOnlyError) and self._connection is not None:
+            # The server became a replica; a new connection may find the new primary.
+            reason = RedisConnectionError(f"The server became a replica: {reply}")
+            asyncio.get_running_loop().call_soon(self._connection.abort, reason)
+        give(reply, taker)
+        if self._unanswered:
+            return
+        if self._unsent and self._connection is not None:
             self._send_batch(self._connection)
+        elif not self._open:
+            self._all_answered.set()
 
     def _watch(self) -> None:
         """Give the connection up when it has been silent too long after a batch was sent.
@@ -285,30 +289,10 @@ class Multiplexer:
         self._open_bytes = 0
         self._unsent.clear()
         self._unanswered = 0
-        for future, _ in failed:
-            if not future.done():
-                future.set_exception(reason)
-                # The caller may have been cancelled in this same moment and never look.
-                future.exception()
-
-
-async def _all(replies: Sequence[asyncio.Future[Any]]) -> list[Any]:
-    """Wait for all, so that none is left behind unread, and return or raise the first error.
-
-    Replies come in order, so the last one is waited for: `gather` would take as long as the rest
-    of a command.
-    """
-    try:
-        with suppress(Exception):
-            await replies[-1]
-    except asyncio.CancelledError:
-        for reply in replies:
-            reply.cancel()
-        raise
-    errors = [reason for reply in replies if (reason := reply.exception())]
-    if errors:
-        raise errors[0]
-    return [reply.result() for reply in replies]
+        for taker, _ in failed:
+            give(reason, taker)
+        if not self._open:
+            self._all_answered.set()
 
 
 def _ignore(push: list[Any]) -> None:

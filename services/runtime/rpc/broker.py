@@ -1,13 +1,16 @@
 """The broker of a process: its calls, its served methods and its consumers, put together."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
 from faststream.redis import RedisMessage
 from faststream.redis.message import RedisChannelMessage
+from opentelemetry.trace import SpanKind
 
 from contracts.control import CONTROL, Cancel, Control
 from contracts.errors import NoWorkers
@@ -19,6 +22,7 @@ from services.runtime.faststream_adapter.subscriber import Handle
 from services.runtime.liveness.heartbeat import Heartbeat, Report, new_worker_name
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.channel_consumer import ChannelConsumer
+from services.runtime.messaging.destination import Destination
 from services.runtime.messaging.list_consumer import ListConsumer
 from services.runtime.messaging.outbox import OnDelivery, Outbox
 from services.runtime.messaging.stream_consumer import GiveUp, StreamConsumer, TakeNext
@@ -27,21 +31,18 @@ from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.replies import FULL, LOST
 from services.runtime.redis.watch import OnRefused, StoreWatch, raise_refused
 from services.runtime.retry_after import RetryAfter
-from services.runtime.rpc.addresses import own_channel
+from services.runtime.rpc.addresses import method_of, own_channel
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.claims import Claims
-from services.runtime.rpc.instrumentation import CallInstrumentation
-from services.runtime.rpc.middleware import (
-    Handler,
-    ServingContext,
-    ServingMiddleware,
-    limited,
-    validating,
-)
+from services.runtime.rpc.failures import raise_failure
+from services.runtime.rpc.instrumentation import CallInstrumentation, watch_process
+from services.runtime.rpc.middleware import Handler, ServingMiddleware, limited, validating
 from services.runtime.rpc.reply_inbox import ReplyInbox
 from services.runtime.rpc.sender import MessageSender
+from services.runtime.rpc.serving import Serving
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
+from services.runtime.telemetry.tracing import inner_span
 
 log = structlog.get_logger(__name__)
 
@@ -83,13 +84,13 @@ class Broker(AdaptedBroker):
         )
         self._calls = CallInstrumentation(self.worker, self.metrics, self.outbox)
         self.cancellations = Cancellations()
-        serving = ServingContext(
+        self._serving = Serving(
             worker=self.worker,
             calls=self._calls,
             cancellations=self.cancellations,
             clock=self.clock,
             claims=Claims(redis, self.worker),
-            send_reply=self.send_reply,
+            send_reply=self.reply,
         )
         # Callers are refused when a queue has four times the reported capacity. Lent messages are
         # still in the queue, and must not take the places of others.
@@ -105,11 +106,11 @@ class Broker(AdaptedBroker):
         super().__init__(
             redis,
             MessageSender(redis, self.inbox, self.outbox, self.clock, self.retry_after),
-            middleware=ServingMiddleware.of(serving),
+            middleware=ServingMiddleware.of(self._serving),
             graceful_timeout=settings.graceful_timeout,
             specification_url=f"redis://{redis.endpoint}",
         )
-        self._watch_metrics()
+        watch_process(self.metrics, self.inbox, self.outbox, self.clock, self.capacity)
 
     async def start(self) -> None:
         """Wait for Redis, then listen for replies, start the consumers and the heartbeat.
@@ -164,23 +165,42 @@ class Broker(AdaptedBroker):
         """
         correlation_id = correlation_id or str(uuid4())
         transport = Transport.CHANNEL if channel else Transport.LIST if list else Transport.STREAM
-        address = str(channel or list or stream)
-        with self._calls.client_call(address, transport, correlation_id):
-            try:
-                return await super().request(
-                    message,
-                    channel,
-                    list=list,
-                    stream=stream,
-                    maxlen=maxlen,
-                    correlation_id=correlation_id,
-                    headers=headers,
-                    timeout=timeout,
-                )
-            except NoWorkers:
-                # Heartbeats can't be written either, so all workers look dead.
-                self.store.check_writable()
-                raise
+        to = Destination(transport, str(channel or list or stream), maxlen)
+        started = time.perf_counter()
+        error: BaseException | None = None
+        try:
+            with inner_span(method_of(to.address), SpanKind.CLIENT):
+                return await self._call(to, message, correlation_id, headers, timeout)
+        except BaseException as exc:
+            error = exc
+            raise
+        finally:
+            self._calls.called(to.address, transport, started, error, correlation_id)
+
+    async def _call(
+        self,
+        to: Destination,
+        message: Any,
+        correlation_id: str,
+        headers: dict[str, Any] | None,
+        timeout: float | None,
+    ) -> RedisChannelMessage:
+        options: dict[str, Any] = {
+            "correlation_id": correlation_id,
+            "headers": headers,
+            "timeout": timeout,
+        }
+        try:
+            if self.has_other_middlewares:
+                options |= {to.transport.value: to.address, "maxlen": to.maxlen}
+                return await super().request(message, **options)
+            reply = await self.request_directly(to, message, **options)
+        except NoWorkers:
+            # Heartbeats can't be written either, so all workers look dead.
+            self.store.check_writable()
+            raise
+        raise_failure(reply)
+        return reply
 
     def publish_soon(
         self,
@@ -267,7 +287,7 @@ class Broker(AdaptedBroker):
             self.redis,
             graceful_timeout=self.settings.graceful_timeout,
         )
-        self.attach(consumer, handle)
+        self.attach(consumer, handle, partial(self._serving.serve, handle=handle))
 
     def _consume_list(self, address: str, handle: Handle) -> None:
         consumer = ListConsumer(
@@ -276,7 +296,7 @@ class Broker(AdaptedBroker):
             self.redis,
             graceful_timeout=self.settings.graceful_timeout,
         )
-        self.attach(consumer, handle)
+        self.attach(consumer, handle, partial(self._serving.serve, handle=handle))
 
     def _consume_stream(
         self,
@@ -297,20 +317,4 @@ class Broker(AdaptedBroker):
             unknown_version_wait=self.settings.unknown_version_wait,
             **hooks,
         )
-        self.attach(consumer, handle)
-
-    def _watch_metrics(self) -> None:
-        watch, inbox, outbox = self.metrics.watch, self.inbox, self.outbox
-        watch("darkroom_calls_waiting", "Calls that wait for a reply.", lambda: inbox.outstanding)
-        watch("darkroom_inbox_listening", "1 while replies are received.", lambda: inbox.listening)
-        watch(
-            "darkroom_clock_skew_seconds",
-            "Seconds by which the clock of this host is ahead of Redis's.",
-            lambda: self.clock.skew,
-        )
-        watch("darkroom_room_taken", "Calls that are being handled.", lambda: self.capacity.taken)
-        watch(
-            "darkroom_outbox_failures",
-            "Usage records and cancellations that were not sent.",
-            lambda: outbox.failures,
-        )
+        self.attach(consumer, handle, partial(self._serving.serve, handle=handle))

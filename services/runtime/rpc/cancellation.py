@@ -1,4 +1,4 @@
-"""Cancellation: a request whose caller has left is stopped, or is never started."""
+"""Cancellation: a request whose caller has left, or stops waiting, is stopped or never started."""
 
 import asyncio
 from collections import OrderedDict
@@ -6,6 +6,8 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from contracts.control import Cancel
+from contracts.errors import DeadlineExceeded
+from services.runtime.rpc.deadlines import remaining
 from services.runtime.rpc.discarded import Cancelled
 
 ResultT = TypeVar("ResultT")
@@ -37,15 +39,22 @@ class Cancellations:
             raise Cancelled
 
     async def run(self, subject: str, work: Awaitable[ResultT]) -> ResultT:
-        """Await `work` and return its result. Raises Cancelled if `subject` is cancelled meanwhile.
+        """Await `work` and return its result.
 
-        Any other cancellation of this task is raised as CancelledError, as usual.
+        Raises Cancelled if `subject` is cancelled meanwhile, and DeadlineExceeded at the deadline;
+        both cancel the work. Any other cancellation of this task is raised as CancelledError.
         """
         task = asyncio.current_task()
         assert task is not None
         self._running[subject] = task
         try:
-            return await work
+            async with asyncio.timeout(remaining()) as limit:
+                return await work
+        except TimeoutError as exc:
+            if not limit.expired():
+                # The handler's own.
+                raise
+            raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
         except asyncio.CancelledError:
             if subject not in self._cancelled:
                 raise

@@ -5,9 +5,7 @@ inherit the time that its own request has left.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 
 from faststream.message import StreamMessage
@@ -43,17 +41,24 @@ def seconds_left(message: StreamMessage[Any], clock: Clock) -> float | None:
     return int(value) / 1000 - clock.now()
 
 
-@contextmanager
-def deadline_scope(message: StreamMessage[Any], clock: Clock) -> Iterator[None]:
-    """Set what `remaining()` returns within the scope to the time that `message` has left.
+class DeadlineScope:
+    """Within this context `remaining()` returns the time that a message has left.
 
-    Raises DeadlinePassed if no time is left.
+    Entering raises DeadlinePassed if no time is left.
     """
-    left = seconds_left(message, clock)
-    if left is not None and left <= 0:
-        raise DeadlinePassed
-    token = _deadline.set(None if left is None else time.monotonic() + left)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
+
+    __slots__ = ("_clock", "_message", "_token")
+    _token: Token[float | None]
+
+    def __init__(self, message: StreamMessage[Any], clock: Clock) -> None:
+        self._message = message
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        left = seconds_left(self._message, self._clock)
+        if left is not None and left <= 0:
+            raise DeadlinePassed
+        self._token = _deadline.set(None if left is None else time.monotonic() + left)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _deadline.reset(self._token)

@@ -1,20 +1,19 @@
-"""Log line, metric and span of each call on both sides, and the usage record of an answered one."""
+"""Log line and metric of each call on both sides, and the usage record of an answered one."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
-from opentelemetry.trace import SpanKind
 
 from contracts.errors import Code, ServiceError
 from contracts.methods import Transport
 from contracts.usage import USAGE, Usage
+from services.runtime.capacity import Capacity
+from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.rpc.addresses import method_of, transport_of
+from services.runtime.rpc.reply_inbox import ReplyInbox
 from services.runtime.telemetry.metrics import Metrics
-from services.runtime.telemetry.tracing import inner_span
 
 log = structlog.get_logger(__name__)
 
@@ -29,29 +28,26 @@ class CallInstrumentation:
         self._metrics = metrics
         self._outbox = outbox
 
-    @contextmanager
-    def client_call(
-        self, address: str, transport: Transport, correlation_id: str
-    ) -> Iterator[None]:
-        """Record the call that is made within this context.
-
-        The outcome is the code of the exception that leaves the context, or "ok".
-        """
-        started = time.perf_counter()
-        outcome = "cancelled"
-        try:
-            with inner_span(method_of(address), SpanKind.CLIENT):
-                yield
-            outcome = "ok"
-        except ServiceError as exc:
-            outcome = exc.code
-            raise
-        except Exception:
-            outcome = Code.INTERNAL
-            raise
-        finally:
-            seconds = time.perf_counter() - started
-            self._record("called", "client", address, transport, outcome, seconds, correlation_id)
+    def called(
+        self,
+        address: str,
+        transport: Transport,
+        started: float,
+        error: BaseException | None,
+        correlation_id: str,
+    ) -> None:
+        """Record a call that was made at the moment `started` and ended with `error`, if any."""
+        match error:
+            case None:
+                outcome = "ok"
+            case ServiceError():
+                outcome = error.code
+            case Exception():
+                outcome = Code.INTERNAL
+            case _:
+                outcome = "cancelled"
+        seconds = time.perf_counter() - started
+        self._record("called", "client", address, transport, outcome, seconds, correlation_id)
 
     def answered(self, address: str, outcome: str, seconds: float, correlation_id: str) -> None:
         """Record a request that was answered, or whose handling was cut off ("lost")."""
@@ -95,3 +91,23 @@ class CallInstrumentation:
             ms=round(seconds * 1000, 2),
             correlation_id=correlation_id,
         )
+
+
+def watch_process(
+    metrics: Metrics, inbox: ReplyInbox, outbox: Outbox, clock: Clock, capacity: Capacity
+) -> None:
+    """Add the gauges of the parts that a broker is made of."""
+    watch = metrics.watch
+    watch("darkroom_calls_waiting", "Calls that wait for a reply.", lambda: inbox.outstanding)
+    watch("darkroom_inbox_listening", "1 while replies are received.", lambda: inbox.listening)
+    watch(
+        "darkroom_clock_skew_seconds",
+        "Seconds by which the clock of this host is ahead of Redis's.",
+        lambda: clock.skew,
+    )
+    watch("darkroom_room_taken", "Calls that are being handled.", lambda: capacity.taken)
+    watch(
+        "darkroom_outbox_failures",
+        "Usage records and cancellations that were not sent.",
+        lambda: outbox.failures,
+    )

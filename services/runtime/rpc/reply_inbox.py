@@ -5,8 +5,7 @@ the call; the correlation id does not, because a handler may set another one.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from itertools import count
 from uuid import uuid4
 
@@ -64,9 +63,8 @@ class ReplyInbox:
         await end(self._listener)
         self._listener = None
 
-    @contextmanager
-    def expect(self) -> Iterator[tuple[str, asyncio.Future[bytes]]]:
-        """Provide a new reply channel and the future of its reply, until the context is left.
+    def expect(self) -> tuple[str, asyncio.Future[bytes]]:
+        """Return a new reply channel and the future of its reply; `forget` ends both.
 
         The future raises Unavailable if the connection is lost. Raises Unavailable at once if no
         reply could be received now.
@@ -76,12 +74,16 @@ class ReplyInbox:
         channel = f"{self._prefix}{next(self._numbers):x}"
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[channel] = reply
-        try:
-            yield channel, reply
-        finally:
-            del self._waiting[channel]
-            # Nobody reads the future from here on.
+        return channel, reply
+
+    def forget(self, channel: str) -> None:
+        """Expect no reply on a channel any more."""
+        reply = self._waiting.pop(channel)
+        # Nobody reads the future from here on.
+        if not reply.done():
             reply.cancel()
+        elif not reply.cancelled():
+            reply.exception()
 
     async def _listen(self) -> None:
         subscription = self._redis.subscribe(pattern=f"{self._prefix}*", on_message=self._deliver)

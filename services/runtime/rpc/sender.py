@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import structlog
+from redis.exceptions import RedisError
 
 from contracts.control import CONTROL, Cancel
 from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
@@ -15,8 +16,7 @@ from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.destination import DATA_FIELD, Destination
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.redis import keys
-from services.runtime.redis.client import RedisClient, redis_errors
-from services.runtime.redis.multiplexer import OnReply, QueueFull
+from services.runtime.redis.client import RedisClient, store_error
 from services.runtime.redis.replies import LOST
 from services.runtime.redis.scripts import Script, load_script
 from services.runtime.retry_after import RetryAfter
@@ -70,53 +70,48 @@ class MessageSender:
         if left is not None:
             timeout = min(timeout, left)
         started = time.monotonic()
-        with self._inbox.expect() as (reply_to, reply):
-            headers = {**trace_headers(), **deadline_header(timeout, self._clock)}
-            message = await encode(reply_to, headers)
-            data = await self._exchange(destination, message, reply_to, reply, timeout)
-        seconds = time.monotonic() - started
-        self._retry_after.observe(seconds / (1 + self._inbox.outstanding))
-        return reply_to, data
-
-    async def _exchange(
-        self,
-        destination: Destination,
-        message: bytes,
-        reply_to: str,
-        reply: asyncio.Future[bytes],
-        timeout: float,
-    ) -> bytes:
+        reply_to, reply = self._inbox.expect()
         try:
-            self._send_request(destination, message, reply)
-            # Not asyncio.timeout: its one cancellation can get lost.
-            await asyncio.wait([reply], timeout=timeout)
+            headers = {**trace_headers(), **deadline_header(timeout, self._clock)}
+            self._send_request(destination, encode(reply_to, headers), reply)
+            data = await self._reply_in_time(reply, timeout)
         except asyncio.CancelledError:
             # A worker stops by itself at the deadline, but it can't know that a caller has left.
             self._outbox.publish_soon(Cancel(subject=reply_to), channel=CONTROL)
             raise
-        if not reply.done():
-            raise DeadlineExceeded(f"No answer within {timeout:g} s.")
-        return reply.result()
+        finally:
+            self._inbox.forget(reply_to)
+        seconds = time.monotonic() - started
+        self._retry_after.observe(seconds / (1 + self._inbox.outstanding))
+        return reply_to, data
+
+    async def _reply_in_time(self, reply: asyncio.Future[bytes], timeout: float) -> bytes:
+        # Not asyncio.timeout: its one cancellation can get lost. Nor asyncio.wait, which costs a
+        # call three times as much as a timer.
+        timer = asyncio.get_running_loop().call_later(timeout, _end_late, reply, timeout)
+        try:
+            return await reply
+        finally:
+            timer.cancel()
 
     def _send_request(
         self, destination: Destination, message: bytes, reply: asyncio.Future[bytes]
     ) -> None:
         """Send the request. A refusal, or a lost connection, becomes the reply's exception."""
 
-        def on_sent(sent: asyncio.Future[Any]) -> None:
-            refusal = self._refusal(sent)
+        def on_sent(answer: Any) -> None:
+            refusal = self._refusal(answer)
             if refusal is not None and not reply.done():
                 reply.set_exception(refusal)
 
         self._redis.script_soon(*_push_call(destination, message, next(self._fractions)), on_sent)
 
-    def _refusal(self, sent: asyncio.Future[Any]) -> Exception | None:
+    def _refusal(self, answer: Any) -> Exception | None:
         """Return the exception that ends the call, or None if the request was sent."""
-        try:
-            with redis_errors():
-                answer = int(sent.result())
-        except Exception as exc:
-            return exc
+        if isinstance(answer, (RedisError, OSError)):
+            return store_error(answer)
+        if isinstance(answer, Exception):
+            return answer
         if answer < 0:
             wait = self._retry_after.wait(-answer)
             return Overloaded("More waits already than can be served.", retry_after=wait)
@@ -135,19 +130,13 @@ class MessageSender:
         the answer: waking a task would cost a small call a tenth of its time.
         """
 
-        def publish(on_sent: OnReply) -> None:
-            try:
-                self._redis.send("PUBLISH", channel, data).add_done_callback(on_sent)
-            except QueueFull as exc:
-                log.warning("reply lost", reason=str(exc))
-
-        def retry_once(sent: asyncio.Future[Any]) -> None:
-            if isinstance(sent.exception(), LOST):
-                publish(_log_lost_reply)
+        def retry_once(answer: Any) -> None:
+            if isinstance(answer, LOST):
+                self._redis.send_soon(_log_lost_reply, "PUBLISH", channel, data)
             else:
-                _log_lost_reply(sent)
+                _log_lost_reply(answer)
 
-        publish(retry_once)
+        self._redis.send_soon(retry_once, "PUBLISH", channel, data)
 
 
 def _push_call(
@@ -161,6 +150,12 @@ def _push_call(
     return _PUSH_IF_SERVED, names, [destination.transport.value, message, DATA_FIELD]
 
 
-def _log_lost_reply(sent: asyncio.Future[Any]) -> None:
-    if (exc := sent.exception()) is not None:
-        log.warning("reply lost", reason=str(exc))
+def _log_lost_reply(answer: Any) -> None:
+    if isinstance(answer, Exception):
+        log.warning("reply lost", reason=str(answer))
+
+
+def _end_late(reply: asyncio.Future[bytes], timeout: float) -> None:
+    """End a call whose timeout is over."""
+    if not reply.done():
+        reply.set_exception(DeadlineExceeded(f"No answer within {timeout:g} s."))

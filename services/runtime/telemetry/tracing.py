@@ -4,8 +4,8 @@ With OpenTelemetry's SDK set up in a process, each call is a span. Without the S
 passes on the context that came in. Span names are methods and routes, so there are few of them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from opentelemetry.context import Context
 from opentelemetry.trace import (
@@ -43,39 +43,34 @@ def trace_headers() -> dict[str, str]:
     return headers
 
 
-@contextmanager
-def inner_span(name: str, kind: SpanKind = SpanKind.INTERNAL) -> Iterator[Span]:
+def inner_span(
+    name: str, kind: SpanKind = SpanKind.INTERNAL
+) -> AbstractContextManager[Span, bool | None]:
     """Open a span for a step of the current work; of kind CLIENT for a call to another process."""
     if _without_sdk():
-        yield get_current_span()
-        return
-    with _tracer.start_as_current_span(name, kind=kind) as span:
-        yield span
+        return nullcontext(get_current_span())
+    return _tracer.start_as_current_span(name, kind=kind)
 
 
-@contextmanager
 def continued_span(
     name: str,
     headers: Mapping[str, str | Sequence[str]],
     kind: SpanKind = SpanKind.SERVER,
     *,
     job: str | None = None,
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span, bool | None]:
     """Open a span for work that another process has asked for, within the trace of `headers`.
 
     A header with several lines is a list of them. Without a `traceparent`, with a malformed one,
     and with several, a new trace starts. The span of a `job` has its id as `darkroom.job`.
     """
     if _TRACEPARENT not in headers and _without_sdk():
-        yield INVALID_SPAN
-        return
+        return nullcontext(INVALID_SPAN)
     parent = Context()
     if not _has_several_parents(headers):
         parent = _propagator.extract(headers, context=parent)
     about = {"darkroom.job": job} if job else None
-    span = _tracer.start_as_current_span(name, context=parent, kind=kind, attributes=about)
-    with span as started:
-        yield started
+    return _tracer.start_as_current_span(name, context=parent, kind=kind, attributes=about)
 
 
 def _has_several_parents(headers: Mapping[str, str | Sequence[str]]) -> bool:
