@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any, Literal
 
+from faststream import BaseMiddleware
 from faststream.redis import RedisMessage, RedisResponse
 
 from contracts.errors import ImageUnreadable
@@ -52,6 +53,14 @@ class Echo:
         return RedisResponse(body, correlation_id=message.correlation_id)
 
 
+class PassThrough(BaseMiddleware[Any, Any]):
+    """A middleware of somebody else, which changes nothing."""
+
+
+MIDDLEWARES: list[type[BaseMiddleware[Any, Any]]] = []
+"""The middlewares of every broker that `broker_on` makes."""
+
+
 def settings_for(redis_url: str, **changes: float) -> RuntimeSettings:
     return RuntimeSettings(redis_url=redis_url, **changes)  # type: ignore[arg-type]
 
@@ -60,7 +69,10 @@ def broker_on(
     redis_url: str, *, capacity: int = 8, clock: Clock | None = None, **changes: float
 ) -> Broker:
     settings = settings_for(redis_url, **changes)
-    return Broker(make_redis(settings), settings, capacity=capacity, clock=clock)
+    broker = Broker(make_redis(settings), settings, capacity=capacity, clock=clock)
+    for middleware in MIDDLEWARES:
+        broker.add_middleware(middleware)
+    return broker
 
 
 async def call(broker: Broker, ping: object, transport: Transport, timeout: float = 5.0) -> Ping:

@@ -36,6 +36,18 @@ SIGNATURES = {
     "faststream.redis.publisher.producer:RedisFastProducer.request": "self, cmd",
     "faststream.redis.publisher.producer:RedisFastProducer.publish": "self, cmd",
     "faststream.redis.publisher.producer:RedisFastProducer.connect": "self, serializer, codec",
+    "faststream.message:encode_message": "msg, serializer",
+    "faststream.message:decode_message": "message",
+    # called by message_of and reply_of
+    "faststream.message:StreamMessage.__init__": (
+        "self, raw_message, body, *, headers, reply_to, batch_headers, path, content_type, "
+        "correlation_id, message_id, source_type"
+    ),
+    "faststream.redis.message:RedisStreamMessage.__init__": (
+        "self, *args, consumer, group, **kwargs"
+    ),
+    # called by Serving
+    "faststream.response:ensure_response": "response",
     # overridden or called by ConsumerSubscriber
     "faststream.redis.subscriber.usecases:LogicSubscriber.__init__": (
         "self, config, specification, calls"
@@ -79,7 +91,10 @@ ATTRIBUTES = {
     "faststream.redis.message:DefaultStreamMessage": ["type", "channel", "data", "message_ids"],
     "faststream.redis.message:PubSubMessage": ["type", "channel", "data", "pattern"],
     "faststream.redis.parser:BinaryMessageFormatV1": ["IDENTITY_HEADER"],
-    "faststream.redis.publisher.producer:RedisFastProducer": ["serializer", "codec"],
+    "faststream._internal.configs:BrokerConfig": ["broker_middlewares"],
+    "faststream._internal.configs:ConfigComposition": ["broker_config"],
+    "faststream.redis.publisher.producer:RedisFastProducer": ["serializer"],
+    "faststream.response.publish_type:PublishType": ["REPLY"],
     "faststream.redis.response:RedisPublishCommand": ["destination_type"],
     "faststream.redis.subscriber.config:RedisSubscriberConfig": [
         *("_outer_config", "_ack_policy", "parser", "decoder"),
@@ -95,7 +110,7 @@ ATTRIBUTES = {
 
 COMMAND_ATTRIBUTES = [
     *("body", "headers", "correlation_id", "reply_to", "timeout"),
-    *("destination", "destination_type", "maxlen", "pipeline"),
+    *("destination", "destination_type", "maxlen", "pipeline", "publish_type"),
 ]
 
 

@@ -18,6 +18,7 @@ async def leave(waiting: asyncio.Task[Ping]) -> None:
         await waiting
 
 
+@pytest.mark.usefixtures("both_ways")
 @EVERY_TRANSPORT
 async def test_running_work_is_stopped_when_its_caller_leaves(
     transport: Transport, caller: Broker, worker: Broker, echo: Echo

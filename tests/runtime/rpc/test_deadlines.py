@@ -17,6 +17,7 @@ from tests.runtime.echo import Echo, Ping, broker_on, call
 NESTED: Method[Ping, Ping] = Method("test.nested", Ping, Ping)
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_hosts_whose_clocks_differ_agree_on_deadlines(
     hours: int, redis_url: str, worker: Broker, echo: Echo

@@ -45,6 +45,7 @@ async def pair(redis_url: str, caller: Broker) -> AsyncIterator[Pair]:
         await broker.stop()
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("transport", Transport)
 async def test_the_other_worker_answers_within_the_deadline(
     caller: Broker, pair: Pair, transport: Transport

@@ -20,14 +20,17 @@ from services.runtime.rpc.broker import Broker
 from tests.processes import until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
+BOTH_WAYS = pytest.mark.usefixtures("both_ways")
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
 
 
+@BOTH_WAYS
 @EVERY_TRANSPORT
 async def test_a_request_is_answered(transport: Transport, caller: Broker, worker: Broker) -> None:
     assert (await call(caller, Ping(text="hello"), transport)).text == "hello"
 
 
+@BOTH_WAYS
 @EVERY_TRANSPORT
 async def test_an_answer_has_the_callers_correlation_id_and_the_workers_name(
     transport: Transport, caller: Broker, worker: Broker
@@ -52,6 +55,7 @@ async def test_two_thousand_calls_at_once_are_all_answered_over_a_few_connection
     assert clients["connected_clients"] <= 20
 
 
+@BOTH_WAYS
 @EVERY_TRANSPORT
 async def test_a_failure_keeps_its_code_on_the_way_to_the_caller(
     transport: Transport, caller: Broker, worker: Broker
@@ -61,6 +65,7 @@ async def test_a_failure_keeps_its_code_on_the_way_to_the_caller(
     assert caught.value.retry_after == 3
 
 
+@BOTH_WAYS
 @EVERY_TRANSPORT
 @pytest.mark.parametrize(
     ("body", "kind"),
@@ -108,6 +113,7 @@ async def test_a_call_does_not_wait_for_a_worker_that_has_stopped(
         await call(caller, Ping(), transport)
 
 
+@BOTH_WAYS
 @EVERY_TRANSPORT
 async def test_a_call_ends_at_its_timeout(
     transport: Transport, caller: Broker, worker: Broker
@@ -134,6 +140,7 @@ async def test_a_timeout_shorter_than_a_round_trip_ends_the_call(
     assert caller.inbox.outstanding == 0
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM])
 async def test_a_request_past_its_deadline_is_never_started(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
@@ -156,6 +163,7 @@ async def test_a_request_past_its_deadline_is_never_started(
         await busy.stop()
 
 
+@BOTH_WAYS
 async def test_an_answered_stream_request_leaves_nothing_behind(
     caller: Broker, worker: Broker, plain: Redis
 ) -> None:
@@ -169,6 +177,7 @@ async def test_an_answered_stream_request_leaves_nothing_behind(
     assert await redis.xinfo_consumers(stream, GROUP) == []
 
 
+@BOTH_WAYS
 @EVERY_TRANSPORT
 async def test_a_graceful_stop_answers_the_requests_being_handled(
     transport: Transport, caller: Broker, worker: Broker, echo: Echo
