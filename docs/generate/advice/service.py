@@ -107,7 +107,7 @@ SERVICE: dict[Code, Advice] = {
                 (
                     "services/runtime/shared_calls.py",
                     "services/runtime/rpc/sender.py",
-                    "services/runtime/rpc/middleware.py",
+                    "services/runtime/rpc/cancellation.py",
                 ),
             ),
             Cause(
