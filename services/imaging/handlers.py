@@ -101,7 +101,7 @@ def _response(
 
 def register(broker: Broker, renders: Renders, settings: ImagingSettings, peers: Peers) -> None:
     """Register the handler of each method at `broker`."""
-    coalescing = CoalescingRenders(renders, RenderClaims(broker), settings)
+    coalescing = CoalescingRenders(renders, RenderClaims(broker), settings, broker.metrics)
     work = partial(render, renders=renders, coalescing=coalescing, settings=settings, peers=peers)
     broker.serve(RENDER, partial(work, capacity=broker.capacity))
     broker.serve(INSPECT, partial(inspect, renders=renders, settings=settings, peers=peers))

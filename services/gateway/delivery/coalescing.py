@@ -6,8 +6,6 @@ The calls of several gateways meet in the workers, which have claims of the resu
 from dataclasses import replace
 from functools import partial
 
-from prometheus_client import Counter
-
 from contracts.imaging import Inspect, Inspected, Render, Rendered
 from contracts.methods import Transport
 from services.gateway.rpc import ImagingClient, Reply
@@ -32,11 +30,7 @@ class CoalescingClient:
     def __init__(self, imaging: ImagingClient, metrics: Metrics) -> None:
         self._imaging = imaging
         self._calls = SharedCalls[Reply[Rendered]]("render-call")
-        self._collapsed = Counter(
-            "darkroom_renders_collapsed",
-            "Requests that waited for the render of an equal request, and had none of their own.",
-            registry=metrics.registry,
-        )
+        self._collapsed = metrics.renders_collapsed
 
     async def render(
         self, request: Render, *, timeout: float, transport: Transport = Transport.STREAM

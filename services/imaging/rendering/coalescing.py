@@ -11,6 +11,7 @@ from services.imaging.rendering.claims import ClaimedElsewhere, RenderClaims
 from services.imaging.rendering.renders import Finished, Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.shared_calls import SharedCalls
+from services.runtime.telemetry.metrics import Metrics
 
 WAITING = 8
 """Requests that wait for the render of another one and don't count as handled meanwhile."""
@@ -22,11 +23,14 @@ class CoalescingRenders:
     A render that nobody waits for any more is cancelled.
     """
 
-    def __init__(self, renders: Renders, claims: RenderClaims, settings: ImagingSettings) -> None:
+    def __init__(
+        self, renders: Renders, claims: RenderClaims, settings: ImagingSettings, metrics: Metrics
+    ) -> None:
         self._renders = renders
         self._claims = claims
         self._timeout = settings.render_timeout
         self._calls = SharedCalls[tuple[Finished, CallTimes]]("render")
+        self._collapsed = metrics.renders_collapsed
         self._waiting = 0
 
     async def render(
@@ -45,6 +49,7 @@ class CoalescingRenders:
         call = self._calls.run(key, start, timeout=timeout, lasting=math.inf)
         if not joins:
             return await call
+        self._collapsed.inc()
         with self._lent(lend):
             finished, times = await call
         rendered = finished.rendered.model_copy(update={"reused": True})
@@ -59,6 +64,7 @@ class CoalescingRenders:
                         request, timeout=self._timeout, lend=lend, admit=claim.taken
                     )
             except ClaimedElsewhere:
+                self._collapsed.inc()
                 with self._lent(lend):
                     failure = await self._claims.wait(key)
                 if failure is not None:

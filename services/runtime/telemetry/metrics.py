@@ -61,6 +61,12 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.renders_collapsed = Counter(
+            "darkroom_renders_collapsed",
+            "Requests that waited for the render of an equal request: in a gateway, or in a worker"
+            " for the calls of other gateways.",
+            registry=self.registry,
+        )
         self.webhooks = Counter(
             "darkroom_webhooks",
             "Attempts to deliver a webhook, by outcome.",

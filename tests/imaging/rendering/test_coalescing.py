@@ -75,7 +75,9 @@ class Worker:
         # A process listens for control messages once it serves something.
         self.broker.serve(INSPECT, self._inspect)
         self.renders = FakeRenders(stored)
-        self.coalescing = CoalescingRenders(self.renders, RenderClaims(self.broker), settings)
+        self.coalescing = CoalescingRenders(
+            self.renders, RenderClaims(self.broker), settings, self.broker.metrics
+        )
         self.capacity = Capacity(4)
 
     async def _inspect(self, request: Inspect, message: Any) -> None:
@@ -150,7 +152,10 @@ async def test_two_workers_render_once_and_the_waiter_hears_of_the_end(
     replies = await asyncio.gather(first, joins, waits)
     assert (one.renders.started, other.renders.started) == (1, 0)
     assert [one.rendered.reused for one, _ in replies] == [False, True, True]
-    assert [one.data for one, _ in replies] == [b"xy"] * 3
+    assert [one.data for one, _ in replies] == [b"xy", b"xy", b""]
+    for worker in workers:
+        registry = worker.broker.metrics.registry
+        assert registry.get_sample_value("darkroom_renders_collapsed_total") == 1
     assert await one.claimed() is None
     assert one.capacity.taken == other.capacity.taken == 0
 
