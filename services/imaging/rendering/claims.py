@@ -6,12 +6,9 @@ soon after its owner. The others wait for the message that ends it, and look at 
 
 import asyncio
 from collections import defaultdict
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
-
-from redis.exceptions import RedisError
 
 from contracts.control import CONTROL, RenderEnded
 from contracts.errors import REPLAYABLE, Code, Failure, ServiceError
@@ -122,17 +119,16 @@ class Claim:
 
     def _renew(self) -> None:
         # Should another worker have it by now, its claim ends some seconds later, if it dies.
-        self._send("PEXPIRE", self._name, int(LIFE * 1000))
+        self._redis.send_soon(_ignore, "PEXPIRE", self._name, int(LIFE * 1000))
         self._renewal = asyncio.get_running_loop().call_later(_RENEWAL, self._renew)
 
-    def _on_given_up(self, answer: asyncio.Future[Any]) -> None:
-        if answer.exception() is None and answer.result():
+    def _on_given_up(self, awaited: Any) -> None:
+        if awaited == 1:
             shared = self._failure is not None and self._failure.code not in _OWN
             end = RenderEnded(rendition=self._rendition, failure=self._failure if shared else None)
             data = pack_message(end, uuid4().hex)
-            self._send("PUBLISH", CONTROL, data)
+            self._redis.send_soon(_ignore, "PUBLISH", CONTROL, data)
 
-    def _send(self, *command: Any) -> None:
-        """Send a command that may get lost: the next renewal, or the next look, makes up for it."""
-        with suppress(RedisError):
-            self._redis.send(*command).add_done_callback(asyncio.Future.exception)
+
+def _ignore(reply: Any) -> None:
+    """Let a command get lost: the next renewal, or the next look of a waiter, makes up for it."""
