@@ -62,6 +62,7 @@ def pages() -> dict[str, str]:
         "benchmarks/calls.md": _page("Calls", "rpc", _call_findings(), chart=True),
         "benchmarks/jobs.md": _page("Jobs", "jobs", _job_findings(), chart=True),
         "benchmarks/renders.md": _page("Renders", "imaging", _render_findings()),
+        "benchmarks/sizes.md": _page("Sizes at once", "srcset", _srcset_findings(), chart=True),
         "benchmarks/publishing.md": _page(
             "Publishing from a request", "gateway", _publishing_findings(), chart=True
         ),
@@ -191,6 +192,24 @@ def _render_findings() -> list[str]:
         "small pictures. ipx writes larger PNGs."
     )
     return lines
+
+
+def _srcset_findings() -> list[str]:
+    lines = []
+    for source in dict.fromkeys(row["source"] for row in results("srcset").rows):
+        together, apart, largest = (
+            results("srcset").one(source=source, way=way)["cpu"]
+            for way in ("five sizes at once", "one after another", "the largest alone")
+        )
+        lines.append(
+            f"{source}: five sizes at once take {together / apart:.2f} of the CPU that they take "
+            f"one after another, and {together / largest:.1f} times that of the largest size alone."
+        )
+    return [
+        *lines,
+        "Each of the two pool processes decodes the source once. A JPEG is decoded at the scale "
+        "that its size needs, and only sizes of the same scale share it.",
+    ]
 
 
 def _publishing_findings() -> list[str]:

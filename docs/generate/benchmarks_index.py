@@ -22,6 +22,12 @@ _LISTED = {
         "ipx (sharp), thumbor",
         "`make bench-imaging`",
     ),
+    "srcset": (
+        "[Sizes at once](sizes.md)",
+        "five sizes of one image, asked for at once",
+        "the same sizes one after another",
+        "`make bench-srcset`",
+    ),
     "gateway": (
         "[Publishing](publishing.md)",
         "the cost of a message in an HTTP request",

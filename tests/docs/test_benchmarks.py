@@ -8,7 +8,7 @@ import pytest
 from docs.generate import attacks, benchmarks, exact
 from docs.generate.bench_results import Results, results
 
-NAMES = ("rpc", "jobs", "imaging", "gateway", "storage", "chaos", "attacks", "exact")
+NAMES = ("rpc", "jobs", "imaging", "srcset", "gateway", "storage", "chaos", "attacks", "exact")
 
 
 @pytest.fixture(autouse=True)
