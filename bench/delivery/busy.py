@@ -3,8 +3,9 @@
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from itertools import count
 from statistics import median
 from time import monotonic, sleep
@@ -16,12 +17,13 @@ from bench.delivery.contenders import HITS
 from bench.delivery.stage import SLOTS, Stage
 from bench.delivery.target import WrongAnswer, get, upload
 from bench.gateway.wrk import Load
+from bench.imaging.load import PAUSE_AFTER_FAILURE
 from bench.imaging.photographs import LARGE
 
 LEVELS = (1, CONNECTIONS)
 CLIENTS = 2 * SLOTS  # of renders: more than slots, so that none is ever free
 
-_SLOW = "op=blur:60&op=resize:width=400&format=jpeg"
+_WIDEST, _WIDTHS, _FINEST = 2000, 500, 95  # of the results, which all differ
 _BUSY_WITHIN = 20.0  # seconds
 
 
@@ -53,11 +55,12 @@ def measure(stage: Stage, rounds: int, seconds: int) -> list[Pair]:
     target = HITS.prepare(stage)
     port = stage.gateway()
     image = upload(port, LARGE.read())
+    numbers = count()
     pairs: list[Pair] = []
     for number in range(rounds):
         for level in LEVELS:
             idle = ask(target, level, seconds)
-            with _renders(port, image, first=1000 * (1 + len(pairs))) as done:
+            with _renders(port, image, numbers) as done:
                 busy = ask(target, level, seconds)
                 rendered = len(done)
             pairs.append(_pair(level, idle, busy, rendered))
@@ -75,16 +78,20 @@ def ratios_of(pairs: Sequence[Pair]) -> dict[int, float]:
 
 
 @contextmanager
-def _renders(port: int, image: str, *, first: int) -> Iterator[list[float]]:
+def _renders(port: int, image: str, numbers: Iterator[int]) -> Iterator[list[float]]:
     """Keep all slots busy with renders that take long, and yield the moments of their ends."""
-    numbers, ended, done = count(first), threading.Event(), list[float]()
+    ended, done = threading.Event(), list[float]()
 
     def render() -> None:
         while not ended.is_set():
-            # Each asks for something else: equal requests would share a render.
-            answer = get(port, f"{image}/render?{_SLOW}&quality={20 + next(numbers) % 80}")
-            if answer.status == 200:
-                done.append(monotonic())
+            # Each asks for something else: a result that is stored needs no slot.
+            lower, narrower = divmod(next(numbers), _WIDTHS)
+            slow = f"op=resize:width={_WIDEST - narrower}&op=blur:8&quality={_FINEST - lower}"
+            with suppress(OSError, HTTPException):
+                if get(port, f"{image}/render?{slow}").status == 200:
+                    done.append(monotonic())
+                    continue
+            sleep(PAUSE_AFTER_FAILURE)
 
     threads = [threading.Thread(target=render, daemon=True) for _ in range(CLIENTS)]
     for thread in threads:

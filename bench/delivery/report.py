@@ -128,9 +128,9 @@ class Report:
         lines = [
             "## Pictures beside renders",
             "",
-            f"A picture from memory, alone and while {CLIENTS} clients have photographs of 12 "
-            f"megapixels blurred in the {SLOTS} slots. The gateway is loaded as much as it can "
-            "bear, in both; wrk, the gateway and the renders share the cores.",
+            f"A picture from memory, alone and while {CLIENTS} clients have a photograph of 12 "
+            f"megapixels resized and blurred in the {SLOTS} slots. In both, the gateway is loaded as "
+            "much as it can bear; wrk, the gateway and the renders share the cores.",
             "",
             *header("connections, round", *heads, "a second idle", "busy", "renders meanwhile"),
         ]
