@@ -32,6 +32,14 @@ class Results:
         kinds = ("cells", "systems", "scenarios", "attacks", "judges")
         return next(self.document[kind] for kind in kinds if kind in self.document)
 
+    def goals(self) -> list[str]:
+        """Return a sentence for each goal: what was wanted, measured and reached."""
+        return [
+            f"{goal['text'][:1].upper()}{goal['text'][1:]}. Measured: {goal['found']}. Reached: "
+            f"{'yes' if goal['reached'] else 'no'}."
+            for goal in self.document["goals"]
+        ]
+
     def report(self) -> str:
         """Return the report's text without its title, with headings one level deeper."""
         _, _, text = (RESULTS / f"{self.name}.md").read_text("utf-8").partition("\n")

@@ -5,7 +5,7 @@ No figure is written by hand: a new run of a benchmark changes every sentence th
 
 from typing import Any
 
-from docs.generate import benchmarks_index
+from docs.generate import benchmarks_index, delivery
 from docs.generate.bench_results import results
 from docs.generate.markdown import table
 
@@ -20,7 +20,7 @@ _JOB_OTHERS = ("taskiq", "arq", "celery")
 
 def speed() -> str:
     """Return the README's sentence and table of speed."""
-    rpc, jobs, imaging = results("rpc"), results("jobs"), results("imaging")
+    measured_in = [results(name).commit for name in ("rpc", "jobs", "imaging", "delivery")]
     calls = [_calls("darkroom stream", 16), *(_calls(name, 16) for name in _RPC_OTHERS)]
     burst = [_burst("darkroom runtime"), *(_burst(name) for name in _JOB_OTHERS)]
     resized = [_renders(name, "resize") for name in ("darkroom GET", "ipx", "thumbor")]
@@ -44,9 +44,15 @@ def speed() -> str:
             f"**{resized[0]:,.0f}**",
             f"ipx {resized[1]:,.0f}, thumbor {resized[2]:,.0f}",
         ),
+        (
+            "stored pictures of 13 kB a second, from one process",
+            f"**{delivery.rate('darkroom, from memory'):,.0f}**",
+            f"thumbor {delivery.rate('thumbor, stored'):,.0f}",
+        ),
     ]
-    commits = list(dict.fromkeys([rpc.commit, jobs.commit, imaging.commit]))
-    measured = f"commit{'s' if len(commits) > 1 else ''} {' and '.join(commits)}"
+    commits = list(dict.fromkeys(measured_in))
+    *some, last = commits
+    measured = f"commits {', '.join(some)} and {last}" if some else f"commit {last}"
     return (
         f"On two shared cores, Darkroom makes {calls[0] / calls[1]:.1f} times as many calls as "
         f"FastStream with its defaults, does {burst[0] / max(burst[1:]):.1f} times as many jobs as "
@@ -66,6 +72,7 @@ def pages() -> dict[str, str]:
         "benchmarks/publishing.md": _page(
             "Publishing from a request", "gateway", _publishing_findings(), chart=True
         ),
+        "benchmarks/delivery.md": _page("Delivery", "delivery", delivery.findings(), chart=True),
         "benchmarks/storage.md": _page("Stores", "storage", _storage_findings()),
         "benchmarks/failures.md": _page("Failures", "chaos", _failure_findings()),
     }
@@ -230,11 +237,7 @@ def _publishing_findings() -> list[str]:
 
 def _storage_findings() -> list[str]:
     found = results("storage")
-    lines = [
-        f"{goal['text'][:1].upper()}{goal['text'][1:]}. Measured: {goal['found']}. Reached: "
-        f"{'yes' if goal['reached'] else 'no'}."
-        for goal in found.document["goals"]
-    ]
+    lines = found.goals()
     others = max(row["others"] for row in found.rows)
     if others > 0.2:
         lines.append(

@@ -34,6 +34,12 @@ _LISTED = {
         "an endpoint without one",
         "`make bench-gateway`",
     ),
+    "delivery": (
+        "[Delivery](delivery.md)",
+        "stored pictures, thumbnails, and a page in Chromium",
+        "a bare uvicorn, thumbor, ipx",
+        "`make bench-delivery`",
+    ),
     "storage": (
         "[Stores](storage.md)",
         "uploads, fetches and renders by where bytes lie",
