@@ -129,8 +129,8 @@ class Report:
             "## Pictures beside renders",
             "",
             f"A picture from memory, alone and while {CLIENTS} clients have a photograph of 12 "
-            f"megapixels resized and blurred in the {SLOTS} slots. In both, the gateway is loaded as "
-            "much as it can bear; wrk, the gateway and the renders share the cores.",
+            f"megapixels resized and blurred in the {SLOTS} slots. In both, the gateway is loaded "
+            "as much as it can bear; wrk, the gateway and the renders share the cores.",
             "",
             *header("connections, round", *heads, "a second idle", "busy", "renders meanwhile"),
         ]
