@@ -35,6 +35,8 @@ def parse_prefer(lines: Sequence[str], *, max_wait: float) -> Preference:
 
     The first of a repeated preference counts. `wait` is cut to `max_wait` seconds.
     """
+    if not lines:
+        return Preference()
     preferences: dict[str, str] = {}
     for element in split_list(lines):
         if match := _PREFERENCE.fullmatch(element):

@@ -1,7 +1,8 @@
 """A `Cache-Control` field for answers that have none."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_FIELD = b"cache-control"
 
 
 class CachingMiddleware:
@@ -18,8 +19,11 @@ class CachingMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_default(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
+                headers = message["headers"]
+                names = {name for name, _ in headers}
+                if _FIELD not in names:
+                    default = b"no-cache" if b"etag" in names else b"no-store"
+                    message["headers"] = [*headers, (_FIELD, default)]
             await send(message)
 
         await self._app(scope, receive, send_with_default)

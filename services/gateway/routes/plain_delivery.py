@@ -38,6 +38,7 @@ _IMAGE = re.compile(r"/v1/images/([0-9a-f]{64})(/render)?")
 _RESULT = re.compile(r"/v1/jobs/([0-9a-f]{32})/results/(0|[1-9][0-9]{0,3})")
 _NAMES = OUTPUT_NAMES | {"op", "timeout", "v"}
 _MAX_QUERY = 2048  # bytes; those of pages have 200
+_MAX_ACCEPT = 1000  # bytes; those of browsers have 150
 _REMEMBERED = 512  # queries
 _SECONDS = TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)])
 _ANSWER = "darkroom.answer"
@@ -115,8 +116,10 @@ class PlainDelivery:
             settings, headers = self._deps.settings, request.headers
             pipeline, canonical = parsed.pipeline, parsed.canonical
             if pipeline.output.format == AUTO:
-                pipeline = negotiated(pipeline, headers.getlist("accept"))
-                canonical = pipeline.model_dump_json()
+                lines = tuple(headers.getlist("accept"))
+                short = sum(map(len, lines)) <= _MAX_ACCEPT
+                negotiate = _negotiate if short else _negotiate.__wrapped__
+                pipeline, canonical = negotiate(query, lines)
             return await send_rendition(
                 image_id,
                 Wanted(pipeline, canonical, parsed.vary, parsed.version),
@@ -150,3 +153,12 @@ def _parse(query: bytes) -> _Query | None:
         return None
     canonical = pipeline.model_dump_json()
     return _Query(pipeline, canonical, vary(fields), fields.get("v"), timeout)
+
+
+@lru_cache(_REMEMBERED)
+def _negotiate(query: bytes, accept: tuple[str, ...]) -> tuple[Pipeline, str]:
+    """Return the pipeline of a well-formed query for the lines of `Accept`, and its JSON."""
+    parsed = _parse(query)
+    assert parsed is not None
+    pipeline = negotiated(parsed.pipeline, accept)
+    return pipeline, pipeline.model_dump_json()

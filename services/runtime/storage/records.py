@@ -85,19 +85,18 @@ def stored_from(
     kind: Kind, key: str, row: Sequence[bytes | None], *, life: float = math.inf
 ) -> StoredBlob | None:
     """Return the blob that the values of `FIELDS` describe, or None where there is none."""
-    fields = dict(zip(FIELDS, row, strict=True))
-    media_type, size = fields[MEDIA_TYPE], fields[SIZE]
+    # The order of FIELDS. A dictionary would take a third of the time.
+    media_type, size, note, digest, place, damaged, label, created = row
     if media_type is None or size is None:
         return None
-    digest = key if kind is Kind.IMAGE else (fields[DIGEST] or b"").decode()
     return StoredBlob(
         blob=Blob(key=key, media_type=media_type.decode(), bytes=int(size)),
-        note=fields[NOTE] or b"",
-        digest=digest,
-        place=Place(place.decode()) if (place := fields[PLACE]) else None,
-        damaged=bool(fields[DAMAGED]),
-        label=(fields[LABEL] or b"").decode(errors="replace"),
-        created=int(fields[CREATED] or 0),
+        note=note or b"",
+        digest=key if kind is Kind.IMAGE else (digest or b"").decode(),
+        place=Place(place.decode()) if place else None,
+        damaged=bool(damaged),
+        label=(label or b"").decode(errors="replace"),
+        created=int(created or 0),
         life=life,
     )
 

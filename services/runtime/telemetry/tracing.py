@@ -4,6 +4,7 @@ With OpenTelemetry's SDK set up in a process, each call is a span. Without the S
 passes on the context that came in. Span names are methods and routes, so there are few of them.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -27,12 +28,22 @@ _TRACEPARENT = "traceparent"
 TRACE_HEADERS = (_TRACEPARENT, "tracestate")
 """The headers that carry a trace context, in lower case."""
 
+_LOOK = 1.0  # seconds from one look for an SDK to the next, which reads the environment
+_without_sdk_until = 0.0
+
 
 def _without_sdk() -> bool:
     """Return whether no SDK takes spans; making them anyway takes a tenth of a small call."""
-    return isinstance(_tracer, ProxyTracer) and isinstance(
-        get_tracer_provider(), ProxyTracerProvider
-    )
+    global _without_sdk_until
+    if not isinstance(_tracer, ProxyTracer):
+        return False
+    now = time.monotonic()
+    if now < _without_sdk_until:
+        return True
+    if not isinstance(get_tracer_provider(), ProxyTracerProvider):
+        return False
+    _without_sdk_until = now + _LOOK
+    return True
 
 
 def trace_headers() -> dict[str, str]:

@@ -238,12 +238,12 @@ async def test_only_a_well_formed_request_goes_past_fastapi(target: str, is_dire
     assert ("no image with this id" in answer.json()["detail"]) == is_direct
 
 
-@pytest.mark.parametrize("query", ["", "?op=grayscale", "?format=auto&v=7"])
+@pytest.mark.parametrize("path", ["", "/render", "/render?op=flip&format=auto&v=7"])
 @pytest.mark.parametrize("headers", [{}, {"If-None-Match": "TAG"}, {"Range": "bytes=1-3"}])
-def test_a_stored_result_takes_one_trip_to_redis(
-    direct: httpx.Client, redis_url: str, query: str, headers: dict[str, str]
+def test_an_image_and_a_stored_result_take_one_trip_to_redis(
+    direct: httpx.Client, redis_url: str, path: str, headers: dict[str, str]
 ) -> None:
-    target = f"{upload(direct)}/render{query}"
+    target = upload(direct) + path
     tag = direct.get(target).headers["etag"]
     lines = {name: text.replace("TAG", tag) for name, text in headers.items()}
     number = 100

@@ -1,5 +1,6 @@
 """Each call has one log line, one observation and one span on each side."""
 
+import time
 from typing import Any
 
 import pytest
@@ -94,3 +95,22 @@ def test_without_an_sdk_the_incoming_trace_context_is_passed_on() -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with tracing.continued_span("outer", {"traceparent": parent}), tracing.inner_span("inner"):
         assert tracing.trace_headers() == {"traceparent": parent}
+
+
+def test_an_sdk_is_looked_for_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    look = trace.get_tracer_provider
+
+    def counted() -> object:
+        looks.append(time.monotonic())
+        return look()
+
+    monkeypatch.setattr(tracing, "get_tracer_provider", counted)
+    monkeypatch.setattr(tracing, "_without_sdk_until", 0.0)
+    ends = time.monotonic() + 1.2
+    while time.monotonic() < ends:
+        with tracing.inner_span("step"):
+            time.sleep(0.05)
+    first, *others = looks
+    assert all(other - first >= 1 for other in others)
+    assert others
