@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from bench.gateway.echo import ECHO, Echo, make_broker
 from contracts.methods import Transport
+from services.runtime.gc_tuning import settle
 
 STREAM = "bench.items"
 MAX_LENGTH = 10_000  # entries of the stream: a load test must not fill Redis
@@ -38,6 +39,7 @@ def create_app() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await broker.start()
+        settle()
         yield
         await broker.stop()
 

@@ -13,7 +13,8 @@ from bench.markdown import commit, header, machine, row
 NOTES = """\
 The load test of "Integrating Apache Kafka With Python Asyncio Web Applications" (Confluent), with
 Redis and the runtime's outbox in the place of Kafka. A FastAPI application under uvicorn with one
-worker answers POST /items; each of wrk's users posts one item after the other.
+worker answers POST /items; each of wrk's users posts one item after the other. The application
+tunes Python's garbage collector as Darkroom's services do, for all endpoints alike.
 
 - no-op: validates the item and answers.
 - fire-and-forget: `publish_soon` to a stream, without a callback.

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from faststream._internal.broker.registrator import Registrator
+from faststream.message import gen_cor_id
 from faststream.redis import RedisBroker
 from faststream.redis.configs import ConnectionState, RedisConnectionState
 from faststream.redis.message import RedisChannelMessage
 from faststream.types import BrokerMiddleware
 
+from contracts.methods import Transport
 from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.faststream_adapter.message import reply_of
 from services.runtime.faststream_adapter.producer import Sender, SenderProducer
@@ -73,6 +75,44 @@ class AdaptedBroker(RedisBroker):
     ) -> None:
         """Send a reply without waiting for Redis. Raises if the reply cannot be encoded."""
         self._sender_producer.reply(channel, body, headers, correlation_id)
+
+    async def publish(
+        self,
+        message: Any = None,
+        channel: str | None = None,
+        *,
+        reply_to: str = "",
+        headers: dict[str, Any] | None = None,
+        correlation_id: str | None = None,
+        list: str | None = None,
+        stream: str | None = None,
+        maxlen: int | None = None,
+        pipeline: Any = None,
+    ) -> Any:
+        """Publish a message and return Redis's answer. Raises as the sender.
+
+        FastStream publishes what belongs to a pipeline, and refuses a message without an address.
+        """
+        to = channel or list or stream
+        if to is None or pipeline is not None or self.has_other_middlewares:
+            return await super().publish(
+                *(message, channel),
+                reply_to=reply_to,
+                headers=headers,
+                correlation_id=correlation_id,
+                list=list,
+                stream=stream,
+                maxlen=maxlen,
+                pipeline=pipeline,
+            )
+        transport = Transport.CHANNEL if channel else Transport.LIST if list else Transport.STREAM
+        return await self._sender_producer.publish_to(
+            Destination(transport, to, maxlen),
+            message,
+            headers or {},
+            correlation_id or gen_cor_id(),
+            reply_to,
+        )
 
     async def request_directly(
         self,

@@ -83,8 +83,22 @@ class SenderProducer(RedisFastProducer):
         if cmd.publish_type is PublishType.REPLY:
             self.reply(cmd.destination, cmd.body, cmd.headers, cmd.correlation_id or "")
             return None
-        data = self._encoded(cmd.body, cmd.headers, cmd.correlation_id or "", cmd.reply_to)
-        return await self._sender.publish(_destination_of(cmd), data)
+        destination, correlation_id = _destination_of(cmd), cmd.correlation_id or ""
+        return await self.publish_to(
+            destination, cmd.body, cmd.headers, correlation_id, cmd.reply_to
+        )
+
+    async def publish_to(
+        self,
+        destination: Destination,
+        body: Any,
+        headers: Mapping[str, Any],
+        correlation_id: str,
+        reply_to: str,
+    ) -> Any:
+        """Send a message and return Redis's answer. Raises as `Sender.publish`."""
+        data = self._encoded(body, headers, correlation_id, reply_to)
+        return await self._sender.publish(destination, data)
 
     def reply(
         self, channel: str, body: Any, headers: Mapping[str, Any], correlation_id: str

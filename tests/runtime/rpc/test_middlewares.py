@@ -70,6 +70,29 @@ async def test_a_callers_middleware_sees_a_call_and_its_reply(
     assert (SEEN[2], SEEN[-1]) == ("REQUEST None", "ImageUnreadable")
 
 
+async def test_a_publishers_middleware_sees_a_message_that_is_the_same_without_it(
+    caller: Broker,
+) -> None:
+    async def publish() -> dict[bytes, bytes]:
+        await caller.publish(
+            Ping(text="a"),
+            stream="test.published",
+            correlation_id="mine",
+            headers={"x-mine": "1"},
+            reply_to="somewhere",
+        )
+        [(_, fields)] = await caller.redis.execute(
+            "XREVRANGE", "test.published", "+", "-", "COUNT", 1
+        )
+        return dict(zip(fields[::2], fields[1::2], strict=True))
+
+    alone = await publish()
+    assert SEEN == []
+    caller.add_middleware(Watcher)
+    assert await publish() == alone
+    assert SEEN == ["PUBLISH None"]
+
+
 async def test_an_exception_of_a_middleware_is_the_callers_answer(
     caller: Broker, worker: Broker
 ) -> None:
