@@ -35,6 +35,7 @@ from services.imaging.pool.sandbox.enter import enter
 
 _STDERR = 2  # the file descriptor: C libraries write past Python's sys.stderr
 _READ_SIZE = 64 << 10  # bytes: most calls are shorter
+_COPIED = 256 << 10  # bytes of renditions that are sent with the JSON of an answer, in one write
 _REST_AFTER = 1.0  # seconds without a call
 
 Perform = Callable[[Any, CallImages, ChildSettings], Answer[Any]]
@@ -128,9 +129,13 @@ def _receive_up_to(connection: socket.socket, received: bytearray, size: int) ->
 
 
 def _send(connection: socket.socket, text: str, attachments: Sequence[bytes] = ()) -> None:
-    body = text.encode()
-    header = ANSWER_HEADER.pack(len(body), sum(map(len, attachments)))
-    connection.sendall(header + body)
+    body, size = text.encode(), sum(map(len, attachments))
+    frame = ANSWER_HEADER.pack(len(body), size) + body
+    if size <= _COPIED:
+        # Each write wakes the service, which costs more than a copy.
+        frame = b"".join((frame, *attachments))
+        attachments = ()
+    connection.sendall(frame)
     for attachment in attachments:
         connection.sendall(attachment)
 
