@@ -27,15 +27,22 @@ class Suite:
     gateways: list[Service]
     workers: dict[int, Service]
     redis: Redis
-    path: str
+    image: str = ""
 
-    def asked(self, operations: int, *, radius: int) -> list[Future[httpx.Response]]:
+    def upload(self, *, seed: int) -> str:
+        """Upload an image; return its path."""
+        body = photograph(1200, 900, seed=seed)
+        answer = HTTP.post(f"{self.gateways[0].url}/v1/images", content=body)
+        return str(answer.headers["location"])
+
+    def asked(self, *, radius: int, image: str = "") -> list[Future[httpx.Response]]:
         """Ask for the same render many times, at each gateway in turn."""
-        params = {"op": [f"blur:{radius}"] * operations, "format": "png"}
+        params = {"op": [f"blur:{radius}"] * LONG, "format": "png"}
 
         def ask(number: int) -> httpx.Response:
             gateway = self.gateways[number % len(self.gateways)]
-            return HTTP.get(gateway.url + self.path, params=params, timeout=40)
+            url = f"{gateway.url}{image or self.image}/render"
+            return HTTP.get(url, params=params, timeout=40)
 
         pool = ThreadPoolExecutor(CLIENTS)
         futures = [pool.submit(ask, number) for number in range(CLIENTS)]
@@ -63,12 +70,13 @@ def suite() -> Iterator[Suite]:
         for service in started:
             service.wait_ready()
         gateways, workers = started[:2], {one.process.pid: one for one in started[2:]}
-        answer = HTTP.post(f"{gateways[0].url}/v1/images", content=photograph(1200, 900, seed=1))
-        yield Suite(gateways, workers, redis, f"{answer.headers['location']}/render")
+        suite = Suite(gateways, workers, redis)
+        suite.image = suite.upload(seed=1)
+        yield suite
 
 
 def test_equal_requests_at_two_gateways_are_rendered_once(suite: Suite) -> None:
-    answers = [one.result() for one in suite.asked(LONG, radius=40)]
+    answers = [one.result() for one in suite.asked(radius=40)]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     rendered = [answer for answer in answers if "decode" in answer.headers["server-timing"]]
@@ -78,8 +86,16 @@ def test_equal_requests_at_two_gateways_are_rendered_once(suite: Suite) -> None:
     assert len(works) == 1, "all steps with a time are those of one render"
 
 
+def test_a_purge_is_the_end_of_the_render_for_all(suite: Suite) -> None:
+    image = suite.upload(seed=2)
+    asked = suite.asked(radius=40, image=image)
+    wait_until(lambda: suite.owner() is not None, every=0.01)
+    assert HTTP.delete(suite.gateways[1].url + image).status_code == 204
+    assert {one.result().status_code for one in asked} == {410}
+
+
 def test_a_worker_that_is_killed_leaves_its_render_to_another_within_seconds(suite: Suite) -> None:
-    asked = suite.asked(LONG, radius=41)
+    asked = suite.asked(radius=41)
     wait_until(lambda: suite.owner() is not None, every=0.01)
     owner = suite.owner()
     assert owner is not None
@@ -88,3 +104,12 @@ def test_a_worker_that_is_killed_leaves_its_render_to_another_within_seconds(sui
     answers = [one.result() for one in asked]
     assert {answer.status_code for answer in answers} == {200}
     assert time.monotonic() - killed < 15, "as long as the claim lives, and the render takes"
+
+
+def test_a_gateway_that_is_killed_takes_nothing_from_the_clients_of_another(suite: Suite) -> None:
+    asked = suite.asked(radius=42)
+    wait_until(lambda: suite.owner() is not None, every=0.01)
+    suite.gateways[0].signal(signal.SIGKILL)
+    mine, others = asked[::2], asked[1::2]
+    assert {one.result().status_code for one in others} == {200}
+    assert all(isinstance(one.exception(), httpx.TransportError) for one in mine)
