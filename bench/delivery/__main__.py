@@ -65,12 +65,20 @@ def measure(contenders: list[Contender], options: argparse.Namespace, folder: Pa
             progress(f"  {failures[-1]}")
             return []
 
-    with ExitStack() as running:
-        stage = Stage(running, folder)
+    running = ExitStack()
+    stage = Stage(running, folder)
+
+    def stop() -> list[str]:
+        running.close()
+        return []
+
+    try:
         if "rates" in parts:
             cells = compare(contenders, stage, rounds, seconds, failures)
         if "busy" in parts and HITS in contenders:
             beside = attempt("beside renders", lambda: busy.measure(stage, rounds, seconds))
+    finally:
+        attempt("stopping", stop)
     counted, pages = [], []
     if "trips" in parts:
         counted = attempt("trips", lambda: trips.count(folder / "trips"))
