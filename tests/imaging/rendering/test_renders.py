@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 from redis import Redis
 
 from contracts.errors import (
@@ -40,7 +41,7 @@ from services.runtime.storage.setup import make_storage, stop_storage
 from services.runtime.storage.spool import Spool
 from services.runtime.telemetry.metrics import Metrics
 from tests.imaging.animations import animation, moving_square, without_frame
-from tests.imaging.pictures import encoded, quadrants
+from tests.imaging.pictures import decoded, encoded, quadrants
 from tests.processes import valkey
 
 # Starting a pool takes a second, and it belongs to an event loop.
@@ -125,6 +126,13 @@ async def test_a_rendition_is_stored_and_used_again_without_the_pool(bench: Benc
     assert again == first.model_copy(update={"reused": True})
     assert bench.executor.processes[0].calls == calls
     assert not (await bench.render(request.model_copy(update={"reuse": False}))).reused
+
+
+async def test_a_result_of_many_bytes_is_whole(bench: Bench) -> None:
+    noise = Image.frombytes("RGB", (400, 300), os.urandom(360_000))
+    request = request_of(bench.upload(encoded(noise, "PNG")))
+    finished, _ = await bench.renders.render(request, timeout=20, lend=nullcontext)
+    assert decoded(finished.data).tobytes() == noise.tobytes()
 
 
 async def test_a_batch_has_a_result_of_each_request_and_renders_equal_ones_once(
