@@ -171,7 +171,7 @@ def _loads(browser: Browser, url: str, *, login: bool) -> Iterator[tuple[str, _L
 def _load(page: Page, url: str) -> _Load:
     """Load a page once, and count the pictures that are missing, or have another width."""
     stored, statuses = set[str](), dict[str, int]()
-    found, failed = Counter[str](), Counter[str]()
+    found, failed = Counter[str](), dict[str, str]()
 
     def received(event: dict[str, Any]) -> None:
         response = event["response"]
@@ -184,9 +184,7 @@ def _load(page: Page, url: str) -> _Load:
             found["proxy"] += 1
 
     def lost(event: dict[str, Any]) -> None:
-        # Chromium hides the body of a refusal, and says that it has blocked it.
-        status = statuses.get(event["requestId"])
-        failed[f"status {status}" if status else event["errorText"]] += 1
+        failed[event["requestId"]] = event["errorText"]
 
     network = page.context.new_cdp_session(page)
     network.on("Network.requestServedFromCache", lambda event: stored.add(event["requestId"]))
@@ -202,7 +200,11 @@ def _load(page: Page, url: str) -> _Load:
     page.screenshot(path=SCREENSHOT)
     if pictures != PICTURES:
         raise WrongAnswer(f"the page has {pictures} pictures")
-    reasons = ", ".join(f"{why} ({n})" for why, n in failed.most_common())
+    # Chromium hides the body of a refusal, and says that it has blocked it.
+    causes = Counter(
+        f"status {statuses[one]}" if one in statuses else text for one, text in failed.items()
+    )
+    reasons = ", ".join(f"{why} ({n})" for why, n in causes.most_common())
     return _Load(ms, broken, reasons, found["browser"], found["proxy"])
 
 
