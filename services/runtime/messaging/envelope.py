@@ -7,6 +7,7 @@ by their length in bytes (2), the body.
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -40,16 +41,17 @@ def unpack(data: bytes) -> tuple[bytes, dict[str, Any]] | None:
     _, version, headers_offset, body_offset, number = _PREAMBLE.unpack_from(data)
     if version != VERSION or headers_offset != _HEADERS_OFFSET:
         return None
-    fields = []
-    end = _PREAMBLE.size
+    headers = {}
+    start = _PREAMBLE.size
     try:
-        for _ in range(2 * number):
-            (length,) = _LENGTH.unpack_from(data, end)
-            end += _LENGTH.size + length
-            fields.append(data[end - length : end].decode())
-    except (struct.error, UnicodeDecodeError):
+        for _ in range(number):
+            middle = start + 2 + (data[start] << 8 | data[start + 1])
+            end = middle + 2 + (data[middle] << 8 | data[middle + 1])
+            headers[data[start + 2 : middle].decode()] = data[middle + 2 : end].decode()
+            start = end
+    except (IndexError, UnicodeDecodeError):
         return None
-    return data[body_offset:], dict(zip(fields[::2], fields[1::2], strict=True))
+    return data[body_offset:], headers
 
 
 def body_of(data: bytes) -> bytes:
@@ -92,12 +94,19 @@ def pack_json(body: bytes, correlation_id: str, headers: Mapping[str, str] | Non
 def _packed_headers(headers: Mapping[str, Any]) -> bytes:
     parts: list[bytes] = []
     try:
-        for field in (field for header in headers.items() for field in header):
-            data = field if isinstance(field, bytes) else field.encode()
-            parts += (_LENGTH.pack(len(data)), data)
+        for name, value in headers.items():
+            data = value if isinstance(value, bytes) else value.encode()
+            parts += (_packed_name(name), _LENGTH.pack(len(data)), data)
     except (struct.error, AttributeError, UnicodeEncodeError) as exc:
         raise InvalidRequest("A header is a text of 65,535 bytes at most.") from exc
     return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _packed_name(name: str) -> bytes:
+    """Return a header's name with its length. A message repeats the names of the one before."""
+    data = name.encode()
+    return _LENGTH.pack(len(data)) + data
 
 
 def _packable(text: object) -> bool:

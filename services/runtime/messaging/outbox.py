@@ -20,7 +20,7 @@ from contracts.errors import Overloaded
 from contracts.message import Message
 from contracts.methods import Transport
 from services.runtime.messaging.destination import Destination
-from services.runtime.messaging.envelope import pack_message
+from services.runtime.messaging.envelope import pack_json
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import Command
 
@@ -39,7 +39,8 @@ class Outbox:
     def __init__(self, redis: RedisClient, *, capacity: int = 10_000) -> None:
         self._connection = redis.dedicated()
         self._capacity = capacity
-        self._correlation_id = uuid4().hex
+        # All messages have the same headers; the body is the end of an envelope.
+        self._head = pack_json(b"", uuid4().hex)
         self._gathered: list[tuple[Command, OnDelivery | None]] = []
         self._flush_timer: asyncio.TimerHandle | None = None
         self._numbers = count()
@@ -68,7 +69,7 @@ class Outbox:
             self._on_failure(Overloaded("The outbox is full, or closed."), on_delivery)
             return
         try:
-            data = pack_message(message, self._correlation_id)
+            data = self._head + message.model_dump_json().encode()
             command = _destination(stream, channel, maxlen).command(data)
         except Exception as exc:
             self._on_failure(exc, on_delivery)

@@ -4,6 +4,7 @@ FastStream's own stops for good when the group vanishes, never acknowledges a me
 and leaves the entries of a dead member where they are.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ from services.runtime.redis.replies import is_outage
 from services.runtime.redis.stream_entries import ACKNOWLEDGE, entries_read
 
 log = structlog.get_logger(__name__)
+
+_MAX_ACKNOWLEDGED = 1000  # entries of one script: Lua's unpack takes 8,000 at most
 
 GiveUp = Callable[[Received, Exception], Awaitable[None]]
 """End the work of an entry that failed for the last time; the entry is removed afterwards."""
@@ -89,6 +92,7 @@ class StreamConsumer(Consumer):
         self._name = name
         self._redis = redis
         self._reads = redis.dedicated()
+        self._finished: list[bytes] = []  # entries to acknowledge in the next turn of the loop
         self._pending = PendingEntries(redis, address, group, name, wait=heartbeat.heartbeat_ttl)
         self._reclaimer = Reclaimer(
             redis,
@@ -111,6 +115,7 @@ class StreamConsumer(Consumer):
         """Leave the group, unless entries are left for other members to reclaim."""
         await self._reclaimer.stop()
         await super().stop()
+        self._acknowledge()
         await self._reclaimer.leave(self._name)
 
     @property
@@ -194,9 +199,7 @@ class StreamConsumer(Consumer):
             if finished:
                 self._pending.note_end(entry, interrupted=False)
             if finished and not left:
-                mine = [self._group, entry, self._name]
-                acknowledged = partial(self._on_acknowledged, entry)
-                self._redis.script_soon(ACKNOWLEDGE, [self.address], mine, acknowledged, retry=True)
+                self._acknowledge_soon(entry)
             else:
                 self._pending.leave(entry)
         return finished
@@ -231,10 +234,25 @@ class StreamConsumer(Consumer):
             log.warning("message interrupted", reason=str(exc), address=self.address)
         return False
 
-    def _on_acknowledged(self, entry: bytes, answer: Any) -> None:
-        self._pending.leave(entry)
+    def _acknowledge_soon(self, entry: bytes) -> None:
+        """Acknowledge an entry, together with the others that are finished in this turn."""
+        if not self._finished:
+            asyncio.get_running_loop().call_soon(self._acknowledge)
+        self._finished.append(entry)
+
+    def _acknowledge(self) -> None:
+        finished, self._finished = self._finished, []
+        for start in range(0, len(finished), _MAX_ACKNOWLEDGED):
+            entries = finished[start : start + _MAX_ACKNOWLEDGED]
+            mine = [self._group, self._name, *entries]
+            on_reply = partial(self._on_acknowledged, entries)
+            self._redis.script_soon(ACKNOWLEDGE, [self.address], mine, on_reply, retry=True)
+
+    def _on_acknowledged(self, entries: list[bytes], answer: Any) -> None:
+        for entry in entries:
+            self._pending.leave(entry)
         if isinstance(answer, Exception):
-            # The entry stays pending, and this consumer reclaims it from itself.
+            # The entries stay pending, and this consumer reclaims them from itself.
             log.warning("could not acknowledge", reason=str(answer), address=self.address)
 
     async def _on_expired(self, received: Received, unknown: UnknownVersion) -> None:

@@ -8,7 +8,7 @@ from services.runtime.redis.scripts import load_script
 Fields = dict[bytes, bytes]
 
 ACKNOWLEDGE = load_script(__package__, "acknowledge")
-"""KEYS: a stream. ARGV: the group, an entry, the consumer that was given the entry."""
+"""KEYS: a stream. ARGV: the group, the consumer that was given the entries, up to 1,000 entries."""
 
 
 def entries_from(reply: list[list[Any]] | None) -> Iterator[tuple[bytes, Fields]]:

@@ -4,6 +4,8 @@ An address is a method's name, `:` and the transport; `@` and a worker's name fo
 that one worker alone subscribes to.
 """
 
+from functools import lru_cache
+
 from contracts.methods import Transport
 
 OWN_CHANNEL_MARK = "@"
@@ -19,11 +21,13 @@ def is_own_channel(address: str) -> bool:
     return OWN_CHANNEL_MARK in address
 
 
+@lru_cache(maxsize=1024)
 def method_of(address: str) -> str:
     """Return the name of the method that is called at `address`."""
     return address.partition(OWN_CHANNEL_MARK)[0].partition(":")[0]
 
 
+@lru_cache(maxsize=1024)
 def transport_of(address: str) -> Transport:
     """Return the transport of `address`; a name without one is a channel."""
     suffix = address.partition(OWN_CHANNEL_MARK)[0].rpartition(":")[2]

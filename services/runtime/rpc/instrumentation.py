@@ -82,11 +82,11 @@ class CallInstrumentation:
         correlation_id: str,
     ) -> None:
         method = method_of(address)
-        self._metrics.observe_call(side, method, transport.value, outcome, seconds)
+        self._metrics.observe_call(side, method, transport, outcome, seconds)
         log.info(
             event,
             method=method,
-            transport=transport.value,
+            transport=transport,
             outcome=outcome,
             ms=round(seconds * 1000, 2),
             correlation_id=correlation_id,

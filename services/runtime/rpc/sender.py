@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 _PUSH_IF_SERVED = load_script(__package__, "push_if_served")
 _PUBLISH_TO_ONE = load_script(__package__, "publish_to_one")
+
+_OWN_CHANNEL = own_channel("", "")  # what stands between an address and a worker's name
 
 _GOLDEN_RATIO = 0.618033988749895
 _DEFAULT_TIMEOUT = 30.0  # seconds
@@ -141,13 +144,17 @@ class MessageSender:
 
 def _push_call(
     destination: Destination, message: bytes, fraction: float
-) -> tuple[Script, list[str], list[Any]]:
+) -> tuple[Script, tuple[str, ...], list[Any]]:
     """Return script, keys and arguments that send a request."""
-    address = destination.address
-    names = [keys.responders(address), keys.capacities(address), address]
+    names = _push_keys(destination.address)
     if destination.transport is Transport.CHANNEL:
-        return _PUBLISH_TO_ONE, names, [message, fraction, own_channel("", "")]
-    return _PUSH_IF_SERVED, names, [destination.transport.value, message, DATA_FIELD]
+        return _PUBLISH_TO_ONE, names, [message, fraction, _OWN_CHANNEL]
+    return _PUSH_IF_SERVED, names, [destination.transport, message, DATA_FIELD]
+
+
+@lru_cache(maxsize=1024)
+def _push_keys(address: str) -> tuple[str, str, str]:
+    return keys.responders(address), keys.capacities(address), address
 
 
 def _log_lost_reply(answer: Any) -> None:

@@ -146,9 +146,9 @@ async def test_only_the_consumer_that_has_an_entry_can_acknowledge_it(
     redis: Any, client: RedisClient
 ) -> None:
     await redis.xgroup_create("test.stream", "group", mkstream=True)
-    entry = await redis.xadd("test.stream", {"a": "b"})
+    entries = [await redis.xadd("test.stream", {"a": "b"}) for _ in range(3)]
     await redis.xreadgroup("group", "first", {"test.stream": ">"})
-    await redis.xclaim("test.stream", "group", "second", 0, [entry])
-    for consumer, left in (("first", 1), ("second", 0)):
-        await client.script(ACKNOWLEDGE, ["test.stream"], ["group", entry, consumer])
-        assert await redis.xlen("test.stream") == left
+    await redis.xclaim("test.stream", "group", "second", 0, entries[:2])
+    for consumer, left in (("first", entries[:2]), ("second", []), ("second", [])):
+        await client.script(ACKNOWLEDGE, ["test.stream"], ["group", consumer, *entries])
+        assert [entry for entry, _ in await redis.xrange("test.stream")] == left
