@@ -106,7 +106,13 @@ class GatewayApp(AsgiFastStream):
 def create_app(settings: GatewaySettings) -> GatewayApp:
     """Make the application and everything it works with; nothing connects before its start-up."""
     redis = make_redis(settings)
-    broker = Broker(redis, settings, capacity=settings.max_backlog, on_refused=end_process)
+    broker = Broker(
+        redis,
+        settings,
+        capacity=settings.max_backlog,
+        patience=settings.call_patience,
+        on_refused=end_process,
+    )
     storage = make_storage(settings, redis, broker.metrics)
     storage_state = StorageState(storage)
     broker.prepare = partial(start_storage, storage, on_refused=end_process)

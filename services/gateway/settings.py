@@ -114,6 +114,11 @@ class GatewaySettings(RuntimeSettings):
         default=1000,
         description="Calls to imaging that may wait for a reply. Further calls are refused.",
     )
+    call_patience: Annotated[float, Field(ge=0, json_schema_extra={"x-unit": "seconds"})] = Field(
+        default=2.0,
+        description="Time that a call to imaging waits for a place in a full queue, but no longer"
+        " than half of its time limit. Then it is refused. 0: it is refused at once.",
+    )
     max_age: Annotated[int, _CACHE_TIME] = Field(
         default=3600,
         description="Time for which caches and browsers may use an image without asking again, but"

@@ -66,10 +66,16 @@ def settings_for(redis_url: str, **changes: float) -> RuntimeSettings:
 
 
 def broker_on(
-    redis_url: str, *, capacity: int = 8, clock: Clock | None = None, **changes: float
+    redis_url: str,
+    *,
+    capacity: int = 8,
+    patience: float = 0.0,
+    clock: Clock | None = None,
+    **changes: float,
 ) -> Broker:
     settings = settings_for(redis_url, **changes)
-    broker = Broker(make_redis(settings), settings, capacity=capacity, clock=clock)
+    redis = make_redis(settings)
+    broker = Broker(redis, settings, capacity=capacity, patience=patience, clock=clock)
     for middleware in MIDDLEWARES:
         broker.add_middleware(middleware)
     return broker

@@ -53,9 +53,9 @@ class Broker(AdaptedBroker):
     """FastStream's RedisBroker with typed methods, one reply inbox and consumers that reconnect.
 
     `capacity` is the number of requests that this process handles at once, beside `lendable` ones
-    that don't count in it (`Capacity.lent`). `report` returns
-    the fields that the heartbeat adds to the host, the process and its versions. `on_refused` is
-    called by `start` for a Redis that can't be used.
+    that don't count in it (`Capacity.lent`). A request of its own waits `patience` seconds for a
+    place in a full queue. `report` returns the fields that the heartbeat adds to the host, the
+    process and its versions. `on_refused` is called by `start` for a Redis that can't be used.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Broker(AdaptedBroker):
         *,
         capacity: int = 1,
         lendable: int = 0,
+        patience: float = 0.0,
         report: Callable[[], Report] = dict,
         clock: Clock | None = None,
         on_refused: OnRefused = raise_refused,
@@ -105,7 +106,9 @@ class Broker(AdaptedBroker):
         """Called when Redis answers, before anything is consumed; again if Redis is lost then."""
         super().__init__(
             redis,
-            MessageSender(redis, self.inbox, self.outbox, self.clock, self.retry_after),
+            MessageSender(
+                *(redis, self.inbox, self.outbox, self.clock, self.retry_after), patience=patience
+            ),
             middleware=ServingMiddleware.of(self._serving),
             graceful_timeout=settings.graceful_timeout,
             specification_url=f"redis://{redis.endpoint}",

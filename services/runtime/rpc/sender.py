@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any
 
@@ -24,6 +24,7 @@ from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.deadlines import deadline_header, remaining
 from services.runtime.rpc.reply_inbox import ReplyInbox
+from services.runtime.rpc.waiting_line import WaitingLine
 from services.runtime.telemetry.tracing import trace_headers
 
 log = structlog.get_logger(__name__)
@@ -50,12 +51,16 @@ class MessageSender:
         outbox: Outbox,
         clock: Clock,
         retry_after: RetryAfter,
+        *,
+        patience: float = 0.0,
     ) -> None:
+        """`patience` is the seconds that a request waits for a place in a full queue."""
         self._redis = redis
         self._inbox = inbox
         self._outbox = outbox
         self._clock = clock
         self._retry_after = retry_after
+        self._line = WaitingLine(patience)
         # Fractions from 0 to 1 that choose a worker; steps of the golden ratio spread them evenly,
         # whatever capacity each worker has.
         self._fractions = (number * _GOLDEN_RATIO % 1 for number in count())
@@ -76,7 +81,7 @@ class MessageSender:
         reply_to, reply = self._inbox.expect()
         try:
             headers = {**trace_headers(), **deadline_header(timeout, self._clock)}
-            self._send_request(destination, encode(reply_to, headers), reply)
+            self._send_request(destination, encode(reply_to, headers), reply, timeout)
             data = await self._reply_in_time(reply, timeout)
         except asyncio.CancelledError:
             # A worker stops by itself at the deadline, but it can't know that a caller has left.
@@ -84,6 +89,7 @@ class MessageSender:
             raise
         finally:
             self._inbox.forget(reply_to)
+            self._line.advance()
         seconds = time.monotonic() - started
         self._retry_after.observe(seconds / (1 + self._inbox.outstanding))
         return reply_to, data
@@ -98,16 +104,21 @@ class MessageSender:
             timer.cancel()
 
     def _send_request(
-        self, destination: Destination, message: bytes, reply: asyncio.Future[bytes]
+        self,
+        destination: Destination,
+        message: bytes,
+        reply: asyncio.Future[bytes],
+        timeout: float,
     ) -> None:
         """Send the request. A refusal, or a lost connection, becomes the reply's exception."""
+        push = _push_call(destination, message, next(self._fractions))
 
-        def on_sent(answer: Any) -> None:
+        def end(answer: Any) -> None:
             refusal = self._refusal(answer)
             if refusal is not None and not reply.done():
                 reply.set_exception(refusal)
 
-        self._redis.script_soon(*_push_call(destination, message, next(self._fractions)), on_sent)
+        self._line.send(partial(self._redis.script_soon, *push), end, reply, timeout)
 
     def _refusal(self, answer: Any) -> Exception | None:
         """Return the exception that ends the call, or None if the request was sent."""

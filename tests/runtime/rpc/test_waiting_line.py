@@ -1,0 +1,108 @@
+"""A call that finds a full queue waits for a place, in order, for as long as it has patience."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from contracts.errors import Overloaded
+from contracts.methods import Transport
+from services.runtime.rpc.broker import Broker
+from services.runtime.rpc.waiting_line import Send, WaitingLine
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
+
+
+@pytest.fixture
+async def patient(redis_url: str) -> AsyncIterator[Broker]:
+    """A caller that waits for a place."""
+    broker = broker_on(redis_url, patience=20.0)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM])
+async def test_more_calls_than_a_queue_holds_are_all_answered(
+    transport: Transport, redis_url: str, patient: Broker, echo: Echo
+) -> None:
+    worker = broker_on(redis_url, capacity=2)
+    worker.serve(ECHO, echo.__call__)
+    await worker.start()
+    try:
+        ping = Ping(then="sleep", seconds=0.02)
+        calls = [asyncio.create_task(call(patient, ping, transport, 40)) for _ in range(60)]
+        await asyncio.gather(*calls)
+    finally:
+        await worker.stop()
+
+
+async def test_without_room_a_call_is_refused_when_its_patience_ends(
+    redis_url: str, echo: Echo
+) -> None:
+    caller, worker = broker_on(redis_url, patience=0.4), broker_on(redis_url, capacity=1)
+    worker.serve(ECHO, echo.__call__)
+    await worker.start()
+    await caller.start()
+    try:
+        ping = Ping(then="sleep", seconds=20)
+        calls = [asyncio.create_task(call(caller, ping, Transport.STREAM, 30)) for _ in range(10)]
+        started = time.monotonic()
+        done, waiting = await asyncio.wait(calls, timeout=15, return_when=asyncio.FIRST_EXCEPTION)
+        assert time.monotonic() - started >= 0.4
+        assert all(isinstance(task.exception(), Overloaded) for task in done)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    finally:
+        await caller.stop()
+        await worker.stop()
+
+
+class Queue:
+    """A queue that is full until it has room."""
+
+    def __init__(self) -> None:
+        self.room = 0
+        self.sent: list[str] = []
+
+    def sending(self, name: str) -> Send:
+        def send(on_sent: object) -> None:
+            assert callable(on_sent)
+            full = self.room == 0
+            if not full:
+                self.room -= 1
+                self.sent.append(name)
+            asyncio.get_running_loop().call_soon(on_sent, -1 if full else 1)
+
+        return send
+
+
+async def test_requests_are_sent_in_the_order_of_their_arrival() -> None:
+    queue, line = Queue(), WaitingLine(10.0)
+    ended: list[int] = []
+    replies = [asyncio.get_running_loop().create_future() for _ in range(4)]
+    for name, reply in zip("abcd", replies, strict=True):
+        line.send(queue.sending(name), ended.append, reply, 20.0)
+    await asyncio.sleep(0.01)
+    replies[1].cancel()  # its caller has left
+    queue.room = 2
+    line.advance()
+    await asyncio.sleep(0.01)
+    assert queue.sent == ["a", "c"]
+    line.send(queue.sending("e"), ended.append, replies[3], 20.0)
+    queue.room = 5
+    await asyncio.sleep(0.3)  # time is the subject: nobody says that there is room
+
+    assert queue.sent == ["a", "c", "d", "e"]
+    assert ended == [1, 1, 1, 1]
+    assert len(line) == 0
+
+
+async def test_without_patience_a_full_queue_refuses_at_once() -> None:
+    line, ended = WaitingLine(0.0), list[int]()
+    reply = asyncio.get_running_loop().create_future()
+    line.send(Queue().sending("a"), ended.append, reply, 20.0)
+    await asyncio.sleep(0.01)
+
+    assert ended == [-1]
