@@ -224,6 +224,8 @@ def _values(schema: dict[str, Any]) -> str:
             return f"integer, {least} to {most}"
         case {"type": "integer", "minimum": least}:
             return f"integer, {least} or more"
+        case {"type": "number", "minimum": least}:
+            return f"number, {least} or more"
         case {"type": "number", "exclusiveMinimum": bound}:
             return f"number above {bound}"
         case {"type": "array"}:

@@ -148,7 +148,7 @@ SERVICE: dict[Code, Advice] = {
             f"{HOUSE}\n"
             "curl -sS --data-binary @/tmp/house.jpg 'http://127.0.0.1:8000/v1/render"
             "?op=resize:width=9000,enlarge=true&op=blur:100&op=blur:100&timeout=30'",
-            "No answer within 30 s.",
+            "No answer within 1 s.",
             start="DARKROOM_RENDER_TIMEOUT=1 make run",
         ),
         ends_variants=True,
