@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ def test_a_store_that_is_away_is_503_and_jobs_wait_for_it(suite: Suite) -> None:
     away = suite.folder.with_name("away")
     suite.folder.rename(away)
     suite.folder.write_bytes(b"no folder")
-    refused = suite.render(image, "flip")
+    # A worker keeps the files that it has just read open for a moment.
+    renders = (suite.render(image, f"rotate:{degrees}") for degrees in count(1))
+    refused = next(answer for answer in renders if answer.status_code != 200)
     assert_problem(refused, 503, "unavailable")
     assert int(refused.headers["retry-after"]) > 0
     wait_until(lambda: suite.readiness()["store"] != "ok", seconds=10)
