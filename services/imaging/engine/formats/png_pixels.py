@@ -39,8 +39,8 @@ _BYTES_A_PIXEL = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
 def supports(image: Image.Image) -> bool:
     """Whether `compress` takes an image, by its mode and size."""
-    size = image.width * image.height * _BYTES_A_PIXEL.get(image.mode, MAX_BYTES)
-    return size <= MAX_BYTES
+    pixel = _BYTES_A_PIXEL.get(image.mode)
+    return pixel is not None and image.width * image.height * pixel <= MAX_BYTES
 
 
 def compress(image: Image.Image) -> bytearray:

@@ -66,6 +66,16 @@ def test_every_pixel_comes_back(mode: str, size: tuple[int, int]) -> None:
             assert found.tobytes() == image.tobytes(), draw.__name__
 
 
+@pytest.mark.parametrize("size", [(1, 1), (7, 9)])
+@pytest.mark.parametrize("mode", ["1", "P", "I;16"])
+def test_a_picture_in_another_mode_is_written_by_pillow(mode: str, size: tuple[int, int]) -> None:
+    image = Image.new(mode, size, 1)
+    assert not png_pixels.supports(image)
+    with Image.open(io.BytesIO(png(image))) as found:
+        assert (found.mode, found.size) == (mode, size)
+        assert found.tobytes() == image.tobytes()
+
+
 @pytest.mark.parametrize("draw", DRAWN)
 def test_a_file_is_no_larger_than_pillows(draw: Callable[[int, int], Image.Image]) -> None:
     image = draw(640, 480)
