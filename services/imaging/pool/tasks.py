@@ -106,7 +106,7 @@ def inspect(request: Inspect, images: CallImages, settings: ChildSettings) -> An
 
 
 def _inspect(request: Inspect, images: CallImages, settings: ChildSettings) -> Inspected:
-    data, limits = images.read(request.source.key), _limits(settings)
+    data, limits = _source(request.source.key, images).data, _limits(settings)
     match request.depth:
         case Depth.HEADER:
             return decode.inspect(data, limits)
@@ -180,7 +180,10 @@ _last_source: deque[_Source] = deque(maxlen=1)
 
 
 def _source(key: str, images: CallImages) -> _Source:
-    """Return the source from this process's memory, or from its descriptor."""
+    """Return the source from this process's memory, or from its descriptor.
+
+    Another source that is in memory is freed first.
+    """
     if _last_source and _last_source[0].key == key:
         return _last_source[0]
     _last_source.clear()

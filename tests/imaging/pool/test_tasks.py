@@ -167,6 +167,16 @@ def test_a_process_that_rests_keeps_no_pixels_and_few_bytes(
     assert [one.decode_cache for one in tasks._last_source] == [{}] * keeps_bytes
 
 
+@pytest.mark.parametrize("depth", Depth)
+def test_an_inspection_of_another_image_frees_the_last_source(files: Files, depth: Depth) -> None:
+    source, other = files.add(PICTURE), files.add(PICTURE + b"\0")
+    made(files, request_of(source))
+    inspected(files, source, depth)
+    assert [one.key for one in tasks._last_source] == [source.key]
+    inspected(files, other, depth)
+    assert not tasks._last_source
+
+
 def test_a_source_too_large_for_the_memory_is_read_again(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
