@@ -26,7 +26,9 @@ _RENEWAL = 1.0  # seconds between two renewals
 _LOOK = 0.5  # seconds between two looks at a claim: the message of its end may get lost
 _AWAITED = "+"  # ends the value of a claim that another worker waits for
 
-_AWAIT = load_script(__package__, "await_render", when_full=True, AWAITED=_AWAITED)
+_AWAIT = load_script(
+    __package__, "await_render", when_full=True, AWAITED=_AWAITED, LIFE=int(LIFE * 1000)
+)
 _END = load_script(__package__, "end_render", when_full=True, AWAITED=_AWAITED)
 
 _OWN = REPLAYABLE | {Code.GONE, Code.NOT_FOUND}
@@ -75,7 +77,10 @@ class RenderClaims:
 
 
 class Claim:
-    """The claim of one rendition; given up when the context ends, and awaited ones with a word."""
+    """The claim of one rendition, which is given up when the context ends.
+
+    Publishes RenderEnded then if another worker waits.
+    """
 
     def __init__(self, claims: RenderClaims, rendition: str) -> None:
         self._redis, self._worker, self._rendition = claims.redis, claims.worker, rendition
@@ -88,7 +93,6 @@ class Claim:
         """Ask for the claim. Raises RedisError for a client that can send nothing."""
         life = int(LIFE * 1000)
         self._answer = self._redis.send("SET", self._name, self._worker, "NX", "PX", life)
-        self._renewal = asyncio.get_running_loop().call_later(_RENEWAL, self._renew)
         return self
 
     def __exit__(
@@ -105,22 +109,31 @@ class Claim:
             self._redis.script_soon(_END, [self._name], [self._worker], self._on_given_up)
 
     async def taken(self) -> None:
-        """Return when this worker has the claim. Raises ClaimedElsewhere, and RedisError.
+        """Return when this worker has the claim, and renew it from then on.
+
+        Raises ClaimedElsewhere, and RedisError.
 
         A store that is full takes no claims: then each worker renders for itself.
         """
         try:
             answer = await self._answer
         except FULL:
+            # The key may be there, of a worker that has died: it has to end.
+            self._refused = True
             return
         if answer is None:
             self._refused = True
             raise ClaimedElsewhere
+        self._renew_later()
+
+    def _renew_later(self) -> None:
+        self._renewal = asyncio.get_running_loop().call_later(_RENEWAL, self._renew)
 
     def _renew(self) -> None:
-        # Should another worker have it by now, its claim ends some seconds later, if it dies.
+        # This worker may have stood still for so long that another one has the claim. Should that
+        # one die, its claim ends soon after this render.
         self._redis.send_soon(_ignore, "PEXPIRE", self._name, int(LIFE * 1000))
-        self._renewal = asyncio.get_running_loop().call_later(_RENEWAL, self._renew)
+        self._renew_later()
 
     def _on_given_up(self, awaited: Any) -> None:
         if awaited == 1:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 
 from contracts.imaging import Render
@@ -18,9 +18,9 @@ WAITING = 8
 
 
 class CoalescingRenders:
-    """Renders for clients that wait, each question once at a time over all workers.
+    """Renders for clients that wait; equal requests at the same time are rendered once.
 
-    A render that nobody waits for any more is cancelled.
+    That holds over all workers. A render that nobody waits for any more is cancelled.
     """
 
     def __init__(
@@ -44,11 +44,13 @@ class CoalescingRenders:
             return await self._renders.render(request, timeout=timeout, lend=lend)
         key = request.result_key()
         joins = self._calls.has(key, timeout=timeout)
-        start = partial(self._render, key, request, lend)
+        place = _Place(lend)
+        start = partial(self._render, key, request, place.lent)
         # The render takes no caller's timeout: another one may join it, and wait for longer.
         call = self._calls.run(key, start, timeout=timeout, lasting=math.inf)
         if not joins:
-            return await call
+            with closing(place):
+                return await call
         self._collapsed.inc()
         with self._lent(lend):
             finished, times = await call
@@ -82,3 +84,27 @@ class CoalescingRenders:
                 yield
         finally:
             self._waiting -= 1
+
+
+class _Place:
+    """The place of the caller that began a shared render.
+
+    The render can lend it until `close`, when that caller leaves and gives it back: others may
+    still wait for the render.
+    """
+
+    def __init__(self, lend: Lend) -> None:
+        self._lend = lend
+        self._loan = ExitStack()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Lend the place within the context; do nothing once it is closed."""
+        with self._loan:
+            self._loan.enter_context(self._lend())
+            yield
+
+    def close(self) -> None:
+        """End the loan, and lend no more."""
+        self._lend = nullcontext
+        self._loan.close()

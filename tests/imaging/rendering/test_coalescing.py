@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ class FakeRenders(Renders):
         self.started = self.cancelled = 0
         self.end = asyncio.Event()
         self.error: ServiceError | None = None
+        self.heavy = False
 
     async def render(
         self,
@@ -58,7 +60,8 @@ class FakeRenders(Renders):
             await admit()
         self.started += 1
         try:
-            await self.end.wait()
+            with lend() if self.heavy else nullcontext():
+                await self.end.wait()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -171,6 +174,30 @@ async def test_requests_that_wait_for_another_take_no_room(workers: Workers) -> 
     await asyncio.gather(first, joins, waits)
 
 
+async def test_a_place_is_given_back_once_when_the_first_caller_leaves(workers: Workers) -> None:
+    one, _ = workers
+    one.renders.heavy = True
+    hasty = one.asked(timeout=0.1)
+    await until(lambda: one.capacity.taken == 0)
+    stays = one.asked()
+    with pytest.raises(DeadlineExceeded):
+        await hasty
+    await until(lambda: hasty.done() and one.capacity.taken <= 0)
+    assert one.capacity.taken == 0
+    one.renders.end.set()
+    await stays
+    await asyncio.sleep(0)
+    assert one.capacity.taken == 0
+
+
+async def test_a_claim_that_would_last_for_ever_gets_an_end(workers: Workers) -> None:
+    one, _ = workers
+    await one.broker.redis.execute("SET", CLAIM, "dead")
+    waits = await one.waits()
+    assert 0 < await one.broker.redis.execute("PTTL", CLAIM) <= claims.LIFE * 1000
+    waits.cancel()
+
+
 async def test_a_waiter_renders_when_the_claim_of_a_dead_worker_ends(workers: Workers) -> None:
     one, _ = workers
     await one.broker.redis.execute("SET", CLAIM, "dead", "PX", 300)
@@ -247,10 +274,15 @@ async def test_a_render_of_its_own_neither_waits_nor_is_waited_for(workers: Work
     await asyncio.gather(first, *own)
 
 
-async def test_a_full_store_takes_no_claims_and_forbids_no_render(workers: Workers) -> None:
+async def test_a_full_store_takes_and_renews_no_claims_and_forbids_no_render(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_RENEWAL", 0.02)
     one, other = workers
+    await one.broker.redis.execute("SET", CLAIM, "dead", "PX", 200)
     await one.broker.redis.execute("CONFIG", "SET", "maxmemory", "1")
     tasks = [await worker.asked_and_started() for worker in workers]
+    await one.sees(lambda value: value is None)
     one.renders.end.set()
     other.renders.end.set()
     await asyncio.gather(*tasks)
