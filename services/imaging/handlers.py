@@ -19,6 +19,12 @@ from services.runtime.rpc.attachments import ATTACHED, taken_up_to
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.deadlines import remaining
 
+_MAX_ATTACHED = 256 << 10
+"""The most bytes of a result that are attached to a reply, whatever its caller takes.
+
+All replies of a worker leave by one connection, and wait for the ones before.
+"""
+
 
 async def render(
     request: Render,
@@ -93,7 +99,7 @@ def _response(
     """Return a reply, with the result's bytes attached if its caller takes so many."""
     headers = {"x-queue-ms": f"{times.queue_ms:.2f}", "x-work-ms": f"{times.work_ms:.2f}"}
     body: Message | bytes = reply
-    if 0 < len(data) <= taken_up_to(message.headers):
+    if 0 < len(data) <= min(taken_up_to(message.headers), _MAX_ATTACHED):
         headers |= {"content-type": "application/json", ATTACHED: str(len(data))}
         body = reply.model_dump_json().encode() + data
     return RedisResponse(body, headers=headers, correlation_id=message.correlation_id)

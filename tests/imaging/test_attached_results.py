@@ -3,11 +3,15 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from faststream.redis import RedisMessage
+from faststream.redis.message import UnifyRedisDict
 
 from contracts.imaging import RENDER, Blob, Render, Rendered
 from contracts.methods import Transport
 from contracts.operations.pipeline import Pipeline
 from contracts.operations.shapes import Resize
+from services.imaging import handlers
+from services.imaging.pool.executor import CallTimes
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.attachments import ATTACH_UP_TO, ATTACHED, split
 from services.runtime.rpc.broker import Broker
@@ -20,6 +24,7 @@ from tests.imaging.pictures import encoded, scenery
 from tests.processes import Service
 
 PIPELINE = Pipeline(operations=(Resize(width=40),))
+RAW = UnifyRedisDict(type="message", channel="imaging.render", data=b"", pattern=None)
 
 
 class Caller:
@@ -76,3 +81,11 @@ async def test_a_stored_result_is_not_read_for_a_reply(caller: Caller) -> None:
     await caller.render(source, {}, reuse=True)
     rendered, attached, _ = await caller.render(source, {ATTACH_UP_TO: "65536"}, reuse=True)
     assert (rendered.reused, attached) == (True, b"")
+
+
+def test_a_worker_attaches_no_more_than_its_own_limit() -> None:
+    message = RedisMessage(raw_message=RAW, body=b"", headers={ATTACH_UP_TO: "999999999"})
+    reply = Rendered(blob=Blob(key="a" * 64, media_type="image/png", bytes=1), width=1, height=1)
+    for size, attached in (256 << 10, True), (1 + (256 << 10), False):
+        response = handlers._response(reply, CallTimes(0, 0), message, bytes(size))
+        assert (ATTACHED in response.headers) == attached
