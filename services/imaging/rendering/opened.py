@@ -21,16 +21,19 @@ def opening_of(images: Images, wanted: Sequence[StoredBlob]) -> Opening:
 
 @asynccontextmanager
 async def _opened(images: Images, wanted: Sequence[StoredBlob]) -> AsyncIterator[Sequence[int]]:
-    ready = [images.opened(one) for one in wanted]
-    # Tasks of their own, which nobody cancels: a file that is opened for a call that has ended
-    # meanwhile has to be closed.
-    tasks = [
-        asyncio.create_task(images.open(one), name="open-image")
-        for one, file in zip(wanted, ready, strict=True)
-        if file is None
-    ]
-    _opening.update(tasks)
+    ready: list[File | None] = []
+    tasks: list[asyncio.Task[File]] = []
     try:
+        for one in wanted:
+            ready.append(images.opened(one))
+        # Tasks of their own, which nobody cancels: a file that is opened for a call that has ended
+        # meanwhile has to be closed.
+        tasks += [
+            asyncio.create_task(images.open(one), name="open-image")
+            for one, file in zip(wanted, ready, strict=True)
+            if file is None
+        ]
+        _opening.update(tasks)
         if tasks:
             await asyncio.wait(tasks)
         others = iter(tasks)

@@ -255,7 +255,11 @@ class Images(Blobs):
         if stored.place is not None and self._store is not None:
             descriptor = await self._store.open(path_of(stored.place, blob.key))
             file = File(descriptor, blob.bytes, stored.digest)
-            self._files.add(blob.key, file)
+            try:
+                self._files.add(blob.key, file)
+            except BaseException:
+                file.close()
+                raise
             return file
         self._moves.offer(stored)
         *_, part = await self._record_and_part(blob)

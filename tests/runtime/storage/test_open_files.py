@@ -1,5 +1,6 @@
 """Files of the store stay open for a moment, and no longer."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,3 +72,20 @@ async def test_an_image_that_was_opened_is_opened_again_at_once_until_it_is_dama
     (tmp_path / "store" / path_of(Place.KEPT, stored.blob.key)).write_bytes(bytes(1000))
     assert await images.report_damaged(stored, "seen by a test")
     assert images.opened(stored) is None
+
+
+async def test_a_file_is_closed_if_the_process_has_no_descriptor_to_keep_it(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = Images(storage)
+    spool = await Spool.of(os.urandom(1000), storage.scratch)
+    stored = await images.keep(spool, ttl=100, kept=True)
+    before = descriptors()
+    monkeypatch.setattr(os, "dup", too_many)
+    with pytest.raises(OSError, match="Too many"):
+        await images.open(stored)
+    assert descriptors() == before
+
+
+def too_many(descriptor: int) -> int:
+    raise OSError(errno.EMFILE, "Too many open files")
