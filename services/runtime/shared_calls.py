@@ -1,4 +1,4 @@
-"""Calls that are shared: those who want an equal result at the same time wait for one call."""
+"""Shared calls: callers that want an equal result at the same time wait for one call."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable

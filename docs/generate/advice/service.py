@@ -159,7 +159,7 @@ SERVICE: dict[Code, Advice] = {
                 "Two pool processes, one after the other, ended while they worked on the image: a "
                 "decoder crashed, or the operating system killed them for their memory. `detail` "
                 "names the signal.",
-                ("services/imaging/pool/executor.py",),
+                ("services/imaging/pool/attempts.py",),
             ),
             Cause(
                 "In a job: `DARKROOM_JOB_ATTEMPTS` workers have died while they had the job.",

@@ -35,7 +35,9 @@ _COMMUTE_WITH_LUMA = (Resize, Crop, Extract, Rotate, Flip, Flop, Blur)
 DecodeCache = dict[Draft, Decoded]
 """Decodings of one source, for several pipelines."""
 
-_MAX_CACHED_PIXELS = 32_000_000  # of all drafts together, as 24 megapixels have: 128 MB in colour
+# Of all drafts of a source together. A picture of 24 megapixels and its drafts at a half, a quarter
+# and an eighth have so many. They are 128 MB in colour.
+_MAX_CACHED_PIXELS = 32_000_000
 
 
 def decode_still(

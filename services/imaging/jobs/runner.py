@@ -1,7 +1,6 @@
 """Runs durable jobs: one variant after the other, with the job's record updated after each."""
 
 import asyncio
-import random
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -13,8 +12,6 @@ from opentelemetry.trace import SpanKind
 from redis.exceptions import RedisError
 
 from contracts.errors import (
-    TRANSIENT,
-    Code,
     Failure,
     Internal,
     ServiceError,
@@ -26,6 +23,7 @@ from services.imaging.jobs.batching import MicroBatcher, NotStarted
 from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.jobs.outages import Outages
 from services.imaging.jobs.renderer import JobRenderer
+from services.imaging.jobs.retries import delay_before_retry
 from services.imaging.peers import Peers
 from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
@@ -227,14 +225,9 @@ class JobRunner:
         """Queue the job for a retry if the failure is transient. Return whether this variant ends
         here, as it is retried, or as this worker has lost the job.
         """
-        # A worker that reads the format may be running soon.
-        unread = problem.code is Code.UNSUPPORTED_FORMAT and job.source.format is not None
-        lasting = problem.code not in TRANSIENT and not unread
-        if lasting or job.attempts >= self._settings.job_attempts:
+        delay = delay_before_retry(job, problem, self._settings)
+        if delay is None:
             return False
-        longest = min(self._settings.retry_cap, self._settings.retry_base * 2 ** (job.attempts - 1))
-        # Full jitter: jobs that failed together are not retried together.
-        delay = random.uniform(0, longest)
         if await self._jobs.leases.retry(job, problem, delay=delay):
             log.info("job retried later", job=job.id, code=problem.code, delay=round(delay, 2))
         return True

@@ -1,4 +1,4 @@
-"""Admission, deadlines and second attempts of the calls to the pool's processes.
+"""Admission and deadlines of the calls to the pool's processes.
 
 A call that is cancelled or late kills its process; decision 0023 says why. No decoder can block the
 event loop.
@@ -19,12 +19,13 @@ from itertools import chain
 
 import structlog
 
-from contracts.errors import DeadlineExceeded, Failure, Overloaded, WorkerCrashed
+from contracts.errors import DeadlineExceeded, Failure, Overloaded
+from services.imaging.pool.attempts import do_in_a_place
 from services.imaging.pool.child_settings import ChildSettings
-from services.imaging.pool.messages import Answer, Call, Corrupt, Heavy, OutcomeT
-from services.imaging.pool.places import Place, Places, Wear
+from services.imaging.pool.messages import Call, Corrupt, Heavy, OutcomeT
+from services.imaging.pool.places import Places, Wear
 from services.imaging.pool.priority import PrioritySemaphore
-from services.imaging.pool.process import PoolProcess, ProcessDied, Program
+from services.imaging.pool.process import PoolProcess, Program
 from services.imaging.pool.verdicts import Verdict
 from services.imaging.settings import ImagingSettings
 from services.runtime.retry_after import RetryAfter
@@ -222,7 +223,7 @@ class Executor:
                         on_start()
                     limit.reschedule(min(deadline, started + patience))
                     seconds = math.ceil(timeout) + _CPU_MARGIN
-                    answer = await self._in_a_place(call, descriptors, seconds)
+                    answer = await do_in_a_place(self._places, call, descriptors, seconds)
         except TimeoutError as exc:
             times = CallTimes((started - arrived) * 1000, (loop.time() - started) * 1000)
             if started + patience < deadline:
@@ -254,47 +255,6 @@ class Executor:
         else:
             async with self._opened[urgent], opening() as descriptors, slot:
                 yield descriptors
-
-    async def _in_a_place(
-        self, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
-    ) -> Answer[OutcomeT]:
-        """Do a call, and once more in a fresh process if the process died or its memory ran out."""
-        place = await self._places.take(call.source)
-        try:
-            try:
-                answer = await self._attempt(place, call, descriptors, seconds)
-                if not answer.failed_of_memory or not call.may_repeat:
-                    return answer
-            except WorkerCrashed:
-                if not call.may_repeat:
-                    raise
-            await self._places.wait_for_process(place)
-            return await self._attempt(place, call, descriptors, seconds)
-        finally:
-            self._places.give_back(place, call.source)
-
-    async def _attempt(
-        self, place: Place, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
-    ) -> Answer[OutcomeT]:
-        """Do a call in the process of `place`, which is replaced if it is not to be used again."""
-        process = place.process
-        assert process is not None
-        try:
-            answer = await process.call(call, descriptors, seconds)
-        except ProcessDied as exc:
-            self._places.lose(place)
-            how = await process.death()
-            log.warning("pool process died", how=how, reason=str(exc))
-            raise WorkerCrashed(
-                f"The process that worked on this image died of it, {how}."
-            ) from exc
-        except BaseException:
-            # Cancelled or late: the process still works.
-            self._places.lose(place)
-            raise
-        if answer.exhausted:
-            self._places.lose(place)
-        return answer
 
 
 def _unbudgeted(call: Call[OutcomeT]) -> Call[OutcomeT]:

@@ -78,7 +78,7 @@ class PrioritySemaphore:
         self._heavy_taken += heavy
 
     def _release(self, row: _Row, *, heavy: bool) -> None:
-        """Take the last permit of a row back, and hand it to the next caller that may have it."""
+        """Return a permit, and hand it to the next caller: one of its row if there is one."""
         self.taken -= 1
         self._heavy_taken -= heavy
         for line in self._in_order():

@@ -1,0 +1,57 @@
+"""The attempts of a call: one in a pool process, and a second one if that process failed."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from contracts.errors import WorkerCrashed
+from services.imaging.pool.messages import Answer, Call, OutcomeT
+from services.imaging.pool.places import Place, Places
+from services.imaging.pool.process import ProcessDied
+
+log = structlog.get_logger(__name__)
+
+
+async def do_in_a_place(
+    places: Places, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
+) -> Answer[OutcomeT]:
+    """Do a call, and once more in a fresh process if the process died or its memory ran out.
+
+    `descriptors` are those of the call's images, and `seconds` the CPU time of each attempt. A
+    process is killed if this is cancelled meanwhile. Raises WorkerCrashed.
+    """
+    place = await places.take(call.source)
+    try:
+        try:
+            answer = await _attempt(places, place, call, descriptors, seconds)
+            if not answer.failed_of_memory or not call.may_repeat:
+                return answer
+        except WorkerCrashed:
+            if not call.may_repeat:
+                raise
+        await places.wait_for_process(place)
+        return await _attempt(places, place, call, descriptors, seconds)
+    finally:
+        places.give_back(place, call.source)
+
+
+async def _attempt(
+    places: Places, place: Place, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
+) -> Answer[OutcomeT]:
+    """Do a call in the process of `place`, which is replaced if it is not to be used again."""
+    process = place.process
+    assert process is not None
+    try:
+        answer = await process.call(call, descriptors, seconds)
+    except ProcessDied as exc:
+        places.lose(place)
+        how = await process.death()
+        log.warning("pool process died", how=how, reason=str(exc))
+        raise WorkerCrashed(f"The process that worked on this image died of it, {how}.") from exc
+    except BaseException:
+        # Cancelled or late: the process still works.
+        places.lose(place)
+        raise
+    if answer.exhausted:
+        places.lose(place)
+    return answer
