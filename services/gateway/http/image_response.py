@@ -15,11 +15,12 @@ from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.middleware.head import is_head
 from services.runtime.redis.client import redis_errors
 from services.runtime.storage.blobs import Blobs, Seen
+from services.runtime.storage.lookups import ALONG
 from services.runtime.storage.stores.store import CHUNK
 
 log = structlog.get_logger(__name__)
 
-_SMALL = 64 << 10  # bytes: as many as a connection buffers in any case
+_SMALL = ALONG  # bytes: as many as a connection buffers in any case
 _HELD = 2 * CHUNK + _SMALL  # bytes that 150 readers of a large image were seen to hold, each
 _WAIT = 1.0  # seconds for room
 

@@ -158,8 +158,11 @@ class Blobs:
         """Log and count a blob whose bytes are lost or wrong, and have nobody find them again.
 
         A rendition is made anew, and an image is stored anew when somebody uploads it again.
-        Returns False if the bytes that are stored are right: it was a copy of them that was wrong.
+        Returns False if the bytes that are stored are right: it was a copy of them that was wrong,
+        or others have been stored in the place of `stored` meanwhile.
         """
+        if await self._is_replaced(stored):
+            return False
         if await self._is_whole(stored):
             log.warning("a copy of stored bytes was damaged", kind=self.kind, key=stored.blob.key)
             return False
@@ -171,6 +174,11 @@ class Blobs:
         else:
             await self._redis.script(_SET, (name,), (DAMAGED, 1))
         return True
+
+    async def _is_replaced(self, stored: StoredBlob) -> bool:
+        """Return whether the record names other bytes by now: a render has been done again."""
+        now = await self.find(stored.blob.key)
+        return now is not None and now.digest != stored.digest
 
     async def _is_whole(self, stored: StoredBlob) -> bool:
         """Read all stored bytes, past this host's copies, and compare them with their digest."""

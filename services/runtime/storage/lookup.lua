@@ -18,7 +18,7 @@ end
 
 local function bytes_of(record, fields)
   local size, place = fields[2], fields[5]
-  return size and not place and tonumber(size) <= SMALL and redis.call('HGET', record, 'data')
+  return size and not place and tonumber(size) <= ALONG and redis.call('HGET', record, 'data')
 end
 
 local image = fields_of(KEYS[1])

@@ -10,15 +10,21 @@ from services.runtime.redis.scripts import load_script
 from services.runtime.storage.blobs import Seen, life_of
 from services.runtime.storage.images import Images
 from services.runtime.storage.lives import end_of
-from services.runtime.storage.records import SMALL, Kind, stored_from
+from services.runtime.storage.records import Kind, stored_from
 from services.runtime.storage.renditions import Renditions
 
-_LOOKUP = load_script(__package__, "lookup", when_full=True, SMALL=SMALL)
+ALONG = 64 << 10
+"""Bytes of the largest blob that comes along: as many as the connection of a client buffers.
+
+A caller holds them until it answers, so those of larger ones are fetched when there is room.
+"""
+
+_LOOKUP = load_script(__package__, "lookup", when_full=True, ALONG=ALONG)
 
 
 @dataclass(frozen=True)
 class Found:
-    """An image, and what is there of a rendition that is made from it and from others."""
+    """An image, and a rendition that is made from it and from others, if that is stored."""
 
     image: Seen
     life: float
@@ -42,10 +48,11 @@ class Lookups:
         ttl: int = 0,
         bytes_of: Kind | None = None,
     ) -> Found | None:
-        """Return what is there of the first image, or None where it is gone.
+        """Return the first image and the rendition, or None where the image is gone.
 
         `rendition` is the key of a result that is made from all `images`: it is kept for `ttl`
-        seconds at least. Bytes of the kind `bytes_of` come along if they are few and lie in Redis.
+        seconds at least. Bytes of the kind `bytes_of` come along if they lie in Redis, and are
+        `ALONG` at most.
         """
         names = [keys.blob(Kind.IMAGE, image) for image in images]
         if rendition is not None:

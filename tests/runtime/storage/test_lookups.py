@@ -3,12 +3,15 @@
 import math
 import os
 
+import pytest
+
+from contracts.errors import Gone
 from contracts.imaging import Blob
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
-from services.runtime.storage.lookups import Lookups
+from services.runtime.storage.lookups import ALONG, Lookups
 from services.runtime.storage.parts import PART
 from services.runtime.storage.records import Kind, NewBlob, StoredBlob
 from services.runtime.storage.renditions import Renditions
@@ -107,7 +110,7 @@ async def test_only_bytes_that_lie_in_redis_and_are_few_come_along(
 ) -> None:
     renditions = Renditions(either)
     [image] = await stored_images(either, 500)
-    for size, few in ((1, True), (PART, True), (PART + 1, False), (3 * PART, False)):
+    for size, few in ((1, True), (ALONG, True), (ALONG + 1, False), (3 * PART, False)):
         data = os.urandom(size)
         blob = await keep(either, [image.blob.key], data)
         found = await lookups(either).find(
@@ -134,3 +137,23 @@ async def test_bytes_that_move_after_the_lookup_are_found(storage: Storage) -> N
     assert storage.store is not None
     await storage.store.delete([f"default/renditions/ff/ff/{KEY}"])
     assert [one async for one in renditions.read(blob, seen=moved.rendition)] == [DATA]
+
+
+async def test_a_result_that_is_made_anew_after_the_lookup_is_not_taken_for_a_damaged_one(
+    storage: Storage,
+) -> None:
+    renditions, anew = Renditions(storage), os.urandom(len(DATA))
+    [image] = await stored_images(storage, 500)
+    await keep(storage, [image.blob.key])
+    await storage.hot.move(f"rendition:{KEY}")
+    found = await lookups(storage).find([image.blob.key], rendition=KEY, ttl=100)
+    assert found is not None
+    blob = await keep(storage, [image.blob.key], anew)
+    await storage.hot.move(f"rendition:{KEY}")
+
+    with pytest.raises(Gone):
+        _ = [one async for one in renditions.read(blob, seen=found.rendition)]
+
+    assert await renditions.get(blob) == anew
+    registry = storage.metrics.registry
+    assert not registry.get_sample_value("darkroom_corrupt_blobs_total", {"kind": "rendition"})
