@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from functools import lru_cache, partial
 from itertools import count
 from typing import Any
@@ -60,7 +61,8 @@ class MessageSender:
         self._outbox = outbox
         self._clock = clock
         self._retry_after = retry_after
-        self._line = WaitingLine(patience)
+        # A full queue holds up no request for another one. Addresses are those of the methods.
+        self._lines = defaultdict[str, WaitingLine](partial(WaitingLine, patience))
         # Fractions from 0 to 1 that choose a worker; steps of the golden ratio spread them evenly,
         # whatever capacity each worker has.
         self._fractions = (number * _GOLDEN_RATIO % 1 for number in count())
@@ -89,7 +91,7 @@ class MessageSender:
             raise
         finally:
             self._inbox.forget(reply_to)
-            self._line.advance()
+            self._lines[destination.address].advance()
         seconds = time.monotonic() - started
         self._retry_after.observe(seconds / (1 + self._inbox.outstanding))
         return reply_to, data
@@ -118,7 +120,8 @@ class MessageSender:
             if refusal is not None and not reply.done():
                 reply.set_exception(refusal)
 
-        self._line.send(partial(self._redis.script_soon, *push), end, reply, timeout)
+        line = self._lines[destination.address]
+        line.send(partial(self._redis.script_soon, *push), end, reply, timeout)
 
     def _refusal(self, answer: Any) -> Exception | None:
         """Return the exception that ends the call, or None if the request was sent."""

@@ -1,4 +1,4 @@
-"""Requests that found a full queue, and wait in this process until there is room.
+"""Requests that found their queue full, and wait in this process until there is room.
 
 A page of forty pictures asks for all of them at once, and a browser does not ask again after a 503.
 """
@@ -26,7 +26,7 @@ class _Request:
 
 
 class WaitingLine:
-    """Sends requests, and those that find a full queue again for `patience` seconds at most.
+    """Sends requests to one queue, again for `patience` seconds at most while it is full.
 
     First come, first served: while one waits, later ones wait behind it, and only the first is
     tried. Without patience, a full queue refuses at once.
@@ -36,6 +36,7 @@ class WaitingLine:
         self._patience = patience
         self._line: deque[_Request] = deque()
         self._is_trying = False
+        self._full: Any = None  # Redis's last answer about the full queue
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -78,11 +79,13 @@ class WaitingLine:
                 self._is_trying = False
             is_full = isinstance(answer, int) and answer < 0
             if is_full and time.monotonic() < request.until and not request.reply.done():
+                self._full = answer
                 self._put_back(request, first=first)
                 return
             request.end(answer)
             if first:
-                self.advance()
+                # In a turn of its own: many that are refused at once would nest their calls.
+                asyncio.get_running_loop().call_soon(self.advance)
 
         request.send(on_sent)
 
@@ -96,6 +99,22 @@ class WaitingLine:
 
     def _tick(self) -> None:
         self._timer = None
+        self._end_late()
         self.advance()
         if self._line or self._is_trying:
             self._timer = asyncio.get_running_loop().call_later(_INTERVAL, self._tick)
+
+    def _end_late(self) -> None:
+        """End requests that have waited long enough, and drop those whose callers have left.
+
+        One behind the first may have less time than the first.
+        """
+        now = time.monotonic()
+        line, self._line = self._line, deque()
+        for request in line:
+            if request.reply.done():
+                continue
+            if request.until <= now:
+                request.end(self._full)
+            else:
+                self._line.append(request)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from contracts.errors import Overloaded
+from contracts.errors import Overloaded, Unavailable
 from contracts.methods import Transport
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.waiting_line import Send, WaitingLine
@@ -97,6 +97,77 @@ async def test_requests_are_sent_in_the_order_of_their_arrival() -> None:
     assert queue.sent == ["a", "c", "d", "e"]
     assert ended == [1, 1, 1, 1]
     assert len(line) == 0
+
+
+async def test_a_full_queue_holds_up_no_request_for_another(
+    redis_url: str, patient: Broker, echo: Echo
+) -> None:
+    worker = broker_on(redis_url, capacity=1, graceful_timeout=0.1)
+    worker.serve(ECHO, echo.__call__)
+    worker.capacity.take()
+    await worker.start()
+    calls = [asyncio.create_task(call(patient, Ping(), Transport.STREAM, 30)) for _ in range(9)]
+    try:
+        await asyncio.sleep(0.1)  # time is the subject: the last ones wait for a place
+        calls.append(asyncio.create_task(call(patient, Ping(), Transport.LIST, 30)))
+        async with asyncio.timeout(2):
+            # Redis sets no event.
+            while not await patient.redis.execute("LLEN", ECHO.address(Transport.LIST)):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert await patient.redis.execute("XLEN", ECHO.address(Transport.STREAM)) == 4
+    finally:
+        for task in calls:
+            task.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await worker.stop()
+
+
+async def test_a_stop_ends_the_calls_that_wait(redis_url: str, echo: Echo) -> None:
+    caller = broker_on(redis_url, patience=20.0)
+    worker = broker_on(redis_url, capacity=1, graceful_timeout=0.1)
+    worker.serve(ECHO, echo.__call__)
+    await worker.start()
+    await caller.start()
+    ping = Ping(then="sleep", seconds=20)
+    calls = [asyncio.create_task(call(caller, ping, Transport.STREAM, 40)) for _ in range(9)]
+    try:
+        await asyncio.wait_for(echo.started.wait(), 5)
+        await caller.stop()
+        outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 2)
+    finally:
+        await worker.stop()
+    assert {type(outcome) for outcome in outcomes} == {Unavailable}
+
+
+async def test_requests_that_cannot_be_sent_end_one_after_another() -> None:
+    line, ended, number = WaitingLine(10.0), list[object](), 1000
+    answer: object = -1
+
+    def send(on_sent: object) -> None:
+        assert callable(on_sent)
+        on_sent(answer)  # at once, as a client with too many open commands does
+
+    reply = asyncio.get_running_loop().create_future()
+    for _ in range(number):
+        line.send(send, ended.append, reply, 20.0)
+    answer = OSError("lost")
+    line.advance()
+    await asyncio.sleep(0.2)  # time is the subject: the timer ends, too
+    assert ended == [answer] * number
+    assert (len(line), line._timer) == (0, None)
+
+
+async def test_a_request_with_less_time_than_the_first_waits_no_longer() -> None:
+    queue, line = Queue(), WaitingLine(10.0)
+    long, short = list[int](), list[int]()
+    reply = asyncio.get_running_loop().create_future()
+    line.send(queue.sending("long"), long.append, reply, 20.0)
+    line.send(queue.sending("short"), short.append, reply, 0.1)
+    await asyncio.sleep(0.3)  # time is the subject
+    assert (long, short) == ([], [-1])
+    reply.cancel()
+    await asyncio.sleep(0.1)  # time is the subject
+    assert (len(line), line._timer) == (0, None)
 
 
 async def test_without_patience_a_full_queue_refuses_at_once() -> None:
