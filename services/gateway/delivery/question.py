@@ -6,13 +6,11 @@ field that changes it in a way that the cache does not know go to the routes.
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from starlette.types import Scope
 
-from contracts.outputs import AUTO, Output
 from services.gateway.delivery.cache import Key
-from services.gateway.http.accept import negotiate_format
+from services.gateway.http.accept import formats_of
 
 _PATHS = b"/v1/images/"
 _AUTO = b"format=auto"
@@ -28,7 +26,6 @@ _OTHERS = frozenset(
     }
 )
 _FIELDS = _OTHERS | {_ACCEPT, _CACHE_CONTROL, _IF_NONE_MATCH}
-_MAX_ACCEPT = 1000  # bytes: those of browsers have 150 at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class Question:
     tags: tuple[bytes, ...]
     """The lines of `If-None-Match`."""
     again: bool
-    """Whether the client wants no answer that is there already."""
+    """Whether the client asks for a new answer, and not for a kept one."""
 
 
 def question_of(scope: Scope) -> Question | None:
@@ -67,9 +64,7 @@ def question_of(scope: Scope) -> Question | None:
     formats: Hashable = None
     # An answer that depends on `Accept` without these bytes in its query is not kept.
     if _AUTO in query:
-        if sum(map(len, accept)) > _MAX_ACCEPT:
-            return None
-        formats = class_of(accept)
+        formats = formats_of(accept)
     return Question((audience_of(scope), path, query, formats), tags, again)
 
 
@@ -81,19 +76,6 @@ def audience_of(scope: Scope) -> bytes:
 def depends_on_accept(key: Key) -> bool:
     """Return whether a key has the formats that its client accepts."""
     return key[3] is not None
-
-
-@lru_cache(512)
-def class_of(accept: tuple[bytes, ...]) -> Hashable:
-    """Return the formats that `format=auto` chooses from, for lossy and for lossless outputs.
-
-    Clients with equal ones get equal answers, whatever their `Accept` looks like.
-    """
-    lines = [line.decode("latin-1") for line in accept]
-    return tuple(
-        negotiate_format(Output(format=AUTO, lossless=lossless), lines).among
-        for lossless in (False, True)
-    )
 
 
 def names_tag(lines: tuple[bytes, ...], tag: bytes) -> bool:

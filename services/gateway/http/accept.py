@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from contracts.formats import AUTO_FORMATS, Format
 from contracts.outputs import AUTO, Output
@@ -11,6 +12,27 @@ _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]
 _WEIGHT = re.compile(
     r"(?:^|;)\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE
 )
+
+_MAX_REMEMBERED = 1000  # bytes: those of browsers have 150 at most
+
+
+def formats_of(accept: tuple[bytes, ...]) -> tuple[tuple[Format, ...], tuple[Format, ...]]:
+    """Return the formats that `format=auto` chooses from, for lossy and for lossless outputs.
+
+    Clients with equal ones get equal answers, whatever their `Accept` looks like.
+    """
+    short = sum(map(len, accept)) <= _MAX_REMEMBERED
+    return _formats_of(accept) if short else _formats_of.__wrapped__(accept)
+
+
+@lru_cache(512)
+def _formats_of(accept: tuple[bytes, ...]) -> tuple[tuple[Format, ...], tuple[Format, ...]]:
+    lines = [line.decode("latin-1") for line in accept]
+    lossy, lossless = (
+        negotiate_format(Output(format=AUTO, lossless=lossless), lines).among
+        for lossless in (False, True)
+    )
+    return lossy, lossless
 
 
 def negotiate_format(output: Output, lines: Sequence[str]) -> Output:

@@ -18,15 +18,16 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.errors import InvalidOperation
+from contracts.formats import Format
 from contracts.jobs import MAX_VARIANTS
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import AUTO
 from services.gateway.dependencies import Dependencies
+from services.gateway.http.accept import formats_of
 from services.gateway.http.error_handlers import UnhandledErrorMiddleware
 from services.gateway.routes.delivered import Wanted, send_image, send_rendition, send_result
 from services.gateway.routes.parameters import (
     OUTPUT_NAMES,
-    negotiated,
     parse_query,
     preference_of,
     seconds_to_wait,
@@ -38,7 +39,6 @@ _IMAGE = re.compile(r"/v1/images/([0-9a-f]{64})(/render)?")
 _RESULT = re.compile(r"/v1/jobs/([0-9a-f]{32})/results/(0|[1-9][0-9]{0,3})")
 _NAMES = OUTPUT_NAMES | {"op", "timeout", "v"}
 _MAX_QUERY = 2048  # bytes; those of pages have 200
-_MAX_ACCEPT = 1000  # bytes; those of browsers have 150
 _REMEMBERED = 512  # queries
 _SECONDS = TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)])
 _ANSWER = "darkroom.answer"
@@ -116,10 +116,9 @@ class PlainDelivery:
             settings, headers = self._deps.settings, request.headers
             pipeline, canonical = parsed.pipeline, parsed.canonical
             if pipeline.output.format == AUTO:
-                lines = tuple(headers.getlist("accept"))
-                short = sum(map(len, lines)) <= _MAX_ACCEPT
-                negotiate = _negotiate if short else _negotiate.__wrapped__
-                pipeline, canonical = negotiate(query, lines)
+                lines = tuple(value for name, value in headers.raw if name == b"accept")
+                among = formats_of(lines)[pipeline.output.lossless]
+                pipeline, canonical = _limited(query, among)
             return await send_rendition(
                 image_id,
                 Wanted(pipeline, canonical, parsed.vary, parsed.version),
@@ -156,9 +155,10 @@ def _parse(query: bytes) -> _Query | None:
 
 
 @lru_cache(_REMEMBERED)
-def _negotiate(query: bytes, accept: tuple[str, ...]) -> tuple[Pipeline, str]:
-    """Return the pipeline of a well-formed query for the lines of `Accept`, and its JSON."""
+def _limited(query: bytes, among: tuple[Format, ...]) -> tuple[Pipeline, str]:
+    """Return the pipeline of a well-formed query, limited to some formats, and its JSON."""
     parsed = _parse(query)
     assert parsed is not None
-    pipeline = negotiated(parsed.pipeline, accept)
+    output = parsed.pipeline.output.model_copy(update={"among": among})
+    pipeline = parsed.pipeline.model_copy(update={"output": output})
     return pipeline, pipeline.model_dump_json()

@@ -5,7 +5,7 @@ import pytest
 
 from contracts.formats import AUTO_FORMATS, Format
 from contracts.outputs import AUTO, Output
-from services.gateway.http.accept import negotiate_format
+from services.gateway.http.accept import _formats_of, formats_of, negotiate_format
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import decoded, encoded, scenery
 
@@ -53,6 +53,13 @@ def test_the_formats_of_the_highest_weight_are_chosen(
 def test_several_header_lines_are_one_list() -> None:
     assert negotiate_format(ANY_FORMAT, ["text/html", "image/webp"]).among == (WEBP,)
     assert negotiate_format(ANY_FORMAT, []) == ANY_FORMAT
+
+
+def test_a_long_header_is_negotiated_alike_and_not_remembered() -> None:
+    _formats_of.cache_clear()
+    long = (CHROME.encode(), b"a" * 1001)
+    assert formats_of(long) == formats_of((CHROME.encode(),))
+    assert _formats_of.cache_info().currsize == 1
 
 
 def test_a_format_that_is_named_is_not_negotiated() -> None:

@@ -5,17 +5,26 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from redis import Redis
 
+from contracts.imaging import Blob, Rendered
+from services.gateway.app import create_http
 from services.gateway.http.error_handlers import install_error_handlers
+from services.gateway.http.image_response import AnswerRoom
+from services.gateway.http.query import check_query
 from services.gateway.routes import images, results
 from services.gateway.routes.plain_delivery import PlainDelivery
+from services.gateway.rpc import Reply
 from services.gateway.settings import GatewaySettings
 from services.gateway.token_bucket import TokenBucket
+from services.runtime.storage.blobs import Seen
+from services.runtime.storage.lookups import Found
+from services.runtime.storage.records import StoredBlob
 from tests.gateway.routes.delivery_requests import CONDITIONS, QUERIES, TARGETS
 from tests.gateway.routes.job_requests import CROP_OUTSIDE, ended, submitted
 from tests.imaging.pictures import encoded, scenery
@@ -255,3 +264,32 @@ def test_an_image_and_a_stored_result_take_one_trip_to_redis(
     # What Redis has received at once; workers and gateways report to it meanwhile.
     trips = after["total_reads_processed"] - before["total_reads_processed"]
     assert number <= trips < 1.6 * number
+
+
+def test_the_application_has_no_other_dependency_than_direct_routes_know() -> None:
+    """Direct routes go past FastAPI: a further dependency must be called by them as well."""
+    dependencies = create_http(Mock()).router.dependencies
+    assert [one.dependency for one in dependencies] == [check_query]
+
+
+@pytest.mark.parametrize("collapsed", [False, True])
+async def test_a_result_that_a_worker_found_is_not_called_collapsed(collapsed: bool) -> None:
+    blob = Blob(key="0" * 64, media_type="image/png", bytes=2)
+    rendered = Rendered(blob=blob, width=1, height=1, reused=True)
+    reply = Reply(rendered, b"xy", worker="one", queue_ms=0, collapsed=collapsed)
+    image = Seen(StoredBlob(blob, digest=blob.key))
+    deps: Any = SimpleNamespace(
+        lookups=SimpleNamespace(find=AsyncMock(return_value=Found(image, 60.0))),
+        imaging=SimpleNamespace(render=AsyncMock(return_value=reply)),
+        settings=GatewaySettings(),
+        rerenders=TokenBucket(rate=1, size=1),
+        answers=AnswerRoom(100),
+        renditions=None,
+    )
+    routes = PlainDelivery(FastAPI(), deps, [*images.router.routes, *results.router.routes])
+    transport = httpx.ASGITransport(routes)
+    async with httpx.AsyncClient(transport=transport, base_url="http://darkroom") as client:
+        answer = await client.get(f"/v1/images/{blob.key}/render?op=flip")
+    assert answer.content == b"xy"
+    status = "darkroom; fwd=miss" + ("; collapsed" if collapsed else "")
+    assert answer.headers["cache-status"] == status
