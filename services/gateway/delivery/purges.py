@@ -7,17 +7,17 @@ order. So a purge counts after `LEASE` seconds at the latest, whatever happens t
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from uuid import uuid4
 
 import structlog
-from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from contracts.control import CONTROL, Control, Purged
+from contracts.control import CONTROL, Purged
 from services.runtime.messaging.envelope import body_of, pack_message
 from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.subscription import Subscription
+from services.runtime.rpc.control import read_control
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -85,8 +85,6 @@ class PurgeNews:
                 await asyncio.sleep(RECONNECT_DELAY)
 
     def _take(self, channel: str, data: bytes) -> None:
-        # Messages that nobody can read are no purges of this version.
-        with suppress(ValidationError):
-            message = Control.model_validate_json(body_of(data)).root
-            if isinstance(message, Purged):
-                self._on_purge(message.image)
+        message = read_control(body_of(data))
+        if isinstance(message, Purged):
+            self._on_purge(message.image)

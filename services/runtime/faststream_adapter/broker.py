@@ -10,10 +10,9 @@ from faststream.redis.configs import ConnectionState, RedisConnectionState
 from faststream.redis.message import RedisChannelMessage
 from faststream.types import BrokerMiddleware
 
-from contracts.methods import Transport
 from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.faststream_adapter.message import reply_of
-from services.runtime.faststream_adapter.producer import Sender, SenderProducer
+from services.runtime.faststream_adapter.producer import Sender, SenderProducer, destination_of
 from services.runtime.faststream_adapter.subscriber import ConsumerSubscriber, Handle, Serve
 from services.runtime.messaging.consumer import Consumer
 from services.runtime.messaging.destination import Destination
@@ -91,10 +90,11 @@ class AdaptedBroker(RedisBroker):
     ) -> Any:
         """Publish a message and return Redis's answer. Raises as the sender.
 
-        FastStream publishes what belongs to a pipeline, and refuses a message without an address.
+        FastStream publishes what belongs to a pipeline. Raises SetupError unless one address is
+        given, and no other.
         """
-        to = channel or list or stream
-        if to is None or pipeline is not None or self.has_other_middlewares:
+        to = destination_of(channel=channel, list=list, stream=stream, maxlen=maxlen)
+        if pipeline is not None or self.has_other_middlewares:
             return await super().publish(
                 *(message, channel),
                 reply_to=reply_to,
@@ -105,9 +105,8 @@ class AdaptedBroker(RedisBroker):
                 maxlen=maxlen,
                 pipeline=pipeline,
             )
-        transport = Transport.CHANNEL if channel else Transport.LIST if list else Transport.STREAM
         return await self._sender_producer.publish_to(
-            Destination(transport, to, maxlen),
+            to,
             message,
             headers or {},
             correlation_id or gen_cor_id(),

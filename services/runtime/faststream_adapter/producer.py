@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from faststream.exceptions import SetupError
 from faststream.message import StreamMessage, decode_message, encode_message
 from faststream.redis.configs import ConnectionState
 from faststream.redis.message import PubSubMessage
@@ -121,6 +122,18 @@ class SenderProducer(RedisFastProducer):
         if reply_to:
             always["reply_to"] = reply_to
         return pack(data, {**always, **headers})
+
+
+def destination_of(
+    *, channel: str | None, list: str | None, stream: str | None, maxlen: int | None
+) -> Destination:
+    """Return where a message goes. Raises SetupError unless one address is given, and no other."""
+    addresses = {Transport.CHANNEL: channel, Transport.LIST: list, Transport.STREAM: stream}
+    given = [(transport, address) for transport, address in addresses.items() if address]
+    if len(given) != 1:
+        raise SetupError("Give one of `channel`, `list` and `stream`.")
+    [(transport, address)] = given
+    return Destination(transport, address, maxlen)
 
 
 def _destination_of(cmd: RedisPublishCommand) -> Destination:

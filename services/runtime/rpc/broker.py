@@ -8,32 +8,33 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
-from faststream.redis import RedisMessage
 from faststream.redis.message import RedisChannelMessage
 from opentelemetry.trace import SpanKind
 
-from contracts.control import CONTROL, Cancel, Control
+from contracts.control import CONTROL, Cancel
 from contracts.errors import NoWorkers
 from contracts.message import Message
-from contracts.methods import GROUP, Method, Transport
+from contracts.methods import Method, Transport
 from services.runtime.capacity import Capacity
 from services.runtime.faststream_adapter.broker import AdaptedBroker
+from services.runtime.faststream_adapter.producer import destination_of
 from services.runtime.faststream_adapter.subscriber import Handle
 from services.runtime.liveness.heartbeat import Heartbeat, Report, new_worker_name
 from services.runtime.liveness.server_clock import Clock
-from services.runtime.messaging.channel_consumer import ChannelConsumer
+from services.runtime.messaging.consumer import Consumer
 from services.runtime.messaging.destination import Destination
-from services.runtime.messaging.list_consumer import ListConsumer
 from services.runtime.messaging.outbox import OnDelivery, Outbox
-from services.runtime.messaging.stream_consumer import GiveUp, StreamConsumer, TakeNext
+from services.runtime.messaging.stream_consumer import GiveUp, TakeNext
 from services.runtime.messaging.stream_reader import StreamReader
 from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.replies import FULL, LOST
 from services.runtime.redis.watch import OnRefused, StoreWatch, raise_refused
 from services.runtime.retry_after import RetryAfter
-from services.runtime.rpc.addresses import method_of, own_channel
+from services.runtime.rpc.addresses import method_of
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.claims import Claims
+from services.runtime.rpc.consumers import Consumers
+from services.runtime.rpc.control import ControlHandlers
 from services.runtime.rpc.failures import raise_failure
 from services.runtime.rpc.instrumentation import CallInstrumentation, watch_process
 from services.runtime.rpc.middleware import Handler, ServingMiddleware, limited, validating
@@ -100,7 +101,8 @@ class Broker(AdaptedBroker):
             redis, self.worker, settings, self.clock, capacity=reported, report=report
         )
         self._served: list[str] = []
-        self._on_control: dict[type[Message], Callable[[Any], None]] = {}
+        self._consumers = Consumers(redis, settings, self.worker, self.heartbeat)
+        self._control = ControlHandlers()
         self.on_control(Cancel, self.cancellations.cancel)
         self.prepare: Callable[[], Awaitable[None]] | None = None
         """Called when Redis answers, before anything is consumed; again if Redis is lost then."""
@@ -164,11 +166,10 @@ class Broker(AdaptedBroker):
         """Send a request and return its reply, waiting at most `timeout` seconds.
 
         Raises the ServiceError that the worker raised, or NoWorkers, Overloaded, Unavailable,
-        StoreFull, DeadlineExceeded.
+        StoreFull, DeadlineExceeded; SetupError unless one address is given.
         """
         correlation_id = correlation_id or str(uuid4())
-        transport = Transport.CHANNEL if channel else Transport.LIST if list else Transport.STREAM
-        to = Destination(transport, str(channel or list or stream), maxlen)
+        to = destination_of(channel=channel, list=list, stream=stream, maxlen=maxlen)
         started = time.perf_counter()
         error: BaseException | None = None
         try:
@@ -178,7 +179,7 @@ class Broker(AdaptedBroker):
             error = exc
             raise
         finally:
-            self._calls.called(to.address, transport, started, error, correlation_id)
+            self._calls.called(to.address, to.transport, started, error, correlation_id)
 
     async def _call(
         self,
@@ -224,10 +225,11 @@ class Broker(AdaptedBroker):
         self._consume_control()
         self._served += [method.address(transport) for transport in Transport]
         handle = validating(method.request, handler)
-        self._consume_channel(method.address(Transport.CHANNEL), handle)
-        self._consume_list(method.address(Transport.LIST), handle)
+        make, capacity = self._consumers, self.capacity
+        self._attach(make.of_channel(method.address(Transport.CHANNEL), capacity), handle)
+        self._attach(make.of_list(method.address(Transport.LIST), capacity), handle)
         handle = limited(handle, max_deliveries=self.settings.max_deliveries)
-        self._consume_stream(method.address(Transport.STREAM), handle, self.capacity)
+        self._attach(make.of_stream(method.address(Transport.STREAM), capacity), handle)
 
     def consume(
         self,
@@ -250,7 +252,7 @@ class Broker(AdaptedBroker):
         self._served.append(stream)
         handle = validating(model, handler)
         hooks: dict[str, Any] = {"give_up": give_up, "take_next": take_next, "versions": versions}
-        self._consume_stream(stream, handle, capacity, **hooks)
+        self._attach(self._consumers.of_stream(stream, capacity, **hooks), handle)
 
     def follow(
         self,
@@ -269,55 +271,13 @@ class Broker(AdaptedBroker):
 
     def on_control(self, kind: type[ControlT], handle: Callable[[ControlT], None]) -> None:
         """Have control messages of one kind handled, where this process serves anything."""
-        self._on_control[kind] = handle
+        self._control.add(kind, handle)
 
     def _consume_control(self) -> None:
         if CONTROL in self._served:
             return
         self._served.append(CONTROL)
+        self._attach(self._consumers.of_channel(CONTROL, self.capacity), self._control.handle)
 
-        async def on_control(control: Control, message: RedisMessage) -> None:
-            if (handle := self._on_control.get(type(control.root))) is not None:
-                handle(control.root)
-
-        self._consume_channel(CONTROL, validating(Control, on_control))
-
-    def _consume_channel(self, channel: str, handle: Handle) -> None:
-        consumer = ChannelConsumer(
-            channel,
-            own_channel(channel, self.worker),
-            self.capacity,
-            self.redis,
-            graceful_timeout=self.settings.graceful_timeout,
-        )
-        self.attach(consumer, handle, partial(self._serving.serve, handle=handle))
-
-    def _consume_list(self, address: str, handle: Handle) -> None:
-        consumer = ListConsumer(
-            address,
-            self.capacity,
-            self.redis,
-            graceful_timeout=self.settings.graceful_timeout,
-        )
-        self.attach(consumer, handle, partial(self._serving.serve, handle=handle))
-
-    def _consume_stream(
-        self,
-        stream: str,
-        handle: Handle,
-        capacity: Capacity,
-        **hooks: Any,
-    ) -> None:
-        consumer = StreamConsumer(
-            stream,
-            GROUP,
-            self.worker,
-            capacity,
-            self.heartbeat,
-            redis=self.redis,
-            graceful_timeout=self.settings.graceful_timeout,
-            max_deliveries=self.settings.max_deliveries,
-            unknown_version_wait=self.settings.unknown_version_wait,
-            **hooks,
-        )
+    def _attach(self, consumer: Consumer, handle: Handle) -> None:
         self.attach(consumer, handle, partial(self._serving.serve, handle=handle))

@@ -71,13 +71,14 @@ class Serving:
         """Return the reply to a request: every exception becomes one, but for Discarded."""
         address, subject = address_of(message), message.reply_to
         try:
-            self._cancellations.check(subject)
             with (
                 continued_span(method_of(address), message.headers),
                 DeadlineScope(message, self._clock),
             ):
                 if from_channel(message) and not is_own_channel(address):
                     await self._claims.claim(subject)
+                # After the claim: a cancellation that comes meanwhile finds no task to end.
+                self._cancellations.check(subject)
                 return ensure_response(await self._cancellations.run(subject, handle(message)))
         except IgnoredException:
             raise

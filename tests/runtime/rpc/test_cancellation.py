@@ -5,8 +5,11 @@ import time
 
 import pytest
 
+from contracts.control import Cancel
 from contracts.methods import Transport
 from services.runtime.rpc.broker import Broker
+from services.runtime.rpc.claims import Claims
+from tests.processes import until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
@@ -54,6 +57,23 @@ async def test_waiting_work_never_starts_once_its_caller_has_left(
         assert echo.received == ["first", "third"]
     finally:
         await busy.stop()
+
+
+async def test_a_cancellation_that_comes_during_the_claim_is_heard(
+    caller: Broker, worker: Broker, echo: Echo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed: list[str] = []
+
+    async def claim(self: Claims, subject: str) -> None:
+        worker.cancellations.cancel(Cancel(subject=subject))
+        claimed.append(subject)
+
+    monkeypatch.setattr(Claims, "claim", claim)
+    shared = ECHO.address(Transport.CHANNEL)
+    await caller.publish(Ping(text="left"), channel=shared, reply_to="test.nobody")
+    await until(lambda: bool(claimed))
+    assert (await call(caller, Ping(text="next"), Transport.LIST)).text == "next"
+    assert echo.received == ["next"]
 
 
 @pytest.mark.serial

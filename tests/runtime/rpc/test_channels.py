@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from faststream.exceptions import SetupError
 from faststream.redis import RedisBroker
 from redis.asyncio import Redis
 
@@ -113,3 +114,12 @@ async def test_a_stop_does_not_wait_for_a_redis_that_is_gone(
     await plain.client_kill_filter(_type="pubsub")
     async with asyncio.timeout(5):
         await broker.stop()
+
+
+@pytest.mark.usefixtures("both_ways")
+@pytest.mark.parametrize("addresses", [{}, {"channel": CHANNEL, "list": "test.other"}])
+async def test_a_message_has_one_address(caller: Broker, addresses: dict[str, Any]) -> None:
+    with pytest.raises(SetupError):
+        await caller.request(Ping(), **addresses)
+    with pytest.raises(SetupError):
+        await caller.publish(Ping(), **addresses)
