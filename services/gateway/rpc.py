@@ -3,13 +3,18 @@
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from contracts.errors import Overloaded
+import structlog
+from pydantic import ValidationError
+
+from contracts.errors import Internal, Overloaded
 from contracts.imaging import INSPECT, RENDER, Inspect, Inspected, Render, Rendered
 from contracts.message import Message
 from contracts.methods import Method, Transport
 from services.gateway.middleware.correlation import correlation_id
 from services.runtime.rpc.attachments import ATTACH_UP_TO, split
 from services.runtime.rpc.broker import Broker
+
+log = structlog.get_logger(__name__)
 
 _ATTACHED = 64 << 10
 """Bytes of the largest result that comes with its reply: as many as a connection buffers."""
@@ -36,7 +41,8 @@ class ImagingClient:
     """Calls the imaging service's methods.
 
     Each call waits `timeout` seconds at most. It raises Overloaded when `max_calls` calls wait
-    already, NoWorkers, DeadlineExceeded, Unavailable, and whichever ServiceError the worker raised.
+    already, NoWorkers, DeadlineExceeded, Unavailable, the ServiceError that the worker raised, and
+    Internal for a reply that can't be read.
     """
 
     def __init__(self, broker: Broker, *, max_calls: int) -> None:
@@ -80,9 +86,22 @@ class ImagingClient:
             headers=headers,
         )
         body, attached = split(message.body, message.headers)
+        worker = message.headers.get("x-worker", "")
         return Reply(
-            method.reply.model_validate_json(body),
+            _read(method.reply, body, worker),
             attached,
-            worker=message.headers.get("x-worker", ""),
+            worker=worker,
             queue_ms=float(message.headers.get("x-queue-ms", 0)),
+            collapsed=message.headers.get("x-collapsed") == "true",
         )
+
+
+def _read(model: type[ReplyT], body: bytes, worker: str) -> ReplyT:
+    """Return the reply of a worker. Raises Internal for one that can't be read."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as exc:
+        log.error("reply can't be read", worker=worker, wrong_fields=exc.error_count())
+        error = Internal("The worker answered with something that can't be read here.")
+        error.worker = worker
+        raise error from None

@@ -48,7 +48,7 @@ async def render(
         return await _render_for_job(request, message, renders, settings, capacity)
     timeout = _timeout(settings)
     finished, times = await coalescing.render(request, timeout=timeout, lend=capacity.lent)
-    return _response(finished.rendered, times, message, finished.data)
+    return _response(finished.rendered, times, message, finished.data, collapsed=finished.collapsed)
 
 
 async def _render_for_job(
@@ -94,10 +94,17 @@ def _timeout(settings: ImagingSettings) -> float:
 
 
 def _response(
-    reply: Message, times: CallTimes, message: RedisMessage, data: bytes = b""
+    reply: Message,
+    times: CallTimes,
+    message: RedisMessage,
+    data: bytes = b"",
+    *,
+    collapsed: bool = False,
 ) -> RedisResponse:
     """Return a reply, with the result's bytes attached if its caller takes so many."""
     headers = {"x-queue-ms": f"{times.queue_ms:.2f}", "x-work-ms": f"{times.work_ms:.2f}"}
+    if collapsed:
+        headers["x-collapsed"] = "true"
     body: Message | bytes = reply
     if 0 < len(data) <= min(taken_up_to(message.headers), _MAX_ATTACHED):
         headers |= {"content-type": "application/json", ATTACHED: str(len(data))}

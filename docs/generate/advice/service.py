@@ -200,8 +200,12 @@ SERVICE: dict[Code, Advice] = {
                 ("services/gateway/server/unbounded.py",),
             ),
             Cause(
-                "The worker has a fault, or answers with a code of a later version.",
-                ("services/runtime/rpc/failures.py", "services/imaging/jobs/runner.py"),
+                "The worker has a fault, or answers in a way of a later version.",
+                (
+                    "services/runtime/rpc/failures.py",
+                    "services/imaging/jobs/runner.py",
+                    "services/gateway/rpc.py",
+                ),
             ),
             Cause(
                 "The handling of a job has failed `DARKROOM_MAX_DELIVERIES` times: a key in Redis "

@@ -99,7 +99,7 @@ async def send_rendition(
         reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
         timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
         status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
-        status += "; collapsed" if reply.collapsed or reply.body.reused else ""
+        status += "; collapsed" if reply.collapsed else ""
         miss = {"Cache-Status": status, **always(), **timing}
         return resource_response(
             request, deps.answers, deps.renditions, reply.body.blob, miss, data=reply.attached

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 
 from contracts.imaging import Render
@@ -55,17 +56,20 @@ class CoalescingRenders:
         with self._lent(lend):
             finished, times = await call
         rendered = finished.rendered.model_copy(update={"reused": True})
-        return Finished(rendered, finished.data), times
+        return Finished(rendered, finished.data, collapsed=True), times
 
     async def _render(self, key: str, request: Render, lend: Lend) -> tuple[Finished, CallTimes]:
         """Render as the only worker, or return what another one has rendered."""
+        waited = False
         while True:
             try:
                 with self._claims.claim(key) as claim:
-                    return await self._renders.render(
+                    finished, times = await self._renders.render(
                         request, timeout=self._timeout, lend=lend, admit=claim.taken
                     )
+                return replace(finished, collapsed=waited and finished.rendered.reused), times
             except ClaimedElsewhere:
+                waited = True
                 self._collapsed.inc()
                 with self._lent(lend):
                     failure = await self._claims.wait(key)

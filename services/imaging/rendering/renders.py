@@ -47,6 +47,8 @@ class Finished:
 
     rendered: Rendered
     data: bytes = b""
+    collapsed: bool = False
+    """Whether an equal request was rendered, and this one waited for it."""
 
 
 _Outcome = Finished | ServiceError | Heavy

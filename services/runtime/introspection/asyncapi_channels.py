@@ -32,7 +32,8 @@ REQUEST_HEADERS = {
     "traceparent": "W3C trace context of the call, if it is traced.",
     "tracestate": "W3C trace context: what tracing systems have added.",
     "x-handed-on": "Name of the worker that handed the request on; it is handed on once at most.",
-    "x-attach-up-to": "The most bytes of a result that the caller takes with the reply.",
+    "x-attach-up-to": "The most bytes of a result that the caller takes with the reply; "
+    "a worker attaches 256 KiB at most.",
     "x-for-a-job": "Set by a worker that has another one render a variant of its job.",
 }
 REPLY_HEADERS = {
@@ -42,6 +43,7 @@ REPLY_HEADERS = {
     "x-worker": "Name of the worker that answered.",
     "x-queue-ms": "Milliseconds that the request waited for its images and a slot.",
     "x-work-ms": "Milliseconds that the request occupied a slot.",
+    "x-collapsed": "`true` if an equal request was rendered, and this one waited for it.",
     "x-attached": "Number of bytes of the result that follow the JSON in the body, for a caller "
     "with `x-attach-up-to`. Without this header the body is JSON alone.",
 }

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 from faststream.redis import RedisMessage, RedisResponse
 
-from contracts.errors import DeadlineExceeded, Gone, ImageUnreadable
+from contracts.errors import DeadlineExceeded, Gone, ImageUnreadable, Internal
 from contracts.imaging import RENDER, Blob, Render, Rendered
 from contracts.operations.pipeline import Pipeline
+from services.gateway import rpc
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.rpc import ImagingClient, Reply
+from services.runtime.messaging import list_consumer, stream_consumer
 from services.runtime.redis.client import make_redis
+from services.runtime.rpc.attachments import ATTACH_UP_TO, ATTACHED
 from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
 from tests.processes import until, valkey
@@ -28,9 +31,13 @@ class Worker:
         self.cancelled = 0
         self.go = asyncio.Event()
         self.error: Exception | None = None
+        self.attached = b""
+        self.headers: dict[str, str] = {}
+        self.wanted: list[str | None] = []
 
     async def __call__(self, request: Render, message: RedisMessage) -> RedisResponse:
         self.requests.append(request)
+        self.wanted.append(message.headers.get(ATTACH_UP_TO))
         try:
             await self.go.wait()
         except asyncio.CancelledError:
@@ -38,7 +45,9 @@ class Worker:
             raise
         if self.error is not None:
             raise self.error
-        return RedisResponse(RENDERED, correlation_id=message.correlation_id)
+        body = RENDERED.model_dump_json().encode() + self.attached
+        headers = {"content-type": "application/json", **self.headers}
+        return RedisResponse(body, headers=headers, correlation_id=message.correlation_id)
 
 
 class Suite:
@@ -65,7 +74,10 @@ class Suite:
 
 
 @pytest.fixture
-async def suite() -> AsyncIterator[Suite]:
+async def suite(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Suite]:
+    # A stop waits for the end of a blocking read.
+    for module in (list_consumer, stream_consumer):
+        monkeypatch.setattr(module, "POLL", 0.05)
     with valkey() as server:
         suite = Suite(str(server.connection_url))
         await suite.serving.start()
@@ -127,3 +139,42 @@ async def test_a_request_for_a_render_of_its_own_has_one(suite: Suite) -> None:
     assert [request.reuse for request in suite.worker.requests].count(False) == 2
     assert len(suite.worker.requests) == 3
     assert not any(reply.collapsed for reply in replies)
+
+
+@pytest.mark.parametrize(("attached", "taken"), [(b"xy", b"xy"), (b"x", b""), (b"xyz", b"")])
+async def test_attached_bytes_count_if_they_are_as_many_as_the_record_says(
+    suite: Suite, attached: bytes, taken: bytes
+) -> None:
+    suite.worker.go.set()
+    suite.worker.attached, suite.worker.headers = attached, {ATTACHED: str(len(attached))}
+    [reply] = await asyncio.gather(*suite.asked(1))
+    assert (reply.body, reply.attached) == (RENDERED, taken)
+
+
+async def test_a_reply_with_more_bytes_than_its_header_says_is_a_failure(suite: Suite) -> None:
+    suite.worker.go.set()
+    suite.worker.attached, suite.worker.headers = b"xyz", {ATTACHED: "1"}
+    [failure] = await asyncio.gather(*suite.asked(1), return_exceptions=True)
+    assert isinstance(failure, Internal)
+    assert failure.worker == suite.serving.worker
+
+
+async def test_a_gateway_with_many_calls_under_way_asks_for_no_bytes(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rpc, "_MAX_ATTACHED", 2)
+    tasks = suite.asked(3, reuse=False)
+    await until(lambda: len(suite.worker.requests) == 3)
+    suite.worker.go.set()
+    await asyncio.gather(*tasks)
+    assert sorted(map(str, suite.worker.wanted)) == ["65536", "65536", "None"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-collapsed": "true"}])
+async def test_the_worker_says_whether_a_request_waited_there(
+    suite: Suite, headers: dict[str, str]
+) -> None:
+    suite.worker.go.set()
+    suite.worker.headers = headers
+    [reply] = await asyncio.gather(*suite.asked(1))
+    assert reply.collapsed == bool(headers)

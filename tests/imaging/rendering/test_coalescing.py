@@ -156,6 +156,7 @@ async def test_two_workers_render_once_and_the_waiter_hears_of_the_end(
     assert (one.renders.started, other.renders.started) == (1, 0)
     assert [one.rendered.reused for one, _ in replies] == [False, True, True]
     assert [one.data for one, _ in replies] == [b"xy", b"xy", b""]
+    assert [one.collapsed for one, _ in replies] == [False, True, True]
     for worker in workers:
         registry = worker.broker.metrics.registry
         assert registry.get_sample_value("darkroom_renders_collapsed_total") == 1

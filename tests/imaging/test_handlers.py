@@ -1,0 +1,34 @@
+"""The headers of a reply: whether its request waited for the render of an equal one."""
+
+from typing import Any
+from unittest.mock import AsyncMock, Mock
+
+import pytest
+
+from contracts.imaging import Blob, Render, Rendered
+from services.imaging import handlers
+from services.imaging.pool.executor import CallTimes
+from services.imaging.rendering.renders import Finished
+from services.imaging.settings import ImagingSettings
+from services.runtime.capacity import Capacity
+
+BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
+
+
+@pytest.mark.parametrize("collapsed", [False, True])
+async def test_a_reply_says_whether_its_request_waited_for_an_equal_render(
+    collapsed: bool,
+) -> None:
+    rendered = Rendered(blob=BLOB, width=1, height=1, reused=True)
+    coalescing: Any = AsyncMock()
+    coalescing.render.return_value = Finished(rendered, collapsed=collapsed), CallTimes(0, 0)
+    reply = await handlers.render(
+        Render(source=BLOB),
+        Mock(headers={}, correlation_id="mine"),
+        renders=Mock(),
+        coalescing=coalescing,
+        settings=ImagingSettings(),
+        peers=AsyncMock(),
+        capacity=Capacity(1),
+    )
+    assert (reply.headers.get("x-collapsed") == "true") == collapsed
