@@ -3,11 +3,8 @@
 import ast
 import json
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -82,27 +79,14 @@ async def test_the_page_of_an_internal_error_shows_the_answer_after_an_unknown_e
     assert answer.json() | {"correlation_id": errors.CORRELATION_ID} == json.loads(shown)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The guide, built into a temporary folder."""
-    folder = tmp_path_factory.mktemp("guide")
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "dirhtml"]
-    doctrees = str(folder / "doctrees")
-    subprocess.run([*command, "-d", doctrees, "docs", str(folder / "guide")], cwd=ROOT, check=True)
-    return folder / "guide"
-
-
 def heading_of(page: str) -> str:
     """Return the text of the first heading, with straight quotation marks."""
     text = re.sub("<[^>]+>", "", page.partition("<h1>")[2].partition("</h1>")[0])
     return text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
-@pytest.mark.slow
-async def test_the_type_of_a_refusal_opens_the_page_of_its_code(
-    built: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guide, "_GUIDE", built)
+@pytest.mark.skipif(not guide._GUIDE.is_dir(), reason="the guide is not built: make docs")
+async def test_the_type_of_a_refusal_opens_the_page_of_its_code() -> None:
     app = FastAPI()
     error_handlers.install_error_handlers(app)
     guide.mount_guide(app)
