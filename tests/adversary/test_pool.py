@@ -164,9 +164,10 @@ def test_a_killed_service_takes_its_busy_process_along(
     with faststream("imaging", redis_url, env=env) as doomed, ThreadPoolExecutor(2) as threads:
         [pid] = pool_processes(doomed)
         before = _cpu_seconds(pid)
-        # One for each worker; the other one refuses or fails it for its memory.
-        for _ in range(2):
-            threads.submit(render, gateway, SQUARE, f"{SLOW}&timeout=8")
+        # One for each worker, as equal ones would be done once; the other worker refuses or fails
+        # it for its memory.
+        for quality in (70, 71):
+            threads.submit(render, gateway, SQUARE, f"{SLOW}&quality={quality}&timeout=8")
         wait_until(lambda: _cpu_seconds(pid) > before + 0.3)
         doomed.signal(signal.SIGKILL)
         killed = time.monotonic()
