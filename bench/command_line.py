@@ -27,6 +27,11 @@ def add_selection(parser: argparse.ArgumentParser, *, rounds: int) -> None:
         metavar="NAME",
         help="contenders to measure: a whole name, or a part that selects every name with it",
     )
+    add_rounds(parser, rounds=rounds)
+
+
+def add_rounds(parser: argparse.ArgumentParser, *, rounds: int) -> None:
+    """Add the options `--rounds` (default: `rounds`) and `--no-write`."""
     parser.add_argument(
         "--rounds", type=int, default=rounds, help="rounds to measure; their median is reported"
     )

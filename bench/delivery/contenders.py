@@ -1,4 +1,4 @@
-"""What is compared: pictures that are there already, and thumbnails that have to be rendered."""
+"""The contenders: pictures that are there already, and thumbnails that have to be rendered."""
 
 import time
 from collections.abc import Callable

@@ -1,14 +1,13 @@
 """The goals of delivery, and whether they were reached."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from bench.delivery import contenders
 from bench.delivery.busy import Pair, ratios_of
 from bench.delivery.comparison import Cell, ratio_of
 from bench.delivery.contenders import Contender
 from bench.delivery.trips import Trips
+from bench.goals import Goal
 
 _RATES: Sequence[tuple[Contender, Contender, float]] = (
     (contenders.HITS, contenders.BARE, 0.4),
@@ -21,19 +20,6 @@ _RATES: Sequence[tuple[Contender, Contender, float]] = (
 _MAX_TRIPS = (0, 1, 3)  # from memory, from the store, rendered
 _TWO_PROCESSES = 1.1  # of the CPU time with one
 _BUSY = 3  # times the idle p99
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A goal in words, what was measured, and whether that is enough."""
-
-    text: str
-    found: str
-    reached: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the goal for JSON."""
-        return asdict(self)
 
 
 def goals_of(cells: Sequence[Cell], beside: Sequence[Pair], trips: Sequence[Trips]) -> list[Goal]:

@@ -1,4 +1,4 @@
-"""What is asked: one stored picture of 13 kB, and thumbnails of which no two are the same."""
+"""The requests: one stored picture of 13 kB, and thumbnails of which no two are the same."""
 
 from collections.abc import Iterator
 from functools import cache

@@ -10,11 +10,12 @@ from bench.delivery.busy import CLIENTS, Pair
 from bench.delivery.comparison import CONNECTIONS, Cell
 from bench.delivery.contenders import RENDERED, STORED, UNCHANGED
 from bench.delivery.gallery import Loaded
-from bench.delivery.goals import Goal, goals_of
+from bench.delivery.goals import goals_of
 from bench.delivery.questions import SOURCES
 from bench.delivery.stage import SLOTS
 from bench.delivery.trips import HITS, RENDERS, Trips
 from bench.environments import RESULTS
+from bench.goals import Goal, table_of
 from bench.imaging.report import others_versions
 from bench.markdown import commit, header, machine, row
 
@@ -71,8 +72,7 @@ class Report:
         lines = ["# Delivery, side by side", "", NOTES, self._machine(), ""]
         if self.failures:
             lines += ["Not measured:", "", *(f"- {failure}" for failure in self.failures), ""]
-        lines += ["## Goals", "", *header("", "measured", "reached")]
-        lines += [row(one.text, one.found, "yes" if one.reached else "no") for one in self._goals]
+        lines += table_of(self._goals)
         lines += ["", *self._rates()]
         if self.beside:
             lines += self._beside()

@@ -22,7 +22,7 @@ SLOTS = os.cpu_count() or 1  # renders at once, and processes of thumbor that re
 
 
 class Stage:
-    """What runs until `running` is closed; files are in an empty `folder`."""
+    """Services that run until `running` is closed; their files are in an empty `folder`."""
 
     def __init__(self, running: ExitStack, folder: Path) -> None:
         self.running = running

@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections import defaultdict
 
-from bench.command_line import progress
+from bench.command_line import add_rounds, progress
 from bench.gateway import wrk
 from bench.gateway.report import Report, median_of
 from bench.gateway.services import running
@@ -49,17 +49,9 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=int, default=5, help="seconds of each measurement")
     parser.add_argument(
-        "--rounds", type=int, default=3, help="rounds to measure; their median is reported"
-    )
-    parser.add_argument(
         "--users", type=int, nargs="+", default=LEVELS, help="numbers of concurrent users"
     )
-    parser.add_argument(
-        "--no-write",
-        dest="write",
-        action="store_false",
-        help="print the report and leave the files in bench/results as they are",
-    )
+    add_rounds(parser, rounds=3)
     return parser.parse_args()
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from bench.command_line import progress
+from bench.command_line import add_rounds, progress
 from bench.imaging.load import TIMEOUT, Request, UnexpectedStatus, fetch
 from bench.imaging.photographs import FOLDER, Photograph
 from bench.imaging.srcset_report import Figures, Report
@@ -148,13 +148,7 @@ def main() -> None:
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.imaging.srcset", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds to measure")
-    parser.add_argument(
-        "--no-write",
-        dest="write",
-        action="store_false",
-        help="print the report and leave the files in bench/results as they are",
-    )
+    add_rounds(parser, rounds=5)
     return parser.parse_args()
 
 

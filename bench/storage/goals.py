@@ -1,9 +1,8 @@
 """The goals of the stores, and whether they were reached."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
+from bench.goals import Goal
 from bench.storage.comparison import Cell, ratio_of
 from bench.storage.fill import Filled
 from bench.storage.measures import CACHED, COLD
@@ -14,19 +13,6 @@ DISK_RENDERS = 0.95  # of the rate with Redis
 BUCKET_RENDERS = 0.8  # of the rate with Redis, once the source is on the host
 GATEWAY_PEAK = 150  # MiB
 BYTES_PER_IMAGE = 1536  # of Redis
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A goal in words, what was measured, and whether that is enough."""
-
-    text: str
-    found: str
-    reached: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the goal for JSON."""
-        return asdict(self)
 
 
 def goals_of(cells: Sequence[Cell], filled: Filled, read: Read) -> list[Goal]:

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.environments import RESULTS
+from bench.goals import Goal, table_of
 from bench.imaging.load import CONNECTIONS
 from bench.markdown import commit, header, machine, row
 from bench.storage.comparison import Cell, ratio_of
 from bench.storage.deployment import SLOTS
 from bench.storage.fill import Filled
-from bench.storage.goals import Goal, goals_of
+from bench.storage.goals import goals_of
 from bench.storage.measures import CACHED, COLD, FETCH, MEASURES, RANGE, RANGE_BYTES, UPLOAD, WIDTH
 from bench.storage.readers import Read
 
@@ -51,8 +52,7 @@ class Report:
     def markdown(self) -> str:
         """Return all tables."""
         lines = ["# Stores, side by side", "", NOTES, self._machine(), ""]
-        lines += ["## Goals", "", *header("", "measured", "reached")]
-        lines += [row(one.text, one.found, "yes" if one.reached else "no") for one in self._goals]
+        lines += table_of(self._goals)
         lines += ["", *self._rates()]
         for photo in self._photos:
             lines += self._all_figures(photo)

@@ -1,4 +1,4 @@
-"""What takes the reply to a command: a future, or a function."""
+"""Takers of the reply to a command: a future, or a function."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -261,7 +261,7 @@ def test_an_image_and_a_stored_result_take_one_trip_to_redis(
         for _ in range(number):
             assert direct.get(target, headers=lines).status_code in (200, 206, 304)
         after: Any = redis.info("stats")
-    # What Redis has received at once; workers and gateways report to it meanwhile.
+    # Commands that Redis has received at once; workers and gateways report to it meanwhile.
     trips = after["total_reads_processed"] - before["total_reads_processed"]
     assert number <= trips < 1.6 * number
 
