@@ -3,7 +3,8 @@
 from PIL import Image
 
 from contracts.formats import Format
-from services.imaging.engine.formats import nclx, png_colours
+from services.imaging.engine.formats import nclx
+from services.imaging.engine.formats.png import colours as png_colours
 from services.imaging.engine.raster.colours import Colours, by_profile
 
 

@@ -11,7 +11,6 @@ from contracts.errors import UnsupportedFormat
 from contracts.formats import Format, format_of_bytes
 from services.imaging.engine.decoding.colours import colours_of
 from services.imaging.engine.formats import (
-    apng_frames,
     avif,
     gif_frames,
     jxl,
@@ -20,6 +19,7 @@ from services.imaging.engine.formats import (
     webp_alpha,
 )
 from services.imaging.engine.formats.frame_canvas import FrameCanvas
+from services.imaging.engine.formats.png import apng_frames
 from services.imaging.engine.formats.tiff import Tiff
 from services.imaging.engine.formats.webp import WebP
 from services.imaging.engine.raster.colours import SRGB, Colours, profile_of

@@ -13,16 +13,16 @@ from contracts.formats import Format
 from contracts.outputs import Chroma
 from services.imaging.engine.encoding.quantize import paletted
 from services.imaging.engine.formats import (
-    apng,
     avif,
     gif_writer,
     pillow,
     plugins,
-    png_file,
-    png_pixels,
     webp_alpha,
 )
 from services.imaging.engine.formats.gif_writer import DurationRounder
+from services.imaging.engine.formats.png import apng
+from services.imaging.engine.formats.png import file as png_file
+from services.imaging.engine.formats.png import pixels as png_pixels
 from services.imaging.engine.metadata.policy import (
     EXIF_DIRECTORIES,
     NO_METADATA,

@@ -2,7 +2,7 @@
 
 import struct
 
-from services.imaging.engine.formats.png_file import chunks
+from services.imaging.engine.formats.png.file import chunks
 from services.imaging.engine.raster.colour_spaces import BT_709, BT_1886, Curve, Primaries
 from services.imaging.engine.raster.colours import (
     SRGB,

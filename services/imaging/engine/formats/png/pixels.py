@@ -13,7 +13,7 @@ from operator import itemgetter
 import deflate
 from PIL import Image, ImageChops
 
-from services.imaging.engine.formats.png_file import chunks
+from services.imaging.engine.formats.png.file import chunks
 
 MAX_BYTES = 16 << 20
 """The most bytes of pixels that `compress` is made for: it has several copies of them."""

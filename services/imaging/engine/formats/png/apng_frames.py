@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from services.imaging.engine.formats.frame_canvas import Blend, Disposal, FrameCanvas, FramePart
-from services.imaging.engine.formats.png_file import SIGNATURE, chunk, chunks
+from services.imaging.engine.formats.png.file import SIGNATURE, chunk, chunks
 from services.imaging.engine.raster.geometry import Size
 
 _WITH_ALPHA, _GRAY = (4, 6), (0, 4)  # colour types

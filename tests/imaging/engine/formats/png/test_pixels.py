@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 
 from contracts.formats import Format
 from services.imaging.engine.encoding.encode import Encoding, encode
-from services.imaging.engine.formats import png_pixels
-from services.imaging.engine.formats.png_file import chunks
+from services.imaging.engine.formats.png import pixels as png_pixels
+from services.imaging.engine.formats.png.file import chunks
 from services.imaging.engine.metadata.policy import KeptMetadata
 from tests.imaging.pictures import SRGB, WORK_MODES, encoded, scenery
 

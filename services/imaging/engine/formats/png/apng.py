@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image, ImageChops
 
-from services.imaging.engine.formats.png_file import SIGNATURE, chunk, chunks
+from services.imaging.engine.formats.png.file import SIGNATURE, chunk, chunks
 from services.imaging.engine.raster.animation import Animation
 
 _MAX_TICKS = 65_535
