@@ -1,4 +1,4 @@
 """PNG beyond Pillow: chunks, compression, colour chunks, and animations (APNG).
 
-Start reading at `file.py`. `png_transparency.py` lies beside this package: GIF's frames need it too.
+Start reading at `file.py`. `png_transparency.py` is beside this package, as GIF's frames need it.
 """
