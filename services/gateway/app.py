@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
 from contracts.version import VERSION
+from services.gateway.access.middleware import AccessMiddleware
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.dependencies import Dependencies
@@ -186,7 +187,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     delivering = (*images.router.routes, *results.router.routes)
     cached = CachingMiddleware(HeadMiddleware(PlainDelivery(http, dependencies, delivering)))
     delivered = delivery.in_front_of(cached)
-    own = OriginMiddleware(delivered, settings.origins, refuse=refusal)
+    own = OriginMiddleware(AccessMiddleware(delivered), settings.origins, refuse=refusal)
     hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
     inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)
     outer = CorrelationMiddleware(TraceMiddleware(inner))

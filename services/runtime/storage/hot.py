@@ -9,11 +9,12 @@ import asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import ServiceError
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.scripts import load_script
-from services.runtime.storage.records import DEFAULT_PROJECT, SMALL, Kind, Place, path_of
+from services.runtime.storage.records import SMALL, Kind, Place, path_of
 from services.runtime.storage.stores.async_store import AsyncStore
 from services.runtime.tasks import end
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Gone, Unavailable
 from contracts.formats import format_of_bytes
 from contracts.imaging import Blob
@@ -22,7 +23,6 @@ from services.runtime.storage.files import File, MemoryFiles, OpenFiles
 from services.runtime.storage.hot import member
 from services.runtime.storage.records import (
     DAMAGED,
-    DEFAULT_PROJECT,
     FIELDS,
     MEDIA_TYPE,
     NOTE,

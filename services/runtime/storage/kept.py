@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Conflict, Gone
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage.images import Images
 from services.runtime.storage.records import (
-    DEFAULT_PROJECT,
     FIELDS,
     Kind,
     StoredBlob,

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 import structlog
 from redis.exceptions import RedisError
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import ServiceError
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
@@ -18,7 +19,6 @@ from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.hot import member
 from services.runtime.storage.records import (
-    DEFAULT_PROJECT,
     FIELDS,
     SMALL,
     Kind,

@@ -4,13 +4,13 @@ from itertools import chain
 
 import structlog
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import ServiceError
 from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.hot import member
 from services.runtime.storage.records import (
-    DEFAULT_PROJECT,
     Kind,
     Place,
     path_of,

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.imaging import Blob
 from contracts.message import Message
-
-DEFAULT_PROJECT = "default"
-"""The project of everything, until there are others."""
 
 SMALL = (256 << 10) - 64
 """Bytes up to which a blob has one part in Redis, and may stay there."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Unavailable
 from services.runtime.redis import keys
 from services.runtime.redis.endpoint import Command
@@ -21,7 +22,6 @@ from services.runtime.storage.blobs import Blobs
 from services.runtime.storage.hot import member
 from services.runtime.storage.lives import end_of, extending
 from services.runtime.storage.records import (
-    DEFAULT_PROJECT,
     DIGEST,
     FIELDS,
     PLACE,

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.imaging import MediaType
 from contracts.labels import check_label
 from contracts.message import Message
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.records import (
-    DEFAULT_PROJECT,
     FIELDS,
     Kind,
     Place,

@@ -13,11 +13,12 @@ from typing import Annotated
 from pydantic import Field
 from redis.exceptions import RedisError
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import ServiceError, StoreFull
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.scripts import load_script
-from services.runtime.storage.records import DEFAULT_PROJECT, Place
+from services.runtime.storage.records import Place
 
 _RETRY_AFTER = 60  # seconds, where something expires
 _LONGEST_MS = 600_000  # for which the reservation of a writer that died counts

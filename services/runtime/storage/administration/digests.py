@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 
-from services.runtime.storage.records import DEFAULT_PROJECT, Place, digest_in
+from contracts.access import DEFAULT_PROJECT
+from services.runtime.storage.records import Place, digest_in
 from services.runtime.storage.stores.async_store import AsyncStore
 from services.runtime.storage.stores.store import Missing
 

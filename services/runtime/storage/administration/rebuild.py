@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from contracts.access import DEFAULT_PROJECT
 from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.hot import member
-from services.runtime.storage.records import DEFAULT_PROJECT, Kind, Place, digest_in
+from services.runtime.storage.records import Kind, Place, digest_in
 from services.runtime.storage.sidecar import (
     Sidecar,
     described_by,

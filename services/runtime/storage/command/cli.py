@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 from rich.console import Console
 
+from contracts.access import DEFAULT_PROJECT
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.administration.copying import Copied, Copy
 from services.runtime.storage.administration.digests import damaged_images
@@ -27,7 +28,7 @@ from services.runtime.storage.command.opened import (
     store_of,
 )
 from services.runtime.storage.command.progress import progress_bar
-from services.runtime.storage.records import DEFAULT_PROJECT, Place
+from services.runtime.storage.records import Place
 from services.runtime.store_address import parse_store
 
 ResultT = TypeVar("ResultT")

@@ -1,0 +1,38 @@
+"""The caller of a request, as `AccessMiddleware` has found it."""
+
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from contracts.access import DEFAULT_PROJECT, EVERY_SCOPE, KeyScope
+
+_CALLER = "darkroom.caller"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The client that a request comes from: its project, and what it may do there."""
+
+    project: str = DEFAULT_PROJECT
+    scopes: frozenset[KeyScope] = EVERY_SCOPE
+    key: str = ""
+    """The id of its API key; empty without one."""
+    shared: bool = True
+    """Whether caches may give what it is answered to other clients."""
+    ends: int | None = None
+    """When its permission ends, in seconds since 1970; None without an end."""
+
+
+EVERYBODY = Caller()
+"""The caller of every request while access is open."""
+
+
+def set_caller(scope: Scope, caller: Caller) -> None:
+    """Note the caller of a request."""
+    scope[_CALLER] = caller
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Return the caller of a request that has passed `AccessMiddleware`."""
+    caller: Caller = scope[_CALLER]
+    return caller
