@@ -88,7 +88,7 @@ asyncapi-validate: tests/asyncapi/node_modules/.package-lock.json ## Validate as
 	@node tests/asyncapi/validate.mjs asyncapi.yaml
 
 gallery: $(INSTALLED) ## Write docs/pictures/operations: a picture of each operation
-	@$(BIN)/python -m docs.generate.gallery
+	@$(BIN)/python -m docs.generate.pictures.gallery
 
 golden: $(INSTALLED) ## Write the golden file: the results of every operation for every kind of image
 	@$(BIN)/python -m tests.imaging.engine.test_golden

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from bench.imaging.photographs import LARGE, PHOTO, SMALL, Photograph
 from contracts.formats import Format
+from contracts.operations.choices import Filter, Fit
 from contracts.operations.looks import Grayscale
 from contracts.operations.pipeline import Operation, Pipeline
-from contracts.operations.shapes import Filter, Fit, Resize
+from contracts.operations.shapes import Resize
 from contracts.outputs import Output
 
 QUALITY = 80

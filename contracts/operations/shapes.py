@@ -3,62 +3,19 @@
 None of them concerns EXIF orientation: an image is upright before the first operation.
 """
 
-from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from contracts.fields import MAX_SIDE, PX, Angle, Colour, Expected, Fraction, Offset, Pixels
 from contracts.operations.base import BaseOperation, Demonstration, Sample
+from contracts.operations.choices import Axis, Filter, Fit, Gravity
 
 
 class Shape(BaseOperation):
     """An operation on an image's shape."""
 
     family: ClassVar[str] = "shapes"
-
-
-class Fit(StrEnum):
-    """How an image is fitted into a box with another aspect ratio."""
-
-    COVER = "cover"
-    CONTAIN = "contain"
-    FILL = "fill"
-    INSIDE = "inside"
-    OUTSIDE = "outside"
-
-
-class Gravity(StrEnum):
-    """The part of an image that a crop keeps, or the image's position in a larger box."""
-
-    TOP_LEFT = "top_left"
-    TOP = "top"
-    TOP_RIGHT = "top_right"
-    LEFT = "left"
-    CENTER = "center"
-    RIGHT = "right"
-    BOTTOM_LEFT = "bottom_left"
-    BOTTOM = "bottom"
-    BOTTOM_RIGHT = "bottom_right"
-    SMART = "smart"
-
-
-class Filter(StrEnum):
-    """Resampling filters, from the coarsest to the finest."""
-
-    NEAREST = "nearest"
-    BOX = "box"
-    BILINEAR = "bilinear"
-    HAMMING = "hamming"
-    BICUBIC = "bicubic"
-    LANCZOS = "lanczos"
-
-
-class Axis(StrEnum):
-    """The direction in which an image is mirrored."""
-
-    HORIZONTAL = "horizontal"
-    VERTICAL = "vertical"
 
 
 _Edge = Annotated[int, Field(ge=0, le=MAX_SIDE, json_schema_extra=PX)]

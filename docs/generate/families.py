@@ -12,8 +12,8 @@ from contracts.operations.base import BaseOperation, Demonstration, Sample
 from contracts.operations.notation import parse_operation
 from contracts.operations.pipeline import OPERATIONS
 from docs.generate.fields import field_texts
-from docs.generate.gallery import LARGE, PICTURES, SMALL
 from docs.generate.markdown import fields_table, table
+from docs.generate.pictures.gallery import LARGE, PICTURES, SMALL
 
 _KEY = "0" * 64  # stands for LOGO where an id has to be valid
 

@@ -8,8 +8,8 @@ from contracts.operations.base import BaseOperation, Sample
 from contracts.operations.pipeline import MAX_IMAGES, MAX_OPERATIONS, OPERATIONS
 from docs.generate import families
 from docs.generate.families import description_of, name_of, query_of
-from docs.generate.gallery import LARGE, SMALL
 from docs.generate.markdown import table
+from docs.generate.pictures.gallery import LARGE, SMALL
 
 _NOTATION = rf"""# Operations
 

@@ -4,11 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from docs.generate import (
-    attacks,
-    benchmarks,
     command_line,
     errors,
-    exact,
     formats,
     http,
     messages,
@@ -19,6 +16,8 @@ from docs.generate import (
     settings,
     store_command,
 )
+from docs.generate.benchmarks import attacks, exact
+from docs.generate.benchmarks import pages as benchmarks
 from services.runtime.introspection.asyncapi import suite_yaml
 
 ROOT = Path(__file__).resolve().parents[2]

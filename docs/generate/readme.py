@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from contracts.formats import Format
 from contracts.operations.pipeline import OPERATIONS
-from docs.generate import benchmarks
+from docs.generate.benchmarks import pages as benchmarks
 
 _SHOWN = (("resize", "grayscale", "duotone"), ("rotate", "vignette", "text"))
 _HEIGHT = 130  # pixels of a thumbnail, so that rows are even and three fit into a line

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from docs.generate import attacks, benchmarks, exact
-from docs.generate.bench_results import Results, results
+from docs.generate.benchmarks import attacks, exact
+from docs.generate.benchmarks import pages as benchmarks
+from docs.generate.benchmarks.results import Results, results
 
 NAMES = ("rpc", "jobs", "imaging", "srcset", "gateway", "storage", "chaos", "attacks", "exact")
 

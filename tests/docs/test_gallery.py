@@ -10,7 +10,8 @@ from PIL import Image, ImageChops, ImageStat
 from contracts.operations.base import BaseOperation
 from contracts.operations.notation import parse_operation
 from contracts.operations.pipeline import OPERATIONS
-from docs.generate import gallery, operations
+from docs.generate import operations
+from docs.generate.pictures import gallery
 
 # Mean difference in levels of 255. A different resampling kernel causes 2 levels; the picture
 # closest to its source differs from it by 4.

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from PIL import Image
 
 from contracts.formats import Format
+from contracts.operations.choices import Filter, Gravity
 from contracts.operations.looks import Blur, Grayscale
 from contracts.operations.pipeline import Operation
-from contracts.operations.shapes import Crop, Extract, Filter, Flip, Flop, Gravity, Resize, Rotate
+from contracts.operations.shapes import Crop, Extract, Flip, Flop, Resize, Rotate
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.decode import Decoded, Draft
 from services.imaging.engine.decoding.source import Source

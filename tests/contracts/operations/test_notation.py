@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from contracts.errors import InvalidOperation
 from contracts.formats import Format
+from contracts.operations.choices import Axis, Fit
 from contracts.operations.finishes import Round
 from contracts.operations.looks import Adjust, Blur, Duotone, Grayscale, Sharpen
 from contracts.operations.notation import parse_operation, parse_pipeline
 from contracts.operations.overlays import Position, Text, Watermark
 from contracts.operations.pipeline import MAX_OPERATIONS, Operation
-from contracts.operations.shapes import Axis, Crop, Fit, Flip, Resize, Rotate
+from contracts.operations.shapes import Crop, Flip, Resize, Rotate
 from contracts.outputs import Output
 
 KEY = "0123456789abcdef" * 4

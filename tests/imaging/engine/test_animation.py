@@ -10,9 +10,10 @@ from PIL.ExifTags import Base
 
 from contracts.errors import ImageTooBig, ImageUnreadable, InvalidOperation
 from contracts.formats import Format
+from contracts.operations.choices import Gravity
 from contracts.operations.looks import Autocontrast, Blur, Grayscale
 from contracts.operations.pipeline import Operation, Pipeline
-from contracts.operations.shapes import Crop, Gravity, Resize, Rotate
+from contracts.operations.shapes import Crop, Resize, Rotate
 from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode

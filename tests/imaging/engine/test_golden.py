@@ -20,8 +20,8 @@ import pytest
 from PIL import Image, ImageChops, ImageFilter
 
 from contracts.formats import Format
+from contracts.operations.choices import Filter, Fit
 from contracts.operations.pipeline import Pipeline
-from contracts.operations.shapes import Filter, Fit
 from services.imaging.engine import pipeline
 from services.imaging.engine.formats import plugins
 from services.imaging.engine.raster.alpha import premultiply

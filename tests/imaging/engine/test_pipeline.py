@@ -10,10 +10,11 @@ from PIL import Image
 
 from contracts.errors import ImageTooBig, InvalidOperation, NotFound, ServiceError
 from contracts.formats import Format
+from contracts.operations.choices import Axis, Filter, Fit, Gravity
 from contracts.operations.looks import Adjust, Blur, Grayscale, Sharpen
 from contracts.operations.overlays import Position, Watermark
 from contracts.operations.pipeline import Operation, Pipeline
-from contracts.operations.shapes import Axis, Crop, Filter, Fit, Flip, Gravity, Resize, Rotate
+from contracts.operations.shapes import Crop, Flip, Resize, Rotate
 from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode

@@ -6,13 +6,12 @@ from typing import assert_never
 from PIL import Image, ImageChops, ImageColor
 
 from contracts.errors import InvalidOperation
+from contracts.operations.choices import Axis, Gravity
 from contracts.operations.shapes import (
-    Axis,
     Crop,
     Extract,
     Flip,
     Flop,
-    Gravity,
     Pad,
     Resize,
     Rotate,

@@ -13,7 +13,8 @@ import math
 
 from PIL import Image, ImageFilter
 
-from contracts.operations.shapes import Crop, Fit, Gravity, Resize
+from contracts.operations.choices import Fit, Gravity
+from contracts.operations.shapes import Crop, Resize
 from services.imaging.engine.raster.alpha import flatten_on_white
 from services.imaging.engine.raster.geometry import Size, place_resize, round_half_up
 

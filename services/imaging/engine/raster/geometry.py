@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Self, assert_never
 
-from contracts.operations.shapes import Crop, Fit, Gravity, Resize
+from contracts.operations.choices import Fit, Gravity
+from contracts.operations.shapes import Crop, Resize
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]  # left, upper, right, lower

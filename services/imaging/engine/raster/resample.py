@@ -2,7 +2,7 @@
 
 from PIL.Image import Image, Resampling
 
-from contracts.operations.shapes import Filter
+from contracts.operations.choices import Filter
 from services.imaging.engine.raster import simd
 from services.imaging.engine.raster.geometry import Box, Size
 

@@ -11,8 +11,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from contracts.errors import ImageTooBig, ImageUnreadable, UnsupportedFormat
 from contracts.formats import Format
+from contracts.operations.choices import Filter
 from contracts.operations.pipeline import Pipeline
-from contracts.operations.shapes import Filter, Flip, Resize
+from contracts.operations.shapes import Flip, Resize
 from contracts.outputs import Output, Profile
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode

@@ -3,13 +3,8 @@
 import pytest
 from PIL import Image
 
-from contracts.operations.shapes import (
-    Fit,
-    Pad,
-    Resize,
-    Rotate,
-    Trim,
-)
+from contracts.operations.choices import Fit
+from contracts.operations.shapes import Pad, Resize, Rotate, Trim
 from services.imaging.engine.operations.dispatch import apply
 from tests.imaging.pictures import (
     BLUE,

@@ -5,19 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from contracts.operations.choices import Filter, Fit, Gravity
 from contracts.operations.notation import parse_operation
-from contracts.operations.shapes import (
-    Crop,
-    Extract,
-    Filter,
-    Fit,
-    Gravity,
-    Pad,
-    Resize,
-    Rotate,
-    ShapeOperation,
-    Trim,
-)
+from contracts.operations.shapes import Crop, Extract, Pad, Resize, Rotate, ShapeOperation, Trim
 from services.imaging.engine.operations.dispatch import apply
 from services.imaging.engine.operations.shapes import resize, resolve
 from services.imaging.engine.raster.geometry import Extent

@@ -4,16 +4,13 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from contracts.errors import ImageTooBig, InvalidOperation
+from contracts.operations.choices import Axis, Filter, Fit, Gravity
 from contracts.operations.notation import parse_operation
 from contracts.operations.shapes import (
-    Axis,
     Crop,
     Extract,
-    Filter,
-    Fit,
     Flip,
     Flop,
-    Gravity,
     Pad,
     Resize,
     Rotate,

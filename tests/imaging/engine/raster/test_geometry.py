@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.operations.shapes import Crop, Fit, Gravity, Resize
+from contracts.operations.choices import Fit, Gravity
+from contracts.operations.shapes import Crop, Resize
 from services.imaging.engine.operations.dispatch import apply
 from services.imaging.engine.raster.geometry import Size, crop_box, place_resize, rotated_size
 from tests.imaging.pictures import UPRIGHT, corners, quadrants

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from contracts.operations.shapes import Filter
+from contracts.operations.choices import Filter
 from services.imaging.engine.raster import resample as resample_module
 from services.imaging.engine.raster import simd
 from services.imaging.engine.raster.alpha import premultiply
@@ -226,7 +226,7 @@ def test_an_image_reduced_to_a_pixel_keeps_its_tone(mode: str, filter: Filter) -
 SHORT = """
 import os, resource, sys
 from PIL import Image
-from contracts.operations.shapes import Filter
+from contracts.operations.choices import Filter
 from services.imaging.engine.raster import simd
 assert simd.is_installed()
 mode, *size = sys.argv[1:]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.docs.commands import Block, parse
+from tests.docs.running.commands import Block, parse
 
 
 def test_blocks_are_found_in_lists_and_in_notes() -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.docs.commands import Page
+from tests.docs.running.commands import Page
 from tests.processes import free_port
 
 DOCUMENTED = {"PORT": 8000, "IMAGING_PORT": 8001}

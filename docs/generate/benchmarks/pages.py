@@ -5,8 +5,8 @@ No figure is written by hand: a new run of a benchmark changes every sentence th
 
 from typing import Any
 
-from docs.generate import benchmarks_index, delivery
-from docs.generate.bench_results import results
+from docs.generate.benchmarks import delivery, index
+from docs.generate.benchmarks.results import results
 from docs.generate.markdown import table
 
 _RPC_OTHERS = {
@@ -64,7 +64,7 @@ def speed() -> str:
 def pages() -> dict[str, str]:
     """Return the pages: an overview, and one page per benchmark."""
     return {
-        "benchmarks/index.md": benchmarks_index.page(),
+        "benchmarks/index.md": index.page(),
         "benchmarks/calls.md": _page("Calls", "rpc", _call_findings(), chart=True),
         "benchmarks/jobs.md": _page("Jobs", "jobs", _job_findings(), chart=True),
         "benchmarks/renders.md": _page("Renders", "imaging", _render_findings()),

@@ -1,6 +1,6 @@
 """The findings of the benchmark of delivery: its goals, and the page of forty pictures."""
 
-from docs.generate.bench_results import results
+from docs.generate.benchmarks.results import results
 
 _FRONTS = {"gateway": "from the gateway", "nginx": "through nginx"}
 

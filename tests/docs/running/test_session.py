@@ -13,9 +13,9 @@ from shutil import rmtree
 
 import pytest
 
-from tests.docs import session
-from tests.docs.commands import parse
-from tests.docs.session import CommandFailed, Session
+from tests.docs.running import session
+from tests.docs.running.commands import parse
+from tests.docs.running.session import CommandFailed, Session
 from tests.processes import ROOT, wait_until
 
 Run = Callable[[str], None]
@@ -238,8 +238,8 @@ def test_processes_end_when_the_tests_are_killed(folder: Path) -> None:
     program = "\n".join(
         [
             "from pathlib import Path",
-            "from tests.docs.commands import parse",
-            "from tests.docs.session import Session",
+            "from tests.docs.running.commands import parse",
+            "from tests.docs.running.session import Session",
             f"folder = Path({str(folder)!r})",
             f"with Session(parse('page.md', {page!r}), folder, folder / 'checkout') as session:",
             "    session.run()",

@@ -17,9 +17,9 @@ from uuid import uuid4
 
 import httpx
 
-from tests.docs.commands import Block, Page
-from tests.docs.places import Places
-from tests.docs.tools import Tools
+from tests.docs.running.commands import Block, Page
+from tests.docs.running.places import Places
+from tests.docs.running.tools import Tools
 from tests.processes import HTTP, ROOT
 
 BLOCK_SECONDS = 60.0

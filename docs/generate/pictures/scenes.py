@@ -6,7 +6,7 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from docs.generate.painting import (
+from docs.generate.pictures.painting import (
     Colour,
     H,
     Point,

@@ -1,6 +1,6 @@
 """The page of independent judges: what they say, from `bench/results/exact.json`."""
 
-from docs.generate.bench_results import results
+from docs.generate.benchmarks.results import results
 from docs.generate.markdown import table
 
 _PAGE = """\

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.docs.commands import Block, Page, read_page
 from tests.docs.documents import copy_checkout, guide, root_documents
-from tests.docs.session import PAGE_SECONDS, STOP_SECONDS, CommandFailed, Session
+from tests.docs.running.commands import Block, Page, read_page
+from tests.docs.running.session import PAGE_SECONDS, STOP_SECONDS, CommandFailed, Session
 from tests.processes import ROOT, Service
 
 pytestmark = [pytest.mark.commands, pytest.mark.services]

@@ -1,6 +1,6 @@
 """The overview of the benchmarks: what each measures, and the commit of its results."""
 
-from docs.generate.bench_results import results
+from docs.generate.benchmarks.results import results
 from docs.generate.markdown import table
 
 _LISTED = {

@@ -1,6 +1,6 @@
 """The page of attacks: their effect before and now, from `bench/results/attacks.json`."""
 
-from docs.generate.bench_results import results
+from docs.generate.benchmarks.results import results
 from docs.generate.markdown import table
 
 _PAGE = """\

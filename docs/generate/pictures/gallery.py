@@ -15,11 +15,11 @@ from PIL import Image, ImageDraw
 from contracts.operations.base import Sample
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import OPERATIONS
-from docs.generate.painting import developed
-from docs.generate.scenes import house
+from docs.generate.pictures.painting import developed
+from docs.generate.pictures.scenes import house
 from services.imaging.engine import pipeline
 
-PICTURES = Path(__file__).parents[1] / "pictures" / "operations"
+PICTURES = Path(__file__).parents[2] / "pictures" / "operations"
 SOURCES = PICTURES / "sources"
 
 LARGE, SMALL = (720, 480), (240, 160)

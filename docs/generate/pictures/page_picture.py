@@ -1,6 +1,6 @@
 """Write docs/pictures/page.png: a screenshot of the page with four synthetic photographs.
 
-While `make run` runs: `.venv/bin/python -m docs.generate.page_picture http://127.0.0.1:8000/`
+While `make run` runs: `.venv/bin/python -m docs.generate.pictures.page_picture http://127.0.0.1:8000/`
 """
 
 import io
@@ -12,10 +12,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import FilePayload, expect, sync_playwright
 
-from docs.generate.painting import developed
-from docs.generate.scenes import balloons, house, lake, pines
+from docs.generate.pictures.painting import developed
+from docs.generate.pictures.scenes import balloons, house, lake, pines
 
-PICTURE = Path(__file__).parents[1] / "pictures" / "page.png"
+PICTURE = Path(__file__).parents[2] / "pictures" / "page.png"
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-quic"),
