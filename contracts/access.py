@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+
+from contracts.message import Message
 
 DEFAULT_PROJECT = "default"
 """The project of everything that no key of another project has stored."""
@@ -38,3 +40,24 @@ class KeyScope(StrEnum):
 
 
 EVERY_SCOPE = frozenset(KeyScope)
+
+
+class KeyLimits(Message):
+    """The limits of an API key. A field that is left out is as the gateway's settings say."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rate_calls": 20, "rate_megapixels": 50}]}
+    )
+
+    rate_calls: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False, description="Calls a second, on average."),
+    ] = None
+    rate_megapixels: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False, description="Megapixels a second, on average."),
+    ] = None
+    daily_megapixels: Annotated[
+        int | None,
+        Field(ge=0, description="Megapixels a day (UTC), beside the limit of the project."),
+    ] = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from contracts.access import DEFAULT_PROJECT, EVERY_SCOPE, KeyScope
+from contracts.access import DEFAULT_PROJECT, EVERY_SCOPE, KeyLimits, KeyScope
 
 _CALLER = "darkroom.caller"
 
@@ -21,6 +21,8 @@ class Caller:
     """Whether caches may give what it is answered to other clients."""
     ends: int | None = None
     """When its permission ends, in seconds since 1970; None without an end."""
+    limits: KeyLimits | None = None
+    """The limits of its API key; None for those of the settings."""
 
 
 EVERYBODY = Caller()
