@@ -29,6 +29,7 @@ from darkroom.options import (
 )
 from darkroom.progress import ProgressReporter, outcome_line
 from darkroom.rendering import Rendering
+from darkroom.signing_command import sign_url
 from darkroom.sources import find_sources
 from darkroom.terminal import printable
 
@@ -193,6 +194,9 @@ def requeue(
 def workers(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
     """List the workers, the queues, and how many jobs are open."""
     _show(_ask(gateway, Client.system), tables.system_tables, as_json)
+
+
+app.command("sign")(sign_url)
 
 
 def main() -> None:
