@@ -7,6 +7,7 @@ from contracts.outputs import Output
 from docs.generate.http_texts import EXAMPLES
 from docs.generate.markdown import fields_table, table
 from docs.generate.schemas import Link, Schemas, default_of, type_of
+from services.gateway.http.openapi_document import CORRELATION_ID
 
 # The gateway fills in `among` from Accept.
 PIPELINE = ("op", *(name for name in Output.model_fields if name != "among"))
@@ -59,7 +60,8 @@ def _example(method: str, path: str) -> Iterator[str]:
 
 
 def _parameters(operation: Operation, schemas: Schemas) -> Iterator[str]:
-    parameters = operation.get("parameters", ())
+    # The overview has the header that every request may have.
+    parameters = [one for one in operation.get("parameters", ()) if one["name"] != CORRELATION_ID]
     for place, title in (("path", "Path"), ("query", "Query"), ("header", "Headers")):
         found = [one for one in parameters if one["in"] == place]
         own = [one for one in found if one["name"] not in PIPELINE]
@@ -82,7 +84,7 @@ def parameter_table(parameters: Sequence[Mapping[str, Any]], schemas: Schemas) -
             f"`{one['name']}`",
             type_of(one["schema"], schemas, _in_place),
             "required" if one["required"] else default_of(one["schema"]),
-            one["description"],
+            one["description"].partition("\n\n")[0],
         )
         for one in parameters
     ]
@@ -116,7 +118,7 @@ def _answers(operation: Operation, link: Link) -> str:
             status,
             answer["description"],
             ", ".join(_answer_body(answer, link)),
-            ", ".join(f"`{name}`" for name in answer.get("headers", ())),
+            ", ".join(f"`{name}`" for name in answer.get("headers", ()) if name != CORRELATION_ID),
         )
         for status, answer in sorted(operation["responses"].items())
         if "x-codes" not in answer

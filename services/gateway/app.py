@@ -22,6 +22,7 @@ from services.gateway.delivery.delivery import Delivery
 from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
 from services.gateway.http.image_response import AnswerRoom
+from services.gateway.http.openapi_document import complete_document
 from services.gateway.http.problems import Problem, refusal
 from services.gateway.http.query import check_query
 from services.gateway.live.hub import LiveHub
@@ -205,7 +206,7 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     http = FastAPIOffline(
         title="Darkroom",
         version=VERSION,
-        description="Send photographs; receive them resized, rotated, converted: now or later.",
+        description=openapi.DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
         servers=[{"url": "/", "description": "This gateway."}],
         openapi_tags=openapi.TAGS,
@@ -226,7 +227,5 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     system.mount_page_files(http)
     guide.mount_guide(http)
     http.webhooks.include_router(payload.documentation)
-    openapi.define_schemas(
-        http, jobs.NewJob, kept.ImageChange, live.WatchRequest, JobEvent, Problem
-    )
+    complete_document(http, jobs.NewJob, kept.ImageChange, live.WatchRequest, JobEvent, Problem)
     return http

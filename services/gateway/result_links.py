@@ -1,11 +1,21 @@
 """A job's results as clients see them: links to images, in place of the keys of blobs."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from contracts.errors import Code
 from contracts.jobs import Job
 from contracts.message import Message
+
+
+class ResultProblem(Message):
+    """The failure of one variant."""
+
+    code: Annotated[
+        Code, Field(description="The kind of failure. The page `/guide/errors/{code}` explains it.")
+    ]
+    detail: Annotated[str, Field(description="Explanation for people.")]
 
 
 class ResultLink(Message):
@@ -17,8 +27,7 @@ class ResultLink(Message):
     width: Annotated[int | None, Field(description="Width in pixels.")] = None
     height: Annotated[int | None, Field(description="Height in pixels.")] = None
     problem: Annotated[
-        dict[Literal["code", "detail"], str] | None,
-        Field(description="Code and detail of the failure; null after a success."),
+        ResultProblem | None, Field(description="The failure; null after a success.")
     ] = None
 
 
@@ -29,7 +38,9 @@ def links_of(job: Job) -> tuple[ResultLink, ...]:
         if result.blob is None:
             failure = result.problem
             assert failure is not None
-            links.append(ResultLink(problem={"code": failure.code, "detail": failure.detail}))
+            links.append(
+                ResultLink(problem=ResultProblem(code=failure.code, detail=failure.detail))
+            )
         else:
             links.append(
                 ResultLink(

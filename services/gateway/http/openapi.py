@@ -7,9 +7,7 @@ from http import HTTPStatus
 from inspect import cleandoc
 from typing import Any
 
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic.json_schema import models_json_schema
 
 from contracts.errors import ERRORS, Code
 from contracts.message import Message
@@ -110,6 +108,14 @@ RESPONSE_HEADERS = {
     "X-Worker": "Name of the worker that rendered the image.",
 }
 
+
+DESCRIPTION = """\
+Send photographs; receive them resized, rotated, converted: now or later.
+
+Errors are problem documents (`Problem`), whose `code` names the cause. A request that breaks the
+rules of HTTP gets one before it reaches a route: 400, 408, 414 or 431; an unknown address 404, and
+another method of a known address 405."""
+"""What the OpenAPI document says about all routes."""
 
 TAGS = [
     {"name": "render", "description": "Send an image, and receive the result."},
@@ -234,46 +240,3 @@ def _problem(codes: list[Code], description: str, *headers: str) -> Documentatio
 _FALSE_CONDITION = _problem(
     [Code.PRECONDITION_FAILED], f"`precondition_failed`: {_meaning(Code.PRECONDITION_FAILED)}"
 )
-
-
-def define_schemas(http: FastAPI, *models: type[Message]) -> None:
-    """Add the schemas of `models` to the OpenAPI document, so that routes can refer to them.
-
-    Call this after the last route: FastAPI would build the document again, without them.
-    """
-    _, schemas = models_json_schema(
-        [(model, "validation") for model in models],
-        ref_template="#/components/schemas/{model}",
-    )
-    document = http.openapi()
-    # Nobody needs a key: without the empty list, readers could not tell that from an omission.
-    document["security"] = []
-    _use_enumerations(document)
-    for methods in document["paths"].values():
-        for route in methods.values():
-            for parameter in route.get("parameters", ()):
-                parameter["schema"] = _without_null(parameter["schema"])
-    document["components"]["schemas"] = {**schemas["$defs"], **document["components"]["schemas"]}
-
-
-def _without_null(schema: Documentation) -> Documentation:
-    """Return the schema of a parameter without the type `null`: an absent one has no value."""
-    choices = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
-    if not choices:
-        return schema
-    described = {name: value for name, value in schema.items() if name != "anyOf"}
-    return {**choices[0], **described} if len(choices) == 1 else {**described, "anyOf": choices}
-
-
-def _use_enumerations(node: Any) -> None:
-    """Write the constants of each union as an enumeration, at any depth.
-
-    Generators of clients know unions with enumerations, and take a number for the constant.
-    """
-    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    for child in children:
-        _use_enumerations(child)
-    if isinstance(node, dict) and isinstance(choices := node.get("anyOf"), list):
-        for one in choices:
-            if "const" in one:
-                one["enum"] = [one.pop("const")]

@@ -100,7 +100,10 @@ async def raw(letter_id: LetterPath, deps: Injected) -> Response:
     "/v1/dead-letters/{letter_id}",
     summary="Remove a dead letter",
     status_code=204,
-    responses={204: {"description": "The dead letter is removed."}, **problems(Code.NOT_FOUND)},
+    responses={
+        204: answer("The dead letter is removed."),
+        **problems(*CHANGE_CODES, Code.NOT_FOUND),
+    },
 )
 async def remove(letter_id: LetterPath, deps: Injected) -> Response:
     """Remove a dead letter. A record that can't be read is removed, too; another one expires."""

@@ -11,6 +11,7 @@ from contracts.labels import LABEL_TEXT, Label
 from services.gateway.dependencies import Injected
 from services.gateway.http.conditions import check_match
 from services.gateway.http.openapi import (
+    CHANGE_CODES,
     IMAGE_CONTENT,
     INSPECT_CODES,
     RENDER_CODES,
@@ -181,7 +182,7 @@ async def render(
     status_code=204,
     responses={
         204: answer("No result of this image is stored any more."),
-        **problems(Code.NOT_FOUND),
+        **problems(*CHANGE_CODES, Code.NOT_FOUND),
     },
 )
 async def delete_renditions(image_id: ImageId, deps: Injected) -> Response:
@@ -201,7 +202,7 @@ async def delete_renditions(image_id: ImageId, deps: Injected) -> Response:
     openapi_extra=taking("If-Match"),
     responses={
         204: answer("The image is deleted."),
-        **problems(Code.NOT_FOUND, Code.PRECONDITION_FAILED),
+        **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.PRECONDITION_FAILED),
     },
 )
 async def delete(image_id: ImageId, request: Request, deps: Injected) -> Response:

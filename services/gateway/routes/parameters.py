@@ -95,8 +95,9 @@ async def _pipeline(
     op: Annotated[
         list[str],
         Query(
-            description="An operation: `name`, `name:value` or `name:field=value,field=value`. "
-            "Repeat the parameter for several operations, which are applied in order.",
+            description="An operation: `name`, `name:value` or `name:field=value,field=value`. A "
+            "single value is that of the operation's first field; within a value, `\\,` is a "
+            "comma. Repeat the parameter for several operations, which are applied in order.",
             examples=[["resize:width=720,height=588,fit=cover", "grayscale"]],
         ),
     ] = [],  # noqa: B006  FastAPI copies it

@@ -1,0 +1,109 @@
+"""The OpenAPI document as a whole: FastAPI's, with the parts that no single route can say."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from contracts.message import Message
+from contracts.operations.pipeline import OPERATIONS
+from services.gateway.http.openapi import RESPONSE_HEADERS, Documentation
+
+CORRELATION_ID = "X-Correlation-ID"
+
+_CORRELATION_PARAMETER = {
+    "name": CORRELATION_ID,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Id of the request in logs: up to 128 letters, digits and `._-`. Left out, or "
+    "of another form: a new one.",
+}
+_HEADERS = {CORRELATION_ID: "Id of the request in logs.", **RESPONSE_HEADERS}
+_REFERENCE = "guide/reference/operations"
+
+
+def complete_document(http: FastAPI, *models: type[Message]) -> None:
+    """Complete the OpenAPI document, and add the schemas of `models`, which routes refer to.
+
+    Call this after the last route: FastAPI would build the document again, without the additions.
+    """
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in models],
+        ref_template="#/components/schemas/{model}",
+    )
+    document = http.openapi()
+    # Nobody needs a key: without the empty list, readers could not tell that from an omission.
+    document["security"] = []
+    _use_enumerations(document)
+    components = document["components"]
+    components["schemas"] = {**schemas["$defs"], **components["schemas"]}
+    components["headers"] = {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
+    }
+    _link_operations(components["schemas"])
+    for route in _routes(document):
+        parameters = [*route.get("parameters", ()), _CORRELATION_PARAMETER]
+        for parameter in parameters:
+            parameter["schema"] = _without_null(parameter["schema"])
+            if parameter["name"] == "op":
+                parameter["description"] += f"\n\n{_links(components['schemas'])}"
+        route["parameters"] = parameters
+        for answer in route["responses"].values():
+            answer["headers"] = _shared({**answer.get("headers", {}), CORRELATION_ID: None})
+
+
+def _routes(document: Documentation) -> Iterator[Documentation]:
+    for methods in document["paths"].values():
+        yield from methods.values()
+
+
+def _shared(headers: Documentation) -> Documentation:
+    """Return the headers of an answer, as references to those that mean the same everywhere."""
+    return {
+        name: header
+        if header and header["description"] != _HEADERS.get(name)
+        else {"$ref": f"#/components/headers/{name}"}
+        for name, header in headers.items()
+    }
+
+
+def _link_operations(schemas: Documentation) -> None:
+    """Name the page of the guide in the schema of each operation, from the document's folder."""
+    for name, model in OPERATIONS.items():
+        schema = schemas[model.__name__]
+        url = f"{_REFERENCE}/{schema['x-family']}/#{name}"
+        schema["externalDocs"] = {"url": url}
+
+
+def _links(schemas: Documentation) -> str:
+    """Return a sentence with a link to the page of each operation."""
+    pages = (
+        f"[{name}]({schemas[model.__name__]['externalDocs']['url']})"
+        for name, model in OPERATIONS.items()
+    )
+    return f"The operations: {', '.join(pages)}."
+
+
+def _without_null(schema: Documentation) -> Documentation:
+    """Return the schema of a parameter without the type `null`: an absent one has no value."""
+    choices = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if not choices:
+        return schema
+    described = {name: value for name, value in schema.items() if name != "anyOf"}
+    return {**choices[0], **described} if len(choices) == 1 else {**described, "anyOf": choices}
+
+
+def _use_enumerations(node: Any) -> None:
+    """Write the constants of each union as an enumeration, at any depth.
+
+    Generators of clients know unions with enumerations, and take a number for the constant.
+    """
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        _use_enumerations(child)
+    if isinstance(node, dict) and isinstance(choices := node.get("anyOf"), list):
+        for one in choices:
+            if "const" in one:
+                one["enum"] = [one.pop("const")]

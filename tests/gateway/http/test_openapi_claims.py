@@ -1,0 +1,144 @@
+"""The OpenAPI document as generators of clients read it: types, statuses, headers, one problem."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from contracts.errors import Code
+from contracts.operations.pipeline import OPERATIONS
+from tests.gateway.documented import document
+from tests.processes import ROOT
+
+ROUTES: dict[str, dict[str, Any]] = {
+    operation["operationId"]: {**operation, "method": method}
+    for methods in document()["paths"].values()
+    for method, operation in methods.items()
+}
+SCHEMAS: dict[str, Any] = document()["components"]["schemas"]
+
+
+def parameter(route: str, name: str) -> dict[str, Any]:
+    [found] = [one for one in ROUTES[route]["parameters"] if one["name"] == name]
+    return dict(found)
+
+
+def types_of(schema: dict[str, Any]) -> set[str]:
+    return {one["type"] for one in schema.get("anyOf", [schema])}
+
+
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [
+        ("format", {"string"}),
+        ("quality", {"integer", "string"}),
+        ("lossless", {"boolean"}),
+        ("max_bytes", {"integer"}),
+        ("op", {"array"}),
+        ("timeout", {"number"}),
+    ],
+)
+def test_a_parameter_has_its_type_and_is_never_null(name: str, types: set[str]) -> None:
+    for route in ("render_an_image", "render_an_uploaded_image", "submit_a_job"):
+        assert types_of(parameter(route, name)["schema"]) == types
+
+
+def test_the_parameter_of_operations_leads_to_the_page_of_each() -> None:
+    described = parameter("render_an_uploaded_image", "op")["description"]
+    links = dict(re.findall(r"\[(\w+)\]\((\S+)\)", described))
+
+    assert list(links) == list(OPERATIONS)
+    for name, address in links.items():
+        page, _, heading = address.removeprefix("guide/").partition("/#")
+        assert heading == name
+        assert f"\n## {name}\n" in (ROOT / f"docs/{page}.md").read_text()
+        assert SCHEMAS[OPERATIONS[name].__name__]["externalDocs"]["url"] == address
+
+
+def test_each_operation_of_the_union_requires_the_name_that_tells_them_apart() -> None:
+    union = SCHEMAS["Pipeline"]["properties"]["operations"]["items"]
+
+    assert union["discriminator"]["propertyName"] == "op"
+    for name, address in union["discriminator"]["mapping"].items():
+        schema = SCHEMAS[address.rpartition("/")[2]]
+        assert "op" in schema["required"]
+        assert schema["properties"]["op"]["const"] == name
+
+
+@pytest.mark.parametrize(
+    ("route", "statuses"),
+    [
+        ("upload_an_image", "200 201"),
+        ("render_an_image", "200 202"),
+        ("submit_a_job", "200 202 303"),
+        ("get_a_job", "200 202 302"),
+        ("list_the_results_of_a_job", "200 202"),
+        ("fetch_a_result_of_a_job", "200 202 206 304 412 416"),
+        ("render_an_uploaded_image", "200 206 304 412 416"),
+        ("fetch_an_image", "200 206 304 412 416"),
+        ("describe_an_image", "200 304 412"),
+        ("stream_the_events_of_a_job", "200 204"),
+    ],
+)
+def test_each_status_that_can_come_is_named(route: str, statuses: str) -> None:
+    named = ROUTES[route]["responses"]
+
+    assert set(statuses.split()) <= named.keys()
+    assert {one for one in named if one < "400"} == {one for one in statuses.split() if one < "4"}
+
+
+def test_every_route_takes_and_answers_the_id_of_the_request() -> None:
+    for name, route in ROUTES.items():
+        assert parameter(name, "X-Correlation-ID")["in"] == "header"
+        for answer in route["responses"].values():
+            assert "X-Correlation-ID" in answer["headers"]
+
+
+@pytest.mark.parametrize("header", ["Idempotency-Key", "Prefer"])
+def test_what_makes_a_job_takes_its_headers(header: str) -> None:
+    for route in ("render_an_image", "submit_a_job"):
+        assert parameter(route, header)["in"] == "header"
+
+
+def test_a_change_names_the_refusal_of_other_origins() -> None:
+    for name, route in ROUTES.items():
+        codes = route["responses"].get("403", {}).get("x-codes", ())
+        assert (Code.ORIGIN_NOT_ALLOWED in codes) == (route["method"] != "get"), name
+
+
+def test_images_are_named_only_where_a_body_or_an_answer_is_one() -> None:
+    bodies = {name for name, route in ROUTES.items() if "image/*" in content_of(route)}
+    answers = {
+        (name, status)
+        for name, route in ROUTES.items()
+        for status, answer in route["responses"].items()
+        if "image/*" in answer.get("content", ())
+    }
+
+    assert bodies == {"render_an_image", "submit_a_job", "upload_an_image"}
+    assert answers == {("render_an_image", "200")} | {
+        (name, status)
+        for name in ("fetch_an_image", "render_an_uploaded_image", "fetch_a_result_of_a_job")
+        for status in ("200", "206")
+    }
+
+
+def content_of(route: dict[str, Any]) -> dict[str, Any]:
+    return dict(route.get("requestBody", {}).get("content", {}))
+
+
+def test_every_error_is_one_schema_whose_code_is_an_enumeration() -> None:
+    for route in ROUTES.values():
+        for status, answer in route["responses"].items():
+            if status >= "400":
+                assert answer["content"] == {
+                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                }
+    assert SCHEMAS["Problem"]["properties"]["code"]["$ref"] == "#/components/schemas/Code"
+    assert SCHEMAS["Code"]["enum"] == list(Code)
+    assert SCHEMAS["ResultProblem"]["properties"]["code"]["$ref"] == "#/components/schemas/Code"
+
+
+def test_a_header_that_means_the_same_everywhere_is_described_once() -> None:
+    assert json.dumps(document()).count("Seconds after which to ask again") == 1
