@@ -18,6 +18,8 @@ class Code(StrEnum):
     IMAGE_TOO_BIG = "image_too_big"
     UNSUPPORTED_FORMAT = "unsupported_format"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     MISDIRECTED_REQUEST = "misdirected_request"
@@ -124,6 +126,18 @@ class UnsupportedMediaType(ServiceError):
     """The body has a media type or a content coding that this address does not take."""
 
     code = Code.UNSUPPORTED_MEDIA_TYPE
+
+
+class Unauthorized(ServiceError):
+    """The request has no key, or one that is unknown, revoked or expired."""
+
+    code = Code.UNAUTHORIZED
+
+
+class Forbidden(ServiceError):
+    """The key of the request does not have the scope that the request needs."""
+
+    code = Code.FORBIDDEN
 
 
 class NotFound(ServiceError):

@@ -16,7 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
 from contracts.version import VERSION
+from services.gateway.access.exposure import Exposure
+from services.gateway.access.identifiers import BearerKeys, SessionCookies, everybody
+from services.gateway.access.keys.keyring import Keyring
+from services.gateway.access.keys.keys import Keys
+from services.gateway.access.keys.records import KeyRecord
 from services.gateway.access.middleware import AccessMiddleware
+from services.gateway.access.rules import Rules, check_routes
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.dependencies import Dependencies
@@ -41,16 +47,18 @@ from services.gateway.routes import (
     images,
     jobs,
     kept,
+    keys,
     live,
     render,
     results,
+    session,
     system,
 )
 from services.gateway.routes.plain_delivery import PlainDelivery
 from services.gateway.routes.plain_submission import PlainSubmission
 from services.gateway.rpc import ImagingClient
 from services.gateway.server import unbounded
-from services.gateway.server.binding import UnboundedServerError, bind
+from services.gateway.server.binding import ExposedServerError, UnboundedServerError, bind
 from services.gateway.server.unbounded import is_bounded
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
@@ -94,7 +102,7 @@ class GatewayApp(AsgiFastStream):
         """Put the bounds in force, and start; without them, the start fails."""
         try:
             self.bind(receive)
-        except UnboundedServerError as exc:
+        except (UnboundedServerError, ExposedServerError) as exc:
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             return
         await super().lifespan(scope, receive, send)
@@ -125,6 +133,8 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         live_hub.on_event(event.model_copy(update={"id": entry_of(message)}))
 
     broker.follow(EVENTS, JobEvent, on_event, on_gap=live_hub.on_gap)
+    keyring = Keyring(redis, settings.admin_key)
+    exposure = Exposure(watched=settings.access is None)
     shutdown = Shutdown()
     webhook_queue = WebhookQueue(redis, lease=settings.webhook_lease)
     webhooks = WebhookDispatcher(records, webhook_queue, settings, broker.metrics)
@@ -145,10 +155,11 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         after_startup=[
             shutdown.watch,
             webhooks.start,
+            keyring.start,
             delivery.start,
             settle,
         ],
-        on_shutdown=[webhooks.stop, delivery.stop],
+        on_shutdown=[webhooks.stop, delivery.stop, keyring.stop],
         after_shutdown=[partial(stop_storage, storage)],
     )
     queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
@@ -163,6 +174,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         lookups=Lookups(redis, image_blobs, renditions),
         purge=Purge(storage, longest=ceil(settings.job_timeout)),
         delivery=delivery,
+        keys=Keys(redis, keyring),
         jobs=records,
         live=live_hub,
         webhooks=webhooks,
@@ -179,16 +191,27 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     http = create_http(dependencies)
     # Routes of FastAPI: FastStream's own refuse requests without a problem document.
     for path, route in (
-        *health_routes(broker, storage_state),
+        *health_routes(broker, storage_state, {"access": lambda: exposure.failure}),
         metrics_route(broker, queues, records, storage_state),
         *documentation_routes(),
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
+    check_routes(http.routes)
     app.bind = partial(bind, settings=settings, metrics=broker.metrics)
     delivering = (*images.router.routes, *results.router.routes)
     cached = CachingMiddleware(HeadMiddleware(PlainDelivery(http, dependencies, delivering)))
     delivered = delivery.in_front_of(cached)
-    own = OriginMiddleware(AccessMiddleware(delivered), settings.origins, refuse=refusal)
+    by_key = (BearerKeys(keyring), SessionCookies(keyring))
+    is_open = settings.access != "keys"
+    admitted = AccessMiddleware(
+        delivered,
+        rules=Rules(settings.public_pages),
+        identifiers=(everybody,) if is_open else by_key,
+        by_key=by_key,
+        exposure=exposure,
+        is_open=is_open,
+    )
+    own = OriginMiddleware(admitted, settings.origins, refuse=refusal)
     hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
     inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)
     outer = CorrelationMiddleware(TraceMiddleware(inner))
@@ -221,11 +244,18 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     error_handlers.install_error_handlers(http)
     http.add_exception_handler(RedisError, error_handlers.redis_error)
     # Each request tries one route after another: those of many requests come first.
-    for module in (render, jobs, images, kept, results, events, dead_letters, live, system, guide):
+    for module in (
+        *(render, jobs, images, kept, results, events, dead_letters, live, keys, session),
+        *(system, guide),
+    ):
         http.include_router(module.router)
     http.router.routes.insert(0, PlainSubmission(dependencies))
     system.mount_page_files(http)
     guide.mount_guide(http)
     http.webhooks.include_router(payload.documentation)
-    complete_document(http, jobs.NewJob, kept.ImageChange, live.WatchRequest, JobEvent, Problem)
+    complete_document(
+        http,
+        *(jobs.NewJob, kept.ImageChange, keys.NewKey, KeyRecord),
+        *(live.WatchRequest, JobEvent, Problem),
+    )
     return http

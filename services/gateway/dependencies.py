@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from services.gateway.access.keys.keys import Keys
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.http.image_response import AnswerRoom
@@ -40,6 +41,7 @@ class Dependencies:
     lookups: Lookups
     purge: Purge
     delivery: Delivery
+    keys: Keys
     jobs: Jobs
     live: LiveHub
     webhooks: WebhookDispatcher

@@ -7,11 +7,11 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.gateway.access_settings import AccessSettings
 from services.gateway.site_lists import HostNames, Origins
 from services.runtime.settings import (
     Attempts,
     Bytes,
-    RuntimeSettings,
     Seconds,
     WholeSeconds,
     count_of,
@@ -22,7 +22,7 @@ _CACHE_TIME = Field(ge=0, le=31_536_000, json_schema_extra={"x-unit": "seconds"}
 _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 
-class GatewaySettings(RuntimeSettings):
+class GatewaySettings(AccessSettings):
     """Settings of the gateway. Raises pydantic's ValidationError for a value out of its range."""
 
     # A rejected value may be a secret, so errors don't repeat it.

@@ -1,6 +1,7 @@
-"""Lists of host names and of origins, as a setting has them: separated by commas."""
+"""Lists of host names, of origins and of pages, as a setting has them: separated by commas."""
 
 import re
+from enum import StrEnum
 from ipaddress import ip_address
 from typing import Annotated, Any
 
@@ -40,3 +41,15 @@ HostNames = Annotated[
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
 ]
+
+
+class PublicPage(StrEnum):
+    """Pages beside the images that everybody may see, if the operator wants it."""
+
+    DOCS = "docs"
+    """The documents of the HTTP API and of the messages."""
+    GUIDE = "guide"
+    METRICS = "metrics"
+
+
+PublicPages = Annotated[tuple[PublicPage, ...], NoDecode, BeforeValidator(_split)]

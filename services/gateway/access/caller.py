@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from starlette.types import Scope
 
 from contracts.access import DEFAULT_PROJECT, EVERY_SCOPE, KeyLimits, KeyScope
+from contracts.errors import Forbidden
 
 _CALLER = "darkroom.caller"
 
@@ -29,6 +30,10 @@ EVERYBODY = Caller()
 """The caller of every request while access is open."""
 
 
+NOBODY = Caller(scopes=frozenset())
+"""The caller of a request that needs no key, under keys."""
+
+
 def set_caller(scope: Scope, caller: Caller) -> None:
     """Note the caller of a request."""
     scope[_CALLER] = caller
@@ -38,3 +43,17 @@ def caller_of(scope: Scope) -> Caller:
     """Return the caller of a request that has passed `AccessMiddleware`."""
     caller: Caller = scope[_CALLER]
     return caller
+
+
+def require(scope: Scope, needed: KeyScope) -> None:
+    """Raise Forbidden unless the caller of a request has a scope.
+
+    `rules.py` says what each route needs; this is for a route that needs more for some requests.
+    """
+    check_scope(caller_of(scope), needed)
+
+
+def check_scope(caller: Caller, needed: KeyScope) -> None:
+    """Raise Forbidden unless a caller has a scope."""
+    if needed not in caller.scopes:
+        raise Forbidden(f"This request needs a key with the scope `{needed}`.")

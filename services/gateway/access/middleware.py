@@ -1,17 +1,139 @@
-"""Find the caller of each request, in front of everything that answers requests."""
+"""Find the caller of each request, and refuse what the caller may not do, in front of all answers.
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+It stands in front of the answers in memory as well, so that those need no look at keys.
+"""
 
-from services.gateway.access.caller import EVERYBODY, set_caller
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contracts.access import KeyScope
+from contracts.errors import Forbidden, Internal, NotFound, ServiceError, Unauthorized
+from services.gateway.access.caller import EVERYBODY, NOBODY, Caller, check_scope, set_caller
+from services.gateway.access.exposure import ADVICE, Exposure
+from services.gateway.access.identifiers import Identifier
+from services.gateway.access.lasting import answer_while
+from services.gateway.access.rules import Rule, Rules
+from services.gateway.http.problems import problem, refusal
+
+log = structlog.get_logger(__name__)
+
+_EXPOSED = Internal(ADVICE)
+_CACHE_CONTROL = b"cache-control"
+_NGINX_EXPIRES = b"x-accel-expires"
+_STARTS = ("http.response.start", "websocket.http.response.start")
 
 
 class AccessMiddleware:
-    """Notes who asks before the request is answered: everybody, while access is open."""
+    """Passes each request that its caller may send, with the caller in its scope.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `identifiers` find the caller of a request, and `by_key` that of a request for which a key is
+    needed even while access is open.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        rules: Rules,
+        identifiers: Sequence[Identifier],
+        by_key: Sequence[Identifier],
+        exposure: Exposure,
+        is_open: bool,
+    ) -> None:
         self._app = app
+        self._rules = rules
+        self._identifiers = identifiers
+        self._by_key = by_key
+        self._exposure = exposure
+        self._nobody = EVERYBODY if is_open else NOBODY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Note the caller, and pass the request on."""
-        set_caller(scope, EVERYBODY)
-        await self._app(scope, receive, send)
+        """Pass the request on, or answer it with 401 or 403."""
+        rule = self._rules.find(scope)
+        if self._exposure.refuses(scope) and not (rule is not None and rule.open):
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            await problem(_EXPOSED.failure(), scope, status=status)(scope, receive, send)
+            return
+        try:
+            caller = await self._admit(scope, rule)
+        except ServiceError as error:
+            headers = _challenge(error, rule, scope)
+            await refusal(error, scope, headers)(scope, receive, send)
+            return
+        set_caller(scope, caller)
+        answer = self._app
+        if rule is not None and rule.lasts and caller.key:
+            answer = answer_while(answer, lambda: self._still(caller, scope, rule))
+        if caller.shared:
+            await answer(scope, receive, send)
+        else:
+            await answer(scope, receive, _privately(send))
+
+    async def _admit(self, scope: Scope, rule: Rule | None) -> Caller:
+        """Return the caller of a request that may be answered. Raises the reason of a refusal."""
+        if rule is not None and rule.open:
+            return self._nobody
+        caller = await self._identify(scope, rule)
+        if rule is None:
+            raise NotFound("There is nothing at this address.")
+        if rule.scope is not None:
+            check_scope(caller, rule.scope)
+            if rule.scope is KeyScope.ADMIN and caller.key:
+                method = scope.get("method", "")
+                key, project = caller.key, caller.project
+                log.info("admin", key=key, project=project, method=method, path=scope["path"])
+        return caller
+
+    async def _identify(self, scope: Scope, rule: Rule | None) -> Caller:
+        always = rule is not None and rule.always
+        for identify in self._by_key if always else self._identifiers:
+            caller = await identify(scope)
+            if caller is not None:
+                return caller
+        raise Unauthorized("This request needs a key: send it as `Authorization: Bearer dk_...`.")
+
+    async def _still(self, caller: Caller, scope: Scope, rule: Rule) -> bool:
+        """Return whether a request that was admitted would be admitted again."""
+        try:
+            return await self._identify(scope, rule) == caller
+        except Unauthorized:
+            return False
+        except ServiceError:
+            return True  # Redis does not answer, so nothing is known of the key.
+
+
+def _challenge(error: ServiceError, rule: Rule | None, scope: Scope) -> dict[str, str]:
+    """Return the field that says what a refused client has to send (RFC 6750, section 3)."""
+    if isinstance(error, Forbidden) and rule is not None and rule.scope is not None:
+        reason = f'Bearer realm="darkroom", error="insufficient_scope", scope="{rule.scope}"'
+        return {"WWW-Authenticate": reason}
+    if not isinstance(error, Unauthorized):
+        return {}
+    has_key = any(name == b"authorization" for name, _ in scope["headers"])
+    return {
+        "WWW-Authenticate": 'Bearer realm="darkroom"' + ', error="invalid_token"' * has_key,
+    }
+
+
+def _privately(send: Send) -> Send:
+    """Return a `send` that lets no cache but the client's own keep the answer."""
+
+    async def send_private(message: Message) -> None:
+        if message["type"] in _STARTS:
+            fields = message.get("headers", ())
+            message["headers"] = [_private(one) for one in fields if one[0] != _NGINX_EXPIRES]
+        await send(message)
+
+    return send_private
+
+
+def _private(field: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    name, value = field
+    if name != _CACHE_CONTROL or b"no-store" in value:
+        return field
+    if b"public" in value:
+        return name, value.replace(b"public", b"private")
+    return name, b"private, " + value

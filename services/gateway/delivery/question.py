@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from contracts.access import KeyScope
+from services.gateway.access.caller import caller_of
 from services.gateway.delivery.cache import Key
 from services.gateway.http.accept import formats_of
 
@@ -19,8 +21,6 @@ _AGAIN = b"no-cache"
 _OTHERS = frozenset(
     {
         *(b"range", b"if-range", b"if-match", b"prefer"),
-        # They say who asks. No answer depends on that yet.
-        *(b"authorization", b"cookie"),
         # A body, which routes refuse or drop.
         *(b"content-length", b"transfer-encoding", b"expect"),
     }
@@ -60,6 +60,7 @@ def question_of(scope: Scope) -> Question | None:
             again = again or _AGAIN in value.lower()
         else:
             return None
+    again = again and KeyScope.AFRESH in caller_of(scope).scopes
     query: bytes = scope["query_string"]
     formats: Hashable = None
     # An answer that depends on `Accept` without these bytes in its query is not kept.
@@ -68,9 +69,14 @@ def question_of(scope: Scope) -> Question | None:
     return Question((audience_of(scope), path, query, formats), tags, again)
 
 
-def audience_of(scope: Scope) -> bytes:
-    """Return who may see the answer to a request: everybody."""
-    return b""
+def audience_of(scope: Scope) -> Hashable:
+    """Return who may see the answer to a request: its project, until the caller's permission ends.
+
+    Access was decided before, so the key itself does not count. What caches are told of a caller
+    who is not `shared` is said when the answer is sent.
+    """
+    caller = caller_of(scope)
+    return caller.project, caller.ends
 
 
 def depends_on_accept(key: Key) -> bool:

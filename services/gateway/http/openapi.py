@@ -38,6 +38,7 @@ RENDER_CODES = (*VARIANT_CODES, *_CALL_CODES)
 """Failures of a call that renders an image."""
 
 _EVERYWHERE = (
+    Code.UNAUTHORIZED, Code.FORBIDDEN,
     Code.INVALID_REQUEST, Code.MISDIRECTED_REQUEST, Code.UNAVAILABLE, Code.STORE_FULL,
     Code.DEADLINE_EXCEEDED, Code.INTERNAL,
 )  # fmt: skip
@@ -105,6 +106,8 @@ RESPONSE_HEADERS = {
     "Server-Timing": "Milliseconds of each step: `queue`, and for a new render `decode`, "
     "`operations` and `encode` (W3C Server Timing).",
     "Vary": "`Accept` if the result depends on this header (RFC 9110, section 12.5.5).",
+    "WWW-Authenticate": "What is missing: a key, or a scope of the key (RFC 9110, section 11.6.1; "
+    "RFC 6750).",
     "X-Worker": "Name of the worker that rendered the image.",
 }
 
@@ -121,6 +124,7 @@ TAGS = [
     {"name": "render", "description": "Send an image, and receive the result."},
     {"name": "images", "description": "Images that are stored, to fetch and to render many times."},
     {"name": "jobs", "description": "Renders that take their time, their events, and failures."},
+    {"name": "keys", "description": "Keys of clients, and sessions of browsers."},
     {"name": "system", "description": "The state of the suite."},
 ]
 """Groups of routes, in the order of documents."""
@@ -220,6 +224,7 @@ def problems(*codes: Code) -> Responses:
             found,
             "\n".join(f"- `{code}`: {_meaning(code)}" for code in found),
             *(["Retry-After"] if status.value in (503, 507) else []),
+            *(["WWW-Authenticate"] if {Code.UNAUTHORIZED, Code.FORBIDDEN} & {*found} else []),
             *(["Accept", "Accept-Encoding"] if Code.UNSUPPORTED_MEDIA_TYPE in found else []),
         )
         for status, found in sorted(by_status.items())

@@ -22,6 +22,8 @@ STATUS = {
     Code.IMAGE_TOO_BIG: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.UNSUPPORTED_FORMAT: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Code.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Code.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
+    Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
     Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Code.MISDIRECTED_REQUEST: HTTPStatus.MISDIRECTED_REQUEST,
@@ -57,6 +59,8 @@ TITLES = {
     Code.IMAGE_TOO_BIG: "The image or the result is too big",
     Code.UNSUPPORTED_FORMAT: "The format is not supported",
     Code.UNSUPPORTED_MEDIA_TYPE: "The body's type or coding is not supported",
+    Code.UNAUTHORIZED: "A key is needed",
+    Code.FORBIDDEN: "The key does not allow this",
     Code.NOT_FOUND: "Not found",
     Code.METHOD_NOT_ALLOWED: "Method not allowed",
     Code.MISDIRECTED_REQUEST: "The host name is not one of this service",
@@ -131,10 +135,12 @@ def problem(
     )
 
 
-def refusal(error: ServiceError, scope: Scope) -> JSONResponse:
+def refusal(
+    error: ServiceError, scope: Scope, headers: dict[str, str] | None = None
+) -> JSONResponse:
     """Log an error that a middleware has raised, and return its problem document."""
     log.info("refused", code=error.code, detail=error.detail, path=scope["path"])
-    return problem(error.failure(), scope)
+    return problem(error.failure(), scope, headers)
 
 
 def guide_page(code: Code, scope: Scope) -> str:

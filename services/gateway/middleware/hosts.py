@@ -67,7 +67,7 @@ class HostMiddleware:
         if match is None:
             return False
         name = match[1] or match[2]
-        address, own = _address_of(name), _address_of(server)
+        address, own = address_of(name), address_of(server)
         if _is_loopback(name, address) or (address is not None and address == own):
             return True
         if self._names is None:
@@ -90,7 +90,7 @@ def _is_loopback(name: str, address: IPv4Address | IPv6Address | None) -> bool:
     return name == "localhost" or name.endswith(".localhost")  # RFC 6761, section 6.3
 
 
-def _address_of(name: str) -> IPv4Address | IPv6Address | None:
+def address_of(name: str) -> IPv4Address | IPv6Address | None:
     """Return the address that a text is; None for a name. An IPv4-mapped address is an IPv4 one."""
     try:
         address = ip_address(name)

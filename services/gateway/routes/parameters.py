@@ -8,11 +8,13 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator
 from starlette.datastructures import Headers, QueryParams
 
+from contracts.access import KeyScope
 from contracts.errors import NotFound
 from contracts.labels import LABEL_TEXT, Label
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import AUTO, Output
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Injected
 from services.gateway.http.accept import negotiate_format
 from services.gateway.http.prefer import Preference, parse_prefer
@@ -176,19 +178,25 @@ Timeout = Annotated[float, Depends(_timeout)]
 """Seconds for the call: the query's `timeout`, Prefer's `wait` or the default, up to the limit."""
 
 
-def wants_new(headers: Headers, rerenders: TokenBucket) -> bool:
-    """Return whether a request asks for a new result, and `rerenders` allows one."""
-    directives = ",".join(headers.getlist("cache-control")).lower().split(",")
-    asked = "no-cache" in {directive.strip() for directive in directives}
-    return asked and rerenders.take()
+def wants_new(request: Request, rerenders: TokenBucket) -> bool:
+    """Return whether a request asks for a new result, and may have one.
+
+    A key needs the scope `afresh`. Callers without a key share the rate of `rerenders`.
+    """
+    directives = ",".join(request.headers.getlist("cache-control")).lower().split(",")
+    if "no-cache" not in {directive.strip() for directive in directives}:
+        return False
+    caller = caller_of(request.scope)
+    return KeyScope.AFRESH in caller.scopes and (bool(caller.key) or rerenders.take())
 
 
 async def _no_cache(request: Request, deps: Injected) -> bool:
-    return wants_new(request.headers, deps.rerenders)
+    return wants_new(request, deps.rerenders)
 
 
 NoCache = Annotated[bool, Depends(_no_cache)]
 """Whether to render again because of `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
 
-False also when clients have asked so often that the rate is used up: a stored result is sent.
+False also for a key without the scope `afresh`, and when clients without a key have asked so often
+that the rate is used up: a stored result is sent.
 """

@@ -125,7 +125,7 @@ class PlainDelivery:
                 request,
                 deps=self._deps,
                 timeout=seconds_to_wait(parsed.timeout, preference_of(headers, settings), settings),
-                no_cache=wants_new(headers, self._deps.rerenders),
+                no_cache=wants_new(request, self._deps.rerenders),
             )
 
         return answer

@@ -4,11 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from contracts.access import KeyScope
 from contracts.errors import Code, Conflict
 from contracts.imaging import Render
 from contracts.jobs import Job, JobState
 from contracts.methods import Transport
 from contracts.operations.pipeline import Pipeline
+from services.gateway.access.caller import require
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.http.openapi import (
@@ -108,6 +110,7 @@ async def _render_later(
     preference: Preference,
     label: str | None,
 ) -> Response:
+    require(request.scope, KeyScope.JOBS)
     upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
     source = upload.stored.blob
     job = await submit(request, deps, source, (pipeline,), label=label or upload.label)

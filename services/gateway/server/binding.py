@@ -6,7 +6,9 @@ connection comes after the application's start-up. So the start-up replaces the 
 """
 
 import math
+import os
 import resource
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -17,6 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from services.gateway.access.exposure import ADVICE, is_loopback
 from services.gateway.server.connections import Connections
 from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.server.websocket import MAX_MESSAGE, BoundedWebSocket
@@ -31,11 +34,16 @@ class UnboundedServerError(Exception):
     """The server that starts the gateway can't keep the gateway's bounds on connections."""
 
 
+class ExposedServerError(Exception):
+    """The server listens where other hosts reach it, and nothing says who may use the gateway."""
+
+
 def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
     """Make the server that calls the application's lifespan use the bounds of `settings`.
 
     `receive` is the lifespan's: uvicorn's is a method of an object with the configuration. Raises
-    UnboundedServerError if the server is not uvicorn with httptools, or may not open enough files.
+    UnboundedServerError if the server is not uvicorn with httptools, or may not open enough files,
+    and ExposedServerError if it listens elsewhere than on loopback without `DARKROOM_ACCESS`.
     """
     config = getattr(getattr(receive, "__self__", None), "config", None)
     if not isinstance(config, Config):
@@ -53,6 +61,8 @@ def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
             "The gateway bounds WebSockets with the package websockets. Start it without"
             f" `--ws {config.ws}`, or install websockets."
         )
+    if settings.access is None and _is_exposed(config):
+        raise ExposedServerError(ADVICE)
     _allow_files(_FILES_PER_CONNECTION * settings.max_connections + _OTHER_FILES)
     connections = Connections(settings, metrics, is_exempt=_is_trusted_by(config))
     config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
@@ -63,6 +73,19 @@ def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
         config.ws_max_size = min(config.ws_max_size, MAX_MESSAGE)
     if config.timeout_graceful_shutdown is None:
         config.timeout_graceful_shutdown = math.ceil(settings.graceful_timeout)
+
+
+def _is_exposed(config: Config) -> bool:
+    """Return whether other hosts reach the address that uvicorn was told to listen at.
+
+    A server that is given open sockets tells nothing of them; `Exposure` sees their addresses.
+    """
+    if config.uds is not None:
+        return False
+    if config.fd is None:
+        return not is_loopback(config.host)
+    with socket.socket(fileno=os.dup(config.fd)) as listening:
+        return listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0])
 
 
 def _is_trusted_by(config: Config) -> Callable[[str], bool]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from faststream.asgi import AsgiResponse, get
@@ -20,8 +21,13 @@ from services.runtime.rpc.broker import Broker
 _MUCH_MEMORY = 0.85  # of maxmemory
 
 
-def health_routes(broker: Broker, storage: StorageState) -> list[tuple[str, ASGIApp]]:
+def health_routes(
+    broker: Broker, storage: StorageState, failures: Mapping[str, Callable[[], str]] | None = None
+) -> list[tuple[str, ASGIApp]]:
     """Return the routes of the health checks, by path.
+
+    `failures` are checks of one service alone, by name: each returns why the service is not ready,
+    or an empty text.
 
     `/health/live` is 200 while the process answers. `/health/ready` is 200 if the process can do
     its work now, and 503 otherwise, with the result of each check. Notes beside the checks tell of
@@ -46,6 +52,7 @@ def health_routes(broker: Broker, storage: StorageState) -> list[tuple[str, ASGI
         checks["store"] = storage.failure or "ok"
         checks["eviction"] = state.refused or "ok"
         checks["writes"] = state.unwritable.detail if state.unwritable else "ok"
+        checks |= {name: failure() or "ok" for name, failure in (failures or {}).items()}
         healthy = all(result == "ok" for result in checks.values())
         notes = {
             "persistence": state.volatile or "ok",

@@ -147,3 +147,13 @@ HOT_BYTES = f"{PREFIX}hot:bytes"
 def store_work(work: str) -> str:
     """String: the process that has begun periodic work on the store; exists until it is due."""
     return f"{PREFIX}store:work:{work}"
+
+
+API_KEYS = f"{PREFIX}keys"
+"""Hash: the record of each API key, by its id."""
+
+API_KEYS_VERSION = f"{PREFIX}keys:version"
+"""String: another one after each change of a record."""
+
+SESSION_SECRET = f"{PREFIX}keys:sessions"
+"""String: the random secret that signs session cookies."""

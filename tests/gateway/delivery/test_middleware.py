@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from contracts.imaging import Blob
+from services.gateway.access.caller import EVERYBODY, set_caller
 from services.gateway.delivery.cache import DeliveryCache
 from services.gateway.delivery.middleware import DeliveryMiddleware
 from services.gateway.delivery.offer import offer
@@ -56,7 +57,12 @@ class Routes:
             hits=hits,
             misses=misses,
         )
-        transport = httpx.ASGITransport(app)
+
+        async def admitted(scope: Scope, receive: Receive, send: Send) -> None:
+            set_caller(scope, EVERYBODY)
+            await app(scope, receive, send)
+
+        transport = httpx.ASGITransport(admitted)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from contracts.access import KeyScope
+from services.gateway.access.caller import EVERYBODY, Caller, set_caller
 from services.gateway.delivery.question import Question, names_tag, question_of
 from tests.gateway.documented import document
 
@@ -30,11 +32,17 @@ BROWSER = {
     "upgrade-insecure-requests": "1",
     "x-correlation-id": "mine",
     "x-forwarded-for": "192.0.2.1",
+    "authorization": "Basic OnNlY3JldA==",
+    "cookie": "theme=dark",
 }
 
 
 def asked(
-    *headers: tuple[str, str], query: str = "op=grayscale", path: str = PATH, method: str = "GET"
+    *headers: tuple[str, str],
+    query: str = "op=grayscale",
+    path: str = PATH,
+    method: str = "GET",
+    caller: Caller = EVERYBODY,
 ) -> Question | None:
     scope: dict[str, Any] = {
         "type": "http",
@@ -43,6 +51,7 @@ def asked(
         "query_string": query.encode(),
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
     }
+    set_caller(scope, caller)
     return question_of(scope)
 
 
@@ -76,9 +85,30 @@ def test_the_paths_the_queries_and_the_methods_of_other_answers() -> None:
     assert asked(method="DELETE") is None
 
 
-@pytest.mark.parametrize("name", ["Range", "If-Match", "Authorization", "Cookie", "Content-Length"])
+@pytest.mark.parametrize("name", ["Range", "If-Match", "Prefer", "Content-Length"])
 def test_requests_of_which_the_cache_knows_too_little_go_to_the_routes(name: str) -> None:
     assert asked((name, "0")) is None
+
+
+def test_callers_of_a_project_share_answers_and_projects_do_not() -> None:
+    def key(caller: Caller) -> object:
+        question = asked(caller=caller)
+        return question and question.key
+
+    website = Caller(project="website", key="mzxw6ytboi", shared=False)
+    assert key(website) == key(Caller(project="website", key="aaaaaaaaaa", shared=False))
+    assert key(website) != key(Caller(project="shop", key="mzxw6ytboi", shared=False))
+    assert key(website) != key(EVERYBODY)
+
+
+def test_no_cache_counts_with_the_scope_for_it_alone() -> None:
+    def again(*scopes: KeyScope) -> bool:
+        question = asked(("cache-control", "no-cache"), caller=Caller(scopes=frozenset(scopes)))
+        assert question is not None
+        return question.again
+
+    assert again(KeyScope.RENDER, KeyScope.AFRESH)
+    assert not again(KeyScope.RENDER)
 
 
 def test_clients_that_accept_the_same_formats_share_answers() -> None:

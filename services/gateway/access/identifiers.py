@@ -1,0 +1,71 @@
+"""Ways in which a request says whose it is. The first one that finds a caller counts."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.types import Scope
+
+from contracts.errors import Unauthorized
+from services.gateway.access.caller import EVERYBODY, Caller
+from services.gateway.access.keys.keyring import Keyring
+from services.gateway.access.keys.sessions import COOKIE, caller_in_session
+
+Identifier = Callable[[Scope], Awaitable[Caller | None]]
+"""Returns the caller of a request, or None if the request says nothing of that kind.
+
+Raises a ServiceError if the request says so wrongly.
+"""
+
+_AUTHORIZATION, _COOKIE = b"authorization", b"cookie"
+_BEARER = b"bearer "
+_COOKIE_START = f"{COOKIE}=".encode()
+
+
+async def everybody(scope: Scope) -> Caller | None:
+    """Take every request, while access is open."""
+    return EVERYBODY
+
+
+class BearerKeys:
+    """Identifies requests with `Authorization: Bearer` and a key (RFC 6750).
+
+    Other schemes are a proxy's affair. Raises Unauthorized for a key that does not count.
+    """
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    async def __call__(self, scope: Scope) -> Caller | None:
+        given = b""
+        for name, value in scope["headers"]:
+            if name == _AUTHORIZATION and value[: len(_BEARER)].lower() == _BEARER:
+                if given:
+                    raise Unauthorized("The request has several keys.")
+                given = value
+        if not given:
+            return None
+        await self._keyring.confirm()
+        caller = self._keyring.caller_with(given[len(_BEARER) :].strip().decode("latin-1"))
+        if caller is None:
+            raise Unauthorized("The key is unknown, revoked or expired.")
+        return caller
+
+
+class SessionCookies:
+    """Identifies requests of browsers that are signed in; a cookie that has ended says nothing."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    async def __call__(self, scope: Scope) -> Caller | None:
+        for name, value in scope["headers"]:
+            if name != _COOKIE or _COOKIE_START not in value:
+                continue
+            for pair in value.split(b";"):
+                cookie = pair.strip()
+                if cookie.startswith(_COOKIE_START):
+                    await self._keyring.confirm()
+                    text = cookie[len(_COOKIE_START) :].decode("latin-1")
+                    caller = caller_in_session(text, self._keyring)
+                    if caller is not None:
+                        return caller
+        return None

@@ -1,0 +1,55 @@
+"""The record of an API key, as Redis keeps it, and as `darkroom keys export` writes it."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, PlainSerializer
+
+from contracts.access import KeyLimits, KeyScope, ProjectName
+from contracts.labels import Label
+from contracts.message import Message
+
+KeyId = Annotated[
+    str,
+    Field(pattern=r"^[a-z2-7]{10}$", examples=["mzxw6ytboi"], description="The key's id."),
+]
+KeyName = Annotated[
+    Label, Field(min_length=1, max_length=100, description="Name of the key, for people.")
+]
+Digest = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the secret, in hexadecimal.")
+]
+
+
+def _in_order(scopes: frozenset[KeyScope]) -> list[KeyScope]:
+    return [scope for scope in KeyScope if scope in scopes]
+
+
+Scopes = Annotated[
+    frozenset[KeyScope],
+    Field(min_length=1, description="What the key may be used for."),
+    PlainSerializer(_in_order, return_type=list[KeyScope]),
+]
+
+
+class KeyRecord(Message):
+    """All that is stored of a key. Its secret is not."""
+
+    id: KeyId
+    name: KeyName
+    project: ProjectName
+    scopes: Scopes
+    digest: Digest
+    created: Annotated[AwareDatetime, Field(description="When it was made.")]
+    expires: Annotated[
+        AwareDatetime | None, Field(description="When it ends; null without an end.")
+    ] = None
+    revoked: Annotated[
+        AwareDatetime | None, Field(description="When it was revoked; null for a valid key.")
+    ] = None
+    limits: KeyLimits | None = None
+    old_digest: Annotated[
+        Digest | None, Field(description="SHA-256 of the secret before the last rotation.")
+    ] = None
+    old_until: Annotated[
+        AwareDatetime | None, Field(description="Until when the secret before that counts.")
+    ] = None

@@ -1,0 +1,181 @@
+"""The scope that a request needs, by its method and the path of its route.
+
+Every route has a rule here, or the gateway does not start: a route without one would be open.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.types import Scope
+
+from contracts.access import KeyScope
+from services.gateway.site_lists import PublicPage
+
+WEBSOCKET = "WEBSOCKET"
+"""What stands for the method of a WebSocket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the caller of a request needs: a key with `scope`, any key without it."""
+
+    scope: KeyScope | None = None
+    open: bool = False
+    """Whether nobody is asked for a key."""
+    always: bool = False
+    """Whether a key is needed even while access is open."""
+    lasts: bool = False
+    """Whether the answer goes on until its client leaves, so that its key is looked at again."""
+    page: PublicPage | None = None
+    """The setting's name for it, if the setting can open it."""
+
+
+_OPEN = Rule(open=True)
+_RENDER = Rule(KeyScope.RENDER)
+_UPLOAD = Rule(KeyScope.UPLOAD)
+_JOBS = Rule(KeyScope.JOBS)
+_READ_JOBS = Rule(KeyScope.READ_JOBS)
+_STREAM = Rule(KeyScope.READ_JOBS, lasts=True)
+_ADMIN = Rule(KeyScope.ADMIN)
+_KEYS = Rule(KeyScope.ADMIN, always=True)
+_DOCS = Rule(page=PublicPage.DOCS)
+_GUIDE = Rule(page=PublicPage.GUIDE)
+_ANY_KEY = Rule()
+
+RULES: Mapping[str, Mapping[str, Rule]] = {
+    "/v1/render": {"POST": _RENDER},
+    "/v1/images": {"GET": _RENDER, "POST": _UPLOAD},
+    "/v1/images/{image_id}": {"GET": _RENDER, "PUT": _UPLOAD, "DELETE": _UPLOAD},
+    "/v1/images/{image_id}/info": {"GET": _RENDER},
+    "/v1/images/{image_id}/render": {"GET": _RENDER},
+    "/v1/images/{image_id}/renditions": {"DELETE": _UPLOAD},
+    "/v1/jobs": {"GET": _READ_JOBS, "POST": _JOBS},
+    "/v1/jobs/{job_id}": {"GET": _READ_JOBS, "DELETE": _JOBS},
+    "/v1/jobs/{job_id}/events": {"GET": _STREAM},
+    "/v1/jobs/{job_id}/results": {"GET": _READ_JOBS},
+    "/v1/jobs/{job_id}/results/{index}": {"GET": _READ_JOBS},
+    "/v1/live": {WEBSOCKET: _STREAM},
+    "/v1/dead-letters": {"GET": _ADMIN},
+    "/v1/dead-letters/{letter_id}": {"DELETE": _ADMIN},
+    "/v1/dead-letters/{letter_id}/raw": {"GET": _ADMIN},
+    "/v1/dead-letters/{job_id}/requeue": {"POST": _ADMIN},
+    "/v1/system": {"GET": _ADMIN},
+    # A session is made of a key that the request has, and ended without one.
+    "/v1/session": {"POST": Rule(always=True), "DELETE": _OPEN},
+    "/v1/keys": {"GET": _KEYS, "POST": _KEYS},
+    "/v1/keys/{key_id}": {"PUT": _KEYS, "DELETE": _KEYS},
+    "/v1/keys/{key_id}/rotate": {"POST": _KEYS},
+    "/health/live": {"GET": _OPEN},
+    "/health/ready": {"GET": _OPEN},
+    "/metrics": {"GET": Rule(KeyScope.ADMIN, page=PublicPage.METRICS)},
+    # The page asks for a key by itself.
+    "/": {"GET": _OPEN},
+    "/web/{path:path}": {"GET": _OPEN},
+    "/docs": {"GET": _DOCS},
+    "/docs/oauth2-redirect": {"GET": _DOCS},
+    "/static-offline-docs/{path:path}": {"GET": _DOCS},
+    "/openapi.json": {"GET": _DOCS},
+    "/asyncapi": {"GET": _DOCS},
+    "/asyncapi/page.css": {"GET": _DOCS},
+    "/asyncapi/viewer.js": {"GET": _DOCS},
+    "/asyncapi.yaml": {"GET": _DOCS},
+    "/guide": {"GET": _GUIDE},
+    "/guide/{path:path}": {"GET": _GUIDE},
+}
+"""The rules. A path that ends in `{path:path}` stands for everything below it."""
+
+_BELOW = "/{path:path}"
+
+
+class _Node:
+    """The routes that begin with some segments of a path."""
+
+    __slots__ = ("below", "methods", "named", "wildcard")
+
+    def __init__(self) -> None:
+        self.named: dict[str, _Node] = {}
+        self.wildcard: _Node | None = None
+        self.methods: Mapping[str, Rule] | None = None
+        self.below: Mapping[str, Rule] | None = None
+
+
+class Rules:
+    """Finds the rule of a request; pages of `public` are open."""
+
+    def __init__(self, public: Iterable[PublicPage]) -> None:
+        self._root = _Node()
+        opened = frozenset(public)
+        for path, methods in RULES.items():
+            rules = {
+                method: _OPEN if rule.page in opened else rule for method, rule in methods.items()
+            }
+            node = self._root
+            for segment in path.removesuffix(_BELOW)[1:].split("/"):
+                if segment.startswith("{"):
+                    node.wildcard = node.wildcard or _Node()
+                    node = node.wildcard
+                else:
+                    node = node.named.setdefault(segment, _Node())
+            if path.endswith(_BELOW):
+                node.below = rules
+            else:
+                node.methods = rules
+
+    def find(self, scope: Scope) -> Rule | None:
+        """Return the rule of a request; None where there is nothing at its path.
+
+        A method that the path does not have needs any key: the answer lists the right ones.
+        """
+        methods = self._methods_at(_path_of(scope))
+        if methods is None:
+            return None
+        method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
+        return methods.get("GET" if method == "HEAD" else method, _ANY_KEY)
+
+    def _methods_at(self, path: str) -> Mapping[str, Rule] | None:
+        if not path.startswith("/"):
+            return None
+        node = self._root
+        below = None
+        for segment in path[1:].split("/"):
+            below = node.below or below
+            following = node.named.get(segment) or (node.wildcard if segment else None)
+            if following is None:
+                return below
+            node = following
+        return node.methods or node.below or below
+
+
+def _path_of(scope: Scope) -> str:
+    """Return the path below the prefix of a proxy, as the router reads it."""
+    path: str = scope["path"]
+    below = path.removeprefix(scope.get("root_path", ""))
+    return below if below.startswith("/") else path
+
+
+def check_routes(routes: Iterable[BaseRoute]) -> None:
+    """Raise LookupError for a route without a rule."""
+    for path, methods in paths_of(routes):
+        missing = methods - RULES.get(path, {}).keys()
+        if missing or path not in RULES:
+            named = ", ".join(sorted(missing)) or "any method"
+            raise LookupError(f"{named} {path} has no rule: add it to {__name__}.RULES")
+
+
+def paths_of(routes: Iterable[BaseRoute]) -> Iterable[tuple[str, set[str]]]:
+    """Yield the path and the methods of each route, those of included routers too."""
+    for route in routes:
+        # FastAPI keeps the router of each module as one route.
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            yield from paths_of(included.routes)
+        elif isinstance(route, Mount):
+            yield route.path + _BELOW, {"GET"}
+        elif isinstance(route, WebSocketRoute):
+            yield route.path, {WEBSOCKET}
+        elif isinstance(route, Route):
+            path = route.path.replace("{page:path}", "{path:path}")
+            yield path, (route.methods or set()) - {"HEAD"}
+        else:
+            raise LookupError(f"{route!r} is of a kind that no rule can be made for")

@@ -1,0 +1,54 @@
+"""The settings of who may use a gateway."""
+
+import re
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.gateway.site_lists import PublicPage, PublicPages
+from services.runtime.settings import RuntimeSettings, WholeSeconds
+
+_ADMIN_KEY = re.compile(r"[\x21-\x7e]{32,256}")
+
+
+class AccessSettings(RuntimeSettings):
+    """Settings of access. Raises pydantic's ValidationError for a value out of its range."""
+
+    # A rejected value may be a secret, so errors don't repeat it.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
+
+    access: Literal["open", "keys"] | None = Field(
+        default=None,
+        description="Who may use the gateway: `keys`, whoever has a key; `open`, everybody who"
+        " reaches it. Without the setting, a gateway that listens on loopback or at a Unix socket"
+        " is open, and any other gateway does not start.",
+    )
+    anonymous: Literal["none", "signed", "presets"] = Field(
+        default="none",
+        description="What a client without a key may do with `DARKROOM_ACCESS=keys`: nothing;"
+        " fetch signed URLs; or fetch signed URLs and use public presets.",
+    )
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description="A key of the operator's that may do everything, and makes the first keys: at"
+        " least 32 visible characters, such as the output of `openssl rand -hex 32`.",
+    )
+    public_pages: PublicPages = Field(
+        default=(PublicPage.DOCS, PublicPage.GUIDE),
+        json_schema_extra={"x-values": "names, separated by commas"},
+        description="Pages for which `DARKROOM_ACCESS=keys` asks nobody for a key, out of `docs`,"
+        " `guide` and `metrics`. An empty value stands for none. `/metrics` needs a key with the"
+        " scope `admin` otherwise, and the others any key.",
+    )
+    session_ttl: WholeSeconds = Field(
+        default=12 * 3600,
+        description="Time for which a browser stays signed in after it has sent a key.",
+    )
+
+    @field_validator("admin_key")
+    @classmethod
+    def _check_admin_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not _ADMIN_KEY.fullmatch(key.get_secret_value()):
+            raise ValueError("write at least 32 visible ASCII characters, without spaces")
+        return key

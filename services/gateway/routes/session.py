@@ -1,0 +1,100 @@
+"""Sessions of browsers, which can't send a key with a WebSocket, an event stream or an `<img>`."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypedDict
+
+from fastapi import APIRouter, Request, Response
+from pydantic import AwareDatetime, Field
+
+from contracts.access import ProjectName
+from contracts.errors import Unauthorized
+from contracts.message import Message
+from services.gateway.access.caller import caller_of
+from services.gateway.access.keys.records import Scopes
+from services.gateway.access.keys.sessions import COOKIE, make_session
+from services.gateway.dependencies import Injected
+from services.gateway.http.openapi import CHANGE_CODES, answer, problems
+from services.gateway.http.responses import json_response
+
+router = APIRouter(tags=["keys"])
+
+
+class Session(Message):
+    """What a browser may do that has signed in with a key."""
+
+    key: Annotated[str, Field(description="The id of the key.")]
+    project: ProjectName
+    scopes: Scopes
+    ends: Annotated[AwareDatetime, Field(description="When the browser has to sign in again.")]
+
+
+@router.post(
+    "/v1/session",
+    summary="Sign in with a key",
+    response_model=Session,
+    responses={
+        200: answer("The session. Its cookie is in `Set-Cookie`."),
+        **problems(*CHANGE_CODES),
+    },
+)
+async def sign_in(request: Request, deps: Injected) -> Response:
+    """Trade the key in `Authorization` for a cookie, which a browser sends with every request.
+
+    The cookie is out of reach of scripts (`HttpOnly`) and of pages of other sites
+    (`SameSite=Strict`). It ends with its key, and after `DARKROOM_SESSION_TTL`.
+    """
+    caller = caller_of(request.scope)
+    known = deps.keys.ring.caller_of_id(caller.key)
+    if known is None or "authorization" not in request.headers:
+        raise Unauthorized(
+            "A session begins with a key: send it as `Authorization: Bearer dk_...`."
+        )
+    life = deps.settings.session_ttl
+    ends = int(time.time()) + life
+    secret = await deps.keys.session_secret()
+    session = Session(
+        key=caller.key,
+        project=caller.project,
+        scopes=caller.scopes,
+        ends=datetime.fromtimestamp(ends, UTC),
+    )
+    response = json_response(session)
+    response.set_cookie(
+        COOKIE,
+        make_session(caller.key, ends, known[1], secret),
+        max_age=life,
+        **_attributes(request),
+    )
+    return response
+
+
+@router.delete(
+    "/v1/session",
+    summary="Sign out",
+    status_code=204,
+    responses={204: answer("The browser has no session any more."), **problems(*CHANGE_CODES)},
+)
+async def sign_out(request: Request) -> Response:
+    """Have the browser forget its cookie."""
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, **_attributes(request))
+    return response
+
+
+class _Attributes(TypedDict):
+    path: str
+    secure: bool
+    httponly: bool
+    samesite: Literal["strict"]
+
+
+def _attributes(request: Request) -> _Attributes:
+    """Return the attributes of the cookie, which are the same when it is deleted."""
+    return {
+        # Gateways below other prefixes of the same host have cookies of their own.
+        "path": request.scope.get("root_path") or "/",
+        "secure": request.scope["scheme"] == "https",
+        "httponly": True,
+        "samesite": "strict",
+    }
