@@ -36,7 +36,7 @@ _ELSEWHERE = {
 }
 """Descriptions that are not on a resource's page, as addresses from there."""
 
-_HOMES = ("jobs", "images", "events", "system", "render")
+_HOMES = ("jobs", "images", "events", "keys", "system", "render")
 """Resources in the order in which they claim the models that they refer to."""
 
 Route = tuple[str, str, Operation]

@@ -37,7 +37,9 @@ Addresses for operators, such as `/health/ready` and `/metrics`, are on the page
   and `invalid_request`. After such a refusal the gateway closes the connection.
 - When the client closes the connection, the gateway cancels the render that the client waits for. A
   job goes on.
-- There is no authentication: [Behind a proxy](../guides/proxy.md) says how to add one.
+- With `DARKROOM_ACCESS=keys` a request needs a key, as `Authorization: Bearer dk_...`, or the
+  cookie of a session: 401 and `unauthorized` without one, 403 and `forbidden` without the scope
+  that the route needs. [Keys](../guides/access.md) lists the scopes.
 
 ## Headers of every request and response
 
@@ -237,6 +239,11 @@ PAGES = {
         "WebSocket, and as a webhook at the end of a job.\n\n" + _SUBMITTED,
         more=_EVENTS,
         models=("JobEvent", "WatchRequest"),
+    ),
+    "keys": Page(
+        "Keys",
+        "Make keys for clients, and revoke them; sign a browser in. Every route below `/v1/keys` "
+        "needs a key with the scope `admin`: [Keys](../../guides/access.md) explains the steps.",
     ),
     "system": Page(
         "System",

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 from devserver.errors import CannotRun
 from devserver.settings import LocalSettings, read_settings
 from docs.generate.markdown import fields_table
+from services.gateway.access_settings import AccessSettings
 from services.gateway.settings import GatewaySettings
 from services.imaging.settings import ImagingSettings
 from services.runtime.settings import RuntimeSettings
@@ -42,6 +43,10 @@ def _is_own(name: str) -> bool:
     return name not in RuntimeSettings.model_fields
 
 
+def _is_of_gateway(name: str) -> bool:
+    return name not in AccessSettings.model_fields
+
+
 def _is_webhook(name: str) -> bool:
     return name.startswith("webhook_")
 
@@ -53,10 +58,16 @@ GROUPS = (
         RuntimeSettings,
     ),
     Group(
+        "Access",
+        "The gateway reads these variables. [Keys](../guides/access.md) explains them.",
+        AccessSettings,
+        _is_own,
+    ),
+    Group(
         "Gateway",
         "A refused request gets a [problem document](../errors/index.md) that names the limit.",
         GatewaySettings,
-        lambda name: _is_own(name) and not _is_webhook(name),
+        lambda name: _is_of_gateway(name) and not _is_webhook(name),
     ),
     Group(
         "Webhooks",
@@ -133,8 +144,8 @@ EnvironmentFile=/etc/darkroom/secrets
 - To use a default, leave the variable out. For a service, an empty value counts as a value.
 - Darkroom ignores a name that it does not know, so a misspelled name has no effect.
 - Darkroom reads no `.env` file. Compose and your shell may read one.
-- `DARKROOM_WEBHOOK_SECRET` is a secret, and so is `REDIS_URL` if it has a password. Keep them out
-  of your shell's history and out of version control.
+- `DARKROOM_ADMIN_KEY` is a secret, `DARKROOM_WEBHOOK_SECRET` is a secret, and so is `REDIS_URL` if
+  it has a password. Keep them out of your shell's history and out of version control.
 
 ## An invalid value
 
@@ -247,6 +258,8 @@ def _default(value: object, unit: str) -> str:
         return "none"
     if isinstance(value, bool):
         return f"`{value}`".lower()
+    if isinstance(value, tuple):
+        return f"`{','.join(value)}`"
     if not isinstance(value, int | float):
         return f"`{value}`"
     raw = f"`{value:.15g}`"

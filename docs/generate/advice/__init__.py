@@ -4,6 +4,7 @@
 come from `contracts/errors.py` and `services/gateway/http/problems.py`.
 """
 
+from docs.generate.advice.access import ACCESS
 from docs.generate.advice.addresses import ADDRESSES
 from docs.generate.advice.entry import Advice, Example
 from docs.generate.advice.images import IMAGES
@@ -13,4 +14,4 @@ from docs.generate.advice.store import STORE
 
 __all__ = ["ADVICE", "Advice", "Example"]
 
-ADVICE = {**REQUESTS, **ADDRESSES, **IMAGES, **SERVICE, **STORE}
+ADVICE = {**REQUESTS, **ACCESS, **ADDRESSES, **IMAGES, **SERVICE, **STORE}

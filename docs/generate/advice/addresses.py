@@ -8,7 +8,15 @@ ADDRESSES: dict[Code, Advice] = {
         causes=(
             Cause(
                 "No resource has this address, or an id in the address is malformed.",
-                ("services/gateway/http/error_handlers.py",),
+                (
+                    "services/gateway/access/middleware.py",
+                    "services/gateway/http/error_handlers.py",
+                ),
+            ),
+            Cause(
+                "No key has this id, or it is one of another project, or it does not count any "
+                "more and can't be rotated.",
+                ("services/gateway/access/keys/keys.py",),
             ),
             Cause(
                 "No job has this id: the id is wrong, or the job's record has expired "

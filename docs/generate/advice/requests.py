@@ -31,6 +31,11 @@ REQUESTS: dict[Code, Advice] = {
                 ("services/gateway/routes/jobs.py", "services/gateway/routes/kept.py"),
             ),
             Cause(
+                "The JSON of a key has an unknown, missing or wrong member, or an imported key has "
+                "another id than the address.",
+                ("services/gateway/routes/keys.py",),
+            ),
+            Cause(
                 "`Idempotency-Key` or `X-Submitter` has characters that are not allowed, or is too "
                 "long.",
                 ("services/gateway/jobs/submission.py",),
@@ -176,6 +181,10 @@ REQUESTS: dict[Code, Advice] = {
                 "The request changes the label or the life of an image that came with a render or "
                 "a job: only uploaded images have these.",
                 ("services/runtime/storage/kept.py",),
+            ),
+            Cause(
+                "An imported key has the id of another key, or there are 10,000 keys already.",
+                ("services/gateway/access/keys/keys.py",),
             ),
         ),
         client="Read the job's state with `GET /v1/jobs/{id}`. A job that has ended needs no "

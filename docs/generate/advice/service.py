@@ -78,6 +78,10 @@ SERVICE: dict[Code, Advice] = {
                 ("services/imaging/pool/executor.py",),
             ),
             Cause(
+                "Several requests change one key at the same time. `Retry-After: 1`.",
+                ("services/gateway/access/keys/keys.py",),
+            ),
+            Cause(
                 "Too many commands of one process wait for Redis, or too many messages wait to be "
                 "published.",
                 (
@@ -198,6 +202,10 @@ SERVICE: dict[Code, Advice] = {
                 "Status 503: the gateway runs below a server that does not bound connections and "
                 "headers, so the gateway answers nothing else.",
                 ("services/gateway/server/unbounded.py",),
+            ),
+            Cause(
+                "Status 503: other hosts reach the gateway, and `DARKROOM_ACCESS` is not set.",
+                ("services/gateway/access/middleware.py",),
             ),
             Cause(
                 "The worker has a fault, or answers in a way of a later version.",

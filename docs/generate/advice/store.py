@@ -12,6 +12,11 @@ STORE: dict[Code, Advice] = {
                 ("services/runtime/redis/client.py",),
             ),
             Cause(
+                "Redis does not answer, so that the gateway can't tell whether a key still counts. "
+                "`Retry-After: 1`.",
+                ("services/gateway/access/keys/keyring.py",),
+            ),
+            Cause(
                 "The connection to Redis was lost while a render was in progress, or is being "
                 "restored. `Retry-After: 1`.",
                 ("services/runtime/rpc/reply_inbox.py",),

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from contracts.access import KeyLimits, ProjectName
+from contracts.access import ProjectName
 from contracts.errors import Code, Forbidden, InvalidRequest
 from contracts.explanations import explain
 from contracts.message import Message
 from services.gateway.access.caller import caller_of
 from services.gateway.access.keys.keyring import OPERATOR
-from services.gateway.access.keys.records import KeyId, KeyName, KeyRecord, Scopes
+from services.gateway.access.keys.records import KeyId, KeyName, KeyRecord, Limits, Scopes
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.openapi import CHANGE_CODES, UPLOAD_CODES, answer, problems, taking
 from services.gateway.http.responses import json_response
@@ -45,7 +45,7 @@ class NewKey(Message):
         int | None,
         Field(ge=1, le=_LONGEST_LIFE, description="Seconds until it ends; left out, never."),
     ] = None
-    limits: KeyLimits | None = None
+    limits: Limits = None
 
 
 class ApiKey(Message):
@@ -60,7 +60,7 @@ class ApiKey(Message):
     revoked: Annotated[
         AwareDatetime | None, Field(description="When it was revoked; null for a valid key.")
     ]
-    limits: KeyLimits | None
+    limits: Limits
 
 
 class MadeKey(ApiKey):

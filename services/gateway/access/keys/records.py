@@ -31,6 +31,11 @@ Scopes = Annotated[
 ]
 
 
+Limits = Annotated[
+    KeyLimits | None, Field(description="Limits of the key; null for those of the settings.")
+]
+
+
 class KeyRecord(Message):
     """All that is stored of a key. Its secret is not."""
 
@@ -46,7 +51,7 @@ class KeyRecord(Message):
     revoked: Annotated[
         AwareDatetime | None, Field(description="When it was revoked; null for a valid key.")
     ] = None
-    limits: KeyLimits | None = None
+    limits: Limits = None
     old_digest: Annotated[
         Digest | None, Field(description="SHA-256 of the secret before the last rotation.")
     ] = None
