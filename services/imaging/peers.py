@@ -54,10 +54,12 @@ class Peers:
         if not _MISSING:
             return frozenset()
         needed = set(request.formats())
-        for key in request.pipeline.images if isinstance(request, Render) else ():
-            watermark = await self._images.find(key)
-            if watermark is not None and watermark.blob.format is not None:
-                needed.add(watermark.blob.format)
+        watermarks = request.pipeline.images if isinstance(request, Render) else ()
+        if watermarks and (source := await self._images.find(request.source.key)):
+            for key in watermarks:
+                watermark = await self._images.find_in(source.project, key)
+                if watermark is not None and watermark.blob.format is not None:
+                    needed.add(watermark.blob.format)
         return frozenset(needed) if needed & _MISSING else frozenset()
 
     async def hand_on_if_lacking(

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from redis import Redis
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Code
 from contracts.imaging import Blob
 from contracts.jobs import OPEN_STATES, Job, JobState
@@ -62,7 +63,7 @@ class Bench:
     async def end_of(self, job: Job, *, seconds: float) -> Job:
         """Return the job when it has ended, or as it is after `seconds`."""
         deadline = time.monotonic() + seconds
-        while (job := await self.jobs.find(job.id)).state in OPEN_STATES:
+        while (job := await self.jobs.find(DEFAULT_PROJECT, job.id)).state in OPEN_STATES:
             if time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ from faststream.redis import RedisMessage
 from bench.jobs.systems.interface import KEPT
 from bench.jobs.systems.job_ends import JobEnds
 from bench.jobs.workload import PIPELINE
+from contracts.access import DEFAULT_PROJECT
 from contracts.imaging import Blob
 from contracts.jobs import EVENTS, JobEvent
 from services.runtime.gc_tuning import settle
@@ -45,7 +46,7 @@ class Client:
         await self._ends.wait(job)
 
     async def result(self, job: str) -> bytes:
-        (result,) = (await self._jobs.find(job)).results
+        (result,) = (await self._jobs.find(DEFAULT_PROJECT, job)).results
         assert result.blob is not None
         data = await self._renditions.get(result.blob)
         assert data is not None

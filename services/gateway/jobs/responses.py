@@ -1,8 +1,9 @@
 """HTTP responses about a job: accepted, in progress, ended."""
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from contracts.jobs import OPEN_STATES, Job, JobState
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.prefer import Preference
 from services.gateway.http.responses import json_response
@@ -32,11 +33,16 @@ async def status_response(job: Job, deps: Dependencies, *, redirect: int) -> Res
     return json_response(job, redirect, {"Location": f"{results}/0" if single else results})
 
 
-async def wait_for_end(job: Job, deps: Dependencies, preference: Preference) -> Job | None:
+async def wait_for_end(
+    request: Request, job: Job, deps: Dependencies, preference: Preference
+) -> Job | None:
     """Wait as long as the client prefers; return the job if it ends, or has ended, by then.
 
     None otherwise, and always None without a preference. Raises NotFound if the record expires.
     """
-    if preference.wait is None or not await deps.live.wait_for_end(job.id, within=preference.wait):
+    if preference.wait is None:
         return None
-    return await deps.jobs.find(job.id)
+    project = caller_of(request.scope).project
+    if not await deps.live.wait_for_end(project, job.id, within=preference.wait):
+        return None
+    return await deps.jobs.find(project, job.id)

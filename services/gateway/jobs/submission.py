@@ -8,6 +8,7 @@ from fastapi import Request
 from contracts.errors import InvalidRequest
 from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
+from services.gateway.access.caller import Caller, caller_of
 from services.gateway.dependencies import Dependencies
 from services.runtime.jobs.store import IdempotencyKey
 
@@ -33,13 +34,16 @@ async def submit(
     request, Overloaded when the queue is full, and StoreVolatile when Redis may lose the job.
     """
     deps.store.check_durable()
-    submitter = _submitter_of(request)
-    name = _idempotency_key(request, submitter)
+    caller = caller_of(request.scope)
+    submitter, line = _submitter_of(request, caller)
+    name = _idempotency_key(request, line)
     key = IdempotencyKey(name, _fingerprint(source, variants, webhook, timeout)) if name else None
     return await deps.jobs.submit(
         source,
         variants,
         submitter=submitter,
+        project=caller.project,
+        line=line,
         webhook=webhook,
         key=key,
         timeout=timeout,
@@ -47,15 +51,22 @@ async def submit(
     )
 
 
-def _submitter_of(request: Request) -> str:
-    """Return the X-Submitter header, or the client's address with other characters replaced."""
+def _submitter_of(request: Request, caller: Caller) -> tuple[str, str]:
+    """Return the submitter of a job as clients see it, and its line in the queue.
+
+    The line of a caller with a key is its project and key: with X-Submitter, it only names jobs.
+    The line of one without a key is X-Submitter, or its address with other characters replaced.
+    """
     name = request.headers.get("x-submitter")
+    if name is not None and not _SUBMITTER.fullmatch(name):
+        raise InvalidRequest("X-Submitter may have 64 letters, digits and ._:- at most.")
+    if caller.key:
+        line = f"{caller.project}.{caller.key}"
+        return name or line, line
     if name is None:
         host = request.client.host if request.client else "unknown"
-        return _NOT_IN_SUBMITTER.sub("-", host)[:64] or "unknown"
-    if not _SUBMITTER.fullmatch(name):
-        raise InvalidRequest("X-Submitter may have 64 letters, digits and ._:- at most.")
-    return name
+        name = _NOT_IN_SUBMITTER.sub("-", host)[:64] or "unknown"
+    return name, name
 
 
 def _fingerprint(
@@ -70,12 +81,12 @@ def _fingerprint(
     return digest.hexdigest()
 
 
-def _idempotency_key(request: Request, submitter: str) -> str | None:
-    """Return the Idempotency-Key header (an IETF draft) in the scope of its submitter, if any."""
+def _idempotency_key(request: Request, line: str) -> str | None:
+    """Return the Idempotency-Key header (an IETF draft) in the scope of its sender, if any."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not _KEY.fullmatch(key):
         raise InvalidRequest('Idempotency-Key is a string of 255 characters at most: "like-this".')
-    scoped = submitter + "\n" + key.strip('"')
+    scoped = line + "\n" + key.strip('"')
     return hashlib.sha256(scoped.encode()).hexdigest()

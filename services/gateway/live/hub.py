@@ -58,21 +58,21 @@ class LiveHub:
             subscription.drop()
 
     @contextmanager
-    def client(self) -> Iterator[Subscription]:
+    def client(self, project: str) -> Iterator[Subscription]:
         """A subscription of a client that stays connected. Raises Overloaded for one too many."""
         if self._clients >= self._settings.max_live:
             raise Overloaded("Too many clients watch jobs.", retry_after=_RETRY_AFTER)
         self._clients += 1
         try:
-            with self.subscription() as subscription:
+            with self.subscription(project) as subscription:
                 yield subscription
         finally:
             self._clients -= 1
 
     @contextmanager
-    def subscription(self) -> Iterator[Subscription]:
+    def subscription(self, project: str) -> Iterator[Subscription]:
         """A subscription without jobs, which `watch` adds; it ends with the context."""
-        subscription = Subscription(self._settings.max_backlog, self._on_held)
+        subscription = Subscription(project, self._settings.max_backlog, self._on_held)
         self._all.add(subscription)
         try:
             yield subscription
@@ -86,8 +86,8 @@ class LiveHub:
         """Add jobs to a subscription: first their past events, then each new one.
 
         The past is the last event of each job or, with `after`, every event later than that id. An
-        unknown job gets one event, a failure with the code `not_found`, and is not watched. Raises
-        Overloaded when too many jobs are watched by all clients.
+        unknown job, or one of another project, gets one event, a failure with the code `not_found`,
+        and is not watched. Raises Overloaded when too many jobs are watched by all clients.
         """
         await subscription.wait_for_room()
         async with self._turn if len(jobs) > _JOBS_AT_ONCE else nullcontext():
@@ -100,13 +100,13 @@ class LiveHub:
                 self._subscriptions[job].add(subscription)
             await subscription.catch_up(self._past(subscription, jobs, after))
 
-    async def wait_for_end(self, job: str, *, within: float) -> bool:
+    async def wait_for_end(self, project: str, job: str, *, within: float) -> bool:
         """Wait until a job ends, at most `within` seconds; return whether its end was seen.
 
         An unknown job counts as ended. False also if the end was in a gap of the stream, and if too
         many jobs are watched.
         """
-        with self.subscription() as subscription:
+        with self.subscription(project) as subscription:
             try:
                 # Outside the timeout: a wait of 0 seconds still notices that the job has ended.
                 await self.watch(subscription, job)
@@ -136,7 +136,7 @@ class LiveHub:
 
         for start in range(0, len(jobs), _JOBS_AT_ONCE):
             some = jobs[start : start + _JOBS_AT_ONCE]
-            last = await self._jobs.last_events(some)
+            last = await self._jobs.last_events(subscription.project, some)
             unknown = [job for job in some if job not in last]
             for job in unknown:
                 self._unwatch(subscription, job)

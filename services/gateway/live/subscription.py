@@ -19,7 +19,8 @@ class Subscription:
     same job is a repeat. `on_held` is called with each change of `held`.
     """
 
-    def __init__(self, backlog: int, on_held: Callable[[int], None]) -> None:
+    def __init__(self, project: str, backlog: int, on_held: Callable[[int], None]) -> None:
+        self.project = project
         self.jobs: dict[str, Position] = {}
         """The watched jobs, each with the position of its last queued event."""
         self.dropped = asyncio.Event()

@@ -4,12 +4,13 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from contracts.errors import Code
 from contracts.jobs import DeadLetter, Job
 from contracts.message import Message
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Injected
 from services.gateway.http.list_response import ListResponse
 from services.gateway.http.openapi import CHANGE_CODES, answer, problems
@@ -65,6 +66,7 @@ LetterPath = Annotated[
     responses={200: answer("The dead letters."), **problems()},
 )
 async def dead_letters(
+    request: Request,
     deps: Injected,
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of them.")] = 100,
 ) -> Response:
@@ -72,7 +74,8 @@ async def dead_letters(
 
     A letter without a `request` is quarantined: its job's record, or its entry, can't be read.
     """
-    return ListResponse("dead_letters", deps.jobs.dead_letters.latest(limit), deps.turn)
+    letters = deps.jobs.dead_letters.latest(caller_of(request.scope).project, limit)
+    return ListResponse("dead_letters", letters, deps.turn)
 
 
 @router.get(
@@ -84,9 +87,9 @@ async def dead_letters(
         **problems(Code.NOT_FOUND),
     },
 )
-async def raw(letter_id: LetterPath, deps: Injected) -> Response:
+async def raw(letter_id: LetterPath, request: Request, deps: Injected) -> Response:
     """Return what Redis holds of a dead letter: to see why a record or an entry can't be read."""
-    found = await deps.jobs.dead_letters.raw(letter_id)
+    found = await deps.jobs.dead_letters.raw(caller_of(request.scope).project, letter_id)
     stored = RawDeadLetter(
         letter=_base64(found.letter),
         entry=_base64(found.entry),
@@ -105,9 +108,9 @@ async def raw(letter_id: LetterPath, deps: Injected) -> Response:
         **problems(*CHANGE_CODES, Code.NOT_FOUND),
     },
 )
-async def remove(letter_id: LetterPath, deps: Injected) -> Response:
+async def remove(letter_id: LetterPath, request: Request, deps: Injected) -> Response:
     """Remove a dead letter. A record that can't be read is removed, too; another one expires."""
-    await deps.jobs.dead_letters.remove(letter_id)
+    await deps.jobs.dead_letters.remove(caller_of(request.scope).project, letter_id)
     return Response(status_code=204)
 
 
@@ -125,10 +128,11 @@ async def remove(letter_id: LetterPath, deps: Injected) -> Response:
         **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.GONE, Code.STORE_VOLATILE),
     },
 )
-async def requeue(job_id: JobIdPath, deps: Injected) -> Response:
+async def requeue(job_id: JobIdPath, request: Request, deps: Injected) -> Response:
     """Run a dead letter again from its start, with all of its attempts and its time."""
     deps.store.check_durable()
-    return await pending_response(await deps.jobs.requeue(job_id), deps)
+    job = await deps.jobs.requeue(caller_of(request.scope).project, job_id)
+    return await pending_response(job, deps)
 
 
 def _base64(fields: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from contracts.errors import NotFound
 from contracts.imaging import Depth, Inspect, Inspected, Render, result_key
 from contracts.jobs import OPEN_STATES
 from contracts.operations.pipeline import Pipeline
+from services.gateway.access.caller import caller_of
 from services.gateway.delivery.offer import offer
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.conditions import has_copy
@@ -46,7 +47,9 @@ class Wanted:
 async def send_image(image_id: str, request: Request, *, deps: Dependencies) -> Response:
     """Answer with the bytes of an image as they were uploaded."""
     skipped = is_head(request.scope) or has_copy(request.headers, etag_of(image_id))
-    found = await deps.lookups.find((image_id,), bytes_of=None if skipped else Kind.IMAGE)
+    project = caller_of(request.scope).project
+    bytes_of = None if skipped else Kind.IMAGE
+    found = await deps.lookups.find(project, (image_id,), bytes_of=bytes_of)
     if found is None:
         raise MissingImage(MISSING_IMAGE)
     stored = found.image.stored
@@ -79,6 +82,7 @@ async def send_rendition(
         has_copy(request.headers, etag_of(key)) and "if-match" not in request.headers
     )
     found: Found | None = await deps.lookups.find(
+        caller_of(request.scope).project,
         images,
         rendition=None if no_cache or unchanged else key,
         ttl=deps.settings.rendition_ttl,
@@ -130,7 +134,8 @@ async def send_result(job_id: str, index: int, request: Request, *, deps: Depend
 
     Raises the problem that the variant ended in.
     """
-    job, life = await asyncio.gather(deps.jobs.find(job_id), deps.jobs.life(job_id))
+    project = caller_of(request.scope).project
+    job, life = await asyncio.gather(deps.jobs.find(project, job_id), deps.jobs.life(job_id))
     if index >= len(job.variants):
         raise NotFound(f"The job has {len(job.variants)} variants; they count from 0.")
     if index >= len(job.results):
@@ -145,9 +150,9 @@ async def send_result(job_id: str, index: int, request: Request, *, deps: Depend
     return resource_response(request, deps.answers, deps.renditions, outcome.blob, fresh)
 
 
-async def find_image(image_id: str, deps: Dependencies) -> StoredBlob:
-    """Return an image that is there. Raises MissingImage."""
-    stored = await deps.images.find(image_id)
+async def find_image(image_id: str, request: Request, deps: Dependencies) -> StoredBlob:
+    """Return an image of the caller's project. Raises MissingImage."""
+    stored = await deps.images.find_in(caller_of(request.scope).project, image_id)
     if stored is None:
         raise MissingImage(MISSING_IMAGE)
     return stored

@@ -18,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from contracts.errors import Code
 from contracts.jobs import OPEN_STATES, EventId
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.openapi import REQUEST_HEADERS, answer, problems
 from services.gateway.live.subscription import Subscription, position_of
@@ -55,13 +56,14 @@ async def events(
 
     The stream begins with the job's last event or, after `Last-Event-ID`, with every later event.
     """
-    job = await deps.jobs.find(job_id)
+    project = caller_of(request.scope).project
+    job = await deps.jobs.find(project, job_id)
     after = _valid_id(last_event_id)
     if job.state not in OPEN_STATES and after and position_of(after) >= position_of(job.event):
         return Response(status_code=204)
     if is_head(request.scope):
         return _streamed(())
-    return EventStream(job_id, after, deps)
+    return EventStream(project, job_id, after, deps)
 
 
 class EventStream(Response):
@@ -70,8 +72,9 @@ class EventStream(Response):
     Raises Overloaded, before it starts, for too many clients or watched jobs.
     """
 
-    def __init__(self, job_id: str, after: str | None, deps: Dependencies) -> None:
+    def __init__(self, project: str, job_id: str, after: str | None, deps: Dependencies) -> None:
         super().__init__()
+        self._project = project
         self._job_id = job_id
         self._after = after
         self._deps = deps
@@ -83,7 +86,7 @@ class EventStream(Response):
             async with asyncio.timeout(self._deps.settings.body_patience):
                 await send(message)
 
-        with self._deps.live.client() as subscription:
+        with self._deps.live.client(self._project) as subscription:
             await self._deps.live.watch(subscription, self._job_id, after=self._after)
             with suppress(TimeoutError):
                 stream = _streamed(_events(subscription, self._deps))

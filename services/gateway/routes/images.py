@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from contracts.errors import Code, NotFound
 from contracts.imaging import Depth, Inspected
 from contracts.labels import LABEL_TEXT, Label
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Injected
 from services.gateway.http.conditions import check_match
 from services.gateway.http.openapi import (
@@ -131,7 +132,7 @@ async def info(
     gps: Annotated[bool, Query(description="Whether to include where it was taken.")] = False,
 ) -> Response:
     """Describe an image: format, size, colours, a placeholder, and how it was taken."""
-    stored = await find_image(image_id, deps)
+    stored = await find_image(image_id, request, deps)
     inspected = await inspect(stored, deps, Depth.PIXELS)
     assert inspected.details is not None
     if not gps:
@@ -185,13 +186,15 @@ async def render(
         **problems(*CHANGE_CODES, Code.NOT_FOUND),
     },
 )
-async def delete_renditions(image_id: ImageId, deps: Injected) -> Response:
+async def delete_renditions(image_id: ImageId, request: Request, deps: Injected) -> Response:
     """Delete the stored results that were made from an image, and keep the image.
 
     The next request for one of them renders it again.
     """
-    await deps.purge.renditions(image_id)
-    await deps.delivery.purge(image_id)
+    project = caller_of(request.scope).project
+    if await deps.purge.belongs(project, image_id):
+        await deps.purge.renditions(project, image_id)
+        await deps.delivery.purge(image_id)
     return Response(status_code=204)
 
 
@@ -211,7 +214,10 @@ async def delete(image_id: ImageId, request: Request, deps: Injected) -> Respons
     Renders that run meanwhile end with 410, and jobs that still need the image fail with `gone`.
     """
     check_match(request.headers, etag_of(image_id))
-    deleted = await deps.purge.image(image_id)
+    project = caller_of(request.scope).project
+    if not await deps.purge.belongs(project, image_id):
+        raise NotFound(MISSING_IMAGE)
+    deleted = await deps.purge.image(project, image_id)
     # Even if nothing was there: an attempt before may have failed between both.
     await deps.delivery.purge(image_id)
     if not deleted:

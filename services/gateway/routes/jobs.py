@@ -14,6 +14,7 @@ from contracts.fields import BlobKey
 from contracts.jobs import Job, Variants, Webhook
 from contracts.labels import LABEL_TEXT, Label
 from contracts.message import Message
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.list_response import ListResponse
 from services.gateway.http.openapi import (
@@ -150,19 +151,19 @@ async def submit(
         timeout=timeout,
         label=label or upload.label,
     )
-    return await _accepted(job, deps, preference)
+    return await _accepted(request, job, deps, preference)
 
 
 async def submit_json(request: Request, deps: Dependencies, preference: Preference) -> Response:
     """Submit the job that a request's JSON describes. `PlainSubmission` calls this as well."""
     new = await _new_job(request, deps)
-    stored = await _stored_image(deps, new.source.image)
+    stored = await _stored_image(request, deps, new.source.image)
     job = await submission.submit(
         *(request, deps, stored.blob, new.variants, new.webhook),
         timeout=new.timeout,
         label=new.label or stored.label,
     )
-    return await _accepted(job, deps, preference)
+    return await _accepted(request, job, deps, preference)
 
 
 @router.get(
@@ -172,11 +173,13 @@ async def submit_json(request: Request, deps: Dependencies, preference: Preferen
     responses={200: answer("The jobs."), **problems()},
 )
 async def open_jobs(
+    request: Request,
     deps: Injected,
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of jobs.")] = 100,
 ) -> Response:
     """List the jobs that have not ended."""
-    return ListResponse("jobs", deps.jobs.open(limit), deps.turn)
+    project = caller_of(request.scope).project
+    return ListResponse("jobs", deps.jobs.open(project, limit), deps.turn)
 
 
 @router.get(
@@ -199,9 +202,10 @@ async def open_jobs(
         **problems(Code.NOT_FOUND, Code.GONE),
     },
 )
-async def status(job_id: JobIdPath, deps: Injected) -> Response:
+async def status(job_id: JobIdPath, request: Request, deps: Injected) -> Response:
     """Return a job: 202 while it is open, 302 to its results, 200 if it ended without any."""
-    return await status_response(await deps.jobs.find(job_id), deps, redirect=302)
+    job = await deps.jobs.find(caller_of(request.scope).project, job_id)
+    return await status_response(job, deps, redirect=302)
 
 
 @router.delete(
@@ -214,15 +218,17 @@ async def status(job_id: JobIdPath, deps: Injected) -> Response:
         **problems(*CHANGE_CODES, Code.NOT_FOUND, Code.GONE, Code.CONFLICT),
     },
 )
-async def cancel(job_id: JobIdPath, deps: Injected) -> Response:
+async def cancel(job_id: JobIdPath, request: Request, deps: Injected) -> Response:
     """Cancel a job, queued or running; 409 if it has ended otherwise."""
-    job = await deps.jobs.cancel(job_id)
+    job = await deps.jobs.cancel(caller_of(request.scope).project, job_id)
     return json_response(job, 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
-async def _accepted(job: Job, deps: Dependencies, preference: Preference) -> Response:
+async def _accepted(
+    request: Request, job: Job, deps: Dependencies, preference: Preference
+) -> Response:
     """Answer the request of a job, once it has ended if the client prefers to wait for that."""
-    if ended := await wait_for_end(job, deps, preference):
+    if ended := await wait_for_end(request, job, deps, preference):
         response = await status_response(ended, deps, redirect=303)
         response.headers.update(preference.applied)
         return response
@@ -256,8 +262,8 @@ async def _new_job(request: Request, deps: Dependencies) -> NewJob:
     return new
 
 
-async def _stored_image(deps: Dependencies, key: str) -> StoredBlob:
-    found = await deps.images.find(key)
+async def _stored_image(request: Request, deps: Dependencies, key: str) -> StoredBlob:
+    found = await deps.images.find_in(caller_of(request.scope).project, key)
     if found is None:
         raise NotFound(f"The image {key} is not stored, or has expired; upload it again.")
     return found

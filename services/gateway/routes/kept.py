@@ -13,6 +13,7 @@ from contracts.errors import Code, InvalidRequest, NotFound
 from contracts.explanations import explain
 from contracts.labels import Label
 from contracts.message import Message
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Injected
 from services.gateway.http.conditions import check_match
 from services.gateway.http.list_response import ListResponse
@@ -58,6 +59,7 @@ class ImageChange(Message):
     responses={200: answer("A page of the list.", "Link"), **problems()},
 )
 async def list_images(
+    request: Request,
     deps: Injected,
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of images.")] = 100,
     after: Annotated[
@@ -74,7 +76,8 @@ async def list_images(
     listed twice, and none is left out that was there all the time, whatever is uploaded and deleted
     meanwhile. A page may have fewer images than `limit`, and have a next one: some have expired.
     """
-    page = await deps.kept.page(limit, _position(after) if after else None)
+    project = caller_of(request.scope).project
+    page = await deps.kept.page(project, limit, _position(after) if after else None)
     following = None
     if page.next is not None:
         place = f"{page.next.created}-{page.next.key}"
@@ -119,13 +122,14 @@ async def change(image_id: ImageId, request: Request, deps: Injected) -> Respons
         raise InvalidRequest(explain(exc, ImageChange)) from exc
     check_match(request.headers, etag_of(image_id))
     kept = await deps.kept.change(
+        caller_of(request.scope).project,
         image_id,
         label=(new.label or "") if "label" in new.model_fields_set else None,
         life=(new.ttl or Life.ENDLESS) if "ttl" in new.model_fields_set else Life.UNCHANGED,
     )
-    await deps.delivery.purge(image_id)
     if kept is None:
         raise NotFound("There is no image with this id; it may have expired.")
+    await deps.delivery.purge(image_id)
     return json_response(entry_of(kept))
 
 

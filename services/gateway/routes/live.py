@@ -12,6 +12,7 @@ from contracts import examples
 from contracts.errors import Overloaded, Unavailable
 from contracts.jobs import EventId, JobId
 from contracts.message import Message
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Injected
 from services.gateway.live.hub import LiveHub
 from services.gateway.live.subscription import Subscription
@@ -48,18 +49,18 @@ class WatchRequest(Message):
 async def live(socket: WebSocket, deps: Injected) -> None:
     """Send a WatchRequest; receive a JobEvent for each of its jobs now, and at every change."""
     await socket.accept()
-    await serve(socket, deps.live, deps.settings)
+    await serve(socket, deps.live, deps.settings, caller_of(socket.scope).project)
 
 
-async def serve(socket: WebSocket, hub: LiveHub, settings: GatewaySettings) -> None:
-    """Serve one connection until either side closes it.
+async def serve(socket: WebSocket, hub: LiveHub, settings: GatewaySettings, project: str) -> None:
+    """Serve one connection of a project's client until either side closes it.
 
     Closes it with 1008 for a malformed message, for more than `max_watched` jobs, and after
     `live_idle` seconds without any. Closes it with 1013 when the client is too slow, when there are
     too many clients or watched jobs, and when Redis is down.
     """
     try:
-        with hub.client() as subscription:
+        with hub.client(project) as subscription:
             code, reason = await _exchange(socket, hub, subscription, settings)
     except WebSocketDisconnect:
         return

@@ -114,7 +114,7 @@ async def _render_later(
     upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
     source = upload.stored.blob
     job = await submit(request, deps, source, (pipeline,), label=label or upload.label)
-    ended = await wait_for_end(job, deps, preference)
+    ended = await wait_for_end(request, job, deps, preference)
     if ended is None:
         return await pending_response(job, deps, preference.applied)
     if ended.problem is not None:

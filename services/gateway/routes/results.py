@@ -8,6 +8,7 @@ from pydantic import Field
 from contracts.errors import Code
 from contracts.jobs import MAX_VARIANTS, OPEN_STATES, Job, JobId
 from contracts.message import Message
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import (
     VARIANT_CODES,
@@ -51,9 +52,9 @@ class Results(Message):
         **problems(Code.NOT_FOUND, Code.GONE),
     },
 )
-async def results(job_id: JobIdPath, deps: Injected) -> Response:
+async def results(job_id: JobIdPath, request: Request, deps: Injected) -> Response:
     """List the results of a job that has ended; answer 202 with the job while it is open."""
-    job = await deps.jobs.find(job_id)
+    job = await deps.jobs.find(caller_of(request.scope).project, job_id)
     if job.state in OPEN_STATES:
         return await pending_response(job, deps)
     return json_response(Results(job=job.id, results=links_of(job)))

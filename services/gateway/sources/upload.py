@@ -10,6 +10,7 @@ from starlette.types import Message
 
 from contracts.errors import InvalidRequest, Overloaded, TooLarge
 from contracts.labels import label_of_file
+from services.gateway.access.caller import caller_of
 from services.gateway.settings import GatewaySettings
 from services.gateway.sources.coding import refuse_coding
 from services.gateway.sources.form import FormFile
@@ -57,7 +58,7 @@ class UploadReader:
     async def store_image(
         self, request: Request, *, ttl: int, kept: bool = False, durable: bool = True
     ) -> Upload:
-        """Store the image of a request for `ttl` seconds at least; `kept` and `durable` as there.
+        """Store the image of a request in its caller's project; `ttl` and others as `Images.keep`.
 
         The image is the body, or the field `file` of a multipart form. Its bytes are here no more
         when this returns, so a call to a worker holds none. Raises InvalidRequest for an empty body
@@ -73,7 +74,10 @@ class UploadReader:
                 if body.size > limit:
                     raise TooLarge(f"An image may have {limit:,} bytes at most.")
                 await body.finish()
-                stored = await self._images.keep(body, ttl=ttl, kept=kept, durable=durable)
+                project = caller_of(request.scope).project
+                stored = await self._images.keep(
+                    body, ttl=ttl, project=project, kept=kept, durable=durable
+                )
                 return Upload(stored, label_of_file(counted.file_name))
             finally:
                 await body.close()

@@ -149,21 +149,21 @@ class WebhookDispatcher:
         """Return whether the receiver answered; None if nothing was sent."""
         with redis_errors():
             job = await self._jobs.get(delivery.job)
-            webhook, headers = await self._jobs.webhook_of(delivery.job)
+            webhook, project, headers = await self._jobs.webhook_of(delivery.job)
         # An open job was requeued; its next end is a delivery of its own.
         if job is None or webhook is None or job.state in OPEN_STATES:
             await self._queue.done(delivery)
             log.info("webhook dropped", job=delivery.job, expired=job is None)
             return None
         url = webhook.url
-        if await self._queue.is_disabled(url):
+        if await self._queue.is_disabled(project, url):
             await self._end(delivery, Outcome.DISABLED)
             return None
         try:
             with continued_span("webhook", headers, SpanKind.CLIENT, job=job.id):
                 await sender.send(url, job)
         except ReceiverGone:
-            await self._queue.disable(url, ttl=self._settings.webhook_disabled_ttl)
+            await self._queue.disable(project, url, ttl=self._settings.webhook_disabled_ttl)
             await self._end(delivery, Outcome.DISABLED)
         except DeliveryFailed as failure:
             await self._retry(delivery, failure)

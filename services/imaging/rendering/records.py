@@ -8,7 +8,8 @@ from contracts.errors import Gone, NotFound, ServiceError
 from contracts.imaging import Render, Rendered
 from services.imaging.engine.formats import plugins
 from services.imaging.pool.verdicts import Need, Verdict, need_of_output
-from services.runtime.storage.images import Images, Judged
+from services.runtime.storage.images import Images
+from services.runtime.storage.records import Judged
 from services.runtime.storage.renditions import Renditions
 
 
@@ -29,9 +30,11 @@ class Records:
         """
         if request.reuse and rendition in self.renditions:
             return self.renditions[rendition]
-        for key in request.pipeline.images:
-            if key not in self.images:
-                return lost_watermark(key)
+        if source := self.images.get(request.source.key):
+            for key in request.pipeline.images:
+                watermark = self.images.get(key)
+                if watermark is None or watermark.stored.project != source.stored.project:
+                    return lost_watermark(key)
         return self.failure(request.source.key, need_of_output(request.pipeline.output))
 
     def failure(self, image: str, need: Need) -> ServiceError | None:

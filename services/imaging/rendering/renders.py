@@ -1,5 +1,6 @@
 """Renders and inspections: looked up, or done in the pool and stored."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -198,13 +199,14 @@ class Renders:
         """Store renditions and verdicts, and return the results, all by the rendition's key."""
         results: dict[str, _Outcome] = {}
         verdicts: dict[str, Verdict] = {}
-        new: list[NewBlob] = []
+        new: defaultdict[str, list[NewBlob]] = defaultdict(list)
         for key, outcome in outcomes.items():
             request = requests[key]
             match outcome:
                 case Made():
                     rendered = _rendered_of(key, outcome)
-                    new.append(NewBlob(rendered.blob, outcome.data, rendered, request.images))
+                    blob = NewBlob(rendered.blob, outcome.data, rendered, request.images)
+                    new[records.images[request.source.key].stored.project].append(blob)
                     results[key] = Finished(rendered, outcome.data)
                 case Failure():
                     results[key] = outcome.error()
@@ -222,16 +224,19 @@ class Renders:
         await self._judge(verdicts)
         return results | await self._keep(new, ttl)
 
-    async def _keep(self, new: Sequence[NewBlob], ttl: int) -> dict[str, _Outcome]:
-        """Store renditions, and return the failures of those that are not kept."""
-        failure: ServiceError = Gone("The image was deleted while it was rendered.")
-        try:
-            lost = await self._renditions.keep(new, ttl=ttl)
-        except StoreFull as exc:
-            failure, lost = exc, {one.blob.key for one in new}
-        except FULL as exc:
-            failure, lost = store_error(exc), {one.blob.key for one in new}
-        return dict.fromkeys(lost, failure)
+    async def _keep(self, new: Mapping[str, Sequence[NewBlob]], ttl: int) -> dict[str, _Outcome]:
+        """Store the renditions of each project; return the failures of those that are not kept."""
+        failures: dict[str, _Outcome] = {}
+        for project, some in new.items():
+            failure: ServiceError = Gone("The image was deleted while it was rendered.")
+            try:
+                lost = await self._renditions.keep(some, ttl=ttl, project=project)
+            except StoreFull as exc:
+                failure, lost = exc, {one.blob.key for one in some}
+            except FULL as exc:
+                failure, lost = store_error(exc), {one.blob.key for one in some}
+            failures |= dict.fromkeys(lost, failure)
+        return failures
 
     async def _judge(self, verdicts: Mapping[str, Verdict]) -> None:
         # A store that is full has no room for a verdict; the request has its failure.

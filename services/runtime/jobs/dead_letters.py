@@ -9,6 +9,7 @@ import structlog
 from pydantic import ValidationError
 from redis.exceptions import ResponseError
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Failure, Internal, InvalidRequest, NotFound
 from contracts.jobs import DEAD_LETTERS, OPEN_STATES, DeadLetter, Job, JobEvent, JobState
 from services.runtime.jobs.own_events import text_of
@@ -50,41 +51,41 @@ class DeadLetters:
         self._settings = settings
         self._transitions = transitions
 
-    async def latest(self, most: int) -> AsyncIterator[DeadLetter]:
-        """Yield the latest dead letters, the newest first, `most` at most.
+    async def latest(self, project: str, most: int) -> AsyncIterator[DeadLetter]:
+        """Yield the latest dead letters of a project, the newest first, `most` at most.
 
         Each one is read when it is asked for: it may have 300 KB.
         """
-        end = b"+"
+        stream, end = _stream_of(project), b"+"
         for _ in range(most):
-            reply = await self._redis.execute("XREVRANGE", DEAD_LETTERS, end, "-", "COUNT", 1)
+            reply = await self._redis.execute("XREVRANGE", stream, end, "-", "COUNT", 1)
             if not reply:
                 return
             for entry, fields in entries_from(reply):
                 end = b"(" + entry
                 yield _letter(entry, fields)
 
-    async def raw(self, name: str) -> RawLetter:
-        """Return all that is stored of the letter with this id, or of this job's. Raises NotFound.
+    async def raw(self, project: str, name: str) -> RawLetter:
+        """Return all that is stored of a project's letter with this id, or of this job's.
 
-        Values are cut off after a megabyte in all.
+        Values are cut off after a megabyte in all. Raises NotFound.
         """
-        letter = await self._find(name)
-        found = await self._transitions.run("raw", letter.id, letter.job or "")
+        letter = await self._find(project, name)
+        found = await self._transitions.run("raw", project, letter.id, letter.job or "")
         if not found:
             raise _no_letter()
         *parts, complete = found
         own, entry, record = map(_paired, parts)
         return RawLetter(own, entry, record, complete == 1)
 
-    async def remove(self, name: str) -> None:
-        """Remove the letter with this id, or of this job, and a record that nobody can read.
+    async def remove(self, project: str, name: str) -> None:
+        """Remove a project's letter with this id, or of this job, and a record nobody can read.
 
         Raises NotFound.
         """
-        letter = await self._find(name)
-        damaged = int(letter.request is None)
-        if not await self._transitions.run("remove", letter.id, letter.job or "", damaged):
+        letter = await self._find(project, name)
+        named, damaged = (project, letter.id, letter.job or ""), int(letter.request is None)
+        if not await self._transitions.run("remove", *named, damaged):
             raise _no_letter()
 
     async def give_up(self, received: Received, exc: Exception, *, worker: str) -> None:
@@ -173,17 +174,20 @@ class DeadLetters:
             *fields,
         )
 
-    async def _find(self, name: str) -> DeadLetter:
-        """Return the letter with the id `name`, or of the job `name`. Raises NotFound."""
-        if "-" not in name:
-            found = await self._transitions.field(name, "dead")
-            if found is None:
-                raise _no_letter()
-            name = found.decode()
-        reply = await self._redis.execute("XRANGE", DEAD_LETTERS, name, name)
+    async def _find(self, project: str, name: str) -> DeadLetter:
+        """Return a project's letter with the id `name`, or of the job `name`. Raises NotFound."""
+        letter = name if "-" in name else await self._transitions.letter_of(project, name)
+        if letter is None:
+            raise _no_letter()
+        reply = await self._redis.execute("XRANGE", _stream_of(project), letter, letter)
         for entry, fields in entries_from(reply):
             return _letter(entry, fields)
         raise _no_letter()
+
+
+def _stream_of(project: str) -> str:
+    """Return the name of the stream of a project's dead letters, as `letters_of` in queues.lua."""
+    return DEAD_LETTERS if project == DEFAULT_PROJECT else f"{DEAD_LETTERS}:{project}"
 
 
 def _letter(entry: bytes, fields: Mapping[bytes, bytes]) -> DeadLetter:

@@ -1,4 +1,4 @@
--- Work that one process does for all: due retries, orphaned jobs.
+-- Work that one process does for all: due retries, orphaned jobs. The open jobs, and their numbers.
 
 local FINAL = {succeeded = true, failed = true, cancelled = true}
 
@@ -113,6 +113,19 @@ function commands.orphans(index, cursor, number, age, ttl)
     end
   end
   return {scanned[1], found}
+end
+
+-- Look at the places `first` to `last` of an index of open jobs. Returns how many jobs are there, and the ids
+-- of those of a project. A record that is no hash is one of `default`.
+function commands.open(project, index, first, last)
+  local ids, own = redis.call('ZRANGE', index, first, last), {}
+  for _, id in ipairs(ids) do
+    local owner = redis.pcall('HGET', RECORD .. id, 'project')
+    if (type(owner) == 'string' and owner or DEFAULT_PROJECT) == project then
+      own[#own + 1] = id
+    end
+  end
+  return {#ids, own}
 end
 
 -- Put an orphan whose record has another version into the stream, for a worker that can read it.

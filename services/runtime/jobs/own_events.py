@@ -19,7 +19,7 @@ from redis.exceptions import ResponseError
 
 from contracts.errors import Failure
 from contracts.jobs import JobEvent, JobState
-from services.runtime.jobs.records import event_from
+from services.runtime.jobs.records import event_from, named_project
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import Command
@@ -47,14 +47,16 @@ async def own_events(redis: RedisClient, job_ids: Sequence[str], after: str) -> 
 
     known = _position(after)
     events = list[JobEvent]()
-    for job_id, label, texts, entries in await _ask(redis, job_ids, later_in):
+    for job_id, (label, _), texts, entries in await _ask(redis, job_ids, later_in):
         events += _events_from(job_id, label, texts, known)
         events += [event_from(*entry) for entry in entries_from(entries)]
     return events
 
 
-async def last_events(redis: RedisClient, job_ids: Sequence[str]) -> dict[str, JobEvent]:
-    """Return the last event of each job; a job without events, or a forgotten one, has none."""
+async def last_events(
+    redis: RedisClient, project: str, job_ids: Sequence[str]
+) -> dict[str, JobEvent]:
+    """Return the last event of each job of a project; others, and forgotten ones, have none."""
 
     def last_in(job_id: str) -> tuple[Command, Command]:
         stream = keys.job_events_1(job_id)
@@ -62,7 +64,9 @@ async def last_events(redis: RedisClient, job_ids: Sequence[str]) -> dict[str, J
         return last, ("XREVRANGE", stream, "+", "-", "COUNT", 1)
 
     last = dict[str, JobEvent]()
-    for job_id, label, texts, entries in await _ask(redis, job_ids, last_in):
+    for job_id, (label, owner), texts, entries in await _ask(redis, job_ids, last_in):
+        if named_project(owner) != project:
+            continue
         for event in _events_from(job_id, label, texts):
             last[job_id] = event
         for entry in entries_from(entries):
@@ -74,17 +78,27 @@ async def _ask(
     redis: RedisClient,
     job_ids: Sequence[str],
     commands: Callable[[str], tuple[Command, Command]],
-) -> Iterator[tuple[str, bytes | None, list[bytes], list[Any]]]:
-    """Return for each job its label, and the replies of its list and of its stream, in order."""
+) -> Iterator[tuple[str, Sequence[bytes | None], list[bytes], list[Any]]]:
+    """Return for each job its label and project, and the replies of its list and of its stream."""
     asked = [one for job_id in job_ids for one in commands(job_id)]
-    labels: list[Command] = [("HGET", keys.job(job_id), "label") for job_id in job_ids]
+    records: list[Command] = [("HMGET", keys.job(one), "label", "project") for one in job_ids]
     try:
-        replies = await redis.pipeline([*asked, *labels])
+        replies = await redis.pipeline([*asked, *records])
     except ResponseError:
         # A record is no hash, which must not keep the events of all jobs back.
-        replies = await redis.pipeline(asked) + [None] * len(labels)
+        replies = await redis.pipeline(asked)
+        replies += [await _fields_of(redis, record) for record in records]
     found = len(asked)
     return zip(job_ids, replies[found:], replies[:found:2], replies[1:found:2], strict=True)
+
+
+async def _fields_of(redis: RedisClient, record: Command) -> Sequence[bytes | None]:
+    """Return the label and the project of a record, which may be no hash."""
+    try:
+        found: list[bytes | None] = await redis.execute(*record)
+    except ResponseError:
+        return None, None
+    return found
 
 
 def _events_from(

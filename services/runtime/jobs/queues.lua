@@ -107,14 +107,29 @@ local function write(id, event, text, ...)
   return entry
 end
 
--- Keep images, given by their keys with spaces between, until `moment` at least. Returns the key of
--- one that is not stored, or nil. An open job's images are kept beyond its deadline, so that they
+-- The stream of a project's dead letters.
+local function letters_of(project)
+  return project == DEFAULT_PROJECT and DEAD or DEAD .. ':' .. project
+end
+
+-- Add a dead letter to those of its project, without those that are older than the record of any job, which
+-- lives for `ttl` seconds. Returns its id.
+local function bury(project, letter, ttl)
+  local stream = letters_of(project)
+  local id = redis.call('XADD', stream, 'MAXLEN', '~', DEAD_KEPT, '*', DATA, letter)
+  redis.call('XTRIM', stream, 'MINID', '~', now - 2000 * ttl)
+  redis.call('EXPIRE', stream, 2 * ttl)
+  return id
+end
+
+-- Keep images of a project, given by their keys with spaces between, until `moment` at least. Returns the
+-- key of one that is not stored there, or nil. An open job's images are kept beyond its deadline, so that they
 -- never expire before the job has ended.
-local function hold(images, moment)
+local function hold(images, moment, project)
   for key in string.gmatch(images, '%S+') do
     -- An image that is being stored has no size yet. A key of another type is no image.
-    local seen = redis.pcall('HMGET', IMAGE .. key, 'bytes', 'held')
-    if not seen[1] then
+    local seen = redis.pcall('HMGET', IMAGE .. key, 'bytes', 'held', 'project')
+    if not seen[1] or (seen[3] or DEFAULT_PROJECT) ~= project then
       return key
     end
     -- A client may shorten the life of an image that it has uploaded, but not below this.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
 from services.runtime.messaging.destination import DATA_FIELD
@@ -53,12 +54,16 @@ def event_from(entry: bytes, fields: Mapping[bytes, bytes]) -> JobEvent:
     return event.model_copy(update={"id": entry.decode()})
 
 
-def fixed_fields(job: Job, webhook: Webhook | None) -> Fields:
-    """The fields of a record that never change; the request is not among them."""
-    fields: Fields = {
-        "submitter": job.submitter,
-        "created_at": job.created_at.isoformat(),
-    }
+def fixed_fields(job: Job, webhook: Webhook | None, project: str, line: str) -> Fields:
+    """The fields of a record that never change; the request is not among them.
+
+    `submitter` is the line of the queue; `shown` is the job's submitter where that is another one.
+    """
+    fields: Fields = {"submitter": line, "created_at": job.created_at.isoformat()}
+    if line != job.submitter:
+        fields["shown"] = job.submitter
+    if project != DEFAULT_PROJECT:
+        fields["project"] = project
     if len(job.variants) > 1:
         fields["total"] = str(len(job.variants))
     if job.label:
@@ -98,6 +103,11 @@ def state_fields(job: Job, *, since: Job | None = None) -> Fields:
     return fields
 
 
+def named_project(name: bytes | None) -> str:
+    """Return the project that the field `project` of a record names: `default` without one."""
+    return name.decode(errors="replace") if name else DEFAULT_PROJECT
+
+
 def job_id_of(entry: Mapping[bytes, bytes]) -> str | None:
     """Return the id of the job that an entry of the jobs stream names, if it names one."""
     job_id = entry.get(b"job", b"")
@@ -130,7 +140,7 @@ def _job(fields: Mapping[bytes, bytes]) -> Job:
         token=int(row["token"]),
         attempts=int(row["attempts"]),
         worker=row["worker"] or None,
-        submitter=row["submitter"],
+        submitter=row.get("shown") or row["submitter"],
         label=row.get("label"),
         results=tuple(map(JobResult.model_validate_json, results)),
         created_at=datetime.fromisoformat(row["created_at"]),

@@ -20,7 +20,7 @@ end
 -- can be requeued.
 function commands.change(id, state, token, to, where, ttl, event, text, dead_letter, images, ...)
   local record = RECORD .. id
-  local seen = redis.pcall('HMGET', record, 'state', 'token', 'submitter', 'webhook', 'entry', 'v')
+  local seen = redis.pcall('HMGET', record, 'state', 'token', 'submitter', 'webhook', 'entry', 'v', 'project')
   local submitter, webhook, entry = seen[3], seen[4], seen[5]
   if seen[1] ~= state or seen[2] ~= token or not is_readable(seen[6]) then
     return false
@@ -65,9 +65,9 @@ function commands.change(id, state, token, to, where, ttl, event, text, dead_let
     end
     redis.call('ZREM', DEADLINES, id)
     if dead_letter ~= '' then
-      hold(images, now + ttl * 1000)
-      local letter = redis.call('XADD', DEAD, 'MAXLEN', '~', DEAD_KEPT, '*', DATA, dead_letter)
-      redis.call('HSET', record, 'dead', letter)
+      local project = seen[7] or DEFAULT_PROJECT
+      hold(images, now + ttl * 1000, project)
+      redis.call('HSET', record, 'dead', bury(project, dead_letter, ttl))
     end
     if webhook then
       redis.call('ZADD', WEBHOOKS, now, id)

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.control import CONTROL, Cancel
 from contracts.errors import Conflict, Gone, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob
@@ -27,13 +28,16 @@ from contracts.operations.pipeline import Pipeline
 from services.runtime.jobs.backlog import Backlog
 from services.runtime.jobs.dead_letters import DeadLetters
 from services.runtime.jobs.leases import Leases
+from services.runtime.jobs.open_jobs import open_jobs
 from services.runtime.jobs.orphans import Orphans
 from services.runtime.jobs.own_events import last_events, own_events, text_of
 from services.runtime.jobs.records import (
     event_of,
     fixed_fields,
     flattened,
+    job_from,
     moment,
+    named_project,
     packed_event,
     request_json,
     state_fields,
@@ -80,6 +84,8 @@ class Jobs:
         variants: tuple[Pipeline, ...],
         *,
         submitter: str,
+        project: str = DEFAULT_PROJECT,
+        line: str | None = None,
         webhook: Webhook | None = None,
         key: IdempotencyKey | None = None,
         timeout: float | None = None,
@@ -88,10 +94,10 @@ class Jobs:
         """Accept a job: once this returns, the job is in Redis and a worker will do it.
 
         The job's images are kept while it is open. `timeout` counts in seconds until the job has
-        to end, and is cut to the setting `job_timeout`. `label` is a name for people. With a key
-        that was used for the same request before, return that request's job. Raises KeyReused for
-        another request, Overloaded past the limits of number and age, NotFound for an image that is
-        not stored.
+        to end, and is cut to the setting `job_timeout`. `label` is a name for people, and so is the
+        submitter if there is another `line` of the queue. With a key that was used for the same
+        request before, return that request's job. Raises KeyReused for another request, Overloaded
+        past the limits of number and age, NotFound for an image that the project has not.
         """
         now = datetime.now(UTC)
         request = JobRequest(id=uuid4().hex, source=source, variants=variants)
@@ -106,14 +112,15 @@ class Jobs:
         )
         # Workers and webhooks continue the trace of the submission.
         packed = pack_json(request_json(request), job.id, trace_headers())
-        fields = {**fixed_fields(job, webhook), "request": packed}
+        line = line or submitter
+        fields = {**fixed_fields(job, webhook, project, line), "request": packed}
         milliseconds = self._milliseconds(timeout)
         if milliseconds != self._milliseconds():
             fields["timeout"] = str(milliseconds)
         event = event_of(job)
         outcome, detail, *deadline = await self._transitions.run(
             "submit",
-            *(job.id, submitter),
+            *(job.id, project, line),
             *(self._settings.max_queue, int(self._settings.max_queue_age * 1000)),
             keys.idempotency(key.name) if key else "",
             *(key.fingerprint if key else "", self._settings.idempotency_ttl),
@@ -126,7 +133,7 @@ class Jobs:
                 update = {"event": detail.decode(), "deadline": moment(*deadline)}
                 return job.model_copy(update=update)
             case b"known":
-                return await self.find(detail.decode())
+                return await self.find(project, detail.decode())
             case b"reused":
                 raise KeyReused("This idempotency key was used for another request.")
             case b"missing":
@@ -143,9 +150,9 @@ class Jobs:
         reply = await self._redis.execute("XREVRANGE", EVENTS, "+", "-", "COUNT", 1)
         return next((entry.decode() for entry, _ in entries_from(reply)), None)
 
-    async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
-        """Return the last event of each job; a job without events, or a forgotten one, has none."""
-        return await last_events(self._redis, job_ids)
+    async def last_events(self, project: str, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+        """Return the last event of each job of a project; others, and forgotten ones, have none."""
+        return await last_events(self._redis, project, job_ids)
 
     async def get(self, job_id: str) -> Job | None:
         """Return the job as it is now, or None when there is none or it is forgotten.
@@ -154,25 +161,29 @@ class Jobs:
         """
         return await self._transitions.read(job_id)
 
-    async def webhook_of(self, job_id: str) -> tuple[Webhook | None, dict[str, str]]:
-        """Return the receiver that the job's end is reported to, or None.
+    async def webhook_of(self, job_id: str) -> tuple[Webhook | None, str, dict[str, str]]:
+        """Return the receiver that the job's end is reported to, or None, and the job's project.
 
         With it come the headers of the job's request: they have the trace context, if there is one.
         """
-        fields = await self._redis.execute("HMGET", keys.job(job_id), "webhook", "request")
-        webhook, request = fields
+        names = "webhook", "project", "request"
+        webhook, owner, request = await self._redis.execute("HMGET", keys.job(job_id), *names)
         receiver = Webhook.model_validate_json(webhook) if webhook else None
-        return receiver, headers_of(request or b"")
+        return receiver, named_project(owner), headers_of(request or b"")
 
-    async def find(self, job_id: str) -> Job:
-        """Return the job as it is now. Raises NotFound, Gone for a damaged one, UnknownVersion."""
+    async def find(self, project: str, job_id: str) -> Job:
+        """Return a job of a project as it is now.
+
+        Raises NotFound, for a job of another project as well; Gone for a damaged one;
+        UnknownVersion.
+        """
         try:
-            job = await self.get(job_id)
+            record = await self._transitions.record(job_id)
+            if not record or named_project(record.get(b"project")) != project:
+                raise NotFound("There is no job with this id; its record may have expired.")
+            return job_from(record)
         except Damaged as exc:
             raise Gone(f"{exc.detail} See its dead letter, if the job was open.") from exc
-        if job is None:
-            raise NotFound("There is no job with this id; its record may have expired.")
-        return job
 
     async def life(self, job_id: str) -> float:
         """Return the seconds for which the record stays at least; 0 where there is none."""
@@ -180,27 +191,14 @@ class Jobs:
         # An open job has no end yet, and is kept for so long once it has ended.
         return float(self._settings.job_ttl) if left == -1 else max(0, left) / 1000
 
-    async def open(self, most: int) -> AsyncIterator[Job]:
-        """Yield open jobs, `most` at most: running ones, then queued ones, then retries.
+    def open(self, project: str, most: int) -> AsyncIterator[Job]:
+        """Yield open jobs of a project, `most` at most, as `open_jobs`."""
+        return open_jobs(self._transitions, project, most)
 
-        Those that can't be read are left out. Each job is read when it is asked for: a record may
-        have 300 KB.
-        """
-        indexes = (keys.JOBS_RUNNING, keys.JOBS_QUEUED, keys.JOBS_LATER)
-        ids: list[bytes] = []
-        for found in await self._redis.pipeline(
-            ("ZRANGE", index, 0, most - 1) for index in indexes
-        ):
-            ids += found
-        for job_id in dict.fromkeys(ids[:most]):
-            with suppress(Damaged, UnknownVersion):
-                if job := await self._transitions.read(job_id.decode()):
-                    yield job
-
-    async def cancel(self, job_id: str) -> Job:
+    async def cancel(self, project: str, job_id: str) -> Job:
         """End an open job. Raises as `find`, and Conflict for one that has ended."""
         while True:
-            job = await self.find(job_id)
+            job = await self.find(project, job_id)
             if job.state is JobState.CANCELLED:
                 return job
             if job.state not in OPEN_STATES:
@@ -209,13 +207,13 @@ class Jobs:
                 await self._stop_worker(job_id)
                 return cancelled
 
-    async def requeue(self, job_id: str) -> Job:
+    async def requeue(self, project: str, job_id: str) -> Job:
         """Queue a dead letter's job again, as if it had never been tried.
 
         Raises NotFound when there is no such dead letter, its job's record has expired, or one of
         its images is not stored. Raises as `find`.
         """
-        job = await self.find(job_id)
+        job = await self.find(project, job_id)
         fresh = job.model_copy(
             update={
                 **{"state": JobState.QUEUED, "results": (), "attempts": 0, "worker": None},
@@ -278,7 +276,10 @@ class Jobs:
         await self._redis.execute("PUBLISH", CONTROL, stop)
 
     async def trim(self) -> None:
-        """Delete events and dead letters older than any job's record can be."""
+        """Delete events and dead letters older than any job's record can be.
+
+        The dead letters of other projects than `default` are trimmed when one is added.
+        """
         seconds, _ = await self._redis.execute("TIME")
         oldest = f"{(int(seconds) - 2 * self._settings.job_ttl) * 1000}-0"
         await self._redis.pipeline(

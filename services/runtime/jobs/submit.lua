@@ -2,8 +2,8 @@
 
 -- Accept a job: {'new', event id}. With an idempotency key that was used before: {'known', job id}
 -- for the same request, {'reused', job id} for another. {'full', number} past the limits;
--- {'missing', key} of an image that is not stored. `timeout` is in ms.
-function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, key_ttl, images,
+-- {'missing', key} of an image that is not stored in the project. `timeout` is in ms.
+function commands.submit(id, project, submitter, max_queued, max_age, key, fingerprint, key_ttl, images,
     timeout, event, text, ...)
   if key ~= '' then
     local known = redis.call('HMGET', key, 'job', 'fingerprint')
@@ -16,7 +16,7 @@ function commands.submit(id, submitter, max_queued, max_age, key, fingerprint, k
   if queued >= tonumber(max_queued) or (first[2] and now - first[2] > tonumber(max_age)) then
     return {'full', queued}
   end
-  local missing = hold(images, now + timeout + GRACE)
+  local missing = hold(images, now + timeout + GRACE, project)
   if missing then
     return {'missing', missing}
   end

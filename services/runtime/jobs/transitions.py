@@ -6,6 +6,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import REPLAYABLE, DeadlineExceeded
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, Job, JobRequest, JobState
 from contracts.methods import GROUP
@@ -15,6 +16,7 @@ from services.runtime.jobs.records import (
     event_of,
     flattened,
     job_from,
+    named_project,
     packed_event,
     state_fields,
 )
@@ -30,6 +32,7 @@ _load = partial(
     load_script,
     __package__,
     VERSION=VERSION,
+    DEFAULT_PROJECT=DEFAULT_PROJECT,
     RECORD=keys.JOB,
     LINE=keys.JOB_LINE,
     TURNS=keys.JOB_TURNS,
@@ -79,23 +82,29 @@ class Transitions:
         script = _SCRIPTS.get(command, _OTHERS)
         return await self._redis.script(script, _KEYS, (command, *args))
 
-    async def read(self, job_id: str) -> Job | None:
-        """Return a job as its record says. Raises UnknownVersion, and Damaged."""
+    async def record(self, job_id: str) -> dict[bytes, bytes]:
+        """Return the fields of a job's record; none where there is no record. Raises Damaged."""
         try:
-            record = await self._redis.execute("HGETALL", keys.job(job_id))
+            record: dict[bytes, bytes] = await self._redis.execute("HGETALL", keys.job(job_id))
         except ResponseError as exc:
             if not str(exc).startswith("WRONGTYPE"):
                 raise
             raise Damaged("The key of the job's record has a wrong type.") from exc
+        return record
+
+    async def read(self, job_id: str) -> Job | None:
+        """Return a job as its record says. Raises UnknownVersion, and Damaged."""
+        record = await self.record(job_id)
         return job_from(record) if record else None
 
-    async def field(self, job_id: str, name: str) -> bytes | None:
-        """Return a field of a job's record; None where there is none."""
+    async def letter_of(self, project: str, job_id: str) -> str | None:
+        """Return the id of the dead letter of a project's job; None where there is none."""
         try:
-            value: bytes | None = await self._redis.execute("HGET", keys.job(job_id), name)
+            row = await self._redis.execute("HMGET", keys.job(job_id), "dead", "project")
         except ResponseError:
             return None
-        return value
+        letter, owner = row
+        return letter.decode() if letter and named_project(owner) == project else None
 
     async def change(
         self, job: Job, where: str = "last", *, entry: str | None = None, **update: Any

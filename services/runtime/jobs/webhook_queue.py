@@ -74,15 +74,15 @@ class WebhookQueue:
             _RETRY, [keys.WEBHOOKS_DUE], delivery.job, delivery.leased_until, milliseconds
         )
 
-    async def disable(self, url: str, *, ttl: int) -> None:
-        """Send nothing to this URL for `ttl` seconds."""
+    async def disable(self, project: str, url: str, *, ttl: int) -> None:
+        """Send nothing of a project to this URL for `ttl` seconds."""
         with redis_errors():
-            await self._redis.execute("SET", keys.webhook_disabled(url), 1, "EX", ttl)
+            await self._redis.execute("SET", keys.webhook_disabled(project, url), 1, "EX", ttl)
 
-    async def is_disabled(self, url: str) -> bool:
-        """Whether nothing may be sent to this URL now."""
+    async def is_disabled(self, project: str, url: str) -> bool:
+        """Whether nothing of a project may be sent to this URL now."""
         with redis_errors():
-            return bool(await self._redis.execute("EXISTS", keys.webhook_disabled(url)))
+            return bool(await self._redis.execute("EXISTS", keys.webhook_disabled(project, url)))
 
     async def _run(self, script: Script, names: Sequence[str], *args: Any) -> Any:
         with redis_errors():

@@ -5,6 +5,8 @@ Names are kept from version to version: what an older one has stored stays reada
 
 from hashlib import sha256
 
+from contracts.access import DEFAULT_PROJECT
+
 PREFIX = "darkroom:"
 
 WRITE_PROBE = f"{PREFIX}probe"
@@ -38,7 +40,7 @@ JOBS_ENDED = f"{PREFIX}jobs:ended:"
 """Prefix of the counters of ended jobs, one for each ten seconds."""
 
 QUARANTINE = f"{PREFIX}quarantine:"
-"""Prefix of the hash of a stream entry that nobody could read, by the id of its dead letter."""
+"""Prefix of the hash of a stream entry that nobody could read, by project and dead letter."""
 
 MAINTENANCE_LEADER = f"{PREFIX}housekeeper"
 """String: the process that does the maintenance."""
@@ -110,9 +112,10 @@ def render_claim(rendition: str) -> str:
     return f"{PREFIX}render-claim:{rendition}"
 
 
-def webhook_disabled(url: str) -> str:
-    """String: exists while a receiver wants no more webhooks."""
-    return f"{PREFIX}webhooks:disabled:{sha256(url.encode()).hexdigest()}"
+def webhook_disabled(project: str, url: str) -> str:
+    """String: exists while a receiver wants no more webhooks of a project."""
+    name = url if project == DEFAULT_PROJECT else f"{project}\n{url}"
+    return f"{PREFIX}webhooks:disabled:{sha256(name.encode()).hexdigest()}"
 
 
 def images_of(project: str) -> str:

@@ -33,7 +33,6 @@ from services.runtime.storage.records import (
     SMALL,
     Kind,
     StoredBlob,
-    path_of,
     stored_from,
 )
 from services.runtime.storage.stores.async_store import AsyncStore
@@ -107,6 +106,11 @@ class Blobs:
             with suppress(*FULL):
                 await self._redis.pipeline(extending(key, images, ttl))
         return stored
+
+    async def find_in(self, project: str, key: str) -> StoredBlob | None:
+        """Return a blob of a project; None for one of another project, as if there were none."""
+        stored = await self.find(key)
+        return stored if stored is not None and stored.project == project else None
 
     async def lives(self, wanted: Sequence[str]) -> list[float]:
         """Return the seconds that each blob has left: infinite without an end, 0 for none."""
@@ -185,7 +189,7 @@ class Blobs:
         digest = hashlib.sha256()
         try:
             if stored.place is not None and self._store is not None:
-                await self._store.forget(path_of(stored.place, stored.blob.key))
+                await self._store.forget(stored.path)
             *_, part = await self._record_and_part(stored.blob)
             async for piece in self._pieces(stored, part, 0, stored.blob.bytes):
                 await asyncio.to_thread(digest.update, piece)
@@ -230,9 +234,8 @@ class Blobs:
                 if moved.digest != stored.digest:
                     raise
                 stored = moved
-        assert stored.place is not None
         assert self._store is not None
-        path = path_of(stored.place, stored.blob.key)
+        path = stored.path
         if stop - start <= CHUNK:
             yield await self._store.get(path, start, stop)
             return

@@ -1,19 +1,19 @@
--- Change the label or the life of a kept image. Returns 1, 0 where there is no such image, and -1 for one
--- that is not kept.
+-- Change the label or the life of a kept image. Returns 1, 0 where its project has no such image, and -1 for
+-- one that is not kept.
 --
 -- KEYS: the record, the kept images of its project by the moment of their upload.
--- ARGV: the image's digest; seconds to live from now ('' to leave its life as it is, -1 for no end); a
+-- ARGV: the project; the image's key; seconds to live from now ('' to leave its life as it is, -1 for no end); a
 -- label ('' for none), left out to leave it as it is.
 
 local RECORD, LIST = unpack(KEYS)
-local digest, life, label = unpack(ARGV)
+local project, image, life, label = unpack(ARGV)
 
-local seen = redis.call('HMGET', RECORD, 'bytes', 'held')
+local seen = redis.call('HMGET', RECORD, 'bytes', 'held', 'project')
 local exists, held = seen[1], seen[2]
-if not exists then
+if not exists or (seen[3] or DEFAULT_PROJECT) ~= project then
   return 0
 end
-if not redis.call('ZSCORE', LIST, digest) then
+if not redis.call('ZSCORE', LIST, image) then
   return -1
 end
 if label == '' then

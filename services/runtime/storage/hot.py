@@ -14,7 +14,7 @@ from contracts.errors import ServiceError
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.scripts import load_script
-from services.runtime.storage.records import SMALL, Kind, Place, path_of
+from services.runtime.storage.records import PROJECT, SMALL, Kind, Place, path_of
 from services.runtime.storage.stores.async_store import AsyncStore
 from services.runtime.tasks import end
 
@@ -25,9 +25,7 @@ _MOVED = 8  # of a sample: those that were unused for longest
 _LOW = 0.9  # of the limit: moving ends there
 _HIGH = 1.25  # of the limit: beyond it nothing more becomes hot
 
-_MOVE = load_script(
-    __package__, "move", when_full=True, USAGE=keys.STORE_USAGE, PROJECT=DEFAULT_PROJECT
-)
+_MOVE = load_script(__package__, "move", when_full=True, USAGE=keys.STORE_USAGE)
 _COUNT = load_script(__package__, "count", when_full=True)
 _KEYS = (keys.HOT, keys.HOT_BYTES)
 
@@ -105,12 +103,15 @@ class Hot:
         assert self._store is not None
         kind, key = _kind_and_key(name)
         place = Place.RENDITIONS if kind is Kind.RENDITION else Place.PASSING
-        record, path = keys.blob(kind, key), path_of(place, key)
-        data = await self._redis.execute("HGET", record, "data")
+        record = keys.blob(kind, key)
+        data, owner = await self._redis.execute("HMGET", record, "data", PROJECT)
+        project = owner.decode() if owner else DEFAULT_PROJECT
+        path = path_of(place, key, project)
         if data is not None:
             await self._store.put(path, data, durable=kind is Kind.IMAGE)
         names = (record, *_KEYS, keys.STORE_DELETING)
-        self._total = int(await self._redis.script(_MOVE, names, (name, place, path, data or b"")))
+        arguments = (name, project, place, path, data or b"")
+        self._total = int(await self._redis.script(_MOVE, names, arguments))
 
 
 def _kind_and_key(name: str) -> tuple[Kind, str]:

@@ -4,13 +4,13 @@
 -- their sum, the sizes of what is in the store.
 -- ARGV: the paths of the image where it is kept and where it is not, the place of the bytes ('' for
 -- Redis), seconds to live, whether to write (1) or to extend alone (0), the member in the sizes of what is
--- hot ('' if it does not count there), bytes, media type, the moment (ms), project, and the bytes
--- themselves if they go into the record.
+-- hot ('' if it does not count there), bytes, media type, the moment (ms), project, the digest of the bytes
+-- ('' where it is the image's key), and the bytes themselves if they go into the record.
 -- Returns 1 when written or extended, 0 for an image to extend that is not there (or not in that place, or
 -- damaged), 2 for one that is damaged where it is kept, -1 if its bytes are being deleted.
 
 local RECORD, PURGED, DELETING, HOT, HOT_BYTES, USAGE = unpack(KEYS)
-local kept_path, passing_path, place, ttl, writes, member, size, media_type, created, project, data =
+local kept_path, passing_path, place, ttl, writes, member, size, media_type, created, project, digest, data =
   unpack(ARGV)
 ttl = tonumber(ttl)
 
@@ -53,6 +53,9 @@ if writes == '1' and not suffices then
   end
   redis.call('HSETNX', RECORD, 'media_type', media_type)
   redis.call('HSETNX', RECORD, 'created', created)
+  if digest ~= '' then
+    redis.call('HSET', RECORD, 'project', project, 'digest', digest)
+  end
   redis.call('HDEL', RECORD, 'damaged')
   if not recorded then
     redis.call('EXPIRE', RECORD, ttl)

@@ -27,10 +27,12 @@ from services.runtime.storage.records import (
     MEDIA_TYPE,
     NOTE,
     SMALL,
+    Judged,
     Kind,
     Place,
     StoredBlob,
     fields_of,
+    image_key,
     path_of,
     stored_from,
 )
@@ -49,15 +51,19 @@ _SET = load_script(__package__, "set", when_full=True)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """An image that is there, and the verdict of decoders about it, as JSON."""
+class _New:
+    """A body, and the image that it becomes."""
 
-    stored: StoredBlob
-    verdict: bytes | None
+    spool: Spool
+    project: str
+    key: str
+
+    def path(self, place: Place) -> str:
+        return path_of(place, self.key, self.project)
 
 
 class Images(Blobs):
-    """The images of a project. Raises as `Blobs`."""
+    """The images of all projects, by keys that no two of them share. Raises as `Blobs`."""
 
     kind = Kind.IMAGE
 
@@ -68,62 +74,70 @@ class Images(Blobs):
         self._files = OpenFiles()
 
     async def keep(
-        self, spool: Spool, *, ttl: int, kept: bool = False, durable: bool = True
+        self,
+        spool: Spool,
+        *,
+        ttl: int,
+        project: str = DEFAULT_PROJECT,
+        kept: bool = False,
+        durable: bool = True,
     ) -> StoredBlob:
-        """Store a body under its digest for `ttl` seconds at least; only unknown bytes are stored.
+        """Store a body in a project for `ttl` seconds at least, unless its bytes are there already.
 
         With `kept`, store it where `KeptImages` can keep it for longer. With `durable`, the
         bytes outlast a loss of power. The media type is the one that the first bytes announce:
         nobody has read the others yet. Raises StoreFull.
         """
+        new = _New(spool, project, image_key(project, spool.digest))
         place = (Place.KEPT if kept else Place.PASSING) if self._store else None
-        outcome = await self._extend(spool, place, ttl)
+        outcome = await self._extend(new, place, ttl)
         if outcome != _EXTENDED:
             if outcome == _DAMAGED_WHERE_KEPT:
                 place, kept, durable = Place.KEPT, True, True
             hot = not kept and self._hot.takes(spool.size)
             there = None if hot else place
-            async with self._usage.room(spool.size):
-                await self._store_bytes(spool, there, durable=durable)
-                if await self._write(spool, there, ttl, writes=True, hot=hot) != _EXTENDED:
+            async with self._usage.room(spool.size, project):
+                await self._store_bytes(new, there, durable=durable)
+                if await self._write(new, there, ttl, writes=True, hot=hot) != _EXTENDED:
                     raise _being_deleted()
                 if there is not None:
-                    await self._check_bytes(path_of(there, spool.digest), spool.digest)
-        stored = await self.find(spool.digest)
+                    await self._check_bytes(new.path(there), new.key)
+        stored = await self.find_in(project, new.key)
         if stored is None:
             raise Gone("The image was deleted while it was uploaded.")
         return stored
 
-    async def keep_bytes(self, data: bytes, *, ttl: int) -> StoredBlob:
+    async def keep_bytes(
+        self, data: bytes, *, ttl: int, project: str = DEFAULT_PROJECT
+    ) -> StoredBlob:
         """Store bytes that are in memory already, as `keep` does."""
         spool = await Spool.of(data, self._scratch)
         try:
-            return await self.keep(spool, ttl=ttl)
+            return await self.keep(spool, ttl=ttl, project=project)
         finally:
             await spool.close()
 
-    async def _extend(self, spool: Spool, place: Place | None, ttl: int) -> int:
+    async def _extend(self, new: _New, place: Place | None, ttl: int) -> int:
         """Extend the life of an image that is there; return the outcome of the script.
 
         Waits for the end of a deletion of the same bytes. Raises Unavailable.
         """
         until = time.monotonic() + _LONGEST_DELETION
-        while (outcome := await self._write(spool, place, ttl, writes=False)) == _DELETED_NOW:
+        while (outcome := await self._write(new, place, ttl, writes=False)) == _DELETED_NOW:
             if time.monotonic() > until:
                 raise _being_deleted()
             await asyncio.sleep(_DELETION)
         return outcome
 
-    async def _store_bytes(self, spool: Spool, place: Place | None, *, durable: bool) -> None:
+    async def _store_bytes(self, new: _New, place: Place | None, *, durable: bool) -> None:
         """Put bytes into the store, or into the record if they are too many for one command."""
         if place is not None:
             assert self._store is not None
-            path = path_of(place, spool.digest)
-            await self._store.put(path, spool.content, durable=durable)
-        elif spool.size > SMALL:
-            name = keys.blob(self.kind, spool.digest)
+            await self._store.put(new.path(place), new.spool.content, durable=durable)
+        elif new.spool.size > SMALL:
+            name = keys.blob(self.kind, new.key)
             number = 0
-            async for part in spool.pieces(parts.PART):
+            async for part in new.spool.pieces(parts.PART):
                 # One by one: a part is copied for its command, and the copy lives until Redis
                 # has answered.
                 await self._redis.bulk.pipeline(
@@ -146,14 +160,14 @@ class Images(Blobs):
             raise _being_deleted()
 
     async def _write(
-        self, spool: Spool, place: Place | None, ttl: int, *, writes: bool, hot: bool = False
+        self, new: _New, place: Place | None, ttl: int, *, writes: bool, hot: bool = False
     ) -> int:
-        key = spool.digest
+        spool, key = new.spool, new.key
         format = format_of_bytes(spool.head)
         inside = writes and place is None and spool.size <= SMALL
         arguments: list[str | int | bytes] = [
-            path_of(Place.KEPT, key),
-            path_of(Place.PASSING, key),
+            new.path(Place.KEPT),
+            new.path(Place.PASSING),
             place or "",
             ttl,
             int(writes),
@@ -161,7 +175,8 @@ class Images(Blobs):
             spool.size,
             format.spec.media_type if format else _UNKNOWN,
             int(time.time() * 1000),
-            DEFAULT_PROJECT,
+            new.project,
+            "" if key == spool.digest else spool.digest,
         ]
         if inside:
             content = spool.content
@@ -184,7 +199,7 @@ class Images(Blobs):
         """Write what the record says beside the bytes of a kept image."""
         if self._store is None or stored.place is not Place.KEPT:
             return
-        await write_sidecar(self._redis, self._store, stored.blob.key)
+        await write_sidecar(self._redis, self._store, stored.blob.key, stored.project)
 
     async def describe(
         self, blob: Blob, media_type: str, note: Message, details: Message | None, *, ttl: int
@@ -253,7 +268,7 @@ class Images(Blobs):
     async def _open(self, stored: StoredBlob) -> File:
         blob = stored.blob
         if stored.place is not None and self._store is not None:
-            descriptor = await self._store.open(path_of(stored.place, blob.key))
+            descriptor = await self._store.open(stored.path)
             file = File(descriptor, blob.bytes, stored.digest)
             try:
                 self._files.add(blob.key, file)

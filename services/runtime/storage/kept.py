@@ -24,7 +24,7 @@ from services.runtime.storage.records import (
 _AT_ONCE = 250  # records in one round trip: their commands and replies take 5 ms of the event loop
 
 _SETTLE = load_script(__package__, "settle")
-_CHANGE = load_script(__package__, "change", when_full=True)
+_CHANGE = load_script(__package__, "change", when_full=True, DEFAULT_PROJECT=DEFAULT_PROJECT)
 _PAGE = load_script(__package__, "page")
 _DROP = load_script(__package__, "drop", when_full=True)
 
@@ -67,28 +67,28 @@ class Page:
 
 
 class KeptImages:
-    """The kept images of a project. Raises what `RedisClient` and `AsyncStore` raise."""
+    """The kept images of each project. Raises what `RedisClient` and `AsyncStore` raise."""
 
     def __init__(self, redis: RedisClient, images: Images) -> None:
         self._redis = redis
         self._images = images
-        self._list = keys.images_of(DEFAULT_PROJECT)
 
-    async def page(self, most: int, after: Position | None = None) -> Page:
-        """Return up to `most` images, newest first; those after a position, if one is given.
+    async def page(self, project: str, most: int, after: Position | None = None) -> Page:
+        """Return up to `most` images of a project, newest first; after a position, if one is given.
 
         Two round trips for up to 250 images. Pages that are asked one after the other have no image
         twice, and each image that was there all the time: a position stays valid when its image is
         deleted. A page has fewer images than `most` where some have expired; they are dropped from
         the list.
         """
+        listed = keys.images_of(project)
         place = (after.created, after.key) if after else ()
-        found = await self._redis.script(_PAGE, (self._list,), (most + 1, *place))
+        found = await self._redis.script(_PAGE, (listed,), (most + 1, *place))
         members = [member.decode() for member in found[::2]]
         shown = members[:most]
         kept = await self._find(shown)
         if gone := [key for key, one in zip(shown, kept, strict=True) if one is None]:
-            names = (self._list, *(_record(key) for key in gone))
+            names = (listed, *(_record(key) for key in gone))
             await self._redis.script(_DROP, names, gone)
         has_more = len(members) > most
         last = Position(int(found[2 * most - 1]), members[most - 1]) if has_more else None
@@ -102,26 +102,31 @@ class KeptImages:
         """
         key = stored.blob.key
         settled = await self._redis.script(
-            _SETTLE, (_record(key), self._list), (key, ttl or "", label)
+            _SETTLE, (_record(key), keys.images_of(stored.project)), (key, ttl or "", label)
         )
         if not settled:
             raise _expired()
         return await self._described(key)
 
     async def change(
-        self, key: str, *, label: str | None = None, life: int | Life = Life.UNCHANGED
+        self,
+        project: str,
+        key: str,
+        *,
+        label: str | None = None,
+        life: int | Life = Life.UNCHANGED,
     ) -> Kept | None:
         """Give a kept image another label ("" for none) or another life, and return it.
 
         `life` is in seconds from now, and may be shorter than before; the image of an open job
-        lives as long as the job may need it in any case. Returns None where there is no such image.
-        Raises Conflict for an image that is not kept, and Gone.
+        lives as long as the job may need it in any case. Returns None where the project has no such
+        image. Raises Conflict for an image that is not kept, and Gone.
         """
         seconds = _SECONDS[life] if isinstance(life, Life) else life
         outcome = await self._redis.script(
             _CHANGE,
-            (_record(key), self._list),
-            (key, seconds, *(() if label is None else (label,))),
+            (_record(key), keys.images_of(project)),
+            (project, key, seconds, *(() if label is None else (label,))),
         )
         if outcome == 0:
             return None

@@ -1,18 +1,20 @@
 -- Look up an image, the lives of others, and a rendition of them all, which lives for some seconds more at
 -- least. Returns the fields of the image and its life (ms), the lives of the others, the fields of the
--- rendition and its life, and the bytes that were asked for, if they are few and lie in a record.
+-- rendition and its life, and the bytes that were asked for, if they are few and lie in a record. An image of
+-- another project counts as one that is not there.
 --
 -- KEYS: the record of the image, those of the others; if a rendition is asked for, its record, and the index
 -- of each image.
 -- ARGV: number of others; whose bytes are asked for: 'image', 'rendition' or ''; seconds to live; the moment
--- (s) at which the rendition has expired for certain; its digest.
+-- (s) at which the rendition has expired for certain; its key; the project.
 
-local others, kind, ttl, ends, digest = unpack(ARGV)
+local others, kind, ttl, ends, key, project = unpack(ARGV)
 
 -- The order of FIELDS in records.py.
 local function fields_of(record)
   return redis.call(
-    'HMGET', record, 'media_type', 'bytes', 'note', 'digest', 'place', 'damaged', 'label', 'created'
+    'HMGET', record, 'media_type', 'bytes', 'note', 'digest', 'place', 'damaged', 'label', 'created',
+    'project'
   )
 end
 
@@ -22,12 +24,14 @@ local function bytes_of(record, fields)
 end
 
 local image = fields_of(KEYS[1])
-if not image[2] then
+if not image[2] or (image[9] or DEFAULT_PROJECT) ~= project then
   return {image, -2, {}, false, -2, false}
 end
 local life, lives = redis.call('PTTL', KEYS[1]), {}
 for number = 1, others do
-  lives[number] = redis.call('PTTL', KEYS[1 + number])
+  local record = KEYS[1 + number]
+  local own = (redis.call('HGET', record, 'project') or DEFAULT_PROJECT) == project
+  lives[number] = own and redis.call('PTTL', record) or -2
 end
 local rendition, left, data = false, -2, kind == 'image' and bytes_of(KEYS[1], image)
 local record = KEYS[2 + others]
@@ -37,7 +41,7 @@ if record then
     redis.call('EXPIRE', record, ttl, 'GT')
     left = redis.call('PTTL', record)
     for number = 3 + others, #KEYS do
-      redis.call('ZADD', KEYS[number], 'XX', 'GT', ends, digest)
+      redis.call('ZADD', KEYS[number], 'XX', 'GT', ends, key)
       redis.call('EXPIRE', KEYS[number], ttl, 'GT')
     end
     data = kind == 'rendition' and bytes_of(record, rendition)

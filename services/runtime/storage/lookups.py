@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contracts.access import DEFAULT_PROJECT
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.replies import FULL
@@ -19,7 +20,9 @@ ALONG = 64 << 10
 A caller holds them until it answers, so those of larger ones are fetched when there is room.
 """
 
-_LOOKUP = load_script(__package__, "lookup", when_full=True, ALONG=ALONG)
+_LOOKUP = load_script(
+    __package__, "lookup", when_full=True, ALONG=ALONG, DEFAULT_PROJECT=DEFAULT_PROJECT
+)
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,14 @@ class Lookups:
 
     async def find(
         self,
+        project: str,
         images: Sequence[str],
         *,
         rendition: str | None = None,
         ttl: int = 0,
         bytes_of: Kind | None = None,
     ) -> Found | None:
-        """Return the first image and the rendition, or None where the image is gone.
+        """Return the first image and the rendition, or None where the project has no such image.
 
         `rendition` is the key of a result that is made from all `images`: it is kept for `ttl`
         seconds at least. Bytes of the kind `bytes_of` come along if they lie in Redis, and are
@@ -58,12 +62,12 @@ class Lookups:
         if rendition is not None:
             names.append(keys.blob(Kind.RENDITION, rendition))
             names += [keys.renditions_of(image) for image in images]
-        arguments = (len(images) - 1, bytes_of or "", ttl, end_of(ttl), rendition or "")
+        arguments = (len(images) - 1, bytes_of or "", ttl, end_of(ttl), rendition or "", project)
         try:
             reply = await self._redis.script(_LOOKUP, names, arguments)
         except FULL:
             # Redis can't write to its disk, and still has the rendition.
-            return await self._look(images, rendition)
+            return await self._look(project, images, rendition)
         row, left, lives, result, result_left, data = reply
         image = stored_from(Kind.IMAGE, images[0], row, life=life_of(left))
         if image is None:
@@ -74,11 +78,13 @@ class Lookups:
         stored = stored_from(Kind.RENDITION, rendition, result, life=life_of(result_left))
         return Found(Seen(image), life, None if stored is None else Seen(stored, data))
 
-    async def _look(self, images: Sequence[str], rendition: str | None) -> Found | None:
+    async def _look(
+        self, project: str, images: Sequence[str], rendition: str | None
+    ) -> Found | None:
         """Find the same with commands that write nothing."""
-        image = await self._images.find(images[0])
+        image, *others = [await self._images.find_in(project, key) for key in images]
         if image is None:
             return None
-        life = min([image.life, *await self._images.lives(images[1:])])
+        life = min([image.life, *(other.life if other else 0.0 for other in others)])
         stored = None if rendition is None else await self._renditions.find(rendition)
         return Found(Seen(image), life, None if stored is None else Seen(stored))

@@ -2,11 +2,11 @@
 -- then.
 --
 -- KEYS: the record, the sizes of what is hot, their sum, the paths that are being deleted.
--- ARGV: the member in those sizes, the place and the path of the bytes in the store, the bytes that were
--- stored there ('' for none: the blob has expired).
+-- ARGV: the member in those sizes, project, the place and the path of the bytes in the store, the bytes that
+-- were stored there ('' for none: the blob has expired).
 
 local RECORD, HOT, HOT_BYTES, DELETING = unpack(KEYS)
-local member, place, path, data = unpack(ARGV)
+local member, project, place, path, data = unpack(ARGV)
 
 local now_there = redis.call('HGET', RECORD, 'data')
 if now_there and (now_there ~= data or redis.call('ZSCORE', DELETING, path)) then
@@ -18,7 +18,7 @@ redis.call('HDEL', HOT, member)
 if now_there then
   redis.call('HSET', RECORD, 'place', place)
   redis.call('HDEL', RECORD, 'data')
-  redis.call('HINCRBY', USAGE, PROJECT .. ':' .. place .. ':objects', 1)
-  redis.call('HINCRBY', USAGE, PROJECT .. ':' .. place .. ':bytes', #data)
+  redis.call('HINCRBY', USAGE, project .. ':' .. place .. ':objects', 1)
+  redis.call('HINCRBY', USAGE, project .. ':' .. place .. ':bytes', #data)
 end
 return size and redis.call('DECRBY', HOT_BYTES, size) or redis.call('GET', HOT_BYTES) or 0

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator
 import structlog
 from redis.exceptions import RedisError
 
-from contracts.access import DEFAULT_PROJECT
 from contracts.errors import ServiceError
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
@@ -85,17 +84,17 @@ class Moves:
         store, stored = self._store, await self._find(key)
         if store is None or stored is None or await self._is_hot(key):
             return None
-        place = Place.KEPT if await self._is_kept(key) else Place.PASSING
+        place = Place.KEPT if await self._is_kept(stored) else Place.PASSING
         spool, number = Spool(store.scratch), 0
         try:
             async for part in self._parts(stored):
                 number += 1
                 await spool.write(part)
             await spool.finish()
-            if spool.digest != key:
+            if spool.digest != stored.digest:
                 log.error("an image in redis is damaged", key=key)
                 return None
-            path = path_of(place, key)
+            path = path_of(place, key, stored.project)
             await store.put(path, spool.content)
             moved = await self._redis.script(
                 _TAKE,
@@ -105,7 +104,7 @@ class Moves:
                 ),
                 (
                     *(path, place, spool.size, number),
-                    *(member(Kind.IMAGE, key), DEFAULT_PROJECT),
+                    *(member(Kind.IMAGE, key), stored.project),
                 ),
             )
         finally:
@@ -113,7 +112,7 @@ class Moves:
         if not moved:
             return None
         if place is Place.KEPT:
-            await write_sidecar(self._redis, store, key)
+            await write_sidecar(self._redis, store, key, stored.project)
         return spool.size
 
     async def find_all(self) -> AsyncGenerator[str, None]:
@@ -155,10 +154,11 @@ class Moves:
     async def _is_hot(self, key: str) -> bool:
         return bool(await self._redis.execute("HEXISTS", keys.HOT, member(Kind.IMAGE, key)))
 
-    async def _is_kept(self, key: str) -> bool:
+    async def _is_kept(self, stored: StoredBlob) -> bool:
+        key = stored.blob.key
         listed, left = await self._redis.pipeline(
             [
-                ("ZSCORE", keys.images_of(DEFAULT_PROJECT), key),
+                ("ZSCORE", keys.images_of(stored.project), key),
                 ("TTL", keys.blob(Kind.IMAGE, key)),
             ]
         )

@@ -10,19 +10,17 @@ from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.hot import member
-from services.runtime.storage.records import (
-    Kind,
-    Place,
-    path_of,
-)
+from services.runtime.storage.records import PROJECT, SIZE, Kind, Place, path_of
 from services.runtime.storage.sidecar import sidecar_path
 
 log = structlog.get_logger(__name__)
 
 _BATCH = 256  # renditions that are deleted in one step
 
-_DELETE = load_script(__package__, "delete", when_full=True)
-_FORGET = load_script(__package__, "forget", when_full=True)
+_ANOTHERS = -1  # what the first script returns for an image of another project
+
+_DELETE = load_script(__package__, "delete", when_full=True, DEFAULT_PROJECT=DEFAULT_PROJECT)
+_FORGET = load_script(__package__, "forget", when_full=True, DEFAULT_PROJECT=DEFAULT_PROJECT)
 
 
 class Purge:
@@ -37,44 +35,58 @@ class Purge:
         self._store = storage.store
         self._longest = longest
 
-    async def image(self, key: str) -> bool:
-        """Delete an image and its renditions; return whether anything was there.
+    async def belongs(self, project: str, key: str) -> bool:
+        """Return whether a project may delete what there is of an image; False for another's.
+
+        An image without a record may have left renditions, or answers in the memory of gateways.
+        """
+        stored, owner = await self._redis.execute(
+            "HMGET", keys.blob(Kind.IMAGE, key), SIZE, PROJECT
+        )
+        return stored is None or (owner.decode() if owner else DEFAULT_PROJECT) == project
+
+    async def image(self, project: str, key: str) -> bool:
+        """Delete an image of a project and its renditions; return whether anything was there.
 
         A render that runs meanwhile is not kept. Jobs that need the image fail as `gone`. Bytes
         that a store can't delete now are deleted by a later sweep.
         """
-        path = path_of(Place.KEPT, key)
+        path = path_of(Place.KEPT, key, project)
         deleted = await self._redis.script(
             _DELETE,
             (
                 *(keys.blob(Kind.IMAGE, key), keys.purged(key), keys.details_of(key)),
-                *(keys.images_of(DEFAULT_PROJECT), keys.STORE_DELETING),
+                *(keys.images_of(project), keys.STORE_DELETING),
                 *(keys.HOT, keys.HOT_BYTES, keys.STORE_USAGE),
             ),
-            (key, path, member(Kind.IMAGE, key), DEFAULT_PROJECT, self._longest),
+            (key, path, member(Kind.IMAGE, key), project, self._longest),
         )
-        number = await self.renditions(key)
+        if deleted == _ANOTHERS:
+            return False
+        number = await self.renditions(project, key)
         # The sidecar first: without it, nobody brings the image back.
-        if await self._delete_bytes(sidecar_path(path), path, path_of(Place.PASSING, key)):
+        if await self._delete_bytes(sidecar_path(path), path, path_of(Place.PASSING, key, project)):
             await self._redis.execute("ZREM", keys.STORE_DELETING, path)
         return bool(deleted or number)
 
-    async def renditions(self, key: str) -> int:
-        """Delete the renditions of an image that are stored now; return how many there were."""
+    async def renditions(self, project: str, key: str) -> int:
+        """Delete the renditions of a project's image that are stored now; return their number."""
         index, number = keys.renditions_of(key), 0
         while found := await self._redis.execute("ZRANGE", index, 0, _BATCH - 1):
             made = [digest.decode() for digest in found]
-            deleted, paths = await self._redis.script(
+            forgotten, deleted, paths = await self._redis.script(
                 _FORGET,
                 (
                     *(index, keys.STORE_DELETING, keys.STORE_USAGE),
                     *(keys.blob(Kind.RENDITION, digest) for digest in made),
                 ),
                 (
-                    *(DEFAULT_PROJECT, Place.RENDITIONS),
-                    *chain(*((digest, path_of(Place.RENDITIONS, digest)) for digest in made)),
+                    *(project, Place.RENDITIONS),
+                    *chain(*((one, path_of(Place.RENDITIONS, one, project)) for one in made)),
                 ),
             )
+            if not forgotten:
+                break
             number += deleted
             if paths and await self._delete_bytes(*(path.decode() for path in paths)):
                 await self._redis.execute("ZREM", keys.STORE_DELETING, *paths)

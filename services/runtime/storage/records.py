@@ -4,6 +4,7 @@ A record says where the bytes lie: in a folder of the store (`place`), or, witho
 the hash itself. `parts.py` has the fields of the parts.
 """
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -38,11 +39,11 @@ class Place(StrEnum):
 
 MEDIA_TYPE, SIZE, NOTE = b"media_type", b"bytes", b"note"
 DIGEST, PLACE, DAMAGED = b"digest", b"place", b"damaged"
-LABEL, CREATED = b"label", b"created"
+LABEL, CREATED, PROJECT = b"label", b"created", b"project"
 
-_PATH = re.compile(r"(?P<project>[a-z0-9-]+)/(?P<place>[a-z]+)/../../(?P<digest>[0-9a-f]{64})")
+_PATH = re.compile(r"(?P<project>[a-z0-9-]+)/(?P<place>[a-z]+)/../../(?P<key>[0-9a-f]{64})")
 
-FIELDS = (MEDIA_TYPE, SIZE, NOTE, DIGEST, PLACE, DAMAGED, LABEL, CREATED)
+FIELDS = (MEDIA_TYPE, SIZE, NOTE, DIGEST, PLACE, DAMAGED, LABEL, CREATED, PROJECT)
 """The fields that `stored_from` reads, in order."""
 
 
@@ -62,8 +63,23 @@ class StoredBlob:
     label: str = ""
     created: int = 0
     """Milliseconds since 1970; 0 for a blob of an older version."""
+    project: str = DEFAULT_PROJECT
     life: float = field(default=math.inf, compare=False)
     """Seconds that the record has left, where `Blobs.find` has read it; infinite without an end."""
+
+    @property
+    def path(self) -> str:
+        """The path of the bytes of a blob that has a place in the store."""
+        assert self.place is not None
+        return path_of(self.place, self.blob.key, self.project)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An image that is there, and the verdict of decoders about it, as JSON."""
+
+    stored: StoredBlob
+    verdict: bytes | None
 
 
 @dataclass(frozen=True)
@@ -84,17 +100,18 @@ def stored_from(
 ) -> StoredBlob | None:
     """Return the blob that the values of `FIELDS` describe, or None where there is none."""
     # The order of FIELDS. A dictionary would take a third of the time.
-    media_type, size, note, digest, place, damaged, label, created = row
+    media_type, size, note, digest, place, damaged, label, created, project = row
     if media_type is None or size is None:
         return None
     return StoredBlob(
         blob=Blob(key=key, media_type=media_type.decode(), bytes=int(size)),
         note=note or b"",
-        digest=key if kind is Kind.IMAGE else (digest or b"").decode(),
+        digest=digest.decode() if digest else key if kind is Kind.IMAGE else "",
         place=Place(place.decode()) if place else None,
         damaged=bool(damaged),
         label=(label or b"").decode(errors="replace"),
         created=int(created or 0),
+        project=project.decode() if project else DEFAULT_PROJECT,
         life=life,
     )
 
@@ -105,18 +122,28 @@ def record_of(size: int, media_type: str, note: Message | None = None) -> dict[b
     return fields if note is None else {**fields, NOTE: note.model_dump_json()}
 
 
-def path_of(place: Place, digest: str, project: str = DEFAULT_PROJECT) -> str:
+def image_key(project: str, digest: str) -> str:
+    """Return the key of an image: the digest of its bytes, or a digest of project and digest.
+
+    The second one is no SHA-256: else bytes that hash to it could be uploaded to `default`.
+    """
+    if project == DEFAULT_PROJECT:
+        return digest
+    return hashlib.blake2b(f"{project}\n{digest}".encode(), digest_size=32).hexdigest()
+
+
+def path_of(place: Place, key: str, project: str = DEFAULT_PROJECT) -> str:
     """Return the path of a blob's bytes in the store."""
-    return f"{project}/{place}/{digest[:2]}/{digest[2:4]}/{digest}"
+    return f"{project}/{place}/{key[:2]}/{key[2:4]}/{key}"
 
 
-def digest_in(path: str) -> tuple[str, Place, str] | None:
-    """Return the project, the place and the digest that a path names; None for another path."""
+def blob_at(path: str) -> tuple[str, Place, str] | None:
+    """Return the project, the place and the key that a path names; None for another path."""
     match = _PATH.fullmatch(path)
     if match is None or match["place"] not in set(Place):
         return None
-    project, place, digest = match["project"], Place(match["place"]), match["digest"]
-    return (project, place, digest) if path == path_of(place, digest, project) else None
+    project, place, key = match["project"], Place(match["place"]), match["key"]
+    return (project, place, key) if path == path_of(place, key, project) else None
 
 
 def fields_of(values: Mapping[bytes, Any]) -> list[Any]:

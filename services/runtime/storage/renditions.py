@@ -25,6 +25,7 @@ from services.runtime.storage.records import (
     DIGEST,
     FIELDS,
     PLACE,
+    PROJECT,
     Kind,
     NewBlob,
     Place,
@@ -45,7 +46,7 @@ _Argument = str | int | bytes | memoryview
 
 
 class Renditions(Blobs):
-    """The renditions of a project. Raises as `Blobs`."""
+    """The renditions of all projects, by keys that no two of them share. Raises as `Blobs`."""
 
     kind = Kind.RENDITION
 
@@ -72,8 +73,10 @@ class Renditions(Blobs):
                 )
         return found
 
-    async def keep(self, new: Sequence[NewBlob], *, ttl: int) -> set[str]:
-        """Store all renditions for `ttl` seconds at least, in one step.
+    async def keep(
+        self, new: Sequence[NewBlob], *, ttl: int, project: str = DEFAULT_PROJECT
+    ) -> set[str]:
+        """Store all renditions in a project for `ttl` seconds at least, in one step.
 
         Returns the keys of those that are not kept: an image they are made from was deleted
         meanwhile. Raises StoreFull, and Unavailable if older bytes of one are being deleted.
@@ -84,9 +87,9 @@ class Renditions(Blobs):
         in_store = {
             one.blob.key: one for one in new if self._store is not None and one.blob.key not in hot
         }
-        await self._put(list(in_store.values()))
+        await self._put(list(in_store.values()), project)
         names: list[str] = [keys.HOT, keys.HOT_BYTES, keys.STORE_DELETING, keys.STORE_USAGE]
-        arguments: list[_Argument] = [ttl, int(time.time()), end_of(ttl), DEFAULT_PROJECT]
+        arguments: list[_Argument] = [ttl, int(time.time()), end_of(ttl), project]
         earlier: list[Command] = []  # the parts before the last one of each
         size = 0
         for one in new:
@@ -94,6 +97,8 @@ class Renditions(Blobs):
             name = keys.blob(self.kind, key)
             record = record_of(length, one.blob.media_type, one.note)
             record[DIGEST] = await _digest_of(one.data)
+            if project != DEFAULT_PROJECT:
+                record[PROJECT] = project
             if key in in_store:
                 record[PLACE] = Place.RENDITIONS
             else:
@@ -106,16 +111,16 @@ class Renditions(Blobs):
             names.append(name)
             for image in one.images:
                 names += (keys.renditions_of(image), keys.purged(image))
-            arguments += (key, len(one.images), record.get(PLACE, ""), _path(one), length)
+            arguments += (key, len(one.images), record.get(PLACE, ""), _path(one, project), length)
             arguments += (member(self.kind, key) if key in hot else "", len(record))
             arguments += fields_of(record)
         total, gone, deleting = await self._write(earlier, names, arguments, size)
         if total:
             self._hot.observe(total)
         late = {key.decode() for key in gone}
-        await self._remove([in_store[key] for key in late & in_store.keys()])
+        await self._remove([in_store[key] for key in late & in_store.keys()], project)
         if deleting:
-            await self._put_after_deletion([in_store[key.decode()] for key in deleting])
+            await self._put_after_deletion([in_store[key.decode()] for key in deleting], project)
         return late
 
     async def _write(
@@ -134,23 +139,26 @@ class Renditions(Blobs):
             total, gone, deleting = await connection.script(_KEEP, names, arguments)
         return int(total), gone, deleting
 
-    async def _put(self, new: Sequence[NewBlob]) -> None:
+    async def _put(self, new: Sequence[NewBlob], project: str) -> None:
         """Put bytes into the store. A loss of power may lose them: they can be made again."""
         store = self._store
         if store is None or not new:
             return
         size = sum(len(one.data) for one in new)
-        async with self._usage.room(size):
-            await asyncio.gather(*(store.put(_path(one), one.data, durable=False) for one in new))
-            await self._count(len(new), size)
+        async with self._usage.room(size, project):
+            await asyncio.gather(
+                *(store.put(_path(one, project), one.data, durable=False) for one in new)
+            )
+            await self._count(project, len(new), size)
 
-    async def _put_after_deletion(self, new: Sequence[NewBlob]) -> None:
+    async def _put_after_deletion(self, new: Sequence[NewBlob], project: str) -> None:
         """Put bytes again that the deletion of older ones may take away, once it has ended.
 
         Raises Unavailable, without the records, if it takes too long.
         """
         assert self._store is not None
-        notes: list[Command] = [("ZSCORE", keys.STORE_DELETING, _path(one)) for one in new]
+        paths = [_path(one, project) for one in new]
+        notes: list[Command] = [("ZSCORE", keys.STORE_DELETING, path) for path in paths]
         until = time.monotonic() + _LONGEST_DELETION
         while any(await self._redis.pipeline(notes)):
             if time.monotonic() > until:
@@ -161,21 +169,23 @@ class Renditions(Blobs):
                 raise Unavailable(detail, retry_after=5)
             await asyncio.sleep(_DELETION)
         put = self._store.put
-        await asyncio.gather(*(put(_path(one), one.data, durable=False) for one in new))
+        await asyncio.gather(
+            *(put(path, one.data, durable=False) for path, one in zip(paths, new, strict=True))
+        )
 
-    async def _remove(self, new: Sequence[NewBlob]) -> None:
+    async def _remove(self, new: Sequence[NewBlob], project: str) -> None:
         """Take bytes out of the store again."""
         if self._store is None or not new:
             return
-        await self._store.delete([_path(one) for one in new])
-        await self._count(-len(new), -sum(len(one.data) for one in new))
+        await self._store.delete([_path(one, project) for one in new])
+        await self._count(project, -len(new), -sum(len(one.data) for one in new))
 
-    async def _count(self, objects: int, size: int) -> None:
-        await self._usage.add(DEFAULT_PROJECT, Place.RENDITIONS, objects=objects, size=size)
+    async def _count(self, project: str, objects: int, size: int) -> None:
+        await self._usage.add(project, Place.RENDITIONS, objects=objects, size=size)
 
 
-def _path(one: NewBlob) -> str:
-    return path_of(Place.RENDITIONS, one.blob.key)
+def _path(one: NewBlob, project: str) -> str:
+    return path_of(Place.RENDITIONS, one.blob.key, project)
 
 
 async def _digest_of(data: bytes) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.fields import BlobKey
 from contracts.imaging import MediaType
 from contracts.labels import check_label
 from contracts.message import Message
@@ -32,6 +32,8 @@ class Sidecar(Message):
     """The record of a kept image, as it is beside the bytes."""
 
     project: str
+    digest: BlobKey | None = None
+    """SHA-256 of the bytes; None where the image has it as its key."""
     media_type: MediaType
     bytes: Annotated[int, Field(ge=0)]
     label: Annotated[str, AfterValidator(check_label)] = ""
@@ -57,20 +59,20 @@ async def read_sidecar(store: AsyncStore, path: str) -> Sidecar:
     return Sidecar.model_validate_json(b"".join([piece async for piece in pieces]))
 
 
-async def write_sidecar(redis: RedisClient, store: AsyncStore, key: str) -> None:
+async def write_sidecar(redis: RedisClient, store: AsyncStore, key: str, project: str) -> None:
     """Write what the record of a kept image says beside its bytes; raises as `AsyncStore`.
 
     The record is read again afterwards: of two changes at once, and of a deletion meanwhile, the
     sidecar says what the record says.
     """
-    path = sidecar_path(path_of(Place.KEPT, key))
+    path = sidecar_path(path_of(Place.KEPT, key, project))
     written: Sidecar | None = None
     for _ in range(_MOST_CHANGES):
         sidecar, is_purged = await _described(redis, key)
         if sidecar == written:
             return
         if sidecar is not None:
-            await store.put(path, sidecar.model_dump_json().encode())
+            await store.put(path, sidecar.model_dump_json(exclude_none=True).encode())
         elif is_purged:  # else Redis may have lost the record: the sidecar brings it back
             await store.delete([path])
         written = sidecar
@@ -86,7 +88,8 @@ async def _described(redis: RedisClient, key: str) -> tuple[Sidecar | None, bool
     if stored is None or stored.place is not Place.KEPT:
         return None, bool(purged)
     sidecar = Sidecar(
-        project=DEFAULT_PROJECT,
+        project=stored.project,
+        digest=None if stored.digest == key else stored.digest,
         media_type=stored.blob.media_type,
         bytes=stored.blob.bytes,
         label=stored.label,

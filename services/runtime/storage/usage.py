@@ -13,7 +13,6 @@ from typing import Annotated
 from pydantic import Field
 from redis.exceptions import RedisError
 
-from contracts.access import DEFAULT_PROJECT
 from contracts.errors import ServiceError, StoreFull
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
@@ -52,8 +51,8 @@ class Usage:
         return counts_from(await self._redis.execute("HGETALL", keys.STORE_USAGE))
 
     @asynccontextmanager
-    async def room(self, size: int) -> AsyncIterator[None]:
-        """Reserve room for `size` bytes, until they are stored and counted.
+    async def room(self, size: int, project: str) -> AsyncIterator[None]:
+        """Reserve room for `size` bytes of a project, until they are stored and counted.
 
         Writers in all processes see each other's reservations, so many at once exceed no limit
         together. Raises StoreFull, with how much is left.
@@ -61,38 +60,36 @@ class Usage:
         if self._limits == (None, None):
             yield
             return
-        reservation = f"{DEFAULT_PROJECT}:{size}:{secrets.token_hex(8)}"
+        reservation = f"{project}:{size}:{secrets.token_hex(8)}"
         fits, *left = await self._redis.script(
             _RESERVE,
             (keys.STORE_USAGE, keys.STORE_RESERVED),
             (
-                *(size, DEFAULT_PROJECT, reservation),
+                *(size, project, reservation),
                 *("" if limit is None else limit for limit in self._limits),
                 _LONGEST_MS,
             ),
         )
         if not fits:
-            raise await self._full(size, left)
+            raise await self._full(size, project, left)
         try:
             yield
         finally:
             with suppress(RedisError, OSError, ServiceError):  # it ends by itself
                 await self._redis.execute("ZREM", keys.STORE_RESERVED, reservation)
 
-    async def _full(self, size: int, left: Sequence[int | bytes]) -> StoreFull:
+    async def _full(self, size: int, project: str, left: Sequence[int | bytes]) -> StoreFull:
         """Return the failure of `size` bytes that do not fit into what is left."""
         counts = await self.counts()
-        name, limit, rest, project = next(
+        name, limit, rest, full = next(
             one
-            for one in zip(
-                ("store", "project"), self._limits, left, ("", DEFAULT_PROJECT), strict=True
-            )
+            for one in zip(("store", "project"), self._limits, left, ("", project), strict=True)
             if isinstance(one[2], int) and size > one[2]
         )
         expires = any(
             count.bytes
             for (owner, place), count in counts.items()
-            if place != Place.KEPT and project in ("", owner)
+            if place != Place.KEPT and full in ("", owner)
         )
         return StoreFull(
             f"The {name} is full: {max(0, int(rest)):,} of {limit:,} bytes are left, and this image"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Overloaded
 from contracts.jobs import JobEvent, JobState
 from services.gateway.live.hub import LiveHub
@@ -18,7 +19,7 @@ JOB, OTHER, UNKNOWN = "f" * 32, "e" * 32, "d" * 32
 class Records:
     """Jobs whose last event is always `queued`, at 5-0, except an unknown one."""
 
-    async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+    async def last_events(self, project: str, job_ids: Sequence[str]) -> dict[str, JobEvent]:
         last = event_at("5-0", JobState.QUEUED)
         return {job: last.model_copy(update={"job": job}) for job in job_ids if job != UNKNOWN}
 
@@ -40,7 +41,7 @@ def event_at(id: str, state: JobState) -> JobEvent:
 async def test_an_event_that_the_client_has_received_is_not_sent_again() -> None:
     """A client resumes after 5-0, which this process's reader has yet to read."""
     hub = hub_on(Records())
-    with hub.subscription() as subscription:
+    with hub.subscription(DEFAULT_PROJECT) as subscription:
         await hub.watch(subscription, JOB, after="5-0")
         hub.on_event(event_at("5-0", JobState.QUEUED))
         hub.on_event(event_at("6-0", JobState.RUNNING))
@@ -49,7 +50,7 @@ async def test_an_event_that_the_client_has_received_is_not_sent_again() -> None
 
 async def test_a_subscription_is_forgotten_when_it_ends() -> None:
     hub = hub_on(Records())
-    with hub.client() as subscription:
+    with hub.client(DEFAULT_PROJECT) as subscription:
         await hub.watch(subscription, JOB, UNKNOWN, JOB)
         hub.on_event(event_at("6-0", JobState.RUNNING))
         assert list(hub._subscriptions) == [JOB]
@@ -62,7 +63,7 @@ async def test_a_subscription_is_forgotten_when_it_ends() -> None:
 async def test_a_full_queue_drops_the_subscription() -> None:
     """The event with which it began does not count."""
     hub = hub_on(Records(), max_backlog=3)
-    with hub.subscription() as subscription:
+    with hub.subscription(DEFAULT_PROJECT) as subscription:
         await hub.watch(subscription, JOB)
         for number in range(10):
             assert subscription.dropped.is_set() is (number > 3)
@@ -71,7 +72,7 @@ async def test_a_full_queue_drops_the_subscription() -> None:
 
 async def test_a_gap_in_the_stream_drops_every_subscription() -> None:
     hub = hub_on(Records())
-    with hub.subscription() as subscription:
+    with hub.subscription(DEFAULT_PROJECT) as subscription:
         await hub.watch(subscription, JOB)
         hub.on_gap()
         assert subscription.dropped.is_set()
@@ -80,29 +81,29 @@ async def test_a_gap_in_the_stream_drops_every_subscription() -> None:
 async def test_waiting_for_an_end_stops_at_its_time_limit() -> None:
     hub = hub_on(Records())
 
-    assert not await hub.wait_for_end(JOB, within=0.01)
+    assert not await hub.wait_for_end(DEFAULT_PROJECT, JOB, within=0.01)
     asyncio.get_running_loop().call_later(0.01, hub.on_event, event_at("6-0", JobState.SUCCEEDED))
-    assert await hub.wait_for_end(JOB, within=5)
+    assert await hub.wait_for_end(DEFAULT_PROJECT, JOB, within=5)
 
 
 async def test_every_client_and_every_watched_job_counts_for_all() -> None:
     hub = hub_on(Records(), max_live=1, max_watched_in_all=2)
-    with hub.client() as subscription:
-        with pytest.raises(Overloaded), hub.client():
+    with hub.client(DEFAULT_PROJECT) as subscription:
+        with pytest.raises(Overloaded), hub.client(DEFAULT_PROJECT):
             pass
         await hub.watch(subscription, JOB, OTHER)
         await hub.watch(subscription, JOB, OTHER, JOB)
         with pytest.raises(Overloaded):
             await hub.watch(subscription, "a" * 32)
-        assert await hub.wait_for_end("a" * 32, within=5) is False
-    with hub.client() as subscription:
+        assert await hub.wait_for_end(DEFAULT_PROJECT, "a" * 32, within=5) is False
+    with hub.client(DEFAULT_PROJECT) as subscription:
         await hub.watch(subscription, UNKNOWN, "a" * 32)
         await hub.watch(subscription, "b" * 32)
 
 
 async def test_too_many_events_in_memory_drop_the_client_with_the_most() -> None:
     hub = hub_on(Records(), max_events=10)
-    with hub.client() as slow, hub.client() as quick:
+    with hub.client(DEFAULT_PROJECT) as slow, hub.client(DEFAULT_PROJECT) as quick:
         await hub.watch(slow, JOB)
         await hub.watch(quick, JOB)
         for number in range(20):
@@ -115,7 +116,7 @@ async def test_too_many_events_in_memory_drop_the_client_with_the_most() -> None
 
 async def test_past_events_that_no_memory_holds_drop_the_client() -> None:
     hub = hub_on(Records(), max_events=120)
-    with hub.client() as greedy, hub.client() as modest:
+    with hub.client(DEFAULT_PROJECT) as greedy, hub.client(DEFAULT_PROJECT) as modest:
         await hub.watch(modest, JOB)
         await hub.watch(greedy, *(f"{number:032x}" for number in range(1000)))
         assert (greedy.dropped.is_set(), modest.dropped.is_set()) == (True, False)
@@ -128,15 +129,19 @@ async def test_clients_take_turns_to_read_the_past_of_many_jobs_and_few_jobs_tak
     asked: list[int] = []
 
     class Slow(Records):
-        async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+        async def last_events(self, project: str, job_ids: Sequence[str]) -> dict[str, JobEvent]:
             asked.append(len(job_ids))
             if len(job_ids) == 50:
                 waiting.set()
                 await go_on.wait()
-            return await super().last_events(job_ids)
+            return await super().last_events(project, job_ids)
 
     hub = hub_on(Slow())
-    with hub.client() as one, hub.client() as two, hub.client() as three:
+    with (
+        hub.client(DEFAULT_PROJECT) as one,
+        hub.client(DEFAULT_PROJECT) as two,
+        hub.client(DEFAULT_PROJECT) as three,
+    ):
         first = asyncio.create_task(hub.watch(one, *many))
         await waiting.wait()
         second = asyncio.create_task(hub.watch(two, *many))
@@ -161,18 +166,20 @@ async def test_many_jobs_are_told_in_the_order_of_their_events(
     class Changing(Records):
         """The first and the last job change after the first 50 jobs were read."""
 
-        async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+        async def last_events(self, project: str, job_ids: Sequence[str]) -> dict[str, JobEvent]:
             if many[0] not in job_ids and is_early:
                 hub.on_event(changed("6-0", many[0]))
-            last = await super().last_events(job_ids)
+            last = await super().last_events(project, job_ids)
             return last | {job: changed("7-0", job) for job in job_ids if job == many[-1]}
 
         async def events(self, job_ids: Sequence[str], after: str) -> list[JobEvent]:
-            queued = [event for event in (await super().last_events(job_ids)).values()]
+            queued = [
+                event for event in (await super().last_events(DEFAULT_PROJECT, job_ids)).values()
+            ]
             return queued + [changed("7-0", job) for job in job_ids if job == many[-1]]
 
     hub = hub_on(Changing())
-    with hub.client() as subscription:
+    with hub.client(DEFAULT_PROJECT) as subscription:
         await hub.watch(subscription, *many, after=after)
         if not is_early:
             hub.on_event(changed("6-0", many[0]))
@@ -184,7 +191,7 @@ async def test_many_jobs_are_told_in_the_order_of_their_events(
 
 async def test_a_client_reads_its_events_before_it_gets_more_old_ones() -> None:
     hub = hub_on(Records(), max_backlog=3)
-    with hub.client() as subscription:
+    with hub.client(DEFAULT_PROJECT) as subscription:
         await hub.watch(subscription, JOB, OTHER, JOB, OTHER)
         more = asyncio.create_task(hub.watch(subscription, JOB))
         await asyncio.sleep(0)

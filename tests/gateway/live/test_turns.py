@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.websockets import WebSocketDisconnect
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.jobs import JobEvent, JobState
 from services.gateway.live.hub import LiveHub
 from services.gateway.routes.live import serve
@@ -18,7 +19,7 @@ from services.gateway.settings import GatewaySettings
 class Records:
     """Jobs whose last event is always `queued`."""
 
-    async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+    async def last_events(self, project: str, job_ids: Sequence[str]) -> dict[str, JobEvent]:
         now = datetime.now(UTC)
         return {
             job: JobEvent(id="5-0", job=job, state=JobState.QUEUED, done=0, total=1, at=now)
@@ -62,7 +63,7 @@ async def turns_while_sending(number: int) -> int:
     client: Any = Client(number)
     counting = asyncio.create_task(client.count_turns())
     async with asyncio.timeout(5):
-        await serve(client, LiveHub(records, settings), settings)
+        await serve(client, LiveHub(records, settings), settings, DEFAULT_PROJECT)
     counting.cancel()
     with suppress(asyncio.CancelledError):
         await counting

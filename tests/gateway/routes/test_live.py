@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import NotFound
 from contracts.imaging import Blob
 from contracts.jobs import OPEN_STATES, Job, JobEvent, JobResult, JobState
@@ -270,7 +271,7 @@ class Socket:
 class Records:
     """Jobs whose last event is always `queued`, at 5-0."""
 
-    async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+    async def last_events(self, project: str, job_ids: Sequence[str]) -> dict[str, JobEvent]:
         last = event(JobState.QUEUED, 0, "5-0")
         return {job_id: last.model_copy(update={"job": job_id}) for job_id in job_ids}
 
@@ -289,7 +290,7 @@ def hub_on(records: Any, **settings: Any) -> LiveHub:
 
 async def serving(socket: Any, hub: LiveHub, **settings: Any) -> None:
     async with asyncio.timeout(5):
-        await serve(socket, hub, GatewaySettings(**settings))
+        await serve(socket, hub, GatewaySettings(**settings), DEFAULT_PROJECT)
 
 
 async def test_a_client_that_is_too_slow_is_disconnected_with_a_reason() -> None:
@@ -323,9 +324,9 @@ async def test_a_change_while_the_last_event_is_read_is_sent_after_it() -> None:
     hub: LiveHub
 
     class Late(Records):
-        async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+        async def last_events(self, project: str, job_ids: Sequence[str]) -> dict[str, JobEvent]:
             hub.on_event(event(JobState.SUCCEEDED, 1, "6-0"))
-            return await super().last_events(job_ids)
+            return await super().last_events(project, job_ids)
 
     class Reader(Socket):
         async def send_text(self, text: str) -> None:
@@ -356,7 +357,7 @@ async def test_a_connection_without_jobs_is_closed() -> None:
     """An unknown job is not watched."""
 
     class Nothing(Records):
-        async def last_events(self, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+        async def last_events(self, project: str, job_ids: Sequence[str]) -> dict[str, JobEvent]:
             return {}
 
     for messages in ([], [json.dumps({"watch": [UNKNOWN]})]):
@@ -367,7 +368,7 @@ async def test_a_connection_without_jobs_is_closed() -> None:
 
 async def test_a_connection_too_many_is_closed_with_a_reason() -> None:
     hub = hub_on(Records(), max_live=1)
-    with hub.client():
+    with hub.client(DEFAULT_PROJECT):
         second = Socket()
         await serving(second, hub)
     assert second.closed == (1013, "Too many clients watch jobs. Connect again later.")
@@ -375,7 +376,7 @@ async def test_a_connection_too_many_is_closed_with_a_reason() -> None:
 
 async def test_jobs_too_many_for_all_connections_close_the_connection_with_a_reason() -> None:
     hub = hub_on(Records(), max_watched_in_all=3)
-    with hub.subscription() as other:
+    with hub.subscription(DEFAULT_PROJECT) as other:
         await hub.watch(other, UNKNOWN, "e" * 32)
         second = Socket(json.dumps({"watch": [UNKNOWN]}), json.dumps({"watch": ["d" * 32]}))
         await serving(second, hub)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Internal
 from contracts.imaging import Blob
 from contracts.jobs import Job, JobResult, JobState, Webhook
@@ -69,7 +70,7 @@ async def ended(redis: RedisClient, url: str, state: JobState = JobState.SUCCEED
     """Submit a job and end it as a worker, or its client, would."""
     jobs, job = jobs_on(redis), await submitted(redis, url)
     if state is JobState.CANCELLED:
-        return await jobs.cancel(job.id)
+        return await jobs.cancel(DEFAULT_PROJECT, job.id)
     running = await jobs.leases.start(job, "a-worker")
     assert running is not None
     problem = Internal("broken").failure() if state is JobState.FAILED else None

@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import InvalidRequest
 from contracts.jobs import JobState, Webhook
 from services.gateway.settings import GatewaySettings
@@ -92,7 +93,7 @@ async def test_a_job_that_ends_again_is_delivered_with_another_id(
         failed = await ended(redis, listening.url, JobState.FAILED)
         await listening.receive(1)
         await redis.execute("HSET", keys.job(failed.id), "state", "running")
-        await jobs.cancel(failed.id)
+        await jobs.cancel(DEFAULT_PROJECT, failed.id)
         first, second = await listening.receive(2)
 
     assert (verified(first)["type"], verified(second)["type"]) == ("job.failed", "job.cancelled")

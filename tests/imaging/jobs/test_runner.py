@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.control import Cancel
 from contracts.errors import (
     Code,
@@ -127,7 +128,7 @@ class Bench:
     async def run(self, job: Job, batcher: FakeBatcher, name: str = "a-worker") -> Job:
         """Run the job alone on one worker, and return it as it is then."""
         await self.runner(batcher, name).run(request_of(job), await self.deliver(name))
-        return await self.jobs.find(job.id)
+        return await self.jobs.find(DEFAULT_PROJECT, job.id)
 
     async def work_through(self, batcher: FakeBatcher) -> None:
         """Run every job of the stream by a real consumer on one worker, until none is left."""
@@ -221,7 +222,7 @@ async def test_a_bug_fails_the_job_as_internal_and_is_logged_once(bench: Bench) 
     assert job.problem.code is Code.INTERNAL
     (line,) = [line for line in logs if "exc_info" in line]
     assert isinstance(line["exc_info"], ZeroDivisionError)
-    (letter,) = [each async for each in bench.jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in bench.jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert letter.job == job.id, "it may succeed once the bug is fixed"
 
 
@@ -245,7 +246,7 @@ async def test_a_transient_failure_is_retried_until_the_limit(
         assert job.not_before is not None
     job = await bench.run(job, FakeBatcher(transient))
     assert job.state is JobState.FAILED
-    (letter,) = [each async for each in bench.jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in bench.jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert (letter.job, letter.attempts) == (job.id, 3)
 
 
@@ -280,11 +281,13 @@ async def test_a_variant_that_fails_for_good_leaves_the_others_to_be_rendered(be
 async def test_a_job_fails_when_too_many_of_its_workers_died(bench: Bench) -> None:
     job = await bench.submit()
     for number in range(3):
-        taken = await bench.jobs.leases.start(await bench.jobs.find(job.id), f"dead-{number}")
+        taken = await bench.jobs.leases.start(
+            await bench.jobs.find(DEFAULT_PROJECT, job.id), f"dead-{number}"
+        )
         assert taken is not None
     job = await bench.run(job, batcher := FakeBatcher())
     assert (job.state, batcher.runs) == (JobState.FAILED, 0)
-    (letter,) = [each async for each in bench.jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in bench.jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert letter.problem.detail == "Given up: 3 workers died of it."
 
 
@@ -318,12 +321,12 @@ async def test_a_cancelled_job_stops_running(bench: Bench) -> None:
     runner = bench.runner(FakeBatcher(forever))
     running = asyncio.create_task(runner.run(request_of(job), await bench.deliver()))
     await asyncio.wait_for(begun.wait(), 5)
-    await bench.jobs.cancel(job.id)
+    await bench.jobs.cancel(DEFAULT_PROJECT, job.id)
     bench.cancellations.cancel(Cancel(subject=job.id))
     with pytest.raises(Cancelled):
         await asyncio.wait_for(running, 5)
     assert stopped.is_set()
-    assert (await bench.jobs.find(job.id)).state is JobState.CANCELLED
+    assert (await bench.jobs.find(DEFAULT_PROJECT, job.id)).state is JobState.CANCELLED
 
 
 async def test_a_worker_that_stops_hands_its_job_back(bench: Bench) -> None:
@@ -339,14 +342,14 @@ async def test_a_worker_that_stops_hands_its_job_back(bench: Bench) -> None:
     await asyncio.wait_for(begun.wait(), 5)
     running.cancel()
     await asyncio.wait([running], timeout=5)
-    back = await bench.jobs.find(job.id)
+    back = await bench.jobs.find(DEFAULT_PROJECT, job.id)
     assert (back.state, back.attempts, back.worker) == (JobState.QUEUED, 0, None)
 
 
 async def test_a_consumer_runs_all_the_jobs_of_the_stream(bench: Bench) -> None:
     jobs = [await bench.submit() for _ in range(20)]
     await bench.work_through(batcher := FakeBatcher())
-    states = {(await bench.jobs.find(job.id)).state for job in jobs}
+    states = {(await bench.jobs.find(DEFAULT_PROJECT, job.id)).state for job in jobs}
     assert (states, batcher.runs) == ({JobState.SUCCEEDED}, 20)
     assert await bench.redis.execute("XLEN", JOBS) == 0
 
@@ -355,14 +358,17 @@ async def test_of_the_entries_that_follow_only_open_jobs_run_and_all_are_acknowl
     bench: Bench,
 ) -> None:
     cancelled, taken, kept, back = [await bench.submit() for _ in range(4)]
-    await bench.jobs.cancel(cancelled.id)
+    await bench.jobs.cancel(DEFAULT_PROJECT, cancelled.id)
     await bench.jobs.leases.start(taken, "living")
     await bench.redis.execute("ZADD", keys.responders(JOBS), alive_until(), "living")
     tried = await bench.jobs.leases.start(back, "another")
     assert tried is not None
     assert await bench.jobs.leases.hand_back(tried), "this makes a second entry"
     await bench.work_through(batcher := FakeBatcher())
-    states = [(await bench.jobs.find(job.id)).state for job in (cancelled, taken, kept, back)]
+    states = [
+        (await bench.jobs.find(DEFAULT_PROJECT, job.id)).state
+        for job in (cancelled, taken, kept, back)
+    ]
     assert states == ["cancelled", "running", "succeeded", "succeeded"]
     assert batcher.runs == 2
     assert await bench.redis.execute("XLEN", JOBS) == 0
@@ -382,7 +388,10 @@ async def test_a_second_entry_of_a_job_that_runs_here_is_not_run(bench: Bench) -
     await asyncio.wait_for(runner.run(request_of(job), message_of(b"7-0")), 5)
     go_on.set()
     await asyncio.wait_for(first, 5)
-    assert (batcher.runs, (await bench.jobs.find(job.id)).state) == (1, JobState.SUCCEEDED)
+    assert (batcher.runs, (await bench.jobs.find(DEFAULT_PROJECT, job.id)).state) == (
+        1,
+        JobState.SUCCEEDED,
+    )
 
 
 async def test_a_worker_that_drains_takes_no_further_job(bench: Bench) -> None:
@@ -390,19 +399,19 @@ async def test_a_worker_that_drains_takes_no_further_job(bench: Bench) -> None:
     await bench.deliver()
     runner.drain()
     assert await runner.take_next() is None
-    assert (await bench.jobs.find(job.id)).state is JobState.QUEUED
+    assert (await bench.jobs.find(DEFAULT_PROJECT, job.id)).state is JobState.QUEUED
 
 
 async def test_a_job_whose_handling_always_raises_fails_and_can_be_requeued(bench: Bench) -> None:
     job = await bench.submit()
     await bench.work_through(FakeBatcher(ResponseError("WRONGTYPE of an image's key")))
-    failed = await bench.jobs.find(job.id)
+    failed = await bench.jobs.find(DEFAULT_PROJECT, job.id)
     assert failed.problem is not None
     assert (failed.state, failed.problem.code) == (JobState.FAILED, Code.INTERNAL)
     assert "ResponseError" in failed.problem.detail
-    (letter,) = [each async for each in bench.jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in bench.jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert (letter.job, letter.attempts) == (job.id, 1)
-    assert (await bench.jobs.requeue(job.id)).state is JobState.QUEUED
+    assert (await bench.jobs.requeue(DEFAULT_PROJECT, job.id)).state is JobState.QUEUED
 
 
 async def test_short_jobs_raise_the_limit_and_a_long_one_lowers_it(bench: Bench) -> None:

@@ -13,6 +13,7 @@ import pytest_asyncio
 from PIL import Image
 from redis import Redis
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import (
     Code,
     Gone,
@@ -229,9 +230,11 @@ async def test_a_rendition_of_an_image_that_is_deleted_meanwhile_is_gone(bench: 
     source, other = bench.upload(PICTURE), bench.upload(PICTURE + b"\0")
 
     class Late(Renditions):
-        async def keep(self, new: Sequence[NewBlob], *, ttl: int) -> set[str]:
-            await Purge(bench.storage, longest=60).image(source.key)
-            return await super().keep(new, ttl=ttl)
+        async def keep(
+            self, new: Sequence[NewBlob], *, ttl: int, project: str = DEFAULT_PROJECT
+        ) -> set[str]:
+            await Purge(bench.storage, longest=60).image(project, source.key)
+            return await super().keep(new, ttl=ttl, project=project)
 
     bench.renders._renditions = Late(bench.storage)
     first, second = await bench.batch(request_of(source), request_of(other))

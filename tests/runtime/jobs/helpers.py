@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import (
     ImageUnreadable,
     WorkerCrashed,
@@ -50,7 +51,9 @@ async def work_through(jobs: Jobs, redis: Any) -> list[str]:
     """Do every job of the stream, one after the other, and return their ids in order."""
     order: list[str] = []
     while ids := await taken_from_stream(redis, 1):
-        running = done(await jobs.leases.start(await jobs.find(ids[0]), "a-worker"))
+        running = done(
+            await jobs.leases.start(await jobs.find(DEFAULT_PROJECT, ids[0]), "a-worker")
+        )
         while running.state is JobState.RUNNING:
             running = done(await jobs.leases.add_result(running, GOOD))
         order += ids

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Code, InvalidRequest, NotFound
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, JobResult, JobState, Webhook
 from contracts.methods import GROUP
@@ -35,7 +36,7 @@ async def test_a_damaged_record_leaves_every_queue_and_does_not_close_it(
     backlog = await jobs.backlog()
     assert (backlog.queued, backlog.running, backlog.later, backlog.age) == (0, 0, 0, 0)
     assert await redis.xlen(JOBS) == 0
-    last = (await jobs.last_events([job.id])).get(job.id)
+    last = (await jobs.last_events(DEFAULT_PROJECT, [job.id])).get(job.id)
     assert last is not None
     assert (last.state, last.problem and last.problem.code) == (JobState.FAILED, Code.INTERNAL)
     assert 0 < await redis.ttl(keys.job(job.id)) <= 24 * 3600
@@ -47,36 +48,36 @@ async def test_an_entry_without_a_job_is_shown_as_it_was_and_removed(
 ) -> None:
     await redis.xadd(JOBS, {"some": b"\xff\x00", "job": "../../etc"})
     await jobs.dead_letters.give_up(await received(redis), UNREADABLE, worker="a-worker")
-    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert letter.id is not None
     assert (letter.job, letter.request) == (None, None)
-    raw = await jobs.dead_letters.raw(letter.id)
+    raw = await jobs.dead_letters.raw(DEFAULT_PROJECT, letter.id)
     assert raw.entry == {b"some": b"\xff\x00", b"job": b"../../etc"}
     assert (raw.record, raw.complete) == ({}, True)
-    await jobs.dead_letters.remove(letter.id)
-    assert [each async for each in jobs.dead_letters.latest(10)] == []
+    await jobs.dead_letters.remove(DEFAULT_PROJECT, letter.id)
+    assert [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)] == []
     assert await redis.keys(f"{keys.QUARANTINE}*") == []
     with pytest.raises(NotFound):
-        await jobs.dead_letters.raw(letter.id)
+        await jobs.dead_letters.raw(DEFAULT_PROJECT, letter.id)
     with pytest.raises(NotFound):
-        await jobs.dead_letters.remove(letter.id)
+        await jobs.dead_letters.remove(DEFAULT_PROJECT, letter.id)
 
 
 async def test_letters_are_listed_from_the_latest_one_on(jobs: Jobs, redis: Any) -> None:
     for entry in ("a", "b", "c"):
         await redis.xadd(JOBS, {"some": entry})
         await jobs.dead_letters.give_up(await received(redis), UNREADABLE, worker="a-worker")
-    ids = [str(each.id) async for each in jobs.dead_letters.latest(10)]
+    ids = [str(each.id) async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert len(ids) == 3
     assert ids == sorted(ids, reverse=True)
-    assert [str(each.id) async for each in jobs.dead_letters.latest(2)] == ids[:2]
+    assert [str(each.id) async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 2)] == ids[:2]
 
 
 async def test_what_is_shown_of_a_letter_is_bounded(jobs: Jobs, redis: Any) -> None:
     await redis.xadd(JOBS, {"small": b"x", "large": bytes(3 << 20)})
     await jobs.dead_letters.give_up(await received(redis), UNREADABLE, worker="a-worker")
-    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
-    raw = await jobs.dead_letters.raw(str(letter.id))
+    (letter,) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
+    raw = await jobs.dead_letters.raw(DEFAULT_PROJECT, str(letter.id))
     assert not raw.complete
     assert sum(map(len, raw.entry.values())) <= 1 << 20
 
@@ -86,10 +87,10 @@ async def test_a_sound_job_whose_entry_is_damaged_fails_and_can_be_requeued(
 ) -> None:
     job = await submitted(jobs)
     await jobs.dead_letters.give_up(await received(redis), UNREADABLE, worker="a-worker")
-    failed = await jobs.find(job.id)
+    failed = await jobs.find(DEFAULT_PROJECT, job.id)
     assert failed.problem is not None
     assert (failed.state, failed.problem.code) == (JobState.FAILED, Code.INTERNAL)
-    assert (await jobs.requeue(job.id)).state is JobState.QUEUED
+    assert (await jobs.requeue(DEFAULT_PROJECT, job.id)).state is JobState.QUEUED
 
 
 async def test_a_job_that_another_worker_runs_is_not_given_up(jobs: Jobs, redis: Any) -> None:
@@ -108,11 +109,11 @@ async def test_a_record_of_a_wrong_type_is_quarantined_with_its_dump(
     await redis.delete(keys.job(job.id))
     await redis.set(keys.job(job.id), "text")
     await jobs.dead_letters.give_up(entry, ZeroDivisionError(), worker="a-worker")
-    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert letter.job == job.id
-    raw = await jobs.dead_letters.raw(str(letter.id))
+    raw = await jobs.dead_letters.raw(DEFAULT_PROJECT, str(letter.id))
     assert raw.record == {b"string": await redis.dump(keys.job(job.id))}
-    await jobs.dead_letters.remove(str(letter.id))
+    await jobs.dead_letters.remove(DEFAULT_PROJECT, str(letter.id))
     assert not await redis.exists(keys.job(job.id))
     assert (await jobs.backlog()).queued == 0
 
@@ -127,32 +128,38 @@ async def test_a_record_of_another_version_is_quarantined_only_after_its_wait(
         await jobs.dead_letters.give_up(entry, UNREADABLE, worker="a-worker")
     waited = UnknownVersion("No worker could read it.", version=3)
     await jobs.dead_letters.give_up(entry, waited, worker="a-worker")
-    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert "version 3; this process reads 1 and 2" in letter.problem.detail
     with pytest.raises(UnknownVersion):
-        await jobs.requeue(job.id)
+        await jobs.requeue(DEFAULT_PROJECT, job.id)
     await redis.hset(keys.job(job.id), "v", "2")
-    assert (await jobs.requeue(job.id)).state is JobState.QUEUED, "by a version that can read it"
-    assert [each async for each in jobs.dead_letters.latest(10)] == []
+    assert (await jobs.requeue(DEFAULT_PROJECT, job.id)).state is JobState.QUEUED, (
+        "by a version that can read it"
+    )
+    assert [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)] == []
     assert (await received(redis)).data[b"job"] == job.id.encode()  # type: ignore[call-overload]
 
 
 async def test_a_letter_that_cannot_be_read_is_listed_all_the_same(jobs: Jobs, redis: Any) -> None:
     entry = await redis.xadd(DEAD_LETTERS, {"__data__": b"\xff"})
-    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert (letter.id, letter.problem.code) == (entry.decode(), Code.INTERNAL)
-    assert (await jobs.dead_letters.raw(entry.decode())).letter == {b"__data__": b"\xff"}
+    assert (await jobs.dead_letters.raw(DEFAULT_PROJECT, entry.decode())).letter == {
+        b"__data__": b"\xff"
+    }
 
 
 async def test_the_letter_of_a_failed_job_is_found_by_the_jobs_id(jobs: Jobs) -> None:
     running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
     await jobs.leases.add_result(running, JobResult(problem=CRASHED))
-    raw = await jobs.dead_letters.raw(running.id)
+    raw = await jobs.dead_letters.raw(DEFAULT_PROJECT, running.id)
     assert raw.record[b"state"] == b"failed"
-    await jobs.dead_letters.remove(running.id)
-    assert (await jobs.find(running.id)).state is JobState.FAILED, "its record was read, and stays"
+    await jobs.dead_letters.remove(DEFAULT_PROJECT, running.id)
+    assert (await jobs.find(DEFAULT_PROJECT, running.id)).state is JobState.FAILED, (
+        "its record was read, and stays"
+    )
     with pytest.raises(NotFound):
-        await jobs.requeue(running.id)
+        await jobs.requeue(DEFAULT_PROJECT, running.id)
 
 
 async def test_a_job_that_cannot_be_changed_is_quarantined(jobs: Jobs, redis: Any) -> None:
@@ -161,7 +168,7 @@ async def test_a_job_that_cannot_be_changed_is_quarantined(jobs: Jobs, redis: An
     entry = await received(redis)
     await redis.set(keys.WEBHOOKS_DUE, "not a sorted set")
     await jobs.dead_letters.give_up(entry, ZeroDivisionError(), worker="a-worker")
-    (letter, *_) = [each async for each in jobs.dead_letters.latest(10)]
+    (letter, *_) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert (letter.job, letter.request) == (job.id, None)
     assert (await jobs.backlog()).queued == 0
     assert await redis.xlen(JOBS) == 0

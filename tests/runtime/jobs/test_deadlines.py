@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Code, NotFound
 from contracts.imaging import Blob
 from contracts.jobs import JOBS, JobResult, JobState, Webhook
@@ -29,7 +30,7 @@ async def test_the_deadline_is_the_clients_or_the_settings_whichever_is_sooner(
         seconds, _ = await redis.time()
         assert job.deadline is not None
         assert given - 2 < job.deadline.timestamp() - seconds <= given + 1
-        assert (await jobs.find(job.id)).deadline == job.deadline
+        assert (await jobs.find(DEFAULT_PROJECT, job.id)).deadline == job.deadline
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "waits for a retry"])
@@ -44,11 +45,11 @@ async def test_a_late_job_fails_by_name_with_its_results(
         await jobs.leases.retry(running, CRASHED, delay=1000)
     await asyncio.sleep(0.06)  # time is the subject
     assert await jobs.run_maintenance("me", lease=5)
-    ended = await jobs.find(job.id)
+    ended = await jobs.find(DEFAULT_PROJECT, job.id)
     assert ended.problem is not None
     assert (ended.state, ended.problem.code) == (JobState.FAILED, Code.DEADLINE_EXCEEDED)
     assert ended.results == (() if state == "queued" else (GOOD,))
-    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert letter.job == job.id
     indexes = (keys.JOBS_QUEUED, keys.JOBS_RUNNING, keys.JOBS_LATER, keys.JOBS_DEADLINES)
     assert [await redis.zcard(index) for index in indexes] == [0, 0, 0, 0]
@@ -61,7 +62,7 @@ async def test_a_requeued_job_has_all_of_its_time_again(jobs: Jobs) -> None:
     running = done(await jobs.leases.start(job, "a-worker"))
     await asyncio.sleep(0.02)  # time is the subject
     failed = done(await jobs.leases.add_result(running, JobResult(problem=CRASHED)))
-    back = await jobs.requeue(failed.id)
+    back = await jobs.requeue(DEFAULT_PROJECT, failed.id)
     assert job.deadline is not None
     assert back.deadline is not None
     assert 0.02 <= (back.deadline - job.deadline).total_seconds() < 10
@@ -76,8 +77,8 @@ async def test_a_job_that_nobody_can_end_does_not_keep_others_from_their_end(
     await redis.delete(f"darkroom:job:{lost.id}")
     await asyncio.sleep(0.02)  # time is the subject
     assert await jobs.run_maintenance("me", lease=5)
-    assert (await jobs.find(late.id)).state is JobState.FAILED
-    letters = {letter.job async for letter in jobs.dead_letters.latest(10)}
+    assert (await jobs.find(DEFAULT_PROJECT, late.id)).state is JobState.FAILED
+    letters = {letter.job async for letter in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)}
     assert letters == {strange.id, late.id}, "a damaged record is quarantined"
     assert await redis.zcard(keys.JOBS_DEADLINES) == 0
 
@@ -103,7 +104,7 @@ async def test_an_image_that_is_kept_for_ever_is_never_given_an_end(
     for _ in range(2):
         running = done(await jobs.leases.start(job, "a-worker"))
         await jobs.leases.add_result(running, JobResult(problem=CRASHED))
-        job = await jobs.requeue(job.id)
+        job = await jobs.requeue(DEFAULT_PROJECT, job.id)
     for blob in (BLOB, LOGO):
         assert await client.execute("PEXPIRETIME", keys.blob("image", blob.key)) == -1
 
@@ -133,12 +134,12 @@ async def test_a_dead_letter_keeps_its_images_for_a_requeue_or_says_what_is_miss
         assert await client.execute("TTL", keys.blob("image", blob.key)) > 99_000
     await client.execute("UNLINK", keys.blob("image", LOGO.key))
     with pytest.raises(NotFound, match=LOGO.key):
-        await jobs.requeue(job.id)
-    assert len([each async for each in jobs.dead_letters.latest(10)]) == 1, (
+        await jobs.requeue(DEFAULT_PROJECT, job.id)
+    assert len([each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]) == 1, (
         "it can be requeued once the image is back"
     )
     await store_image(client, LOGO)
-    assert (await jobs.requeue(job.id)).state is JobState.QUEUED
+    assert (await jobs.requeue(DEFAULT_PROJECT, job.id)).state is JobState.QUEUED
 
 
 async def test_a_late_job_whose_change_redis_refuses_is_quarantined_and_others_end(
@@ -149,7 +150,7 @@ async def test_a_late_job_whose_change_redis_refuses_is_quarantined_and_others_e
     await redis.set(keys.WEBHOOKS_DUE, "not a sorted set")
     await asyncio.sleep(0.03)  # time is the subject
     assert await jobs.run_maintenance("me", lease=5)
-    assert (await jobs.find(late.id)).state is JobState.FAILED
-    letters = [each async for each in jobs.dead_letters.latest(10)]
+    assert (await jobs.find(DEFAULT_PROJECT, late.id)).state is JobState.FAILED
+    letters = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert stuck.id in {letter.job for letter in letters if letter.request is None}
     assert await redis.zcard(keys.JOBS_DEADLINES) == 0

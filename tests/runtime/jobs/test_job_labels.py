@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.jobs import EVENTS, JOBS, JobRequest, JobResult
 from contracts.methods import GROUP
 from services.runtime.jobs.records import event_of
@@ -36,7 +37,7 @@ async def test_each_event_of_a_job_has_its_label(jobs: Jobs, redis: Any) -> None
     assert len(own) == 6
     assert {event.label for event in own} == {LABEL}
     assert [event["label"] for event in await published(redis)] == [LABEL] * 6
-    assert await jobs.last_events([job.id]) == {job.id: event_of(ended)}
+    assert await jobs.last_events(DEFAULT_PROJECT, [job.id]) == {job.id: event_of(ended)}
 
 
 async def test_a_worker_that_takes_a_job_by_its_request_knows_the_label(
@@ -52,7 +53,7 @@ async def test_a_requeued_job_keeps_its_label(jobs: Jobs, redis: Any) -> None:
     job = await submitted(jobs, label=LABEL)
     running = done(await jobs.leases.start(job, "a-worker"))
     await jobs.leases.add_result(running, JobResult(problem=CRASHED))
-    assert (await jobs.requeue(job.id)).label == LABEL
+    assert (await jobs.requeue(DEFAULT_PROJECT, job.id)).label == LABEL
     assert (await published(redis))[-1]["label"] == LABEL
 
 

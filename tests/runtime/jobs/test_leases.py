@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import (
     Conflict,
 )
@@ -68,7 +69,7 @@ async def test_an_ended_job_never_changes(jobs: Jobs) -> None:
     assert await jobs.leases.start(end, "another") is None
     assert await jobs.leases.hand_back(end) is None
     with pytest.raises(Conflict, match="succeeded already"):
-        await jobs.cancel(end.id)
+        await jobs.cancel(DEFAULT_PROJECT, end.id)
     assert await jobs.get(end.id) == end
 
 
@@ -79,7 +80,9 @@ async def test_a_job_succeeds_with_one_good_variant_and_fails_without(jobs: Jobs
     running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
     failed = done(await jobs.leases.add_result(running, JobResult(problem=TORN)))
     assert (failed.state, failed.problem) == (JobState.FAILED, TORN)
-    assert [each async for each in jobs.dead_letters.latest(10)] == [], "it would fail again"
+    assert [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)] == [], (
+        "it would fail again"
+    )
 
 
 async def test_a_long_job_yields_its_turn_only_when_another_job_waits(
@@ -131,15 +134,15 @@ async def test_a_retry_is_queued_when_it_is_due_and_names_its_problem(
     await asyncio.sleep(0.4)  # time is the subject: the retry's delay
     await jobs.run_maintenance("me", lease=5)
     assert await taken_from_stream(redis) == [running.id]
-    again = done(await jobs.leases.start(await jobs.find(running.id), "another"))
+    again = done(await jobs.leases.start(await jobs.find(DEFAULT_PROJECT, running.id), "another"))
     assert (again.attempts, again.not_before) == (2, None)
 
 
 async def test_cancelling_a_running_job_ends_its_lease(jobs: Jobs) -> None:
     running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
-    await jobs.cancel(running.id)
+    await jobs.cancel(DEFAULT_PROJECT, running.id)
     assert await jobs.leases.add_result(running, GOOD) is None
-    assert (await jobs.find(running.id)).state is JobState.CANCELLED
+    assert (await jobs.find(DEFAULT_PROJECT, running.id)).state is JobState.CANCELLED
 
 
 async def test_only_the_consumer_that_has_an_entry_can_acknowledge_it(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Code, Gone
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS
 from services.runtime.jobs.maintenance import JobMaintenance
@@ -89,12 +90,12 @@ async def test_a_damaged_record_is_quarantined_and_stops_nothing(jobs: Jobs, red
     sound = await submitted(jobs)
     await redis.delete(JOBS)
     assert [job.id for job in await jobs.orphans.requeue(age=0)] == [sound.id]
-    assert [job.id async for job in jobs.open(10)] == [sound.id]
+    assert [job.id async for job in jobs.open(DEFAULT_PROJECT, 10)] == [sound.id]
     with pytest.raises(Damaged):
         await jobs.get(strange.id)
     with pytest.raises(Gone):
-        await jobs.cancel(strange.id)
-    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
+        await jobs.cancel(DEFAULT_PROJECT, strange.id)
+    (letter,) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert (letter.job, letter.request, letter.problem.code) == (strange.id, None, Code.INTERNAL)
     assert (await jobs.backlog()).queued == 1, "the sound one"
 

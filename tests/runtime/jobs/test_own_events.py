@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import WorkerCrashed
 from contracts.imaging import Blob
 from contracts.jobs import EVENTS, Job, JobEvent, JobRequest, JobResult, Webhook
@@ -101,7 +102,7 @@ async def test_texts_that_are_no_events_are_left_out(jobs: Jobs, redis: Any) -> 
         await redis.rpush(keys.job_events(job.id), text)
         await redis.lpush(keys.job_events(job.id), text)
     assert await jobs.events([job.id], "0-0") == [event_of(job)]
-    assert await jobs.last_events([job.id]) == {}
+    assert await jobs.last_events(DEFAULT_PROJECT, [job.id]) == {}
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -122,7 +123,7 @@ async def test_processes_of_two_versions_change_a_job_and_each_event_is_read_in_
     states = ["queued", "running", "queued", "queued", "running", "succeeded"]
     assert [event.state for event in own] == states
     assert [event.id for event in own] == sorted(str(event.id) for event in own)
-    assert await jobs.last_events([job.id]) == {job.id: event_of(failed)}
+    assert await jobs.last_events(DEFAULT_PROJECT, [job.id]) == {job.id: event_of(failed)}
     assert await jobs.events([job.id], again) == own[4:]
     read_by_version_1 = [entry.decode() for entry, _ in await redis.xrange(_stream(job))]
     assert read_by_version_1 == [event.id for event in own][-len(read_by_version_1) :]
@@ -137,7 +138,7 @@ async def test_a_job_that_version_1_ends_leaves_no_key_for_ever(jobs: Jobs, redi
     failed = done(await jobs.leases.start(job, "a-worker"))
     failed = done(await jobs.leases.add_result(failed, JobResult(problem=CRASHED)))
     assert 0 < await redis.ttl(keys.job_events(job.id)) <= 24 * 3600
-    await jobs.requeue(job.id)
+    await jobs.requeue(DEFAULT_PROJECT, job.id)
     assert await redis.ttl(keys.job(job.id)) == -1
     assert await redis.ttl(keys.job_events(job.id)) > 7 * 24 * 3600
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Code
 from contracts.jobs import JOBS, JobState
 from contracts.methods import GROUP
@@ -45,7 +46,9 @@ async def left(redis: Any, client: RedisClient) -> None:
 
 @pytest.mark.usefixtures("left")
 async def test_every_record_of_the_version_before_is_read(jobs: Jobs) -> None:
-    states = {name: (await jobs.find(job_id)).state for name, job_id in IDS.items()}
+    states = {
+        name: (await jobs.find(DEFAULT_PROJECT, job_id)).state for name, job_id in IDS.items()
+    }
     waiting = {name: JobState.QUEUED for name in IDS if name.startswith(("in line", "queued"))}
     assert states == waiting | {
         "failed": JobState.FAILED,
@@ -53,10 +56,10 @@ async def test_every_record_of_the_version_before_is_read(jobs: Jobs) -> None:
         "later": JobState.QUEUED,
         "running": JobState.RUNNING,
     }
-    running = await jobs.find(IDS["running"])
+    running = await jobs.find(DEFAULT_PROJECT, IDS["running"])
     assert (running.results, running.worker) == ((GOOD,), "old-worker")
     assert [event.done for event in await jobs.events([running.id], "0-0")] == [0, 0, 1]
-    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert (letter.job, letter.problem.code) == (IDS["failed"], Code.WORKER_CRASHED)
     assert letter.request is not None
 
@@ -65,19 +68,23 @@ async def test_every_record_of_the_version_before_is_read(jobs: Jobs) -> None:
 async def test_every_open_job_of_the_version_before_is_done(jobs: Jobs, redis: Any) -> None:
     assert await jobs.run_maintenance("me", lease=5), "the retry is due"
     (pending,) = STORED["pending"]
-    running = await jobs.find(IDS["running"])
+    running = await jobs.find(DEFAULT_PROJECT, IDS["running"])
     again = done(await jobs.leases.start(running, "new", entry=pending))
     assert done(await jobs.leases.add_result(again, GOOD)).state is JobState.SUCCEEDED
-    assert (await jobs.requeue(IDS["failed"])).state is JobState.QUEUED
+    assert (await jobs.requeue(DEFAULT_PROJECT, IDS["failed"])).state is JobState.QUEUED
     while assignment := await jobs.leases.take_next("new"):
         job = assignment.job() or done(
             await jobs.leases.start(
-                await jobs.find(assignment.job_id), "new", entry=assignment.entry.decode()
+                await jobs.find(DEFAULT_PROJECT, assignment.job_id),
+                "new",
+                entry=assignment.entry.decode(),
             )
         )
         while job.state is JobState.RUNNING:
             job = done(await jobs.leases.add_result(job, GOOD))
-    assert {(await jobs.find(job_id)).state for job_id in IDS.values()} == {JobState.SUCCEEDED}
+    assert {(await jobs.find(DEFAULT_PROJECT, job_id)).state for job_id in IDS.values()} == {
+        JobState.SUCCEEDED
+    }
     backlog = await jobs.backlog()
     assert (backlog.queued, backlog.running, backlog.later) == (0, 0, 0)
     assert await redis.xlen(JOBS) == 0
@@ -123,5 +130,7 @@ async def test_a_damaged_record_is_refused(jobs: Jobs, redis: Any, change: str) 
     with pytest.raises(Damaged):
         await jobs.get(job.id)
     other = await submitted(jobs, submitter="other")
-    assert (await jobs.find(other.id)).state is JobState.QUEUED, "the others are not disturbed"
-    assert other.id in {job.id async for job in jobs.open(10)}
+    assert (await jobs.find(DEFAULT_PROJECT, other.id)).state is JobState.QUEUED, (
+        "the others are not disturbed"
+    )
+    assert other.id in {job.id async for job in jobs.open(DEFAULT_PROJECT, 10)}

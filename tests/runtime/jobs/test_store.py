@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import (
     KeyReused,
     NotFound,
@@ -82,7 +83,7 @@ async def test_a_job_that_was_given_up_is_a_dead_letter_and_can_be_requeued(
 ) -> None:
     running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
     failed = done(await jobs.leases.add_result(running, JobResult(problem=CRASHED)))
-    (letter,) = [each async for each in jobs.dead_letters.latest(10)]
+    (letter,) = [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)]
     assert letter.request is not None
     assert (letter.job, letter.problem, letter.request.variants) == (
         failed.id,
@@ -90,14 +91,14 @@ async def test_a_job_that_was_given_up_is_a_dead_letter_and_can_be_requeued(
         failed.variants,
     )
     await taken_from_stream(redis)
-    back = await jobs.requeue(failed.id)
+    back = await jobs.requeue(DEFAULT_PROJECT, failed.id)
     assert (back.state, back.results, back.problem, back.attempts) == ("queued", (), None, 0)
     assert await jobs.get(failed.id) == back
-    assert [each async for each in jobs.dead_letters.latest(10)] == []
+    assert [each async for each in jobs.dead_letters.latest(DEFAULT_PROJECT, 10)] == []
     assert await redis.ttl(f"darkroom:job:{failed.id}") == -1, "it is open again"
     assert await work_through(jobs, redis) == [failed.id]
     with pytest.raises(NotFound):
-        await jobs.requeue(failed.id)
+        await jobs.requeue(DEFAULT_PROJECT, failed.id)
 
 
 async def test_an_idempotency_key_makes_one_job_for_two_simultaneous_requests(
@@ -115,9 +116,11 @@ async def test_an_idempotency_key_makes_one_job_for_two_simultaneous_requests(
 
 async def test_a_cancelled_job_is_given_to_no_worker(jobs: Jobs, redis: Any) -> None:
     waiting = [await submitted(jobs) for _ in range(MIN_CAPACITY + 3)]
-    cancelled = await jobs.cancel(waiting[-1].id)
+    cancelled = await jobs.cancel(DEFAULT_PROJECT, waiting[-1].id)
     assert cancelled.state is JobState.CANCELLED
-    assert (await jobs.cancel(cancelled.id)).state is JobState.CANCELLED, "again is no error"
+    assert (await jobs.cancel(DEFAULT_PROJECT, cancelled.id)).state is JobState.CANCELLED, (
+        "again is no error"
+    )
     assert await work_through(jobs, redis) == [job.id for job in waiting[:-1]]
     assert (await jobs.backlog()).queued == 0
 
@@ -147,7 +150,7 @@ async def test_the_end_of_a_job_with_a_webhook_queues_a_delivery(jobs: Jobs, red
     assert not await redis.exists("darkroom:webhooks")
     await work_through(jobs, redis)
     assert await redis.zrange("darkroom:webhooks", 0, -1) == [job.id.encode()]
-    assert (await jobs.find(job.id)).webhook == job.webhook
+    assert (await jobs.find(DEFAULT_PROJECT, job.id)).webhook == job.webhook
 
 
 async def _next(jobs: Jobs) -> Job:
@@ -185,9 +188,11 @@ async def test_a_job_among_many_costs_few_commands(jobs: Jobs, redis: Any) -> No
 
 async def test_the_last_event_is_the_one_in_the_record(jobs: Jobs) -> None:
     job = await submitted(jobs)
-    assert await jobs.last_events([job.id]) == {job.id: event_of(job)}
+    assert await jobs.last_events(DEFAULT_PROJECT, [job.id]) == {job.id: event_of(job)}
     running = done(await jobs.leases.start(job, "a-worker"))
-    assert await jobs.last_events(["f" * 32, job.id]) == {job.id: event_of(running)}
+    assert await jobs.last_events(DEFAULT_PROJECT, ["f" * 32, job.id]) == {
+        job.id: event_of(running)
+    }
 
 
 async def test_a_recent_backlog_costs_no_round_trip(
@@ -205,7 +210,11 @@ async def test_the_backlog_counts_jobs_and_estimates_the_wait(jobs: Jobs, redis:
     assert (await jobs.backlog()).wait == 1
     for _ in range(7):
         await submitted(jobs)
-    done(await jobs.leases.start(await jobs.find((await taken_from_stream(redis))[0]), "a-worker"))
+    done(
+        await jobs.leases.start(
+            await jobs.find(DEFAULT_PROJECT, (await taken_from_stream(redis))[0]), "a-worker"
+        )
+    )
     outlook = await jobs.backlog()
     assert (outlook.queued, outlook.running, outlook.later) == (6, 1, 0)
     assert outlook.wait == 8, "a second each while nothing is known"
@@ -215,7 +224,7 @@ async def test_a_cancelled_job_leaves_its_line_and_costs_no_turn(jobs: Jobs, red
     cancelled = [await submitted(jobs, submitter="a") for _ in range(60)]
     others = [await submitted(jobs, submitter="b") for _ in range(60)]
     for job in cancelled[MIN_CAPACITY:]:
-        await jobs.cancel(job.id)
+        await jobs.cancel(DEFAULT_PROJECT, job.id)
     assert await redis.exists("darkroom:jobs:line:a") == 0
     last = await submitted(jobs, submitter="a")
     order = await work_through(jobs, redis)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Unavailable
 from contracts.jobs import Webhook
 from services.runtime.jobs.webhook_queue import Delivery, HostLimit, WebhookQueue
@@ -127,10 +128,10 @@ async def test_a_url_is_disabled_for_a_time_and_is_not_stored_in_plain_text(
 ) -> None:
     deliveries = WebhookQueue(client, lease=30)
 
-    await deliveries.disable(URL, ttl=60)
+    await deliveries.disable(DEFAULT_PROJECT, URL, ttl=60)
 
-    assert await deliveries.is_disabled(URL)
-    assert not await deliveries.is_disabled(URL + "2")
+    assert await deliveries.is_disabled(DEFAULT_PROJECT, URL)
+    assert not await deliveries.is_disabled(DEFAULT_PROJECT, URL + "2")
     [key] = await redis.keys()
     assert b"token" not in key
     assert 50 < await redis.ttl(key) <= 60
@@ -145,8 +146,8 @@ async def test_every_method_raises_unavailable_without_redis() -> None:
         take(deliveries, 1),
         deliveries.done(delivery),
         deliveries.retry(delivery, 1),
-        deliveries.disable(URL, ttl=1),
-        deliveries.is_disabled(URL),
+        deliveries.disable(DEFAULT_PROJECT, URL, ttl=1),
+        deliveries.is_disabled(DEFAULT_PROJECT, URL),
     ):
         with pytest.raises(Unavailable):
             await call

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import OutOfMemoryError
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.imaging import Blob
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, make_redis
@@ -64,7 +65,7 @@ async def test_no_image_is_added_to_a_full_redis(own: Storage) -> None:
 
     assert await images.keep_bytes(b"there", ttl=1000) == there
     assert await own.redis.execute("TTL", keys.blob(Kind.IMAGE, there.blob.key)) > 900
-    assert await Purge(own, longest=60).image(there.blob.key)
+    assert await Purge(own, longest=60).image(DEFAULT_PROJECT, there.blob.key)
     assert await Renditions(own).find(blob.key) is None
 
 
@@ -103,7 +104,9 @@ async def test_a_redis_that_takes_nothing_new_still_has_its_renditions(
     with pytest.raises(FULL):
         await own.redis.execute("SET", "something", "new")
     lookups = Lookups(own.redis, images, renditions)
-    found = await lookups.find([key], rendition=blob.key, ttl=500, bytes_of=Kind.RENDITION)
+    found = await lookups.find(
+        DEFAULT_PROJECT, [key], rendition=blob.key, ttl=500, bytes_of=Kind.RENDITION
+    )
     assert found is not None
     assert found.rendition is not None
     assert [one async for one in renditions.read(blob, seen=found.rendition)] == [b"rendition"]

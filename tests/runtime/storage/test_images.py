@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Gone, StoreFull
 from contracts.imaging import Blob
 from services.runtime.redis import keys
@@ -107,7 +108,7 @@ async def test_a_kept_image_has_a_sidecar_that_says_all_of_it(
     assert (sidecar.media_type, sidecar.bytes, sidecar.label) == ("image/png", 10, "Küche.jpg")
     assert sidecar.created == kept.created
     assert sidecar.ends is not None
-    await listed.change(kept.blob.key, label="bath.jpg")
+    await listed.change(DEFAULT_PROJECT, kept.blob.key, label="bath.jpg")
     assert Sidecar.model_validate_json(path.read_bytes()).label == "bath.jpg"
 
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Conflict
 from contracts.imaging import Blob
 from contracts.operations.pipeline import Pipeline
@@ -69,7 +70,7 @@ async def test_pages_have_each_image_once_newest_first_also_within_a_millisecond
 
     listed, position = [], None
     while True:
-        page = await kept.page(most, position)
+        page = await kept.page(DEFAULT_PROJECT, most, position)
         listed += keys_of(page)
         if (position := page.next) is None:
             break
@@ -81,18 +82,18 @@ async def test_what_is_deleted_and_uploaded_meanwhile_disturbs_no_page(
     storage: Storage, kept: KeptImages, redis: RedisClient
 ) -> None:
     expected = await add_records(redis, 5, 5, 5, 5, 4, 4, 3)
-    first = await kept.page(3)
+    first = await kept.page(DEFAULT_PROJECT, 3)
     assert keys_of(first) == expected[:3]
     # The image at the position, one before it and one after it go; a new one comes.
     for key in (expected[0], expected[2], expected[4]):
-        await Purge(storage, longest=1).image(key)
+        await Purge(storage, longest=1).image(DEFAULT_PROJECT, key)
     await keep(storage, b"new")
 
-    second = await kept.page(3, first.next)
+    second = await kept.page(DEFAULT_PROJECT, 3, first.next)
     assert keys_of(second) == [expected[3], expected[5], expected[6]]
     assert second.next is None
-    assert keys_of(await kept.page(9, Position(0, "0" * 64))) == []
-    assert len(keys_of(await kept.page(9, Position(10**15, "f" * 64)))) == 5
+    assert keys_of(await kept.page(DEFAULT_PROJECT, 9, Position(0, "0" * 64))) == []
+    assert len(keys_of(await kept.page(DEFAULT_PROJECT, 9, Position(10**15, "f" * 64)))) == 5
 
 
 async def test_an_image_that_has_expired_leaves_the_list_when_it_is_met(
@@ -100,9 +101,9 @@ async def test_an_image_that_has_expired_leaves_the_list_when_it_is_met(
 ) -> None:
     older, gone, newer = await add_records(redis, 3, 2, 1)
     await redis.execute("UNLINK", keys.blob(Kind.IMAGE, gone))
-    page = await kept.page(2)
+    page = await kept.page(DEFAULT_PROJECT, 2)
     assert keys_of(page) == [older]
-    assert keys_of(await kept.page(2, page.next)) == [newer]
+    assert keys_of(await kept.page(DEFAULT_PROJECT, 2, page.next)) == [newer]
     assert await redis.execute("ZCARD", LIST) == 2
 
     # One that expires and is uploaded again before anybody has met it is listed as a new one.
@@ -110,7 +111,7 @@ async def test_an_image_that_has_expired_leaves_the_list_when_it_is_met(
     await redis.execute("ZADD", LIST, 1, key)
     await redis.execute("UNLINK", keys.blob(Kind.IMAGE, key))
     await keep(storage, b"again")
-    assert keys_of(await kept.page(1)) == [key]
+    assert keys_of(await kept.page(DEFAULT_PROJECT, 1)) == [key]
 
 
 async def test_a_page_takes_two_trips(
@@ -126,7 +127,7 @@ async def test_a_page_takes_two_trips(
             return await real(*arguments)  # type: ignore[operator]
 
         monkeypatch.setattr(redis, name, counted)
-    assert len((await kept.page(20)).images) == 20
+    assert len((await kept.page(DEFAULT_PROJECT, 20)).images) == 20
     assert len(trips) == 2
 
 
@@ -137,27 +138,29 @@ async def test_a_label_and_a_life_are_changed_one_without_the_other(
     assert (await found(kept, key)).ends is None
 
     ends = time.time() * 1000 + 50_000
-    changed = await kept.change(key, life=50)
+    changed = await kept.change(DEFAULT_PROJECT, key, life=50)
     assert changed == await found(kept, key)
     assert changed.stored.label == "a.jpg"
     assert changed.ends is not None
     assert abs(changed.ends - ends) < 5000
-    assert await kept.change(key, label="b.jpg") == await kept.change(key)
+    assert await kept.change(DEFAULT_PROJECT, key, label="b.jpg") == await kept.change(
+        DEFAULT_PROJECT, key
+    )
     named = await found(kept, key)
     assert (named.stored.label, named.ends) == ("b.jpg", changed.ends)
-    shorter = await kept.change(key, life=5, label="")
+    shorter = await kept.change(DEFAULT_PROJECT, key, life=5, label="")
     assert shorter is not None
     assert shorter.ends is not None
     assert shorter.ends < changed.ends
     assert shorter.stored.label == ""
-    endless = await kept.change(key, life=Life.ENDLESS)
+    endless = await kept.change(DEFAULT_PROJECT, key, life=Life.ENDLESS)
     assert endless is not None
     assert endless.ends is None
 
 
 async def test_a_change_is_in_the_sidecar_too(storage: Storage, kept: KeptImages) -> None:
     key = await keep(storage, b"x")
-    changed = await kept.change(key, label="Küche.jpg", life=60)
+    changed = await kept.change(DEFAULT_PROJECT, key, label="Küche.jpg", life=60)
     assert changed is not None
     assert storage.store is not None
     path = sidecar_path(f"default/kept/{key[:2]}/{key[2:4]}/{key}")
@@ -167,11 +170,11 @@ async def test_a_change_is_in_the_sidecar_too(storage: Storage, kept: KeptImages
 
 
 async def test_an_image_that_is_not_kept_has_neither(storage: Storage, kept: KeptImages) -> None:
-    assert await kept.change("0" * 64, label="x") is None
+    assert await kept.change(DEFAULT_PROJECT, "0" * 64, label="x") is None
     passing = await Images(storage).keep_bytes(b"passing", ttl=60)
     with pytest.raises(Conflict):
-        await kept.change(passing.blob.key, life=Life.ENDLESS)
-    assert keys_of(await kept.page(10)) == []
+        await kept.change(DEFAULT_PROJECT, passing.blob.key, life=Life.ENDLESS)
+    assert keys_of(await kept.page(DEFAULT_PROJECT, 10)) == []
 
 
 async def test_a_shorter_life_never_takes_the_image_of_an_open_job(
@@ -182,8 +185,8 @@ async def test_a_shorter_life_never_takes_the_image_of_an_open_job(
     jobs = Jobs(redis, RuntimeSettings())
     job = await jobs.submit(blob, (Pipeline(),), submitter="me", timeout=500)
     assert job.deadline is not None
-    changed = await kept.change(key, life=1)
-    await jobs.cancel(job.id)
+    changed = await kept.change(DEFAULT_PROJECT, key, life=1)
+    await jobs.cancel(DEFAULT_PROJECT, job.id)
     assert changed is not None
     assert changed.ends is not None
     assert changed.ends >= job.deadline.timestamp() * 1000

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import Unavailable
 from contracts.imaging import Blob
 from services.runtime.redis import keys
@@ -46,7 +47,7 @@ async def test_more_renditions_than_one_step_deletes(
     await Renditions(storage).keep([*many, large, other], ttl=60)
     assert len(files(tmp_path)) == 1
 
-    assert await Purge(storage, longest=60).renditions(IMAGE) == 601
+    assert await Purge(storage, longest=60).renditions(DEFAULT_PROJECT, IMAGE) == 601
     assert not any([await is_there(redis, one) for one in (*many, large)])
     assert files(tmp_path) == []
     assert await is_there(redis, other)
@@ -67,7 +68,7 @@ async def test_nothing_is_left_of_a_deleted_image(
     await Renditions(storage).keep([large], ttl=60)
     assert len(files(tmp_path)) == 4, "kept, with its sidecar, as it passed, and its rendition"
 
-    assert await Purge(storage, longest=60).image(passing.blob.key)
+    assert await Purge(storage, longest=60).image(DEFAULT_PROJECT, passing.blob.key)
     assert files(tmp_path) == []
     left = [key.decode() for key in await redis.execute("KEYS", f"*{kept.blob.key}*")]
     assert left == [keys.purged(kept.blob.key)]
@@ -85,7 +86,7 @@ async def test_a_rendition_that_comes_after_the_purge_is_not_kept_until_the_imag
     marked = rendition(1, *(one.blob.key for one in stored.values()))
     plain = rendition(2, "3" * 64)
 
-    assert await Purge(either, longest=60).image(stored[purged].blob.key)
+    assert await Purge(either, longest=60).image(DEFAULT_PROJECT, stored[purged].blob.key)
     assert await renditions.keep([marked, plain], ttl=60) == {marked.blob.key}
     assert not await is_there(redis, marked)
     assert await is_there(redis, plain)
@@ -127,7 +128,7 @@ async def test_the_index_keeps_no_rendition_that_has_expired(
 async def test_nothing_is_stored_for_an_image_that_is_not_there(
     storage: Storage, redis: RedisClient
 ) -> None:
-    assert not await Purge(storage, longest=60).image(IMAGE)
+    assert not await Purge(storage, longest=60).image(DEFAULT_PROJECT, IMAGE)
     assert await redis.execute("KEYS", f"*{IMAGE}*") == []
 
 
@@ -141,7 +142,7 @@ async def test_a_deletion_between_the_bytes_and_the_record_loses_no_image(
 
     async def put_and_purge(path: str, content: bytes | Path, *, durable: bool = True) -> None:
         await put(path, content, durable=durable)
-        await Purge(storage, longest=60).image(path.rpartition("/")[2])
+        await Purge(storage, longest=60).image(DEFAULT_PROJECT, path.rpartition("/")[2])
 
     async def upload() -> Blob:
         spool = await Spool.of(data, storage.scratch)
@@ -187,7 +188,7 @@ async def test_bytes_of_renditions_are_noted_while_they_are_deleted(
         noted.append(await redis.execute("ZSCORE", keys.STORE_DELETING, *paths))
 
     monkeypatch.setattr(store, "delete", delete)
-    assert await Purge(storage, longest=60).renditions(IMAGE) == 1
+    assert await Purge(storage, longest=60).renditions(DEFAULT_PROJECT, IMAGE) == 1
     assert noted != [None]
     assert await redis.execute("ZCARD", keys.STORE_DELETING) == 0
 
@@ -207,7 +208,7 @@ async def test_bytes_that_the_store_could_not_delete_are_deleted_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "delete", refuse)
-        assert await Purge(storage, longest=60).image(kept.blob.key)
+        assert await Purge(storage, longest=60).image(DEFAULT_PROJECT, kept.blob.key)
         assert await images.find(kept.blob.key) is None
         assert len(files(tmp_path)) == 2
         # Nobody may store the same bytes now: they would be deleted with the old ones.

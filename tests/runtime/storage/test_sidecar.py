@@ -1,10 +1,12 @@
 """Sidecars of kept images that change, or are deleted, while their sidecars are written."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
@@ -42,7 +44,9 @@ async def settle(
 async def test_a_sidecar_that_is_written_after_a_deletion_is_deleted(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = await settle(storage, monkeypatch, Purge(storage, longest=60).image)
+    path = await settle(
+        storage, monkeypatch, partial(Purge(storage, longest=60).image, DEFAULT_PROJECT)
+    )
     assert storage.store is not None
     assert await storage.store.size(path) is None
     assert await storage.store.size(sidecar_path(path)) is None
@@ -52,7 +56,9 @@ async def test_a_sidecar_says_the_last_of_two_changes_at_once(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = KeptImages(storage.redis, Images(storage))
-    path = await settle(storage, monkeypatch, lambda key: kept.change(key, label="after", life=60))
+    path = await settle(
+        storage, monkeypatch, lambda key: kept.change(DEFAULT_PROJECT, key, label="after", life=60)
+    )
     assert storage.store is not None
     sidecar = await read_sidecar(storage.store, path)
     assert (sidecar.label, sidecar.ends is not None) == ("after", True)

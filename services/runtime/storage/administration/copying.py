@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from services.runtime.storage.records import Place, digest_in
+from services.runtime.storage.records import Place, blob_at, image_key
 from services.runtime.storage.sidecar import LARGEST, described_by
 from services.runtime.storage.spool import Spool
 from services.runtime.storage.stores.async_store import AsyncStore
@@ -97,7 +97,7 @@ class Copy:
             async for piece in self._source.read(one.path):
                 await spool.write(piece)
             await spool.finish()
-            if (digest := _digest_of_bytes(one.path)) and digest != spool.digest:
+            if _is_damaged(one.path, spool.digest):
                 copied.damaged.append(one.path)
                 return False
             await self._target.put(one.path, spool.content)
@@ -141,8 +141,8 @@ class Copy:
 
 def _groups(page: Sequence[StoredObject]) -> Iterator[Sequence[StoredObject]]:
     """Yield the objects of a page that are blobs or their sidecars, these after the blobs."""
-    blobs = [one for one in page if digest_in(one.path)]
-    sidecars = [one for one in page if (path := described_by(one.path)) and digest_in(path)]
+    blobs = [one for one in page if blob_at(one.path)]
+    sidecars = [one for one in page if (path := described_by(one.path)) and blob_at(path)]
     for objects in (blobs, sidecars):
         for start in range(0, len(objects), _AT_ONCE):
             yield objects[start : start + _AT_ONCE]
@@ -157,10 +157,13 @@ async def _all(calls: Iterable[Coroutine[Any, Any, ResultT]]) -> list[ResultT]:
     return [result for result in results if not isinstance(result, BaseException)]
 
 
-def _digest_of_bytes(path: str) -> str | None:
-    """Return the digest that the bytes of an image must have; None for another object."""
-    found = digest_in(path)
-    return found[2] if found and found[1] is not Place.RENDITIONS else None
+def _is_damaged(path: str, digest: str) -> bool:
+    """Return whether `path` is that of an image whose bytes have another digest."""
+    found = blob_at(path)
+    if found is None or found[1] is Place.RENDITIONS:
+        return False
+    project, _, key = found
+    return key != image_key(project, digest)
 
 
 async def _text(store: AsyncStore, path: str) -> bytes | None:

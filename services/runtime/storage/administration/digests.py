@@ -2,42 +2,46 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from contracts.access import DEFAULT_PROJECT
-from services.runtime.storage.records import Place, digest_in
+from services.runtime.storage.records import Place, blob_at, image_key
 from services.runtime.storage.stores.async_store import AsyncStore
 from services.runtime.storage.stores.store import Missing
 
 _AT_ONCE = 4  # images: each hashes in a thread
 
 
-async def damaged_images(store: AsyncStore, progress: Callable[[int, int], None]) -> list[str]:
-    """Return the keys of the kept images whose bytes have another digest.
+async def damaged_images(
+    store: AsyncStore, projects: Iterable[str], progress: Callable[[int, int], None]
+) -> list[str]:
+    """Return the keys of the kept images of some projects whose bytes have another digest.
 
     `progress` is called with the numbers of images and bytes that were read. Raises as
     `AsyncStore`.
     """
     damaged: list[str] = []
 
-    async def check(path: str, digest: str, size: int) -> None:
-        if not await _has_digest(store, path, digest):
-            damaged.append(digest)
+    async def check(path: str, project: str, key: str, size: int) -> None:
+        if not await _is_whole(store, path, project, key):
+            damaged.append(key)
         progress(1, size)
 
-    async for page in store.list(f"{DEFAULT_PROJECT}/{Place.KEPT}"):
-        images = [(one, found[2]) for one in page if (found := digest_in(one.path))]
-        for start in range(0, len(images), _AT_ONCE):
-            batch = images[start : start + _AT_ONCE]
-            await asyncio.gather(*(check(one.path, digest, one.size) for one, digest in batch))
+    for project in projects:
+        async for page in store.list(f"{project}/{Place.KEPT}"):
+            images = [(one, found[2]) for one in page if (found := blob_at(one.path))]
+            for start in range(0, len(images), _AT_ONCE):
+                batch = images[start : start + _AT_ONCE]
+                await asyncio.gather(
+                    *(check(one.path, project, key, one.size) for one, key in batch)
+                )
     return damaged
 
 
-async def _has_digest(store: AsyncStore, path: str, digest: str) -> bool:
+async def _is_whole(store: AsyncStore, path: str, project: str, key: str) -> bool:
     found = hashlib.sha256()
     try:
         async for piece in store.read(path):
             await asyncio.to_thread(found.update, piece)
     except Missing:  # deleted meanwhile
         return True
-    return found.hexdigest() == digest
+    return image_key(project, found.hexdigest()) == key

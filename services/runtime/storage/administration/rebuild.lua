@@ -3,11 +3,12 @@
 --
 -- KEYS: the record, its mark of a purge, the kept images of its project, the paths that are being deleted,
 -- the sizes of what is hot, their sum.
--- ARGV: the image's digest, the path of its bytes, bytes, media type, the moment of its upload (ms), the
--- moment of its end (ms, '' for none), label, the member in the sizes of what is hot.
+-- ARGV: the image's key, the path of its bytes, bytes, media type, the moment of its upload (ms), the
+-- moment of its end (ms, '' for none), label, the member in the sizes of what is hot, project, the digest of the bytes
+-- ('' where it is the image's key).
 
 local RECORD, PURGED, LIST, DELETING, HOT, HOT_BYTES = unpack(KEYS)
-local digest, path, size, media_type, created, ends, label, member = unpack(ARGV)
+local image, path, size, media_type, created, ends, label, member, project, digest = unpack(ARGV)
 
 if redis.call('ZSCORE', DELETING, path) or redis.call('EXISTS', PURGED) == 1 then
   return 0
@@ -17,7 +18,7 @@ if ends ~= '' and tonumber(ends) <= now_ms() then
 end
 local seen = redis.call('HMGET', RECORD, 'bytes', 'place')
 if seen[1] and seen[2] == 'kept' then
-  redis.call('ZADD', LIST, 'NX', created, digest)
+  redis.call('ZADD', LIST, 'NX', created, image)
   -- Bytes that were missing are here again; a reader compares them with their digest.
   return redis.call('HDEL', RECORD, 'damaged')
 end
@@ -31,6 +32,9 @@ if redis.call('HDEL', HOT, member) == 1 then
   redis.call('DECRBY', HOT_BYTES, size)
 end
 redis.call('HSETNX', RECORD, 'media_type', media_type)
+if digest ~= '' then
+  redis.call('HSET', RECORD, 'project', project, 'digest', digest)
+end
 redis.call('HDEL', RECORD, 'damaged')
 if label ~= '' then
   redis.call('HSET', RECORD, 'label', label)
@@ -40,5 +44,5 @@ if ends == '' then
 else
   redis.call('PEXPIREAT', RECORD, ends)
 end
-redis.call('ZADD', LIST, 'NX', created, digest)
+redis.call('ZADD', LIST, 'NX', created, image)
 return 1

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from contracts.access import DEFAULT_PROJECT
 from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.hot import member
-from services.runtime.storage.records import Kind, Place, digest_in
+from services.runtime.storage.records import Kind, Place, blob_at, image_key
 from services.runtime.storage.sidecar import (
     Sidecar,
     described_by,
@@ -65,7 +64,7 @@ class Rebuild:
             sizes = {one.path: one.size for one in (*last, *page)}
             last = page[-1:]
             for one in page:
-                if found := digest_in(one.path):
+                if found := blob_at(one.path):
                     project, place, _ = found
                     count = counts.get((project, place), Count())
                     counts[(project, place)] = count + one.size
@@ -89,7 +88,7 @@ class Rebuild:
         size = sizes.get(path)
         if size is None:
             size = await self._store.size(path)
-        if size != sidecar.bytes or sidecar.project != DEFAULT_PROJECT:
+        if size != sidecar.bytes or not _is_of(path, sidecar):
             rebuilt.damaged.append(sidecar_path(path))
         elif sidecar.ends is not None and sidecar.ends <= time.time() * 1000:
             rebuilt.ended += 1
@@ -103,12 +102,13 @@ class Rebuild:
         written = await self._redis.script(
             _REBUILD,
             (
-                *(keys.blob(Kind.IMAGE, key), keys.purged(key), keys.images_of(DEFAULT_PROJECT)),
+                *(keys.blob(Kind.IMAGE, key), keys.purged(key), keys.images_of(sidecar.project)),
                 *(keys.STORE_DELETING, keys.HOT, keys.HOT_BYTES),
             ),
             (
                 *(key, path, sidecar.bytes, sidecar.media_type, sidecar.created),
                 *(sidecar.ends or "", sidecar.label, member(Kind.IMAGE, key)),
+                *(sidecar.project, sidecar.digest or ""),
             ),
         )
         return bool(written)
@@ -117,5 +117,14 @@ class Rebuild:
 def _kept_by(path: str) -> str | None:
     """Return the path of the kept bytes that the sidecar at `path` describes, or None."""
     described = described_by(path)
-    found = digest_in(described) if described else None
-    return described if found and found[:2] == (DEFAULT_PROJECT, Place.KEPT) else None
+    found = blob_at(described) if described else None
+    return described if found and found[1] is Place.KEPT else None
+
+
+def _is_of(path: str, sidecar: Sidecar) -> bool:
+    """Return whether a sidecar names the project and the key of the image at `path`."""
+    found = blob_at(path)
+    if found is None:
+        return False
+    project, _, key = found
+    return sidecar.project == project and image_key(project, sidecar.digest or key) == key

@@ -28,8 +28,7 @@ from services.runtime.storage.records import (
     Kind,
     Place,
     StoredBlob,
-    digest_in,
-    path_of,
+    blob_at,
     stored_from,
 )
 from services.runtime.storage.renditions import Renditions
@@ -123,12 +122,12 @@ class Sweeper:
     async def _look_at_objects(
         self, page: Sequence[StoredObject], listed: Listed, findings: Findings, *, dry_run: bool
     ) -> None:
-        objects = [(one, found) for one in page if (found := digest_in(one.path))]
+        objects = [(one, found) for one in page if (found := blob_at(one.path))]
         sidecars = {one.path for one in page if described_by(one.path)}
-        records = await self._records((place, digest) for _, (_, place, digest) in objects)
+        records = await self._records((place, key) for _, (_, place, key) in objects)
         started, orphans = time.monotonic(), list[StoredObject]()
-        for (one, (project, place, digest)), record in zip(objects, records, strict=True):
-            listed.add(place, digest)
+        for (one, (project, place, key)), record in zip(objects, records, strict=True):
+            listed.add(place, key)
             if record is not None and record.place is place:
                 if place is Place.KEPT and sidecar_path(one.path) not in sidecars and not dry_run:
                     await self._write_missing_sidecar(one.path, record)
@@ -139,9 +138,9 @@ class Sweeper:
                 and (end := await self._promised_end(one.path)) > time.time() - self._grace
             ):
                 if end > time.time():
-                    findings.unrecorded.add(digest)
+                    findings.unrecorded.add(key)
             elif time.time() - one.modified > self._grace and (
-                dry_run or await self._note(one.path, place, digest)
+                dry_run or await self._note(one.path, place, key)
             ):
                 orphans.append(one)
                 continue
@@ -153,16 +152,14 @@ class Sweeper:
             await self._delete([one.path for one in orphans], started)
 
     async def _records(self, wanted: Iterable[tuple[Place, str]]) -> list[StoredBlob | None]:
-        asked = [(_kind_of(place), digest) for place, digest in wanted]
+        asked = [(_kind_of(place), key) for place, key in wanted]
         rows = await self._redis.pipeline(
-            ("HMGET", keys.blob(kind, digest), *FIELDS) for kind, digest in asked
+            ("HMGET", keys.blob(kind, key), *FIELDS) for kind, key in asked
         )
-        return [
-            stored_from(kind, digest, row) for (kind, digest), row in zip(asked, rows, strict=True)
-        ]
+        return [stored_from(kind, key, row) for (kind, key), row in zip(asked, rows, strict=True)]
 
-    async def _note(self, path: str, place: Place, digest: str) -> bool:
-        names = (keys.blob(_kind_of(place), digest), keys.STORE_DELETING)
+    async def _note(self, path: str, place: Place, key: str) -> bool:
+        names = (keys.blob(_kind_of(place), key), keys.STORE_DELETING)
         return bool(await self._redis.script(_NOTE, names, (path, place)))
 
     async def _delete(self, paths: Sequence[str], noted: float) -> None:
@@ -174,7 +171,7 @@ class Sweeper:
             if time.monotonic() - noted > _DELETION:
                 return
             some = paths[start : start + _AT_ONCE]
-            kept = [path for path in some if (found := digest_in(path)) and found[1] is Place.KEPT]
+            kept = [path for path in some if (found := blob_at(path)) and found[1] is Place.KEPT]
             await self._store.delete([*map(sidecar_path, kept), *some])
             await self._redis.execute("ZREM", keys.STORE_DELETING, *some)
 
@@ -212,9 +209,9 @@ class Sweeper:
             cursor, names = await self._redis.execute(
                 "SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN
             )
-            digests = [name.decode().rpartition(":")[2] for name in names]
-            records = await self._records((place, digest) for digest in digests)
-            for key, record in zip(digests, records, strict=True):
+            found = [name.decode().rpartition(":")[2] for name in names]
+            records = await self._records((place, key) for key in found)
+            for key, record in zip(found, records, strict=True):
                 if record is None or record.place is None or listed.has(record.place, key):
                     continue
                 if await self._is_lost(blobs, key):
@@ -230,7 +227,7 @@ class Sweeper:
             stored = await blobs.find(key)
             if stored is None or stored.place is None or stored.damaged:
                 return False
-            if await self._store.size(_path(stored)) is not None:
+            if await self._store.size(stored.path) is not None:
                 return False
         return True
 
@@ -242,11 +239,6 @@ def _count_unfinished(scratch: Path, *, older: float) -> int:
         with suppress(FileNotFoundError):
             found += time.time() - file.stat().st_mtime > older
     return found
-
-
-def _path(stored: StoredBlob) -> str:
-    assert stored.place is not None
-    return path_of(stored.place, stored.blob.key)
 
 
 def _kind_of(place: Place) -> Kind:

@@ -11,7 +11,6 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 from rich.console import Console
 
-from contracts.access import DEFAULT_PROJECT
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.administration.copying import Copied, Copy
 from services.runtime.storage.administration.digests import damaged_images
@@ -62,9 +61,13 @@ def check(
             findings = await sweeper.sweep(dry_run=True, names=None if as_json else _NAMES)
             if not digests:
                 return findings, []
-            total = findings.counts.get((DEFAULT_PROJECT, Place.KEPT))
-            with progress_bar(err, total=total.bytes if total else 0) as advance:
-                return findings, await damaged_images(store, advance)
+            kept = {
+                project: count.bytes
+                for (project, place), count in findings.counts.items()
+                if place is Place.KEPT
+            }
+            with progress_bar(err, total=sum(kept.values())) as advance:
+                return findings, await damaged_images(store, sorted(kept), advance)
 
     findings, damaged = _run(work)
     if as_json:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.access import DEFAULT_PROJECT
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.administration.rebuild import Rebuild, Rebuilt
@@ -114,7 +115,7 @@ async def test_a_deleted_image_does_not_come_back(storage: Storage, redis: Redis
     stored = await keep(storage, b"x")
     path = path_of(Place.KEPT, stored.blob.key)
     left = [piece async for piece in storage.store.read(sidecar_path(path))]
-    await Purge(storage, longest=100).image(stored.blob.key)
+    await Purge(storage, longest=100).image(DEFAULT_PROJECT, stored.blob.key)
     await storage.store.put(path, b"x")
     await storage.store.put(sidecar_path(path), b"".join(left))
     assert (await rebuild(storage)).images == 0
