@@ -28,7 +28,8 @@ BlobKey = Annotated[
     str,
     Field(
         pattern=r"^[0-9a-f]{64}$",
-        description="SHA-256 in hex: of the bytes of an upload, or of the request for a result.",
+        description="Digest in hex: of an image's project and bytes, or of the request for a result. In "
+        "the project `default`, the key of an image is the SHA-256 of its bytes.",
     ),
 ]
 

@@ -79,7 +79,8 @@ REQUEST_HEADERS = {
     "Range": "One range of bytes; a request for several ranges gets the whole image (RFC 9110, "
     "section 14.2).",
     "X-Submitter": "Name of the client on whose behalf the job is done: 1 to 64 letters, digits "
-    "and `._:-`. Submitters' jobs take turns. Default: the client's address.",
+    "and `._:-`. Submitters' jobs take turns. Default: the client's address. For a request with a "
+    "key it is a name for people, as the project and the key take turns.",
 }
 
 RESPONSE_HEADERS = {

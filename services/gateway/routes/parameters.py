@@ -25,7 +25,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def _check_digest(text: str) -> str:
-    """Return the text. Raises NotFound, as for an image that is gone, unless it is a SHA-256."""
+    """Return the text. Raises NotFound, as for an image that is gone, unless it may be an id."""
     if not _DIGEST.fullmatch(text):
         raise NotFound("There is no image with this id; it may have expired.")
     return text
@@ -33,7 +33,7 @@ def _check_digest(text: str) -> str:
 
 ImageId = Annotated[
     str,
-    Path(description="The image's id: the SHA-256 of its bytes."),
+    Path(description="The image's id, as its upload has returned it."),
     AfterValidator(_check_digest),
 ]
 JobLabel = Annotated[

@@ -87,8 +87,8 @@ local function contents(key, most)
   return shown, most
 end
 
--- Return a dead letter of a project as it is stored: its own fields, those of its entry, those of its job's record, and
--- 1 if all of it is shown. False without such a letter.
+-- Return a dead letter of a project as it is stored: its own fields, those of its entry, those of its
+-- job's record, and 1 if all of it is shown. False without such a letter.
 function commands.raw(project, letter, id)
   local entry = redis.call('XRANGE', letters_of(project), letter, letter)[1]
   if not entry then
@@ -102,8 +102,8 @@ function commands.raw(project, letter, id)
   return {entry[2], fields, record, most >= 0 and 1 or 0}
 end
 
--- Remove a dead letter of a project; with `damaged` the record, which nobody can read, as well. Returns 0 without
--- such a letter.
+-- Remove a dead letter of a project; with `damaged` the record, which nobody can read, as well. Returns 0
+-- without such a letter.
 function commands.remove(project, letter, id, damaged)
   redis.call('DEL', quarantined(project, letter))
   if id ~= '' and damaged == '1' then

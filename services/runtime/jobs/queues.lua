@@ -112,7 +112,7 @@ local function letters_of(project)
   return project == DEFAULT_PROJECT and DEAD or DEAD .. ':' .. project
 end
 
--- Add a dead letter to those of its project, without those that are older than the record of any job, which
+-- Add a dead letter to those of its project, and trim those that are older than any job's record, which
 -- lives for `ttl` seconds. Returns its id.
 local function bury(project, letter, ttl)
   local stream = letters_of(project)
@@ -122,9 +122,9 @@ local function bury(project, letter, ttl)
   return id
 end
 
--- Keep images of a project, given by their keys with spaces between, until `moment` at least. Returns the
--- key of one that is not stored there, or nil. An open job's images are kept beyond its deadline, so that they
--- never expire before the job has ended.
+-- Keep images of a project, given by their keys with spaces between, until `moment` at least. Returns
+-- the key of one that the project has not, or nil. An open job's images are kept beyond its deadline, so that
+-- they never expire before the job has ended.
 local function hold(images, moment, project)
   for key in string.gmatch(images, '%S+') do
     -- An image that is being stored has no size yet. A key of another type is no image.

@@ -1,5 +1,5 @@
--- Change the label or the life of a kept image. Returns 1, 0 where its project has no such image, and -1 for
--- one that is not kept.
+-- Change the label or the life of a kept image. Returns 1, 0 where the project has no such image, and -1
+-- for one that is not kept.
 --
 -- KEYS: the record, the kept images of its project by the moment of their upload.
 -- ARGV: the project; the image's key; seconds to live from now ('' to leave its life as it is, -1 for no end); a

@@ -1,6 +1,6 @@
 -- Delete renditions of an image, and note that their bytes are to be deleted from the store. A writer of the
--- same rendition finds the note, and puts its bytes again. Those of another project are left. Returns how many
--- the index has no more, how many of them there were, and the paths.
+-- same rendition finds the note, and puts its bytes again. Those of another project are left. Returns how
+-- many left the index, how many of them there were, and the paths.
 --
 -- KEYS: the index of the image's renditions, the paths that are being deleted, the sizes of what is in the
 -- store, and the record of each rendition.

@@ -4,8 +4,8 @@
 -- KEYS: the record, its mark of a purge, the kept images of its project, the paths that are being deleted,
 -- the sizes of what is hot, their sum.
 -- ARGV: the image's key, the path of its bytes, bytes, media type, the moment of its upload (ms), the
--- moment of its end (ms, '' for none), label, the member in the sizes of what is hot, project, the digest of the bytes
--- ('' where it is the image's key).
+-- moment of its end (ms, '' for none), label, the member in the sizes of what is hot, project, the digest
+-- of the bytes ('' where it is the image's key).
 
 local RECORD, PURGED, LIST, DELETING, HOT, HOT_BYTES = unpack(KEYS)
 local image, path, size, media_type, created, ends, label, member, project, digest = unpack(ARGV)
