@@ -28,8 +28,8 @@ BlobKey = Annotated[
     str,
     Field(
         pattern=r"^[0-9a-f]{64}$",
-        description="Digest in hex: of an image's project and bytes, or of the request for a result. In "
-        "the project `default`, the key of an image is the SHA-256 of its bytes.",
+        description="Digest in hex: of an image, or of the request for a result. In the project "
+        "`default`, the key of an image is the SHA-256 of its bytes.",
     ),
 ]
 

@@ -78,9 +78,10 @@ async def test_the_formats_beyond_a_worker_include_those_of_watermarks(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = images_of(broker)
+    source = await images.keep_bytes(encoded(quadrants(), "PNG"), ttl=60)
     stamp = await images.keep_bytes(encoded(quadrants(), "HEIF"), ttl=60)
     marked = Render(
-        source=request(Format.PNG).source,
+        source=source.blob,
         pipeline=Pipeline(operations=(Watermark(image=stamp.blob.key),)),
     )
     formats_beyond = Peers(broker, images).formats_beyond
@@ -88,6 +89,9 @@ async def test_the_formats_beyond_a_worker_include_those_of_watermarks(
     monkeypatch.setattr(peers, "_MISSING", frozenset({Format.HEIF}))
     assert await formats_beyond(marked) == {Format.PNG, Format.HEIF}
     assert await formats_beyond(request(Format.PNG, Format.JXL)) == set()
+    theirs = await images.keep_bytes(encoded(quadrants(), "PNG"), ttl=60, project="website")
+    # The failure of a format would tell a project that another one has the watermark.
+    assert await formats_beyond(marked.model_copy(update={"source": theirs.blob})) == set()
 
 
 def test_this_worker_announces_what_it_has() -> None:

@@ -1,7 +1,7 @@
 -- Look up an image, the lives of others, and a rendition of them all, which lives for some seconds more at
 -- least. Returns the fields of the image and its life (ms), the lives of the others, the fields of the
--- rendition and its life, and the bytes that were asked for, if they are few and lie in a record. An image of
--- another project counts as one that is not there.
+-- rendition and its life, and the bytes that were asked for, if they are few and lie in a record. Returns
+-- false without the image. An image of another project counts as one that is not there.
 --
 -- KEYS: the record of the image, those of the others; if a rendition is asked for, its record, and the index
 -- of each image.
@@ -25,7 +25,7 @@ end
 
 local image = fields_of(KEYS[1])
 if not image[2] or (image[9] or DEFAULT_PROJECT) ~= project then
-  return {image, -2, {}, false, -2, false}
+  return false
 end
 local life, lives = redis.call('PTTL', KEYS[1]), {}
 for number = 1, others do

@@ -68,6 +68,8 @@ class Lookups:
         except FULL:
             # Redis can't write to its disk, and still has the rendition.
             return await self._look(project, images, rendition)
+        if reply is None:
+            return None
         row, left, lives, result, result_left, data = reply
         image = stored_from(Kind.IMAGE, images[0], row, life=life_of(left))
         if image is None:

@@ -25,6 +25,7 @@ from services.gateway.token_bucket import TokenBucket
 from services.runtime.storage.blobs import Seen
 from services.runtime.storage.lookups import Found
 from services.runtime.storage.records import StoredBlob
+from tests.gateway.callers import called_by
 from tests.gateway.routes.delivery_requests import CONDITIONS, QUERIES, TARGETS
 from tests.gateway.routes.job_requests import CROP_OUTSIDE, ended, submitted
 from tests.imaging.pictures import encoded, scenery
@@ -222,7 +223,7 @@ def test_results_of_jobs(asked: Asked, direct: httpx.Client) -> None:
 
 
 class NoImages:
-    async def find(self, images: Sequence[str], **named: object) -> None:
+    async def find(self, project: str, images: Sequence[str], **named: object) -> None:
         """Find none."""
 
 
@@ -241,7 +242,7 @@ async def test_only_a_well_formed_request_goes_past_fastapi(target: str, is_dire
         lookups=NoImages(), settings=GatewaySettings(), rerenders=TokenBucket(rate=1, size=1)
     )
     routes = PlainDelivery(without_routes, deps, [*images.router.routes, *results.router.routes])
-    transport = httpx.ASGITransport(routes)
+    transport = httpx.ASGITransport(called_by(routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://darkroom") as client:
         answer = await client.get(f"/v1/images/{'0' * 64}{target}")
     assert ("no image with this id" in answer.json()["detail"]) == is_direct
@@ -287,7 +288,7 @@ async def test_a_result_that_a_worker_found_is_not_called_collapsed(collapsed: b
         renditions=None,
     )
     routes = PlainDelivery(FastAPI(), deps, [*images.router.routes, *results.router.routes])
-    transport = httpx.ASGITransport(routes)
+    transport = httpx.ASGITransport(called_by(routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://darkroom") as client:
         answer = await client.get(f"/v1/images/{blob.key}/render?op=flip")
     assert answer.content == b"xy"

@@ -8,10 +8,11 @@ import pytest
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from contracts.errors import InvalidRequest, Overloaded, StoreFull, TooLarge
 from contracts.imaging import Blob
+from services.gateway.access.caller import EVERYBODY, set_caller
 from services.gateway.settings import GatewaySettings
 from services.gateway.sources.upload import UploadReader
 from services.runtime.storage.records import StoredBlob
@@ -70,6 +71,7 @@ async def upload(
     reader = UploadReader(store, settings, scratch)  # type: ignore[arg-type]
     headers = [(b"content-type", media_type.encode())]
     scope = {"type": "http", "method": "POST", "headers": headers}
+    set_caller(scope, EVERYBODY)
     return (await reader.store_image(Request(scope, receive), ttl=60)).stored
 
 
@@ -180,7 +182,8 @@ async def test_bodies_in_files_count_for_the_limit_of_all(tmp_path: Path) -> Non
             await goes_on.wait()
             return END
 
-        scope = {"type": "http", "method": "POST", "headers": []}
+        scope: Scope = {"type": "http", "method": "POST", "headers": []}
+        set_caller(scope, EVERYBODY)
         return (await reader.store_image(Request(scope, receive), ttl=60)).stored
 
     waiting = asyncio.create_task(send(3))
