@@ -121,12 +121,6 @@ class Client:
         found = DeadLetters.model_validate_json(answer.raise_for_status().content)
         return {letter.job: letter.problem for letter in found.dead_letters if letter.job}
 
-    async def busy(self) -> dict[str, int]:
-        """Return how many slots of each worker are taken, by the workers' last heartbeats."""
-        answer = await self._http.get("/v1/system")
-        workers = answer.raise_for_status().json()["workers"]
-        return {name: int(worker["busy"]) for name, worker in workers.items()}
-
 
 @asynccontextmanager
 async def client(url: str) -> AsyncIterator[Client]:
@@ -137,7 +131,10 @@ async def client(url: str) -> AsyncIterator[Client]:
 
 
 def orders(images: Sequence[BlobKey], number: int, *, width: int, variants: int = 1) -> list[Order]:
-    """Return `number` orders; all their variants differ, so that no rendition is reused."""
+    """Return `number` orders; all their variants differ, so that no rendition is reused.
+
+    Equal arguments give equal orders, whose renditions are reused.
+    """
     radii = (1 + n / 500 for n in count())
     return [
         Order(image, tuple(_blurred(width, next(radii)) for _ in range(variants)))

@@ -1,16 +1,20 @@
-"""A pool process whose renders fail for some sources: `python -m bench.chaos.faults`.
+"""A pool process whose renders fail or wait for some sources: `python -m bench.chaos.faults`.
 
-The environment variable `CHAOS_FAULTS` has the fault of each faulty image, by the image's key.
+The environment variable `CHAOS_FAULTS` has the fault of each such image, by the image's key, and
+`REDIS_URL` the Redis of the gate at which renders wait.
 """
 
 import os
 import signal
 import time
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Any, NoReturn
 
 from pydantic import TypeAdapter
 
+from bench.chaos.gate import Gate
 from services.imaging.pool import child, tasks
 from services.imaging.pool.call_images import CallImages
 from services.imaging.pool.child_settings import ChildSettings
@@ -25,6 +29,8 @@ class Fault(StrEnum):
     CRASH = "crash"
     HANG = "hang"
     EXHAUST_MEMORY = "exhaust_memory"
+    WAIT = "wait"
+    """The process waits at the gate, and does the render then."""
 
 
 FAULTS = TypeAdapter(dict[str, Fault])
@@ -32,19 +38,28 @@ FAULTS = TypeAdapter(dict[str, Fault])
 
 
 def perform(
-    call: RenderCall | InspectCall, images: CallImages, settings: ChildSettings
+    faults: Mapping[str, Fault],
+    gate: Gate,
+    call: RenderCall | InspectCall,
+    images: CallImages,
+    settings: ChildSettings,
 ) -> Answer[Any]:
-    """Cause the first fault among the sources of a render, or else do the call."""
+    """Cause the faults of a render's sources one after another, and do the call if none is fatal.
+
+    `faults` has them by the sources' keys.
+    """
     if isinstance(call, RenderCall):
         for request in call.requests:
-            _cause_fault(_FAULTS.get(request.source.key))
+            match faults.get(request.source.key):
+                case Fault.WAIT:
+                    gate.wait()
+                case Fault() as fatal:
+                    _end_by(fatal)
     return tasks.perform(call, images, settings)
 
 
-def _cause_fault(fault: Fault | None) -> None:
+def _end_by(fault: Fault) -> NoReturn:
     match fault:
-        case None:
-            return
         case Fault.CRASH:
             os.kill(os.getpid(), signal.SIGKILL)
         case Fault.HANG:
@@ -60,7 +75,7 @@ def _exhaust_memory() -> NoReturn:
         blocks.append(bytes(1 << 24))
 
 
-_FAULTS = FAULTS.validate_json(os.environ.get(VARIABLE, "{}"))
-
 if __name__ == "__main__":
-    child.serve(CALLS, perform, tasks.warm_up, tasks.rest)
+    faults = FAULTS.validate_json(os.environ[VARIABLE])
+    faulty = partial(perform, faults, Gate(os.environ["REDIS_URL"]))
+    child.serve(CALLS, faulty, tasks.warm_up, tasks.rest)

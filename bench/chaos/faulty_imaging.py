@@ -7,6 +7,6 @@ from services.imaging.app import create_app
 from services.imaging.pool.process import Program
 from services.imaging.settings import ImagingSettings
 
-faults = os.environ.get(VARIABLE, "{}")
+env = {name: os.environ[name] for name in (VARIABLE, "REDIS_URL")}
 
-app = create_app(ImagingSettings(), Program("bench.chaos.faults", {VARIABLE: faults}))
+app = create_app(ImagingSettings(), Program("bench.chaos.faults", env))

@@ -1,22 +1,25 @@
 """Scenario: a tenth of the jobs crash their pool process, hang or exhaust memory.
 
-They become dead letters with that reason, and all other jobs succeed.
+They become dead letters with that reason, all other jobs succeed, and no slot is lost.
 """
 
 import asyncio
 import hashlib
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from bench.chaos.client import Client, client, orders, photographs
+from bench.chaos.client import Client, Order, client, orders, photographs
 from bench.chaos.event_log import EventLog
 from bench.chaos.faults import FAULTS, VARIABLE, Fault
+from bench.chaos.gate import number_running, number_waiting, open_gate
 from bench.chaos.listeners import stream_listener
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import suite
 from contracts.errors import Code
-from contracts.fields import BlobKey
 from contracts.jobs import JobState
 
 WORKERS, SLOTS = 2, 2
@@ -37,9 +40,10 @@ async def poison_jobs_become_dead_letters(
     `render_timeout` is in seconds; the start of a new pool process counts. Raises AssertionError
     unless every job ends as it should and all slots work afterwards.
     """
-    *healthy, first, second, third = photographs(13, 800, 600)
+    *healthy, first, second, third, fourth = photographs(14, 800, 600)
     faulty = {Fault.CRASH: first, Fault.HANG: second, Fault.EXHAUST_MEMORY: third}
-    faults = {hashlib.sha256(data).hexdigest(): fault for fault, data in faulty.items()}
+    images_by_fault = {**faulty, Fault.WAIT: fourth}
+    faults = {hashlib.sha256(data).hexdigest(): fault for fault, data in images_by_fault.items()}
     env = {
         VARIABLE: FAULTS.dump_json(faults).decode(),
         "DARKROOM_RENDER_TIMEOUT": str(render_timeout),
@@ -75,7 +79,8 @@ async def poison_jobs_become_dead_letters(
             assert letters[job].code is code, f"{fault}: {letters[job]}"
             assert word in letters[job].detail, f"{fault}: {letters[job]}"
         await http.assert_right_results(sound)
-        await _assert_all_slots_work(http, stream, images)
+        waiting = orders([await http.upload(fourth)], WORKERS * SLOTS, width=600)
+        await _assert_all_run(http, stream, running.redis, waiting, seconds=render_timeout)
         await running.assert_no_open_jobs()
         return Outcome(
             "poison",
@@ -87,21 +92,29 @@ async def poison_jobs_become_dead_letters(
         )
 
 
-async def _assert_all_slots_work(http: Client, stream: EventLog, images: list[BlobKey]) -> None:
-    """Raise AssertionError unless each worker renders in all of its slots at some moment."""
-    full: set[str] = set()
-    seen: set[str] = set()
-    until = time.monotonic() + 60
-    # Workers report once a second, and may end some jobs between two reports.
-    while len(full) < WORKERS:
-        assert time.monotonic() < until, f"busy slots of workers, as they were reported: {seen}"
-        new = orders(images, 4 * WORKERS * SLOTS, width=400, variants=20)
-        jobs = await http.submit_all(new)
-        ended = asyncio.create_task(stream.wait_for_ends(jobs, seconds=60))
-        while not ended.done():
-            busy = await http.busy()
-            seen.add(str(busy))
-            full.update(name for name, slots in busy.items() if slots == SLOTS)
-            await asyncio.wait([ended], timeout=0.1)
-        await ended
-        stream.assert_one_end(jobs)
+async def _assert_all_run(
+    http: Client, stream: EventLog, redis: Any, waiting: Sequence[Order], *, seconds: float
+) -> None:
+    """Raise AssertionError unless the workers do all these orders, and all at the same time.
+
+    There is one order for each slot, and its render waits at the gate. `seconds` is the timeout of
+    a render: a render that is stopped then is tried again alone, which may hide a lost slot.
+    """
+    slots = len(waiting)
+    seen = await _counted(partial(number_running, redis), slots, seconds=30)
+    assert slots in seen, f"numbers of pool processes seen, without {slots}: {seen}"
+    jobs = await http.submit_all(waiting)
+    seen = await _counted(partial(number_waiting, redis), slots, seconds=seconds)
+    assert slots in seen, f"numbers of renders at the same time, without {slots}: {seen}"
+    await open_gate(redis)
+    await stream.wait_for_ends(jobs, seconds=60)
+    stream.assert_one_end(jobs)
+
+
+async def _counted(count: Callable[[], Awaitable[int]], wanted: int, *, seconds: float) -> set[int]:
+    """Call `count` until it returns `wanted`, for `seconds` at most; return all its results."""
+    until, seen = time.monotonic() + seconds, set[int]()
+    while wanted not in seen and time.monotonic() < until:
+        await asyncio.sleep(0.05)
+        seen.add(await count())
+    return seen
