@@ -33,6 +33,9 @@ class Code(StrEnum):
     UNAVAILABLE = "unavailable"
     STORE_FULL = "store_full"
     STORE_VOLATILE = "store_volatile"
+    SOURCE_REFUSED = "source_refused"
+    SOURCE_UNAVAILABLE = "source_unavailable"
+    SOURCE_TIMEOUT = "source_timeout"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     WORKER_CRASHED = "worker_crashed"
     OUT_OF_MEMORY = "out_of_memory"
@@ -218,6 +221,24 @@ class StoreVolatile(ServiceError):
     code = Code.STORE_VOLATILE
 
 
+class SourceRefused(ServiceError):
+    """No source allows the URL or the path, or a redirect led to where no source leads."""
+
+    code = Code.SOURCE_REFUSED
+
+
+class SourceUnavailable(ServiceError):
+    """The source of an image can't be reached, fails, or answers with something else."""
+
+    code = Code.SOURCE_UNAVAILABLE
+
+
+class SourceTimeout(ServiceError):
+    """The source of an image did not send all of it in time."""
+
+    code = Code.SOURCE_TIMEOUT
+
+
 class DeadlineExceeded(ServiceError, TimeoutError):
     """There was no reply before the deadline. The worker stops the work, too.
 
@@ -251,6 +272,8 @@ ERRORS: dict[Code, type[ServiceError]] = {kind.code: kind for kind in ServiceErr
 TRANSIENT = frozenset(
     {
         Code.WORKER_CRASHED,
+        Code.SOURCE_UNAVAILABLE,
+        Code.SOURCE_TIMEOUT,
         Code.DEADLINE_EXCEEDED,
         Code.UNAVAILABLE,
         Code.OVERLOADED,

@@ -41,6 +41,10 @@ _VALUES: Mapping[tuple[str, str], str] = {
     ("darkroom_dropped", "reason"): ", ".join(f"`{k.reason}`" for k in Discarded.__subclasses__()),
     ("darkroom_refused_connections", "reason"): ", ".join(f"`{name}`" for name in REASONS),
     ("darkroom_webhooks", "outcome"): ", ".join(f"`{name}`" for name in Outcome),
+    ("darkroom_source_fetches", "source"): "the names in the file `DARKROOM_SOURCES`",
+    ("darkroom_source_fetches", "outcome"): "`changed`: fetched; `unchanged`; or the [code of an "
+    "error](../errors/index.md)",
+    ("darkroom_source_open", "source"): "as for `darkroom_source_fetches`",
     ("darkroom_queue_waiting", "address"): ", ".join(f"`{name}`" for name in _QUEUES),
     ("darkroom_queue_age_seconds", "address"): "as for `darkroom_queue_waiting`",
     ("darkroom_jobs", "state"): "`queued`, `running`, `later`",

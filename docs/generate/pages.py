@@ -14,6 +14,7 @@ from docs.generate import (
     outputs,
     readme,
     settings,
+    sources_file,
     store_command,
 )
 from docs.generate.benchmarks import attacks, exact
@@ -39,6 +40,7 @@ PAGES: tuple[Callable[[], Pages], ...] = (
     operations.pages,
     outputs.pages,
     settings.pages,
+    sources_file.pages,
     store_command.pages,
 )
 """One function per part of the reference."""

@@ -40,9 +40,11 @@ from services.gateway.middleware.origins import OriginMiddleware
 from services.gateway.middleware.slow_readers import SlowReaderMiddleware
 from services.gateway.middleware.tracing import TraceMiddleware
 from services.gateway.middleware.unread_body import UnreadBodyMiddleware
+from services.gateway.reloading import HangUp
 from services.gateway.routes import (
     dead_letters,
     events,
+    fetch,
     guide,
     images,
     jobs,
@@ -62,6 +64,7 @@ from services.gateway.server.binding import ExposedServerError, UnboundedServerE
 from services.gateway.server.unbounded import is_bounded
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
+from services.gateway.sources.setup import make_originals, read_sources
 from services.gateway.sources.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
 from services.gateway.webhooks import payload
@@ -140,6 +143,17 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     webhooks = WebhookDispatcher(records, webhook_queue, settings, broker.metrics)
 
     image_blobs, renditions = Images(storage), Renditions(storage)
+    uploads = UploadReader(image_blobs, settings, storage.scratch)
+    sources = read_sources(settings)
+    originals = make_originals(
+        sources,
+        settings,
+        redis=redis,
+        images=image_blobs,
+        bodies=uploads,
+        scratch=storage.scratch,
+        metrics=broker.metrics,
+    )
     answers = AnswerRoom(settings.max_answers)
     delivery = Delivery(redis, image_blobs, renditions, answers, settings, broker.metrics)
 
@@ -154,12 +168,13 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         on_startup=[prepare],
         after_startup=[
             shutdown.watch,
+            HangUp([sources] if sources else []).watch,
             webhooks.start,
             keyring.start,
             delivery.start,
             settle,
         ],
-        on_shutdown=[webhooks.stop, delivery.stop, keyring.stop],
+        on_shutdown=[webhooks.stop, delivery.stop, keyring.stop, originals.close],
         after_shutdown=[partial(stop_storage, storage)],
     )
     queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
@@ -181,7 +196,8 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         shutdown=shutdown,
         workers=Workers(redis),
         queues=queues,
-        uploads=UploadReader(image_blobs, settings, storage.scratch),
+        uploads=uploads,
+        originals=originals,
         rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
         answers=answers,
         store=broker.store,
@@ -245,8 +261,8 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     http.add_exception_handler(RedisError, error_handlers.redis_error)
     # Each request tries one route after another: those of many requests come first.
     for module in (
-        *(render, jobs, images, kept, results, events, dead_letters, live, keys, session),
-        *(system, guide),
+        *(render, jobs, images, fetch, kept, results, events, dead_letters, live, keys),
+        *(session, system, guide),
     ):
         http.include_router(module.router)
     http.router.routes.insert(0, PlainSubmission(dependencies))

@@ -14,6 +14,7 @@ from services.gateway.http.image_response import AnswerRoom
 from services.gateway.live.hub import LiveHub
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
+from services.gateway.sources.originals import Originals
 from services.gateway.sources.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
@@ -49,6 +50,7 @@ class Dependencies:
     workers: Workers
     queues: Queues
     uploads: UploadReader
+    originals: Originals
     rerenders: TokenBucket
     answers: AnswerRoom
     store: StoreWatch

@@ -2,13 +2,14 @@
 
 import re
 from base64 import b64decode
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.gateway.access_settings import AccessSettings
-from services.gateway.site_lists import HostNames, Origins
+from services.gateway.site_lists import HostNames, Origins, Prefixes
 from services.runtime.settings import (
     Attempts,
     Bytes,
@@ -39,6 +40,17 @@ class GatewaySettings(AccessSettings):
         default=(),
         description="Origins of web pages on other sites that may use the gateway, such as"
         " `https://app.example.com`. A page of the gateway itself always may.",
+    )
+    sources: Path | None = Field(
+        default=None,
+        description="File in TOML with the sources that images may be fetched from: web servers,"
+        " buckets and folders. It is read again on SIGHUP. Without it, nothing may be fetched.",
+    )
+    nat64_prefixes: Prefixes = Field(
+        default=(),
+        description="IPv6 prefixes of the network's NAT64 translators, such as"
+        " `2001:db8:64::/96`: an address with one of them counts as the IPv4 address in it, for"
+        " sources and for webhooks. The well-known prefix always counts.",
     )
     max_body: Bytes = Field(default=64 * 1024 * 1024, description="Maximum size of one image.")
     max_bodies: Bytes = Field(

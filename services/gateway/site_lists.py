@@ -1,8 +1,8 @@
-"""Lists of host names, of origins and of pages, as a setting has them: separated by commas."""
+"""Lists of hosts, origins, prefixes and pages, as a setting has them: separated by commas."""
 
 import re
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import IPv6Network, ip_address
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -35,11 +35,25 @@ def _origin(text: str) -> str:
     return text
 
 
+def _prefix(text: str) -> IPv6Network:
+    """Return a prefix of one of the lengths that RFC 6052 names."""
+    try:
+        network = IPv6Network(text)
+    except ValueError:
+        network = IPv6Network("::/0")
+    if network.prefixlen not in (32, 40, 48, 56, 64, 96):
+        raise ValueError("write a prefix as 2001:db8:64::/96; its length is 32 to 64, or 96")
+    return network
+
+
 HostNames = Annotated[
     tuple[Annotated[str, AfterValidator(_host_name)], ...], NoDecode, BeforeValidator(_split)
 ]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
+]
+Prefixes = Annotated[
+    tuple[Annotated[IPv6Network, BeforeValidator(_prefix)], ...], NoDecode, BeforeValidator(_split)
 ]
 
 

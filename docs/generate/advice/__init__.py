@@ -10,8 +10,9 @@ from docs.generate.advice.entry import Advice, Example
 from docs.generate.advice.images import IMAGES
 from docs.generate.advice.requests import REQUESTS
 from docs.generate.advice.service import SERVICE
+from docs.generate.advice.sources import SOURCES
 from docs.generate.advice.store import STORE
 
 __all__ = ["ADVICE", "Advice", "Example"]
 
-ADVICE = {**REQUESTS, **ACCESS, **ADDRESSES, **IMAGES, **SERVICE, **STORE}
+ADVICE = {**REQUESTS, **ACCESS, **ADDRESSES, **IMAGES, **SERVICE, **SOURCES, **STORE}

@@ -41,6 +41,15 @@ ADDRESSES: dict[Code, Advice] = {
                 ),
             ),
             Cause(
+                "The source of the image has none under this URL or path. The gateway repeats the "
+                "answer for some seconds without asking the source again.",
+                (
+                    "services/gateway/sources/https.py",
+                    "services/gateway/sources/folder.py",
+                    "services/gateway/sources/s3.py",
+                ),
+            ),
+            Cause(
                 "The image of a `watermark` is not stored. A job is not accepted then; if the "
                 "image is lost later, the variant fails.",
                 (

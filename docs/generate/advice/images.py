@@ -74,6 +74,11 @@ IMAGES: dict[Code, Advice] = {
     Code.IMAGE_UNREADABLE: Advice(
         causes=(
             Cause(
+                "A source has sent bytes that begin like no image: a web page with an error, for "
+                "example.",
+                ("services/gateway/sources/download.py",),
+            ),
+            Cause(
                 "The bytes are no image: the error page of a proxy, a text, a header without "
                 "pixels.",
                 (f"{ENGINE}/safety/decode_errors.py",),
@@ -114,6 +119,11 @@ IMAGES: dict[Code, Advice] = {
     ),
     Code.IMAGE_TOO_BIG: Advice(
         causes=(
+            Cause(
+                "An original of a source has more bytes than the `max_bytes` of its source, or "
+                "than `DARKROOM_MAX_BODY`.",
+                ("services/gateway/sources/download.py",),
+            ),
             Cause(
                 "The source has more pixels or frames than the limits of the worker: "
                 "`DARKROOM_MAX_MEGAPIXELS`, `DARKROOM_MAX_TOTAL_MEGAPIXELS`, "

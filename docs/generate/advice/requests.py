@@ -51,6 +51,14 @@ REQUESTS: dict[Code, Advice] = {
                 ("services/gateway/outbound/client.py", "services/gateway/outbound/network.py"),
             ),
             Cause(
+                "The image of a source is named by a malformed or too long URL or path, or by one "
+                "that has a password, or `..`.",
+                (
+                    "services/gateway/sources/addresses.py",
+                    "services/gateway/sources/url_patterns.py",
+                ),
+            ),
+            Cause(
                 "Status 400: the bytes are not a valid request of HTTP/1.1 or HTTP/1.0, or the "
                 "chunks of a body have less than 128 bytes on average, after the first 1,000, or "
                 "the request has no `Host`, several or a malformed one. The gateway closes the "

@@ -44,6 +44,11 @@ SERVICE: dict[Code, Advice] = {
                 (UPLOADS, "services/gateway/sources/pace.py"),
             ),
             Cause(
+                "As many originals as the `connections` of their source are being fetched, for as "
+                "long as its `timeout`. `Retry-After: 2`.",
+                ("services/gateway/sources/fetching.py",),
+            ),
+            Cause(
                 "`DARKROOM_MAX_CONNECTIONS` connections are open and all have a request, "
                 "`DARKROOM_MAX_CONNECTIONS_PER_ADDRESS` of them are the client's, or more than 16 "
                 "requests wait in one connection. `Retry-After: 1` or `2`.",

@@ -34,6 +34,7 @@ class Rule:
 _OPEN = Rule(open=True)
 _RENDER = Rule(KeyScope.RENDER)
 _UPLOAD = Rule(KeyScope.UPLOAD)
+_FETCH = Rule(KeyScope.FETCH)
 _JOBS = Rule(KeyScope.JOBS)
 _READ_JOBS = Rule(KeyScope.READ_JOBS)
 _STREAM = Rule(KeyScope.READ_JOBS, lasts=True)
@@ -50,6 +51,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "/v1/images/{image_id}/info": {"GET": _RENDER},
     "/v1/images/{image_id}/render": {"GET": _RENDER},
     "/v1/images/{image_id}/renditions": {"DELETE": _UPLOAD},
+    "/v1/fetch": {"GET": _FETCH},
     "/v1/jobs": {"GET": _READ_JOBS, "POST": _JOBS},
     "/v1/jobs/{job_id}": {"GET": _READ_JOBS, "DELETE": _JOBS},
     "/v1/jobs/{job_id}/events": {"GET": _STREAM},

@@ -4,6 +4,7 @@ An answer knows the images that it was made from. A purge of one of them drops i
 answers that were begun before the purge and are complete after it.
 """
 
+import math
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
@@ -55,9 +56,11 @@ class Answer:
     dated: bool
     """Whether its header names such a moment."""
     ends: float
-    """When its blob, or the image that this was made from, expires."""
+    """When its blob, or the image that this was made from, expires; `latest` at the latest."""
     confirmed: float
     """When its blob was last seen in Redis, and its life was extended."""
+    latest: float = math.inf
+    """When it may be another one, for how long ever the blob is kept."""
     used: bool = False
     """Whether it was given since."""
     size: int = 0

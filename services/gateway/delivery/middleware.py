@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.delivery.cache import Answer, DeliveryCache, Headers, Key, Source
-from services.gateway.delivery.offer import begin_fill
+from services.gateway.delivery.offer import Fill, begin_fill
 from services.gateway.delivery.question import (
     Question,
     depends_on_accept,
@@ -115,7 +115,7 @@ class DeliveryMiddleware:
             await self._app(scope, receive, keep)
             body = b"".join(pieces)
             if fill.source and complete and len(body) == size > 0:
-                answer = _answer(kept, body, fill.source, fill.ends, scope)
+                answer = _answer(kept, body, fill.source, fill, scope)
                 self._cache.put(question.key, answer, begun)
         finally:
             self._cache.release(reserved)
@@ -131,7 +131,7 @@ def _size_to_keep(start: Message, key: Key) -> int:
         start["status"] != 200
         or _ETAG not in fields
         # An answer that was rendered for its request has the times of that render.
-        or fields.get(_CACHE_STATUS, _HIT) != _HIT
+        or not fields.get(_CACHE_STATUS, _HIT).endswith(_HIT)
     ):
         return 0
     if _VARY in fields and not (fields[_VARY].lower() == b"accept" and depends_on_accept(key)):
@@ -139,7 +139,7 @@ def _size_to_keep(start: Message, key: Key) -> int:
     return int(fields.get(_LENGTH, 0))
 
 
-def _answer(headers: Headers, body: bytes, source: Source, ends: float, scope: Scope) -> Answer:
+def _answer(headers: Headers, body: bytes, source: Source, fill: Fill, scope: Scope) -> Answer:
     """Return an answer as the cache keeps it."""
     fields = dict(headers)
     now = time.monotonic()
@@ -156,6 +156,7 @@ def _answer(headers: Headers, body: bytes, source: Source, ends: float, scope: S
         made=now,
         fresh=int(max_age[1]) / 2 if max_age else math.inf,
         dated=_EXPIRES in fields,
-        ends=ends,
+        ends=fill.ends,
         confirmed=now,
+        latest=fill.latest,
     )

@@ -1,5 +1,6 @@
 """How a route lets the cache keep its answer: by the blob that the answer has, and its life."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ class Fill:
 
     source: Source | None = None
     ends: float = 0.0
+    latest: float = math.inf
 
 
 def begin_fill(scope: Scope) -> Fill:
@@ -28,14 +30,24 @@ def begin_fill(scope: Scope) -> Fill:
 
 
 def offer(
-    request: Request, kind: Kind, stored: StoredBlob, images: Sequence[str], *, life: float
+    request: Request,
+    kind: Kind,
+    stored: StoredBlob,
+    images: Sequence[str],
+    *,
+    life: float,
+    left: float = math.inf,
 ) -> None:
     """Let the cache keep the answer to a request, if that is a 200 with all bytes of a blob.
 
     `images` are those that it is made from, and `life` is the time in seconds after which the
-    answer would be another one. A blob without a digest is not kept: nobody could have checked it.
+    answer would be another one, unless blob and images are kept for longer meanwhile. After `left`
+    seconds it may be another one in any case. A blob without a digest is not kept: nobody could
+    have checked it.
     """
     fill = request.scope.get(_FILL)
     if isinstance(fill, Fill) and stored.digest:
         fill.source = Source(kind, stored.blob.key, stored.digest, tuple(images))
-        fill.ends = time.monotonic() + life
+        now = time.monotonic()
+        fill.latest = now + left
+        fill.ends = min(now + life, fill.latest)

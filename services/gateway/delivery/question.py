@@ -15,6 +15,7 @@ from services.gateway.delivery.cache import Key
 from services.gateway.http.accept import formats_of
 
 _PATHS = b"/v1/images/"
+_FETCH = b"/v1/fetch"
 _AUTO = b"format=auto"
 _ACCEPT, _CACHE_CONTROL, _IF_NONE_MATCH = b"accept", b"cache-control", b"if-none-match"
 _AGAIN = b"no-cache"
@@ -44,7 +45,7 @@ def question_of(scope: Scope) -> Question | None:
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return None
     path: bytes = scope["raw_path"]
-    if _PATHS not in path:
+    if _PATHS not in path and not path.endswith(_FETCH):
         return None
     tags: tuple[bytes, ...] = ()
     accept: tuple[bytes, ...] = ()

@@ -88,7 +88,7 @@ class Touches:
             self._cache.used.pop(key, None)
             if life <= 0:
                 self._cache.drop(key)
-            answer.confirmed, answer.ends = now, now + life
+            answer.confirmed, answer.ends = now, min(now + life, answer.latest)
             if not answer.dated:
                 answer.made = now
 

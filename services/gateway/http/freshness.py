@@ -45,6 +45,33 @@ def freshness(settings: GatewaySettings, life: float, version: str | None = None
     return _fields(settings.max_age, life, more)
 
 
+def freshness_of_original(
+    settings: GatewaySettings,
+    life: float,
+    *,
+    left: float,
+    stale_while_revalidate: float,
+    stale_if_error: float,
+    version: str | None = None,
+) -> dict[str, str]:
+    """Return the fields of an answer that is made from an original of a source.
+
+    Its source may send another original after `left` seconds, so that the answer is never fresh
+    for longer, and never `immutable`. The other numbers count from then on.
+    """
+    most = settings.max_age
+    if version is not None and version != str(RENDER_VERSION):
+        most = min(_OTHER_VERSION, most)
+    fresh = max(0.0, min(most, left))
+    extensions = {
+        "stale-while-revalidate": min(settings.stale_while_revalidate, stale_while_revalidate),
+        "stale-if-error": min(settings.stale_if_error, stale_if_error),
+    }
+    stale = {name: int(min(seconds, life - fresh)) for name, seconds in extensions.items()}
+    more = "".join(f", {name}={seconds}" for name, seconds in stale.items() if seconds > 0)
+    return _fields(int(fresh), life, more)
+
+
 def fresh_until_end(life: float) -> dict[str, str]:
     """Return the fields of an answer that does not change in the `life` seconds that it has."""
     return _fields(_YEAR, life)

@@ -5,8 +5,9 @@ of `make_client` resolves and checks the host again for every request that it se
 """
 
 import logging
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ipaddress import IPv6Network
 
 import httpx
 
@@ -41,17 +42,26 @@ def refuse_unsafe_url(url: str, *, ports: Container[int], allow_private: bool = 
         raise InvalidRequest("Use a host that is reachable from the internet; this address is not.")
 
 
-def make_client(*, timeout: float, allow_private: bool = False) -> httpx.AsyncClient:
+def make_client(
+    *,
+    timeout: float,
+    allow_private: bool = False,
+    nat64: Sequence[IPv6Network] = (),
+    connections: int | None = None,
+) -> httpx.AsyncClient:
     """Return a client that connects to public addresses only, unless `allow_private`.
 
-    It follows no redirects, keeps no cookies and ignores proxies in the environment. `timeout`, in
-    seconds, limits each wait (to connect, for a chunk), not the whole request. A request raises
-    InvalidRequest for a host with an address that is not public, and httpx's own exceptions.
+    `nat64` as in `is_public`. With `connections`, so many are open at once, and they are used again
+    for some seconds; without it, each request has a new one. It follows no redirects, keeps no
+    cookies and ignores proxies in the environment. `timeout`, in seconds, limits each wait (to
+    connect, for a chunk), not the whole request. A request raises InvalidRequest for a host with an
+    address that is not public, and httpx's own exceptions.
     """
     # HTTPX logs whole URLs at INFO, and a receiver's URL may contain a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    backend = PublicNetworkBackend(allow_private=allow_private, nat64=nat64)
     return httpx.AsyncClient(
-        transport=HttpcoreTransport(PublicNetworkBackend(allow_private=allow_private)),
+        transport=HttpcoreTransport(backend, connections=connections),
         trust_env=False,
         timeout=timeout,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

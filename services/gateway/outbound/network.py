@@ -5,7 +5,8 @@ between the two (DNS rebinding) gains nothing.
 """
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv6Network
 
 import anyio
 import httpcore
@@ -25,8 +26,10 @@ class PublicNetworkBackend(httpcore.AsyncNetworkBackend):
     not define raises NotImplementedError instead of connecting without a check.
     """
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, *, allow_private: bool, nat64: Sequence[IPv6Network] = ()) -> None:
+        """`nat64` as in `is_public`."""
         self._allow_private = allow_private
+        self._nat64 = nat64
         self._backend = httpcore.AnyIOBackend()
         self._limiter = anyio.CapacityLimiter(_RESOLVER_THREADS)
 
@@ -45,7 +48,7 @@ class PublicNetworkBackend(httpcore.AsyncNetworkBackend):
         """
         end = anyio.current_time() + (float("inf") if timeout is None else timeout)
         addresses = await self._resolve(host, port, timeout)
-        if not (self._allow_private or all(map(is_public, addresses))):
+        if not (self._allow_private or all(is_public(one, self._nat64) for one in addresses)):
             raise InvalidRequest("The URL's host is not reachable from the internet.")
         failure: Exception = httpcore.ConnectError("the host has no address")
         for turn, address in enumerate(addresses):

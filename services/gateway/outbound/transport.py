@@ -10,6 +10,9 @@ from contextlib import contextmanager
 import httpcore
 import httpx
 
+_IDLE = 10.0
+"""Seconds for which an idle connection is kept: a name may have another address by then."""
+
 _HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
     httpcore.ConnectTimeout: httpx.ConnectTimeout,
     httpcore.ReadTimeout: httpx.ReadTimeout,
@@ -29,18 +32,22 @@ _HTTPX_ERRORS: dict[type[Exception], type[httpx.TransportError]] = {
 
 
 class HttpcoreTransport(httpx.AsyncBaseTransport):
-    """Sends requests over HTTP/1.1, each on a new connection that `backend` makes.
+    """Sends requests over HTTP/1.1, on connections that `backend` makes, and has checked then.
 
-    TLS certificates are verified against the URL's host name. Raises `httpx.TransportError`s, and
-    whatever else `backend` raises.
+    With `connections`, so many are open at once, and an idle one is used again; without it, each
+    request has a new one. TLS certificates are verified against the URL's host name. Raises
+    `httpx.TransportError`s, and whatever else `backend` raises.
     """
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+    def __init__(
+        self, backend: httpcore.AsyncNetworkBackend, *, connections: int | None = None
+    ) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             network_backend=backend,
-            max_connections=None,
-            max_keepalive_connections=0,  # a new connection per request: its address is checked
+            max_connections=connections,
+            max_keepalive_connections=connections or 0,
+            keepalive_expiry=_IDLE,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -1,6 +1,7 @@
 """Answers with the bytes of stored images, for FastAPI's routes and for `plain_delivery.py`."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,12 @@ from services.gateway.delivery.offer import offer
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.conditions import has_copy
 from services.gateway.http.disconnect import cancel_on_disconnect
-from services.gateway.http.freshness import MissingImage, fresh_until_end, freshness
+from services.gateway.http.freshness import (
+    MissingImage,
+    fresh_until_end,
+    freshness,
+    freshness_of_original,
+)
 from services.gateway.http.responses import (
     etag_of,
     not_modified,
@@ -25,6 +31,8 @@ from services.gateway.http.responses import (
 )
 from services.gateway.jobs.responses import pending_response
 from services.gateway.middleware.head import is_head
+from services.gateway.sources.originals import Acquired
+from services.gateway.sources.remembered import Original
 from services.runtime.storage.lookups import Found
 from services.runtime.storage.records import Kind, StoredBlob
 
@@ -69,10 +77,12 @@ async def send_rendition(
     deps: Dependencies,
     timeout: float,
     no_cache: bool,
+    acquired: Acquired | None = None,
 ) -> Response:
     """Answer with a stored image after a pipeline: the stored result, unless `no_cache` is set.
 
-    A render that is missing takes `timeout` seconds at most.
+    A render that is missing takes `timeout` seconds at most. `acquired` says how the image came
+    from a source, if it did.
     """
     asked = time.monotonic()
     key = result_key(image_id, wanted.canonical)
@@ -96,6 +106,9 @@ async def send_rendition(
 
     def always() -> dict[str, str]:
         left = ends - time.monotonic()
+        if acquired is not None:
+            fresh = _freshness_of(acquired.original, left, wanted.version, deps)
+            return {**fresh, **wanted.vary}
         return {**freshness(deps.settings, left, wanted.version), **wanted.vary}
 
     async def render_anew() -> Response:
@@ -104,19 +117,24 @@ async def send_rendition(
         timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
         status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
         status += "; collapsed" if reply.collapsed else ""
+        status = came + status
         miss = {"Cache-Status": status, **always(), **timing}
         return resource_response(
             request, deps.answers, deps.renditions, reply.body.blob, miss, data=reply.attached
         )
 
+    # The cache that is nearest to the origin comes first (RFC 9211, section 2).
+    came = f"{acquired.status}, " if acquired is not None else ""
     if unchanged:
         return not_modified(etag_of(key), always())
     if found.rendition is None:
         return await render_anew()
     kept = found.rendition.stored
-    hit = {"Cache-Status": "darkroom; hit", **always()}
+    hit = {"Cache-Status": f"{came}darkroom; hit", **always()}
     life = min(ends - time.monotonic(), kept.life)
-    offer(request, Kind.RENDITION, kept, images, life=life)
+    left = math.inf if acquired is None else acquired.original.left()
+    if left > 0:
+        offer(request, Kind.RENDITION, kept, images, life=life, left=left)
     # A stored result whose bytes are lost or damaged is made again.
     return resource_response(
         request,
@@ -148,6 +166,62 @@ async def send_result(job_id: str, index: int, request: Request, *, deps: Depend
     assert outcome.blob is not None
     fresh = fresh_until_end(life)
     return resource_response(request, deps.answers, deps.renditions, outcome.blob, fresh)
+
+
+async def send_fetched(
+    src: str,
+    wanted: Wanted,
+    request: Request,
+    *,
+    deps: Dependencies,
+    timeout: float,
+    no_cache: bool,
+) -> Response:
+    """Answer with an original of a source after a pipeline.
+
+    With `no_cache`, the source is asked whether it has another one, and the result is made anew.
+    """
+    project = caller_of(request.scope).project
+    acquired = await deps.originals.acquire(src, project, again=no_cache)
+    try:
+        return await send_rendition(
+            acquired.original.image,
+            wanted,
+            request,
+            deps=deps,
+            timeout=timeout,
+            no_cache=no_cache,
+            acquired=acquired,
+        )
+    except MissingImage:
+        # It was deleted since, and its source has it still.
+        await deps.originals.forget(acquired)
+    acquired = await deps.originals.acquire(src, project, again=True)
+    return await send_rendition(
+        acquired.original.image,
+        wanted,
+        request,
+        deps=deps,
+        timeout=timeout,
+        no_cache=no_cache,
+        acquired=acquired,
+    )
+
+
+def _freshness_of(
+    original: Original, life: float, version: str | None, deps: Dependencies
+) -> dict[str, str]:
+    """Return the fields of an answer that is made from an original, and lives so long itself."""
+    if not original.stored:
+        return {"Cache-Control": "no-store"}
+    return freshness_of_original(
+        deps.settings,
+        life,
+        left=original.left(),
+        stale_while_revalidate=original.stale_while_revalidate,
+        stale_if_error=original.stale_if_error,
+        version=version,
+    )
 
 
 async def find_image(image_id: str, request: Request, deps: Dependencies) -> StoredBlob:

@@ -51,6 +51,7 @@ class WebhookDispatcher:
                 settings.webhook_secrets,
                 timeout=settings.webhook_timeout,
                 allow_private=settings.webhook_allow_private,
+                nat64=settings.nat64_prefixes,
             )
         self._jobs = jobs
         self._queue = queue

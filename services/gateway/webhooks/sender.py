@@ -1,9 +1,11 @@
 """One try to deliver a webhook: send the signed request, read the status."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import IPv6Network
 
 import anyio
 import httpx
@@ -39,10 +41,18 @@ class ReceiverGone(Exception):
 class WebhookSender:
     """Sends signed POSTs by Standard Webhooks (https://www.standardwebhooks.com)."""
 
-    def __init__(self, secrets: list[str], *, timeout: float, allow_private: bool) -> None:
+    def __init__(
+        self,
+        secrets: list[str],
+        *,
+        timeout: float,
+        allow_private: bool,
+        nat64: Sequence[IPv6Network] = (),
+    ) -> None:
+        """`nat64` as in `is_public`."""
         self._signers = [Signer(secret) for secret in secrets]
         self._timeout = timeout
-        self._client = make_client(timeout=timeout, allow_private=allow_private)
+        self._client = make_client(timeout=timeout, allow_private=allow_private, nat64=nat64)
 
     async def send(self, url: str, job: Job) -> None:
         """Report the end of `job` to `url`; return once the receiver accepts it (2xx).

@@ -128,6 +128,21 @@ def details_of(image: str) -> str:
     return f"{IMAGE}{image}:details"
 
 
+def origin(address: str) -> str:
+    """String: what a source has sent for an address, and for how long that counts."""
+    return f"{PREFIX}origin:{address}"
+
+
+def origin_failure(address: str) -> str:
+    """String: exists for some seconds after a source has failed to send an original."""
+    return f"{PREFIX}origin:{address}:failure"
+
+
+def origin_claim(address: str) -> str:
+    """String: the owner of the fetch of an original that is under way."""
+    return f"{PREFIX}origin:{address}:claim"
+
+
 STORE = f"{PREFIX}store"
 """String: the id of the store of bytes, which all services use."""
 

@@ -119,7 +119,12 @@ def test_images_are_named_only_where_a_body_or_an_answer_is_one() -> None:
     assert bodies == {"render_an_image", "submit_a_job", "upload_an_image"}
     assert answers == {("render_an_image", "200")} | {
         (name, status)
-        for name in ("fetch_an_image", "render_an_uploaded_image", "fetch_a_result_of_a_job")
+        for name in (
+            "fetch_an_image",
+            "render_an_uploaded_image",
+            "render_an_image_of_a_source",
+            "fetch_a_result_of_a_job",
+        )
         for status in ("200", "206")
     }
 

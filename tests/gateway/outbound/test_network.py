@@ -42,7 +42,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked(
     dns: Dns, strict: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DNS rebinding: the second lookup gives another address. 127.0.0.2 stands for a public one."""
-    monkeypatch.setattr(network, "is_public", lambda address: address == "127.0.0.2")
+    monkeypatch.setattr(network, "is_public", lambda address, nat64: address == "127.0.0.2")
     dns["agency.example"] = [["127.0.0.2"], ["127.0.0.1"]]
     async with receiver() as private:
         port = httpx.URL(private.url).port

@@ -1,5 +1,6 @@
 """Clients of a bucket, with limits for every wait."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
@@ -27,6 +28,14 @@ RETRIES: "RetryConfig" = {
 }
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """A key of S3, in place of the one in the usual variables."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
 class _Common(TypedDict):
     prefix: str | None
     client_options: "ClientConfig"
@@ -34,11 +43,15 @@ class _Common(TypedDict):
 
 
 def make_client(
-    address: StoreAddress, limits: "ClientConfig", *, many: bool = True
+    address: StoreAddress,
+    limits: "ClientConfig",
+    *,
+    many: bool = True,
+    credentials: Credentials | None = None,
 ) -> "ObjectStore":
     """Make the client of a bucket; no request is sent. Raises ValueError if that can't be done.
 
-    Without `many`, a request deletes one object.
+    Without `many`, a request deletes one object. `credentials` are for S3 alone.
     """
     common: _Common = {
         "prefix": address.path or None,
@@ -63,6 +76,9 @@ def make_client(
         }
         if address.region:
             s3["region"] = address.region
+        if credentials:
+            s3["access_key_id"] = credentials.access_key
+            s3["secret_access_key"] = credentials.secret_key
         if address.endpoint:
             s3["endpoint"] = _s3_endpoint(address)
         return S3Store(address.bucket, config=s3, **common)

@@ -1,0 +1,158 @@
+"""GET /v1/fetch, by a gateway with a worker, a folder and a web server."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.gateway.documented import assert_documented
+from tests.gateway.sources.web import OTHER_PNG, PNG
+from tests.processes import Service, faststream, wait_until
+
+
+class _Origin(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        fresh = self.headers.get("if-none-match") == '"one"'
+        self.send_response(304 if fresh else 200)
+        self.send_header("ETag", '"one"')
+        self.send_header("Cache-Control", "max-age=30, stale-while-revalidate=10")
+        self.send_header("Content-Length", "0" if fresh else str(len(PNG)))
+        self.end_headers()
+        if not fresh:
+            self.wfile.write(PNG)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Origin) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("photos")
+    (root / "kitchen.png").write_bytes(PNG)
+    return root
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory, folder: Path, origin: str) -> Path:
+    path = tmp_path_factory.mktemp("settings") / "sources.toml"
+    path.write_text(
+        f'[sources.site]\nkind = "folder"\nroot = "{folder}"\nfresh = 1\n'
+        f'[sources.web]\nkind = "https"\nallow = ["{origin}/*"]\nallow_private = true\n'
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def gateway(imaging: Service, redis_url: str, file: Path) -> Iterator[Service]:
+    with faststream("gateway", redis_url, env={"DARKROOM_SOURCES": str(file)}) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(gateway: Service) -> Iterator[httpx.Client]:
+    hooks = {"response": [assert_documented]}
+    with httpx.Client(base_url=gateway.url, timeout=30, event_hooks=hooks) as client:
+        yield client
+
+
+def fetch(client: httpx.Client, src: str, **fields: str) -> httpx.Response:
+    query = {"src": src, "op": "rotate:90", "format": "png"}
+    return client.get("/v1/fetch", params=query, headers=fields)
+
+
+def test_an_image_of_a_source_is_that_of_an_upload(client: httpx.Client, origin: str) -> None:
+    image = client.post("/v1/images", content=PNG).json()["id"]
+    uploaded = client.get(f"/v1/images/{image}/render", params={"op": "rotate:90", "format": "png"})
+    for src in ("site:kitchen.png", f"{origin}/a.png"):
+        fetched = fetch(client, src)
+        assert fetched.content == uploaded.content
+        assert fetched.headers["etag"] == uploaded.headers["etag"]
+
+
+def test_the_answer_is_fresh_for_as_long_as_its_source_says(
+    client: httpx.Client, origin: str
+) -> None:
+    src = f"{origin}/fresh.png"
+    first = fetch(client, src)
+    other = client.get("/v1/fetch", params={"src": src, "format": "png"})
+    again = fetch(client, src)
+
+    assert first.headers["cache-status"].startswith("darkroom-source; fwd=uri-miss; fwd-status=200")
+    assert other.headers["cache-status"].startswith("darkroom-source; hit; ttl=")
+    assert other.headers["cache-status"].endswith(", darkroom; fwd=miss")
+    assert (again.headers["cache-status"], again.headers["age"]) == ("darkroom; hit", "0")
+    assert (
+        "max-age=29, stale-while-revalidate=10, stale-if-error=3600"
+        in (first.headers["cache-control"])
+    )
+    unchanged = fetch(client, src, **{"If-None-Match": first.headers["etag"]})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    head = client.head("/v1/fetch", params={"src": src, "op": "rotate:90", "format": "png"})
+    assert (head.status_code, head.content) == (200, b"")
+    asked = fetch(client, src, **{"Cache-Control": "no-cache"})
+    assert asked.headers["cache-status"] == (
+        "darkroom-source; fwd=request; fwd-status=304, darkroom; fwd=request"
+    )
+
+
+def test_a_changed_file_is_shown_once_it_is_stale(client: httpx.Client, folder: Path) -> None:
+    (folder / "hall.png").write_bytes(PNG)
+    first = fetch(client, "site:hall.png").headers["etag"]
+    fetch(client, "site:hall.png")
+    (folder / "hall.png").write_bytes(OTHER_PNG)
+    wait_until(lambda: fetch(client, "site:hall.png").headers["etag"] != first, seconds=5)
+
+
+def test_an_original_that_was_deleted_is_fetched_again(client: httpx.Client, origin: str) -> None:
+    fetch(client, f"{origin}/deleted.png")
+    image = client.post("/v1/images", content=PNG).json()["id"]
+    assert client.delete(f"/v1/images/{image}").status_code == 204
+
+    again = fetch(client, f"{origin}/deleted.png")
+    assert again.status_code == 200
+    assert "fwd=request; fwd-status=200" in again.headers["cache-status"]
+
+
+@pytest.mark.parametrize(
+    ("src", "status", "code"),
+    [
+        ("site:nothing.png", 404, "not_found"),
+        ("site:../secret.png", 422, "invalid_request"),
+        ("elsewhere:a.png", 403, "source_refused"),
+        ("https://img.example.com/a.png", 403, "source_refused"),
+        ("ftp", 422, "invalid_request"),
+    ],
+)
+def test_what_is_not_there_or_not_allowed_is_refused_by_name(
+    client: httpx.Client, src: str, status: int, code: str
+) -> None:
+    refused = fetch(client, src)
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+
+
+def test_a_hang_up_reads_the_file_again(
+    client: httpx.Client, gateway: Service, file: Path, folder: Path
+) -> None:
+    before = file.read_text()
+    file.write_text(before + f'[sources.new]\nkind = "folder"\nroot = "{folder}"\n')
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    wait_until(lambda: fetch(client, "new:kitchen.png").status_code == 200, seconds=10)
+    file.write_text("nonsense")
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    wait_until(lambda: "configuration file not read again" in gateway.output(), seconds=10)
+    assert fetch(client, "new:kitchen.png").status_code == 200
