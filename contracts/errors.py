@@ -28,6 +28,8 @@ class Code(StrEnum):
     CONFLICT = "conflict"
     PRECONDITION_FAILED = "precondition_failed"
     KEY_REUSED = "key_reused"
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXCEEDED = "quota_exceeded"
     NO_WORKERS = "no_workers"
     OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
@@ -189,6 +191,18 @@ class KeyReused(ServiceError):
     """The idempotency key was used for a different request."""
 
     code = Code.KEY_REUSED
+
+
+class RateLimited(ServiceError):
+    """The caller has made its calls, or has had its megapixels rendered, faster than it may."""
+
+    code = Code.RATE_LIMITED
+
+
+class QuotaExceeded(ServiceError):
+    """The megapixels of the day are used up, or one request takes more than a limit ever allows."""
+
+    code = Code.QUOTA_EXCEEDED
 
 
 class NoWorkers(ServiceError):

@@ -175,3 +175,13 @@ API_KEYS_VERSION = f"{PREFIX}keys:version"
 
 SESSION_SECRET = f"{PREFIX}keys:sessions"
 """String: the random secret that signs session cookies."""
+
+
+def rates_of(caller: str) -> str:
+    """Hash: when the calls and the pixels that a caller has taken are refilled (us)."""
+    return f"{PREFIX}rates:{caller}"
+
+
+def day_of(owner: str) -> str:
+    """Hash: the day (UTC) of the latest renders of a project or a key, and their pixels."""
+    return f"{PREFIX}day:{owner}"
