@@ -157,7 +157,7 @@ def _page(code: Code) -> str:
     facts = [
         ("HTTP status", _statuses(code)),
         ("retry of the same request", _retry(code)),
-        ("`Retry-After`", "always" if _is_503(code) else "not sent"),
+        ("`Retry-After`", _retry_after(code)),
         ("in a job", _in_a_job(code, advice)),
     ]
     links = ["- [All errors](index.md)"]
@@ -198,8 +198,14 @@ def _is_503(code: Code) -> bool:
     return problems.STATUS[code] is HTTPStatus.SERVICE_UNAVAILABLE
 
 
+def _retry_after(code: Code) -> str:
+    if code is Code.QUOTA_EXCEEDED:
+        return "with the quota of a day"
+    return "always" if _is_503(code) or code is Code.RATE_LIMITED else "not sent"
+
+
 def _retry(code: Code) -> str:
-    if _is_503(code):
+    if _retry_after(code) != "not sent":
         return "after `Retry-After`"
     if code in TRANSIENT:
         return "yes"

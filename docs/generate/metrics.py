@@ -12,6 +12,7 @@ from contracts.imaging import METHODS
 from contracts.jobs import JOBS
 from contracts.methods import Transport
 from docs.generate.markdown import table
+from services.gateway.access.limits.policies import POLICIES
 from services.gateway.app import create_app as create_gateway
 from services.gateway.server.refusals import REASONS
 from services.gateway.settings import GatewaySettings
@@ -40,6 +41,7 @@ _VALUES: Mapping[tuple[str, str], str] = {
     ("darkroom_corrupt_blobs", "kind"): ", ".join(f"`{kind}`" for kind in Kind),
     ("darkroom_dropped", "reason"): ", ".join(f"`{k.reason}`" for k in Discarded.__subclasses__()),
     ("darkroom_refused_connections", "reason"): ", ".join(f"`{name}`" for name in REASONS),
+    ("darkroom_limited", "policy"): ", ".join(f"`{name}`" for name in POLICIES),
     ("darkroom_webhooks", "outcome"): ", ".join(f"`{name}`" for name in Outcome),
     ("darkroom_source_fetches", "source"): "the names in the file `DARKROOM_SOURCES`",
     ("darkroom_source_fetches", "outcome"): "`changed`: fetched; `unchanged`; or the [code of an "

@@ -21,6 +21,8 @@ from services.gateway.access.identifiers import BearerKeys, SessionCookies, ever
 from services.gateway.access.keys.keyring import Keyring
 from services.gateway.access.keys.keys import Keys
 from services.gateway.access.keys.records import KeyRecord
+from services.gateway.access.limits.limiter import Limiter
+from services.gateway.access.limits.middleware import LimitsMiddleware
 from services.gateway.access.middleware import AccessMiddleware
 from services.gateway.access.rules import Rules, check_routes
 from services.gateway.delivery.coalescing import CoalescingClient
@@ -217,10 +219,12 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     delivering = (*images.router.routes, *results.router.routes)
     cached = CachingMiddleware(HeadMiddleware(PlainDelivery(http, dependencies, delivering)))
     delivered = delivery.in_front_of(cached)
+    limiter = Limiter(redis, settings, broker.metrics)
+    limited = LimitsMiddleware(delivered, limiter, refuse=refusal)
     by_key = (BearerKeys(keyring), SessionCookies(keyring))
     is_open = settings.access != "keys"
     admitted = AccessMiddleware(
-        delivered,
+        limited,
         rules=Rules(settings.public_pages),
         identifiers=(everybody,) if is_open else by_key,
         by_key=by_key,

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.gateway.access_settings import AccessSettings
+from services.gateway.limit_settings import LimitSettings
 from services.gateway.site_lists import HostNames, Origins, Prefixes
 from services.runtime.settings import (
     Attempts,
@@ -20,11 +21,10 @@ from services.runtime.settings import (
 
 # 0 turns it off; a year is the most that caches are told by custom.
 _CACHE_TIME = Field(ge=0, le=31_536_000, json_schema_extra={"x-unit": "seconds"})
-_RATE = Field(ge=0, allow_inf_nan=False)
 _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 
-class GatewaySettings(AccessSettings):
+class GatewaySettings(AccessSettings, LimitSettings):
     """Settings of the gateway. Raises pydantic's ValidationError for a value out of its range."""
 
     # A rejected value may be a secret, so errors don't repeat it.
@@ -164,36 +164,6 @@ class GatewaySettings(AccessSettings):
         default=60,
         description="Renders that `Cache-Control: no-cache` may cause although a result is stored."
         " Beyond it, the stored result is sent, as if the header were missing.",
-    )
-    rate_calls: Annotated[float, _RATE, Field(json_schema_extra={"x-unit": "calls a second"})] = (
-        Field(
-            default=0.0,
-            description="Calls that each key may make, on average. 0: no limit. Where access is"
-            " open, all callers together may make as many.",
-        )
-    )
-    rate_calls_window: WholeSeconds = Field(
-        default=10,
-        description="Time whose calls a caller may make at once after a pause.",
-    )
-    rate_megapixels: Annotated[
-        float, _RATE, Field(json_schema_extra={"x-unit": "megapixels a second"})
-    ] = Field(
-        default=0.0,
-        description="Megapixels that each key may have rendered, on average: those of the image,"
-        " or of the result if it is larger. A result that is stored costs none. 0: no limit."
-        " Where access is open, all callers together may have as many.",
-    )
-    rate_megapixels_window: WholeSeconds = Field(
-        default=60,
-        description="Time whose megapixels a caller may have rendered at once after a pause. It has"
-        " to be long enough for the largest job: one that costs more is refused.",
-    )
-    daily_megapixels: Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "megapixels"})] = (
-        Field(
-            default=0,
-            description="Megapixels that each project may have rendered a day (UTC). 0: no limit.",
-        )
     )
     max_live: Annotated[int, count_of("connections")] = Field(
         default=500,

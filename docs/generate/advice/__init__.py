@@ -8,6 +8,7 @@ from docs.generate.advice.access import ACCESS
 from docs.generate.advice.addresses import ADDRESSES
 from docs.generate.advice.entry import Advice, Example
 from docs.generate.advice.images import IMAGES
+from docs.generate.advice.limits import LIMITS
 from docs.generate.advice.requests import REQUESTS
 from docs.generate.advice.service import SERVICE
 from docs.generate.advice.sources import SOURCES
@@ -15,4 +16,4 @@ from docs.generate.advice.store import STORE
 
 __all__ = ["ADVICE", "Advice", "Example"]
 
-ADVICE = {**REQUESTS, **ACCESS, **ADDRESSES, **IMAGES, **SERVICE, **SOURCES, **STORE}
+ADVICE = {**REQUESTS, **ACCESS, **ADDRESSES, **IMAGES, **LIMITS, **SERVICE, **SOURCES, **STORE}

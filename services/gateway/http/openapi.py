@@ -34,13 +34,13 @@ INSPECT_CODES = (*_WORK_CODES, *_CALL_CODES)
 VARIANT_CODES = (*_WORK_CODES, Code.INVALID_OPERATION, Code.NOT_FOUND)
 """Failures of a variant of a job."""
 
-RENDER_CODES = (*VARIANT_CODES, *_CALL_CODES)
+RENDER_CODES = (*VARIANT_CODES, *_CALL_CODES, Code.QUOTA_EXCEEDED)
 """Failures of a call that renders an image."""
 
 _EVERYWHERE = (
     Code.UNAUTHORIZED, Code.FORBIDDEN,
-    Code.INVALID_REQUEST, Code.MISDIRECTED_REQUEST, Code.UNAVAILABLE, Code.STORE_FULL,
-    Code.DEADLINE_EXCEEDED, Code.INTERNAL,
+    Code.INVALID_REQUEST, Code.MISDIRECTED_REQUEST, Code.RATE_LIMITED, Code.UNAVAILABLE,
+    Code.STORE_FULL, Code.DEADLINE_EXCEEDED, Code.INTERNAL,
 )  # fmt: skip
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -224,7 +224,7 @@ def problems(*codes: Code) -> Responses:
         status.value: _problem(
             found,
             "\n".join(f"- `{code}`: {_meaning(code)}" for code in found),
-            *(["Retry-After"] if status.value in (503, 507) else []),
+            *(["Retry-After"] if status.value in (429, 503, 507) else []),
             *(["WWW-Authenticate"] if {Code.UNAUTHORIZED, Code.FORBIDDEN} & {*found} else []),
             *(["Accept", "Accept-Encoding"] if Code.UNSUPPORTED_MEDIA_TYPE in found else []),
         )

@@ -20,7 +20,13 @@ _CORRELATION_PARAMETER = {
     "description": "Id of the request in logs: up to 128 letters, digits and `._-`. Left out, or "
     "of another form: a new one.",
 }
-_HEADERS = {CORRELATION_ID: "Id of the request in logs.", **RESPONSE_HEADERS}
+_EVERYWHERE = {
+    CORRELATION_ID: "Id of the request in logs.",
+    "RateLimit-Policy": "The limits of the caller, if there are any: what may be taken at once "
+    "(`q`) and seconds in which that comes back (`w`) (IETF draft httpapi-ratelimit-headers).",
+    "RateLimit": "What is left of each limit (`r`), and the seconds until there is more (`t`).",
+}
+_HEADERS = {**_EVERYWHERE, **RESPONSE_HEADERS}
 _REFERENCE = "guide/reference/operations"
 
 
@@ -51,7 +57,7 @@ def complete_document(http: FastAPI, *models: type[Message]) -> None:
                 parameter["description"] += f"\n\n{_links(components['schemas'])}"
         route["parameters"] = parameters
         for answer in route["responses"].values():
-            answer["headers"] = _shared({**answer.get("headers", {}), CORRELATION_ID: None})
+            answer["headers"] = _shared({**answer.get("headers", {}), **dict.fromkeys(_EVERYWHERE)})
 
 
 def _routes(document: Documentation) -> Iterator[Documentation]:

@@ -122,7 +122,7 @@ async def fetch(image_id: ImageId, request: Request, deps: Injected) -> Response
     openapi_extra=taking("If-Match", "If-None-Match"),
     responses={
         **description_answers("The description."),
-        **problems(*INSPECT_CODES, Code.NOT_FOUND),
+        **problems(*INSPECT_CODES, Code.NOT_FOUND, Code.QUOTA_EXCEEDED),
     },
 )
 async def info(

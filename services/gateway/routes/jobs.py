@@ -121,6 +121,7 @@ _BODY = {
             Code.INVALID_OPERATION,
             Code.NOT_FOUND,
             Code.KEY_REUSED,
+            Code.QUOTA_EXCEEDED,
             Code.OVERLOADED,
             Code.STORE_VOLATILE,
         ),

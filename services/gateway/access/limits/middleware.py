@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-from redis.exceptions import RedisError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import ServiceError
 from services.gateway.access.caller import caller_of
 from services.gateway.access.limits.limiter import Limiter, set_account
-from services.runtime.redis.client import store_error
+from services.runtime.redis.client import redis_errors
 
 _API = "/v1/"
 _STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
@@ -36,9 +35,8 @@ class LimitsMiddleware:
             return
         limited, app, counted = account, self._app, True
         try:
-            await account.take_call()
-        except RedisError as exc:
-            app, counted = self._refuse(store_error(exc), scope), False
+            with redis_errors():
+                await account.take_call()
         except ServiceError as exc:
             app, counted = self._refuse(exc, scope), False
         set_account(scope, account)

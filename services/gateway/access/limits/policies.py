@@ -12,7 +12,7 @@ LEASE = 0.25
 """Seconds for which a gateway may keep calls that it has taken in advance."""
 
 MEGAPIXEL = 1_000_000
-CALLS, MEGAPIXELS, DAY, KEY_DAY = "calls", "megapixels", "day", "key-day"
+POLICIES = CALLS, MEGAPIXELS, DAY, KEY_DAY = "calls", "megapixels", "day", "key-day"
 """Names of the policies, which clients see."""
 
 _MICRO = 1_000_000

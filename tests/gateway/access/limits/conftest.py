@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.gateway.access.caller import Caller
 from services.gateway.access.limits.account import Account, Owners
 from services.gateway.access.limits.policies import Limits
 from services.runtime.redis.client import RedisClient, make_redis
@@ -39,3 +40,9 @@ async def gateway_account(redis_url: str, owners: Owners) -> AsyncIterator[NewAc
     yield make
     for client in clients:
         await client.close()
+
+
+@pytest.fixture
+def caller(owners: Owners) -> Caller:
+    """The same caller, as requests have it."""
+    return Caller(owners.project, key=owners.key)
