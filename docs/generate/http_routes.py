@@ -7,7 +7,7 @@ from contracts.outputs import Output
 from docs.generate.http_texts import EXAMPLES
 from docs.generate.markdown import fields_table, table
 from docs.generate.schemas import Link, Schemas, default_of, type_of
-from services.gateway.http.openapi_document import CORRELATION_ID
+from services.gateway.middleware.correlation import HEADER as CORRELATION_ID
 
 # The gateway fills in `among` from Accept.
 PIPELINE = ("op", *(name for name in Output.model_fields if name != "among"))

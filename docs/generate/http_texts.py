@@ -10,9 +10,9 @@ OVERVIEW = """\
 # HTTP
 
 The gateway has the routes below. This page has the rules that hold for all of them; each route has
-a section on the page of its resource. <a href="/docs">/docs</a> shows the same routes with a form
-to try each one, and <a href="/openapi.json">/openapi.json</a> is the OpenAPI document (version
-{version}).
+a section on the page of its resource. <a href="../../../docs">/docs</a> shows the same routes with
+a form to try each one, and <a href="../../../openapi.json">/openapi.json</a> is the OpenAPI
+document (version {version}); [Generated clients](../guides/clients.md) are made of it.
 
 {routes}
 

@@ -6,10 +6,10 @@ INTRO = """\
 # Messages
 
 The gateway and the imaging workers talk over Redis. The gateway and every imaging service show
-these messages at <a href="/asyncapi">/asyncapi</a>; <a href="/asyncapi.yaml">/asyncapi.yaml</a> and
-`asyncapi.yaml` in the repository are the AsyncAPI document (version {version}).
-Modelina makes types for many languages of it; it does not know AsyncAPI
-3.1 yet, so change the first line of your copy to `asyncapi: 3.0.0`.
+these messages at <a href="../../../asyncapi">/asyncapi</a>;
+<a href="../../../asyncapi.yaml">/asyncapi.yaml</a> and `asyncapi.yaml` in the repository are the
+AsyncAPI document (version {version}). Modelina makes types for many languages of it; it does not
+know AsyncAPI 3.1 yet, so change the first line of your copy to `asyncapi: 3.0.0`.
 
 - A message is JSON in FastStream's binary envelope, which holds the headers, too. In an entry of a
   stream, the envelope is the field `__data__`.

@@ -6,7 +6,6 @@ from functools import partial
 from math import ceil
 
 from fastapi import Depends, FastAPI
-from fastapi_offline import FastAPIOffline
 from faststream.asgi import AsgiFastStream
 from faststream.redis import RedisMessage
 from redis.exceptions import RedisError
@@ -30,7 +29,7 @@ from services.gateway.delivery.delivery import Delivery
 from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
 from services.gateway.http.image_response import AnswerRoom
-from services.gateway.http.openapi_document import complete_document
+from services.gateway.http.openapi_document import READABLE_HEADERS, complete_document, methods_of
 from services.gateway.http.problems import Problem, refusal
 from services.gateway.http.query import check_query
 from services.gateway.live.hub import LiveHub
@@ -39,12 +38,14 @@ from services.gateway.middleware.correlation import CorrelationMiddleware
 from services.gateway.middleware.head import HeadMiddleware
 from services.gateway.middleware.hosts import HostMiddleware
 from services.gateway.middleware.origins import OriginMiddleware
+from services.gateway.middleware.proxies import ProxyMiddleware, TrustedProxies
 from services.gateway.middleware.slow_readers import SlowReaderMiddleware
 from services.gateway.middleware.tracing import TraceMiddleware
 from services.gateway.middleware.unread_body import UnreadBodyMiddleware
 from services.gateway.reloading import HangUp
 from services.gateway.routes import (
     dead_letters,
+    documents,
     events,
     fetch,
     guide,
@@ -231,12 +232,19 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         exposure=exposure,
         is_open=is_open,
     )
-    own = OriginMiddleware(admitted, settings.origins, refuse=refusal)
+    own = OriginMiddleware(
+        admitted,
+        settings.origins,
+        methods=methods_of(http),
+        exposed=READABLE_HEADERS,
+        refuse=refusal,
+    )
     hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
     inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)
     outer = CorrelationMiddleware(TraceMiddleware(inner))
+    known = ProxyMiddleware(outer, TrustedProxies(settings.proxies), settings.root_path)
     readers = SlowReaderMiddleware(
-        outer, patience=settings.reader_patience, rate=settings.reader_rate
+        known, patience=settings.reader_patience, rate=settings.reader_rate
     )
     app.after_startup(readers.start)
     app.on_shutdown(readers.stop)
@@ -246,7 +254,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
 
 def create_http(dependencies: Dependencies) -> FastAPI:
     """Make the FastAPI application: routes, error handlers, the page and the documentation."""
-    http = FastAPIOffline(
+    http = FastAPI(
         title="Darkroom",
         version=VERSION,
         description=openapi.DESCRIPTION,
@@ -254,7 +262,7 @@ def create_http(dependencies: Dependencies) -> FastAPI:
         servers=[{"url": "/", "description": "This gateway."}],
         openapi_tags=openapi.TAGS,
         generate_unique_id_function=openapi.operation_id,
-        redoc_url=None,
+        openapi_url=None,
         redirect_slashes=False,
         # `TraceMiddleware` has the request's span, which refused requests have as well.
         telemetry={"tracing": False},
@@ -266,11 +274,12 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     # Each request tries one route after another: those of many requests come first.
     for module in (
         *(render, jobs, images, fetch, kept, results, events, dead_letters, live, keys),
-        *(session, system, guide),
+        *(session, system, guide, documents),
     ):
         http.include_router(module.router)
     http.router.routes.insert(0, PlainSubmission(dependencies))
     system.mount_page_files(http)
+    documents.mount_page_files(http)
     guide.mount_guide(http)
     http.webhooks.include_router(payload.documentation)
     complete_document(

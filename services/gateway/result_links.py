@@ -31,8 +31,11 @@ class ResultLink(Message):
     ] = None
 
 
-def links_of(job: Job) -> tuple[ResultLink, ...]:
-    """Return a link for each variant that has ended, in the order of the variants."""
+def links_of(job: Job, prefix: str) -> tuple[ResultLink, ...]:
+    """Return a link for each variant that has ended, in the order of the variants.
+
+    `prefix` begins the addresses: that of the request, or `DARKROOM_ROOT_PATH` without one.
+    """
     links = []
     for index, result in enumerate(job.results):
         if result.blob is None:
@@ -44,7 +47,7 @@ def links_of(job: Job) -> tuple[ResultLink, ...]:
         else:
             links.append(
                 ResultLink(
-                    href=f"/v1/jobs/{job.id}/results/{index}",
+                    href=f"{prefix}/v1/jobs/{job.id}/results/{index}",
                     media_type=result.blob.media_type,
                     bytes=result.blob.bytes,
                     width=result.width,

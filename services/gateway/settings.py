@@ -10,7 +10,8 @@ from pydantic_settings import SettingsConfigDict
 
 from services.gateway.access_settings import AccessSettings
 from services.gateway.limit_settings import LimitSettings
-from services.gateway.site_lists import HostNames, Origins, Prefixes
+from services.gateway.site_lists import Prefixes
+from services.gateway.site_settings import SiteSettings
 from services.runtime.settings import (
     Attempts,
     Bytes,
@@ -24,24 +25,12 @@ _CACHE_TIME = Field(ge=0, le=31_536_000, json_schema_extra={"x-unit": "seconds"}
 _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 
-class GatewaySettings(AccessSettings, LimitSettings):
+class GatewaySettings(AccessSettings, LimitSettings, SiteSettings):
     """Settings of the gateway. Raises pydantic's ValidationError for a value out of its range."""
 
     # A rejected value may be a secret, so errors don't repeat it.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
-    hosts: HostNames | None = Field(
-        default=None,
-        description="Host names by which clients reach the gateway, such as `images.example.com`."
-        " `*.example.com` stands for every name below it, `*` for every name. Loopback names and"
-        " the address of the gateway itself always count. Without the setting, a gateway that"
-        " listens on loopback accepts no other name, and any other gateway accepts every name.",
-    )
-    origins: Origins = Field(
-        default=(),
-        description="Origins of web pages on other sites that may use the gateway, such as"
-        " `https://app.example.com`. A page of the gateway itself always may.",
-    )
     sources: Path | None = Field(
         default=None,
         description="File in TOML with the sources that images may be fetched from: web servers,"
@@ -95,8 +84,7 @@ class GatewaySettings(AccessSettings, LimitSettings):
     max_connections_per_address: Annotated[int, count_of("connections")] = Field(
         default=200,
         description="Connections that one address may have open at once; of IPv6, one network of"
-        " 64 bits. Unix sockets and the addresses in `FORWARDED_ALLOW_IPS`, your proxies, have no"
-        " limit.",
+        " 64 bits. Unix sockets and `DARKROOM_PROXIES` have no limit.",
     )
     max_answers: Bytes = Field(
         default=256 * 1024 * 1024,

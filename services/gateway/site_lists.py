@@ -1,12 +1,18 @@
-"""Lists of hosts, origins, prefixes and pages, as a setting has them: separated by commas."""
+"""Lists of hosts, origins, proxies and so on, with commas in a setting; a path prefix."""
 
 import re
 from enum import StrEnum
-from ipaddress import IPv6Network, ip_address
+from ipaddress import IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
+
+UNIX = "unix"
+"""Every Unix socket, in a list of proxies."""
+
+PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+"""A path without a slash at its end: `/images`."""
 
 _HOST_NAME = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
@@ -35,6 +41,23 @@ def _origin(text: str) -> str:
     return text
 
 
+def _path_prefix(path: str) -> str:
+    path = path.rstrip("/")
+    if path and (not PREFIX.fullmatch(path) or f"{path}/".startswith("/v1/")):
+        raise ValueError("write it as /images or /media/images; /v1 is where resources are")
+    return path
+
+
+def _proxy(text: str) -> str:
+    """Return `*`, `unix`, or a network; of an address, the network that has it alone."""
+    if text in ("*", UNIX):
+        return text
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError("write addresses and networks: 10.0.0.5, 10.1.0.0/16, or unix") from None
+
+
 def _prefix(text: str) -> IPv6Network:
     """Return a prefix of one of the lengths that RFC 6052 names."""
     try:
@@ -52,6 +75,10 @@ HostNames = Annotated[
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
 ]
+Proxies = Annotated[
+    tuple[Annotated[str, AfterValidator(_proxy)], ...], NoDecode, BeforeValidator(_split)
+]
+PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Prefixes = Annotated[
     tuple[Annotated[IPv6Network, BeforeValidator(_prefix)], ...], NoDecode, BeforeValidator(_split)
 ]

@@ -51,8 +51,11 @@ class Proxy:
 
 
 @contextmanager
-def nginx(gateway: str, folder: Path) -> Iterator[Proxy]:
-    """Run nginx with deploy/nginx.conf in front of the gateway with this URL."""
+def nginx(gateway: str, folder: Path, *, prefix: str = "") -> Iterator[Proxy]:
+    """Run nginx with deploy/nginx.conf in front of the gateway with this URL.
+
+    With a prefix, the lines with a path are changed as docs/guides/proxy.md says.
+    """
     assert NGINX is not None
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
@@ -70,6 +73,9 @@ def nginx(gateway: str, folder: Path) -> Iterator[Proxy]:
         "/etc/nginx/tls/images.example.com.key": f"{folder}/certificate.key",
         "/etc/nginx/darkroom.htpasswd": f"{folder}/htpasswd",
         "/var/cache/darkroom": f"{folder}/cache",
+        "location / {": f"location {prefix}/ {{",
+        "location = /health/ready {": f"location = {prefix}/health/ready {{",
+        "location ~ ^/v1/images/": f"location ~ ^{prefix}/v1/images/",
     }.items():
         assert site.count(text) == 1, text
         site = site.replace(text, replacement)

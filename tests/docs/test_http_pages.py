@@ -9,7 +9,7 @@ import pytest
 
 from docs.generate import http
 from services.gateway.app import create_http
-from services.gateway.http.openapi_document import CORRELATION_ID
+from services.gateway.middleware.correlation import HEADER as CORRELATION_ID
 from services.gateway.routes.live import POLICY_VIOLATION, TRY_AGAIN_LATER
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route

@@ -86,8 +86,8 @@ ADDRESSES: dict[Code, Advice] = {
                 ("services/gateway/http/error_handlers.py",),
             ),
         ),
-        client='Use a method that the header `Allow` of the answer lists. <a href="/docs">/docs</a>'
-        " has the methods of each address.",
+        client="Use a method that the header `Allow` of the answer lists. "
+        '<a href="../../../docs">/docs</a> has the methods of each address.',
         operator="Nothing.",
         example=Example(
             "curl -sS -X PUT http://127.0.0.1:8000/v1/jobs",
@@ -134,7 +134,7 @@ ADDRESSES: dict[Code, Advice] = {
         "site. Or ask the operator to list the origin of your page.",
         operator="If the page is yours, add its origin to `DARKROOM_ORIGINS`, for example "
         "`https://app.example.com`. If it is the gateway's own page behind a proxy, let the proxy "
-        "send `Host` and `X-Forwarded-Proto`, and set `FORWARDED_ALLOW_IPS` to the proxy's "
+        "send `Host` and `X-Forwarded-Proto`, and set `DARKROOM_PROXIES` to the proxy's "
         "address: see [Behind nginx](../guides/proxy.md#names-and-origins).",
         example=Example(
             "curl -sS -H 'Origin: https://other.example' -X DELETE "

@@ -80,7 +80,8 @@ REQUESTS: dict[Code, Advice] = {
             ),
         ),
         client="Read `detail`: it names the parameter, and often the parameter that you meant. "
-        'Correct the request. <a href="/docs">/docs</a> lists the parameters of each address.',
+        'Correct the request. <a href="../../../docs">/docs</a> lists the parameters of each '
+        "address.",
         operator="Nothing, if clients send wrong requests. If `detail` speaks of a version, "
         "install the same version of gateway and workers. If `detail` names "
         "`DARKROOM_WEBHOOK_SECRET`, [set the secret](../guides/webhooks.md).",

@@ -75,7 +75,6 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "/": {"GET": _OPEN},
     "/web/{path:path}": {"GET": _OPEN},
     "/docs": {"GET": _DOCS},
-    "/docs/oauth2-redirect": {"GET": _DOCS},
     "/static-offline-docs/{path:path}": {"GET": _DOCS},
     "/openapi.json": {"GET": _DOCS},
     "/asyncapi": {"GET": _DOCS},
@@ -129,7 +128,7 @@ class Rules:
 
         A method that the path does not have needs any key: the answer lists the right ones.
         """
-        methods = self._methods_at(_path_of(scope))
+        methods = self._methods_at(scope["path"])
         if methods is None:
             return None
         method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
@@ -147,13 +146,6 @@ class Rules:
                 return below
             node = following
         return node.methods or node.below or below
-
-
-def _path_of(scope: Scope) -> str:
-    """Return the path below the prefix of a proxy, as the router reads it."""
-    path: str = scope["path"]
-    below = path.removeprefix(scope.get("root_path", ""))
-    return below if below.startswith("/") else path
 
 
 def check_routes(routes: Iterable[BaseRoute]) -> None:

@@ -9,8 +9,7 @@ from pydantic.json_schema import models_json_schema
 from contracts.message import Message
 from contracts.operations.pipeline import OPERATIONS
 from services.gateway.http.openapi import RESPONSE_HEADERS, Documentation
-
-CORRELATION_ID = "X-Correlation-ID"
+from services.gateway.middleware.correlation import HEADER as CORRELATION_ID
 
 _CORRELATION_PARAMETER = {
     "name": CORRELATION_ID,
@@ -27,6 +26,10 @@ _EVERYWHERE = {
     "RateLimit": "What is left of each limit (`r`), and the seconds until there is more (`t`).",
 }
 _HEADERS = {**_EVERYWHERE, **RESPONSE_HEADERS}
+_SAFELISTED = {"Cache-Control", "Expires"}
+READABLE_HEADERS = frozenset({"Allow", "Content-Length", *_HEADERS}) - _SAFELISTED
+"""Header fields of answers that pages of listed origins may read, beside the safelisted ones."""
+
 _REFERENCE = "guide/reference/operations"
 
 
@@ -58,6 +61,12 @@ def complete_document(http: FastAPI, *models: type[Message]) -> None:
         route["parameters"] = parameters
         for answer in route["responses"].values():
             answer["headers"] = _shared({**answer.get("headers", {}), **dict.fromkeys(_EVERYWHERE)})
+
+
+def methods_of(http: FastAPI) -> set[str]:
+    """Return the methods of all routes in the document, and HEAD, which goes with GET."""
+    paths: Documentation = http.openapi()["paths"]
+    return {"HEAD", *(method.upper() for methods in paths.values() for method in methods)}
 
 
 def _routes(document: Documentation) -> Iterator[Documentation]:

@@ -11,6 +11,7 @@ from starlette.types import Scope
 from contracts.errors import Code, Failure, ServiceError
 from contracts.message import Message
 from services.gateway.middleware.correlation import correlation_id
+from services.gateway.middleware.prefix import prefix_of
 
 log = structlog.get_logger(__name__)
 
@@ -157,10 +158,6 @@ def guide_page(code: Code, scope: Scope) -> str:
     """Return the address of the code's page in the guide: a path, with the prefix of a proxy.
 
     RFC 9457, section 3.1.1, recommends the full path: `type` is then the same for every request of
-    this gateway. A proxy that serves the gateway below a prefix removes the prefix, so the gateway
-    learns it as ASGI's `root_path`: start the gateway with `--root-path /prefix`. Headers such as
-    `X-Forwarded-Prefix` are ignored, because any client can send them.
+    this gateway.
     """
-    # Static files are mounted, and their `root_path` has the path of the mount as well.
-    root = scope.get("app_root_path", scope.get("root_path", ""))
-    return f"{root}/guide/errors/{code}"
+    return f"{prefix_of(scope)}/guide/errors/{code}"

@@ -16,6 +16,13 @@ from contracts.errors import MisdirectedRequest, ServiceError
 
 ANY = "*"
 
+CALLED_HOST = "darkroom.called_host"
+"""Key in the scope of the `Host` by which a proxy has called the gateway, beside the client's.
+
+Both have to be accepted: a page whose name resolves to the address of a trusted proxy, such as
+loopback, can send `X-Forwarded-Host`, but not another `Host`.
+"""
+
 Refuse = Callable[[ServiceError, Scope], ASGIApp]
 """Returns the application that answers a refused request."""
 
@@ -54,12 +61,12 @@ class HostMiddleware:
 
     def _is_for_us(self, scope: Scope) -> bool:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        server = scope.get("server")
-        return (
-            len(hosts) == 1
-            and len(hosts[0]) <= _MOST_BYTES
-            and self._accepts(hosts[0], server[0] if server else "")
-        )
+        if len(hosts) != 1:
+            return False
+        if CALLED_HOST in scope:
+            hosts.append(scope[CALLED_HOST])
+        server = scope["server"][0] if scope.get("server") else ""
+        return all(len(host) <= _MOST_BYTES and self._accepts(host, server) for host in hosts)
 
     def _is_accepted(self, host: bytes, server: str) -> bool:
         """Return whether a `Host` field is accepted over a connection to the address `server`."""
@@ -80,8 +87,7 @@ class HostMiddleware:
 
 
 def _is_health_check(scope: Scope) -> bool:
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) in _HEALTH_CHECKS
+    return scope["path"] in _HEALTH_CHECKS
 
 
 def _is_loopback(name: str, address: IPv4Address | IPv6Address | None) -> bool:

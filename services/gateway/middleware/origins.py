@@ -17,19 +17,33 @@ from services.gateway.middleware.hosts import Refuse
 _READING = ("GET", "HEAD")
 _OWN_SITE = ("same-origin", "none")  # none: the user has entered the address
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-_PREFLIGHT_SECONDS = 600
+_PREFLIGHT_SECONDS = 7200  # the most that Chromium keeps
+_ASKED_METHOD, _ASKED_HEADERS = "access-control-request-method", "access-control-request-headers"
 
 
 class OriginMiddleware:
     """Passes requests of the gateway's own origin, of the listed ones, and of no browser.
 
     GET and HEAD pass for every page, because they change nothing: any site may show a result in
-    an `<img>`. Only pages of the listed origins can read an answer.
+    an `<img>`. Only pages of the listed origins can read an answer: every one that comes through
+    this middleware, errors and 304 as well. They may use the methods of `methods`, any header
+    field, and a session's cookie, and read the fields of `exposed`: with cookies, browsers take
+    `*` for a name.
     """
 
-    def __init__(self, app: ASGIApp, origins: Collection[str], *, refuse: Refuse) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        origins: Collection[str],
+        *,
+        methods: Collection[str],
+        exposed: Collection[str],
+        refuse: Refuse,
+    ) -> None:
         self._app = app
         self._origins = frozenset(origins)
+        self._methods = ", ".join(sorted(methods))
+        self._exposed = ", ".join(sorted(exposed))
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,8 +60,8 @@ class OriginMiddleware:
                 "origins in DARKROOM_ORIGINS."
             )
             app = self._refuse(error, scope)
-        elif listed and scope.get("method") == "OPTIONS":
-            app = _preflight_answer(headers)
+        elif listed and scope.get("method") == "OPTIONS" and _ASKED_METHOD in headers:
+            app = self._preflight_answer(headers)
         if not self._origins or scope["type"] != "http":
             await app(scope, receive, send)
             return
@@ -58,10 +72,24 @@ class OriginMiddleware:
                 answer.add_vary_header("Origin")
                 if listed and origin is not None:
                     answer["Access-Control-Allow-Origin"] = origin
-                    answer["Access-Control-Expose-Headers"] = "*"
+                    answer["Access-Control-Allow-Credentials"] = "true"
+                    answer["Access-Control-Expose-Headers"] = self._exposed
             await send(message)
 
         await app(scope, receive, send_with_permission)
+
+    def _preflight_answer(self, headers: Headers) -> Response:
+        """Return the permission to send the request that a browser asks for (Fetch, section 4.9).
+
+        It names the fields that the browser has named: `*` would leave out `Authorization`.
+        """
+        allowed = {
+            "Access-Control-Allow-Methods": self._methods,
+            "Access-Control-Allow-Headers": headers.get(_ASKED_HEADERS, ""),
+            "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS),
+            "Vary": f"{_ASKED_METHOD}, {_ASKED_HEADERS}",
+        }
+        return Response(status_code=204, headers=allowed)
 
 
 def _is_own(headers: Headers, scheme: str) -> bool:
@@ -72,13 +100,3 @@ def _is_own(headers: Headers, scheme: str) -> bool:
     scheme = scheme.replace("ws", "http")
     host = headers.get("host", "").lower().removesuffix(_DEFAULT_PORTS.get(scheme, ""))
     return given == [f"{scheme}://{host}"]
-
-
-def _preflight_answer(headers: Headers) -> Response:
-    """Return the permission to send the request that a browser asks for (Fetch, section 4.9)."""
-    allowed = {
-        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-        "Access-Control-Allow-Headers": headers.get("access-control-request-headers", ""),
-        "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS),
-    }
-    return Response(status_code=204, headers=allowed)

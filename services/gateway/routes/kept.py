@@ -20,6 +20,7 @@ from services.gateway.http.list_response import ListResponse
 from services.gateway.http.openapi import UPLOAD_CODES, answer, problems, taking
 from services.gateway.http.responses import etag_of, json_response
 from services.gateway.image_entries import MAX_TTL, ListedImage, entry_of
+from services.gateway.middleware.prefix import prefix_of
 from services.gateway.routes.parameters import ImageId
 from services.gateway.sources.upload import media_type_of
 from services.runtime.storage.kept import Kept, Life, Position
@@ -83,9 +84,8 @@ async def list_images(
         place = f"{page.next.created}-{page.next.key}"
         following = f"/v1/images?{urlencode({'limit': limit, 'after': place})}"
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}
-    return ListResponse(
-        "images", _entries(page.images), deps.turn, end={"next": following}, headers=headers
-    )
+    end = {"next": following and prefix_of(request.scope) + following}
+    return ListResponse("images", _entries(page.images), deps.turn, end=end, headers=headers)
 
 
 @router.put(

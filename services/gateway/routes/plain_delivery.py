@@ -91,7 +91,7 @@ class PlainDelivery:
         """Return the function that answers a request; None for one that FastAPI has to answer."""
         if scope["method"] != "GET":
             return None
-        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        path: str = scope["path"]
         query: bytes = scope["query_string"]
         if match := _IMAGE.fullmatch(path):
             if match[2]:

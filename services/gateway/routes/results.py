@@ -19,6 +19,7 @@ from services.gateway.http.openapi import (
 )
 from services.gateway.http.responses import json_response
 from services.gateway.jobs.responses import pending_response
+from services.gateway.middleware.prefix import prefix_of
 from services.gateway.result_links import ResultLink, links_of
 from services.gateway.routes.delivered import send_result
 from services.gateway.routes.parameters import JobIdPath
@@ -57,7 +58,8 @@ async def results(job_id: JobIdPath, request: Request, deps: Injected) -> Respon
     job = await deps.jobs.find(caller_of(request.scope).project, job_id)
     if job.state in OPEN_STATES:
         return await pending_response(job, deps)
-    return json_response(Results(job=job.id, results=links_of(job)))
+    links = links_of(job, prefix_of(request.scope))
+    return json_response(Results(job=job.id, results=links))
 
 
 @router.get(

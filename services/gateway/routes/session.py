@@ -16,6 +16,7 @@ from services.gateway.access.keys.sessions import COOKIE, make_session
 from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import CHANGE_CODES, answer, problems
 from services.gateway.http.responses import json_response
+from services.gateway.middleware.prefix import prefix_of
 
 router = APIRouter(tags=["keys"])
 
@@ -93,7 +94,7 @@ def _attributes(request: Request) -> _Attributes:
     """Return the attributes of the cookie, which are the same when it is deleted."""
     return {
         # Gateways below other prefixes of the same host have cookies of their own.
-        "path": request.scope.get("root_path") or "/",
+        "path": prefix_of(request.scope) or "/",
         "secure": request.scope["scheme"] == "https",
         "httponly": True,
         "samesite": "strict",

@@ -9,10 +9,10 @@ import math
 import os
 import resource
 import socket
-from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
+import structlog
 from starlette.types import Receive
 from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -20,13 +20,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from services.gateway.access.exposure import ADVICE, is_loopback
+from services.gateway.middleware.proxies import TrustedProxies
 from services.gateway.server.connections import Connections
 from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.server.websocket import MAX_MESSAGE, BoundedWebSocket
 from services.gateway.settings import GatewaySettings
 from services.runtime.telemetry.metrics import Metrics
 
+log = structlog.get_logger(__name__)
+
 _FILES_PER_CONNECTION = 2  # a socket, and the file of a body or of an image
+_UVICORNS_PROXIES = "127.0.0.1,::1"  # without FORWARDED_ALLOW_IPS
 _OTHER_FILES = 256  # open files of the process beside those
 
 
@@ -64,7 +68,8 @@ def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
     if settings.access is None and _is_exposed(config):
         raise ExposedServerError(ADVICE)
     _allow_files(_FILES_PER_CONNECTION * settings.max_connections + _OTHER_FILES)
-    connections = Connections(settings, metrics, is_exempt=_is_trusted_by(config))
+    _leave_proxies_to_us(config)
+    connections = Connections(settings, metrics, is_exempt=TrustedProxies(settings.proxies).trusts)
     config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
     if config.ws_protocol_class is not None:
         config.ws_protocol_class = cast(
@@ -88,11 +93,13 @@ def _is_exposed(config: Config) -> bool:
         return listening.family != socket.AF_UNIX and not is_loopback(listening.getsockname()[0])
 
 
-def _is_trusted_by(config: Config) -> Callable[[str], bool]:
-    """Return the test whether uvicorn trusts a proxy at an address: `FORWARDED_ALLOW_IPS`."""
+def _leave_proxies_to_us(config: Config) -> None:
+    """Take away uvicorn's own reading of `X-Forwarded-For`: `ProxyMiddleware` reads it."""
     app = config.loaded_app
-    trusted = app.trusted_hosts if isinstance(app, ProxyHeadersMiddleware) else ()
-    return lambda address: address in trusted
+    if isinstance(app, ProxyHeadersMiddleware):
+        config.loaded_app = app.app
+    if config.forwarded_allow_ips != _UVICORNS_PROXIES:
+        log.warning("setting ignored", name="FORWARDED_ALLOW_IPS", instead="DARKROOM_PROXIES")
 
 
 def _allow_files(needed: int) -> None:

@@ -198,7 +198,7 @@ class BoundedProtocol(HttpToolsProtocol):
             client=self.address,
             request=self.headers or (),
             server=self.server_state.default_headers,
-            root_path=self.root_path,
+            prefix=self._bounds.settings.root_path or self.root_path,
         )
         cycle = self.cycle
         if cycle is None or cycle.response_complete:

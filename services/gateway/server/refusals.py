@@ -9,6 +9,7 @@ import structlog
 from contracts.errors import DeadlineExceeded, InvalidRequest, Overloaded, ServiceError, TooLarge
 from services.gateway.http.problems import problem
 from services.gateway.middleware.correlation import HEADER, id_of
+from services.gateway.middleware.prefix import with_prefix
 
 log = structlog.get_logger(__name__)
 
@@ -76,17 +77,17 @@ REASONS = [
 
 
 def response(
-    refusal: Refusal, *, client: str | None, request: Headers, server: Headers, root_path: str
+    refusal: Refusal, *, client: str | None, request: Headers, server: Headers, prefix: str
 ) -> bytes:
     """Log a refusal and return its response, which announces the end of the connection.
 
     `request` has the header fields that have arrived, perhaps with a correlation id, `server` those
-    that uvicorn adds to every response, and `root_path` is the prefix of a proxy.
+    that uvicorn adds to every response, and `prefix` is `DARKROOM_ROOT_PATH`.
     """
     correlation_id = id_of(request)
     with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
         log.info("connection refused", reason=refusal.reason, client=client)
-        document = problem(refusal.error.failure(), {"root_path": root_path}, status=refusal.status)
+        document = problem(refusal.error.failure(), with_prefix(prefix), status=refusal.status)
     fields = [
         *server,
         *document.raw_headers,

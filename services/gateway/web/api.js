@@ -1,6 +1,6 @@
 // HTTP requests to the gateway: submit a photograph, read the state of its job, fetch its result.
 
-import { rememberLabel } from "/web/image-labels.js";
+import { rememberLabel } from "./image-labels.js";
 
 const MAX_ATTEMPTS = 7;
 const MAX_WAIT = 20; // seconds
@@ -51,7 +51,7 @@ export function submit(file, query, { key, signal, onprogress }) {
     const request = new XMLHttpRequest();
     const search = new URLSearchParams(query);
     search.set("label", labelOf(file));
-    request.open("POST", `/v1/jobs?${search}`);
+    request.open("POST", `v1/jobs?${search}`);
     request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     request.setRequestHeader("Idempotency-Key", `"${key}"`);
     request.upload.onprogress = (event) => {
@@ -88,7 +88,7 @@ async function request(path, options) {
 export async function uploadImage(file) {
   const headers = { "Content-Type": file.type || "application/octet-stream" };
   const label = new URLSearchParams({ label: labelOf(file) });
-  const response = await request(`/v1/images?${label}`, { method: "POST", headers, body: file });
+  const response = await request(`v1/images?${label}`, { method: "POST", headers, body: file });
   const image = await response.json();
   rememberLabel(image.id, image.label);
   return image.id;
@@ -96,7 +96,7 @@ export async function uploadImage(file) {
 
 /** Return the result of a job with one variant that has succeeded. Throws a Problem. */
 export async function fetchResult(job, signal) {
-  const response = await request(`/v1/jobs/${job}/results`, { signal });
+  const response = await request(`v1/jobs/${job}/results`, { signal });
   const { results } = await response.json();
   const [result] = results;
   if (!result) throw new Problem("The job has no result.");
@@ -108,7 +108,7 @@ export async function fetchResult(job, signal) {
 export async function fetchState(job) {
   try {
     // A redirect to the result means success; following the redirect would download the result.
-    const response = await request(`/v1/jobs/${job}`, { redirect: "manual" });
+    const response = await request(`v1/jobs/${job}`, { redirect: "manual" });
     if (response.type === "opaqueredirect") return { job, state: "succeeded", problem: null };
     const { state, problem } = await response.json();
     return { job, state, problem };
@@ -120,7 +120,7 @@ export async function fetchState(job) {
 
 /** Cancel a job without waiting for the answer. If the request is lost, the job runs to its end. */
 export function cancel(job) {
-  fetch(`/v1/jobs/${job}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  fetch(`v1/jobs/${job}`, { method: "DELETE", keepalive: true }).catch(() => {});
 }
 
 /** Return the bytes of a result. Throws a Problem. */

@@ -1,18 +1,18 @@
 // Composition root of the page: makes every object and connects their events.
 
-import { fetchBytes, withRetries } from "/web/api.js";
-import { make, partsOf } from "/web/dom.js";
-import { connectFileInput } from "/web/file-input.js";
-import { summarize } from "/web/formatting.js";
-import { JobRunner } from "/web/job-runner.js";
-import { Lightbox } from "/web/lightbox.js";
-import { LiveConnection } from "/web/live-connection.js";
-import { PhotographCard } from "/web/photograph-card.js";
-import { Photograph, State } from "/web/photograph.js";
-import { PipelineEditor } from "/web/pipeline-editor.js";
-import { downloadName, queryOf } from "/web/pipeline.js";
-import { connectThemeToggle, connectViewChoice } from "/web/preferences.js";
-import { Zip } from "/web/zip.js";
+import { fetchBytes, withRetries } from "./api.js";
+import { make, partsOf } from "./dom.js";
+import { connectFileInput } from "./file-input.js";
+import { summarize } from "./formatting.js";
+import { JobRunner } from "./job-runner.js";
+import { Lightbox } from "./lightbox.js";
+import { LiveConnection } from "./live-connection.js";
+import { PhotographCard } from "./photograph-card.js";
+import { Photograph, State } from "./photograph.js";
+import { PipelineEditor } from "./pipeline-editor.js";
+import { downloadName, queryOf } from "./pipeline.js";
+import { connectThemeToggle, connectViewChoice } from "./preferences.js";
+import { Zip } from "./zip.js";
 
 const OVERVIEW_INTERVAL = 400; // milliseconds: a screen reader cannot read hundreds of changes
 

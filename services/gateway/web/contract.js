@@ -2,7 +2,7 @@
 // This module names none of them: a new operation, field or format needs no change of the page.
 // A JSON module needs Chrome 123, Safari 17.2 or Firefox 138.
 
-import openapi from "/openapi.json" with { type: "json" };
+import openapi from "../openapi.json" with { type: "json" };
 
 const SCHEMAS = openapi.components.schemas;
 

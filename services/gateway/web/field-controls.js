@@ -1,8 +1,8 @@
 // Form controls for the fields of the contract.
 
-import { uploadImage } from "/web/api.js";
-import { humanize } from "/web/contract.js";
-import { make } from "/web/dom.js";
+import { uploadImage } from "./api.js";
+import { humanize } from "./contract.js";
+import { make } from "./dom.js";
 
 /**
  * Make the label and the control of a field.

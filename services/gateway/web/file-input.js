@@ -1,6 +1,6 @@
 // Files that are chosen, dropped (folders, too) or pasted.
 
-import { FORMATS, isImageName } from "/web/contract.js";
+import { FORMATS, isImageName } from "./contract.js";
 
 /**
  * Call `onfiles` with each list of files, which is never empty.

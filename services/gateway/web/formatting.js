@@ -1,6 +1,6 @@
 // Texts for states, sizes and progress.
 
-import { State } from "/web/photograph.js";
+import { State } from "./photograph.js";
 
 const STATE_TEXTS = {
   [State.WAITING]: "Waiting",

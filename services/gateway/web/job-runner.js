@@ -1,8 +1,8 @@
 // Submits photographs as jobs, four uploads at once, and follows each job to its end.
 
-import { Problem, cancel, fetchResult, submit, withRetries } from "/web/api.js";
-import { State } from "/web/photograph.js";
-import { queryOf } from "/web/pipeline.js";
+import { Problem, cancel, fetchResult, submit, withRetries } from "./api.js";
+import { State } from "./photograph.js";
+import { queryOf } from "./pipeline.js";
 
 const MAX_UPLOADS = 4;
 

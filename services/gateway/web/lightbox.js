@@ -1,8 +1,8 @@
 // The dialog that shows one photograph large, with a slider, and buttons for the others.
 
-import { connectSlider } from "/web/comparison-slider.js";
-import { partsOf } from "/web/dom.js";
-import { downloadName } from "/web/pipeline.js";
+import { connectSlider } from "./comparison-slider.js";
+import { partsOf } from "./dom.js";
+import { downloadName } from "./pipeline.js";
 
 export class Lightbox {
   #dialog;

@@ -1,6 +1,6 @@
 // Events of jobs over a WebSocket, which reconnects by itself.
 
-import { fetchState } from "/web/api.js";
+import { fetchState } from "./api.js";
 
 const MIN_RETRY = 1_000; // milliseconds, doubled after each failure
 const MAX_RETRY = 15_000;
@@ -52,8 +52,9 @@ export class LiveConnection extends EventTarget {
   }
 
   #connect() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/v1/live`);
+    const address = new URL("v1/live", document.baseURI);
+    address.protocol = address.protocol.replace("http", "ws");
+    const socket = new WebSocket(address);
     this.#socket = socket;
     socket.onopen = () => this.#onOpen();
     socket.onmessage = (message) => this.#onMessage(message.data);

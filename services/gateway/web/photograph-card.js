@@ -1,11 +1,11 @@
 // The card of a photograph: original and result, state, sizes and buttons.
 
-import { exists } from "/web/api.js";
-import { connectSlider } from "/web/comparison-slider.js";
-import { cloneTemplate, partsOf } from "/web/dom.js";
-import { formatBytes, formatChange, formatSize, formatState } from "/web/formatting.js";
-import { State } from "/web/photograph.js";
-import { describe, downloadName } from "/web/pipeline.js";
+import { exists } from "./api.js";
+import { connectSlider } from "./comparison-slider.js";
+import { cloneTemplate, partsOf } from "./dom.js";
+import { formatBytes, formatChange, formatSize, formatState } from "./formatting.js";
+import { State } from "./photograph.js";
+import { describe, downloadName } from "./pipeline.js";
 
 let cardCount = 0;
 
@@ -78,7 +78,7 @@ export class PhotographCard extends EventTarget {
     parts.note.textContent = note;
     parts.problem.textContent = problem;
     parts.explanation.hidden = !code;
-    parts.explanation.href = `/guide/errors/${code}`;
+    parts.explanation.href = `guide/errors/${code}`;
     parts.retry.hidden = !failed;
     parts.download.hidden = !done;
     parts.enlarge.hidden = !done;

@@ -8,16 +8,16 @@ import {
   humanize,
   newOperation,
   supports,
-} from "/web/contract.js";
-import { cloneTemplate, make, partsOf } from "/web/dom.js";
-import { makeField } from "/web/field-controls.js";
+} from "./contract.js";
+import { cloneTemplate, make, partsOf } from "./dom.js";
+import { makeField } from "./field-controls.js";
 import {
   PRESETS,
   firstPipeline,
   includesPreset,
   withPreset,
   withoutPreset,
-} from "/web/presets.js";
+} from "./presets.js";
 
 /** Dispatches `change` after `pipeline` has been replaced. A pipeline is never modified. */
 export class PipelineEditor extends EventTarget {

@@ -1,7 +1,7 @@
 // A pipeline, `{operations, output}`, as the contract has it: its query, description, file name.
 
-import { FORMATS, OPERATIONS, OUTPUT_FIELDS, suffixOf, supports } from "/web/contract.js";
-import { nameOfImage } from "/web/image-labels.js";
+import { FORMATS, OPERATIONS, OUTPUT_FIELDS, suffixOf, supports } from "./contract.js";
+import { nameOfImage } from "./image-labels.js";
 
 /** Return `[field, value]` of the values that are given and differ from their default. */
 function givenValues(fields, values) {

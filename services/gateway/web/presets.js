@@ -1,7 +1,7 @@
 // Presets of the page: an operation, with or without a format, that one button adds or removes.
 
-import { FORMATS, OPERATIONS } from "/web/contract.js";
-import { notationOf } from "/web/pipeline.js";
+import { FORMATS, OPERATIONS } from "./contract.js";
+import { notationOf } from "./pipeline.js";
 
 const box = (width, height, fit) => ({ op: "resize", width, height, fit });
 

@@ -52,6 +52,7 @@ class WebhookDispatcher:
                 timeout=settings.webhook_timeout,
                 allow_private=settings.webhook_allow_private,
                 nat64=settings.nat64_prefixes,
+                prefix=settings.root_path,
             )
         self._jobs = jobs
         self._queue = queue

@@ -64,9 +64,9 @@ class WebhookPayload(Message):
     data: EndedJob
 
 
-def body_of(job: Job) -> str:
+def body_of(job: Job, prefix: str) -> str:
     """Return the body that reports the end of a job as JSON; the same for every try."""
-    ended = EndedJob(**{**dict(job), "results": links_of(job)})
+    ended = EndedJob(**{**dict(job), "results": links_of(job, prefix)})
     payload = WebhookPayload.model_validate(
         {"type": f"job.{job.state}", "timestamp": job.updated_at, "data": ended}
     )

@@ -48,8 +48,10 @@ class WebhookSender:
         timeout: float,
         allow_private: bool,
         nat64: Sequence[IPv6Network] = (),
+        prefix: str = "",
     ) -> None:
-        """`nat64` as in `is_public`."""
+        """`nat64` as in `is_public`; `prefix` begins the links to results: `DARKROOM_ROOT_PATH`."""
+        self._prefix = prefix
         self._signers = [Signer(secret) for secret in secrets]
         self._timeout = timeout
         self._client = make_client(timeout=timeout, allow_private=allow_private, nat64=nat64)
@@ -76,7 +78,7 @@ class WebhookSender:
         await self._client.aclose()
 
     async def _post(self, url: str, job: Job) -> httpx.Response:
-        body = body_of(job)
+        body = body_of(job, self._prefix)
         headers = {**signed_headers(self._signers, job, body), **trace_headers()}
         request = self._client.build_request("POST", url, content=body, headers=headers)
         async with asyncio.timeout(self._timeout):

@@ -1,4 +1,4 @@
-"""HTTP page of the AsyncAPI document, which works without the internet."""
+"""HTTP page of the AsyncAPI document, which works without the internet, below any prefix."""
 
 from importlib.resources import files
 
@@ -14,12 +14,12 @@ _PAGE = """<!doctype html>
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>Darkroom: AsyncAPI</title>
   <link rel="icon" href="data:,">
-  <script type="module" src="/asyncapi/viewer.js"></script>
-  <link rel="stylesheet" href="/asyncapi/page.css">
+  <script type="module" src="asyncapi/viewer.js"></script>
+  <link rel="stylesheet" href="asyncapi/page.css">
 </head>
 <body>
-  <asyncapi-viewer src="/asyncapi.yaml" sidebar></asyncapi-viewer>
-  <noscript>The document itself: <a href="/asyncapi.yaml">asyncapi.yaml</a></noscript>
+  <asyncapi-viewer src="asyncapi.yaml" sidebar></asyncapi-viewer>
+  <noscript>The document itself: <a href="asyncapi.yaml">asyncapi.yaml</a></noscript>
 </body>
 </html>
 """

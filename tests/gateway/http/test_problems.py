@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from contracts.errors import Code, Failure
 from services.gateway.http import error_handlers, problems
 from services.gateway.middleware.correlation import CorrelationMiddleware
+from services.gateway.middleware.proxies import ProxyMiddleware, TrustedProxies
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import Service
@@ -145,7 +146,8 @@ async def test_the_type_has_the_prefix_of_a_proxy_and_not_the_path_of_a_mount(
     app = FastAPI()
     error_handlers.install_error_handlers(app)
     app.mount("/web", StaticFiles(directory=tmp_path))
-    transport = httpx.ASGITransport(app, root_path=prefix)
+    known = ProxyMiddleware(app, TrustedProxies(()), prefix)
+    transport = httpx.ASGITransport(known)
 
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
         answer = await client.get(prefix + path)

@@ -6,7 +6,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import Code, ServiceError
-from services.gateway.middleware.hosts import HostMiddleware
+from services.gateway.middleware.hosts import CALLED_HOST, HostMiddleware
 from services.gateway.settings import GatewaySettings
 from tests.gateway.raw import connected, read_response
 from tests.gateway.refusals import assert_problem
@@ -20,7 +20,7 @@ async def is_answered(
     names: Sequence[str] | None = None,
     server: str | None = LOOPBACK,
     path: str = "/v1/jobs",
-    root_path: str = "",
+    called: str | None = None,
 ) -> bool:
     """Return whether a request with these `Host` fields, at this server, reaches the app."""
     reached: list[Scope] = []
@@ -40,13 +40,14 @@ async def is_answered(
 
     async def send(message: Message) -> None: ...
 
-    scope = {
+    scope: Scope = {
         "type": "http",
         "path": path,
-        "root_path": root_path,
         "server": server and (server, 8000),
         "headers": [(b"accept", b"*/*"), *((b"host", host.encode()) for host in hosts)],
     }
+    if called is not None:
+        scope[CALLED_HOST] = called.encode()
     await HostMiddleware(app, names, refuse=refuse)(scope, receive, send)
     return bool(reached)
 
@@ -116,11 +117,18 @@ async def test_without_the_setting_every_name_is_answered_except_on_loopback() -
     assert not await is_answered("images.example.com", server=LOOPBACK)
 
 
+async def test_the_name_by_which_a_proxy_calls_counts_beside_the_name_that_it_passes_on() -> None:
+    names = names_in("images.example.com,darkroom")
+
+    assert await is_answered("images.example.com", names=names, called="darkroom:8000")
+    assert not await is_answered("images.example.com", names=names, called="evil.example")
+    assert not await is_answered("localhost", called="evil.example")
+
+
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
 async def test_health_checks_need_no_name(path: str) -> None:
     assert await is_answered("192.0.2.9", path=path)
     assert await is_answered(path=path)
-    assert await is_answered("evil.example", path=f"/prefix{path}", root_path="/prefix")
     assert not await is_answered("evil.example", path=f"{path}/more")
 
 

@@ -102,9 +102,7 @@ def test_a_listed_origin_may_do_everything(listing: Service) -> None:
     cancelled = cancel(listing, {"Origin": LISTED, "Sec-Fetch-Site": "cross-site"})
     assert_problem(cancelled, 404, "not_found")
     assert cancelled.headers["access-control-allow-origin"] == LISTED
-    assert cancelled.headers["access-control-expose-headers"] == "*"
-    read = httpx.get(f"{listing.url}/v1/jobs", headers={"Origin": LISTED})
-    assert read.headers["access-control-allow-origin"] == LISTED
+    assert cancelled.headers["access-control-allow-credentials"] == "true"
     socket = listing.url.replace("http", "ws") + "/v1/live"
     with connect(socket, origin=Origin(LISTED), proxy=None):
         pass
@@ -113,17 +111,58 @@ def test_a_listed_origin_may_do_everything(listing: Service) -> None:
 def test_a_browser_asks_first_and_a_listed_origin_is_allowed(listing: Service) -> None:
     asked = {
         "Access-Control-Request-Method": "DELETE",
-        "Access-Control-Request-Headers": "idempotency-key,prefer",
+        "Access-Control-Request-Headers": "authorization,idempotency-key,prefer",
     }
     allowed = httpx.options(listing.url + JOB, headers={"Origin": LISTED, **asked})
     assert allowed.status_code == 204
     assert allowed.headers["access-control-allow-origin"] == LISTED
-    assert "DELETE" in allowed.headers["access-control-allow-methods"]
-    assert allowed.headers["access-control-allow-headers"] == "idempotency-key,prefer"
+    assert allowed.headers["access-control-allow-credentials"] == "true"
+    assert allowed.headers["access-control-allow-methods"] == "DELETE, GET, HEAD, POST, PUT"
+    assert allowed.headers["access-control-allow-headers"] == "authorization,idempotency-key,prefer"
+    assert int(allowed.headers["access-control-max-age"]) == 7200
+    assert set(allowed.headers["vary"].lower().split(", ")) == {
+        "origin",
+        "access-control-request-method",
+        "access-control-request-headers",
+    }
 
     refused = httpx.options(listing.url + JOB, headers={"Origin": OTHER, **asked})
     assert_problem(refused, 403, "origin_not_allowed")
     assert "access-control-allow-origin" not in refused.headers
+
+
+def test_options_that_ask_for_no_permission_are_no_preflight(listing: Service) -> None:
+    answer = httpx.options(listing.url + JOB, headers={"Origin": LISTED})
+
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["access-control-allow-origin"] == LISTED
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/v1/jobs", {}, 200),
+        ("/openapi.json", {"If-None-Match": "*"}, 304),
+        (JOB, {}, 404),
+        ("/nowhere", {}, 404),
+        ("/v1/jobs?limit=0", {}, 422),
+        ("/v1/render?timeout=0.0001", {}, 504),
+    ],
+    ids=str,
+)
+def test_a_page_reads_every_answer_with_its_fields(
+    listing: Service, path: str, headers: dict[str, str], status: int
+) -> None:
+    method = "POST" if "render" in path else "GET"
+    asked = {"Origin": LISTED, **headers}
+    answer = httpx.request(method, listing.url + path, headers=asked, content=b"x")
+
+    assert answer.status_code == status
+    assert answer.headers["access-control-allow-origin"] == LISTED
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    readable = set(answer.headers["access-control-expose-headers"].split(", "))
+    assert {"ETag", "Location", "Retry-After", "X-Correlation-ID", "Server-Timing"} <= readable
+    assert "*" not in readable
 
 
 @pytest.mark.parametrize("origin", [None, OTHER, LISTED])

@@ -33,7 +33,7 @@ def door(redis_url: str) -> Iterator[Service]:
         "DARKROOM_HEADER_TIMEOUT": "0.6",
         "DARKROOM_MAX_CONNECTIONS": "20",
         "DARKROOM_MAX_CONNECTIONS_PER_ADDRESS": "6",
-        "FORWARDED_ALLOW_IPS": "127.0.0.1",
+        "DARKROOM_PROXIES": "127.0.0.1",
     }
     with faststream("gateway", redis_url, env=env) as service:
         yield service
