@@ -16,7 +16,7 @@ from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Output
 
 LOCAL = "http://127.0.0.1:8000"
-"""The origin of `make run`."""
+"""The address of `make run`."""
 
 
 def _validated(type_: TypeAdapter[str], noun: str) -> Callable[[str | None], str | None]:
@@ -29,17 +29,17 @@ def _validated(type_: TypeAdapter[str], noun: str) -> Callable[[str | None], str
     return check
 
 
-def _origin(value: str) -> str:
+def _address(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
-        raise typer.BadParameter(f"Give an origin, such as {LOCAL}.")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise typer.BadParameter(f"Give an address, such as {LOCAL}.")
     return value
 
 
 GatewayOption = Annotated[
     str,
     typer.Option(
-        "--gateway", envvar="DARKROOM_GATEWAY", callback=_origin, help="The gateway's origin."
+        "--gateway", envvar="DARKROOM_GATEWAY", callback=_address, help="The gateway's address."
     ),
 ]
 SubmitterOption = Annotated[
