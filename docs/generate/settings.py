@@ -254,7 +254,7 @@ def _values(schema: dict[str, Any]) -> str:
 
 def _default(value: object, unit: str) -> str:
     """Return a default as a variable has it, and in a larger unit that it is a multiple of."""
-    if value is None or value == ():
+    if value in (None, (), ""):
         return "none"
     if isinstance(value, bool):
         return f"`{value}`".lower()
