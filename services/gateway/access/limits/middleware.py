@@ -57,4 +57,4 @@ class LimitsMiddleware:
 
 def _counts(scope: Scope) -> bool:
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")).startswith(_API)
+    return path.startswith(_API)
