@@ -1,6 +1,7 @@
 """Ways in which a request says whose it is. The first one that finds a caller counts."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.types import Scope
 
@@ -43,8 +44,8 @@ class BearerKeys:
                 given = value
         if not given:
             return None
-        await self._keyring.confirm()
-        caller = self._keyring.caller_with(given[len(_BEARER) :].strip().decode("latin-1"))
+        text = given[len(_BEARER) :].strip().decode("latin-1")
+        caller = await self._keyring.find(lambda keyring: keyring.caller_with(text))
         if caller is None:
             raise Unauthorized("The key is unknown, revoked or expired.")
         return caller
@@ -63,9 +64,6 @@ class SessionCookies:
             for pair in value.split(b";"):
                 cookie = pair.strip()
                 if cookie.startswith(_COOKIE_START):
-                    await self._keyring.confirm()
                     text = cookie[len(_COOKIE_START) :].decode("latin-1")
-                    caller = caller_in_session(text, self._keyring)
-                    if caller is not None:
-                        return caller
+                    return await self._keyring.find(partial(caller_in_session, text))
         return None

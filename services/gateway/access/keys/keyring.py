@@ -7,6 +7,7 @@ every gateway within a second, whatever happens to messages and connections.
 
 import asyncio
 import hmac
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -66,13 +67,18 @@ class Keyring:
         """The records of all keys, those that were revoked among them."""
         return [known.record for known in self._known.values()]
 
-    async def confirm(self) -> None:
-        """Return once what is known of the keys is current, which it nearly always is.
+    async def find(self, look: Callable[["Keyring"], Caller | None]) -> Caller | None:
+        """Return the caller that `look` finds among the keys as they are now.
 
-        Raises Unavailable if Redis does not answer in time.
+        A caller who is not found is looked for once more in the newest keys: another gateway may
+        have made the key a moment ago. Raises Unavailable if Redis does not answer in time.
         """
-        if asyncio.get_running_loop().time() - self._confirmed >= LEASE:
-            await self.read()
+        if asyncio.get_running_loop().time() - self._confirmed < LEASE:
+            caller = look(self)
+            if caller is not None:
+                return caller
+        await self.read_again()
+        return look(self)
 
     async def read(self) -> None:
         """Read what has changed. Raises Unavailable if Redis does not answer in time."""
