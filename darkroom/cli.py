@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
-from rich.console import Console, RenderableType
 
 from contracts.jobs import Job
-from darkroom import tables
+from darkroom import keys_command, tables
+from darkroom.asking import ask, err, out, show
 from darkroom.client import Client
 from darkroom.errors import GatewayError
 from darkroom.images import KeptImage
@@ -33,12 +32,9 @@ from darkroom.signing_command import sign_url
 from darkroom.sources import find_sources
 from darkroom.terminal import printable
 
-T = TypeVar("T")
-
 INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
 @app.command()
@@ -122,7 +118,7 @@ def upload(
                 failed.append(f"{path}: {exc}")
         return uploaded
 
-    _show(_ask(gateway, upload_all), tables.images_table, as_json)
+    show(ask(gateway, upload_all), tables.images_table, as_json)
     for reason in failed:
         err.print(printable(reason), soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
@@ -135,7 +131,7 @@ def list_images(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> 
     async def every(client: Client) -> list[KeptImage]:
         return [image async for image in client.images()]
 
-    _show(_ask(gateway, every), tables.images_table, as_json)
+    show(ask(gateway, every), tables.images_table, as_json)
 
 
 @app.command()
@@ -146,20 +142,20 @@ def label(
     as_json: JsonOption = False,
 ) -> None:
     """Give an uploaded image another label. An empty NAME takes its label away."""
-    changed = _ask(gateway, lambda client: client.label(image_id, name))
-    _show([changed], tables.images_table, as_json)
+    changed = ask(gateway, lambda client: client.label(image_id, name))
+    show([changed], tables.images_table, as_json)
 
 
 @app.command()
 def delete(image_id: ImageIdArgument, gateway: GatewayOption = LOCAL) -> None:
     """Delete an uploaded image and everything that was made from it."""
-    _ask(gateway, lambda client: client.delete(image_id))
+    ask(gateway, lambda client: client.delete(image_id))
 
 
 @app.command("jobs")
 def open_jobs(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
     """List the jobs that are queued or running."""
-    _show(_ask(gateway, Client.jobs), tables.jobs_table, as_json)
+    show(ask(gateway, Client.jobs), tables.jobs_table, as_json)
 
 
 @app.command()
@@ -179,7 +175,7 @@ def cancel(
 @app.command()
 def dead(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
     """List the dead letters: jobs that failed after all attempts, with the reason."""
-    _show(_ask(gateway, Client.dead_letters), tables.dead_letters_table, as_json)
+    show(ask(gateway, Client.dead_letters), tables.dead_letters_table, as_json)
 
 
 @app.command()
@@ -193,10 +189,11 @@ def requeue(
 @app.command()
 def workers(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
     """List the workers, the queues, and how many jobs are open."""
-    _show(_ask(gateway, Client.system), tables.system_tables, as_json)
+    show(ask(gateway, Client.system), tables.system_tables, as_json)
 
 
 app.command("sign")(sign_url)
+app.add_typer(keys_command.app, name="keys")
 
 
 def main() -> None:
@@ -204,26 +201,5 @@ def main() -> None:
     app()
 
 
-def _ask(gateway: str, request: Callable[[Client], Awaitable[T]]) -> T:
-    """Return the gateway's answer; print a GatewayError and exit with code 1."""
-
-    async def run() -> T:
-        async with Client(gateway, attempts=3) as client:
-            return await request(client)
-
-    try:
-        return asyncio.run(run())
-    except GatewayError as exc:
-        err.print(printable(str(exc)), soft_wrap=True)
-        raise typer.Exit(1) from exc
-
-
 def _show_job(gateway: str, request: Callable[[Client], Awaitable[Job]], as_json: bool) -> None:
-    _show(_ask(gateway, request), partial(tables.job_table, gateway=gateway), as_json)
-
-
-def _show(answer: T, as_table: Callable[[T], RenderableType], as_json: bool) -> None:
-    if as_json:
-        typer.echo(TypeAdapter(Any).dump_json(answer, indent=2))
-    else:
-        out.print(as_table(answer))
+    show(ask(gateway, request), partial(tables.job_table, gateway=gateway), as_json)

@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from contracts.jobs import OPEN_STATES, DeadLetter, Job
 from contracts.labels import label_of_file
 from contracts.operations.pipeline import Pipeline
 from darkroom import files
+from darkroom.answers import parse
 from darkroom.errors import (
     LATE,
     NOT_UNDERSTOOD,
@@ -24,11 +25,13 @@ from darkroom.errors import (
     retry_after,
 )
 from darkroom.images import ImagePage, KeptImage
+from darkroom.keys import Keys
 from darkroom.query import query_of
 from darkroom.retries import retry, retry_delay
 from darkroom.system import System
 
-Model = TypeVar("Model", bound=BaseModel)
+KEY_VARIABLE = "DARKROOM_KEY"
+"""The environment variable with the key of a client that was given none."""
 
 _TIMEOUT = httpx.Timeout(30, pool=None)  # no pool timeout: a request waits for a free connection
 _MAX_ITEMS = 1000  # of a list: the maximum that a gateway returns
@@ -49,25 +52,34 @@ class Client:
     A transient failure (a lost connection, 502, 503, 504) is retried up to `attempts` attempts in
     all, with increasing delays that are never shorter than Retry-After. Every method raises
     GatewayError. Use the client as an async context manager.
+
+    `key` is the key that each request has; without it, that of the variable `DARKROOM_KEY`, if the
+    environment has one. `keys` makes and revokes keys.
     """
 
     def __init__(
         self,
         gateway: str,
         *,
+        key: str | None = None,
         submitter: str | None = None,
         concurrency: int = 16,
         attempts: int = 8,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._attempts = attempts
+        key = key or os.environ.get(KEY_VARIABLE)
         self._http = httpx.AsyncClient(
             base_url=gateway,
-            headers={"X-Submitter": submitter} if submitter else {},
+            headers={
+                **({"Authorization": f"Bearer {key.strip()}"} if key else {}),
+                **({"X-Submitter": submitter} if submitter else {}),
+            },
             timeout=_TIMEOUT,
             limits=httpx.Limits(max_connections=concurrency, keepalive_expiry=_KEEP_ALIVE),
             transport=transport,
         )
+        self.keys = Keys(self._request, self._request_once)
 
     async def __aenter__(self) -> Self:
         return self
@@ -129,13 +141,13 @@ class Client:
         """
         life = (("ttl", str(ttl)),) if ttl else ()
         query = (("label", label_of_file(source.name)), *life)
-        return _parse(KeptImage, await self._send_file("/v1/images", source, query, {}))
+        return parse(KeptImage, await self._send_file("/v1/images", source, query, {}))
 
     async def images(self) -> AsyncIterator[KeptImage]:
         """Yield the images that were uploaded, newest first; each page is asked for when needed."""
         address: str | None = f"/v1/images?limit={_MAX_ITEMS}"
         while address is not None:
-            page = _parse(ImagePage, await self._request("GET", address))
+            page = parse(ImagePage, await self._request("GET", address))
             for image in page.images:
                 yield image
             address = str(self._own(page.next)) if page.next else None
@@ -154,29 +166,29 @@ class Client:
 
     async def job(self, job_id: str) -> Job:
         """Return a job."""
-        return _parse(Job, await self._request("GET", f"/v1/jobs/{job_id}"))
+        return parse(Job, await self._request("GET", f"/v1/jobs/{job_id}"))
 
     async def jobs(self) -> tuple[Job, ...]:
         """Return the jobs that are queued or running, at most 1,000."""
-        return _parse(_Jobs, await self._request("GET", f"/v1/jobs?limit={_MAX_ITEMS}")).jobs
+        return parse(_Jobs, await self._request("GET", f"/v1/jobs?limit={_MAX_ITEMS}")).jobs
 
     async def cancel(self, job_id: str) -> Job:
         """Cancel a job; raise GatewayError `conflict`, status 409, when the job has ended."""
-        return _parse(Job, await self._request("DELETE", f"/v1/jobs/{job_id}"))
+        return parse(Job, await self._request("DELETE", f"/v1/jobs/{job_id}"))
 
     async def dead_letters(self) -> tuple[DeadLetter, ...]:
         """Return the dead letters: jobs that failed after all attempts; at most 1,000."""
         path = f"/v1/dead-letters?limit={_MAX_ITEMS}"
-        return _parse(_DeadLetters, await self._request("GET", path)).dead_letters
+        return parse(_DeadLetters, await self._request("GET", path)).dead_letters
 
     async def requeue(self, job_id: str) -> Job:
         """Queue a dead letter's job again. Never retried: a second request would requeue twice."""
         path = f"/v1/dead-letters/{job_id}/requeue"
-        return _parse(Job, await self._request_once("POST", path))
+        return parse(Job, await self._request_once("POST", path))
 
     async def system(self) -> System:
         """Return the workers, the queues and the backlog of jobs."""
-        return _parse(System, await self._request("GET", "/v1/system"))
+        return parse(System, await self._request("GET", "/v1/system"))
 
     async def _poll(self, job_id: str) -> JobStatus:
         while True:
@@ -191,7 +203,7 @@ class Client:
 
         Raises GatewayError for a URL on another origin than the gateway's.
         """
-        job = _parse(Job, answer)
+        job = parse(Job, answer)
         if answer.next_request is None:
             return JobStatus(job, None)
         return JobStatus(job, self._own(answer.next_request.url))
@@ -206,7 +218,7 @@ class Client:
 
     async def _change_image(self, image_id: str, change: dict[str, Any]) -> KeptImage:
         answer = await self._request("PUT", f"/v1/images/{image_id}", json=change)
-        return _parse(KeptImage, answer)
+        return parse(KeptImage, answer)
 
     async def _send_file(
         self, path: str, source: Path, query: Sequence[tuple[str, str]], headers: dict[str, str]
@@ -255,16 +267,6 @@ class _Jobs(BaseModel):
 
 class _DeadLetters(BaseModel):
     dead_letters: tuple[DeadLetter, ...]
-
-
-def _parse(model: type[Model], answer: httpx.Response) -> Model:
-    """Parse a response's body, ignoring fields that a later gateway has added."""
-    try:
-        return model.model_validate_json(answer.content, extra="ignore")
-    except ValidationError as exc:
-        name = model.__name__.strip("_")
-        detail = f"{answer.url} answered {answer.status_code} without a valid {name}."
-        raise GatewayError(NOT_UNDERSTOOD, detail) from exc
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

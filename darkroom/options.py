@@ -19,7 +19,9 @@ LOCAL = "http://127.0.0.1:8000"
 """The address of `make run`."""
 
 
-def _validated(type_: TypeAdapter[str], noun: str) -> Callable[[str | None], str | None]:
+def validated(type_: TypeAdapter[str], noun: str) -> Callable[[str | None], str | None]:
+    """Return a callback that refuses a value which is not of a type."""
+
     def check(value: str | None) -> str | None:
         try:
             return value if value is None else type_.validate_python(value)
@@ -47,26 +49,26 @@ SubmitterOption = Annotated[
     typer.Option(
         "--submitter",
         envvar="DARKROOM_SUBMITTER",
-        callback=_validated(TypeAdapter(Submitter), "submitter"),
+        callback=validated(TypeAdapter(Submitter), "submitter"),
         help="The submitter of the jobs: submitters get fair turns.",
     ),
 ]
 JobIdArgument = Annotated[
     str,
     typer.Argument(
-        metavar="ID", callback=_validated(TypeAdapter(JobId), "job id"), help="A job's id."
+        metavar="ID", callback=validated(TypeAdapter(JobId), "job id"), help="A job's id."
     ),
 ]
 ImageIdArgument = Annotated[
     str,
     typer.Argument(
-        metavar="ID", callback=_validated(TypeAdapter(BlobKey), "image id"), help="An image's id."
+        metavar="ID", callback=validated(TypeAdapter(BlobKey), "image id"), help="An image's id."
     ),
 ]
 NameArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", callback=_validated(TypeAdapter(Label), "label"), help="The new label."
+        metavar="NAME", callback=validated(TypeAdapter(Label), "label"), help="The new label."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

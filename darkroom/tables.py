@@ -9,6 +9,7 @@ from rich.table import Table
 
 from contracts.jobs import DeadLetter, Job
 from darkroom.images import KeptImage
+from darkroom.keys import ApiKey
 from darkroom.query import query_of
 from darkroom.system import System
 from darkroom.terminal import printable
@@ -75,6 +76,18 @@ def dead_letters_table(letters: Sequence[DeadLetter]) -> Table:
         problem = letter.problem
         name = letter.job or letter.id or ""
         row = (name, str(letter.attempts), _age(letter.at), problem.code, problem.detail)
+        table.add_row(*map(printable, row))
+    return table
+
+
+def keys_table(keys: Sequence[ApiKey]) -> Table:
+    """Return a table with a row for each key."""
+    table = _table("Key", "Name", "Project", "Scopes", "Age", "Ends")
+    for key in keys:
+        ends = f"{key.expires:%Y-%m-%d %H:%M:%S %Z}" if key.expires else "never"
+        if key.revoked:
+            ends = f"revoked {key.revoked:%Y-%m-%d %H:%M:%S %Z}"
+        row = (key.id, key.name, key.project, " ".join(key.scopes), _age(key.created), ends)
         table.add_row(*map(printable, row))
     return table
 

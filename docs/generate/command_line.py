@@ -41,6 +41,9 @@ A variable gives every command the value of an option. An option in the command 
 
 {variables}
 
+`DARKROOM_KEY` is the [key](../guides/access.md) that every request has. It has no option, because
+every user of the computer can read the arguments of a command.
+
 ## Exit codes
 
 {codes}
@@ -117,8 +120,16 @@ def group(application: Typer = app) -> TyperGroup:
 
 def commands(application: Typer = app) -> dict[str, TyperCommand]:
     """Return the commands of `darkroom`, or of another application, by name."""
-    found = group(application).commands.items()
-    return {name: one for name, one in found if isinstance(one, TyperCommand)}
+    return dict(_commands_of(group(application), ()))
+
+
+def _commands_of(within: TyperGroup, names: tuple[str, ...]) -> Iterator[tuple[str, TyperCommand]]:
+    """Yield the commands of a group, and of the groups in it, by their names after `darkroom`."""
+    for name, one in within.commands.items():
+        if isinstance(one, TyperGroup):
+            yield from _commands_of(one, (*names, name))
+        elif isinstance(one, TyperCommand):
+            yield " ".join((*names, name)), one
 
 
 def arguments_of(command: TyperCommand) -> list[TyperArgument]:

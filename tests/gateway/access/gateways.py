@@ -1,11 +1,13 @@
 """Gateways in this process: one without a server for many quick requests, others with real ones."""
 
+import io
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from unittest.mock import Mock, patch
 
 import httpx
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -48,11 +50,22 @@ async def client_of(settings: GatewaySettings) -> AsyncIterator[httpx.AsyncClien
 
 
 @contextmanager
+def logs_in(text: io.StringIO) -> Iterator[None]:
+    """Write log lines to `text`: a command that the test runs prints to standard output."""
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(text))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+@contextmanager
 def gateway(redis_url: str, **settings: object) -> Iterator[str]:
     """Run a gateway in a thread, and return its URL."""
     # They change the whole process.
     kept = {name: Mock() for name in ("configure_logging", "tune_malloc", "settle")}
-    with patch.multiple(root, **kept):
+    with patch.multiple(root, **kept), logs_in(io.StringIO()):
         app = root.create_app(settings_of(redis_url, **settings))
         port = free_port()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
