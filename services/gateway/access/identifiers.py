@@ -36,19 +36,25 @@ class BearerKeys:
         self._keyring = keyring
 
     async def __call__(self, scope: Scope) -> Caller | None:
-        given = b""
-        for name, value in scope["headers"]:
-            if name == _AUTHORIZATION and value[: len(_BEARER)].lower() == _BEARER:
-                if given:
-                    raise Unauthorized("The request has several keys.")
-                given = value
+        given = keys_in(scope)
         if not given:
             return None
-        text = given[len(_BEARER) :].strip().decode("latin-1")
+        if len(given) > 1:
+            raise Unauthorized("The request has several keys.")
+        text = given[0].decode("latin-1")
         caller = await self._keyring.find(lambda keyring: keyring.caller_with(text))
         if caller is None:
             raise Unauthorized("The key is unknown, revoked or expired.")
         return caller
+
+
+def keys_in(scope: Scope) -> list[bytes]:
+    """Return the keys in the header of a request, which should be one at most."""
+    return [
+        value[len(_BEARER) :].strip()
+        for name, value in scope["headers"]
+        if name == _AUTHORIZATION and value[: len(_BEARER)].lower() == _BEARER
+    ]
 
 
 class SessionCookies:

@@ -13,7 +13,7 @@ from contracts.access import KeyScope
 from contracts.errors import Forbidden, Internal, NotFound, ServiceError, Unauthorized
 from services.gateway.access.caller import EVERYBODY, NOBODY, Caller, check_scope, set_caller
 from services.gateway.access.exposure import ADVICE, Exposure
-from services.gateway.access.identifiers import Identifier
+from services.gateway.access.identifiers import Identifier, keys_in
 from services.gateway.access.lasting import answer_while
 from services.gateway.access.rules import Rule, Rules
 from services.gateway.http.problems import problem, refusal
@@ -112,10 +112,8 @@ def _challenge(error: ServiceError, rule: Rule | None, scope: Scope) -> dict[str
         return {"WWW-Authenticate": reason}
     if not isinstance(error, Unauthorized):
         return {}
-    has_key = any(name == b"authorization" for name, _ in scope["headers"])
-    return {
-        "WWW-Authenticate": 'Bearer realm="darkroom"' + ', error="invalid_token"' * has_key,
-    }
+    reason = ', error="invalid_token"' if keys_in(scope) else ""
+    return {"WWW-Authenticate": f'Bearer realm="darkroom"{reason}'}
 
 
 def _privately(send: Send) -> Send:

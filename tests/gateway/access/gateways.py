@@ -41,10 +41,12 @@ async def application(settings: GatewaySettings) -> AsyncIterator[ASGIApp]:
 
 
 @asynccontextmanager
-async def client_of(settings: GatewaySettings) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(
+    settings: GatewaySettings, root_path: str = ""
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of such a gateway."""
     async with application(settings) as app:
-        transport = httpx.ASGITransport(app)
+        transport = httpx.ASGITransport(app, root_path=root_path)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client
 

@@ -1,0 +1,95 @@
+"""Without DARKROOM_ACCESS a gateway is open on loopback, and answers nobody else."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.lifespan.on import LifespanOn
+
+from services.gateway.access.exposure import ADVICE
+from services.gateway.server.binding import ExposedServerError, bind
+from services.gateway.settings import GatewaySettings
+from services.runtime.telemetry.metrics import Metrics
+from tests.gateway.access.gateways import client_of, settings_of
+from tests.processes import BIN, ROOT, free_port
+
+
+async def no_application(scope: Scope, receive: Receive, send: Send) -> None:
+    """An ASGI application that does nothing."""
+
+
+def listen(access: str | None = None, **options: Any) -> None:
+    """Start a gateway by uvicorn with some options, as far as it looks at them."""
+    config = Config(no_application, log_config=None, **options)
+    config.load()
+    settings = GatewaySettings.model_validate({"access": access})
+    bind(LifespanOn(config).receive, settings, Metrics())  # type: ignore[arg-type]
+
+
+@contextmanager
+def listening(family: socket.AddressFamily, address: Any) -> Iterator[int]:
+    """A socket at an address, as a supervisor hands it over: its file descriptor."""
+    with socket.socket(family) as sock:
+        sock.bind(address)
+        yield sock.fileno()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost"])
+def test_loopback_needs_no_word(host: str) -> None:
+    listen(host=host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "2001:db8::1", "gateway"])
+def test_another_address_needs_one(host: str) -> None:
+    with pytest.raises(ExposedServerError, match="DARKROOM_ACCESS"):
+        listen(host=host)
+    for access in ("open", "keys"):
+        listen(access, host=host)
+
+
+def test_a_socket_that_is_handed_over_is_looked_at(tmp_path: os.PathLike[str]) -> None:
+    listen(uds=f"{tmp_path}/gateway")
+    with listening(socket.AF_UNIX, f"{tmp_path}/socket") as fd:
+        listen(fd=fd)
+    with listening(socket.AF_INET, ("127.0.0.1", 0)) as fd:
+        listen(fd=fd)
+    with listening(socket.AF_INET, ("0.0.0.0", 0)) as fd, pytest.raises(ExposedServerError):
+        listen(fd=fd)
+
+
+def test_the_command_ends_with_one_sentence_that_says_what_to_do(redis_url: str) -> None:
+    line = [str(BIN / "uvicorn"), "services.gateway.main:app", "--host", "0.0.0.0"]
+    run = subprocess.run(
+        [*line, "--port", str(free_port())],
+        cwd=ROOT,
+        env={**os.environ, "REDIS_URL": redis_url},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert run.returncode != 0
+    assert ADVICE in run.stdout + run.stderr
+
+
+async def test_a_connection_from_outside_is_refused_and_the_gateway_is_not_ready(
+    redis_url: str,
+) -> None:
+    outside = "http://192.0.2.7:8000"
+    async with client_of(settings_of(redis_url, access=None)) as client:
+        assert (await client.get("/v1/jobs")).status_code == 200
+        assert (await client.get("/health/ready")).json()["access"] == "ok"
+        for path in ("/v1/jobs", "/docs", "/v1/nothing"):
+            refused = await client.get(outside + path)
+            assert (refused.status_code, refused.json()["detail"]) == (503, ADVICE)
+        for origin in (outside, "http://127.0.0.1"):
+            ready = await client.get(f"{origin}/health/ready")
+            assert (ready.status_code, ready.json()["access"]) == (503, ADVICE)
+            assert (await client.get(f"{origin}/health/live")).status_code == 200
+        assert (await client.get("/v1/jobs")).status_code == 200
