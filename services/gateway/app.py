@@ -67,6 +67,7 @@ from services.gateway.server.binding import ExposedServerError, UnboundedServerE
 from services.gateway.server.unbounded import is_bounded
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
+from services.gateway.sources.acquire import Acquirer
 from services.gateway.sources.setup import make_originals, read_sources
 from services.gateway.sources.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
@@ -201,6 +202,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         queues=queues,
         uploads=uploads,
         originals=originals,
+        acquirer=Acquirer(uploads, image_blobs, originals),
         rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
         answers=answers,
         store=broker.store,
@@ -217,7 +219,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         http.router.routes.append(Route(path, route, methods=["GET"]))
     check_routes(http.routes)
     app.bind = partial(bind, settings=settings, metrics=broker.metrics)
-    delivering = (*images.router.routes, *results.router.routes)
+    delivering = (*images.router.routes, *fetch.router.routes, *results.router.routes)
     cached = CachingMiddleware(HeadMiddleware(PlainDelivery(http, dependencies, delivering)))
     delivered = delivery.in_front_of(cached)
     limiter = Limiter(redis, settings, broker.metrics)

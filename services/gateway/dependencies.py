@@ -14,6 +14,7 @@ from services.gateway.http.image_response import AnswerRoom
 from services.gateway.live.hub import LiveHub
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
+from services.gateway.sources.acquire import Acquirer
 from services.gateway.sources.originals import Originals
 from services.gateway.sources.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
@@ -51,6 +52,7 @@ class Dependencies:
     queues: Queues
     uploads: UploadReader
     originals: Originals
+    acquirer: Acquirer
     rerenders: TokenBucket
     answers: AnswerRoom
     store: StoreWatch

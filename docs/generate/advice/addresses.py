@@ -36,7 +36,7 @@ ADDRESSES: dict[Code, Advice] = {
                     "services/gateway/routes/images.py",
                     "services/gateway/routes/kept.py",
                     "services/gateway/routes/parameters.py",
-                    "services/gateway/routes/jobs.py",
+                    "services/gateway/sources/acquire.py",
                     "services/runtime/jobs/store.py",
                 ),
             ),

@@ -143,6 +143,10 @@ REQUESTS: dict[Code, Advice] = {
                 ("services/runtime/storage/images.py", "services/runtime/storage/kept.py"),
             ),
             Cause(
+                "The original of a source was deleted while a job was submitted for it.",
+                ("services/gateway/sources/acquire.py",),
+            ),
+            Cause(
                 "The job's record is damaged: a program has changed it in Redis. If the job was "
                 "open, it becomes a dead letter.",
                 ("services/runtime/jobs/store.py",),

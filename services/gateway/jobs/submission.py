@@ -25,19 +25,24 @@ async def submit(
     webhook: Webhook | None = None,
     timeout: float | None = None,
     label: str = "",
+    named: str = "",
 ) -> Job:
     """Store a new job; return the first one when the request repeats its idempotency key.
 
-    `timeout` counts in seconds until the job has to end. The label is no part of what a key stands
-    for: the same file may have several names. Raises NotFound for an image that is not
-    stored, InvalidRequest for a malformed key or submitter, KeyReused for the key of another
-    request, Overloaded when the queue is full, and StoreVolatile when Redis may lose the job.
+    `named` is the name of the source at its origin, if it has one: a repeated request may find
+    other bytes there. `timeout` counts in seconds until the job has to end. The label is no part of
+    what a key stands for: the same file may have several names.
+
+    Raises NotFound for an image that is not stored, InvalidRequest for a malformed key or
+    submitter, KeyReused for the key of another request, Overloaded when the queue is full, and
+    StoreVolatile when Redis may lose the job.
     """
     deps.store.check_durable()
     caller = caller_of(request.scope)
     submitter, line = _submitter_of(request, caller)
     name = _idempotency_key(request, line)
-    key = IdempotencyKey(name, _fingerprint(source, variants, webhook, timeout)) if name else None
+    wanted = _fingerprint(named or source.key, variants, webhook, timeout) if name else ""
+    key = IdempotencyKey(name, wanted) if name else None
     return await deps.jobs.submit(
         source,
         variants,
@@ -70,10 +75,10 @@ def _submitter_of(request: Request, caller: Caller) -> tuple[str, str]:
 
 
 def _fingerprint(
-    source: Blob, variants: Variants, webhook: Webhook | None, timeout: float | None
+    source: str, variants: Variants, webhook: Webhook | None, timeout: float | None
 ) -> str:
     """Return what an idempotency key stands for, shortened."""
-    digest = hashlib.sha256(source.key.encode())
+    digest = hashlib.sha256(source.encode())
     for part in (*variants, webhook):
         digest.update(part.model_dump_json().encode() if part else b"-")
     if timeout is not None:

@@ -4,9 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from contracts.errors import Code
 from services.gateway.dependencies import Injected
-from services.gateway.http.openapi import RENDER_CODES, problems, resource_answers, taking
+from services.gateway.http.openapi import (
+    FETCH_CODES,
+    RENDER_CODES,
+    problems,
+    resource_answers,
+    taking,
+)
 from services.gateway.routes.delivered import Wanted, send_fetched
 from services.gateway.routes.parameters import (
     OUTPUT_PARAMETERS,
@@ -19,12 +24,6 @@ from services.gateway.routes.parameters import (
 from services.gateway.sources.addresses import LONGEST
 
 router = APIRouter(tags=["images"])
-
-FETCH_CODES = (
-    Code.SOURCE_REFUSED, Code.SOURCE_UNAVAILABLE, Code.SOURCE_TIMEOUT, Code.NOT_FOUND,
-    Code.IMAGE_TOO_BIG, Code.IMAGE_UNREADABLE, Code.OVERLOADED,
-)  # fmt: skip
-"""Failures of the fetch of an original."""
 
 
 @router.get(

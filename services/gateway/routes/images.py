@@ -45,6 +45,7 @@ from services.gateway.routes.parameters import (
     VaryHeader,
     Version,
 )
+from services.gateway.sources.acquire import Sent
 
 router = APIRouter(tags=["images"])
 
@@ -89,7 +90,7 @@ async def upload(
     # Bytes that nobody can read are not deleted, as somebody else may have uploaded the same bytes:
     # they expire soon unless somebody keeps them for longer.
     unread = ceil(deps.settings.inspect_timeout) + _UNREAD_LIFE
-    uploaded = await deps.uploads.store_image(request, ttl=unread, kept=True)
+    uploaded = await deps.acquirer.acquire(Sent(ttl=unread, kept=True), request)
     stored = uploaded.stored
     if stored.note:
         response.status_code = 200

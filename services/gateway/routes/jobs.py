@@ -2,13 +2,13 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from starlette.exceptions import HTTPException
 
-from contracts.errors import Code, InvalidOperation, InvalidRequest, NotFound, ServiceError
+from contracts.errors import Code, InvalidOperation, InvalidRequest, ServiceError
 from contracts.explanations import explain
 from contracts.fields import BlobKey
 from contracts.jobs import Job, Variants, Webhook
@@ -19,6 +19,7 @@ from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.list_response import ListResponse
 from services.gateway.http.openapi import (
     CHANGE_CODES,
+    FETCH_CODES,
     IMAGE_CONTENT,
     UPLOAD_CODES,
     answer,
@@ -36,8 +37,9 @@ from services.gateway.routes.parameters import (
     PreferHeader,
     QueryPipeline,
 )
+from services.gateway.sources.acquire import Named, Sent, Stored
+from services.gateway.sources.addresses import LONGEST
 from services.gateway.sources.upload import media_type_of
-from services.runtime.storage.records import StoredBlob
 
 router = APIRouter(tags=["jobs"])
 
@@ -49,9 +51,29 @@ _TIMEOUT = (
 
 
 class ImageSource(Message):
-    """An image that was uploaded before."""
+    """An image that was uploaded before, or one of a source: either `image` or `url`."""
 
-    image: Annotated[BlobKey, Field(description="The image's id.")]
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["image"]}, {"required": ["url"]}]}
+    )
+
+    image: Annotated[BlobKey | None, Field(description="The image's id.")] = None
+    url: Annotated[
+        str | None, Field(max_length=LONGEST, description="As `src` of `GET /v1/fetch`.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if (self.image is None) == (self.url is None):
+            raise ValueError("name the image either by `image` or by `url`")
+        return self
+
+    def named(self) -> Stored | Named:
+        """Return what the acquirer takes."""
+        if self.image is not None:
+            return Stored(self.image)
+        assert self.url is not None
+        return Named(self.url)
 
 
 class NewJob(Message):
@@ -118,8 +140,10 @@ _BODY = {
         ),
         **problems(
             *UPLOAD_CODES,
+            *FETCH_CODES,
             Code.INVALID_OPERATION,
             Code.NOT_FOUND,
+            Code.GONE,
             Code.KEY_REUSED,
             Code.QUOTA_EXCEEDED,
             Code.OVERLOADED,
@@ -137,20 +161,19 @@ async def submit(
 ) -> Response:
     """Submit a job: a `NewJob` in JSON, or an image with the pipeline in the query.
 
-    A JSON body names an uploaded image and has one pipeline for each variant; a pipeline, a
-    `timeout` and a `label` in the query are ignored then. With `Prefer: wait=5` the response to a
-    job that ends within 5 seconds is its last status.
+    A JSON body names an uploaded image, or one of a source, and has one pipeline for each variant;
+    a pipeline, a `timeout` and a `label` in the query are ignored then. With `Prefer: wait=5` the
+    response to a job that ends within 5 seconds is its last status.
     """
     media_type = media_type_of(request)
     if media_type == JSON:
         return await submit_json(request, deps, preference)
     _refuse_other_types(media_type)
-    upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
-    source = upload.stored.blob
+    image = await deps.acquirer.acquire(Sent(ttl=deps.settings.job_ttl), request)
     job = await submission.submit(
-        *(request, deps, source, (pipeline,)),
+        *(request, deps, image.stored.blob, (pipeline,)),
         timeout=timeout,
-        label=label or upload.label,
+        label=label or image.label,
     )
     return await _accepted(request, job, deps, preference)
 
@@ -158,11 +181,12 @@ async def submit(
 async def submit_json(request: Request, deps: Dependencies, preference: Preference) -> Response:
     """Submit the job that a request's JSON describes. `PlainSubmission` calls this as well."""
     new = await _new_job(request, deps)
-    stored = await _stored_image(request, deps, new.source.image)
+    image = await deps.acquirer.acquire(new.source.named(), request)
     job = await submission.submit(
-        *(request, deps, stored.blob, new.variants, new.webhook),
+        *(request, deps, image.stored.blob, new.variants, new.webhook),
         timeout=new.timeout,
-        label=new.label or stored.label,
+        label=new.label or image.label,
+        named=new.source.url or "",
     )
     return await _accepted(request, job, deps, preference)
 
@@ -261,13 +285,6 @@ async def _new_job(request: Request, deps: Dependencies) -> NewJob:
     if new.webhook is not None:
         deps.webhooks.check(new.webhook)
     return new
-
-
-async def _stored_image(request: Request, deps: Dependencies, key: str) -> StoredBlob:
-    found = await deps.images.find_in(caller_of(request.scope).project, key)
-    if found is None:
-        raise NotFound(f"The image {key} is not stored, or has expired; upload it again.")
-    return found
 
 
 def _service_error(error: ValidationError) -> ServiceError:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Annotated
+from urllib.parse import unquote_plus
 
 from fastapi import FastAPI, Request, Response
 from pydantic import Field, TypeAdapter, ValidationError
@@ -25,7 +26,13 @@ from contracts.outputs import AUTO
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.accept import formats_of
 from services.gateway.http.error_handlers import UnhandledErrorMiddleware
-from services.gateway.routes.delivered import Wanted, send_image, send_rendition, send_result
+from services.gateway.routes.delivered import (
+    Wanted,
+    send_fetched,
+    send_image,
+    send_rendition,
+    send_result,
+)
 from services.gateway.routes.parameters import (
     OUTPUT_NAMES,
     parse_query,
@@ -34,9 +41,12 @@ from services.gateway.routes.parameters import (
     vary,
     wants_new,
 )
+from services.gateway.sources.addresses import LONGEST
 
 _IMAGE = re.compile(r"/v1/images/([0-9a-f]{64})(/render)?")
 _RESULT = re.compile(r"/v1/jobs/([0-9a-f]{32})/results/(0|[1-9][0-9]{0,3})")
+_FETCH = "/v1/fetch"
+_SRC = b"src="
 _NAMES = OUTPUT_NAMES | {"op", "timeout", "v"}
 _MAX_QUERY = 2048  # bytes; those of pages have 200
 _REMEMBERED = 512  # queries
@@ -73,6 +83,7 @@ class PlainDelivery:
         }
         self._image = paths["/v1/images/{image_id}"]
         self._render = paths["/v1/images/{image_id}/render"]
+        self._fetch = paths[_FETCH]
         self._result = paths["/v1/jobs/{job_id}/results/{index}"]
         # They handle the exceptions of FastAPI's routes in the same order.
         caught = ExceptionMiddleware(_send, http.exception_handlers)
@@ -100,6 +111,8 @@ class PlainDelivery:
                 scope["route"] = self._image
                 return partial(send_image, match[1], deps=self._deps)
             return None
+        if path == _FETCH:
+            return self._fetched(query, scope)
         match = None if query else _RESULT.fullmatch(path)
         if match is None or (index := int(match[2])) >= MAX_VARIANTS:
             return None
@@ -107,10 +120,25 @@ class PlainDelivery:
         return partial(send_result, match[1], index, deps=self._deps)
 
     def _rendition(self, image_id: str, query: bytes, scope: Scope) -> _Answer | None:
+        scope["route"] = self._render
+        return self._rendered(query, partial(send_rendition, image_id))
+
+    def _fetched(self, query: bytes, scope: Scope) -> _Answer | None:
+        scope["route"] = self._fetch
+        # Pages have one pipeline for many images: it is parsed once, without the image.
+        parts = query.split(b"&")
+        sources = [part for part in parts if part.startswith(_SRC)]
+        if len(sources) != 1 or len(sources[0]) > LONGEST:
+            return None
+        src = unquote_plus(sources[0].removeprefix(_SRC).decode("latin-1"))
+        rest = b"&".join(part for part in parts if not part.startswith(_SRC))
+        return self._rendered(rest, partial(send_fetched, src))
+
+    def _rendered(self, query: bytes, send: Callable[..., Awaitable[Response]]) -> _Answer | None:
+        """Return the answer that `send` makes with the pipeline of a query."""
         parsed = _parse(query) if len(query) <= _MAX_QUERY else None
         if parsed is None:
             return None
-        scope["route"] = self._render
 
         async def answer(request: Request) -> Response:
             settings, headers = self._deps.settings, request.headers
@@ -119,8 +147,7 @@ class PlainDelivery:
                 lines = tuple(value for name, value in headers.raw if name == b"accept")
                 among = formats_of(lines)[pipeline.output.lossless]
                 pipeline, canonical = _limited(query, among)
-            return await send_rendition(
-                image_id,
+            return await send(
                 Wanted(pipeline, canonical, parsed.vary, parsed.version),
                 request,
                 deps=self._deps,

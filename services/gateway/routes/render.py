@@ -35,6 +35,7 @@ from services.gateway.routes.parameters import (
     Timeout,
     VaryHeader,
 )
+from services.gateway.sources.acquire import Sent
 
 router = APIRouter(tags=["render"])
 
@@ -88,8 +89,8 @@ async def render(
     if preference.respond_async:
         return await _render_later(request, deps, pipeline, preference, label)
     ttl = deps.settings.rendition_ttl
-    upload = await deps.uploads.store_image(request, ttl=ttl, durable=False)
-    call = Render(source=upload.stored.blob, pipeline=pipeline, reuse=not no_cache)
+    image = await deps.acquirer.acquire(Sent(ttl=ttl, durable=False), request)
+    call = Render(source=image.stored.blob, pipeline=pipeline, reuse=not no_cache)
     reply = await cancel_on_disconnect(
         request, deps.imaging.render(call, timeout=timeout, transport=transport)
     )
@@ -111,9 +112,9 @@ async def _render_later(
     label: str | None,
 ) -> Response:
     require(request.scope, KeyScope.JOBS)
-    upload = await deps.uploads.store_image(request, ttl=deps.settings.job_ttl)
-    source = upload.stored.blob
-    job = await submit(request, deps, source, (pipeline,), label=label or upload.label)
+    image = await deps.acquirer.acquire(Sent(ttl=deps.settings.job_ttl), request)
+    source = image.stored.blob
+    job = await submit(request, deps, source, (pipeline,), label=label or image.label)
     ended = await wait_for_end(request, job, deps, preference)
     if ended is None:
         return await pending_response(job, deps, preference.applied)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from urllib.parse import unquote
 
 from contracts.errors import InvalidRequest, SourceRefused
 from services.gateway.sources.configuration import EVERY_PROJECT, HttpsSource, Source, Sources
@@ -26,6 +27,13 @@ class Address:
     """The name of the source."""
     place: str
     """A URL, or a path in the source."""
+
+    @property
+    def file_name(self) -> str:
+        """The last name of its path."""
+        if "://" not in self.place:
+            return self.place.rpartition("/")[2]
+        return unquote(self.place.partition("?")[0].rpartition("/")[2])
 
     @property
     def key(self) -> str:

@@ -128,7 +128,6 @@ class Fetcher:
                         body.spool,
                         ttl=source.keep + _OVERLAP,
                         project=address.project,
-                        durable=False,
                     )
                     image = stored.blob.key
                 else:

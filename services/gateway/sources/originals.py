@@ -90,6 +90,11 @@ class Originals:
         self._recent.pop(acquired.address, None)
         await self._memory.forget(acquired.address)
 
+    @property
+    def refreshing(self) -> int:
+        """The number of originals that are asked for while clients use stale ones."""
+        return len(self._refreshes)
+
     async def close(self) -> None:
         """End what is under way, and close every connection."""
         for task in list(self._refreshes.values()):

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import Request
@@ -12,29 +11,15 @@ from contracts.errors import InvalidRequest, Overloaded, TooLarge
 from contracts.labels import label_of_file
 from services.gateway.access.caller import caller_of
 from services.gateway.settings import GatewaySettings
+from services.gateway.sources.acquired import AcquiredImage
 from services.gateway.sources.coding import refuse_coding
 from services.gateway.sources.form import FormFile
 from services.gateway.sources.pace import Pace
 from services.runtime.storage.images import Images
-from services.runtime.storage.records import StoredBlob
 from services.runtime.storage.spool import Spool
 
 _MULTIPART_OVERHEAD = 64 * 1024  # bytes of boundaries and headers around a file
 _MAX_JSON = 256 * 1024  # bytes: 64 variants of 32 operations fit
-
-
-@dataclass(frozen=True)
-class Upload:
-    """The image of a request, once it is stored."""
-
-    stored: StoredBlob
-    file_name: str
-    """The name of the file in a form, as a label; empty for an image without a name."""
-
-    @property
-    def label(self) -> str:
-        """The label of a job for which the image was sent, unless the request names one."""
-        return self.file_name or self.stored.label
 
 
 class UploadReader:
@@ -57,7 +42,7 @@ class UploadReader:
 
     async def store_image(
         self, request: Request, *, ttl: int, kept: bool = False, durable: bool = True
-    ) -> Upload:
+    ) -> AcquiredImage:
         """Store the image of a request in its caller's project; `ttl` and others as `Images.keep`.
 
         The image is the body, or the field `file` of a multipart form. Its bytes are here no more
@@ -78,7 +63,7 @@ class UploadReader:
                 stored = await self._images.keep(
                     body, ttl=ttl, project=project, kept=kept, durable=durable
                 )
-                return Upload(stored, label_of_file(counted.file_name))
+                return AcquiredImage(stored, label_of_file(counted.file_name))
             finally:
                 await body.close()
 

@@ -17,7 +17,7 @@ from services.gateway.app import create_http
 from services.gateway.http.error_handlers import install_error_handlers
 from services.gateway.http.image_response import AnswerRoom
 from services.gateway.http.query import check_query
-from services.gateway.routes import images, results
+from services.gateway.routes import fetch, images, results
 from services.gateway.routes.plain_delivery import PlainDelivery
 from services.gateway.rpc import Reply
 from services.gateway.settings import GatewaySettings
@@ -32,6 +32,7 @@ from tests.imaging.pictures import encoded, scenery
 from tests.processes import BIN, Service, faststream, free_port
 
 ENV = {"DARKROOM_DELIVERY_CACHE": "0", "DARKROOM_MAX_RERENDERS": "100000"}
+ROUTES = [*images.router.routes, *fetch.router.routes, *results.router.routes]
 OF_THE_MOMENT = {"date", "server-timing", "x-worker"}
 PNG = encoded(scenery(67, 45), "PNG")
 LARGE = encoded(scenery(900, 800), "PNG")
@@ -241,7 +242,7 @@ async def test_only_a_well_formed_request_goes_past_fastapi(target: str, is_dire
     deps: Any = SimpleNamespace(
         lookups=NoImages(), settings=GatewaySettings(), rerenders=TokenBucket(rate=1, size=1)
     )
-    routes = PlainDelivery(without_routes, deps, [*images.router.routes, *results.router.routes])
+    routes = PlainDelivery(without_routes, deps, ROUTES)
     transport = httpx.ASGITransport(called_by(routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://darkroom") as client:
         answer = await client.get(f"/v1/images/{'0' * 64}{target}")
@@ -287,7 +288,7 @@ async def test_a_result_that_a_worker_found_is_not_called_collapsed(collapsed: b
         answers=AnswerRoom(100),
         renditions=None,
     )
-    routes = PlainDelivery(FastAPI(), deps, [*images.router.routes, *results.router.routes])
+    routes = PlainDelivery(FastAPI(), deps, ROUTES)
     transport = httpx.ASGITransport(called_by(routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://darkroom") as client:
         answer = await client.get(f"/v1/images/{blob.key}/render?op=flip")

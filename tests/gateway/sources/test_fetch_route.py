@@ -156,3 +156,55 @@ def test_a_hang_up_reads_the_file_again(
     os.kill(gateway.process.pid, signal.SIGHUP)
     wait_until(lambda: "configuration file not read again" in gateway.output(), seconds=10)
     assert fetch(client, "new:kitchen.png").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "&op=rotate:90", "&op=resize:width=20&op=flip&format=webp&timeout=5&v=1"),
+        *("&op=melt", "&no=parameter", "&timeout=0", "&src=site:hall.png", "&src=", "&format=auto"),
+    ],
+)
+def test_the_direct_route_answers_as_that_of_fastapi(client: httpx.Client, query: str) -> None:
+    """FastAPI answers a query in which the name of `src` is encoded."""
+    for src in ("site:kitchen.png", "site%3Akitchen.png", "site:none.png", "site:a%2F..%2Fb", "%"):
+        direct = client.get(f"/v1/fetch?src={src}{query}")
+        other = client.get(f"/v1/fetch?%73rc={src}{query}")
+        assert direct.status_code == other.status_code
+        if direct.status_code == 200:
+            assert direct.content == other.content
+            assert direct.headers["etag"] == other.headers["etag"]
+            assert direct.headers.get("vary") == other.headers.get("vary")
+        else:
+            assert direct.json()["detail"] == other.json()["detail"]
+
+
+def test_a_job_takes_an_image_of_a_source(client: httpx.Client, origin: str) -> None:
+    turned = {"operations": [{"op": "rotate", "degrees": 90}], "output": {"format": "png"}}
+    new = {"source": {"url": f"{origin}/rooms/hall%201.png?w=1"}, "variants": [turned]}
+    headers = {"Prefer": "wait=20", "Idempotency-Key": "fetched"}
+    ended = client.post("/v1/jobs", json=new, headers=headers)
+    assert ended.status_code == 303, ended.text
+    assert ended.json()["label"] == "hall 1.png"
+    result = client.get(ended.headers["location"])
+    assert result.content == fetch(client, f"{origin}/rooms/hall%201.png?w=1").content
+
+    again = client.post("/v1/jobs", json=new, headers=headers)
+    assert again.json()["id"] == ended.json()["id"]
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "detail"),
+    [
+        ({"url": "site:nothing.png"}, 404, "The source has no image at this path."),
+        ({"url": "elsewhere:a.png"}, 403, "There is no source 'elsewhere'."),
+        ({}, 422, "source: name the image either by `image` or by `url`."),
+        ({"url": "site:a", "image": "a" * 64}, 422, "source: name the image either by"),
+    ],
+)
+def test_a_job_without_an_image_is_refused(
+    client: httpx.Client, source: dict[str, str], status: int, detail: str
+) -> None:
+    refused = client.post("/v1/jobs", json={"source": source, "variants": [{"operations": []}]})
+    assert refused.status_code == status
+    assert refused.json()["detail"].startswith(detail)
