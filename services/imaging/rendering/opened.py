@@ -8,19 +8,19 @@ from functools import partial
 from services.imaging.pool.executor import Opening
 from services.runtime.storage.files import File
 from services.runtime.storage.images import Images
-from services.runtime.storage.records import StoredBlob
+from services.runtime.storage.records import Judged
 
 _opening: set[asyncio.Task[File]] = set()
 """Keeps the tasks: an event loop has weak references alone."""
 
 
-def opening_of(images: Images, wanted: Sequence[StoredBlob]) -> Opening:
+def opening_of(images: Images, wanted: Sequence[Judged]) -> Opening:
     """Return a function that opens these images for a call. It raises as `Images.open`."""
     return partial(_opened, images, wanted)
 
 
 @asynccontextmanager
-async def _opened(images: Images, wanted: Sequence[StoredBlob]) -> AsyncIterator[Sequence[int]]:
+async def _opened(images: Images, wanted: Sequence[Judged]) -> AsyncIterator[Sequence[int]]:
     ready: list[File | None] = []
     tasks: list[asyncio.Task[File]] = []
     try:
@@ -29,7 +29,7 @@ async def _opened(images: Images, wanted: Sequence[StoredBlob]) -> AsyncIterator
         # Tasks of their own, which nobody cancels: a file that is opened for a call that has ended
         # meanwhile has to be closed.
         tasks += [
-            asyncio.create_task(images.open(one), name="open-image")
+            asyncio.create_task(images.open(one.stored), name="open-image")
             for one, file in zip(wanted, ready, strict=True)
             if file is None
         ]

@@ -1,15 +1,15 @@
 """Look requests up before anything is rendered: stored results, verdicts, lost images."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from contracts.errors import Gone, NotFound, ServiceError
-from contracts.imaging import Render, Rendered
+from contracts.imaging import Blob, Render, Rendered
 from services.imaging.engine.formats import plugins
 from services.imaging.pool.verdicts import Need, Verdict, need_of_output
 from services.runtime.storage.images import Images
-from services.runtime.storage.records import Judged
+from services.runtime.storage.records import SMALL, Judged
 from services.runtime.storage.renditions import Renditions
 
 
@@ -58,18 +58,19 @@ async def look_up(
 ) -> Records:
     """Return what is stored about requests; keep their renditions for `ttl` seconds at least.
 
-    The requests are pairs of a rendition's key and its request.
+    The requests are pairs of a rendition's key and its request. The bytes of small sources come
+    along if they lie in Redis.
     """
     wanted = {key: one.images for key, one in requests if one.reuse}
     keys = list(dict.fromkeys(key for _, one in requests for key in one.images))
-    capability = plugins.capability()
+    look = images.look(
+        keys, capability=plugins.capability(), along=_small(one.source for _, one in requests)
+    )
     if wanted:
         # Both commands leave in one packet.
-        found, judged = await asyncio.gather(
-            renditions.look(wanted, ttl=ttl), images.look(keys, capability=capability)
-        )
+        found, judged = await asyncio.gather(renditions.look(wanted, ttl=ttl), look)
     else:
-        found, judged = [], await images.look(keys, capability=capability)
+        found, judged = [], await look
     return Records(
         renditions={
             one.blob.key: Rendered.model_validate_json(one.note).model_copy(update={"reused": True})
@@ -80,10 +81,14 @@ async def look_up(
     )
 
 
-async def look_at_image(images: Images, key: str) -> Records:
-    """Return what is stored about an image."""
-    judged = await images.look([key], capability=plugins.capability())
+async def look_at_image(images: Images, image: Blob) -> Records:
+    """Return what is stored about an image. Its bytes come along as those of sources."""
+    judged = await images.look([image.key], capability=plugins.capability(), along=_small([image]))
     return Records(renditions={}, images=_usable(judged))
+
+
+def _small(images: Iterable[Blob]) -> set[str]:
+    return {image.key for image in images if image.bytes <= SMALL}
 
 
 def _usable(judged: Sequence[Judged | None]) -> dict[str, Judged]:

@@ -28,7 +28,7 @@ from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import store_error
 from services.runtime.redis.replies import FULL
 from services.runtime.storage.images import Images
-from services.runtime.storage.records import NewBlob, StoredBlob
+from services.runtime.storage.records import Judged, NewBlob, StoredBlob
 from services.runtime.storage.renditions import Renditions
 
 Result = Rendered | ServiceError | Heavy
@@ -127,24 +127,24 @@ class Renders:
 
     async def inspect(self, request: Inspect, *, timeout: float) -> tuple[Inspected, CallTimes]:
         """Inspect an image within `timeout` seconds. Raises as `render`."""
-        stored = await self._find(request.source.key, need_of_depth(request.depth))
-        call = InspectCall(images=(_image(stored),), request=request)
-        done = await self._ask(call, [stored], timeout)
+        image = await self._find(request.source, need_of_depth(request.depth))
+        call = InspectCall(images=(_image(image),), request=request)
+        done = await self._ask(call, [image], timeout)
         outcome, times = done
         if isinstance(outcome, Verdict):
-            await self._judge({stored.blob.key: outcome})
+            await self._judge({request.source.key: outcome})
             raise outcome.failure.error()
         return outcome, times
 
-    async def _find(self, key: str, need: Need) -> StoredBlob:
-        """Return the record of an image. Raises Gone, and what is known to be wrong with it."""
-        records = await look_at_image(self._images, key)
-        if failure := records.failure(key, need):
+    async def _find(self, image: Blob, need: Need) -> Judged:
+        """Return an image that is there. Raises Gone, and what is known to be wrong with it."""
+        records = await look_at_image(self._images, image)
+        if failure := records.failure(image.key, need):
             raise failure
-        return records.images[key].stored
+        return records.images[image.key]
 
     async def _ask(
-        self, call: Call[OutcomeT], images: Sequence[StoredBlob], timeout: float
+        self, call: Call[OutcomeT], images: Sequence[Judged], timeout: float
     ) -> tuple[OutcomeT | Verdict, CallTimes]:
         """Have the pool do a call of one part, which is not heavy. Raises its failure."""
         opening = opening_of(self._images, images)
@@ -152,8 +152,8 @@ class Renders:
         if isinstance(outcome, Failure):
             raise outcome.error()
         if isinstance(outcome, Corrupt):
-            [stored] = [one for one in images if one.blob.key == outcome.corrupt]
-            raise await self._damaged(stored)
+            [damaged] = [one.stored for one in images if one.stored.blob.key == outcome.corrupt]
+            raise await self._damaged(damaged)
         assert not isinstance(outcome, Heavy)
         return outcome, times
 
@@ -165,13 +165,13 @@ class Renders:
         records = await look_up(self._images, self._renditions, named, ttl=ttl)
         results: dict[str, _Outcome] = {}
         undone: dict[str, Render] = {}
-        images: dict[str, StoredBlob] = {}
+        images: dict[str, Judged] = {}
         for key, request in named:
             known = records.result(request, key)
             if known is not None:
                 results[key] = Finished(known) if isinstance(known, Rendered) else known
                 continue
-            its_own = {one: records.images[one].stored for one in request.images}
+            its_own = {one: records.images[one] for one in request.images}
             if len(images | its_own) > MAX_IMAGES:
                 break
             images |= its_own
@@ -268,7 +268,8 @@ def _in_order(keys: Sequence[str], results: Mapping[str, _Outcome]) -> list[_Out
     return listed
 
 
-def _image(stored: StoredBlob) -> Image:
+def _image(judged: Judged) -> Image:
+    stored = judged.stored
     return Image(key=stored.blob.key, size=stored.blob.bytes, digest=stored.digest)
 
 

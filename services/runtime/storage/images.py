@@ -7,7 +7,7 @@ beside its bytes, from which its record can be made again.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from contracts.access import DEFAULT_PROJECT
@@ -19,7 +19,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.blobs import Blobs, Storage
-from services.runtime.storage.files import File, MemoryFiles, OpenFiles
+from services.runtime.storage.files import File, OpenFiles, file_of, file_of_pieces
 from services.runtime.storage.hot import member
 from services.runtime.storage.records import (
     DAMAGED,
@@ -70,8 +70,8 @@ class Images(Blobs):
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage)
         self._scratch = storage.scratch
-        self._memory = MemoryFiles()
-        self._files = OpenFiles()
+        self._memory = OpenFiles.in_memory()
+        self._files = OpenFiles.of_store()
 
     async def keep(
         self,
@@ -221,14 +221,24 @@ class Images(Blobs):
         text: bytes | None = await self._redis.execute("GET", keys.details_of(key))
         return text
 
-    async def look(self, wanted: Sequence[str], *, capability: str) -> list[Judged | None]:
-        """Return each image with the verdict that decoders of this capability have stored."""
-        field = _verdict_field(capability)
+    async def look(
+        self, wanted: Sequence[str], *, capability: str, along: Container[str] = ()
+    ) -> list[Judged | None]:
+        """Return each image with the verdict that decoders of this capability have stored.
+
+        The bytes of images in `along`, which should be small, come along if they lie in Redis and
+        not in a file of this process: this saves the trip that `open` makes.
+        """
+        fields, number = (*FIELDS, _verdict_field(capability)), len(FIELDS)
+        missing = [key in along and key not in self._memory for key in wanted]
         rows = await self._redis.pipeline(
-            ("HMGET", keys.blob(self.kind, key), *FIELDS, field) for key in wanted
+            ("HMGET", keys.blob(self.kind, key), *fields, *([parts.field(0)] if bytes_too else ()))
+            for key, bytes_too in zip(wanted, missing, strict=True)
         )
         return [
-            Judged(stored, row[-1]) if (stored := stored_from(self.kind, key, row[:-1])) else None
+            Judged(stored, *row[number:])
+            if (stored := stored_from(self.kind, key, row[:number]))
+            else None
             for key, row in zip(wanted, rows, strict=True)
         ]
 
@@ -238,12 +248,19 @@ class Images(Blobs):
         fields = (_verdict_field(capability), verdict.model_dump_json())
         await self._redis.script(_SET, (name,), fields)
 
-    def opened(self, stored: StoredBlob) -> File | None:
-        """Return a file as `open` does, at once: if the image was opened not long ago."""
+    def opened(self, judged: Judged) -> File | None:
+        """Return a file as `open` does, at once: of an image whose bytes are in this process."""
+        stored = judged.stored
         if stored.damaged:
             return None
-        in_store = stored.place is not None and self._store is not None
-        return (self._files if in_store else self._memory).find(stored.blob.key)
+        if stored.place is not None and self._store is not None:
+            return self._files.find(stored.blob.key)
+        file = self._memory.find(stored.blob.key)
+        if file is None and judged.data is not None and len(judged.data) == stored.blob.bytes:
+            self._moves.offer(stored)
+            file = file_of(judged.data, digest=stored.digest)
+            self._memory.add(stored.blob.key, file)
+        return file
 
     async def open(self, stored: StoredBlob) -> File:
         """Open a file with the bytes of an image: of the store, or of its own in memory.
@@ -269,17 +286,12 @@ class Images(Blobs):
         blob = stored.blob
         if stored.place is not None and self._store is not None:
             descriptor = await self._store.open(stored.path)
-            file = File(descriptor, blob.bytes, stored.digest)
-            try:
-                self._files.add(blob.key, file)
-            except BaseException:
-                file.close()
-                raise
-            return file
+            return self._files.add(blob.key, File(descriptor, blob.bytes, stored.digest))
         self._moves.offer(stored)
         *_, part = await self._record_and_part(blob)
         pieces = self._parts(stored, part, 0, blob.bytes)
-        return await self._memory.add(blob.key, pieces, size=blob.bytes, digest=stored.digest)
+        file = await file_of_pieces(pieces, size=blob.bytes, digest=stored.digest)
+        return self._memory.add(blob.key, file)
 
     async def report_damaged(self, stored: StoredBlob, reason: str) -> bool:
         """Report an image as `Blobs` does, and forget its bytes."""

@@ -76,10 +76,13 @@ class StoredBlob:
 
 @dataclass(frozen=True)
 class Judged:
-    """An image that is there, and the verdict of decoders about it, as JSON."""
+    """An image that is there."""
 
     stored: StoredBlob
     verdict: bytes | None
+    """The verdict of decoders about it, as JSON."""
+    data: bytes | None = None
+    """Its bytes, if they came along."""
 
 
 @dataclass(frozen=True)
