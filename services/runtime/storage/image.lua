@@ -6,8 +6,9 @@
 -- Redis), seconds to live, whether to write (1) or to extend alone (0), the member in the sizes of what is
 -- hot ('' if it does not count there), bytes, media type, the moment (ms), project, the digest of the bytes
 -- ('' where it is the image's key), and the bytes themselves if they go into the record.
--- Returns 1 when written or extended, 0 for an image to extend that is not there (or not in that place, or
--- damaged), 2 for one that is damaged where it is kept, -1 if its bytes are being deleted.
+-- Returns an outcome: 1 when written or extended, 0 for an image to extend that is not there (or not in that
+-- place, or damaged), 2 for one that is damaged where it is kept, -1 if its bytes are being deleted. After a
+-- 1 follow the bytes that are hot (0 if nothing became hot), the fields of the record and its life (ms).
 
 local RECORD, PURGED, DELETING, HOT, HOT_BYTES, USAGE = unpack(KEYS)
 local kept_path, passing_path, place, ttl, writes, member, size, media_type, created, project, digest, data =
@@ -21,11 +22,15 @@ local exists = recorded and not damaged
 local suffices = exists and (place ~= 'kept' or stored_at == 'kept')
 
 if redis.call('ZSCORE', DELETING, kept_path) or redis.call('ZSCORE', DELETING, passing_path) then
-  return -1
+  return {-1}
+end
+if damaged and stored_at == 'kept' and not (writes == '1' and place == 'kept') then
+  return {2}
 end
 if writes == '0' and not suffices then
-  return damaged and stored_at == 'kept' and 2 or 0
+  return {0}
 end
+local hot = 0
 if writes == '1' and not suffices then
   -- First, as Redis refuses this command when its memory is full: after a first write it refuses none.
   redis.call('HSET', RECORD, 'bytes', size)
@@ -47,8 +52,9 @@ if writes == '1' and not suffices then
     if data then
       redis.call('HSET', RECORD, 'data', data)
     end
-    if member ~= '' and redis.call('HSET', HOT, member, size) == 1 then
-      redis.call('INCRBY', HOT_BYTES, size)
+    if member ~= '' then
+      local added = redis.call('HSET', HOT, member, size) == 1
+      hot = added and redis.call('INCRBY', HOT_BYTES, size) or tonumber(redis.call('GET', HOT_BYTES) or 0)
     end
   end
   redis.call('HSETNX', RECORD, 'media_type', media_type)
@@ -67,4 +73,9 @@ if left >= 0 and left < ttl then
 end
 -- An image that is uploaded again is deleted no more.
 redis.call('UNLINK', PURGED)
-return 1
+-- The order of FIELDS in records.py.
+local fields = redis.call(
+  'HMGET', RECORD,
+  'media_type', 'bytes', 'note', 'digest', 'place', 'damaged', 'label', 'created', 'project'
+)
+return {1, hot, fields, redis.call('PTTL', RECORD)}

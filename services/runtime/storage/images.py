@@ -11,16 +11,16 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from contracts.access import DEFAULT_PROJECT
-from contracts.errors import Gone, Unavailable
+from contracts.errors import Unavailable
 from contracts.formats import format_of_bytes
 from contracts.imaging import Blob
 from contracts.message import Message
 from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
-from services.runtime.storage.blobs import Blobs, Storage
-from services.runtime.storage.files import File, OpenFiles, file_of, file_of_pieces
+from services.runtime.storage.blobs import Storage, life_of
 from services.runtime.storage.hot import member
+from services.runtime.storage.opened_images import OpenedImages
 from services.runtime.storage.records import (
     DAMAGED,
     FIELDS,
@@ -28,7 +28,6 @@ from services.runtime.storage.records import (
     NOTE,
     SMALL,
     Judged,
-    Kind,
     Place,
     StoredBlob,
     fields_of,
@@ -38,7 +37,6 @@ from services.runtime.storage.records import (
 )
 from services.runtime.storage.sidecar import write_sidecar
 from services.runtime.storage.spool import Spool
-from services.runtime.storage.stores.store import Missing
 
 _UNKNOWN = "application/octet-stream"
 _UNFINISHED_TTL = 60  # seconds from one part to the next: of a blob whose writer has died
@@ -62,16 +60,12 @@ class _New:
         return path_of(place, self.key, self.project)
 
 
-class Images(Blobs):
+class Images(OpenedImages):
     """The images of all projects, by keys that no two of them share. Raises as `Blobs`."""
-
-    kind = Kind.IMAGE
 
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage)
         self._scratch = storage.scratch
-        self._memory = OpenFiles.in_memory()
-        self._files = OpenFiles.of_store()
 
     async def keep(
         self,
@@ -90,21 +84,25 @@ class Images(Blobs):
         """
         new = _New(spool, project, image_key(project, spool.digest))
         place = (Place.KEPT if kept else Place.PASSING) if self._store else None
-        outcome = await self._extend(new, place, ttl)
+        hot = not kept and self._hot.takes(spool.size)
+        # The script that would look for a small image writes it as well.
+        at_once = spool.size <= SMALL and (hot or place is None) and not self._usage.limited
+        outcome, stored = await self._write_first(
+            new, None if at_once else place, ttl, writes=at_once, hot=hot
+        )
         if outcome != _EXTENDED:
             if outcome == _DAMAGED_WHERE_KEPT:
-                place, kept, durable = Place.KEPT, True, True
-            hot = not kept and self._hot.takes(spool.size)
+                place, hot, durable = Place.KEPT, False, True
             there = None if hot else place
             async with self._usage.room(spool.size, project):
                 await self._store_bytes(new, there, durable=durable)
-                if await self._write(new, there, ttl, writes=True, hot=hot) != _EXTENDED:
+                outcome, stored = await self._write(new, there, ttl, writes=True, hot=hot)
+                if outcome != _EXTENDED:
                     raise _being_deleted()
                 if there is not None:
                     await self._check_bytes(new.path(there), new.key)
-        stored = await self.find_in(project, new.key)
-        if stored is None:
-            raise Gone("The image was deleted while it was uploaded.")
+        assert stored is not None
+        assert stored.project == project
         return stored
 
     async def keep_bytes(
@@ -117,17 +115,21 @@ class Images(Blobs):
         finally:
             await spool.close()
 
-    async def _extend(self, new: _New, place: Place | None, ttl: int) -> int:
-        """Extend the life of an image that is there; return the outcome of the script.
+    async def _write_first(
+        self, new: _New, place: Place | None, ttl: int, *, writes: bool, hot: bool
+    ) -> tuple[int, StoredBlob | None]:
+        """Extend the life of an image that is there, or write it with `writes`; as `_write`.
 
         Waits for the end of a deletion of the same bytes. Raises Unavailable.
         """
         until = time.monotonic() + _LONGEST_DELETION
-        while (outcome := await self._write(new, place, ttl, writes=False)) == _DELETED_NOW:
+        while True:
+            written = await self._write(new, place, ttl, writes=writes, hot=writes and hot)
+            if written[0] != _DELETED_NOW:
+                return written
             if time.monotonic() > until:
                 raise _being_deleted()
             await asyncio.sleep(_DELETION)
-        return outcome
 
     async def _store_bytes(self, new: _New, place: Place | None, *, durable: bool) -> None:
         """Put bytes into the store, or into the record if they are too many for one command."""
@@ -160,8 +162,9 @@ class Images(Blobs):
             raise _being_deleted()
 
     async def _write(
-        self, new: _New, place: Place | None, ttl: int, *, writes: bool, hot: bool = False
-    ) -> int:
+        self, new: _New, place: Place | None, ttl: int, *, writes: bool, hot: bool
+    ) -> tuple[int, StoredBlob | None]:
+        """Run the script; return its outcome, and the image if it was written or extended."""
         spool, key = new.spool, new.key
         format = format_of_bytes(spool.head)
         inside = writes and place is None and spool.size <= SMALL
@@ -183,7 +186,7 @@ class Images(Blobs):
             assert isinstance(content, bytes)
             arguments.append(content)
         connection = self._connection(spool.size if inside else 0)
-        outcome = await connection.script(
+        outcome, *written = await connection.script(
             _WRITE,
             (
                 *(keys.blob(self.kind, key), keys.purged(key), keys.STORE_DELETING),
@@ -191,9 +194,12 @@ class Images(Blobs):
             ),
             arguments,
         )
-        if hot and outcome == _EXTENDED:
-            self._hot.observe(await self._hot.size())
-        return int(outcome)
+        if not written:
+            return int(outcome), None
+        hot_bytes, row, left = written
+        if hot_bytes:
+            self._hot.observe(hot_bytes)
+        return int(outcome), stored_from(self.kind, key, row, life=life_of(left))
 
     async def write_sidecar(self, stored: StoredBlob) -> None:
         """Write what the record says beside the bytes of a kept image."""
@@ -247,57 +253,6 @@ class Images(Blobs):
         name = keys.blob(self.kind, key)
         fields = (_verdict_field(capability), verdict.model_dump_json())
         await self._redis.script(_SET, (name,), fields)
-
-    def opened(self, judged: Judged) -> File | None:
-        """Return a file as `open` does, at once: of an image whose bytes are in this process."""
-        stored = judged.stored
-        if stored.damaged:
-            return None
-        if stored.place is not None and self._store is not None:
-            return self._files.find(stored.blob.key)
-        file = self._memory.find(stored.blob.key)
-        if file is None and judged.data is not None and len(judged.data) == stored.blob.bytes:
-            self._moves.offer(stored)
-            file = file_of(judged.data, digest=stored.digest)
-            self._memory.add(stored.blob.key, file)
-        return file
-
-    async def open(self, stored: StoredBlob) -> File:
-        """Open a file with the bytes of an image: of the store, or of its own in memory.
-
-        Nobody has compared the bytes with the digest yet. Raises Gone.
-        """
-        if stored.damaged:
-            raise Gone("The stored bytes of this image are damaged; upload it again.")
-        for again in (True, False):
-            try:
-                return await self._open(stored)
-            except Missing as exc:
-                found = await self.find(stored.blob.key)
-                if found is None:
-                    break
-                if not again:
-                    await self.report_damaged(found, "its bytes are missing")
-                    raise Gone("The store has lost this image; upload it again.") from exc
-                stored = found  # its bytes are elsewhere meanwhile
-        raise Gone(f"The image {stored.blob.key} is not here any more; upload it again.")
-
-    async def _open(self, stored: StoredBlob) -> File:
-        blob = stored.blob
-        if stored.place is not None and self._store is not None:
-            descriptor = await self._store.open(stored.path)
-            return self._files.add(blob.key, File(descriptor, blob.bytes, stored.digest))
-        self._moves.offer(stored)
-        *_, part = await self._record_and_part(blob)
-        pieces = self._parts(stored, part, 0, blob.bytes)
-        file = await file_of_pieces(pieces, size=blob.bytes, digest=stored.digest)
-        return self._memory.add(blob.key, file)
-
-    async def report_damaged(self, stored: StoredBlob, reason: str) -> bool:
-        """Report an image as `Blobs` does, and forget its bytes."""
-        self._memory.forget(stored.blob.key)
-        self._files.forget(stored.blob.key)
-        return await super().report_damaged(stored, reason)
 
 
 def _being_deleted() -> Unavailable:

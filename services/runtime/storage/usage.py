@@ -46,6 +46,11 @@ class Usage:
         self._redis = redis
         self._limits = (store_bytes, project_bytes)
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return self._limits != (None, None)
+
     async def counts(self) -> dict[tuple[str, Place], Count]:
         """Return what is in the store, by project and place."""
         return counts_from(await self._redis.execute("HGETALL", keys.STORE_USAGE))
@@ -57,7 +62,7 @@ class Usage:
         Writers in all processes see each other's reservations, so many at once exceed no limit
         together. Raises StoreFull, with how much is left.
         """
-        if self._limits == (None, None):
+        if not self.limited:
             yield
             return
         reservation = f"{project}:{size}:{secrets.token_hex(8)}"
