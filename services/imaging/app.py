@@ -24,6 +24,7 @@ from services.runtime.introspection.queues import Queues
 from services.runtime.introspection.storage_state import StorageState
 from services.runtime.jobs.maintenance import JobMaintenance
 from services.runtime.jobs.store import Jobs
+from services.runtime.malloc_tuning import tune_malloc
 from services.runtime.redis.client import make_redis
 from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
@@ -86,6 +87,7 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
 
     async def prepare() -> None:
         configure_logging(settings.log_level)
+        tune_malloc()
         await executor.start()
 
     return AsgiFastStream(
