@@ -46,9 +46,9 @@ class GatewaySettings(AccessSettings, LimitSettings, SiteSettings):
     max_bodies: Bytes = Field(
         default=1024 * 1024 * 1024,
         description="Maximum size of all request bodies that arrive at once. Of each, up to 1 MiB"
-        " is in memory, and the rest in a file: in the folder `tmp` of the store, or of"
-        " `DARKROOM_STORE_CACHE` with a bucket, or in the system's temporary folder with `redis:`."
-        " Beyond the limit, uploads are refused.",
+        " is in memory, or 4 MiB of the first ones, and the rest in a file: in the folder `tmp` of"
+        " the store, or of `DARKROOM_STORE_CACHE` with a bucket, or in the system's temporary"
+        " folder with `redis:`. Beyond the limit, uploads are refused.",
     )
     body_patience: Seconds = Field(
         default=30.0,

@@ -16,9 +16,10 @@ from services.gateway.sources.coding import refuse_coding
 from services.gateway.sources.form import FormFile
 from services.gateway.sources.pace import Pace
 from services.runtime.storage.images import Images
-from services.runtime.storage.spool import Spool
+from services.runtime.storage.spool import Spool, SpoolMemory
 
 _MULTIPART_OVERHEAD = 64 * 1024  # bytes of boundaries and headers around a file
+_MEMORY = 32 * 1024 * 1024  # bytes of all bodies beyond 256 KiB of each; the rest is in files
 _MAX_JSON = 256 * 1024  # bytes: 64 variants of 32 operations fit
 
 
@@ -37,6 +38,7 @@ class UploadReader:
         self.settings = settings
         self._images = images
         self._scratch = scratch
+        self._memory = SpoolMemory(_MEMORY)
         self._under_way = 0  # bytes of all bodies
         self._bodies: set[_CountedRequest] = set()
 
@@ -49,7 +51,7 @@ class UploadReader:
         when this returns, so a call to a worker holds none. Raises InvalidRequest for an empty body
         and for a form without a file, and what `Spool` and `Images.keep` raise.
         """
-        limit, body = self.settings.max_body, Spool(self._scratch)
+        limit, body = self.settings.max_body, Spool(self._scratch, self._memory)
         with self._counted(request, limit + _MULTIPART_OVERHEAD) as counted:
             try:
                 async for piece in counted.image():

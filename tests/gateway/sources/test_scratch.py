@@ -25,6 +25,12 @@ FORM_HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r
 END: Message = {"type": "http.request", "body": b"", "more_body": False}
 
 
+@pytest.fixture(autouse=True)
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every body of more than 256 KiB go to a file."""
+    monkeypatch.setattr("services.gateway.sources.upload._MEMORY", 0)
+
+
 class Store:
     """Takes the place of `Images`; remembers each body that it was given."""
 

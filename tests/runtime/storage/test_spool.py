@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import StoreFull, Unavailable
-from services.runtime.storage.spool import HEAD, Spool
+from services.runtime.storage.spool import HEAD, Spool, SpoolMemory
 from services.runtime.storage.stores.store import CHUNK
 from tests.processes import until
 
 
-async def spooled(scratch: Path, *pieces: bytes) -> Spool:
-    spool = Spool(scratch)
+async def spooled(scratch: Path, *pieces: bytes, memory: SpoolMemory | None = None) -> Spool:
+    spool = Spool(scratch, memory)
     for piece in pieces:
         await spool.write(piece)
     await spool.finish()
@@ -47,6 +47,32 @@ async def test_a_body_is_the_same_whatever_its_pieces_are(
     assert (content if isinstance(content, bytes) else content.read_bytes()) == data
     assert isinstance(content, bytes) == (size <= CHUNK)
     await spool.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "in_memory"),
+    [
+        (4 << 20, 4 << 20, True),
+        ((4 << 20) + 1, 8 << 20, False),
+        (CHUNK + 1, CHUNK, True),
+        (CHUNK + 1, CHUNK - 1, False),
+        (2 * CHUNK + 1, 2 * CHUNK, False),
+    ],
+)
+async def test_a_body_of_4_mib_stays_in_memory_while_there_is_room(
+    tmp_path: Path, size: int, limit: int, in_memory: bool
+) -> None:
+    data, memory = os.urandom(size), SpoolMemory(limit)
+    spool = await spooled(tmp_path, data, memory=memory)
+
+    assert isinstance(spool.content, bytes) == in_memory
+    assert spool.digest == sha256(data).hexdigest()
+    assert b"".join([piece async for piece in spool.pieces()]) == data
+    await spool.close()
+    await spool.close()
+
+    assert memory.take(limit)
+    assert not memory.take(1)
 
 
 async def test_a_large_body_is_a_file_of_its_own_until_it_is_closed(tmp_path: Path) -> None:
