@@ -134,13 +134,13 @@ REQUESTS: dict[Code, Advice] = {
                 "and `darkroom_corrupt_blobs_total` count them. Upload the image again.",
                 (
                     *_BLOBS,
-                    "services/runtime/storage/images.py",
+                    "services/runtime/storage/opened_images.py",
                     "services/imaging/rendering/renders.py",
                 ),
             ),
             Cause(
-                "The image has expired, or was deleted, while it was uploaded or changed.",
-                ("services/runtime/storage/images.py", "services/runtime/storage/kept.py"),
+                "The image has expired, or was deleted, while it was changed.",
+                ("services/runtime/storage/kept.py",),
             ),
             Cause(
                 "The original of a source was deleted while a job was submitted for it.",
