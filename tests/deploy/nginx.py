@@ -1,11 +1,11 @@
-"""nginx with deploy/nginx.conf, with other ports and folders, and a client of it."""
+"""nginx with a configuration of deploy, with other ports and folders, and a client of it."""
 
 import getpass
 import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from tests.processes import ROOT, free_port, wait_until
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 SITE = (ROOT / "deploy/nginx.conf").read_text()
+WEBSITE = (ROOT / "deploy/website.conf").read_text()
 LOGIN = ("team", "secret")
 MIN_CONFIGURATION = """
 daemon off;
@@ -56,26 +57,46 @@ def nginx(gateway: str, folder: Path, *, prefix: str = "") -> Iterator[Proxy]:
 
     With a prefix, the lines with a path are changed as docs/guides/proxy.md says.
     """
+    (folder / "htpasswd").write_text(":{PLAIN}".join(LOGIN))
+    changes = {
+        "server 127.0.0.1:8000;": f"server {gateway.removeprefix('http://')};",
+        "/etc/nginx/darkroom.htpasswd": f"{folder}/htpasswd",
+        "location / {": f"location {prefix}/ {{",
+        "location = /health/ready {": f"location = {prefix}/health/ready {{",
+        "location ~ ^/v1/": f"location ~ ^{prefix}/v1/",
+    }
+    with serve(SITE, "images.example.com", changes, folder, login=LOGIN) as proxy:
+        yield proxy
+
+
+@contextmanager
+def serve(
+    site: str,
+    host: str,
+    changes: Mapping[str, str],
+    folder: Path,
+    *,
+    login: tuple[str, str] | None = None,
+) -> Iterator[Proxy]:
+    """Run nginx with the configuration of a site for `host`, and other ports and folders in it.
+
+    `changes` are further texts of the configuration, each of which it has once, and what replaces
+    them. Clients of the proxy send `login`.
+    """
     assert NGINX is not None
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(folder / "authority.pem")
     certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
     certificate.private_key_pem.write_to_path(folder / "certificate.key")
-    (folder / "htpasswd").write_text(":{PLAIN}".join(LOGIN))
     plain, port = free_port(), free_port()
-    site = SITE
     for text, replacement in {
         "listen 80;": f"listen 127.0.0.1:{plain};",
         "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
-        "server 127.0.0.1:8000;": f"server {gateway.removeprefix('http://')};",
-        "/etc/nginx/tls/images.example.com.pem": f"{folder}/certificate.pem",
-        "/etc/nginx/tls/images.example.com.key": f"{folder}/certificate.key",
-        "/etc/nginx/darkroom.htpasswd": f"{folder}/htpasswd",
+        f"/etc/nginx/tls/{host}.pem": f"{folder}/certificate.pem",
+        f"/etc/nginx/tls/{host}.key": f"{folder}/certificate.key",
         "/var/cache/darkroom": f"{folder}/cache",
-        "location / {": f"location {prefix}/ {{",
-        "location = /health/ready {": f"location = {prefix}/health/ready {{",
-        "location ~ ^/v1/images/": f"location ~ ^{prefix}/v1/images/",
+        **changes,
     }.items():
         assert site.count(text) == 1, text
         site = site.replace(text, replacement)
@@ -89,7 +110,7 @@ def nginx(gateway: str, folder: Path, *, prefix: str = "") -> Iterator[Proxy]:
         wait_until(lambda: process.poll() is not None or listens(port))
         url = f"https://127.0.0.1:{port}"
         with httpx.Client(
-            verify=trust, auth=LOGIN, base_url=url, timeout=20, trust_env=False
+            verify=trust, auth=login, base_url=url, timeout=20, trust_env=False
         ) as http:
             yield Proxy(port, trust, http, configuration)
     finally:

@@ -12,7 +12,7 @@ import pytest
 from websockets.sync.client import connect
 
 from services.gateway.settings import GatewaySettings
-from tests.deploy.nginx import LOGIN, NGINX, SITE, Proxy
+from tests.deploy.nginx import LOGIN, NGINX, SITE, WEBSITE, Proxy
 from tests.e2e.pictures import photograph
 from tests.processes import ROOT
 
@@ -22,9 +22,9 @@ pytestmark = [
 ]
 
 
-def value_of(directive: str) -> str:
-    """Return the value that the configuration gives a directive."""
-    [value] = re.findall(rf"^\s*{directive}\s+(.+?);", SITE, re.MULTILINE)
+def value_of(directive: str, site: str) -> str:
+    """Return the value that a configuration gives a directive."""
+    [value] = re.findall(rf"^\s*{directive}\s+(.+?);", site, re.MULTILINE)
     return str(value)
 
 
@@ -36,10 +36,11 @@ def test_nginx_finds_no_fault_in_the_configuration(proxy: Proxy) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def test_the_limits_are_those_of_the_gateway() -> None:
+@pytest.mark.parametrize("site", [SITE, WEBSITE], ids=["nginx.conf", "website.conf"])
+def test_the_limits_are_those_of_the_gateway(site: str) -> None:
     defaults = GatewaySettings.model_fields
-    assert value_of("client_max_body_size") == f"{defaults['max_body'].default >> 20}m"
-    patience = int(value_of("proxy_read_timeout").removesuffix("s"))
+    assert value_of("client_max_body_size", site) == f"{defaults['max_body'].default >> 20}m"
+    patience = int(value_of("proxy_read_timeout", site).removesuffix("s"))
     assert patience > defaults["max_timeout"].default
     assert patience > defaults["keep_alive"].default
 

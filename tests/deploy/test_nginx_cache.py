@@ -52,6 +52,10 @@ def test_a_range_is_sent_before_and_after_the_image_is_kept(proxy: Proxy, image:
         assert {part.content for part in parts} == {whole.content[3:13]}
 
 
+def test_renders_of_sources_are_answered_by_the_cache_as_well(proxy: Proxy) -> None:
+    assert seen(proxy.http.get("/v1/fetch?src=none:a.jpg&op=flip")) == (403, "MISS")
+
+
 def test_no_cache_asks_the_gateway_again(proxy: Proxy, image: str) -> None:
     address = f"{image}/render?op=resize:width=66"
     proxy.http.get(address)
