@@ -172,7 +172,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         on_startup=[prepare],
         after_startup=[
             shutdown.watch,
-            HangUp([sources] if sources else []).watch,
+            HangUp([sources] if sources else [], on_change=delivery.cache.clear).watch,
             webhooks.start,
             keyring.start,
             delivery.start,

@@ -69,10 +69,13 @@ class ReloadedFile(Generic[ContentT]):
 
 
 class HangUp:
-    """Reads files again on SIGHUP."""
+    """Reads files again on SIGHUP, and calls `on_change` once one of them has another content."""
 
-    def __init__(self, files: Sequence[ReloadedFile[Any]]) -> None:
+    def __init__(
+        self, files: Sequence[ReloadedFile[Any]], *, on_change: Callable[[], None]
+    ) -> None:
         self._files = files
+        self._on_change = on_change
 
     async def watch(self) -> None:
         """Take SIGHUP over, if there are files: without one it ends the process as before.
@@ -84,5 +87,8 @@ class HangUp:
 
     def reload(self) -> None:
         """Read every file again."""
+        before = [file.generation for file in self._files]
         for file in self._files:
             file.reload()
+        if before != [file.generation for file in self._files]:
+            self._on_change()

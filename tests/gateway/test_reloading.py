@@ -61,15 +61,17 @@ def test_a_file_that_cannot_be_used_ends_the_start(tmp_path: Path, content: byte
 async def test_a_hang_up_reads_the_file_again(tmp_path: Path) -> None:
     path = _file(tmp_path / "dishes.toml", "[dishes.soup]\nprice = 3\n")
     file = ReloadedFile("DARKROOM_DISHES", path, _parse)
+    changes: list[int] = []
     before = signal.getsignal(signal.SIGHUP)
     try:
-        await HangUp([file]).watch()
+        await HangUp([file], on_change=lambda: changes.append(1)).watch()
         _file(path, "[dishes.soup]\nprice = 4\n")
         os.kill(os.getpid(), signal.SIGHUP)
         async with asyncio.timeout(5):
             while not file.generation:  # noqa: ASYNC110  nobody tells of a signal
                 await asyncio.sleep(0.001)
         assert file.content == {"soup": _Dish(price=4)}
+        assert changes == [1]
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         signal.signal(signal.SIGHUP, before)
@@ -79,9 +81,10 @@ async def test_a_bad_file_changes_nothing(tmp_path: Path) -> None:
     path = _file(tmp_path / "dishes.toml", "[dishes.soup]\nprice = 3\n")
     file = ReloadedFile("DARKROOM_DISHES", path, _parse)
     _file(path, "[dishes.soup]\nprice = 4\n[dishes.fish]\nprice = 'secret-word'\n")
+    changes: list[int] = []
     with capture_logs() as logged:
-        HangUp([file]).reload()
-    assert (file.content, file.generation) == ({"soup": _Dish(price=3)}, 0)
+        HangUp([file], on_change=lambda: changes.append(1)).reload()
+    assert (file.content, file.generation, changes) == ({"soup": _Dish(price=3)}, 0, [])
     (entry,) = logged
     assert "line 4: [dishes.fish] price: should be" in entry["reason"]
     assert "secret-word" not in str(entry)

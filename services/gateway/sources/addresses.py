@@ -27,6 +27,8 @@ class Address:
     """The name of the source."""
     place: str
     """A URL, or a path in the source."""
+    location: str = ""
+    """Where the paths of the source begin: another folder under the same name is another source."""
 
     @property
     def file_name(self) -> str:
@@ -38,7 +40,8 @@ class Address:
     @property
     def key(self) -> str:
         """The address as it is part of names in Redis."""
-        return sha256(f"{self.project}\n{self.source}\n{self.place}".encode()).hexdigest()
+        named = f"{self.project}\n{self.source}\n{self.location}\n{self.place}"
+        return sha256(named.encode()).hexdigest()
 
 
 def find_address(text: str, sources: Sources, project: str) -> Address:
@@ -73,4 +76,4 @@ def find_address(text: str, sources: Sources, project: str) -> Address:
         raise InvalidRequest(
             "A path has names with single slashes between them, and no name begins with a dot."
         )
-    return Address(project, name, path)
+    return Address(project, name, path, found.location)

@@ -1,16 +1,15 @@
--- Take a claim, or keep it for longer; a claim of another owner is left alone.
+-- Take the claim of an original or keep it for longer, unless another owner has it; read what is known.
 --
--- KEYS: the claim. ARGV: the owner, milliseconds to live (0: end it).
--- Returns 1 for an owner of the claim, 0 for everybody else.
+-- KEYS: the claim, the original, its failure. ARGV: the owner, milliseconds to live (0: end the claim).
+-- Returns whether the claim is the owner's, as 1 or 0, and the values of the other keys.
 
+local CLAIM, ORIGINAL, FAILURE = unpack(KEYS)
 local owner, life = ARGV[1], tonumber(ARGV[2])
-local held = redis.call('GET', KEYS[1])
-if held and held ~= owner then
-  return 0
+local held = redis.call('GET', CLAIM)
+local mine = not held or held == owner
+if mine and life > 0 then
+  redis.call('SET', CLAIM, owner, 'PX', life)
+elseif mine then
+  redis.call('DEL', CLAIM)
 end
-if life == 0 then
-  redis.call('DEL', KEYS[1])
-else
-  redis.call('SET', KEYS[1], owner, 'PX', life)
-end
-return 1
+return {mine and 1 or 0, redis.call('GET', ORIGINAL), redis.call('GET', FAILURE)}

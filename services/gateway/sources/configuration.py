@@ -135,6 +135,11 @@ class FolderSource(SourceTable):
     kind: Literal["folder"]
     root: Annotated[Path, AfterValidator(_folder), Field(description="The folder.")]
 
+    @property
+    def location(self) -> str:
+        """Where its paths begin."""
+        return str(self.root)
+
 
 class S3Source(SourceTable):
     """A bucket of S3, or of a server with its protocol."""
@@ -173,6 +178,11 @@ class S3Source(SourceTable):
         if (self.access_key_env is None) != (self.secret_key_env is None):
             raise ValueError("access_key_env and secret_key_env belong together")
         return self
+
+    @property
+    def location(self) -> str:
+        """Where its paths begin."""
+        return f"{self.endpoint}/{self.bucket}/{self.prefix}"
 
 
 Source = HttpsSource | FolderSource | S3Source

@@ -84,13 +84,13 @@ class Fetcher:
         """
         first = True
         while True:
-            async with self._claims.hold(address.key) as held:
-                known = await self._memory.find(address)
+            async with self._claims.hold(address) as claim:
+                known = claim.known
                 if known.original is not None and known.original != before:
                     return Fetched(known.original, None)
                 if known.failure is not None and not (first and again):
                     raise known.failure
-                if held:
+                if claim.held:
                     return await self._remembered(address, live, before)
             first = False
             await asyncio.sleep(_LOOK)

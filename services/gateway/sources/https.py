@@ -25,6 +25,7 @@ _EVERY_PORT = range(1, 65_536)
 """The patterns of a source list its ports."""
 _LONGEST_PAUSE = 300  # seconds of a source's Retry-After that count
 _PAUSE = 5  # seconds
+_DRAINED = 16 << 10  # bytes
 
 
 class HttpsOrigin:
@@ -58,6 +59,7 @@ class HttpsOrigin:
                         took = time.monotonic() - began
                         return await self._reply(url, response, asked, body, took)
                     url = _target(url, response)
+                    await _drain(response)
                 finally:
                     await response.aclose()
             except InvalidRequest as exc:
@@ -96,8 +98,10 @@ class HttpsOrigin:
             str(url), headers.get("etag", "")[:1000], headers.get("last-modified", "")[:100]
         )
         if response.status_code == httpx.codes.NOT_MODIFIED and asked:
+            await _drain(response)
             return Reply(False, lifetime if says_lifetime(headers) else None, asked)
         if response.status_code not in (200, 203):
+            await _drain(response)
             raise _failure(response)
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise NoImageThere("The source has sent the image with a Content-Encoding.")
@@ -107,6 +111,14 @@ class HttpsOrigin:
         async for piece in response.aiter_raw():
             await body.write(piece)
         return Reply(True, lifetime, validators)
+
+
+async def _drain(response: httpx.Response) -> None:
+    """Read a short body that nobody needs, so that its connection can be used again."""
+    length = response.headers.get("content-length", "0")
+    if length.isdecimal() and len(length) < 10 and int(length) <= _DRAINED:
+        async for _ in response.aiter_raw():
+            pass
 
 
 def _target(url: httpx.URL, response: httpx.Response) -> httpx.URL:

@@ -58,6 +58,8 @@ class Originals:
         self._live = live
         self._calls = SharedCalls[Fetched]("source-fetch")
         self._recent: OrderedDict[Address, tuple[Original, float]] = OrderedDict()
+        self._addresses: dict[tuple[str, str], Address] = {}
+        self._addresses_of: Sources | None = None
         self._refreshes: dict[Address, asyncio.Task[None]] = {}
 
     async def acquire(self, text: str, project: str, *, again: bool = False) -> Acquired:
@@ -66,7 +68,7 @@ class Originals:
         With `again`, its source is asked in any case.
         """
         sources = self._sources()
-        address = find_address(text, sources, project)
+        address = self._address(text, project, sources)
         if not again and (recent := self._recently(address)):
             return Acquired(address, recent, _hit(recent))
         source = sources[address.source]
@@ -146,6 +148,17 @@ class Originals:
         task = asyncio.create_task(refresh(), name="source-refresh")
         self._refreshes[address] = task
         task.add_done_callback(lambda _: self._refreshes.pop(address, None))
+
+    def _address(self, text: str, project: str, sources: Sources) -> Address:
+        """Find an address; pages name the same ones again and again."""
+        if sources is not self._addresses_of or len(self._addresses) >= _RECENT:
+            self._addresses_of = sources
+            self._addresses.clear()
+        found = self._addresses.get((text, project))
+        if found is None:
+            found = find_address(text, sources, project)
+            self._addresses[text, project] = found
+        return found
 
     def _recently(self, address: Address) -> Original | None:
         """Return an original that is fresh, if Redis has said so within the last seconds."""

@@ -68,10 +68,7 @@ class RememberedOriginals:
         """Return what is known of an address, in one trip."""
         names = keys.origin(address.key), keys.origin_failure(address.key)
         with redis_errors():
-            original, failure = await self._redis.execute("MGET", *names)
-        return Known(
-            _parsed(original), Failure.model_validate_json(failure).error() if failure else None
-        )
+            return known_from(*await self._redis.execute("MGET", *names))
 
     async def keep(self, address: Address, original: Original, *, seconds: int) -> None:
         """Remember an original, and forget a failure."""
@@ -95,6 +92,13 @@ class RememberedOriginals:
         """Forget an original."""
         with redis_errors():
             await self._redis.execute("UNLINK", keys.origin(address.key))
+
+
+def known_from(original: bytes | None, failure: bytes | None) -> Known:
+    """Return what the values of the keys of an address say."""
+    return Known(
+        _parsed(original), Failure.model_validate_json(failure).error() if failure else None
+    )
 
 
 def _parsed(text: bytes | None) -> Original | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import InvalidRequest, SourceRefused
-from services.gateway.sources.addresses import Address, find_address
+from services.gateway.sources.addresses import find_address
 from services.gateway.sources.configuration import parse_sources
 from services.gateway.toml_tables import LineRefused
 
@@ -59,8 +59,17 @@ def test_an_address_has_one_way_of_writing(sources: str) -> None:
         "site:rooms/Küche 1.jpg": ("site", "rooms/Küche 1.jpg"),
         "all:a": ("all", "a"),
     }.items():
-        assert find_address(text, known, "default") == Address("default", *address)
+        found = find_address(text, known, "default")
+        assert (found.source, found.place) == address
     assert find_address("other:a", known, "shop").key != find_address("all:a", known, "shop").key
+
+
+def test_a_source_that_moves_is_another_one(sources: str, tmp_path: Path) -> None:
+    moved = sources.replace(f'"{tmp_path}"', f'"{tmp_path.parent}"')
+    before, after = (
+        find_address("site:a.jpg", parse_sources(text), "default") for text in (sources, moved)
+    )
+    assert before.key != after.key
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,9 @@ async def test_only_the_host_of_the_url_receives_the_authorization(
     async def reply(request: httpx.Request) -> httpx.Response:
         sent[str(request.url)] = request.headers.get("authorization")
         if request.url.host == "a.example":
-            return httpx.Response(302, headers={"location": "https://b.example/b"})
-        return httpx.Response(404)
+            to = {"location": "https://b.example/b"}
+            return httpx.Response(302, headers=to, stream=httpx.ByteStream(b""))
+        return httpx.Response(404, stream=httpx.ByteStream(b""))
 
     text = '[sources.web]\nkind = "https"\nallow = ["https://a.example/*", "https://b.example/*"]'
     configured = parse_sources(text + '\nauthorization_env = "WEB_TOKEN"\n')["web"]
@@ -202,3 +203,20 @@ async def test_connections_are_bounded_and_used_again(gateways: MakeOriginals, w
     originals = gateways(source(web, "connections = 2"))
     await asyncio.gather(*(originals.acquire(web.url + path, "default") for path in paths))
     assert (most, web.connections) == (2, 2)
+
+
+async def test_answers_without_a_body_leave_the_connection_open(
+    gateways: MakeOriginals, web: Web
+) -> None:
+    async def give(asked: Asked) -> bytes:
+        known = "if-none-match" in asked.headers
+        return answer(304) if known else answer(200, PNG, etag='"1"', cache_control="max-age=0")
+
+    web.answers |= {"/a": give, "/b": answer(302, location="/a"), "/c": answer(404, b"nothing")}
+    originals = gateways(source(web))
+    for _ in range(3):
+        await originals.acquire(f"{web.url}/a", "default")
+    await originals.acquire(f"{web.url}/b", "default")
+    with pytest.raises(NotFound):
+        await originals.acquire(f"{web.url}/c", "default")
+    assert (len(web.asked), web.connections) == (6, 1)
