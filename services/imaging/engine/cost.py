@@ -11,21 +11,16 @@ from typing import assert_never
 from contracts.formats import Format, format_as_it_came
 from contracts.operations.finishes import Background, Border, Round, Vignette
 from contracts.operations.looks import Blur, Duotone, Grayscale, Look, Sharpen, Tint
-from contracts.operations.overlays import Overlay, Text, Watermark
+from contracts.operations.overlays import Text, Watermark
 from contracts.operations.pipeline import Operation, Pipeline
 from contracts.operations.shapes import Crop, Extract, Flip, Flop, Pad, Resize, Rotate, Trim
+from contracts.operations.sizes import Size, size_after
 from contracts.outputs import AUTO, Output
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.encoding.format_choice import is_animated
 from services.imaging.engine.raster.blur import blurred_pixels
 from services.imaging.engine.raster.colours import SRGB
-from services.imaging.engine.raster.geometry import (
-    Size,
-    crop_box,
-    place_resize,
-    rotated_size,
-    to_pixels,
-)
+from services.imaging.engine.raster.geometry import to_pixels
 from services.imaging.engine.raster.hdr import Hdr
 
 _DECODE: dict[Format, float] = {
@@ -86,7 +81,7 @@ def estimate(source: Source, pipeline: Pipeline, overlays: Mapping[str, Source])
     elif source.image.mode == "CMYK" and source.colours != SRGB:
         milliseconds += _megapixels(size) * _CMYK
     for operation in pipeline.operations:
-        after = _size_after(operation, size)
+        after = size_after(operation, size)
         milliseconds += _cost(operation, size, after)
         size = after
     milliseconds += _megapixels(size) * _encoding_rate(pipeline.output, source.format)
@@ -125,32 +120,6 @@ def _cost(operation: Operation, size: Size, after: Size) -> float:
             return pixels * 4 + len(operation.text) * letter**2 / 1_000_000 * 10
         case Watermark():
             return pixels * 10
-        case _:
-            assert_never(operation)
-
-
-def _size_after(operation: Operation, size: Size) -> Size:
-    """Return the size of the image after an operation; for a trim, the largest it may have."""
-    width, height = size
-    match operation:
-        case Resize():
-            return place_resize(size, operation).canvas
-        case Crop():
-            left, upper, right, lower = crop_box(size, operation)
-            return right - left, lower - upper
-        case Extract():
-            return operation.width, operation.height
-        case Pad():
-            return (
-                max(width, operation.width or 0) + operation.left + operation.right,
-                max(height, operation.height or 0) + operation.top + operation.bottom,
-            )
-        case Rotate():
-            return rotated_size(size, operation.degrees)
-        case Border():
-            return width + 2 * operation.width, height + 2 * operation.width
-        case Trim() | Flip() | Flop() | Look() | Vignette() | Round() | Background() | Overlay():
-            return size
         case _:
             assert_never(operation)
 

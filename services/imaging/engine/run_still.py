@@ -13,13 +13,14 @@ from contracts.operations.choices import Filter, Gravity
 from contracts.operations.looks import Blur, Grayscale
 from contracts.operations.pipeline import Operation
 from contracts.operations.shapes import Crop, Extract, Flip, Flop, Resize, Rotate
+from contracts.operations.sizes import Size, place_resize
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.decode import Decoded, Draft
 from services.imaging.engine.decoding.source import Source
 from services.imaging.engine.operations import dispatch, shapes
 from services.imaging.engine.operations.overlays import Resources
 from services.imaging.engine.raster.colours import SRGB
-from services.imaging.engine.raster.geometry import Extent, Size, place_resize
+from services.imaging.engine.raster.geometry import Extent
 from services.imaging.engine.safety.limits import Limits
 
 # A draft is at least this many times the size wanted. Against a resize of every pixel the result

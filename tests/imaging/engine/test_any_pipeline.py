@@ -12,10 +12,10 @@ from contracts.operations.choices import Axis, Fit
 from contracts.operations.looks import Adjust, Blur, Grayscale, Sharpen
 from contracts.operations.pipeline import Operation, Pipeline
 from contracts.operations.shapes import Crop, Flip, Resize, Rotate
+from contracts.operations.sizes import Size, place_resize
 from contracts.outputs import Output
 from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
-from services.imaging.engine.raster.geometry import Size, place_resize
 from services.imaging.engine.run_still import DecodeCache
 from services.imaging.engine.safety.limits import Limits
 from tests.imaging.pictures import (

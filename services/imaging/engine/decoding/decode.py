@@ -7,10 +7,11 @@ from PIL import Image, ImageFile
 
 from contracts.formats import Format
 from contracts.imaging import Inspected
+from contracts.operations.sizes import Box, Size
 from services.imaging.engine.decoding.source import Source, open_source, read_jxl
 from services.imaging.engine.formats.png_transparency import with_transparency
 from services.imaging.engine.raster.animation import Frame
-from services.imaging.engine.raster.geometry import Box, Extent, Size
+from services.imaging.engine.raster.geometry import Extent
 from services.imaging.engine.raster.profiles import keep_colours, to_srgb
 from services.imaging.engine.safety.decode_errors import translate_decode_errors
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS, Limits

@@ -9,6 +9,7 @@ from PIL import Image, ImageFile
 
 from contracts.errors import UnsupportedFormat
 from contracts.formats import Format, format_of_bytes
+from contracts.operations.sizes import Size
 from services.imaging.engine.decoding.colours import colours_of
 from services.imaging.engine.formats import (
     avif,
@@ -23,7 +24,6 @@ from services.imaging.engine.formats.png import apng_frames
 from services.imaging.engine.formats.tiff import Tiff
 from services.imaging.engine.formats.webp import WebP
 from services.imaging.engine.raster.colours import SRGB, Colours, profile_of
-from services.imaging.engine.raster.geometry import Size
 from services.imaging.engine.safety import container_checks, frame_count, tiff_tags
 from services.imaging.engine.safety.decode_errors import translate_decode_errors
 from services.imaging.engine.safety.limits import Limits

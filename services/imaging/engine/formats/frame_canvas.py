@@ -20,10 +20,10 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from contracts.errors import ImageUnreadable
+from contracts.operations.sizes import Size
 from services.imaging.engine.formats.png_transparency import with_transparency
 from services.imaging.engine.raster.alpha import has_alpha
 from services.imaging.engine.raster.colours import SRGB
-from services.imaging.engine.raster.geometry import Size
 from services.imaging.engine.raster.profiles import to_srgb
 from services.imaging.engine.safety.decode_errors import translate_decode_errors
 

@@ -7,8 +7,8 @@ frames are wrong. This module can go together with `frame_canvas.py`, once Pillo
 
 import math
 
+from contracts.operations.sizes import Size
 from services.imaging.engine.formats.frame_canvas import Blend, Disposal, FrameCanvas, FramePart
-from services.imaging.engine.raster.geometry import Size
 
 _TABLE, _INTERLACED = 0x80, 0x40  # flags of a screen or an image descriptor
 _TRANSPARENT = 1  # flag of a graphic control

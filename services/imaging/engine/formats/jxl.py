@@ -9,7 +9,7 @@ that. This module can go once the plugin opens a file by its header.
 from dataclasses import dataclass
 
 from contracts.errors import ImageUnreadable
-from services.imaging.engine.raster.geometry import Size
+from contracts.operations.sizes import Size
 
 _BARE = b"\xff\x0a"  # begins a codestream, which may be a file without boxes
 _RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}

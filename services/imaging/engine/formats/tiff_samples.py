@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from PIL import Image, ImageChops, ImageMath, ImageOps
 
 from contracts.errors import ImageUnreadable
+from contracts.operations.sizes import Size
 from services.imaging.engine.formats.tiff_kinds import Kind, number
 from services.imaging.engine.raster.bit_depth import (
     float_gray_to_8_bits,
     integer_gray_to_8_bits,
     row_bands,
 )
-from services.imaging.engine.raster.geometry import Size
 
 _WIDTH, _HEIGHT = 256, 257
 _FILL_ORDER, _STRIPS, _ROWS, _STRIP_LENGTHS, _PREDICTOR = 266, 273, 278, 279, 317

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PIL import Image
 from PIL.Image import Resampling
 
-from services.imaging.engine.raster.geometry import round_half_up
+from contracts.operations.sizes import round_half_up
 
 _MAX_SIDE = 100
 _LUMA_WAVES, _LUMA_WAVES_WITH_ALPHA = 7, 5

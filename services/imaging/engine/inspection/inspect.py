@@ -8,6 +8,7 @@ from contracts.details import Details
 from contracts.errors import ImageTooBig, ImageUnreadable
 from contracts.formats import Format
 from contracts.imaging import Inspected
+from contracts.operations.sizes import Size, round_half_up
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.decode import Draft
 from services.imaging.engine.decoding.source import Source, open_source
@@ -15,7 +16,6 @@ from services.imaging.engine.inspection.hashes import dhash, thumbhash
 from services.imaging.engine.metadata.exif import printable_text, read_place, read_shot
 from services.imaging.engine.raster.alpha import drop_alpha, has_alpha
 from services.imaging.engine.raster.colours import Colours, Space
-from services.imaging.engine.raster.geometry import Size, round_half_up
 from services.imaging.engine.raster.hdr import Hdr
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.decode_errors import DECODE_ERRORS

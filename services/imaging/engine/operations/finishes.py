@@ -7,10 +7,11 @@ from typing import assert_never
 from PIL import Image, ImageChops
 
 from contracts.operations.finishes import Background, Border, FinishOperation, Round, Vignette
+from contracts.operations.sizes import Size
 from services.imaging.engine.operations.tones import convert_for_colour
 from services.imaging.engine.raster.alpha import has_alpha
 from services.imaging.engine.raster.canvas import place_on_colour
-from services.imaging.engine.raster.geometry import Size, to_pixels
+from services.imaging.engine.raster.geometry import to_pixels
 from services.imaging.engine.safety.limits import Limits
 
 # A vignette is computed at this size and enlarged.

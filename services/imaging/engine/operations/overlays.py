@@ -8,10 +8,10 @@ from PIL import Image
 
 from contracts.errors import NotFound
 from contracts.operations.overlays import OverlayOperation, Position, Text, Watermark
+from contracts.operations.sizes import Size, round_half_up
 from services.imaging.engine.operations.fonts import BUNDLED_FONTS, Fonts
 from services.imaging.engine.operations.text import LEFT, RIGHT, draw_text
 from services.imaging.engine.raster.alpha import has_alpha
-from services.imaging.engine.raster.geometry import Size, round_half_up
 from services.imaging.engine.raster.resample import resample
 
 _TOP = (Position.TOP_LEFT, Position.TOP, Position.TOP_RIGHT)

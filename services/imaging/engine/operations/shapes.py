@@ -18,6 +18,7 @@ from contracts.operations.shapes import (
     ShapeOperation,
     Trim,
 )
+from contracts.operations.sizes import Size, crop_box, place_resize, rotated_size
 from services.imaging.engine.operations.smart_crop import aim_crop, aim_resize
 from services.imaging.engine.raster.alpha import has_alpha, premultiply
 from services.imaging.engine.raster.canvas import (
@@ -25,13 +26,7 @@ from services.imaging.engine.raster.canvas import (
     place_on_colour,
     prepare_fill,
 )
-from services.imaging.engine.raster.geometry import (
-    Extent,
-    Size,
-    crop_box,
-    place_resize,
-    rotated_size,
-)
+from services.imaging.engine.raster.geometry import Extent
 from services.imaging.engine.raster.resample import resample
 from services.imaging.engine.safety.limits import Limits
 

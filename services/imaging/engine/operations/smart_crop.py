@@ -15,8 +15,8 @@ from PIL import Image, ImageFilter
 
 from contracts.operations.choices import Fit, Gravity
 from contracts.operations.shapes import Crop, Resize
+from contracts.operations.sizes import Size, place_resize, round_half_up
 from services.imaging.engine.raster.alpha import flatten_on_white
-from services.imaging.engine.raster.geometry import Size, place_resize, round_half_up
 
 _SIDE = 64  # the image is scored at this size at most, in cells of one pixel
 

@@ -4,8 +4,8 @@ import math
 
 from PIL import Image, ImageFilter
 
+from contracts.operations.sizes import Size
 from services.imaging.engine.raster.alpha import premultiply
-from services.imaging.engine.raster.geometry import Size
 
 
 def blur(image: Image.Image, radius: float) -> Image.Image:

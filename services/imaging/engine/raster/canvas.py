@@ -2,9 +2,9 @@
 
 from PIL import Image
 
+from contracts.operations.sizes import Size, round_half_up
 from services.imaging.engine.raster.alpha import has_alpha
 from services.imaging.engine.raster.blur import blur
-from services.imaging.engine.raster.geometry import Size, round_half_up
 from services.imaging.engine.raster.resample import resample
 
 # Blur a copy of this size and enlarge it: equally soft, for a hundredth of the work.

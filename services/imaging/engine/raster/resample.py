@@ -3,8 +3,8 @@
 from PIL.Image import Image, Resampling
 
 from contracts.operations.choices import Filter
+from contracts.operations.sizes import Box, Size
 from services.imaging.engine.raster import simd
-from services.imaging.engine.raster.geometry import Box, Size
 
 # From three times the size wanted, Pillow averages whole pixels first: 4 times faster, 55 dB alike.
 _REDUCING_GAP = 3.0

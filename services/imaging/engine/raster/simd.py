@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, ImageChops
 
 from contracts.operations.choices import Filter
-from services.imaging.engine.raster.geometry import Box, Size
+from contracts.operations.sizes import Box, Size
 from services.imaging.engine.raster.memory import check_memory
 
 _FILTERS = {

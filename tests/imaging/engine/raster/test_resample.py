@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from contracts.operations.choices import Filter
+from contracts.operations.sizes import Box, Size
 from services.imaging.engine.raster import resample as resample_module
 from services.imaging.engine.raster import simd
 from services.imaging.engine.raster.alpha import premultiply
-from services.imaging.engine.raster.geometry import Box, Size
 from services.imaging.engine.raster.resample import resample
 from tests.imaging.pictures import WORK_MODES, psnr, scenery
 

@@ -7,9 +7,9 @@ import struct
 from collections.abc import Iterator
 from itertools import islice
 
+from contracts.operations.sizes import Size
 from services.imaging.engine.formats.frame_canvas import Blend, Disposal, FrameCanvas, FramePart
 from services.imaging.engine.formats.png.file import SIGNATURE, chunk, chunks
-from services.imaging.engine.raster.geometry import Size
 
 _WITH_ALPHA, _GRAY = (4, 6), (0, 4)  # colour types
 _DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE_PREVIOUS}

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from contracts.operations.choices import Fit, Gravity
 from contracts.operations.shapes import Crop, Resize
+from contracts.operations.sizes import Size, crop_box, place_resize, rotated_size
 from services.imaging.engine.operations.dispatch import apply
-from services.imaging.engine.raster.geometry import Size, crop_box, place_resize, rotated_size
 from tests.imaging.pictures import UPRIGHT, corners, quadrants
 
 sides = st.one_of(st.integers(1, 120), st.integers(1, 16_384))
