@@ -205,6 +205,13 @@ class Output(Message):
             raise PydanticCustomError("output", "palette: fewer colours are not lossless")
         return self
 
+    @property
+    def may_be_animated(self) -> bool:
+        """Whether the result of an animation is an animation."""
+        if not self.animated:
+            return False
+        return not isinstance(self.format, Format) or self.format.spec.animated
+
     def expected_suffix(self, source_suffix: str) -> str:
         """Return the likely file suffix of a result, by the suffix of its source, such as `.jpg`.
 

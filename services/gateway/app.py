@@ -20,6 +20,7 @@ from services.gateway.access.identifiers import BearerKeys, SessionCookies, ever
 from services.gateway.access.keys.keyring import Keyring
 from services.gateway.access.keys.keys import Keys
 from services.gateway.access.keys.records import KeyRecord
+from services.gateway.access.limits.charges import Charges
 from services.gateway.access.limits.limiter import Limiter
 from services.gateway.access.limits.middleware import LimitsMiddleware
 from services.gateway.access.middleware import AccessMiddleware
@@ -182,11 +183,10 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         after_shutdown=[partial(stop_storage, storage)],
     )
     queues = Queues.of(METHODS, JOBS, redis=redis, clock=broker.clock)
+    imaging = ImagingClient(broker, max_calls=settings.max_calls)
     dependencies = Dependencies(
         settings=settings,
-        imaging=CoalescingClient(
-            ImagingClient(broker, max_calls=settings.max_calls), broker.metrics
-        ),
+        imaging=CoalescingClient(imaging, broker.metrics),
         images=image_blobs,
         kept=KeptImages(redis, image_blobs),
         renditions=renditions,
@@ -204,6 +204,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         originals=originals,
         acquirer=Acquirer(uploads, image_blobs, originals),
         rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
+        charges=Charges(image_blobs, imaging, inspect_timeout=settings.inspect_timeout),
         answers=answers,
         store=broker.store,
         storage=storage_state,

@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from services.gateway.access.keys.keys import Keys
+from services.gateway.access.limits.charges import Charges
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.http.image_response import AnswerRoom
@@ -54,6 +55,7 @@ class Dependencies:
     originals: Originals
     acquirer: Acquirer
     rerenders: TokenBucket
+    charges: Charges
     answers: AnswerRoom
     store: StoreWatch
     storage: StorageState

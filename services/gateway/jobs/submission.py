@@ -2,10 +2,11 @@
 
 import hashlib
 import re
+from uuid import uuid4
 
 from fastapi import Request
 
-from contracts.errors import InvalidRequest
+from contracts.errors import InvalidRequest, ServiceError
 from contracts.imaging import Blob
 from contracts.jobs import Job, Variants, Webhook
 from services.gateway.access.caller import Caller, caller_of
@@ -34,7 +35,8 @@ async def submit(
     what a key stands for: the same file may have several names.
 
     Raises NotFound for an image that is not stored, InvalidRequest for a malformed key or
-    submitter, KeyReused for the key of another request, Overloaded when the queue is full, and
+    submitter, KeyReused for the key of another request, RateLimited and QuotaExceeded for more
+    megapixels than the caller may have rendered, Overloaded when the queue is full, and
     StoreVolatile when Redis may lose the job.
     """
     deps.store.check_durable()
@@ -43,17 +45,26 @@ async def submit(
     name = _idempotency_key(request, line)
     wanted = _fingerprint(named or source.key, variants, webhook, timeout) if name else ""
     key = IdempotencyKey(name, wanted) if name else None
-    return await deps.jobs.submit(
-        source,
-        variants,
-        submitter=submitter,
-        project=caller.project,
-        line=line,
-        webhook=webhook,
-        key=key,
-        timeout=timeout,
-        label=label,
-    )
+    job_id = uuid4().hex
+    # A job that is not accepted costs nothing, and one that was accepted before is paid.
+    async with deps.charges.renders(
+        request.scope, source, variants, free=(ServiceError,)
+    ) as charge:
+        job = await deps.jobs.submit(
+            source,
+            variants,
+            job_id=job_id,
+            submitter=submitter,
+            project=caller.project,
+            line=line,
+            webhook=webhook,
+            key=key,
+            timeout=timeout,
+            label=label,
+        )
+        if charge and job.id != job_id:
+            charge.refund()
+    return job
 
 
 def _submitter_of(request: Request, caller: Caller) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from contracts.imaging import Depth, Inspect, Inspected, Render, result_key
 from contracts.jobs import OPEN_STATES
 from contracts.operations.pipeline import Pipeline
 from services.gateway.access.caller import caller_of
+from services.gateway.access.limits.charges import DESCRIPTION
 from services.gateway.delivery.offer import offer
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.conditions import has_copy
@@ -113,7 +114,12 @@ async def send_rendition(
 
     async def render_anew() -> Response:
         call = Render(source=source, pipeline=wanted.pipeline, reuse=not no_cache)
-        reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
+        async with deps.charges.renders(
+            request.scope, source, (wanted.pipeline,), note=found.image.stored.note
+        ) as charge:
+            reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
+            if charge and (reply.body.reused or reply.collapsed):
+                charge.refund()
         timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
         status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
         status += "; collapsed" if reply.collapsed else ""
@@ -232,18 +238,30 @@ async def find_image(image_id: str, request: Request, deps: Dependencies) -> Sto
     return stored
 
 
-async def inspect(stored: StoredBlob, deps: Dependencies, depth: Depth = Depth.HEADER) -> Inspected:
-    """Return an image's stored description, or have a worker make it and store it.
+async def inspect(stored: StoredBlob, deps: Dependencies) -> Inspected:
+    """Return an image's stored description, or have a worker make it from the header and store it.
 
     Raises the worker's error.
     """
-    noted = stored.note
-    if depth is Depth.PIXELS:
-        noted = await deps.images.details(stored.blob.key) or noted
-    if noted:
-        described = Inspected.model_validate_json(noted)
-        if described.details is not None or depth is Depth.HEADER:
-            return described
+    if stored.note:
+        return Inspected.model_validate_json(stored.note)
+    return await _inspect(stored, deps, Depth.HEADER)
+
+
+async def inspect_pixels(request: Request, stored: StoredBlob, deps: Dependencies) -> Inspected:
+    """Return an image's description with its details, which a worker makes from the pixels.
+
+    The caller of the request pays for that, unless it was done before. Raises the worker's error,
+    and RateLimited and QuotaExceeded.
+    """
+    noted = await deps.images.details(stored.blob.key) or stored.note
+    if noted and (described := Inspected.model_validate_json(noted)).details is not None:
+        return described
+    async with deps.charges.renders(request.scope, stored.blob, DESCRIPTION, note=stored.note):
+        return await _inspect(stored, deps, Depth.PIXELS)
+
+
+async def _inspect(stored: StoredBlob, deps: Dependencies, depth: Depth) -> Inspected:
     # The place is stored too; `info` leaves it out of its response unless it is asked for.
     call = Inspect(source=stored.blob, depth=depth, place=True)
     reply = await deps.imaging.inspect(call, timeout=deps.settings.inspect_timeout)

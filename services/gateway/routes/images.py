@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from contracts.errors import Code, NotFound
-from contracts.imaging import Depth, Inspected
+from contracts.imaging import Inspected
 from contracts.labels import LABEL_TEXT, Label
 from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Injected
@@ -33,6 +33,7 @@ from services.gateway.routes.delivered import (
     Wanted,
     find_image,
     inspect,
+    inspect_pixels,
     send_image,
     send_rendition,
 )
@@ -134,7 +135,7 @@ async def info(
 ) -> Response:
     """Describe an image: format, size, colours, a placeholder, and how it was taken."""
     stored = await find_image(image_id, request, deps)
-    inspected = await inspect(stored, deps, Depth.PIXELS)
+    inspected = await inspect_pixels(request, stored, deps)
     assert inspected.details is not None
     if not gps:
         details = inspected.details.model_copy(update={"place": None})

@@ -90,10 +90,16 @@ async def render(
         return await _render_later(request, deps, pipeline, preference, label)
     ttl = deps.settings.rendition_ttl
     image = await deps.acquirer.acquire(Sent(ttl=ttl, durable=False), request)
-    call = Render(source=image.stored.blob, pipeline=pipeline, reuse=not no_cache)
-    reply = await cancel_on_disconnect(
-        request, deps.imaging.render(call, timeout=timeout, transport=transport)
-    )
+    stored = image.stored
+    call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
+    async with deps.charges.renders(
+        request.scope, stored.blob, (pipeline,), note=stored.note
+    ) as charge:
+        reply = await cancel_on_disconnect(
+            request, deps.imaging.render(call, timeout=timeout, transport=transport)
+        )
+        if charge and (reply.body.reused or reply.collapsed):
+            charge.refund()
     # A `timeout` in the query overrides Prefer's `wait`.
     wait_counts = preference.wait and "timeout" not in request.query_params
     applied = preference.applied if wait_counts else {}

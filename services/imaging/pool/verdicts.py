@@ -14,7 +14,6 @@ from contracts.errors import Code, Failure, ServiceError
 from contracts.imaging import Depth
 from contracts.message import Message
 from contracts.outputs import Output
-from services.imaging.engine.encoding.format_choice import may_be_animated
 from services.imaging.pool.sandbox.limits import address_space
 
 _CAUSES = (Code.IMAGE_UNREADABLE, Code.UNSUPPORTED_FORMAT)
@@ -48,7 +47,7 @@ class Verdict(Message):
 
 def need_of_output(output: Output) -> Need:
     """Return how much of its source a pipeline with this output may read."""
-    return Need.ALL_FRAMES if may_be_animated(output) else Need.FIRST_FRAME
+    return Need.ALL_FRAMES if output.may_be_animated else Need.FIRST_FRAME
 
 
 def need_of_depth(depth: Depth) -> Need:

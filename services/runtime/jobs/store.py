@@ -84,6 +84,7 @@ class Jobs:
         variants: tuple[Pipeline, ...],
         *,
         submitter: str,
+        job_id: str | None = None,
         project: str = DEFAULT_PROJECT,
         line: str | None = None,
         webhook: Webhook | None = None,
@@ -96,11 +97,12 @@ class Jobs:
         The job's images are kept while it is open. `timeout` counts in seconds until the job has
         to end, and is cut to the setting `job_timeout`. `label` is a name for people, and so is the
         submitter if there is another `line` of the queue. With a key that was used for the same
-        request before, return that request's job. Raises KeyReused for another request, Overloaded
-        past the limits of number and age, NotFound for an image that the project has not.
+        request before, return that request's job, whose id is not `job_id`. Raises KeyReused for
+        another request, Overloaded past the limits of number and age, NotFound for an image that
+        the project has not.
         """
         now = datetime.now(UTC)
-        request = JobRequest(id=uuid4().hex, source=source, variants=variants)
+        request = JobRequest(id=job_id or uuid4().hex, source=source, variants=variants)
         job = Job(
             **dict(request),
             state=JobState.QUEUED,

@@ -121,13 +121,14 @@ class Account:
             raise self._refusal(refused_by, wait, pixels)
         return Taken(pixels, at)
 
-    async def correct(self, taken: Taken, pixels: int) -> None:
+    def correct(self, taken: Taken, pixels: int) -> Taken:
         """Count other pixels in place of those that were taken: fewer, none, or more than are left.
 
         More are owed: the next ones wait until they have come back.
         """
         if pixels != taken.pixels:
-            await self._run("change", taken.at, 0, pixels - taken.pixels)
+            self._change_soon(taken.at, pixels=pixels - taken.pixels)
+        return Taken(pixels, taken.at)
 
     def field(self) -> bytes:
         """Return the value of `RateLimit`: what is left, as far as this process has heard."""
@@ -179,13 +180,18 @@ class Account:
         """
         name, *rest = command
         reply = await self._redis.script(_LIMITS, self._keys, (name, *self._arguments, *rest))
-        refused_by, wait, granted, at, *left = reply
-        self._left = _Left(time.monotonic(), *left)
+        self._learn(reply)
+        refused_by, wait, granted, at, *_ = reply
         return refused_by.decode(), wait if wait < 0 else wait / 1_000_000, granted, at
 
-    def _change_soon(self, at: int, *, calls: int) -> None:
-        arguments = ("change", *self._arguments, at, calls, 0)
-        self._redis.script_soon(_LIMITS, self._keys, arguments, _ignore)
+    def _change_soon(self, at: int, *, calls: int = 0, pixels: int = 0) -> None:
+        """Change what was taken. Without a reply it stays as it is: nobody waits for this."""
+        arguments = ("change", *self._arguments, at, calls, pixels)
+        self._redis.script_soon(_LIMITS, self._keys, arguments, self._learn)
+
+    def _learn(self, reply: Any) -> None:
+        if not isinstance(reply, Exception):
+            self._left = _Left(time.monotonic(), *reply[4:])
 
     def _too_many_calls(self, wait: float) -> ServiceError:
         self._on_refusal(CALLS)
@@ -227,7 +233,3 @@ def _item(name: str, rate: Rate, level: float, *, unit: int) -> str:
 
 def _whole(seconds: float) -> int:
     return max(1, math.ceil(seconds))
-
-
-def _ignore(_: Any) -> None:
-    """Drop the reply: without it, the call has counted."""

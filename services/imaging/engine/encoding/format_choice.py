@@ -20,14 +20,7 @@ _MAX_PROFILE = 255 * 65_519  # bytes: as many as the segments of a JPEG hold (IC
 def is_animated(source: Source, output: Output) -> bool:
     """Return whether the result is an animation: the source is one, and the output may be one."""
     can_be = source.frames > 1 and source.format.spec.animated
-    return can_be and may_be_animated(output)
-
-
-def may_be_animated(output: Output) -> bool:
-    """Return whether the result of an animation is an animation."""
-    if not output.animated:
-        return False
-    return not isinstance(output.format, Format) or output.format.spec.animated
+    return can_be and output.may_be_animated
 
 
 def keeps_profile(source: Source, output: Output) -> bool:

@@ -199,11 +199,11 @@ async def test_pixels_come_back_whole_at_once_and_in_part_later(
 ) -> None:
     account = gateway_account(pixel_rate(10, 1))
     taken = await account.take_pixels(megapixels(10))
-    await account.correct(taken, 0)
+    account.correct(taken, 0)
     taken = await account.take_pixels(megapixels(9))
     await asyncio.sleep(0.3)
 
-    await account.correct(taken, 0)
+    account.correct(taken, 0)
 
     # Of 10, 3 have come back by the rate: those would be there twice.
     await account.take_pixels(megapixels(9))
@@ -215,7 +215,7 @@ async def test_more_pixels_than_were_taken_are_owed(gateway_account: NewAccount)
     account = gateway_account(pixel_rate(10, 1))
     taken = await account.take_pixels(megapixels(5))
 
-    await account.correct(taken, megapixels(25))
+    account.correct(taken, megapixels(25))
 
     with pytest.raises(RateLimited) as refused:
         await account.take_pixels(megapixels(1))
@@ -234,7 +234,7 @@ async def test_the_keys_of_a_project_share_its_day(redis: RedisClient, owners: O
     assert refused.value.retry_after is not None
     assert 0 < refused.value.retry_after <= 86_400
 
-    await first.correct(taken, megapixels(20))
+    first.correct(taken, megapixels(20))
 
     await second.take_pixels(megapixels(7))
 

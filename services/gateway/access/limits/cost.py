@@ -1,0 +1,52 @@
+"""The cost of a render in pixels, from the headers of its source and its pipeline alone.
+
+A render costs the largest image that it has on its way: the source, or what a step enlarges it to.
+Each frame of an animation counts. The images of watermarks cost nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from contracts.formats import Format
+from contracts.imaging import Inspected
+from contracts.operations.pipeline import Pipeline
+from contracts.operations.sizes import Size, size_after
+from services.gateway.access.limits.policies import MEGAPIXEL
+
+UNKNOWN = 24 * MEGAPIXEL
+"""What one render of an image costs whose header says nothing, until a worker has read it: as much
+as a photograph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The size of an image, and the number of its frames."""
+
+    size: Size
+    frames: int = 1
+
+
+def picture_of(inspected: Inspected) -> Picture:
+    """Return what a description says. Of the pages of a TIFF, the first one is rendered."""
+    animated = Format(inspected.format).spec.animated
+    return Picture((inspected.width, inspected.height), inspected.frames if animated else 1)
+
+
+def cost_of(picture: Picture | None, pipelines: Iterable[Pipeline]) -> int:
+    """Return the cost of several renders of one image; None is an image that nobody has read."""
+    if picture is None:
+        return UNKNOWN * len(tuple(pipelines))
+    return sum(_cost(picture, pipeline) for pipeline in pipelines)
+
+
+def _cost(picture: Picture, pipeline: Pipeline) -> int:
+    size, frames = picture.size, picture.frames if pipeline.output.may_be_animated else 1
+    largest = _pixels(size)
+    for operation in pipeline.operations:
+        size = size_after(operation, size)
+        largest = max(largest, _pixels(size))
+    return largest * frames
+
+
+def _pixels(size: Size) -> int:
+    return size[0] * size[1]

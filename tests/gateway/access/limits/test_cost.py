@@ -1,0 +1,51 @@
+"""The cost of renders, from headers and pipelines."""
+
+import pytest
+
+from contracts.imaging import Inspected
+from contracts.operations.notation import parse_pipeline
+from services.gateway.access.limits.cost import UNKNOWN, Picture, cost_of, picture_of
+
+PHOTOGRAPH = Picture((3000, 2000))
+
+
+@pytest.mark.parametrize(
+    ("operations", "pixels"),
+    [
+        ((), 6_000_000),
+        (("resize:width=300",), 6_000_000),
+        (("resize:width=6000,enlarge=true",), 24_000_000),
+        (("resize:width=6000",), 6_000_000),
+        (("pad:width=4000,height=4000",), 16_000_000),
+        (("crop:width=10,height=10", "resize:width=5000,enlarge=true"), 25_000_000),
+        # What an image is enlarged to on its way counts, although the result is small.
+        (("resize:width=6000,enlarge=true", "resize:width=30"), 24_000_000),
+    ],
+)
+def test_a_render_costs_the_largest_image_on_its_way(
+    operations: tuple[str, ...], pixels: int
+) -> None:
+    assert cost_of(PHOTOGRAPH, [parse_pipeline(operations)]) == pixels
+
+
+def test_each_variant_of_a_job_costs_its_own() -> None:
+    pipelines = [parse_pipeline([f"resize:width={width}"]) for width in (320, 640, 1280)]
+
+    assert cost_of(PHOTOGRAPH, pipelines) == 18_000_000
+    assert cost_of(None, pipelines) == 3 * UNKNOWN
+
+
+def test_each_frame_of_an_animation_costs_unless_the_result_is_still() -> None:
+    animation = Picture((100, 100), frames=50)
+
+    assert cost_of(animation, [parse_pipeline(())]) == 500_000
+    assert cost_of(animation, [parse_pipeline((), format="jpeg")]) == 10_000
+    assert cost_of(animation, [parse_pipeline((), animated="false")]) == 10_000
+
+
+@pytest.mark.parametrize(("format", "frames"), [("gif", 50), ("tiff", 1)])
+def test_of_the_pages_of_a_tiff_one_counts(format: str, frames: int) -> None:
+    described = Inspected(
+        format=format, media_type=f"image/{format}", mode="RGB", width=10, height=20, frames=50
+    )
+    assert picture_of(described) == Picture((10, 20), frames)
