@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from redis import Redis
 
 from contracts.imaging import Blob, Rendered
+from services.gateway.access.limits.charges import Charges
 from services.gateway.app import create_http
 from services.gateway.http.error_handlers import install_error_handlers
 from services.gateway.http.image_response import AnswerRoom
@@ -285,6 +286,7 @@ async def test_a_result_that_a_worker_found_is_not_called_collapsed(collapsed: b
         imaging=SimpleNamespace(render=AsyncMock(return_value=reply)),
         settings=GatewaySettings(),
         rerenders=TokenBucket(rate=1, size=1),
+        charges=Charges(AsyncMock(), AsyncMock(), inspect_timeout=1),
         answers=AnswerRoom(100),
         renditions=None,
     )
