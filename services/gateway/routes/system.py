@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 
 from contracts.imaging import RENDER, RENDER_VERSION
 from contracts.methods import Transport
+from services.gateway.access.caller import caller_of
+from services.gateway.access.keys.keyring import OPERATOR
 from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import answer, problems
 from services.gateway.http.responses import tagged_response
@@ -72,9 +74,14 @@ class System(BaseModel):
     tags=["system"],
     responses={200: answer("The current state."), **problems()},
 )
-async def system(deps: Injected) -> System:
-    """Return the running workers with their last reports, queues, open jobs, Redis and store."""
+async def system(request: Request, deps: Injected) -> System:
+    """Return the running workers with their last reports, queues, open jobs, Redis and store.
+
+    A key sees the `places` of its own project, and the operator's key those of all projects.
+    """
     address, state = RENDER.address(Transport.STREAM), deps.store.state
+    caller = caller_of(request.scope)
+    project = None if caller.key in ("", OPERATOR) else caller.project
     return System(
         workers=await deps.workers.reports(address),
         queues=await deps.queues.look(),
@@ -82,7 +89,7 @@ async def system(deps: Injected) -> System:
         redis_memory=RedisMemory(
             bytes=state.used_memory, limit=state.maxmemory or None, used=state.memory
         ),
-        store=await deps.storage.report(),
+        store=await deps.storage.report(project),
         render_version=RENDER_VERSION,
     )
 

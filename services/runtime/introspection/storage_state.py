@@ -71,12 +71,13 @@ class StorageState:
         failure = self._storage.store.state.failure if self._storage.store else None
         return failure.detail if isinstance(failure, StoreFull) else ""
 
-    async def report(self) -> StoreReport:
-        """Return the whole state. Raises as `RedisClient`."""
+    async def report(self, only: str | None = None) -> StoreReport:
+        """Return the state, with the places of one project or of all. Raises as `RedisClient`."""
         store = self._storage.store
         places: dict[str, dict[str, Count]] = {}
         for (project, place), count in (await self._storage.usage.counts()).items():
-            places.setdefault(project, {})[place] = count
+            if only in (None, project):
+                places.setdefault(project, {})[place] = count
         return StoreReport(
             kind=store.name if store else "redis",
             address=store.address if store else "redis:",
