@@ -102,7 +102,7 @@ class Webhook(Message):
 class WebhookReceiver(Message):
     """The receiver of a job's webhook, as far as readers of the job may know it.
 
-    The URL itself is write-only: it may contain a secret, and a job has no owner yet.
+    The URL itself is write-only: it may contain a secret, and several clients share a project.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"host": "agency.example"}]})

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class KeptImage(BaseModel):
-    """An image that is stored under its id, which is the SHA-256 of its bytes."""
+    """An image that is stored under its id, which is a digest of its bytes."""
 
     id: str
     media_type: str

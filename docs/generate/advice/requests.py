@@ -270,7 +270,7 @@ REQUESTS: dict[Code, Advice] = {
         client="Use a new key for each new job, and the same key only to repeat a request. A good "
         "key is made from the image's bytes and the pipeline.",
         operator="Nothing. Clients behind one proxy count as one submitter, unless they send "
-        "`X-Submitter`; their keys can then collide.",
+        "`X-Submitter`; their keys can then collide. With keys, each of them counts for itself.",
         example=Example(
             f"{HOUSE}\n"
             "curl -sS -o /dev/null -H 'Idempotency-Key: \"house-42\"' "
