@@ -97,8 +97,9 @@ OTHER_CHANNELS = (
         {},
         None,
         "Jobs that failed for good, with the reason. `POST /v1/dead-letters/{id}/requeue` submits "
-        "one again. The stream is trimmed. It has the jobs of the project `default`; those of another "
-        "project are in a stream of their own, with `:` and the project's name after this one.",
+        "one again. The stream is trimmed. It has the jobs of the project `default`; those of "
+        "another project are in a stream of their own, with `:` and the project's name after this "
+        "one.",
     ),
     OtherChannel(
         "control", CONTROL, Transport.CHANNEL, Cancel,
