@@ -53,7 +53,7 @@ class AccessMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with 401 or 403."""
         rule = self._rules.find(scope)
-        if self._exposure.refuses(scope) and not (rule is not None and rule.open):
+        if self._exposure.refuses(scope) and not (rule is not None and rule.health):
             status = HTTPStatus.SERVICE_UNAVAILABLE
             await problem(_EXPOSED.failure(), scope, status=status)(scope, receive, send)
             return

@@ -23,6 +23,8 @@ class Rule:
     scope: KeyScope | None = None
     open: bool = False
     """Whether nobody is asked for a key."""
+    health: bool = False
+    """Whether it is answered even where nothing says who may use the gateway."""
     always: bool = False
     """Whether a key is needed even while access is open."""
     lasts: bool = False
@@ -32,6 +34,7 @@ class Rule:
 
 
 _OPEN = Rule(open=True)
+_HEALTH = Rule(open=True, health=True)
 _RENDER = Rule(KeyScope.RENDER)
 _UPLOAD = Rule(KeyScope.UPLOAD)
 _FETCH = Rule(KeyScope.FETCH)
@@ -68,15 +71,15 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "/v1/keys": {"GET": _KEYS, "POST": _KEYS},
     "/v1/keys/{key_id}": {"PUT": _KEYS, "DELETE": _KEYS},
     "/v1/keys/{key_id}/rotate": {"POST": _KEYS},
-    "/health/live": {"GET": _OPEN},
-    "/health/ready": {"GET": _OPEN},
+    "/health/live": {"GET": _HEALTH},
+    "/health/ready": {"GET": _HEALTH},
     "/metrics": {"GET": Rule(KeyScope.ADMIN, page=PublicPage.METRICS)},
-    # The page asks for a key by itself.
+    # The page asks for a key by itself. It is built from the document, which has no secrets.
     "/": {"GET": _OPEN},
     "/web/{path:path}": {"GET": _OPEN},
+    "/openapi.json": {"GET": _OPEN},
     "/docs": {"GET": _DOCS},
     "/static-offline-docs/{path:path}": {"GET": _DOCS},
-    "/openapi.json": {"GET": _DOCS},
     "/asyncapi": {"GET": _DOCS},
     "/asyncapi/page.css": {"GET": _DOCS},
     "/asyncapi/viewer.js": {"GET": _DOCS},

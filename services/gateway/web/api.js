@@ -1,6 +1,9 @@
 // HTTP requests to the gateway: submit a photograph, read the state of its job, fetch its result.
 
 import { rememberLabel } from "./image-labels.js";
+import { signIn } from "./sign-in.js";
+
+const NEEDS_KEY = "unauthorized";
 
 const MAX_ATTEMPTS = 7;
 const MAX_WAIT = 20; // seconds
@@ -39,6 +42,18 @@ function labelOf(file) {
   return [...allowed.normalize("NFC")].slice(0, 200).join("");
 }
 
+/** Send a request by `send()`, and once more after each time that a key was asked for. */
+async function signedIn(send) {
+  for (;;) {
+    try {
+      return await send();
+    } catch (error) {
+      if (error.code !== NEEDS_KEY) throw error;
+      await signIn(error);
+    }
+  }
+}
+
 /**
  * Submit a photograph and return its job.
  *
@@ -46,7 +61,11 @@ function labelOf(file) {
  * is called with the share of the file that is sent, 0 to 1, which fetch() does not report; hence
  * XMLHttpRequest. Rejects with a Problem, or with the signal's reason once that is aborted.
  */
-export function submit(file, query, { key, signal, onprogress }) {
+export function submit(file, query, options) {
+  return signedIn(() => send(file, query, options));
+}
+
+function send(file, query, { key, signal, onprogress }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const search = new URLSearchParams(query);
@@ -72,7 +91,12 @@ export function submit(file, query, { key, signal, onprogress }) {
   });
 }
 
-async function request(path, options) {
+/** Return the answer to a request. Throws a Problem. */
+export function request(path, options) {
+  return signedIn(() => requestOnce(path, options));
+}
+
+async function requestOnce(path, options) {
   let response;
   try {
     response = await fetch(path, options);

@@ -1,0 +1,56 @@
+// The dialog that asks for a key, and trades it for the cookie of a session.
+
+import { partsOf } from "./dom.js";
+
+const dialog = document.getElementById("sign-in");
+const { key, problem, cancel, form } = partsOf(dialog);
+let waiting = null; // {promise, resolve, reject}, while the dialog is open
+
+/**
+ * Ask for a key until one is accepted. All who ask meanwhile share one dialog.
+ *
+ * Rejects with `refusal` if the dialog is closed without a key.
+ */
+export function signIn(refusal) {
+  if (waiting) return waiting.promise;
+  waiting = {};
+  waiting.promise = new Promise((resolve, reject) => Object.assign(waiting, { resolve, reject }));
+  waiting.refusal = refusal;
+  problem.textContent = "";
+  dialog.showModal();
+  return waiting.promise;
+}
+
+function finish(settle) {
+  const ended = waiting;
+  waiting = null;
+  key.value = "";
+  settle(ended);
+}
+
+async function send(event) {
+  event.preventDefault();
+  const text = key.value.trim();
+  // Other characters can't be in a header field, so fetch() would fail.
+  if (!/^[\x21-\x7e]+$/.test(text)) {
+    problem.textContent = "This is not a key.";
+    return;
+  }
+  problem.textContent = "";
+  try {
+    const headers = { Authorization: `Bearer ${text}` };
+    const response = await fetch("v1/session", { method: "POST", headers });
+    if (!response.ok) throw new Error((await response.json()).detail);
+    finish(({ resolve }) => resolve());
+    dialog.close();
+  } catch (error) {
+    problem.textContent = error instanceof TypeError ? "The server cannot be reached." : error.message;
+    key.focus();
+  }
+}
+
+form.addEventListener("submit", send);
+cancel.addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => {
+  if (waiting) finish(({ reject, refusal }) => reject(refusal));
+});
