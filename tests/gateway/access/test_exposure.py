@@ -2,22 +2,21 @@
 
 import os
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 
 from services.gateway.access.exposure import ADVICE
+from services.gateway.app import create_app
 from services.gateway.server.binding import ExposedServerError, bind
 from services.gateway.settings import GatewaySettings
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.access.gateways import client_of, settings_of
-from tests.processes import BIN, ROOT, free_port
 
 
 async def no_application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,19 +62,19 @@ def test_a_socket_that_is_handed_over_is_looked_at(tmp_path: os.PathLike[str]) -
         listen(fd=fd)
 
 
-def test_the_command_ends_with_one_sentence_that_says_what_to_do(redis_url: str) -> None:
-    line = [str(BIN / "uvicorn"), "services.gateway.main:app", "--host", "0.0.0.0"]
-    run = subprocess.run(
-        [*line, "--port", str(free_port())],
-        cwd=ROOT,
-        env={**os.environ, "REDIS_URL": redis_url},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert run.returncode != 0
-    assert ADVICE in run.stdout + run.stderr
+async def test_the_start_fails_with_one_sentence_that_says_what_to_do() -> None:
+    app = create_app(GatewaySettings())
+    config = Config(app, log_config=None, host="0.0.0.0")
+    config.load()
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    receive: Any = LifespanOn(config).receive
+    await app({"type": "lifespan"}, receive, send)
+
+    assert sent == [{"type": "lifespan.startup.failed", "message": ADVICE}]
 
 
 async def test_a_connection_from_outside_is_refused_and_the_gateway_is_not_ready(

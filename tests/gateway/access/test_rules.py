@@ -1,7 +1,7 @@
 """The table of rules has each route of the application, and finds the rule that belongs to it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 from unittest.mock import Mock
@@ -33,11 +33,21 @@ def routes() -> tuple[BaseRoute, ...]:
     return (*create_http(Mock()).routes, *added)
 
 
+def filled(path: str, ids: Mapping[str, str] = IDS) -> str:
+    """Return a path with ids in place of its parameters; other parameters are 32 zeros."""
+    return re.sub(r"{(\w+)(:path)?}", lambda match: ids.get(match[1], "0" * 32), path)
+
+
 def scope_of(path: str, method: str) -> dict[str, Any]:
     """Return the scope of a request to an example of a path."""
-    filled = re.sub(r"{(\w+)(:path)?}", lambda match: IDS.get(match[1], "0" * 32), path)
     kind = "websocket" if method == WEBSOCKET else "http"
-    return {"type": kind, "method": method, "path": filled, "headers": [], "query_string": b""}
+    return {
+        "type": kind,
+        "method": method,
+        "path": filled(path),
+        "headers": [],
+        "query_string": b"",
+    }
 
 
 def matching(scope: dict[str, Any], among: tuple[BaseRoute, ...]) -> Iterator[str]:
