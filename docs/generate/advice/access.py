@@ -30,10 +30,10 @@ ACCESS: dict[Code, Advice] = {
                 ("services/gateway/routes/session.py",),
             ),
         ),
-        client="Send a key: `Authorization: Bearer dk_...`. In a browser, open the page and sign "
-        "in again.",
-        operator="Make a key with `POST /v1/keys`: see [Keys](../guides/access.md). "
-        "`GET /v1/keys` shows which keys were revoked, and when the others end.",
+        client="Send a key: `Authorization: Bearer dk_...`. `darkroom` and its library read it "
+        "from `DARKROOM_KEY`. In a browser, open the page and sign in again.",
+        operator="Make a key with `darkroom keys create`: see [Keys](../guides/access.md). "
+        "`darkroom keys list` shows which keys were revoked, and when the others end.",
         example=Example(
             "curl -sS http://127.0.0.1:8018/v1/images",
             "This request needs a key: send it as `Authorization: Bearer dk_...`.",
