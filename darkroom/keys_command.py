@@ -108,7 +108,7 @@ def import_keys(
             await client.keys.put(record)
 
     ask(gateway, put_all)
-    err.print(printable(f"Imported {len(names)} keys."))
+    err.print(printable(f"Keys that were imported: {len(names)}."))
 
 
 def _scope(text: str) -> KeyScope:
