@@ -24,6 +24,7 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     MISDIRECTED_REQUEST = "misdirected_request"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    SIGNATURE_INVALID = "signature_invalid"
     GONE = "gone"
     CONFLICT = "conflict"
     PRECONDITION_FAILED = "precondition_failed"
@@ -167,6 +168,12 @@ class OriginNotAllowed(ServiceError):
     """A web page of another origin has sent the request, and the origin is not allowed to."""
 
     code = Code.ORIGIN_NOT_ALLOWED
+
+
+class SignatureInvalid(ServiceError):
+    """The URL is signed, and its signature does not count: it is wrong, or has expired."""
+
+    code = Code.SIGNATURE_INVALID
 
 
 class Gone(ServiceError):

@@ -72,7 +72,9 @@ def describe(item: Mapping[str, Any]) -> str:
 
 
 def _path(parts: Sequence[str | int]) -> str:
-    return ".".join(str(part)[:_MAX_NAME] for part in parts)
+    # The name of a model is the tag of a union's member: pydantic has it, and the input has not.
+    names = (str(part)[:_MAX_NAME] for part in parts)
+    return ".".join(name for name in names if not name[:1].isupper())
 
 
 def _unknown_field(name: str, model: type[BaseModel], parents: Sequence[str | int]) -> str:

@@ -108,7 +108,7 @@ def read(path: bytes, query: bytes) -> Signable:
     for name, fault in ((SIGNATURE, Fault.SIGNATURE), (EXPIRY, Fault.EXPIRY), (FREE, Fault.FREE)):
         if counts[name] > 1:
             raise SignatureFault(fault, f"`{name}` is there more than once.")
-    if counts[KEY_ID] != 1 or not _KEY_ID.fullmatch(given[KEY_ID]):
+    if counts[KEY_ID] != 1 or not is_key_id(given[KEY_ID]):
         raise SignatureFault(Fault.KEY_ID, "One `kid` has to name the signing key.")
     exp = given.get(EXPIRY)
     if exp is not None and not _EXPIRY.fullmatch(exp):
@@ -144,6 +144,11 @@ def is_signed(signable: Signable, secret: bytes) -> bool:
     if signable.sig is None or not signable.sig.isascii():
         return False
     return hmac.compare_digest(signature_of(signable.message, secret), signable.sig)
+
+
+def is_key_id(text: str) -> bool:
+    """Return whether a text may be the name of a signing key, its `kid`."""
+    return _KEY_ID.fullmatch(text) is not None
 
 
 def secret_of(text: str) -> bytes:

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from contracts.errors import InvalidOperation
 from contracts.jobs import Job
+from contracts.operations.pipeline import Pipeline
 from darkroom import keys_command, tables
 from darkroom.asking import ask, err, out, show
 from darkroom.client import Client
@@ -23,8 +25,11 @@ from darkroom.options import (
     JsonOption,
     NameArgument,
     OutputOption,
+    PresetOption,
+    SetOption,
     SubmitterOption,
     pipeline_of,
+    values_of,
 )
 from darkroom.progress import ProgressReporter, outcome_line
 from darkroom.rendering import Rendering
@@ -55,6 +60,8 @@ def render(
     ] = None,
     quality: Annotated[str | None, typer.Option(help="1 to 100, for lossy formats.")] = None,
     output: OutputOption = [],  # noqa: B006  Typer copies it
+    preset: PresetOption = None,
+    values: SetOption = [],  # noqa: B006
     recursive: Annotated[bool, typer.Option(help="Include folders within folders.")] = False,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Images to render at a time.")] = 16,
     timeout: Annotated[
@@ -64,7 +71,14 @@ def render(
     gateway: GatewayOption = LOCAL,
 ) -> None:
     """Render images into a folder. Run the same command again to render only what is missing."""
-    pipeline = pipeline_of(op, format, quality, output)
+    if preset is None and values:
+        raise typer.BadParameter("Give --preset, too.", param_hint="--set")
+    if preset is None:
+        pipeline = pipeline_of(op, format, quality, output)
+    elif op or format or quality or output:
+        raise typer.BadParameter("A preset has operations and an output.", param_hint="--preset")
+    else:
+        pipeline = _pipeline_of_preset(gateway, preset, values_of(values))
     manifest = Manifest(folder)
     sources = find_sources(images, recursive=recursive, is_result=manifest.is_result)
     if not sources:
@@ -186,6 +200,12 @@ def requeue(
     _show_job(gateway, lambda client: client.requeue(job_id), as_json)
 
 
+@app.command("presets")
+def list_presets(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
+    """List the presets of the gateway."""
+    show(ask(gateway, Client.presets), tables.presets_table, as_json)
+
+
 @app.command()
 def workers(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None:
     """List the workers, the queues, and how many jobs are open."""
@@ -199,6 +219,18 @@ app.add_typer(keys_command.app, name="keys")
 def main() -> None:
     """Run the command: the entry point of the console script."""
     app()
+
+
+def _pipeline_of_preset(gateway: str, name: str, values: dict[str, str]) -> Pipeline:
+    """Return what a preset stands for at present. Raises typer.BadParameter."""
+    presets = {preset.name: preset for preset in ask(gateway, Client.presets)}
+    try:
+        if name not in presets:
+            there = f"there are: {', '.join(presets)}" if presets else "there are none"
+            raise InvalidOperation(f"{name!r} is not a preset; {there}.")
+        return presets[name].pipeline(values)
+    except InvalidOperation as exc:
+        raise typer.BadParameter(exc.detail, param_hint="--preset") from exc
 
 
 def _show_job(gateway: str, request: Callable[[Client], Awaitable[Job]], as_json: bool) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from contracts.jobs import OPEN_STATES, DeadLetter, Job
 from contracts.labels import label_of_file
 from contracts.operations.pipeline import Pipeline
+from contracts.presets import Preset
 from darkroom import files
 from darkroom.answers import parse
 from darkroom.errors import (
@@ -186,6 +187,10 @@ class Client:
         path = f"/v1/dead-letters/{job_id}/requeue"
         return parse(Job, await self._request_once("POST", path))
 
+    async def presets(self) -> tuple[Preset, ...]:
+        """Return the presets that the gateway has for this client's project."""
+        return parse(_Presets, await self._request("GET", "/v1/presets")).presets
+
     async def system(self) -> System:
         """Return the workers, the queues and the backlog of jobs."""
         return parse(System, await self._request("GET", "/v1/system"))
@@ -263,6 +268,10 @@ class Client:
 
 class _Jobs(BaseModel):
     jobs: tuple[Job, ...]
+
+
+class _Presets(BaseModel):
+    presets: tuple[Preset, ...]
 
 
 class _DeadLetters(BaseModel):

@@ -80,6 +80,28 @@ OutputOption = Annotated[
         help=f"Encoding of the result: {', '.join(Output.model_fields)}. Repeat it.",
     ),
 ]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", metavar="NAME", help="A preset of the gateway, in place of operations."
+    ),
+]
+SetOption = Annotated[
+    list[str],
+    typer.Option("--set", metavar="NAME=VALUE", help="A variable of the preset. Repeat it."),
+]
+
+
+def values_of(settings: Sequence[str]) -> dict[str, str]:
+    """Return the values of a preset's variables. Raises typer.BadParameter."""
+    values = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or name in values:
+            detail = f"{setting!r} is not NAME=VALUE, or {name!r} is given twice."
+            raise typer.BadParameter(detail, param_hint="--set")
+        values[name] = value
+    return values
 
 
 def pipeline_of(

@@ -1,4 +1,4 @@
-"""Tables for a terminal: images, jobs, dead letters, workers and queues."""
+"""Tables for a terminal: images, jobs, dead letters, presets, workers and queues."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 
 from contracts.jobs import DeadLetter, Job
+from contracts.presets import Preset
 from darkroom.images import KeptImage
 from darkroom.keys import ApiKey
 from darkroom.query import query_of
@@ -88,6 +89,20 @@ def keys_table(keys: Sequence[ApiKey]) -> Table:
         if key.revoked:
             ends = f"revoked {key.revoked:%Y-%m-%d %H:%M:%S %Z}"
         row = (key.id, key.name, key.project, " ".join(key.scopes), _age(key.created), ends)
+        table.add_row(*map(printable, row))
+    return table
+
+
+def presets_table(presets: Sequence[Preset]) -> Table:
+    """Return a table with a row for each preset."""
+    table = _table("Preset", "Variables", "Operations", "Output", "Version")
+    for preset in presets:
+        variables = "; ".join(
+            f"{name}={', '.join(map(str, values))}" for name, values in preset.vary.items()
+        )
+        output = " ".join(f"{name}={value}" for name, value in preset.output.items())
+        version = str(preset.version or "")
+        row = (preset.name, variables, " ".join(preset.op), output, version)
         table.add_row(*map(printable, row))
     return table
 

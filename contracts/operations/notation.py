@@ -19,7 +19,8 @@ from contracts.explanations import explain
 from contracts.operations.pipeline import OPERATIONS, Operation, Pipeline
 from contracts.outputs import Output
 
-_COMMA = re.compile(r"(?<!\\),")
+COMMA = re.compile(r"(?<!\\),")
+"""Separates the fields of an operation."""
 
 
 def parse_operation(text: str) -> Operation:
@@ -32,7 +33,7 @@ def parse_operation(text: str) -> Operation:
         known = ", ".join(OPERATIONS)
         raise InvalidOperation(f"{name[:40]!r} is not an operation; there are: {known}.")
     fields: dict[str, Any] = {"op": name}
-    parts = _COMMA.split(rest) if colon else []
+    parts = COMMA.split(rest) if colon else []
     for part in parts:
         field, equals, value = part.partition("=")
         if not equals:

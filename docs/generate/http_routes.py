@@ -10,7 +10,7 @@ from docs.generate.schemas import Link, Schemas, default_of, type_of
 from services.gateway.middleware.correlation import HEADER as CORRELATION_ID
 
 # The gateway fills in `among` from Accept.
-PIPELINE = ("op", *(name for name in Output.model_fields if name != "among"))
+PIPELINE = ("op", "preset", *(name for name in Output.model_fields if name != "among"))
 """The parameters of a pipeline, which the overview describes once."""
 
 Operation = Mapping[str, Any]

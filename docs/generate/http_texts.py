@@ -40,6 +40,8 @@ Addresses for operators, such as `/health/ready` and `/metrics`, are on the page
 - With `DARKROOM_ACCESS=keys` a request needs a key, as `Authorization: Bearer dk_...`, or the
   cookie of a session: 401 and `unauthorized` without one, 403 and `forbidden` without the scope
   that the route needs. [Keys](../guides/access.md) lists the scopes.
+- A GET or HEAD whose query has `sig` is a [signed URL](../guides/signed-urls.md), which needs no
+  key: 403 and `signature_invalid` if the signature does not count.
 
 ## Headers of every request and response
 
@@ -264,6 +266,7 @@ EXAMPLES = {
     "'http://127.0.0.1:8000/v1/render?op=resize:width=720&op=grayscale'",
     ("POST", "/v1/images"): "curl -sS --data-binary @/tmp/house.jpg "
     "http://127.0.0.1:8000/v1/images",
+    ("GET", "/v1/presets"): "curl -sS http://127.0.0.1:8000/v1/presets",
     ("GET", "/v1/images"): "curl -sS 'http://127.0.0.1:8000/v1/images?limit=10'",
     ("PUT", "/v1/images/{image_id}"): 'curl -sS -X PUT "http://127.0.0.1:8000$IMAGE" '
     '-H \'Content-Type: application/json\' -d \'{"label": "house.jpg", "ttl": null}\'',

@@ -71,6 +71,9 @@ def _plain_type(schema: Schema, schemas: Schemas, link: Link) -> str:
             return _joined(f"list of {type_of(items, schemas, link)}", size)
         case {"type": "object", "additionalProperties": values}:
             return f"object whose values are {type_of(values, schemas, link)}"
+        case {"type": "object", "patternProperties": patterns} if len(patterns) == 1:
+            (values,) = patterns.values()
+            return f"object whose values are {type_of(values, schemas, link)}"
         case {"type": "integer" | "number" as name}:
             return _joined(name, _limits(schema))
         case {"format": "date-time"}:

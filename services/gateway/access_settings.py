@@ -1,6 +1,7 @@
 """The settings of who may use a gateway."""
 
 import re
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -28,6 +29,16 @@ class AccessSettings(RuntimeSettings):
         default="none",
         description="What a client without a key may do with `DARKROOM_ACCESS=keys`: nothing;"
         " fetch signed URLs; or fetch signed URLs and use public presets.",
+    )
+    signing_keys: Path | None = Field(
+        default=None,
+        description="TOML file with the keys of [signed URLs](../guides/signed-urls.md). It is read"
+        " again on SIGHUP. Without it, every signature is refused.",
+    )
+    presets: Path | None = Field(
+        default=None,
+        description="TOML file with the [presets](../guides/presets.md). It is read again on"
+        " SIGHUP.",
     )
     admin_key: SecretStr | None = Field(
         default=None,

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
 from contracts.version import VERSION
+from services.gateway.access.anonymous import AnonymousAccess
 from services.gateway.access.exposure import Exposure
-from services.gateway.access.identifiers import BearerKeys, SessionCookies, everybody
+from services.gateway.access.identifiers import BearerKeys, SessionCookies
 from services.gateway.access.keys.keyring import Keyring
 from services.gateway.access.keys.keys import Keys
 from services.gateway.access.keys.records import KeyRecord
@@ -24,6 +25,7 @@ from services.gateway.access.limits.charges import Charges
 from services.gateway.access.limits.limiter import Limiter
 from services.gateway.access.limits.middleware import LimitsMiddleware
 from services.gateway.access.middleware import AccessMiddleware
+from services.gateway.access.presets.middleware import PresetMiddleware
 from services.gateway.access.rules import Rules, check_routes
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
@@ -55,6 +57,7 @@ from services.gateway.routes import (
     kept,
     keys,
     live,
+    presets,
     render,
     results,
     session,
@@ -123,6 +126,7 @@ class GatewayApp(AsgiFastStream):
 
 def create_app(settings: GatewaySettings) -> GatewayApp:
     """Make the application and everything it works with; nothing connects before its start-up."""
+    anonymous = AnonymousAccess(settings)
     redis = make_redis(settings)
     broker = Broker(
         redis,
@@ -150,6 +154,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     image_blobs, renditions = Images(storage), Renditions(storage)
     uploads = UploadReader(image_blobs, settings, storage.scratch)
     sources = read_sources(settings)
+    files = [*anonymous.files, *filter(None, [sources])]
     originals = make_originals(
         sources,
         settings,
@@ -173,7 +178,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         on_startup=[prepare],
         after_startup=[
             shutdown.watch,
-            HangUp([sources] if sources else [], on_change=delivery.cache.clear).watch,
+            HangUp(files, on_change=delivery.cache.clear).watch,
             webhooks.start,
             keyring.start,
             delivery.start,
@@ -194,6 +199,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         purge=Purge(storage, longest=ceil(settings.job_timeout)),
         delivery=delivery,
         keys=Keys(redis, keyring),
+        presets=anonymous.presets,
         jobs=records,
         live=live_hub,
         webhooks=webhooks,
@@ -225,15 +231,15 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     delivered = delivery.in_front_of(cached)
     limiter = Limiter(redis, settings, broker.metrics)
     limited = LimitsMiddleware(delivered, limiter, refuse=refusal)
+    expanded = PresetMiddleware(limited, anonymous.presets, refuse=refusal)
     by_key = (BearerKeys(keyring), SessionCookies(keyring))
-    is_open = settings.access != "keys"
     admitted = AccessMiddleware(
-        limited,
+        expanded,
         rules=Rules(settings.public_pages),
-        identifiers=(everybody,) if is_open else by_key,
+        identifiers=anonymous.identifiers(by_key),
         by_key=by_key,
         exposure=exposure,
-        is_open=is_open,
+        is_open=settings.access != "keys",
     )
     own = OriginMiddleware(
         admitted,
@@ -277,7 +283,7 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     # Each request tries one route after another: those of many requests come first.
     for module in (
         *(render, jobs, images, fetch, kept, results, events, dead_letters, live, keys),
-        *(session, system, guide, documents),
+        *(session, presets, system, guide, documents),
     ):
         http.include_router(module.router)
     http.router.routes.insert(0, PlainSubmission(dependencies))

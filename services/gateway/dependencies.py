@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from services.gateway.access.keys.keys import Keys
 from services.gateway.access.limits.charges import Charges
+from services.gateway.access.presets.presets import Presets
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.http.image_response import AnswerRoom
@@ -45,6 +46,7 @@ class Dependencies:
     purge: Purge
     delivery: Delivery
     keys: Keys
+    presets: Presets
     jobs: Jobs
     live: LiveHub
     webhooks: WebhookDispatcher

@@ -71,4 +71,39 @@ ACCESS: dict[Code, Advice] = {
             ready=_READY,
         ),
     ),
+    Code.SIGNATURE_INVALID: Advice(
+        causes=(
+            Cause(
+                "The path or the query is not the one that was signed, or the signature was made "
+                "with another secret.",
+                ("services/gateway/access/signatures.py",),
+            ),
+            Cause(
+                "The URL has expired (`exp`), or its signing key (`kid`) is unknown or revoked, or "
+                "the gateway has no file of signing keys.",
+                ("services/gateway/access/signatures.py",),
+            ),
+            Cause(
+                "The URL is malformed by the rules of [signed URLs](../guides/signed-urls.md#the-"
+                "scheme), a variable that is `free` is missing, or the method is neither GET nor "
+                "HEAD.",
+                ("services/gateway/access/signatures.py",),
+            ),
+            Cause(
+                "`DARKROOM_ACCESS` is `keys`, and `DARKROOM_ANONYMOUS` is `none`: signed URLs are "
+                "not accepted.",
+                ("services/gateway/access/anonymous.py",),
+            ),
+        ),
+        client="Load the page again: it may have a newer URL. Never change a part of a signed URL, "
+        "but for the values of its free variables.",
+        operator="Compare what your program signs with the vectors of [signed "
+        "URLs](../guides/signed-urls.md#a-vector). `detail` says which rule was broken. If the "
+        "key is the cause, look at the file of `DARKROOM_SIGNING_KEYS`, and let the gateway read "
+        "it again.",
+        example=Example(
+            "curl -sS 'http://127.0.0.1:8000/v1/images/0f/render?op=sepia&kid=web-1&sig=AAAA'",
+            "No signing key in force has the name in `kid`.",
+        ),
+    ),
 }

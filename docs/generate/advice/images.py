@@ -19,8 +19,21 @@ IMAGES: dict[Code, Advice] = {
                 ("contracts/operations/notation.py",),
             ),
             Cause(
-                "The JSON of a job has such a mistake in one of its pipelines.",
-                ("services/gateway/routes/jobs.py",),
+                "The JSON of a job has such a mistake in one of its variants.",
+                ("services/gateway/routes/jobs.py", "services/gateway/routes/variants.py"),
+            ),
+            Cause(
+                "A preset does not exist, a variable of it is missing or unknown, or a value is "
+                "not listed. `detail` lists what there is.",
+                ("contracts/presets.py", "services/gateway/access/presets/presets.py"),
+            ),
+            Cause(
+                "The query has a preset and operations, or parameters of the output, too; or the "
+                "name `preset` is percent-encoded.",
+                (
+                    "services/gateway/access/presets/presets.py",
+                    "services/gateway/routes/parameters.py",
+                ),
             ),
             Cause(
                 "The rectangle of `crop` or `extract` reaches out of the image.",

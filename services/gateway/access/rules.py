@@ -55,6 +55,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "/v1/images/{image_id}/render": {"GET": _RENDER},
     "/v1/images/{image_id}/renditions": {"DELETE": _UPLOAD},
     "/v1/fetch": {"GET": _FETCH},
+    "/v1/presets": {"GET": _RENDER},
     "/v1/jobs": {"GET": _READ_JOBS, "POST": _JOBS},
     "/v1/jobs/{job_id}": {"GET": _READ_JOBS, "DELETE": _JOBS},
     "/v1/jobs/{job_id}/events": {"GET": _STREAM},

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from contracts.access import KeyScope
 from services.gateway.access.caller import caller_of
+from services.gateway.access.presets.middleware import preset_of
 from services.gateway.delivery.cache import Key
 from services.gateway.http.accept import formats_of
 
@@ -74,10 +75,11 @@ def audience_of(scope: Scope) -> Hashable:
     """Return who may see the answer to a request: its project, until the caller's permission ends.
 
     Access was decided before, so the key itself does not count. What caches are told of a caller
-    who is not `shared` is said when the answer is sent.
+    who is not `shared` is said when the answer is sent. A preset says for how long they may keep
+    the answer.
     """
-    caller = caller_of(scope)
-    return caller.project, caller.ends
+    caller, preset = caller_of(scope), preset_of(scope)
+    return caller.project, caller.ends, preset.max_age if preset else None
 
 
 def depends_on_accept(key: Key) -> bool:

@@ -25,24 +25,32 @@ class MissingImage(NotFound):
     """No image has the id of a GET. Caches may repeat the answer for some seconds."""
 
 
-def freshness(settings: GatewaySettings, life: float, version: str | None = None) -> dict[str, str]:
+def freshness(
+    settings: GatewaySettings,
+    life: float,
+    version: str | None = None,
+    *,
+    max_age: int | None = None,
+) -> dict[str, str]:
     """Return the fields of an image that expires in `life` seconds, which may be infinite.
 
-    `version` is the version of the engine that the URL of a render names: with the current one the
-    URL has one answer for ever, and another one is of a gateway before or after an upgrade.
+    Caches may use it for `max_age` seconds, in place of the setting. `version` is the version of
+    the engine that the URL of a render names: with the current one the URL has one answer for ever,
+    and another one is of a gateway before or after an upgrade.
     """
+    usual = settings.max_age if max_age is None else max_age
     if version == str(RENDER_VERSION):
         return _fields(_YEAR, life, ", immutable")
     if version is not None:
-        return _fields(min(_OTHER_VERSION, settings.max_age), life)
-    left = life - settings.max_age
+        return _fields(min(_OTHER_VERSION, usual), life)
+    left = life - usual
     extensions = {
         "stale-while-revalidate": settings.stale_while_revalidate,
         "stale-if-error": settings.stale_if_error,
     }
     stale = {name: int(min(seconds, left)) for name, seconds in extensions.items()}
     more = "".join(f", {name}={seconds}" for name, seconds in stale.items() if seconds > 0)
-    return _fields(settings.max_age, life, more)
+    return _fields(usual, life, more)
 
 
 def freshness_of_original(
@@ -53,13 +61,14 @@ def freshness_of_original(
     stale_while_revalidate: float,
     stale_if_error: float,
     version: str | None = None,
+    max_age: int | None = None,
 ) -> dict[str, str]:
-    """Return the fields of an answer that is made from an original of a source.
+    """Return the fields of an answer that is made from an original of a source, as `freshness`.
 
     Its source may send another original after `left` seconds, so that the answer is never fresh
     for longer, and never `immutable`. The other numbers count from then on.
     """
-    most = settings.max_age
+    most = settings.max_age if max_age is None else max_age
     if version is not None and version != str(RENDER_VERSION):
         most = min(_OTHER_VERSION, most)
     fresh = max(0.0, min(most, left))

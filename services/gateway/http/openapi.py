@@ -44,7 +44,7 @@ FETCH_CODES = (
 """Failures of the fetch of an original."""
 
 _EVERYWHERE = (
-    Code.UNAUTHORIZED, Code.FORBIDDEN,
+    Code.UNAUTHORIZED, Code.FORBIDDEN, Code.SIGNATURE_INVALID,
     Code.INVALID_REQUEST, Code.MISDIRECTED_REQUEST, Code.RATE_LIMITED, Code.UNAVAILABLE,
     Code.STORE_FULL, Code.DEADLINE_EXCEEDED, Code.INTERNAL,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from contracts.jobs import OPEN_STATES
 from contracts.operations.pipeline import Pipeline
 from services.gateway.access.caller import caller_of
 from services.gateway.access.limits.charges import DESCRIPTION
+from services.gateway.access.presets.middleware import preset_of
 from services.gateway.delivery.offer import offer
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.conditions import has_copy
@@ -33,7 +34,6 @@ from services.gateway.http.responses import (
 from services.gateway.jobs.responses import pending_response
 from services.gateway.middleware.head import is_head
 from services.gateway.sources.originals import Acquired
-from services.gateway.sources.remembered import Original
 from services.runtime.storage.lookups import Found
 from services.runtime.storage.records import Kind, StoredBlob
 
@@ -66,7 +66,7 @@ async def send_image(image_id: str, request: Request, *, deps: Dependencies) -> 
     inspected = await inspect(stored, deps)
     blob = stored.blob.model_copy(update={"media_type": inspected.media_type})
     offer(request, Kind.IMAGE, stored, (image_id,), life=stored.life)
-    fresh = freshness(deps.settings, stored.life)
+    fresh = _freshness(request, deps, stored.life)
     return resource_response(request, deps.answers, deps.images, blob, fresh, seen=found.image)
 
 
@@ -107,10 +107,7 @@ async def send_rendition(
 
     def always() -> dict[str, str]:
         left = ends - time.monotonic()
-        if acquired is not None:
-            fresh = _freshness_of(acquired.original, left, wanted.version, deps)
-            return {**fresh, **wanted.vary}
-        return {**freshness(deps.settings, left, wanted.version), **wanted.vary}
+        return {**_freshness(request, deps, left, wanted.version, acquired), **wanted.vary}
 
     async def render_anew() -> Response:
         call = Render(source=source, pipeline=wanted.pipeline, reuse=not no_cache)
@@ -187,8 +184,9 @@ async def send_fetched(
 
     With `no_cache`, the source is asked whether it has another one, and the result is made anew.
     """
-    project = caller_of(request.scope).project
-    acquired = await deps.originals.acquire(src, project, again=no_cache)
+    project, preset = caller_of(request.scope).project, preset_of(request.scope)
+    among = preset.sources if preset else None
+    acquired = await deps.originals.acquire(src, project, again=no_cache, among=among)
     try:
         return await send_rendition(
             acquired.original.image,
@@ -202,7 +200,7 @@ async def send_fetched(
     except MissingImage:
         # It was deleted since, and its source has it still.
         await deps.originals.forget(acquired)
-    acquired = await deps.originals.acquire(src, project, again=True)
+    acquired = await deps.originals.acquire(src, project, again=True, among=among)
     return await send_rendition(
         acquired.original.image,
         wanted,
@@ -211,22 +209,6 @@ async def send_fetched(
         timeout=timeout,
         no_cache=no_cache,
         acquired=acquired,
-    )
-
-
-def _freshness_of(
-    original: Original, life: float, version: str | None, deps: Dependencies
-) -> dict[str, str]:
-    """Return the fields of an answer that is made from an original, and lives so long itself."""
-    if not original.stored:
-        return {"Cache-Control": "no-store"}
-    return freshness_of_original(
-        deps.settings,
-        life,
-        left=original.left(),
-        stale_while_revalidate=original.stale_while_revalidate,
-        stale_if_error=original.stale_if_error,
-        version=version,
     )
 
 
@@ -272,3 +254,34 @@ async def _inspect(stored: StoredBlob, deps: Dependencies, depth: Depth) -> Insp
     ttl = deps.settings.rendition_ttl
     await deps.images.describe(stored.blob, found.media_type, note, details, ttl=ttl)
     return found
+
+
+def _freshness(
+    request: Request,
+    deps: Dependencies,
+    life: float,
+    version: str | None = None,
+    acquired: Acquired | None = None,
+) -> dict[str, str]:
+    """Return the fields of an answer that lives so long: never beyond the caller's permission.
+
+    `acquired` says of what original it was made, if it came from a source.
+    """
+    ends, preset = caller_of(request.scope).ends, preset_of(request.scope)
+    if ends is not None:
+        life = min(life, ends - time.time())
+    max_age = preset.max_age if preset else None
+    if acquired is None:
+        return freshness(deps.settings, life, version, max_age=max_age)
+    original = acquired.original
+    if not original.stored:
+        return {"Cache-Control": "no-store"}
+    return freshness_of_original(
+        deps.settings,
+        life,
+        left=original.left(),
+        stale_while_revalidate=original.stale_while_revalidate,
+        stale_if_error=original.stale_if_error,
+        version=version,
+        max_age=max_age,
+    )

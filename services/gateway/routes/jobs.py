@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from contracts.errors import Code, InvalidOperation, InvalidRequest, ServiceError
 from contracts.explanations import explain
 from contracts.fields import BlobKey
-from contracts.jobs import Job, Variants, Webhook
+from contracts.jobs import Job, Webhook
 from contracts.labels import LABEL_TEXT, Label
 from contracts.message import Message
 from services.gateway.access.caller import caller_of
@@ -37,6 +37,7 @@ from services.gateway.routes.parameters import (
     PreferHeader,
     QueryPipeline,
 )
+from services.gateway.routes.variants import NewVariants, pipelines_of
 from services.gateway.sources.acquire import Named, Sent, Stored
 from services.gateway.sources.addresses import LONGEST
 from services.gateway.sources.upload import media_type_of
@@ -80,7 +81,7 @@ class NewJob(Message):
     """A job to submit."""
 
     source: ImageSource
-    variants: Variants
+    variants: NewVariants
     webhook: Annotated[Webhook | None, Field(description="URL to notify of the job's end.")] = None
     timeout: Annotated[float | None, Field(gt=0, allow_inf_nan=False, description=_TIMEOUT)] = None
     label: Annotated[
@@ -181,9 +182,10 @@ async def submit(
 async def submit_json(request: Request, deps: Dependencies, preference: Preference) -> Response:
     """Submit the job that a request's JSON describes. `PlainSubmission` calls this as well."""
     new = await _new_job(request, deps)
+    variants = pipelines_of(new.variants, deps.presets, caller_of(request.scope).project)
     image = await deps.acquirer.acquire(new.source.named(), request)
     job = await submission.submit(
-        *(request, deps, image.stored.blob, new.variants, new.webhook),
+        *(request, deps, image.stored.blob, variants, new.webhook),
         timeout=new.timeout,
         label=new.label or image.label,
         named=new.source.url or "",

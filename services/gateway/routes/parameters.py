@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 from starlette.datastructures import Headers, QueryParams
 
 from contracts.access import KeyScope
-from contracts.errors import NotFound
+from contracts.errors import InvalidOperation, NotFound
 from contracts.labels import LABEL_TEXT, Label
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import Pipeline
@@ -103,7 +103,17 @@ async def _pipeline(
             examples=[["resize:width=720,height=588,fit=cover", "grayscale"]],
         ),
     ] = [],  # noqa: B006  FastAPI copies it
+    preset: Annotated[
+        str | None,
+        Query(
+            description="Name of a preset of `GET /v1/presets`, in place of `op` and the output's "
+            "parameters. Each of its variables is a further parameter: `preset=card&w=640`."
+        ),
+    ] = None,
 ) -> Pipeline:
+    if preset is not None:
+        # `PresetMiddleware` has replaced every preset whose name it has read.
+        raise InvalidOperation("Write `preset=` as it is, without percent-encoding.")
     pipeline = parse_query(op, request.query_params)
     return negotiated(pipeline, request.headers.getlist("accept"))
 

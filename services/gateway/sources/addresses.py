@@ -1,6 +1,7 @@
 """The originals that clients name: `https://img.example.com/a.jpg`, or `site:a.jpg`."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import unquote
@@ -44,8 +45,10 @@ class Address:
         return sha256(named.encode()).hexdigest()
 
 
-def find_address(text: str, sources: Sources, project: str) -> Address:
-    """Return the address that a text means for the callers of a project.
+def find_address(
+    text: str, sources: Sources, project: str, among: Collection[str] | None = None
+) -> Address:
+    """Return the address that a text means for the callers of a project, or for some sources of it.
 
     Raises InvalidRequest for a malformed one, and SourceRefused for one that no source allows: in
     the same words for a source of another project.
@@ -53,7 +56,8 @@ def find_address(text: str, sources: Sources, project: str) -> Address:
     own = {
         name: source
         for name, source in sources.items()
-        if project in source.projects or EVERY_PROJECT in source.projects
+        if (project in source.projects or EVERY_PROJECT in source.projects)
+        and (among is None or name in among)
     }
     if _URL.match(text):
         url = parse_url(text)

@@ -7,7 +7,7 @@ all gateways share, `claims.py` has one of them fetch for all, and `live.py` the
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -62,13 +62,23 @@ class Originals:
         self._addresses_of: Sources | None = None
         self._refreshes: dict[Address, asyncio.Task[None]] = {}
 
-    async def acquire(self, text: str, project: str, *, again: bool = False) -> Acquired:
+    async def acquire(
+        self,
+        text: str,
+        project: str,
+        *,
+        again: bool = False,
+        among: Collection[str] | None = None,
+    ) -> Acquired:
         """Return the original that a text names, fetched if what is remembered of it is stale.
 
-        With `again`, its source is asked in any case.
+        With `again`, its source is asked in any case. With `among`, no other source is there.
         """
         sources = self._sources()
-        address = self._address(text, project, sources)
+        if among is None:
+            address = self._address(text, project, sources)
+        else:
+            address = find_address(text, sources, project, among)
         if not again and (recent := self._recently(address)):
             return Acquired(address, recent, _hit(recent))
         source = sources[address.source]

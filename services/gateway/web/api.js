@@ -118,6 +118,17 @@ export async function uploadImage(file) {
   return image.id;
 }
 
+/** Return the presets of the gateway; none if it does not tell them. */
+export async function fetchPresets() {
+  try {
+    const response = await request("v1/presets", {});
+    const { presets } = await response.json();
+    return presets;
+  } catch {
+    return [];
+  }
+}
+
 /** Return the result of a job with one variant that has succeeded. Throws a Problem. */
 export async function fetchResult(job, signal) {
   const response = await request(`v1/jobs/${job}/results`, { signal });

@@ -1,4 +1,6 @@
 // The form on the left: presets, the edits in order with their fields, and the output.
+//
+// A preset of the gateway replaces all of them while it is chosen.
 
 import {
   FORMATS,
@@ -11,6 +13,7 @@ import {
 } from "./contract.js";
 import { cloneTemplate, make, partsOf } from "./dom.js";
 import { makeField } from "./field-controls.js";
+import { PresetChooser } from "./gateway-presets.js";
 import {
   PRESETS,
   firstPipeline,
@@ -33,6 +36,7 @@ export class PipelineEditor extends EventTarget {
     this.#buildPresets();
     this.#buildAdders();
     this.#buildOutput();
+    this.#buildChooser();
     form.addEventListener("submit", (event) => event.preventDefault());
     this.#showEdits();
     this.#showPresets();
@@ -76,6 +80,17 @@ export class PipelineEditor extends EventTarget {
       this.#presetButtons.set(preset, button);
       this.#parts.presets.append(button);
     }
+  }
+
+  #buildChooser() {
+    const chooser = new PresetChooser(this.#parts);
+    chooser.addEventListener("change", () => {
+      const { ownEdits } = this.#parts;
+      // Disabled, too: a field that is invalid must not be so unseen.
+      ownEdits.disabled = ownEdits.hidden = chooser.preset !== null;
+      this.#replace({ ...this.pipeline, preset: chooser.preset });
+    });
+    chooser.load();
   }
 
   #showPresets() {

@@ -1,4 +1,5 @@
 // A pipeline, `{operations, output}`, as the contract has it: its query, description, file name.
+// One with a `preset`, `{name, values}`, is what the gateway has under that name, and nothing else.
 
 import { FORMATS, OPERATIONS, OUTPUT_FIELDS, suffixOf, supports } from "./contract.js";
 import { nameOfImage } from "./image-labels.js";
@@ -25,6 +26,10 @@ function outputValues({ output }) {
 
 /** Return the query string that asks the gateway for a pipeline. */
 export function queryOf(pipeline) {
+  if (pipeline.preset) {
+    const { name, values } = pipeline.preset;
+    return new URLSearchParams([["preset", name], ...Object.entries(values)]).toString();
+  }
   const query = new URLSearchParams(pipeline.operations.map((o) => ["op", notationOf(o)]));
   if (pipeline.output.format) query.set("format", pipeline.output.format);
   for (const [{ name }, value] of outputValues(pipeline)) query.set(name, value);
@@ -61,6 +66,11 @@ function describeOperation(operation) {
 
 /** Describe a pipeline in a line of text. */
 export function describe(pipeline) {
+  if (pipeline.preset) {
+    const { name, values } = pipeline.preset;
+    const given = Object.entries(values).map(([variable, value]) => `${variable} ${value}`);
+    return given.length ? `Preset ${name} (${given.join(", ")})` : `Preset ${name}`;
+  }
   const parts = pipeline.operations.map(describeOperation);
   const { format } = pipeline.output;
   if (format) parts.push(FORMATS.get(format).title);
@@ -71,7 +81,8 @@ export function describe(pipeline) {
 /** `kitchen.jpg` in black and white as WebP: `kitchen-grayscale-1600x1067.webp`. */
 export function downloadName(fileName, pipeline, result) {
   const stem = fileName.replace(/\.[^.]{1,5}$/, "") || "photograph";
-  const names = new Set(pipeline.operations.map(({ op }) => op));
+  const operations = new Set(pipeline.operations.map(({ op }) => op));
+  const names = pipeline.preset ? [pipeline.preset.name] : operations;
   const parts = [stem, ...names, `${result.width}x${result.height}`];
   return parts.join("-") + suffixOf(result.media_type);
 }

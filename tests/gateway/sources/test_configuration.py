@@ -72,6 +72,14 @@ def test_a_source_that_moves_is_another_one(sources: str, tmp_path: Path) -> Non
     assert before.key != after.key
 
 
+def test_a_preset_may_name_the_only_sources_that_are_there(sources: str) -> None:
+    known = parse_sources(sources)
+    assert find_address("site:a", known, "default", ("site",)).source == "site"
+    for text in ("all:a", "https://img.example.com/photos/a.jpg"):
+        with pytest.raises(SourceRefused):
+            find_address(text, known, "default", ("site",))
+
+
 @pytest.mark.parametrize(
     "text",
     ["https://img.example.com/private/a.jpg", "https://other.example/", "nowhere:a", "other:a"],
