@@ -126,6 +126,9 @@ class Preset(Message):
         Field(description="The only project that may use it; null for all of them."),
     ] = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def query(self, values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """Return the parameters of a query that ask the same: `op` in order, then the output.
 
