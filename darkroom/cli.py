@@ -108,6 +108,34 @@ def render(
 
 
 @app.command()
+def fetch(
+    src: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="A URL that a source of the gateway allows, or a source and a path: site:a.jpg.",
+        ),
+    ],
+    file: Annotated[
+        Path, typer.Option("--out", metavar="FILE", dir_okay=False, help="File for the result.")
+    ],
+    op: Annotated[
+        list[str],
+        typer.Option(help="An operation, such as resize:width=720. Repeat it, in order."),
+    ] = [],  # noqa: B006
+    format: Annotated[
+        str | None, typer.Option(help="Format, such as webp. Default: the original's.")
+    ] = None,
+    quality: Annotated[str | None, typer.Option(help="1 to 100, for lossy formats.")] = None,
+    output: OutputOption = [],  # noqa: B006  Typer copies it
+    gateway: GatewayOption = LOCAL,
+) -> None:
+    """Render an image of a source of the gateway into a file."""
+    pipeline = pipeline_of(op, format, quality, output)
+    ask(gateway, lambda client: client.fetch_source(src, pipeline, file))
+
+
+@app.command()
 def upload(
     images: Annotated[
         list[Path],

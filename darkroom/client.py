@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import BaseModel
@@ -133,6 +134,14 @@ class Client:
             await asyncio.to_thread(os.replace, part, target)
         finally:
             part.unlink(missing_ok=True)
+
+    async def fetch_source(self, src: str, pipeline: Pipeline, target: Path) -> None:
+        """Stream an image of a source, after a pipeline, to the file `target`; raises as `fetch`.
+
+        `src` is a URL that a source of the gateway allows, or its name and a path: `site:a.jpg`.
+        """
+        query = urlencode((("src", src), *query_of(pipeline)))
+        await self.fetch(httpx.URL(f"/v1/fetch?{query}"), target)
 
     async def upload(self, source: Path, *, ttl: int | None = None) -> KeptImage:
         """Upload a file, whose name becomes the label of the image.

@@ -76,7 +76,11 @@ def freshness_of_original(
         "stale-while-revalidate": min(settings.stale_while_revalidate, stale_while_revalidate),
         "stale-if-error": min(settings.stale_if_error, stale_if_error),
     }
-    stale = {name: int(min(seconds, life - fresh)) for name, seconds in extensions.items()}
+    # An original that is stale has used a part of them up.
+    stale = {
+        name: int(min(seconds + min(0.0, left), life - fresh))
+        for name, seconds in extensions.items()
+    }
     more = "".join(f", {name}={seconds}" for name, seconds in stale.items() if seconds > 0)
     return _fields(int(fresh), life, more)
 

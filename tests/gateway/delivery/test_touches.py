@@ -137,3 +137,13 @@ async def test_an_answer_ends_with_its_image(suite: Suite) -> None:
         assert await suite.redis.execute("TTL", keys.blob(Kind.IMAGE, IMAGE)) <= 9
         # One whose header names the moment of its end has the age that it has.
         assert answer.made == (0.0 if answer.dated else answer.confirmed)
+
+
+async def test_an_answer_of_a_source_ends_with_its_freshness(suite: Suite) -> None:
+    """For how long ever the image is kept: its source may send another one by then."""
+    answer = await suite.fill()
+    now = time.monotonic()
+    answer.latest = now + 5
+    await suite.touches.touch(now + TTL)
+    assert answer.ends == now + 5
+    assert suite.cache.find(KEY, now + 6) is None

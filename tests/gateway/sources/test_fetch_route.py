@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.darkroom.command import run_darkroom
 from tests.gateway.documented import assert_documented
 from tests.gateway.sources.web import OTHER_PNG, PNG
 from tests.processes import Service, faststream, wait_until
@@ -191,6 +192,17 @@ def test_a_job_takes_an_image_of_a_source(client: httpx.Client, origin: str) -> 
 
     again = client.post("/v1/jobs", json=new, headers=headers)
     assert again.json()["id"] == ended.json()["id"]
+
+
+def test_the_command_fetches_into_a_file(
+    client: httpx.Client, gateway: Service, tmp_path: Path
+) -> None:
+    target = tmp_path / "kitchen.png"
+    arguments = ("--op", "rotate:90", "--format", "png", "--out", target)
+    run_darkroom(gateway.url, "fetch", "site:kitchen.png", *arguments)
+    assert target.read_bytes() == fetch(client, "site:kitchen.png").content
+    failed = run_darkroom(gateway.url, "fetch", "site:nothing.png", *arguments, code=1)
+    assert "The source has no image at this path." in failed.stderr
 
 
 @pytest.mark.parametrize(
