@@ -17,7 +17,7 @@ GUIDE_BUILT := $(GUIDE)/index.html
 # With the folders, whose times change when a page is deleted; `docs` itself is a target.
 GUIDE_SOURCES := $(shell find docs -mindepth 1 -not -path 'docs/generate*') contracts/version.py requirements.lock
 
-.PHONY: help run test test-quick check check-code check-docs check-deploy format image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging bench-srcset bench-storage bench-delivery chaos adversary exact soak gallery fuzz golden lock clean
+.PHONY: help run test test-quick check check-code check-docs check-deploy format image docs generate asyncapi-validate wheel bench-rpc bench-gateway bench-jobs bench-imaging bench-srcset bench-storage bench-delivery chaos adversary exact contract soak gallery fuzz golden lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -139,6 +139,9 @@ adversary: $(INSTALLED) ## Attack a running Darkroom; print each attack and its 
 
 exact: $(INSTALLED) ## Compare pictures and protocols with independent judges (needs npm, Chromium; bench/results)
 	@$(BIN)/python -m bench.exact
+
+contract: $(INSTALLED) ## Check openapi.json: linters, generated clients, and Schemathesis with every check (needs npm)
+	@$(BIN)/python -m bench.exact --only redocly openapi schemathesis
 
 soak: $(INSTALLED) ## Offer twice the capacity, for a minute over a list and over a stream
 	@SOAK_SECONDS=60 $(BIN)/python -m pytest -q --timeout 180 -k twice_the_capacity tests/runtime

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from contracts.message import Message
 
@@ -59,5 +59,16 @@ class KeyLimits(Message):
     ] = None
     daily_megapixels: Annotated[
         int | None,
-        Field(ge=0, description="Megapixels a day (UTC), beside the limit of the project."),
+        Field(
+            ge=0,
+            description="Megapixels a day (UTC), beside the limit of the project.",
+        ),
     ] = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_what_is_no_number(cls, value: object) -> object:
+        """Refuse `true` and texts, which pydantic would convert. Raises ValueError."""
+        if isinstance(value, bool | str):
+            raise ValueError("should be a number")
+        return value

@@ -44,7 +44,16 @@ LABEL_TEXT = (
 )
 """Description of a label, for parameters and fields."""
 
+# `check_label` knows more of Unicode, and counts after the spaces around a label are gone.
+_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$"
+
 Label = Annotated[
-    str, Field(examples=["kitchen.jpg"], description=LABEL_TEXT), AfterValidator(check_label)
+    str,
+    Field(
+        examples=["kitchen.jpg"],
+        description=LABEL_TEXT,
+        json_schema_extra={"maxLength": MAX_LABEL, "pattern": _PATTERN},
+    ),
+    AfterValidator(check_label),
 ]
 """The type of a label that a client sends."""

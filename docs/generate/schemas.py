@@ -82,6 +82,8 @@ def _plain_type(schema: Schema, schemas: Schemas, link: Link) -> str:
             return "bytes"
         case {"pattern": pattern} if hexadecimal := _HEX.fullmatch(pattern):
             return f"{hexadecimal[1]} hex digits"
+        case {"pattern": _, "maxLength": longest}:
+            return f"text, {longest:,} characters at most"
         case {"pattern": pattern}:
             return f"text like `{pattern}`"
         case {"maxLength": longest}:

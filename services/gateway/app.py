@@ -16,6 +16,7 @@ from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
 from contracts.version import VERSION
 from services.gateway.access.anonymous import AnonymousAccess
+from services.gateway.access.documentation import describe_access
 from services.gateway.access.exposure import Exposure
 from services.gateway.access.identifiers import BearerKeys, SessionCookies
 from services.gateway.access.keys.keyring import Keyring
@@ -296,4 +297,5 @@ def create_http(dependencies: Dependencies) -> FastAPI:
         *(jobs.NewJob, kept.ImageChange, keys.NewKey, KeyRecord),
         *(live.WatchRequest, JobEvent, Problem),
     )
+    describe_access(http.openapi(), dependencies.settings)
     return http

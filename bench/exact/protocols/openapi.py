@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 from bench.exact.judges import Case, Judge
 from bench.exact.needs import Node, Python
-from bench.exact.protocols.suite import picture, running
+from bench.exact.protocols.suite import KEY, picture, running
 from services.gateway.app import create_http
 
 _ASYNCAPI = Node("asyncapi")  # has Spectral
@@ -48,17 +48,17 @@ def _typescript() -> Iterator[Case]:
     # Node.js finds the packages by the folder of the script, so the client lies below it.
     with (
         tempfile.TemporaryDirectory(dir=_OPENAPI.folder) as folder,
-        running() as gateway,
+        running(with_keys=True) as gateway,
     ):
         image = Path(folder, "picture.png")
         image.write_bytes(picture())
         Path(folder, "client.ts").write_bytes(_OPENAPI.script("client.ts").read_bytes())
         script = _OPENAPI.script("typescript.mjs")
-        yield from _run(["node", script, gateway.url, image, folder])
+        yield from _run(["node", script, gateway.url, KEY, image, folder])
 
 
 def _python() -> Iterator[Case]:
-    with tempfile.TemporaryDirectory() as folder, running() as gateway:
+    with tempfile.TemporaryDirectory() as folder, running(with_keys=True) as gateway:
         image, configuration = Path(folder, "picture.png"), Path(folder, "config.yaml")
         image.write_bytes(picture())
         configuration.write_text(_CONFIGURATION)
@@ -73,7 +73,8 @@ def _python() -> Iterator[Case]:
             stdout=subprocess.DEVNULL,
         )
         yield Case("generated without a warning")
-        yield from _run([_GENERATOR.interpreter, _APART, gateway.url, image], Path(folder))
+        command: list[str | Path] = [_GENERATOR.interpreter, _APART, gateway.url, KEY, image]
+        yield from _run(command, Path(folder))
 
 
 JUDGES = (

@@ -9,21 +9,26 @@ from PIL import Image
 
 from tests.processes import Service, faststream, valkey
 
+KEY = "the-key-of-the-operator-of-a-suite-for-judges"
+"""A key that may do everything at a suite that asks for keys."""
+
 
 @contextmanager
-def running() -> Iterator[Service]:
+def running(*, with_keys: bool = False) -> Iterator[Service]:
     """Start all three, yield the gateway, and stop them."""
+    asked = {"DARKROOM_ACCESS": "keys", "DARKROOM_ADMIN_KEY": KEY}
     with (
         valkey() as server,
         faststream("imaging", url := str(server.connection_url)),
-        faststream("gateway", url) as gateway,
+        faststream("gateway", url, env=asked if with_keys else None) as gateway,
     ):
         yield gateway
 
 
-def client_of(gateway: Service) -> httpx.Client:
-    """Return a client of the gateway."""
-    return httpx.Client(base_url=gateway.url, timeout=30, trust_env=False)
+def client_of(gateway: Service, *, key: str = "") -> httpx.Client:
+    """Return a client of the gateway, which sends a key if there is one."""
+    headers = {"Authorization": f"Bearer {key}"} if key else None
+    return httpx.Client(base_url=gateway.url, timeout=30, trust_env=False, headers=headers)
 
 
 def picture() -> bytes:

@@ -6,20 +6,18 @@ from typing import Any, TypeVar
 
 from starlette.types import Scope
 
-from contracts.access import DEFAULT_PROJECT, KeyScope
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import SignatureInvalid
 from services.gateway.access.caller import Caller
 from services.gateway.access.identifiers import Identifier, everybody
 from services.gateway.access.presets.presets import Presets
 from services.gateway.access.presets.table import parse_presets
-from services.gateway.access.signatures import Signatures, is_signature_in
+from services.gateway.access.signatures import ANONYMOUS_SCOPES, Signatures, is_signature_in
 from services.gateway.access.signing_keys import parse_signing_keys
 from services.gateway.access_settings import AccessSettings
 from services.gateway.reloading import ReloadedFile
 
 ContentT = TypeVar("ContentT")
-
-_SCOPES = frozenset({KeyScope.RENDER, KeyScope.FETCH})
 
 
 class AnonymousAccess:
@@ -63,7 +61,7 @@ class AnonymousAccess:
         preset = self.presets.named_in(scope)
         if preset is None or not preset.public:
             return None
-        return Caller(preset.project or DEFAULT_PROJECT, _SCOPES)
+        return Caller(preset.project or DEFAULT_PROJECT, ANONYMOUS_SCOPES)
 
 
 async def refuse_signatures(scope: Scope) -> Caller | None:

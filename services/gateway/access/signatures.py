@@ -19,7 +19,8 @@ from services.gateway.access.signing_keys import KeyState, SigningKeys
 from services.gateway.reloading import ReloadedFile
 
 _SIGNATURE = b"sig="
-_SCOPES = frozenset({KeyScope.RENDER, KeyScope.FETCH})
+ANONYMOUS_SCOPES = frozenset({KeyScope.RENDER, KeyScope.FETCH})
+"""What requests without a key may be allowed: to read pictures."""
 _REMEMBERED = 4096  # URLs
 _MAX_REMEMBERED = 1024  # bytes of a query
 
@@ -78,7 +79,7 @@ class Signatures:
                 Fault.SIGNATURE, "The signature in `sig` is not that of this path and query."
             )
         self._check_free(signable, key.project)
-        caller = Caller(key.project, _SCOPES, shared=True, ends=signable.exp)
+        caller = Caller(key.project, ANONYMOUS_SCOPES, shared=True, ends=signable.exp)
         return _Verified(signable, caller, signable.query.encode())
 
     def _check_free(self, signable: Signable, project: str) -> None:

@@ -55,11 +55,13 @@ _FORM = {
         "type": "object",
         "required": ["file"],
         "properties": {"file": {"type": "string", "format": "binary"}},
+        "maxProperties": 9,
     }
 }
+_IMAGE = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
 IMAGE_CONTENT = {
-    "image/*": _BYTES,
-    "application/octet-stream": _BYTES,
+    "image/*": _IMAGE,
+    "application/octet-stream": _IMAGE,
     "multipart/form-data": _FORM,
 }
 """Bodies that hold one image: its bytes, or a form with the file in its field `file`."""

@@ -38,7 +38,7 @@ _EVENT_ID: TypeAdapter[str] = TypeAdapter(EventId)
     responses={
         200: answer(
             "Events whose `data` is a JobEvent, until the job has ended.",
-            content={"text/event-stream": {"schema": {"type": "string"}}},
+            content={"text/event-stream": {}},
         ),
         204: answer("The job has ended, and the client has received all of its events."),
         **problems(Code.NOT_FOUND, Code.GONE, Code.OVERLOADED),

@@ -3,11 +3,16 @@
 import json
 import re
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from contracts.errors import Code
 from contracts.operations.pipeline import OPERATIONS
+from services.gateway.access.keys.sessions import COOKIE
+from services.gateway.access.rules import RULES
+from services.gateway.app import create_http
+from services.gateway.settings import GatewaySettings
 from tests.gateway.documented import document
 from tests.processes import ROOT
 
@@ -143,6 +148,58 @@ def test_every_error_is_one_schema_whose_code_is_an_enumeration() -> None:
     assert SCHEMAS["Problem"]["properties"]["code"]["$ref"] == "#/components/schemas/Code"
     assert SCHEMAS["Code"]["enum"] == list(Code)
     assert SCHEMAS["ResultProblem"]["properties"]["code"]["$ref"] == "#/components/schemas/Code"
+
+
+NOTHING: dict[str, list[str]] = {}
+KEY, SESSION, SIGNATURE = ({name: list[str]()} for name in ("key", "session", "signature"))
+
+
+def test_a_route_says_the_key_that_it_needs_and_the_answers_without_one() -> None:
+    rules = {
+        f"{method} {path}": rule
+        for path, methods in RULES.items()
+        for method, rule in methods.items()
+    }
+    for path, methods in document()["paths"].items():
+        for method, route in methods.items():
+            rule = rules[f"{method.upper()} {path}"]
+            needed = [KEY, SESSION] if rule.always else [NOTHING, KEY, SESSION]
+            if method == "get" and rule.scope in ("render", "fetch"):
+                needed.append(SIGNATURE)
+            assert route["security"] == ([] if rule.open else needed)
+            assert route.get("x-scope") == rule.scope
+            assert rule.scope is None or f"`{rule.scope}`" in route["description"]
+            assert {"401", "403", "429"} <= route["responses"].keys()
+            assert "WWW-Authenticate" in route["responses"]["401"]["headers"]
+            assert "Retry-After" in route["responses"]["429"]["headers"]
+
+
+def without_a_key(anonymous: str) -> dict[str, list[dict[str, list[str]]]]:
+    """Return what routes allow beside keys and sessions, by their names, where keys are asked for."""
+    settings = GatewaySettings.model_validate({"access": "keys", "anonymous": anonymous})
+    found = {
+        route["operationId"]: [one for one in route["security"] if one not in (KEY, SESSION)]
+        for methods in create_http(Mock(settings=settings)).openapi()["paths"].values()
+        for route in methods.values()
+    }
+    return {name: others for name, others in found.items() if others}
+
+
+def test_with_keys_the_document_says_what_is_free() -> None:
+    reading = {"fetch_an_image", "render_an_uploaded_image", "describe_an_image"}
+
+    assert without_a_key("none") == {}
+    signed = without_a_key("signed")
+    assert signed.keys() >= reading
+    assert all(others == [SIGNATURE] for others in signed.values())
+    assert without_a_key("presets") == {name: [NOTHING, SIGNATURE] for name in signed}
+
+
+def test_keys_and_sessions_are_described() -> None:
+    schemes = document()["components"]["securitySchemes"]
+
+    assert (schemes["key"]["type"], schemes["key"]["scheme"]) == ("http", "bearer")
+    assert (schemes["session"]["in"], schemes["session"]["name"]) == ("cookie", COOKIE)
 
 
 def test_a_header_that_means_the_same_everywhere_is_described_once() -> None:

@@ -3,8 +3,8 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./api.js";
 
-export async function use(baseUrl: string, picture: Uint8Array): Promise<string[]> {
-  const client = createClient<paths>({ baseUrl });
+export async function use(baseUrl: string, key: string, picture: Uint8Array): Promise<string[]> {
+  const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${key}` } });
   const steps: string[] = [];
 
   const uploaded = await client.POST("/v1/images", {

@@ -6,7 +6,7 @@ import process from "node:process";
 import openapiTS, { astToString } from "openapi-typescript";
 import ts from "typescript";
 
-const [gateway, picture, folder] = process.argv.slice(2);
+const [gateway, key, picture, folder] = process.argv.slice(2);
 const OPTIONS = {
   strict: true,
   target: ts.ScriptTarget.ES2022,
@@ -29,7 +29,7 @@ print({ case: "compiled strictly", difference: faults[0] });
 program.emit();
 const { use } = await import(`${folder}/client.js`);
 try {
-  for (const step of await use(gateway, await readFile(picture))) print({ case: step });
+  for (const step of await use(gateway, key, await readFile(picture))) print({ case: step });
 } catch (error) {
   print({ case: "the client", difference: String(error) });
 }

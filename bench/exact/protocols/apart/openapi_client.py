@@ -11,12 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, ".")
 
-from generated import Client, models  # type: ignore[import-not-found]
+from generated import AuthenticatedClient, models  # type: ignore[import-not-found]
 from generated.api.images import render_an_uploaded_image, upload_an_image  # type: ignore[import-not-found]
 from generated.api.jobs import get_a_job, list_the_results_of_a_job, submit_a_job  # type: ignore[import-not-found]
 from generated.types import File  # type: ignore[import-not-found]
 
-gateway, picture = sys.argv[1:]
+gateway, key, picture = sys.argv[1:]
 
 
 def _step(name: str, done: bool) -> None:
@@ -24,7 +24,7 @@ def _step(name: str, done: bool) -> None:
     sys.stdout.write(json.dumps({"case": name, "difference": difference}) + "\n")
 
 
-with Client(gateway, httpx_args={"trust_env": False}) as client:
+with AuthenticatedClient(gateway, token=key, httpx_args={"trust_env": False}) as client:
     body = File(BytesIO(Path(picture).read_bytes()))
     uploaded = upload_an_image.sync(client=client, body=body, label="a room")
     _step("upload", isinstance(uploaded, models.Uploaded))

@@ -1,6 +1,6 @@
 """The record of an API key, as Redis keeps it, and as `darkroom keys export` writes it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, PlainSerializer
 
@@ -13,7 +13,13 @@ KeyId = Annotated[
     Field(pattern=r"^[a-z2-7]{10}$", examples=["mzxw6ytboi"], description="The key's id."),
 ]
 KeyName = Annotated[
-    Label, Field(min_length=1, max_length=100, description="Name of the key, for people.")
+    Label,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="Name of the key, for people.",
+        json_schema_extra={"maxLength": 100},
+    ),
 ]
 Digest = Annotated[
     str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the secret, in hexadecimal.")
@@ -24,10 +30,15 @@ def _in_order(scopes: frozenset[KeyScope]) -> list[KeyScope]:
     return [scope for scope in KeyScope if scope in scopes]
 
 
+def _may_repeat(schema: dict[str, Any]) -> None:
+    """Allow what a set allows: a name that is given twice counts once."""
+    schema.pop("uniqueItems", None)
+
+
 Scopes = Annotated[
     frozenset[KeyScope],
-    Field(min_length=1, description="What the key may be used for."),
-    PlainSerializer(_in_order, return_type=list[KeyScope]),
+    Field(min_length=1, json_schema_extra=_may_repeat, description="What the key may be used for."),
+    PlainSerializer(_in_order, return_type=Annotated[list[KeyScope], Field(min_length=1)]),
 ]
 
 
