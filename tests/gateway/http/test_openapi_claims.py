@@ -175,7 +175,7 @@ def test_a_route_says_the_key_that_it_needs_and_the_answers_without_one() -> Non
 
 
 def without_a_key(anonymous: str) -> dict[str, list[dict[str, list[str]]]]:
-    """Return what routes allow beside keys and sessions, by their names, where keys are asked for."""
+    """Return what routes allow beside keys and sessions, by name, where keys are asked for."""
     settings = GatewaySettings.model_validate({"access": "keys", "anonymous": anonymous})
     found = {
         route["operationId"]: [one for one in route["security"] if one not in (KEY, SESSION)]
