@@ -76,10 +76,10 @@ def audience_of(scope: Scope) -> Hashable:
 
     Access was decided before, so the key itself does not count. What caches are told of a caller
     who is not `shared` is said when the answer is sent. A preset says for how long they may keep
-    the answer.
+    the answer, and which sources its images may have.
     """
     caller, preset = caller_of(scope), preset_of(scope)
-    return caller.project, caller.ends, preset.max_age if preset else None
+    return caller.project, caller.ends, (preset.max_age, preset.sources) if preset else None
 
 
 def depends_on_accept(key: Key) -> bool:

@@ -23,7 +23,8 @@ class _Origin(BaseHTTPRequestHandler):
         fresh = self.headers.get("if-none-match") == '"one"'
         self.send_response(304 if fresh else 200)
         self.send_header("ETag", '"one"')
-        self.send_header("Cache-Control", "max-age=30, stale-while-revalidate=10")
+        control = "no-store" if "secret" in self.path else "max-age=30, stale-while-revalidate=10"
+        self.send_header("Cache-Control", control)
         self.send_header("Content-Length", "0" if fresh else str(len(PNG)))
         self.end_headers()
         if not fresh:
@@ -60,7 +61,13 @@ def file(tmp_path_factory: pytest.TempPathFactory, folder: Path, origin: str) ->
 
 @pytest.fixture(scope="module")
 def gateway(imaging: Service, redis_url: str, file: Path) -> Iterator[Service]:
-    with faststream("gateway", redis_url, env={"DARKROOM_SOURCES": str(file)}) as service:
+    presets = file.with_name("presets.toml")
+    presets.write_text(
+        '[presets.all]\nop = ["rotate:180"]\n'
+        '[presets.of-web]\nop = ["rotate:180"]\nsources = ["web"]\n'
+    )
+    env = {"DARKROOM_SOURCES": str(file), "DARKROOM_PRESETS": str(presets)}
+    with faststream("gateway", redis_url, env=env) as service:
         yield service
 
 
@@ -111,6 +118,18 @@ def test_the_answer_is_fresh_for_as_long_as_its_source_says(
     )
 
 
+def test_what_may_not_be_stored_is_fetched_for_each_request(
+    client: httpx.Client, origin: str
+) -> None:
+    for _ in range(3):
+        answer = fetch(client, f"{origin}/secret.png")
+        assert answer.headers["cache-control"] == "no-store"
+        assert "expires" not in answer.headers
+        assert answer.headers["cache-status"].startswith(
+            "darkroom-source; fwd=uri-miss; fwd-status=200, darkroom; "
+        )
+
+
 def test_a_changed_file_is_shown_once_it_is_stale(client: httpx.Client, folder: Path) -> None:
     (folder / "hall.png").write_bytes(PNG)
     first = fetch(client, "site:hall.png").headers["etag"]
@@ -144,6 +163,15 @@ def test_what_is_not_there_or_not_allowed_is_refused_by_name(
 ) -> None:
     refused = fetch(client, src)
     assert (refused.status_code, refused.json()["code"]) == (status, code)
+
+
+def test_a_preset_for_one_source_gives_no_answer_of_another(client: httpx.Client) -> None:
+    """Both presets have the same operations: an answer in memory is not that of the other one."""
+    for _ in range(3):
+        given = client.get("/v1/fetch?preset=all&src=site:kitchen.png")
+    assert given.headers["cache-status"] == "darkroom; hit"
+    refused = client.get("/v1/fetch?preset=of-web&src=site:kitchen.png")
+    assert (refused.status_code, refused.json()["code"]) == (403, "source_refused")
 
 
 def test_a_hang_up_reads_the_file_again(
