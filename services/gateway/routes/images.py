@@ -194,9 +194,9 @@ async def delete_renditions(image_id: ImageId, request: Request, deps: Injected)
     The next request for one of them renders it again.
     """
     project = caller_of(request.scope).project
-    if await deps.purge.belongs(project, image_id):
-        await deps.purge.renditions(project, image_id)
-        await deps.delivery.purge(image_id)
+    key = await deps.purge.within(project, image_id)
+    await deps.purge.renditions(project, key)
+    await deps.delivery.purge(key)
     return Response(status_code=204)
 
 
@@ -217,11 +217,10 @@ async def delete(image_id: ImageId, request: Request, deps: Injected) -> Respons
     """
     check_match(request.headers, etag_of(image_id))
     project = caller_of(request.scope).project
-    if not await deps.purge.belongs(project, image_id):
-        raise NotFound(MISSING_IMAGE)
-    deleted = await deps.purge.image(project, image_id)
+    key = await deps.purge.within(project, image_id)
+    deleted = await deps.purge.image(project, key)
     # Even if nothing was there: an attempt before may have failed between both.
-    await deps.delivery.purge(image_id)
+    await deps.delivery.purge(key)
     if not deleted:
         raise NotFound(MISSING_IMAGE)
     return Response(status_code=204)

@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 256  # renditions that are deleted in one step
 
+_NO_IMAGE = "0" * 64  # a key that no image has
 _ANOTHERS = -1  # what the first script returns for an image of another project
 
 _DELETE = load_script(__package__, "delete", when_full=True, DEFAULT_PROJECT=DEFAULT_PROJECT)
@@ -35,15 +36,17 @@ class Purge:
         self._store = storage.store
         self._longest = longest
 
-    async def belongs(self, project: str, key: str) -> bool:
-        """Return whether a project may delete what there is of an image; False for another's.
+    async def within(self, project: str, key: str) -> str:
+        """Return the key to delete for a project: that of no image in place of another project's.
 
-        An image without a record may have left renditions, or answers in the memory of gateways.
+        To delete nothing takes as long for both, so the time does not tell whether another project
+        has an image. One without a record may have left renditions, or answers in memory.
         """
         stored, owner = await self._redis.execute(
             "HMGET", keys.blob(Kind.IMAGE, key), SIZE, PROJECT
         )
-        return stored is None or (owner.decode() if owner else DEFAULT_PROJECT) == project
+        owned = stored is None or (owner.decode() if owner else DEFAULT_PROJECT) == project
+        return key if owned else _NO_IMAGE
 
     async def image(self, project: str, key: str) -> bool:
         """Delete an image of a project and its renditions; return whether anything was there.

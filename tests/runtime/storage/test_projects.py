@@ -178,8 +178,12 @@ async def test_nobody_deletes_what_another_project_has(either: Storage, redis: R
     made = await keep_rendition(either, image, b"made")
     key = image.blob.key
 
-    assert not await purge.belongs(DEFAULT_PROJECT, key)
-    assert await purge.belongs(WEBSITE, key)
+    assert await purge.within(WEBSITE, key) == key
+    for project in BOTH:
+        assert await purge.within(project, "e" * 64) == "e" * 64
+    nothing = await purge.within(DEFAULT_PROJECT, key)
+    assert nothing != key
+    assert not await purge.image(DEFAULT_PROJECT, nothing)
     assert not await purge.image(DEFAULT_PROJECT, key)
     assert await purge.renditions(DEFAULT_PROJECT, key) == 0
     assert await Images(either).get(image.blob) == b"image"
