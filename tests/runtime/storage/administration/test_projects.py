@@ -72,7 +72,9 @@ async def test_kept_images_of_all_projects_come_back_after_the_loss_of_redis(
 async def test_a_sidecar_of_another_project_or_image_brings_nothing_back(
     storage: Storage, redis: RedisClient, tmp_path: Path
 ) -> None:
-    theirs, other = await keep(storage, WEBSITE), await keep(storage, WEBSITE, b"other")
+    theirs, other, claimed = [
+        await keep(storage, WEBSITE, data) for data in (b"image", b"other", b"claimed")
+    ]
     place = tmp_path / "store" / path_of(Place.KEPT, theirs.blob.key)
     place.parent.mkdir(parents=True)
     sidecar = file(tmp_path, theirs).with_name(f"{theirs.blob.key}.json")
@@ -82,12 +84,15 @@ async def test_a_sidecar_of_another_project_or_image_brings_nothing_back(
     text = sidecar.read_text().replace(theirs.digest, other.digest)
     sidecar.write_text(text)
 
+    stolen = tmp_path / "store" / sidecar_path(claimed.path)
+    stolen.write_text(stolen.read_text().replace(WEBSITE, "agency"))
+
     await empty(redis)
     assert storage.store is not None
     rebuilt = await Rebuild(storage, storage.store).run(no_progress)
     assert rebuilt.images == 1
     paths = {sidecar_path(path_of(Place.KEPT, theirs.blob.key, project)) for project in BOTH}
-    assert set(rebuilt.damaged) == paths
+    assert set(rebuilt.damaged) == {*paths, sidecar_path(claimed.path)}
 
 
 async def test_a_sweep_deletes_in_each_project_what_has_no_record(
