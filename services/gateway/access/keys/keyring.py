@@ -88,14 +88,15 @@ class Keyring:
             async with asyncio.timeout(_PATIENCE):
                 await asyncio.shield(self._reading)
         except (ServiceError, TimeoutError) as exc:
-            raise Unavailable(
-                "Redis does not answer, so no key can be checked; try again soon.", retry_after=1
-            ) from exc
+            raise _silent() from exc
 
     async def read_again(self) -> None:
         """Read what has changed until this call. Raises Unavailable as `read`."""
         if self._reading is not None and not self._reading.done():
-            await asyncio.wait([self._reading], timeout=_PATIENCE)
+            # It may have asked before the change.
+            done, _ = await asyncio.wait([self._reading], timeout=_PATIENCE)
+            if not done:
+                raise _silent()
         await self.read()
 
     def caller_with(self, text: str) -> Caller | None:
@@ -159,6 +160,11 @@ class Keyring:
                 log.error("the record of a key can't be read", key=key_id)
         self._texts = {key_id: texts[key_id] for key_id in known}
         self._known = known
+
+
+def _silent() -> Unavailable:
+    detail = "Redis does not answer, so no key can be checked; try again soon."
+    return Unavailable(detail, retry_after=1)
 
 
 def _pairs(reply: Any) -> dict[str, bytes]:
