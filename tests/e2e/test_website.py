@@ -159,6 +159,7 @@ async def test_a_url_that_nobody_has_signed_shows_nothing(
         f"{FETCH}?src=photos:hall.jpg&preset=card&w=321": 422,
         f"{FETCH}?src=photos:../presets.toml&preset=card&w=320": 422,
         f"{portrait}/render?op=flip": 401,
+        f"{portrait}/render?preset=card&w=320": 401,
         portrait: 401,
     }
     url = site.write_page("none", *(picture(one, 0) for one in statuses))

@@ -35,6 +35,7 @@ format = "auto"
 vary.w = [320, 640]
 version = 1
 project = "website"
+sources = ["photos", "today"]
 public = true
 
 [presets.banner]

@@ -10,7 +10,7 @@ from contracts.access import DEFAULT_PROJECT
 from contracts.errors import SignatureInvalid
 from services.gateway.access.caller import Caller
 from services.gateway.access.identifiers import Identifier, everybody
-from services.gateway.access.presets.presets import Presets
+from services.gateway.access.presets.presets import Presets, fetches
 from services.gateway.access.presets.table import parse_presets
 from services.gateway.access.signatures import ANONYMOUS_SCOPES, Signatures, is_signature_in
 from services.gateway.access.signing_keys import parse_signing_keys
@@ -61,6 +61,8 @@ class AnonymousAccess:
         preset = self.presets.named_in(scope)
         if preset is None or not preset.public:
             return None
+        if preset.sources is not None and not fetches(scope):
+            return None  # it shows what sources have, and no uploaded image
         return Caller(preset.project or DEFAULT_PROJECT, ANONYMOUS_SCOPES)
 
 

@@ -18,6 +18,7 @@ from services.gateway.reloading import ReloadedFile
 
 _PRESET = "preset"
 _START = b"preset="
+_FETCH = "/v1/fetch"
 _PATH = re.compile(r"/v1/(?:render|jobs|fetch|images/[^/]+/render)")
 _OTHER_VERSION = "0"  # of an engine: there is none with this one
 _MAX_NAME = 40  # characters of a name that an error repeats
@@ -125,6 +126,12 @@ def takes_preset(scope: Scope) -> bool:
     """Return whether the address of a request takes operations, and so a preset."""
     path: str = scope["path"]
     return _PATH.fullmatch(path.removeprefix(scope.get("root_path", ""))) is not None
+
+
+def fetches(scope: Scope) -> bool:
+    """Return whether a request names an image of a source."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) == _FETCH
 
 
 def version_of(preset: Preset) -> str | None:
