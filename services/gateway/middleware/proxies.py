@@ -19,9 +19,6 @@ _FIELDS = frozenset({_FOR, _PROTO, _HOST, _PREFIX})
 _SCHEMES = {"http": "ws", "https": "wss"}
 _CACHED = 4096
 
-Forwarded = dict[bytes, list[str]]
-"""The elements of each field, those of all its lines in order."""
-
 
 class TrustedProxies:
     """The addresses and networks of proxies; `unix` is every Unix socket, and `*` everybody."""
@@ -52,56 +49,69 @@ class ProxyMiddleware:
         self._app = app
         self._proxies = proxies
         self._root_path = root_path
+        self._follow = lru_cache(_CACHED)(self._followed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         prefix = self._root_path or scope.get("root_path", "")
         peer: str | None = scope["client"][0] if scope.get("client") else None
         if self._proxies.trusts(peer) and (forwarded := _forwarded(scope)):
-            hops = self._follow(forwarded.get(_FOR, []), scope)
-            _take_scheme(_said(forwarded, _PROTO, hops), scope)
-            _take_host(_said(forwarded, _HOST, hops), scope)
-            # Each proxy names the part that it has removed.
-            parts = [part.rstrip("/") for part in forwarded.get(_PREFIX, [])[-hops:]]
-            if parts and all(map(PREFIX.fullmatch, parts)):
-                prefix = "".join(parts)
+            client, hops = self._follow(forwarded.get(_FOR, b""))
+            if client:
+                scope["client"] = (client, 0)
+            if _PROTO in forwarded:
+                _take_scheme(_said(forwarded[_PROTO], hops), scope)
+            if _HOST in forwarded:
+                _take_host(_said(forwarded[_HOST], hops), scope)
+            if _PREFIX in forwarded:
+                prefix = _prefix_in(forwarded[_PREFIX], hops) or prefix
         if prefix:
             take_prefix(scope, prefix)
             send = sending_prefixed(prefix, send)
         await self._app(scope, receive, send)
 
-    def _follow(self, chain: Sequence[str], scope: Scope) -> int:
-        """Set the client of a request; return the number of trusted proxies that it came through.
+    def _followed(self, chain: bytes) -> tuple[str, int]:
+        """Return the client that a chain of addresses names, and the number of trusted proxies.
 
         Each proxy appends the address that it sees. The last address that no trusted proxy has is
-        the client: everything before it is the client's own claim.
+        the client: everything before it is the client's own claim. Empty if no address is last.
         """
-        hops = 1
-        for element in reversed(chain):
+        client, hops = "", 1
+        for element in reversed(_elements(chain)):
             address = _without_port(element)
             if address_of(address) is None:
                 break
-            scope["client"] = (address, 0)
+            client = address
             if not self._proxies.trusts(address):
                 break
             hops += 1
-        return hops
+        return client, hops
 
 
-def _forwarded(scope: Scope) -> Forwarded:
-    found: Forwarded = {}
+def _forwarded(scope: Scope) -> dict[bytes, bytes]:
+    """Return the forwarded fields of a request, each with its lines joined."""
+    found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         if name in _FIELDS:
-            elements = value.decode("latin-1").split(",")
-            found.setdefault(name, []).extend(element.strip() for element in elements)
+            found[name] = b"%b,%b" % (found[name], value) if name in found else value
     return found
 
 
-def _said(forwarded: Forwarded, field: bytes, hops: int) -> str:
-    """Return the element by the outermost trusted proxy; empty if none has sent the field.
+def _elements(field: bytes) -> list[str]:
+    return [element.strip() for element in field.decode("latin-1").split(",")]
+
+
+def _said(field: bytes, hops: int) -> str:
+    """Return the element of a field by the outermost trusted proxy.
 
     A proxy that replaces the field, in place of adding to it, speaks for those before it.
     """
-    return (forwarded.get(field, [])[-hops:] or [""])[0]
+    return _elements(field)[-hops:][0]
+
+
+def _prefix_in(field: bytes, hops: int) -> str:
+    """Return the parts of a path that trusted proxies have removed; empty if one is no path."""
+    parts = [part.rstrip("/") for part in _elements(field)[-hops:]]
+    return "".join(parts) if all(map(PREFIX.fullmatch, parts)) else ""
 
 
 def _take_scheme(scheme: str, scope: Scope) -> None:

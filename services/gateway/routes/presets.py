@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from contracts.imaging import RENDER_VERSION
 from contracts.message import Message
 from contracts.presets import Preset
 from services.gateway.access.caller import caller_of
@@ -18,6 +19,20 @@ router = APIRouter(tags=["render"])
 
 class ListedPreset(Preset):
     """A preset, and the version for URLs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "card",
+                    "op": ["resize:width=$w,height=$h,fit=cover"],
+                    "vary": {"w": [320, 640], "h": [240, 480]},
+                    "version": 3,
+                    "v": f"3.{RENDER_VERSION}",
+                }
+            ]
+        }
+    )
 
     v: Annotated[
         str | None,
