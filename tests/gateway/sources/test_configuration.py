@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import InvalidRequest, SourceRefused
+from services.gateway.app import create_app
+from services.gateway.reloading import FileRefused
+from services.gateway.settings import GatewaySettings
 from services.gateway.sources.addresses import find_address
 from services.gateway.sources.configuration import parse_sources
 from services.gateway.toml_tables import LineRefused
@@ -105,3 +108,10 @@ def test_a_path_has_plain_names_alone(sources: str, path: str) -> None:
 def test_another_name_is_refused(sources: str, text: str) -> None:
     with pytest.raises((InvalidRequest, SourceRefused)):
         find_address(text, parse_sources(sources), "default")
+
+
+def test_a_mistake_ends_the_start_of_a_gateway(tmp_path: Path) -> None:
+    file = tmp_path / "sources.toml"
+    file.write_text(HTTPS + "timout = 3\n")
+    with pytest.raises(FileRefused, match=r"DARKROOM_SOURCES: .*sources\.toml: line 4: \[sources"):
+        create_app(GatewaySettings(sources=file))

@@ -80,6 +80,22 @@ async def test_the_date_of_the_last_change_is_a_validator_too(
     assert web.asked[-1].headers["if-modified-since"] == date
 
 
+async def test_validators_count_for_the_url_that_has_sent_them(
+    gateways: MakeOriginals, web: Web
+) -> None:
+    """Another server may call other bytes by the same tag."""
+    web.answers |= {
+        "/a": answer(302, location="/one"),
+        "/one": answer(200, PNG, etag='"1"', cache_control="max-age=0"),
+        "/two": answer(200, OTHER_PNG, etag='"1"', cache_control="max-age=0"),
+    }
+    originals = gateways(source(web))
+    await status(originals, web)
+    web.answers["/a"] = answer(302, location="/two")
+    assert await status(originals, web) == "fwd=stale; fwd-status=200; stored"
+    assert all("if-none-match" not in asked.headers for asked in web.asked)
+
+
 async def test_an_answer_that_may_not_be_stored_counts_once(
     gateways: MakeOriginals, web: Web, redis: RedisClient
 ) -> None:
