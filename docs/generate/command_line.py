@@ -89,7 +89,12 @@ _CODES = (
 )
 
 _SERVING = (
-    ("`--host`", "`127.0.0.1`", "Address to listen on. `0.0.0.0` is every address."),
+    (
+        "`--host`",
+        "`127.0.0.1`",
+        "Address to listen on. `0.0.0.0` is every address: then "
+        "the gateway needs `DARKROOM_ACCESS`.",
+    ),
     ("`--port`", "`8000`", "Port of the service's HTTP."),
     ("`--workers`", "1", "Number of processes that run the service on this port."),
 )

@@ -5,9 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from services.gateway.access.keys import keys as changes
 from tests.gateway.access.gateways import ADMIN_KEY, bearer, client_of, settings_of
+from tests.processes import valkey
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -162,3 +164,16 @@ async def test_a_render_as_a_job_needs_the_scope_of_jobs_too(keyed: httpx.AsyncC
     )
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     assert "`jobs`" in refused.json()["detail"]
+
+
+async def test_a_key_is_revoked_while_redis_is_full() -> None:
+    with valkey() as server:
+        url = str(server.connection_url)
+        async with client_of(settings_of(url)) as client:
+            made = await make(client, "read-jobs")
+            with Redis.from_url(url) as redis:
+                redis.config_set("maxmemory", "1")
+            revoked = await client.delete(f"/v1/keys/{made['id']}", headers=ADMIN)
+            assert revoked.status_code == 204, revoked.text
+            answer = await client.get("/v1/jobs", headers=bearer(made["key"]))
+            assert answer.status_code == 401

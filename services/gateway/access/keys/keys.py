@@ -17,7 +17,8 @@ from services.runtime.redis.scripts import load_script
 MAX_KEYS = 10_000
 """Keys of all projects, the revoked ones included: each gateway has all of them in memory."""
 
-_CHANGE = load_script("services.gateway.access.keys", "change")
+# A key can be revoked while Redis is full.
+_CHANGE = load_script("services.gateway.access.keys", "change", when_full=True)
 _DONE, _FULL = 1, -1
 _ATTEMPTS = 5
 _SECRET_BYTES = 32
