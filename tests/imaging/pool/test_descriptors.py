@@ -5,15 +5,18 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 
 from contracts.errors import DeadlineExceeded, Overloaded, WorkerCrashed
+from services.imaging.pool import call_images
 from services.imaging.pool.call_images import CallImages, CorruptImage
 from services.imaging.pool.executor import CallFailed, Executor, Opening
 from services.imaging.pool.messages import MAX_IMAGES, Image
 from services.imaging.pool.process import Program
 from services.imaging.settings import ImagingSettings
+from services.runtime.storage.files import file_of
 from tests.imaging.pool.acting_child import Act, Action, Done
 
 TEXTS = ["first", "second"]
@@ -146,3 +149,43 @@ def test_other_bytes_than_those_that_were_stored_are_not_read(found: bytes) -> N
             CallImages([wanted], [descriptor]).read(wanted.key)
     finally:
         os.close(descriptor)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_file_that_nobody_can_change_is_hashed_once(
+    sealed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(1000)
+    hashed: list[bytes] = []
+    wanted, other = image(data), image(os.urandom(1000))
+    descriptor = file_of(data, digest=wanted.digest).descriptor if sealed else opened(data)
+
+    def sha256(found: bytes) -> "hashlib._Hash":
+        hashed.append(found)
+        return hashlib.sha256(found)
+
+    monkeypatch.setattr(call_images, "hashlib", SimpleNamespace(sha256=sha256))
+    try:
+        for _ in range(3):
+            assert CallImages([wanted], [descriptor]).read(wanted.key) == data
+            with pytest.raises(CorruptImage):
+                CallImages([other], [descriptor]).read(other.key)
+    finally:
+        os.close(descriptor)
+    assert len(hashed) == (1 if sealed else 6)
+
+
+def test_the_digest_of_one_file_is_not_taken_for_that_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(call_images, "_REMEMBERED", 2)
+    for _ in range(4):
+        data = os.urandom(1000)
+        right, wrong = (file_of(found, digest="") for found in (data, os.urandom(1000)))
+        wanted = image(data)
+        assert CallImages([wanted], [right.descriptor]).read(wanted.key) == data
+        with pytest.raises(CorruptImage):
+            CallImages([wanted], [wrong.descriptor]).read(wanted.key)
+        right.close()
+        wrong.close()
+    assert len(call_images._digests) == 2
