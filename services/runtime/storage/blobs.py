@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import math
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -243,23 +244,33 @@ class Blobs:
             yield piece
 
     async def _parts(
-        self, stored: StoredBlob, part: bytes | None, start: int, stop: int
+        self, stored: StoredBlob, part: bytes | None, start: int, stop: int, *, at_once: int = 1
     ) -> AsyncIterator[bytes]:
-        """Yield bytes that lie in Redis. Raises Missing and Gone."""
+        """Yield bytes that lie in Redis, `at_once` parts from each trip. Raises Missing and Gone.
+
+        `part` is the first part of the blob.
+        """
         # A blob of an older version has one part, however large it is.
         size = len(part or b"") or parts.PART
-        for number in range(start // size, -(-stop // size)):
-            if number:
+        fetched = deque([part] if start < min(size, stop) else [])
+        missing = deque(range(max(1, start // size), -(-stop // size)))
+        at = start // size * size
+        while fetched or missing:
+            if not fetched:
                 part = None  # not while the next one arrives
-                part = await self._part(stored.blob, number)
+                numbers = [missing.popleft() for _ in range(min(at_once, len(missing)))]
+                fetched.extend(await self._fetch_parts(stored.blob, numbers))
+            part = fetched.popleft()
             if part is None:
                 raise Missing
-            yield part[max(0, start - number * size) : stop - number * size]
+            yield part[max(0, start - at) : stop - at]
+            at += size
 
-    async def _part(self, blob: Blob, number: int) -> bytes | None:
-        name, field = keys.blob(self.kind, blob.key), parts.field(number)
-        part: bytes | None = await self._connection(blob.bytes).execute("HGET", name, field)
-        return part
+    async def _fetch_parts(self, blob: Blob, numbers: Sequence[int]) -> list[bytes | None]:
+        name = keys.blob(self.kind, blob.key)
+        return await self._connection(blob.bytes).pipeline(
+            ("HGET", name, parts.field(number)) for number in numbers
+        )
 
     async def _checked(
         self, stored: StoredBlob, pieces: AsyncIterator[bytes]

@@ -16,6 +16,7 @@ from contracts.formats import format_of_bytes
 from contracts.imaging import Blob
 from contracts.message import Message
 from services.runtime.redis import keys
+from services.runtime.redis.endpoint import Command
 from services.runtime.redis.scripts import load_script
 from services.runtime.storage import parts
 from services.runtime.storage.blobs import Storage, life_of
@@ -138,18 +139,21 @@ class Images(OpenedImages):
             await self._store.put(new.path(place), new.spool.content, durable=durable)
         elif new.spool.size > SMALL:
             name = keys.blob(self.kind, new.key)
+            # A part is copied for its command, and the copy lives until Redis has answered.
+            at_once = parts.AT_ONCE if isinstance(new.spool.content, bytes) else 1
+            commands: list[Command] = []
             number = 0
             async for part in new.spool.pieces(parts.PART):
-                # One by one: a part is copied for its command, and the copy lives until Redis
-                # has answered.
-                await self._redis.bulk.pipeline(
-                    [
-                        ("HSET", name, parts.field(number), part),
-                        ("EXPIRE", name, _UNFINISHED_TTL, "NX"),
-                        ("EXPIRE", name, _UNFINISHED_TTL, "GT"),
-                    ]
-                )
+                commands += [
+                    ("HSET", name, parts.field(number), part),
+                    ("EXPIRE", name, _UNFINISHED_TTL, "NX"),
+                    ("EXPIRE", name, _UNFINISHED_TTL, "GT"),
+                ]
                 number += 1
+                if number % at_once == 0:
+                    await self._redis.bulk.pipeline(commands)
+                    commands = []
+            await self._redis.bulk.pipeline(commands)
 
     async def _check_bytes(self, path: str, key: str) -> None:
         """Raise Unavailable if the bytes of a new record are not there.

@@ -6,6 +6,7 @@ A file is one of the store, or of its own in memory where the bytes lie in Redis
 from contracts.errors import Gone
 from services.runtime.storage.blobs import Blobs, Storage
 from services.runtime.storage.files import File, OpenFiles, file_of, file_of_pieces
+from services.runtime.storage.parts import AT_ONCE
 from services.runtime.storage.records import Judged, Kind, StoredBlob
 from services.runtime.storage.stores.store import Missing
 
@@ -61,7 +62,7 @@ class OpenedImages(Blobs):
             return self._files.add(blob.key, File(descriptor, blob.bytes, stored.digest))
         self._moves.offer(stored)
         *_, part = await self._record_and_part(blob)
-        pieces = self._parts(stored, part, 0, blob.bytes)
+        pieces = self._parts(stored, part, 0, blob.bytes, at_once=AT_ONCE)
         file = await file_of_pieces(pieces, size=blob.bytes, digest=stored.digest)
         return self._memory.add(blob.key, file)
 

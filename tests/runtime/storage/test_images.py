@@ -18,7 +18,7 @@ from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.records import Kind, Place, StoredBlob, path_of
 from services.runtime.storage.sidecar import Sidecar, sidecar_path
-from services.runtime.storage.spool import Spool
+from services.runtime.storage.spool import Spool, SpoolMemory
 from tests.runtime.storage.conftest import MakeStorage
 
 NOTE = Blob(key="f" * 64, media_type="image/png", bytes=1)
@@ -66,6 +66,21 @@ async def test_an_image_is_read_as_it_was_stored(
         assert (file.size, file.digest) == (size, stored.blob.key)
         file.close()
     assert list(either.scratch.glob("body-*")) == []
+
+
+async def test_a_body_in_memory_is_stored_like_one_in_a_file(either: Storage) -> None:
+    images, data = Images(either), os.urandom(6 * PART + 1)
+    spool = Spool(either.scratch, SpoolMemory(4 << 20))
+    await spool.write(data)
+    await spool.finish()
+    assert spool.content == data
+    stored = await images.keep(spool, ttl=100)
+    await spool.close()
+
+    assert await images.get(stored.blob) == data
+    file = await images.open(stored)
+    assert os.pread(file.descriptor, len(data) + 1, 0) == data
+    file.close()
 
 
 async def test_the_same_bytes_are_stored_once_and_live_for_the_longest_of_all_promises(
