@@ -41,6 +41,11 @@ public = true
 op = ["grayscale"]
 format = "png"
 
+[presets.window]
+op = ["grayscale"]
+sources = ["window"]
+public = true
+
 [presets.sale]
 op = ["text:text=$$ $label_text", "resize:width=$w"]
 quality = 70

@@ -52,8 +52,11 @@ def test_a_comma_and_a_dollar_sign_reach_the_operation(site: Site) -> None:
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
-        ("preset=crad&w=640", "'crad' is not a preset; there are: card, gray."),
-        ("preset=sale&w=320&label_text=new", "'sale' is not a preset; there are: card, gray."),
+        ("preset=crad&w=640", "'crad' is not a preset; there are: card, gray, window."),
+        (
+            "preset=sale&w=320&label_text=new",
+            "'sale' is not a preset; there are: card, gray, window.",
+        ),
         ("preset=card&w=640", "'h' of the preset 'card' is missing; there are: 240, 480."),
         (
             "preset=card&w=641&h=240",

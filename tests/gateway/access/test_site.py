@@ -25,6 +25,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     (folder / "keys.toml").write_text(KEYS)
     (folder / "presets.toml").write_text(PRESETS)
+    sources = ""
+    for name in ("window", "store"):
+        (folder / name).mkdir()
+        (folder / name / "house.jpg").write_bytes(photograph(96, 64, seed=9))
+        sources += f'[sources.{name}]\nkind = "folder"\nroot = "{folder / name}"\n'
+    (folder / "sources.toml").write_text(sources)
     return folder
 
 
@@ -37,6 +43,7 @@ def service(folder: Path, imaging: Service, redis_url: str) -> Iterator[Service]
         "DARKROOM_ADMIN_KEY": ADMIN,
         "DARKROOM_SIGNING_KEYS": str(folder / "keys.toml"),
         "DARKROOM_PRESETS": str(folder / "presets.toml"),
+        "DARKROOM_SOURCES": str(folder / "sources.toml"),
     }
     with faststream("gateway", redis_url, env=env) as running:
         yield running
@@ -73,7 +80,7 @@ def reload(service: Service, path: Path, text: str) -> None:
     path.write_text(text)
     before = service.output().count("configuration file read again")
     os.kill(service.process.pid, signal.SIGHUP)
-    wait_until(lambda: service.output().count("configuration file read again") >= before + 2)
+    wait_until(lambda: service.output().count("configuration file read again") >= before + 3)
 
 
 def test_a_signed_url_shows_a_picture_and_nothing_else(site: httpx.Client, image: str) -> None:
@@ -195,9 +202,21 @@ def test_an_edited_preset_and_a_revoked_key_count_at_once(
     assert site.get(private).status_code == 200
 
 
+def test_a_preset_and_a_signature_open_the_sources_that_they_name(site: httpx.Client) -> None:
+    assert site.get("/v1/fetch?src=window:house.jpg&preset=window").status_code == 200
+    refused = site.get("/v1/fetch?src=store:house.jpg&preset=window")
+    assert refused.json()["code"] == "source_refused"
+    assert site.get("/v1/fetch?src=store:house.jpg&op=grayscale").status_code == 401
+
+    url = signed("/v1/fetch?src=store:house.jpg&op=grayscale", expires=600)
+    assert site.get(url).status_code == 200
+    assert max_age(site.get(url)) <= 1200
+    assert site.get(url.replace("house", "horse")).status_code == 403
+
+
 def test_presets_are_listed_for_a_project(site: httpx.Client) -> None:
     assert site.get("/v1/presets").status_code == 401
-    card, gray = site.get("/v1/presets", headers=KEY).json()["presets"]
+    card, gray, window = site.get("/v1/presets", headers=KEY).json()["presets"]
 
     assert (card["name"], card["v"], card["vary"]) == (
         "card",
@@ -205,6 +224,7 @@ def test_presets_are_listed_for_a_project(site: httpx.Client) -> None:
         {"w": [320, 640], "h": [240, 480]},
     )
     assert (gray["name"], gray["v"], gray["public"]) == ("gray", None, False)
+    assert window["sources"] == ["window"]
 
 
 def test_jobs_take_presets_in_their_query_and_as_variants(site: httpx.Client, image: str) -> None:
