@@ -51,8 +51,9 @@ class JobStatus:
 class Client:
     """Client of the gateway at the origin `gateway`, with at most `concurrency` connections.
 
-    A transient failure (a lost connection, 502, 503, 504) is retried up to `attempts` attempts in
-    all, with increasing delays that are never shorter than Retry-After. Every method raises
+    A transient failure (a lost connection, 502, 503, 504, 507, and 429 if a limit ends within a
+    minute) is retried up to `attempts` attempts in all, with increasing delays that are never
+    shorter than Retry-After. Every method raises
     GatewayError. Use the client as an async context manager.
 
     `key` is the key that each request has; without it, that of the variable `DARKROOM_KEY`, if the

@@ -16,7 +16,11 @@ CANCELLED = "cancelled"
 NOT_UNDERSTOOD = "not_understood"
 """The response is not one of a gateway."""
 
+MAX_RETRY_AFTER = 60
+"""Seconds: a longer Retry-After is shortened to this."""
+
 _TRANSIENT_STATUSES = frozenset({502, 503, 504, 507})
+_LIMITED = 429
 
 
 class GatewayError(Exception):
@@ -37,7 +41,9 @@ class GatewayError(Exception):
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same request may succeed later."""
+        """Whether the same request may succeed soon: at a limit, if that ends within a minute."""
+        if self.status == _LIMITED:
+            return self.retry_after is not None and self.retry_after <= MAX_RETRY_AFTER
         return self.code == UNREACHABLE or self.status in _TRANSIENT_STATUSES
 
 

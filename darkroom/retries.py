@@ -5,12 +5,11 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from darkroom.errors import GatewayError
+from darkroom.errors import MAX_RETRY_AFTER, GatewayError
 
 T = TypeVar("T")
 
 _FIRST_DELAY, _MAX_DELAY = 0.25, 10.0  # seconds
-_MAX_RETRY_AFTER = 60  # seconds: a longer Retry-After is shortened to this
 
 
 async def retry(attempt: Callable[[], Awaitable[T]], attempts: int) -> T:
@@ -31,5 +30,5 @@ async def retry(attempt: Callable[[], Awaitable[T]], attempts: int) -> T:
 def retry_delay(failures: int, retry_after: int | None) -> float:
     """Return the seconds to wait after so many failures: Retry-After plus a random backoff."""
     backoff = min(_MAX_DELAY, _FIRST_DELAY * 2.0 ** (failures - 1))
-    requested = min(_MAX_RETRY_AFTER, retry_after or 0)
+    requested = min(MAX_RETRY_AFTER, retry_after or 0)
     return requested + random.uniform(0.5, 1) * backoff

@@ -47,9 +47,12 @@ NO_JOBS = {"queued": 0, "running": 0, "later": 0, "age": 0, "rate": 0}
 IDLE = {"workers": {}, "queues": {}, "jobs": NO_JOBS, "of_a_later_gateway": 1}
 
 
-async def test_a_refusal_is_retried_after_retry_after_and_not_earlier(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("status", "code"), [(503, "overloaded"), (429, "rate_limited")])
+async def test_a_refusal_is_retried_after_retry_after_and_not_earlier(
+    status: int, code: str
+) -> None:
     requested: list[float] = []
-    busy = refusing(503, "overloaded", **{"Retry-After": "1"})
+    busy = refusing(status, code, **{"Retry-After": "1"})
     gateway = answering(busy, httpx.Response(200, json=IDLE), requested=requested)
     async with Client("http://gateway", transport=gateway) as client:
         assert (await client.system()).workers == {}
@@ -71,6 +74,18 @@ async def test_only_transient_refusals_are_retried_and_a_bounded_number_of_times
     assert (refused.value.status, refused.value.code) == (status, code)
     assert refused.value.detail == "Not now."
     assert len(requested) == requests
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "61"}])
+async def test_a_limit_that_lasts_longer_than_a_minute_is_not_waited_for(
+    headers: dict[str, str],
+) -> None:
+    requested: list[float] = []
+    gateway = answering(refusing(429, "quota_exceeded", **headers), requested=requested)
+    async with Client("http://gateway", transport=gateway) as client:
+        with pytest.raises(GatewayError, match="quota_exceeded"):
+            await client.system()
+    assert len(requested) == 1
 
 
 async def test_a_response_that_is_not_a_gateways_is_an_error_with_a_code() -> None:

@@ -88,7 +88,8 @@ class Account:
         """Calls that are taken and were not made yet."""
         self._lease_at = 0
         self._lease_ends = -math.inf
-        self._made, self._made_since = 0, time.monotonic()
+        # Calls in the present period, which is as long as a lease, and in the one before.
+        self._made, self._made_before, self._period = 0, 0.0, time.monotonic()
         self._refused_until = -math.inf
         self._left: _Left | None = None
 
@@ -165,12 +166,14 @@ class Account:
         self._lease_at, self._lease_ends = at, now + LEASE
 
     def _advance(self, rate: Rate) -> int:
-        """Return the calls to take in advance: those of a part of a lease, at the present rate."""
+        """Return the calls to take in advance: a part of those in a lease at the present rate."""
         now = time.monotonic()
-        passed = max(LEASE, now - self._made_since)
-        expected = self._made / passed * LEASE / _LEASES
-        self._made, self._made_since = 0, now
-        return min(int(expected), advance_of(rate.per_second))
+        passed = now - self._period
+        if passed >= LEASE:
+            self._made_before = self._made * LEASE / passed
+            self._made, self._period = 0, now
+        expected = max(self._made, self._made_before)
+        return min(int(expected / _LEASES), advance_of(rate.per_second))
 
     async def _run(self, *command: Any) -> tuple[str, float, int, int]:
         """Run a command of the script.

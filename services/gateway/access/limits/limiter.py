@@ -1,14 +1,14 @@
 """The accounts of the callers that this process has seen lately."""
 
 from collections import OrderedDict
-from functools import lru_cache
+from collections.abc import Hashable
 
 from prometheus_client import Counter
 from starlette.types import Scope
 
 from services.gateway.access.caller import EVERYBODY, Caller
 from services.gateway.access.limits.account import Account, Owners
-from services.gateway.access.limits.policies import Limits, Policies
+from services.gateway.access.limits.policies import Policies
 from services.gateway.settings import GatewaySettings
 from services.runtime.redis.client import RedisClient
 from services.runtime.telemetry.metrics import Metrics
@@ -24,7 +24,7 @@ class Limiter:
     def __init__(self, redis: RedisClient, settings: GatewaySettings, metrics: Metrics) -> None:
         self._redis = redis
         self._policies = Policies(settings)
-        self._accounts: OrderedDict[tuple[Owners, Limits], Account] = OrderedDict()
+        self._accounts: OrderedDict[Hashable, Account | None] = OrderedDict()
         self._refused = Counter(
             "darkroom_limited",
             "Requests that a limit refused, by policy.",
@@ -34,19 +34,23 @@ class Limiter:
 
     def account_of(self, caller: Caller) -> Account | None:
         """Return the account of a caller; None for one without limits."""
+        name = caller.key, caller.project, caller.limits, caller is EVERYBODY
+        try:
+            self._accounts.move_to_end(name)
+        except KeyError:
+            self._accounts[name] = self._new(caller)
+            if len(self._accounts) > _ACCOUNTS:
+                self._accounts.popitem(last=False)
+        return self._accounts[name]
+
+    def _new(self, caller: Caller) -> Account | None:
         limits = self._policies.limits_of(caller)
         if limits is None:
             return None
-        owners = _owners(caller.key, caller.project, caller is EVERYBODY)
-        name = owners, limits
-        account = self._accounts.get(name)
-        if account is None:
-            account = self._accounts[name] = Account(self._redis, owners, limits, self._on_refusal)
-            if len(self._accounts) > _ACCOUNTS:
-                self._accounts.popitem(last=False)
-        else:
-            self._accounts.move_to_end(name)
-        return account
+        own = f"key:{caller.key}" if caller.key else f"project:{caller.project}"
+        name = "open" if caller is EVERYBODY else own
+        owners = Owners(caller=name, project=caller.project, key=caller.key)
+        return Account(self._redis, owners, limits, self._on_refusal)
 
     def _on_refusal(self, policy: str) -> None:
         self._refused.labels(policy).inc()
@@ -61,9 +65,3 @@ def account_of(scope: Scope) -> Account | None:
     """Return the account that a request counts for; None without limits."""
     account: Account | None = scope.get(_ACCOUNT)
     return account
-
-
-@lru_cache(_ACCOUNTS)
-def _owners(key: str, project: str, is_open: bool) -> Owners:
-    own = f"key:{key}" if key else f"project:{project}"
-    return Owners(caller="open" if is_open else own, project=project, key=key)

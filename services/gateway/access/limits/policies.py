@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from contracts.access import KeyLimits
 from services.gateway.access.caller import EVERYBODY, Caller
@@ -16,7 +15,6 @@ POLICIES = CALLS, MEGAPIXELS, DAY, KEY_DAY = "calls", "megapixels", "day", "key-
 """Names of the policies, which clients see."""
 
 _MICRO = 1_000_000
-_REMEMBERED = 1024  # callers
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,6 @@ class Policies:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
-        self._limits = lru_cache(_REMEMBERED)(self._limits_of)
 
     def limits_of(self, caller: Caller) -> Limits | None:
         """Return what a caller may take; None without any limit.
@@ -93,13 +90,9 @@ class Policies:
         page may need many images at once, and its project's day still counts. While access is open,
         everybody is one caller.
         """
-        has_rates = bool(caller.key) or caller is EVERYBODY
-        return self._limits(has_rates, caller.limits or KeyLimits())
-
-    def _limits_of(self, has_rates: bool, own: KeyLimits) -> Limits | None:
-        settings = self._settings
+        settings, own = self._settings, caller.limits or KeyLimits()
         calls = pixels = None
-        if has_rates:
+        if caller.key or caller is EVERYBODY:
             per_second = settings.rate_calls if own.rate_calls is None else own.rate_calls
             calls = _calls(per_second, settings.rate_calls_window)
             per_second = (
