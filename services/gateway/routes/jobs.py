@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from starlette.exceptions import HTTPException
 
 from contracts.errors import Code, InvalidOperation, InvalidRequest, ServiceError
@@ -53,10 +53,6 @@ _TIMEOUT = (
 
 class ImageSource(Message):
     """An image that was uploaded before, or one of a source: either `image` or `url`."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["image"]}, {"required": ["url"]}]}
-    )
 
     image: Annotated[BlobKey | None, Field(description="The image's id.")] = None
     url: Annotated[
