@@ -45,6 +45,12 @@ async def drop(page: Page, file: FilePayload) -> None:
     await page.dispatch_event(".drop", "drop", {"dataTransfer": transfer})
 
 
+async def sign_in(page: Page, key: str) -> None:
+    """Fill in the dialog that asks for a key."""
+    await page.get_by_label("Key").fill(key)
+    await page.get_by_role("button", name="Sign in").click()
+
+
 async def finished(card: Locator) -> None:
     """Wait until a card's image is rendered."""
     await expect(card).to_have_attribute("data-state", "done", timeout=RENDERED_WITHIN)

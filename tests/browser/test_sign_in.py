@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from contracts.access import KeyScope
-from tests.browser.interactions import card_of, choose, finished, photograph
+from tests.browser.interactions import card_of, choose, finished, photograph, sign_in
 from tests.gateway.access.gateways import gateway
 from tests.gateway.access.test_revocation import make_key, revoke
 from tests.processes import Service
@@ -21,11 +21,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 def keyed(imaging: Service, redis_url: str) -> Iterator[str]:
     with gateway(redis_url) as url:
         yield url
-
-
-async def sign_in(page: Page, key: str) -> None:
-    await page.get_by_label("Key").fill(key)
-    await page.get_by_role("button", name="Sign in").click()
 
 
 async def test_a_person_signs_in_with_a_key_and_sees_results_until_it_is_revoked(

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Response, async_playwright
+from playwright.async_api import Browser, BrowserContext, Response, async_playwright, expect
 
 from bench.exact.chromium import QUIET
 from bench.exact.needs import CHROMIUM
+from tests.browser.interactions import card_of, drop, finished, sign_in
+from tests.browser.interactions import photograph as photo_file
 from tests.deploy.nginx import NGINX
 from tests.e2e.pictures import photograph
 from tests.e2e.website import (
@@ -206,6 +208,30 @@ async def test_a_picture_for_a_key_is_kept_for_nobody_else(site: Website, portra
     assert [(one.status_code, one.headers["X-Cache"]) for one in answers] == [(200, "MISS")] * 3
     assert all("private" in one.headers["Cache-Control"] for one in answers)
     assert site.proxy.http.get(address).status_code == 401
+
+
+async def test_a_member_of_the_team_signs_in_on_the_page_below_the_path(
+    site: Website, browser: Browser
+) -> None:
+    _, key = site.make_key("website", "jobs", "read-jobs", "render")
+    page = await (await visitor(browser)).new_page()
+    events: list[str | bytes] = []
+    page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda text: events.append(text))
+    )
+    await page.goto(f"{site.proxy.url}{PREFIX}/")
+    await drop(page, photo_file("house.jpg"))
+    await sign_in(page, key["Authorization"].removeprefix("Bearer "))
+    await finished(card_of(page, "house.jpg"))
+    await expect(page.get_by_role("option", name="banner")).to_be_attached()
+
+    result = card_of(page, "house.jpg").get_by_role("img", name="house.jpg, the result")
+    assert await result.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
+    assert events, "nginx has not passed the WebSocket on"
+    assert await page.evaluate("document.cookie") == ""
+    [cookie] = await page.context.cookies(f"{site.proxy.url}{PREFIX}/v1/jobs")
+    assert await page.context.cookies(site.proxy.url) == []
+    assert cookie["secure"]
 
 
 async def test_a_revoked_key_is_dead_on_both_gateways_within_a_second(

@@ -118,10 +118,10 @@ export async function uploadImage(file) {
   return image.id;
 }
 
-/** Return the presets of the gateway; none if it does not tell them. */
+/** Return the presets of the gateway; none if it does not tell them. Nobody is asked for a key. */
 export async function fetchPresets() {
   try {
-    const response = await request("v1/presets", {});
+    const response = await requestOnce("v1/presets", {});
     const { presets } = await response.json();
     return presets;
   } catch {

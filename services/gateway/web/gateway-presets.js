@@ -2,6 +2,7 @@
 
 import { fetchPresets } from "./api.js";
 import { make } from "./dom.js";
+import { SIGNED_IN } from "./sign-in.js";
 
 /**
  * Dispatches `change` after `preset` has been replaced: `{name, values}`, or null for none. Without
@@ -17,6 +18,8 @@ export class PresetChooser extends EventTarget {
     super();
     this.#parts = parts;
     parts.presetName.addEventListener("change", () => this.#choose(parts.presetName.value));
+    // The gateway may have told nothing before.
+    document.addEventListener(SIGNED_IN, () => this.load());
   }
 
   /** Ask the gateway for its presets, and show them. */
@@ -27,6 +30,8 @@ export class PresetChooser extends EventTarget {
     const options = [...this.#presets.keys()].map((name) => new Option(name, name));
     this.#parts.presetName.replaceChildren(none, ...options);
     this.#parts.preset.hidden = this.#presets.size === 0;
+    if (this.#presets.has(this.preset?.name)) this.#parts.presetName.value = this.preset.name;
+    else if (this.preset) this.#choose("");
   }
 
   #choose(name) {

@@ -2,6 +2,9 @@
 
 import { partsOf } from "./dom.js";
 
+/** The event of the document that a key was accepted. */
+export const SIGNED_IN = "signed-in";
+
 const dialog = document.getElementById("sign-in");
 const { key, problem, cancel, form } = partsOf(dialog);
 let waiting = null; // {promise, resolve, reject}, while the dialog is open
@@ -43,6 +46,7 @@ async function send(event) {
     if (!response.ok) throw new Error((await response.json()).detail);
     finish(({ resolve }) => resolve());
     dialog.close();
+    document.dispatchEvent(new Event(SIGNED_IN));
   } catch (error) {
     problem.textContent = error instanceof TypeError ? "The server cannot be reached." : error.message;
     key.focus();
