@@ -1,6 +1,5 @@
 """The page of a gateway that asks for keys: a dialog, a cookie, and a key that is revoked."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,8 +10,6 @@ from tests.browser.interactions import card_of, choose, finished, photograph, si
 from tests.gateway.access.gateways import gateway
 from tests.gateway.access.test_revocation import make_key, revoke
 from tests.processes import Service
-
-SHOWN = os.environ.get("SIGN_IN_PICTURE")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,16 +27,12 @@ async def test_a_person_signs_in_with_a_key_and_sees_results_until_it_is_revoked
     page = await browser.new_page(base_url=keyed)
     await page.goto("/")
     dialog = page.get_by_role("dialog", name="Sign in")
-    await expect(dialog).to_be_hidden()
-
-    await choose(page, [photograph("house.jpg")])
     await expect(dialog).to_be_visible()
     await sign_in(page, "dk_wrong")
     await expect(dialog).to_contain_text("The key is unknown, revoked or expired.")
-    if SHOWN:
-        await page.screenshot(path=SHOWN)
     await sign_in(page, key)
     await expect(dialog).to_be_hidden()
+    await choose(page, [photograph("house.jpg")])
     await finished(card_of(page, "house.jpg"))
     result = card_of(page, "house.jpg").get_by_role("img", name="house.jpg, the result")
     assert await result.evaluate("async (image) => { await image.decode(); return true; }")

@@ -34,4 +34,6 @@ async def test_while_access_is_open_the_routes_of_keys_alone_need_one(redis_url:
             status = (await ask(app, method, filled(path))).status
             if (status == 401) != RULES[path][method].always or status == 403:
                 wrong.append((method, path, status))
+        missing = await ask(app, "GET", filled("/v1/images/{image_id}"))
     assert wrong == []
+    assert missing.headers["cache-control"] == "public, max-age=5"

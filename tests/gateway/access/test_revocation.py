@@ -71,13 +71,13 @@ def test_streams_of_a_revoked_key_end(workerless_redis: str) -> None:
         ):
             lines = events.iter_lines()
             socket.send(json.dumps({"watch": [job.rpartition("/")[2]]}))
-            assert "queued" in str(socket.recv(5))
+            assert "queued" in str(socket.recv(10))
             assert next(lines) == "event: job"
 
             revoke(first, key_id)
 
             with pytest.raises(ConnectionClosed) as closed:
-                socket.recv(5)
+                socket.recv(10)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1008
             assert "dropped" not in list(lines)
