@@ -16,8 +16,10 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-def expand(site: Site, query: str, project: str = "default", path: str = RENDER) -> str | None:
-    expanded = site.table.expand(scope_of(f"{path}?{query}"), project)
+def expand(
+    site: Site, query: str, project: str = "default", path: str = RENDER, method: str = "GET"
+) -> str | None:
+    expanded = site.table.expand(scope_of(f"{path}?{query}", method=method), project)
     return None if expanded is None else expanded.query.decode()
 
 
@@ -30,9 +32,18 @@ def test_a_preset_stands_for_its_operations_and_its_output(site: Site) -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["/v1/render", "/v1/jobs", "/v1/fetch", RENDER])
-def test_every_address_that_takes_operations_takes_presets(site: Site, path: str) -> None:
-    assert expand(site, "preset=gray", path=path) == "op=grayscale&format=png"
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("POST", path) for path in ("/v1/render", "/v1/jobs")),
+        *((method, path) for method in ("GET", "HEAD") for path in ("/v1/fetch", RENDER)),
+    ],
+)
+def test_every_address_that_takes_operations_takes_presets(
+    site: Site, method: str, path: str
+) -> None:
+    assert expand(site, "preset=gray", path=path, method=method) == "op=grayscale&format=png"
+    assert expand(site, "preset=gray", path=path, method="TRACE") is None
 
 
 @pytest.mark.parametrize("path", [RENDER.removesuffix("/render"), "/v1/images", "/"])

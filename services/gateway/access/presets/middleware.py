@@ -13,7 +13,6 @@ Refuse = Callable[[ServiceError, Scope], ASGIApp]
 """Returns the application that answers a refused request."""
 
 _PRESET = "darkroom.preset"
-_METHODS = ("GET", "HEAD", "POST")  # of the routes with a pipeline; others answer 405
 
 
 class PresetMiddleware:
@@ -27,7 +26,7 @@ class PresetMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it for a preset that does not exist, say."""
         app = self._app
-        if scope["type"] == "http" and scope["query_string"] and scope["method"] in _METHODS:
+        if scope["type"] == "http" and scope["query_string"]:
             try:
                 expanded = self._presets.expand(scope, caller_of(scope).project)
             except ServiceError as exc:

@@ -19,7 +19,8 @@ from services.gateway.reloading import ReloadedFile
 _PRESET = "preset"
 _START = b"preset="
 _FETCH = "/v1/fetch"
-_PATH = re.compile(r"/v1/(?:render|jobs|fetch|images/[^/]+/render)")
+_READING = re.compile(r"/v1/(?:fetch|images/[^/]+/render)")
+_SENDING = frozenset({"/v1/render", "/v1/jobs"})
 _OTHER_VERSION = "0"  # of an engine: there is none with this one
 _MAX_NAME = 40  # characters of a name that an error repeats
 _REMEMBERED = 4096  # queries
@@ -123,15 +124,18 @@ def _name_in(query: bytes) -> str | None:
 
 
 def takes_preset(scope: Scope) -> bool:
-    """Return whether the address of a request takes operations, and so a preset."""
+    """Return whether a request takes operations, and so a preset: by its method and its address."""
     path: str = scope["path"]
-    return _PATH.fullmatch(path.removeprefix(scope.get("root_path", ""))) is not None
+    method = scope.get("method")  # a WebSocket has none
+    if method == "POST":
+        return path in _SENDING
+    return method in ("GET", "HEAD") and _READING.fullmatch(path) is not None
 
 
 def fetches(scope: Scope) -> bool:
     """Return whether a request names an image of a source."""
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) == _FETCH
+    return path == _FETCH
 
 
 def version_of(preset: Preset) -> str | None:
