@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from contracts.imaging import RENDER_VERSION
+from darkroom.client import KEY_VARIABLE
 from darkroom.signing import sign
+from tests.darkroom.command import files_in, run_darkroom, write_photograph
 from tests.e2e.pictures import photograph
 from tests.gateway.access.signed import KEYS, PRESETS, SECRET
 from tests.gateway.documented import assert_documented
@@ -245,3 +247,17 @@ def test_jobs_take_presets_in_their_query_and_as_variants(site: httpx.Client, im
     rendered = site.post("/v1/render?preset=gray", content=picture, headers=KEY)
     assert rendered.headers["content-type"] == "image/png"
     assert site.post("/v1/render?preset=card&w=320&h=240", content=picture).status_code == 401
+
+
+def test_the_command_renders_with_a_preset(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, ADMIN)
+    photo = write_photograph(tmp_path / "house.jpg", seed=10)
+    command = ("render", photo, "--out", tmp_path / "cards", "--preset", "card", "--set", "w=320")
+
+    assert "card" in run_darkroom(service.url, "presets").stdout
+    wrong = run_darkroom(service.url, *command, "--set", "h=9", code=2)
+    assert "there are: 240, 480" in wrong.stderr
+    run_darkroom(service.url, *command, "--set", "h=240")
+    assert files_in(tmp_path / "cards")
