@@ -35,7 +35,8 @@ LIMITS: dict[Code, Advice] = {
         "the setting, or the limits of the key. `darkroom_limited_total` counts the refused "
         "requests by policy.",
         example=Example(
-            "for call in 1 2; do curl -sS http://127.0.0.1:8017/v1/images; done | tail -n 1",
+            "curl -sS -o /dev/null http://127.0.0.1:8017/v1/images\n"
+            "curl -sS http://127.0.0.1:8017/v1/images",
             "0.1 calls a second are allowed; the next one is in 10 s.",
             start=_GATEWAY.replace("REDIS_URL", "DARKROOM_RATE_CALLS=0.1 REDIS_URL"),
             starting="Start a gateway with a low limit:",
@@ -60,8 +61,8 @@ LIMITS: dict[Code, Advice] = {
         example=Example(
             f"{HOUSE.replace('8000', '8017')}\n"
             "curl -sS --data-binary @/tmp/house.jpg 'http://127.0.0.1:8017/v1/render?op=grayscale'",
-            "This request costs 6.1 megapixels, and 5 are allowed at once.",
-            start=_GATEWAY.replace("REDIS_URL", "DARKROOM_DAILY_MEGAPIXELS=5 REDIS_URL"),
+            "This request costs 2.2 megapixels, and 2 are allowed a day.",
+            start=_GATEWAY.replace("REDIS_URL", "DARKROOM_DAILY_MEGAPIXELS=2 REDIS_URL"),
             starting="Start a gateway with a small quota:",
             ready=_READY,
         ),

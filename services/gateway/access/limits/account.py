@@ -210,7 +210,8 @@ class Account:
         self._on_refusal(policy)
         cost = f"This request costs {pixels / MEGAPIXEL:.1f} megapixels, and "
         if wait < 0:
-            return QuotaExceeded(f"{cost}{self._most(policy)} are allowed at once.")
+            unit = "at once" if policy == MEGAPIXELS else "a day"
+            return QuotaExceeded(f"{cost}{self._most(policy)} are allowed {unit}.")
         seconds = _whole(wait)
         if policy == MEGAPIXELS:
             assert self.limits.pixels is not None
