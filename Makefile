@@ -149,10 +149,12 @@ soak: $(INSTALLED) ## Offer twice the capacity, for a minute over a list and ove
 fuzz: $(INSTALLED) ## Render damaged image files; every failure must be a named one; FUZZ_FLAGS='--seconds 60'
 	@$(BIN)/python -m bench.fuzz $(FUZZ_FLAGS)
 
-# Touched after a complete installation: an interrupted one is repeated.
+# Touched after a complete installation: an interrupted one is repeated. `--clear` would empty the
+# folder that a link leads to, which others may use.
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'Darkroom needs Python 3.11 or later, and $(PYTHON) is not: try make PYTHON=python3.11' >&2; exit 1; }
+	@[ ! -L $(VENV) ] || { echo '$(VENV) is a link, and its packages are out of date: remove the link.' >&2; exit 1; }
 	@echo 'Installing the packages of requirements.lock into $(VENV): a minute or two.'
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.lock
