@@ -259,14 +259,18 @@ def test_an_image_and_a_stored_result_take_one_trip_to_redis(
     tag = direct.get(target).headers["etag"]
     lines = {name: text.replace("TAG", tag) for name, text in headers.items()}
     number = 100
-    with Redis.from_url(redis_url) as redis:
-        before: Any = redis.info("stats")
-        for _ in range(number):
-            assert direct.get(target, headers=lines).status_code in (200, 206, 304)
-        after: Any = redis.info("stats")
-    # Commands that Redis has received at once; workers and gateways report to it meanwhile.
-    trips = after["total_reads_processed"] - before["total_reads_processed"]
-    assert number <= trips < 1.6 * number
+
+    def trips() -> int:
+        """Return how often Redis has received commands, for 100 requests and beside them."""
+        with Redis.from_url(redis_url) as redis:
+            before: Any = redis.info("stats")
+            for _ in range(number):
+                assert direct.get(target, headers=lines).status_code in (200, 206, 304)
+            after: Any = redis.info("stats")
+        return int(after["total_reads_processed"] - before["total_reads_processed"])
+
+    # Workers and gateways report to Redis meanwhile: more often in a round that takes longer.
+    assert number <= min(trips() for _ in range(3)) < 1.6 * number
 
 
 def test_the_application_has_no_other_dependency_than_direct_routes_know() -> None:
