@@ -1,5 +1,5 @@
 """Run the command without installing it: `python -m darkroom`."""
 
-from darkroom.cli import main
+from darkroom.command.cli import main
 
 main()

@@ -75,7 +75,7 @@ VIOLATIONS = {
         ),
         ("services/runtime/storage/stores/unlisted.py", "import logging"),
     ],
-    "Headers of images are for": [("services/gateway/sources/form.py", "import imagesize")],
+    "Headers of images are for": [("services/gateway/sources/uploads/form.py", "import imagesize")],
     "Buckets are for": [("services/runtime/storage/spool.py", "import obstore")],
     "No circles": [
         ("contracts/formats.py", "import contracts.imaging"),

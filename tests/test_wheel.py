@@ -31,7 +31,7 @@ def test_the_wheel_carries_the_services_the_page_and_the_guide(tmp_path: Path) -
         "services/imaging/main.py",
         "services/runtime/jobs/store.lua",
         "contracts/imaging.py",
-        "darkroom/cli.py",
+        "darkroom/command/cli.py",
         f"darkroom-{VERSION}.dist-info/licenses/LICENSE",
     } <= names
     assert not any(name.startswith(("tests/", "bench/", "docs/", "devserver/")) for name in names)

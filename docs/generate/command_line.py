@@ -9,7 +9,7 @@ from typer import Typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
-from darkroom.cli import INTERRUPTED, app
+from darkroom.command.cli import INTERRUPTED, app
 from docs.generate.markdown import fields_table, table
 
 _PROCFILE = Path(__file__).resolve().parents[2] / "Procfile"

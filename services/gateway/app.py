@@ -64,8 +64,8 @@ from services.gateway.routes import (
     session,
     system,
 )
-from services.gateway.routes.plain_delivery import PlainDelivery
-from services.gateway.routes.plain_submission import PlainSubmission
+from services.gateway.routes.direct.plain_delivery import PlainDelivery
+from services.gateway.routes.direct.plain_submission import PlainSubmission
 from services.gateway.rpc import ImagingClient
 from services.gateway.server import unbounded
 from services.gateway.server.binding import ExposedServerError, UnboundedServerError, bind
@@ -74,7 +74,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.gateway.sources.acquire import Acquirer
 from services.gateway.sources.setup import make_originals, read_sources
-from services.gateway.sources.upload import UploadReader
+from services.gateway.sources.uploads.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
 from services.gateway.webhooks import payload
 from services.gateway.webhooks.dispatcher import WebhookDispatcher

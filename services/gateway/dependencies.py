@@ -18,7 +18,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.gateway.sources.acquire import Acquirer
 from services.gateway.sources.originals import Originals
-from services.gateway.sources.upload import UploadReader
+from services.gateway.sources.uploads.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
 from services.runtime.introspection.queues import Queues

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from contracts.access import KeyScope
-from darkroom.cli import app
 from darkroom.client import Client
+from darkroom.command.cli import app
 from darkroom.errors import GatewayError
 from tests.gateway.access.gateways import ADMIN_KEY, gateway
 from tests.processes import valkey

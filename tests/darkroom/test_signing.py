@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.signing import is_signed, read
-from darkroom.cli import app
-from darkroom.signing_command import SECRET
+from darkroom.command.cli import app
+from darkroom.command.signing import SECRET
 
 URL = "https://images.example.com/v1/images/ab/render?op=resize:width=720&op=grayscale"
 TEXT = "0badc0de" * 8

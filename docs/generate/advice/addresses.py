@@ -26,13 +26,13 @@ ADDRESSES: dict[Code, Advice] = {
             ),
             Cause(
                 "The job has no variant with this number, or ended before the variant was done.",
-                ("services/gateway/routes/delivered.py",),
+                ("services/gateway/routes/direct/delivered.py",),
             ),
             Cause(
                 "No image has this id: it was never uploaded, was deleted, or has expired: a "
                 "life was named for it, it came with a render or a job, or it could not be read.",
                 (
-                    "services/gateway/routes/delivered.py",
+                    "services/gateway/routes/direct/delivered.py",
                     "services/gateway/routes/images.py",
                     "services/gateway/routes/kept.py",
                     "services/gateway/routes/parameters.py",
@@ -44,9 +44,9 @@ ADDRESSES: dict[Code, Advice] = {
                 "The source of the image has none under this URL or path. The gateway repeats the "
                 "answer for some seconds without asking the source again.",
                 (
-                    "services/gateway/sources/https.py",
-                    "services/gateway/sources/folder.py",
-                    "services/gateway/sources/s3.py",
+                    "services/gateway/sources/kinds/https.py",
+                    "services/gateway/sources/kinds/folder.py",
+                    "services/gateway/sources/kinds/s3.py",
                 ),
             ),
             Cause(

@@ -39,7 +39,7 @@ class Advice:
     """Whether a variant of a job can fail with the code."""
 
 
-UPLOADS = "services/gateway/sources/upload.py"
+UPLOADS = "services/gateway/sources/uploads/upload.py"
 SERVER = "services/gateway/server/refusals.py"
 ENGINE = "services/imaging/engine"
 HOUSE = "curl -sSo /tmp/house.jpg http://127.0.0.1:8000/guide/house.jpg"

@@ -23,7 +23,7 @@ REQUESTS: dict[Code, Advice] = {
                 "The body is empty, or it is a form that has not one file, in its field `file`, "
                 "or has more than eight other fields, or has a `charset` that is neither UTF-8 "
                 "nor ISO-8859-1.",
-                (UPLOADS, "services/gateway/sources/form.py"),
+                (UPLOADS, "services/gateway/sources/uploads/form.py"),
             ),
             Cause(
                 "The JSON of a job has an unknown, missing or wrong member outside of its "

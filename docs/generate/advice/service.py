@@ -41,7 +41,7 @@ SERVICE: dict[Code, Advice] = {
             Cause(
                 "The bodies of all uploads in progress have more bytes than "
                 "`DARKROOM_MAX_BODIES`. The slowest upload is refused first. `Retry-After: 2`.",
-                (UPLOADS, "services/gateway/sources/pace.py"),
+                (UPLOADS, "services/gateway/sources/uploads/pace.py"),
             ),
             Cause(
                 "As many originals as the `connections` of their source are being fetched, for as "

@@ -3,7 +3,7 @@
 from contracts.errors import Code
 from docs.generate.advice.entry import Advice, Cause, Example
 
-_HTTPS = "services/gateway/sources/https.py"
+_HTTPS = "services/gateway/sources/kinds/https.py"
 _START = (
     "mkdir -p /tmp/photos\n"
     'printf \'[sources.site]\\nkind = "folder"\\nroot = "/tmp/photos"\\n\' > /tmp/sources.toml\n'
@@ -57,11 +57,11 @@ SOURCES: dict[Code, Advice] = {
             Cause(
                 "The bucket does not answer, or refuses the credentials or the key, or has sent a "
                 "part of the object.",
-                ("services/gateway/sources/s3.py",),
+                ("services/gateway/sources/kinds/s3.py",),
             ),
             Cause(
                 "The folder can't be read, or a file was changed while it was read.",
-                ("services/gateway/sources/folder.py",),
+                ("services/gateway/sources/kinds/folder.py",),
             ),
             Cause(
                 "The source has failed several times in a row, and is left alone for a while. "

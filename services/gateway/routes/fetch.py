@@ -12,7 +12,7 @@ from services.gateway.http.openapi import (
     resource_answers,
     taking,
 )
-from services.gateway.routes.delivered import Wanted, send_fetched
+from services.gateway.routes.direct.delivered import Wanted, send_fetched
 from services.gateway.routes.parameters import (
     OUTPUT_PARAMETERS,
     NoCache,

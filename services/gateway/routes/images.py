@@ -28,7 +28,7 @@ from services.gateway.http.responses import (
     tagged_response,
 )
 from services.gateway.image_entries import MAX_TTL, Uploaded
-from services.gateway.routes.delivered import (
+from services.gateway.routes.direct.delivered import (
     MISSING_IMAGE,
     Wanted,
     find_image,

@@ -40,7 +40,7 @@ from services.gateway.routes.parameters import (
 from services.gateway.routes.variants import NewVariants, pipelines_of
 from services.gateway.sources.acquire import Named, Sent, Stored
 from services.gateway.sources.addresses import LONGEST
-from services.gateway.sources.upload import media_type_of
+from services.gateway.sources.uploads.upload import media_type_of
 
 router = APIRouter(tags=["jobs"])
 

@@ -22,7 +22,7 @@ from services.gateway.http.responses import etag_of, json_response
 from services.gateway.image_entries import MAX_TTL, ListedImage, entry_of
 from services.gateway.middleware.prefix import prefix_of
 from services.gateway.routes.parameters import ImageId
-from services.gateway.sources.upload import media_type_of
+from services.gateway.sources.uploads.upload import media_type_of
 from services.runtime.storage.kept import Kept, Life, Position
 
 router = APIRouter(tags=["images"])

@@ -20,7 +20,7 @@ from services.gateway.access.keys.records import KeyId, KeyName, KeyRecord, Limi
 from services.gateway.dependencies import Dependencies, Injected
 from services.gateway.http.openapi import CHANGE_CODES, UPLOAD_CODES, answer, problems, taking
 from services.gateway.http.responses import json_response
-from services.gateway.sources.upload import media_type_of
+from services.gateway.sources.uploads.upload import media_type_of
 
 router = APIRouter(tags=["keys"])
 

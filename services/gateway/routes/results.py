@@ -21,7 +21,7 @@ from services.gateway.http.responses import json_response
 from services.gateway.jobs.responses import pending_response
 from services.gateway.middleware.prefix import prefix_of
 from services.gateway.result_links import ResultLink, links_of
-from services.gateway.routes.delivered import send_result
+from services.gateway.routes.direct.delivered import send_result
 from services.gateway.routes.parameters import JobIdPath
 
 router = APIRouter(tags=["jobs"])

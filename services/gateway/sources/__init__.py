@@ -1,4 +1,6 @@
-"""Where images come from: today the body of a request.
+"""Where images come from: uploads, and the URLs, buckets and folders of the file of sources.
 
-Imports Starlette, the settings and `services.runtime.storage`. Start with `upload.py`.
+Start with `acquire.py`, through which every image comes. `uploads/` reads request bodies, `kinds/`
+has a module for each kind of source, and `originals.py` remembers what was fetched. Imports
+Starlette, the settings, `access`, `outbound` and `services.runtime.storage`.
 """

@@ -14,7 +14,7 @@ from contracts.labels import label_of_file
 from services.gateway.access.caller import caller_of, require
 from services.gateway.sources.acquired import AcquiredImage
 from services.gateway.sources.originals import Originals
-from services.gateway.sources.upload import UploadReader
+from services.gateway.sources.uploads.upload import UploadReader
 from services.runtime.storage.images import Images
 
 

@@ -8,7 +8,7 @@ from math import ceil
 import structlog
 
 from contracts.errors import ServiceError, SourceUnavailable
-from services.gateway.sources.origin import is_down
+from services.gateway.sources.kinds.origin import is_down
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contracts.errors import ImageTooBig, ImageUnreadable
 from contracts.formats import format_of_bytes
-from services.gateway.sources.upload import UploadReader
+from services.gateway.sources.uploads.upload import UploadReader
 from services.runtime.storage.spool import HEAD, Spool
 
 

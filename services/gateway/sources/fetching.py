@@ -22,10 +22,10 @@ from services.gateway.sources.addresses import Address
 from services.gateway.sources.breaker import LeftAlone
 from services.gateway.sources.claims import Claims
 from services.gateway.sources.download import Download, download
+from services.gateway.sources.kinds.origin import Lifetime, Reply, Validators
 from services.gateway.sources.live import LiveSource
-from services.gateway.sources.origin import Lifetime, Reply, Validators
 from services.gateway.sources.remembered import Original, RememberedOriginals
-from services.gateway.sources.upload import UploadReader
+from services.gateway.sources.uploads.upload import UploadReader
 from services.runtime.storage.images import Images
 
 log = structlog.get_logger(__name__)

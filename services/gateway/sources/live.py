@@ -9,9 +9,9 @@ from ipaddress import IPv6Network
 from services.gateway.outbound.client import make_client
 from services.gateway.sources.breaker import Breaker
 from services.gateway.sources.configuration import FolderSource, HttpsSource, S3Source, Source
-from services.gateway.sources.folder import FolderOrigin
-from services.gateway.sources.https import HttpsOrigin
-from services.gateway.sources.origin import Origin
+from services.gateway.sources.kinds.folder import FolderOrigin
+from services.gateway.sources.kinds.https import HttpsOrigin
+from services.gateway.sources.kinds.origin import Origin
 
 OnBreaker = Callable[[str, bool], None]
 """Hears that the breaker of a source, by its name, is open (True) or closed."""
@@ -81,7 +81,7 @@ class LiveSources:
                 return FolderOrigin(source)
             case S3Source():
                 # obstore takes 6 MB of memory, which a gateway without a bucket needs not.
-                from services.gateway.sources.s3 import S3Origin
+                from services.gateway.sources.kinds.s3 import S3Origin
 
                 return S3Origin(source)
 

@@ -17,8 +17,8 @@ from contracts.errors import DeadlineExceeded, ServiceError, SourceTimeout
 from services.gateway.sources.addresses import Address, find_address
 from services.gateway.sources.configuration import Source, Sources
 from services.gateway.sources.fetching import Fetched, Fetcher
+from services.gateway.sources.kinds.origin import is_down
 from services.gateway.sources.live import LiveSources
-from services.gateway.sources.origin import is_down
 from services.gateway.sources.remembered import Original, RememberedOriginals
 from services.runtime.shared_calls import SharedCalls
 from services.runtime.tasks import end

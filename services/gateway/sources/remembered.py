@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.errors import Failure, ServiceError
 from services.gateway.sources.addresses import Address
-from services.gateway.sources.origin import Lifetime, Validators
+from services.gateway.sources.kinds.origin import Lifetime, Validators
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, redis_errors
 

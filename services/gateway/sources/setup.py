@@ -12,7 +12,7 @@ from services.gateway.sources.fetching import Fetcher
 from services.gateway.sources.live import LiveSources
 from services.gateway.sources.originals import Originals
 from services.gateway.sources.remembered import RememberedOriginals
-from services.gateway.sources.upload import UploadReader
+from services.gateway.sources.uploads.upload import UploadReader
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.images import Images
 from services.runtime.telemetry.metrics import Metrics

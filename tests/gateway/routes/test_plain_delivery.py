@@ -19,7 +19,7 @@ from services.gateway.http.error_handlers import install_error_handlers
 from services.gateway.http.image_response import AnswerRoom
 from services.gateway.http.query import check_query
 from services.gateway.routes import fetch, images, results
-from services.gateway.routes.plain_delivery import PlainDelivery
+from services.gateway.routes.direct.plain_delivery import PlainDelivery
 from services.gateway.rpc import Reply
 from services.gateway.settings import GatewaySettings
 from services.gateway.token_bucket import TokenBucket

@@ -10,7 +10,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.sources.configuration import parse_sources
 from services.gateway.sources.originals import Originals
 from services.gateway.sources.setup import make_originals
-from services.gateway.sources.upload import UploadReader
+from services.gateway.sources.uploads.upload import UploadReader
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.storage.images import Images
 from services.runtime.storage.setup import make_storage, stop_storage

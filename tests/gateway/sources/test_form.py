@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from contracts.errors import InvalidRequest
-from services.gateway.sources.form import FormFile
+from services.gateway.sources.uploads.form import FormFile
 
 TYPE = "multipart/form-data; boundary=b0undary"
 FILE = b'Content-Disposition: form-data; name="file"; filename="a.png"\r\n'

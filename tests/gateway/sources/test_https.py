@@ -16,7 +16,7 @@ from contracts.errors import (
     SourceUnavailable,
 )
 from services.gateway.sources.configuration import HttpsSource, parse_sources
-from services.gateway.sources.https import HttpsOrigin
+from services.gateway.sources.kinds.https import HttpsOrigin
 from services.gateway.sources.originals import Acquired
 from tests.gateway.sources.conftest import MakeOriginals
 from tests.gateway.sources.web import PNG, Asked, Web, answer

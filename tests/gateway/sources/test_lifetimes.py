@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from services.gateway.sources.configuration import SourceTable
-from services.gateway.sources.lifetimes import lifetime_of
-from services.gateway.sources.origin import Lifetime
+from services.gateway.sources.kinds.lifetimes import lifetime_of
+from services.gateway.sources.kinds.origin import Lifetime
 
 SOURCE = SourceTable(fresh=60, stale_while_revalidate=5, stale_if_error=600)
 

@@ -9,7 +9,7 @@ from starlette.types import Message, Receive
 
 from contracts.errors import Overloaded
 from services.gateway.settings import GatewaySettings
-from services.gateway.sources.pace import Pace
+from services.gateway.sources.uploads.pace import Pace
 
 
 def pace(*, rate: int = 1000, patience: float = 0.2, timeout: float = 60) -> Pace:

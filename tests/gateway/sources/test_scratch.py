@@ -14,7 +14,7 @@ from contracts.errors import InvalidRequest, Overloaded, StoreFull, TooLarge
 from contracts.imaging import Blob
 from services.gateway.access.caller import EVERYBODY, set_caller
 from services.gateway.settings import GatewaySettings
-from services.gateway.sources.upload import UploadReader
+from services.gateway.sources.uploads.upload import UploadReader
 from services.runtime.storage.records import StoredBlob
 from services.runtime.storage.spool import Spool
 from tests.processes import until
@@ -28,7 +28,7 @@ END: Message = {"type": "http.request", "body": b"", "more_body": False}
 @pytest.fixture(autouse=True)
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every body of more than 256 KiB go to a file."""
-    monkeypatch.setattr("services.gateway.sources.upload._MEMORY", 0)
+    monkeypatch.setattr("services.gateway.sources.uploads.upload._MEMORY", 0)
 
 
 class Store:

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from services.gateway.sources.configuration import SourceTable
-from services.gateway.sources.origin import Lifetime
+from services.gateway.sources.kinds.origin import Lifetime
 
 _DIRECTIVE = re.compile(r'([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s",;]*)))?')
 _LONGEST = 31_536_000.0  # seconds

@@ -10,8 +10,8 @@ from rich.console import Console, RenderableType
 
 from contracts.errors import Code
 from darkroom.client import KEY_VARIABLE, Client
+from darkroom.command.terminal import printable
 from darkroom.errors import GatewayError
-from darkroom.terminal import printable
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from contracts.labels import label_of_file
 from services.gateway.access.caller import caller_of
 from services.gateway.settings import GatewaySettings
 from services.gateway.sources.acquired import AcquiredImage
-from services.gateway.sources.coding import refuse_coding
-from services.gateway.sources.form import FormFile
-from services.gateway.sources.pace import Pace
+from services.gateway.sources.uploads.coding import refuse_coding
+from services.gateway.sources.uploads.form import FormFile
+from services.gateway.sources.uploads.pace import Pace
 from services.runtime.storage.images import Images
 from services.runtime.storage.spool import Spool, SpoolMemory
 

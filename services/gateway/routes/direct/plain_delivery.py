@@ -26,7 +26,7 @@ from contracts.outputs import AUTO
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.accept import formats_of
 from services.gateway.http.error_handlers import UnhandledErrorMiddleware
-from services.gateway.routes.delivered import (
+from services.gateway.routes.direct.delivered import (
     Wanted,
     send_fetched,
     send_image,

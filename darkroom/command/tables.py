@@ -9,11 +9,11 @@ from rich.table import Table
 
 from contracts.jobs import DeadLetter, Job
 from contracts.presets import Preset
+from darkroom.command.terminal import printable
 from darkroom.images import KeptImage
 from darkroom.keys import ApiKey
 from darkroom.query import query_of
 from darkroom.system import System
-from darkroom.terminal import printable
 
 
 def images_table(images: Sequence[KeptImage]) -> Table:

@@ -7,7 +7,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
 
 from contracts.errors import InvalidRequest
-from services.gateway.sources.coding import refuse_coding
+from services.gateway.sources.uploads.coding import refuse_coding
 
 _CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})
 _FILE = b"file"  # the name of the field

@@ -11,13 +11,11 @@ import typer
 from contracts.errors import InvalidOperation
 from contracts.jobs import Job
 from contracts.operations.pipeline import Pipeline
-from darkroom import keys_command, tables
-from darkroom.asking import ask, err, out, show
 from darkroom.client import Client
-from darkroom.errors import GatewayError
-from darkroom.images import KeptImage
-from darkroom.manifest import Manifest
-from darkroom.options import (
+from darkroom.command import keys, tables
+from darkroom.command.asking import ask, err, out, show
+from darkroom.command.manifest import Manifest
+from darkroom.command.options import (
     LOCAL,
     GatewayOption,
     ImageIdArgument,
@@ -31,11 +29,13 @@ from darkroom.options import (
     pipeline_of,
     values_of,
 )
-from darkroom.progress import ProgressReporter, outcome_line
-from darkroom.rendering import Rendering
-from darkroom.signing_command import sign_url
+from darkroom.command.progress import ProgressReporter, outcome_line
+from darkroom.command.rendering import Rendering
+from darkroom.command.signing import sign_url
+from darkroom.command.terminal import printable
+from darkroom.errors import GatewayError
+from darkroom.images import KeptImage
 from darkroom.sources import find_sources
-from darkroom.terminal import printable
 
 INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
@@ -241,7 +241,7 @@ def workers(gateway: GatewayOption = LOCAL, as_json: JsonOption = False) -> None
 
 
 app.command("sign")(sign_url)
-app.add_typer(keys_command.app, name="keys")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from contracts.errors import (
 )
 from services.gateway.outbound.client import refuse_unsafe_url
 from services.gateway.sources.configuration import HttpsSource
-from services.gateway.sources.lifetimes import lifetime_of, says_lifetime
-from services.gateway.sources.origin import Body, NoImageThere, Reply, Validators
+from services.gateway.sources.kinds.lifetimes import lifetime_of, says_lifetime
+from services.gateway.sources.kinds.origin import Body, NoImageThere, Reply, Validators
 from services.gateway.sources.url_patterns import parse_url
 
 _MAX_REDIRECTS = 3

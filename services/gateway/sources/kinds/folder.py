@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from contracts.errors import NotFound, SourceUnavailable
 from services.gateway.sources.configuration import FolderSource
-from services.gateway.sources.origin import Body, Lifetime, NoImageThere, Reply, Validators
-from services.gateway.sources.threads import Threads
+from services.gateway.sources.kinds.origin import Body, Lifetime, NoImageThere, Reply, Validators
+from services.gateway.sources.kinds.threads import Threads
 from services.runtime.storage.stores.store import CHUNK
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -4,8 +4,8 @@ import os
 
 from contracts.errors import NotFound, SourceUnavailable, Unavailable
 from services.gateway.sources.configuration import S3Source
-from services.gateway.sources.origin import Body, Lifetime, NoImageThere, Reply, Validators
-from services.gateway.sources.threads import Threads
+from services.gateway.sources.kinds.origin import Body, Lifetime, NoImageThere, Reply, Validators
+from services.gateway.sources.kinds.threads import Threads
 from services.runtime.storage.stores.bucket_clients import Credentials
 from services.runtime.storage.stores.objects import ObjectReader, Refused
 from services.runtime.storage.stores.store import Missing

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from darkroom.rendering import AlreadyComplete, Failed, Outcome, Rendered
-from darkroom.terminal import printable
+from darkroom.command.rendering import AlreadyComplete, Failed, Outcome, Rendered
+from darkroom.command.terminal import printable
 
 
 class ProgressReporter:

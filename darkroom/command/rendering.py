@@ -15,9 +15,9 @@ from contracts.formats import suffix_of
 from contracts.jobs import OPEN_STATES, Job
 from contracts.operations.pipeline import Pipeline
 from darkroom.client import Client
+from darkroom.command.manifest import Manifest
 from darkroom.errors import CANCELLED, GatewayError, error_of_failure
 from darkroom.idempotency import key_of
-from darkroom.manifest import Manifest
 from darkroom.sources import SourceFile
 
 _WAIT = 15  # seconds that the gateway holds back its answer to a submission until the job's end

@@ -9,12 +9,12 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.access import KeyScope, ProjectName
-from darkroom import tables
-from darkroom.asking import ask, err, show
 from darkroom.client import Client
+from darkroom.command import tables
+from darkroom.command.asking import ask, err, show
+from darkroom.command.options import LOCAL, GatewayOption, JsonOption, validated
+from darkroom.command.terminal import printable
 from darkroom.keys import ApiKey, MadeKey
-from darkroom.options import LOCAL, GatewayOption, JsonOption, validated
-from darkroom.terminal import printable
 
 app = typer.Typer(
     help="Make, list, rotate, revoke, export and import keys. Needs a key with the scope admin.",
