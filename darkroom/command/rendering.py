@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.errors import REPLAYABLE, Code
+from contracts.errors import Code
 from contracts.formats import suffix_of
 from contracts.jobs import OPEN_STATES, Job
 from contracts.operations.pipeline import Pipeline
+from contracts.retries import REPLAYABLE
 from darkroom.client import Client
 from darkroom.command.manifest import Manifest
 from darkroom.errors import CANCELLED, GatewayError, error_of_failure

@@ -4,7 +4,8 @@ import inspect
 import json
 from http import HTTPStatus
 
-from contracts.errors import REPLAYABLE, TRANSIENT, Code, Failure
+from contracts.errors import Code, Failure
+from contracts.retries import REPLAYABLE, TRANSIENT
 from docs.generate.advice import ADVICE, Advice, Example
 from docs.generate.markdown import table
 from services.gateway.http import problems

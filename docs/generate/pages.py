@@ -7,8 +7,6 @@ from docs.generate import (
     command_line,
     errors,
     formats,
-    http,
-    messages,
     metrics,
     operations,
     outputs,
@@ -19,6 +17,8 @@ from docs.generate import (
 )
 from docs.generate.benchmarks import attacks, exact
 from docs.generate.benchmarks import pages as benchmarks
+from docs.generate.http import pages as http
+from docs.generate.messages import pages as messages
 from services.runtime.introspection.asyncapi import suite_yaml
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,27 +1,22 @@
 """Composition root: make every object of the gateway once, and mount FastAPI in FastStream."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from math import ceil
 
-from fastapi import Depends, FastAPI
 from faststream.asgi import AsgiFastStream
 from faststream.redis import RedisMessage
-from redis.exceptions import RedisError
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
-from contracts.version import VERSION
 from services.gateway.access.anonymous import AnonymousAccess
-from services.gateway.access.documentation import describe_access
 from services.gateway.access.exposure import Exposure
 from services.gateway.access.identifiers import BearerKeys, SessionCookies
 from services.gateway.access.keys.keyring import Keyring
 from services.gateway.access.keys.keys import Keys
-from services.gateway.access.keys.records import KeyRecord
 from services.gateway.access.limits.charges import Charges
 from services.gateway.access.limits.limiter import Limiter
 from services.gateway.access.limits.middleware import LimitsMiddleware
@@ -31,11 +26,10 @@ from services.gateway.access.rules import Rules, check_routes
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.dependencies import Dependencies
-from services.gateway.http import error_handlers, openapi
 from services.gateway.http.image_response import AnswerRoom
-from services.gateway.http.openapi_document import READABLE_HEADERS, complete_document, methods_of
-from services.gateway.http.problems import Problem, refusal
-from services.gateway.http.query import check_query
+from services.gateway.http.openapi_document import READABLE_HEADERS, methods_of
+from services.gateway.http.problems import refusal
+from services.gateway.http_application import create_http
 from services.gateway.live.hub import LiveHub
 from services.gateway.middleware.caching import CachingMiddleware
 from services.gateway.middleware.correlation import CorrelationMiddleware
@@ -47,25 +41,8 @@ from services.gateway.middleware.slow_readers import SlowReaderMiddleware
 from services.gateway.middleware.tracing import TraceMiddleware
 from services.gateway.middleware.unread_body import UnreadBodyMiddleware
 from services.gateway.reloading import HangUp
-from services.gateway.routes import (
-    dead_letters,
-    documents,
-    events,
-    fetch,
-    guide,
-    images,
-    jobs,
-    kept,
-    keys,
-    live,
-    presets,
-    render,
-    results,
-    session,
-    system,
-)
+from services.gateway.routes import fetch, images, results
 from services.gateway.routes.direct.plain_delivery import PlainDelivery
-from services.gateway.routes.direct.plain_submission import PlainSubmission
 from services.gateway.rpc import ImagingClient
 from services.gateway.server import unbounded
 from services.gateway.server.binding import ExposedServerError, UnboundedServerError, bind
@@ -76,7 +53,6 @@ from services.gateway.sources.acquire import Acquirer
 from services.gateway.sources.setup import make_originals, read_sources
 from services.gateway.sources.uploads.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
-from services.gateway.webhooks import payload
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
 from services.runtime.faststream_adapter.message import entry_of
 from services.runtime.gc_tuning import settle
@@ -229,9 +205,8 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     app.bind = partial(bind, settings=settings, metrics=broker.metrics)
     delivering = (*images.router.routes, *fetch.router.routes, *results.router.routes)
     cached = CachingMiddleware(HeadMiddleware(PlainDelivery(http, dependencies, delivering)))
-    delivered = delivery.in_front_of(cached)
     limiter = Limiter(redis, settings, broker.metrics)
-    limited = LimitsMiddleware(delivered, limiter, refuse=refusal)
+    limited = LimitsMiddleware(delivery.in_front_of(cached), limiter, refuse=refusal)
     expanded = PresetMiddleware(limited, anonymous.presets, refuse=refusal)
     by_key = (BearerKeys(keyring), SessionCookies(keyring))
     admitted = AccessMiddleware(
@@ -242,60 +217,22 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         exposure=exposure,
         is_open=settings.access != "keys",
     )
-    own = OriginMiddleware(
-        admitted,
-        settings.origins,
-        methods=methods_of(http),
-        exposed=READABLE_HEADERS,
-        refuse=refusal,
-    )
-    hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
-    inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)
-    outer = CorrelationMiddleware(TraceMiddleware(inner))
-    known = ProxyMiddleware(outer, TrustedProxies(settings.proxies), settings.root_path)
-    readers = SlowReaderMiddleware(
-        known, patience=settings.reader_patience, rate=settings.reader_rate
-    )
+    readers = _in_front_of(admitted, settings, methods_of(http))
     app.after_startup(readers.start)
     app.on_shutdown(readers.stop)
     app.http = readers
     return app
 
 
-def create_http(dependencies: Dependencies) -> FastAPI:
-    """Make the FastAPI application: routes, error handlers, the page and the documentation."""
-    http = FastAPI(
-        title="Darkroom",
-        version=VERSION,
-        description=openapi.DESCRIPTION,
-        license_info={"name": "MIT", "identifier": "MIT"},
-        servers=[{"url": "/", "description": "This gateway."}],
-        openapi_tags=openapi.TAGS,
-        generate_unique_id_function=openapi.operation_id,
-        openapi_url=None,
-        redirect_slashes=False,
-        # `TraceMiddleware` has the request's span, which refused requests have as well.
-        telemetry={"tracing": False},
-        dependencies=[Depends(check_query)],
+def _in_front_of(
+    app: ASGIApp, settings: GatewaySettings, methods: Collection[str]
+) -> SlowReaderMiddleware:
+    """Put everything in front of `app` that looks at a request before its caller is known."""
+    own = OriginMiddleware(
+        app, settings.origins, methods=methods, exposed=READABLE_HEADERS, refuse=refusal
     )
-    http.state.dependencies = dependencies
-    error_handlers.install_error_handlers(http)
-    http.add_exception_handler(RedisError, error_handlers.redis_error)
-    # Each request tries one route after another: those of many requests come first.
-    for module in (
-        *(render, jobs, images, fetch, kept, results, events, dead_letters, live, keys),
-        *(session, presets, system, guide, documents),
-    ):
-        http.include_router(module.router)
-    http.router.routes.insert(0, PlainSubmission(dependencies))
-    system.mount_page_files(http)
-    documents.mount_page_files(http)
-    guide.mount_guide(http)
-    http.webhooks.include_router(payload.documentation)
-    complete_document(
-        http,
-        *(jobs.NewJob, kept.ImageChange, keys.NewKey, KeyRecord),
-        *(live.WatchRequest, JobEvent, Problem),
-    )
-    describe_access(http.openapi(), dependencies.settings)
-    return http
+    hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
+    inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)
+    outer = CorrelationMiddleware(TraceMiddleware(inner))
+    known = ProxyMiddleware(outer, TrustedProxies(settings.proxies), settings.root_path)
+    return SlowReaderMiddleware(known, patience=settings.reader_patience, rate=settings.reader_rate)

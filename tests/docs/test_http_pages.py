@@ -7,8 +7,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from docs.generate import http
-from services.gateway.app import create_http
+from docs.generate.http import pages as http
+from services.gateway.http_application import create_http
 from services.gateway.middleware.correlation import HEADER as CORRELATION_ID
 from services.gateway.routes.live import POLICY_VIOLATION, TRY_AGAIN_LATER
 from services.runtime.introspection.asyncapi_page import documentation_routes

@@ -17,7 +17,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
 from starlette.routing import BaseRoute, Match, Route
 
-from services.gateway.app import create_http
+from services.gateway.http_application import create_http
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route
 from tests.docs.documents import GUIDE, files, guide, root_documents

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from docs.generate import messages
+from docs.generate.messages import pages as messages
 from services.runtime.introspection.asyncapi import suite_document
 
 DOCUMENT = suite_document()

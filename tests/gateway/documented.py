@@ -7,8 +7,8 @@ from unittest.mock import Mock
 
 import httpx
 
-from services.gateway.app import create_http
 from services.gateway.http.openapi import RESPONSE_HEADERS
+from services.gateway.http_application import create_http
 
 
 def assert_documented(answer: httpx.Response) -> None:

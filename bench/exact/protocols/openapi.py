@@ -10,7 +10,7 @@ from unittest.mock import Mock
 from bench.exact.judges import Case, Judge
 from bench.exact.needs import Node, Python
 from bench.exact.protocols.suite import KEY, picture, running
-from services.gateway.app import create_http
+from services.gateway.http_application import create_http
 
 _ASYNCAPI = Node("asyncapi")  # has Spectral
 _OPENAPI = Node("openapi")

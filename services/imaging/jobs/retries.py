@@ -2,8 +2,9 @@
 
 import random
 
-from contracts.errors import TRANSIENT, Code, Failure
+from contracts.errors import Code, Failure
 from contracts.jobs import Job
+from contracts.retries import TRANSIENT
 from services.imaging.settings import ImagingSettings
 
 

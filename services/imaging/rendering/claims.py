@@ -11,7 +11,8 @@ from typing import Any, Self
 from uuid import uuid4
 
 from contracts.control import CONTROL, RenderEnded
-from contracts.errors import REPLAYABLE, Code, Failure, ServiceError
+from contracts.errors import Code, Failure, ServiceError
+from contracts.retries import REPLAYABLE
 from services.runtime.messaging.envelope import pack_message
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts.errors import REPLAYABLE, Failure
+from contracts.errors import Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState
+from contracts.retries import REPLAYABLE
 from services.runtime.jobs.own_events import text_of
 from services.runtime.jobs.records import (
     VERSION,

@@ -7,9 +7,10 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from contracts.access import DEFAULT_PROJECT
-from contracts.errors import REPLAYABLE, DeadlineExceeded
+from contracts.errors import DeadlineExceeded
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, Job, JobRequest, JobState
 from contracts.methods import GROUP
+from contracts.retries import REPLAYABLE
 from services.runtime.jobs.own_events import text_of
 from services.runtime.jobs.records import (
     VERSION,

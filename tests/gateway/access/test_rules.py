@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Match, Route
 
 from contracts.access import KeyScope
 from services.gateway.access.rules import RULES, WEBSOCKET, Rules, check_routes, paths_of
-from services.gateway.app import create_http
+from services.gateway.http_application import create_http
 from services.gateway.site_lists import PublicPage
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route

@@ -11,7 +11,7 @@ from contracts.errors import Code
 from contracts.operations.pipeline import OPERATIONS
 from services.gateway.access.keys.sessions import COOKIE
 from services.gateway.access.rules import RULES
-from services.gateway.app import create_http
+from services.gateway.http_application import create_http
 from services.gateway.settings import GatewaySettings
 from tests.gateway.documented import document
 from tests.processes import ROOT

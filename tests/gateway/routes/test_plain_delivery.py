@@ -14,10 +14,10 @@ from redis import Redis
 
 from contracts.imaging import Blob, Rendered
 from services.gateway.access.limits.charges import Charges
-from services.gateway.app import create_http
 from services.gateway.http.error_handlers import install_error_handlers
 from services.gateway.http.image_response import AnswerRoom
 from services.gateway.http.query import check_query
+from services.gateway.http_application import create_http
 from services.gateway.routes import fetch, images, results
 from services.gateway.routes.direct.plain_delivery import PlainDelivery
 from services.gateway.rpc import Reply

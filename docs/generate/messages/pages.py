@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from docs.generate.markdown import fields_table, table
-from docs.generate.messages_texts import DIRECT_CALLS, INTRO
+from docs.generate.messages.texts import DIRECT_CALLS, INTRO
 from docs.generate.schemas import (
     Schemas,
     example_of,

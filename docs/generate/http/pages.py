@@ -5,14 +5,14 @@ from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
-from docs.generate.http_routes import (
+from docs.generate.http.routes import (
     PIPELINE,
     Operation,
     parameter_table,
     route_section,
     webhook_section,
 )
-from docs.generate.http_texts import COMMON_HEADERS, OVERVIEW, PAGES
+from docs.generate.http.texts import COMMON_HEADERS, OVERVIEW, PAGES
 from docs.generate.markdown import fields_table, table
 from docs.generate.schemas import (
     Link,
@@ -22,8 +22,8 @@ from docs.generate.schemas import (
     models_in,
     sent_field_table,
 )
-from services.gateway.app import create_http
 from services.gateway.http.openapi import REQUEST_HEADERS, RESPONSE_HEADERS
+from services.gateway.http_application import create_http
 
 OVERVIEW_PATH = "reference/http.md"
 FOLDER = "reference/http"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contracts.outputs import Output
-from docs.generate.http_texts import EXAMPLES
+from docs.generate.http.examples import EXAMPLES
 from docs.generate.markdown import fields_table, table
 from docs.generate.schemas import Link, Schemas, default_of, type_of
 from services.gateway.middleware.correlation import HEADER as CORRELATION_ID

@@ -1,0 +1,1 @@
+"""The reference of HTTP. Start with `pages.py`."""

@@ -1,0 +1,1 @@
+"""The reference of messages. Start with `pages.py`."""
