@@ -64,7 +64,8 @@ SOURCES: dict[Code, Advice] = {
                 ("services/gateway/sources/kinds/folder.py",),
             ),
             Cause(
-                "The source has failed several times in a row, and is left alone for a while. "
+                "The server of the source has failed several times in a row, and is left alone for "
+                "a while. "
                 "`darkroom_source_open` is 1 then.",
                 (),
             ),

@@ -2,7 +2,8 @@
 
 Nobody may keep an answer for longer than its image lives. A cache such as nginx counts `max-age`
 from the moment at which an answer arrives, and repeats the answer without an `Age`: moments that
-count for nginx (`X-Accel-Expires`) and for its clients (`Expires`) come with an image that expires.
+count for nginx (`X-Accel-Expires`) and for its clients (`Expires`) come with an image that expires,
+and with one whose source may send another.
 """
 
 import math
@@ -66,7 +67,8 @@ def freshness_of_original(
     """Return the fields of an answer that is made from an original of a source, as `freshness`.
 
     Its source may send another original after `left` seconds, so that the answer is never fresh
-    for longer, and never `immutable`. The other numbers count from then on.
+    for longer, and never `immutable`. The other numbers count from then on. The end is a fixed
+    moment, for how long ever the image itself lives.
     """
     most = settings.max_age if max_age is None else max_age
     if version is not None and version != str(RENDER_VERSION):
@@ -82,7 +84,7 @@ def freshness_of_original(
         for name, seconds in extensions.items()
     }
     more = "".join(f", {name}={seconds}" for name, seconds in stale.items() if seconds > 0)
-    return _fields(int(fresh), life, more)
+    return _dated(max(0, int(min(fresh, life))), more)
 
 
 def fresh_until_end(life: float) -> dict[str, str]:
@@ -93,10 +95,19 @@ def fresh_until_end(life: float) -> dict[str, str]:
 def _fields(most: int, life: float, more: str = "") -> dict[str, str]:
     """Return the fields of an answer that is fresh for `most` seconds, but for `life` at most."""
     seconds = max(0, int(min(most, life)))
-    fields = {"Cache-Control": f"public, max-age={seconds}{more}"}
-    if not math.isinf(life):
-        moment = int(time.time()) + seconds
-        fields["Expires"] = formatdate(moment, usegmt=True)
+    return _undated(seconds, more) if math.isinf(life) else _dated(seconds, more)
+
+
+def _undated(seconds: int, more: str) -> dict[str, str]:
+    return {"Cache-Control": f"public, max-age={seconds}{more}"}
+
+
+def _dated(seconds: int, more: str) -> dict[str, str]:
+    """Return the same with the moment at which the `seconds` end."""
+    moment = int(time.time()) + seconds
+    return {
+        **_undated(seconds, more),
+        "Expires": formatdate(moment, usegmt=True),
         # The last one: nginx 1.22 reads the extensions of Cache-Control only before it.
-        fields["X-Accel-Expires"] = f"@{moment}"
-    return fields
+        "X-Accel-Expires": f"@{moment}",
+    }

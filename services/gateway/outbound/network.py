@@ -19,6 +19,10 @@ from services.gateway.outbound.addresses import is_public
 _RESOLVER_THREADS = 16
 
 
+class HostUnknown(httpcore.ConnectError):
+    """The name of a host has no address."""
+
+
 class PublicNetworkBackend(httpcore.AsyncNetworkBackend):
     """Connects by TCP to hosts all of whose addresses are public; refuses every other connection.
 
@@ -77,5 +81,5 @@ class PublicNetworkBackend(httpcore.AsyncNetworkBackend):
         except TimeoutError as exc:
             raise httpcore.ConnectTimeout("the host was not resolved in time") from exc
         except (OSError, UnicodeError) as exc:
-            raise httpcore.ConnectError(f"the host was not resolved: {exc}") from exc
+            raise HostUnknown(f"the host was not resolved: {exc}") from exc
         return list(dict.fromkeys(str(address[0]) for *_, address in found))

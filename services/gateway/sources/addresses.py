@@ -14,6 +14,7 @@ LONGEST = 2048
 """Characters of a name."""
 
 _URL = re.compile(r"https?:", re.IGNORECASE)
+_OTHER_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _NAMED = re.compile(r"([a-z0-9-]{1,32}):(.*)", re.DOTALL)
 _SEGMENT = r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,254}"
 _PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
@@ -65,6 +66,10 @@ def find_address(
             if isinstance(source, HttpsSource) and any(one.allows(url) for one in source.allow):
                 return Address(project, name, str(url))
         raise SourceRefused("No source allows this URL.")
+    if _OTHER_URL.match(text):
+        raise InvalidRequest(
+            "A URL begins with https://, or with http:// where a source allows that."
+        )
     match = _NAMED.fullmatch(text)
     if match is None:
         raise InvalidRequest(

@@ -92,7 +92,11 @@ class SourceTable(Message):
     ] = 24 * 3600
     failures: Annotated[
         int,
-        Field(ge=1, le=1000, description="Failures in a row after which the source is left alone."),
+        Field(
+            ge=1,
+            le=1000,
+            description="Failures in a row after which a server of the source is left alone.",
+        ),
     ] = 5
     pause: Annotated[
         float, Field(gt=0, le=3600, description="Seconds for which it is left alone then.")

@@ -158,7 +158,7 @@ class Fetcher:
             detail = f"Too many originals of the source {address.source!r} are fetched at once."
             raise Overloaded(detail, retry_after=2) from None
         try:
-            with live.breaker.watch():
+            with live.breakers.watch(address.place):
                 try:
                     async with asyncio.timeout_at(ends):
                         reply = await live.origin.ask(address.place, known, body)

@@ -7,14 +7,14 @@ from functools import partial
 from ipaddress import IPv6Network
 
 from services.gateway.outbound.client import make_client
-from services.gateway.sources.breaker import Breaker
+from services.gateway.sources.breaker import Breakers
 from services.gateway.sources.configuration import FolderSource, HttpsSource, S3Source, Source
 from services.gateway.sources.kinds.folder import FolderOrigin
 from services.gateway.sources.kinds.https import HttpsOrigin
 from services.gateway.sources.kinds.origin import Origin
 
 OnBreaker = Callable[[str, bool], None]
-"""Hears that the breaker of a source, by its name, is open (True) or closed."""
+"""Hears of a source, by its name, whether any of its breakers is open."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LiveSource:
 
     source: Source
     origin: Origin
-    breaker: Breaker
+    breakers: Breakers
     turns: asyncio.Semaphore
     """One for each original that may be fetched at once."""
 
@@ -48,7 +48,7 @@ class LiveSources:
         made = LiveSource(
             source,
             self._origin(source),
-            Breaker(
+            Breakers(
                 name,
                 failures=source.failures,
                 pause=source.pause,

@@ -45,7 +45,8 @@ def make_originals(
     )
     opened = Gauge(
         "darkroom_source_open",
-        "1 while a source is left alone because it has failed too often in a row; 0 otherwise.",
+        "1 while a server of a source is left alone because it has failed too often in a row;"
+        " 0 otherwise.",
         ["source"],
         registry=metrics.registry,
     )

@@ -15,6 +15,7 @@ PORTS = {"http": 80, "https": 443}
 """The port of a URL that names none."""
 
 _LONGEST = 2048  # characters of a URL
+_DECODED = 4  # times that a path is decoded, as servers one behind the other do it
 _PATTERN = re.compile(
     r"(?P<scheme>https?)://(?P<host>\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>/[\x21\x24-\x3e\x40-\x7e]*)"
@@ -90,9 +91,28 @@ def parse_url(text: str) -> httpx.URL:
         raise InvalidRequest("Leave name and password out of the URL.")
     if host.endswith("."):
         raise InvalidRequest("Write the host without a dot at its end.")
-    path = unquote_to_bytes(url.raw_path.partition(b"?")[0])
-    if b"\\" in path or {b".", b".."} & set(path.split(b"/")) or any(byte < 32 for byte in path):
+    _refuse_unsafe_path(url.raw_path.partition(b"?")[0])
+    return url
+
+
+def _refuse_unsafe_path(path: bytes) -> None:
+    """Raise InvalidRequest for a path that some server could read in another way than a pattern.
+
+    One server decodes a path that another one has decoded before, and some ignore the text from a
+    `;` on, so that `/..;/` and `/%252e%252e/` lead out of a folder, too.
+    """
+    slashes = path.count(b"/")
+    for _ in range(_DECODED):
+        decoded = unquote_to_bytes(path)
+        if decoded == path:
+            break
+        path = decoded
+    else:
+        raise InvalidRequest("The path of the URL is encoded too many times.")
+    names = {segment.partition(b";")[0] for segment in path.split(b"/")}
+    if {b".", b".."} & names or b"\\" in path or any(byte < 32 or byte == 127 for byte in path):
         raise InvalidRequest(
             "The path of the URL may have no `..`, backslash or control character."
         )
-    return url
+    if path.count(b"/") != slashes:
+        raise InvalidRequest("The path of the URL may have no encoded slash.")

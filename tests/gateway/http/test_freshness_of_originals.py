@@ -2,6 +2,8 @@
 
 import math
 import re
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -15,7 +17,13 @@ SETTINGS = GatewaySettings(max_age=3600, stale_while_revalidate=100, stale_if_er
 def told(
     *, left: float, life: float = math.inf, stale: float = 0, version: str | None = None
 ) -> str:
-    fields = freshness_of_original(
+    return fields_of(left=left, life=life, stale=stale, version=version)["Cache-Control"]
+
+
+def fields_of(
+    *, left: float, life: float, stale: float = 0, version: str | None = None
+) -> dict[str, str]:
+    return freshness_of_original(
         SETTINGS,
         life,
         left=left,
@@ -23,7 +31,6 @@ def told(
         stale_if_error=stale,
         version=version,
     )
-    return fields["Cache-Control"]
 
 
 @pytest.mark.parametrize("version", [None, str(RENDER_VERSION), "0"])
@@ -50,3 +57,14 @@ def test_extensions_are_those_of_the_source_up_to_the_settings() -> None:
         "public, max-age=0, stale-while-revalidate=30, stale-if-error=30"
     )
     assert told(left=30, version="0") == "public, max-age=30"
+
+
+def test_the_end_is_a_fixed_moment_for_an_image_without_an_end() -> None:
+    """Else an answer from memory would begin anew with each look at its image."""
+    for left in (0.0, 30.0):
+        now = int(time.time())
+        fields = fields_of(left=left, life=math.inf)
+        moment = int(fields["X-Accel-Expires"].removeprefix("@"))
+        assert moment - now - int(left) in (0, 1)
+        assert parsedate_to_datetime(fields["Expires"]).timestamp() == moment
+        assert list(fields)[-1] == "X-Accel-Expires"

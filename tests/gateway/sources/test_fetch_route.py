@@ -104,6 +104,7 @@ def test_the_answer_is_fresh_for_as_long_as_its_source_says(
     assert other.headers["cache-status"].startswith("darkroom-source; hit; ttl=")
     assert other.headers["cache-status"].endswith(", darkroom; fwd=miss")
     assert (again.headers["cache-status"], again.headers["age"]) == ("darkroom; hit", "0")
+    assert again.headers["expires"] == first.headers["expires"], "a look at the image moves no end"
     assert (
         "max-age=29, stale-while-revalidate=10, stale-if-error=3600"
         in (first.headers["cache-control"])

@@ -1,7 +1,6 @@
 """What is remembered of an original: fetched once, asked for again, and used while it may be."""
 
 import asyncio
-from itertools import count
 
 import pytest
 
@@ -219,28 +218,6 @@ async def test_a_caller_who_leaves_ends_no_fetch_of_others(
     released.set()
     assert (await other).startswith("fwd=uri-miss; fwd-status=200")
     assert len(web.asked) == 1
-
-
-async def test_a_source_that_keeps_failing_is_left_alone(gateways: MakeOriginals, web: Web) -> None:
-    originals = gateways(source(web, "failures = 2", "pause = 0.3"))
-    number = count()
-
-    async def get() -> str:
-        """Ask for another original each time: failures are remembered."""
-        path = f"/{next(number)}"
-        web.answers.setdefault(path, answer(500))
-        return (await originals.acquire(web.url + path, "default")).status
-
-    for _ in range(2):
-        with pytest.raises(SourceUnavailable, match="status 500"):
-            await get()
-    with pytest.raises(SourceUnavailable, match="'web' has failed 2 times in a row") as failed:
-        await get()
-    assert (len(web.asked), failed.value.retry_after) == (2, 1)
-    await asyncio.sleep(0.3)
-    web.answers |= {f"/{at}": answer(200, PNG) for at in range(3, 9)}
-    for _ in range(3):
-        assert "fwd-status=200" in await get()
 
 
 async def test_one_project_does_not_see_the_originals_of_another(

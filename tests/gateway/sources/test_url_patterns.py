@@ -3,6 +3,7 @@
 import pytest
 
 from contracts.errors import InvalidRequest
+from services.gateway.sources.addresses import find_address
 from services.gateway.sources.url_patterns import UrlPattern, parse_url
 
 PHOTOS = "https://img.example.com/photos/*"
@@ -58,6 +59,18 @@ def test_a_pattern_does_not_allow(pattern: str, url: str) -> None:
         "https://img.example.com/photos/..%5csecret.jpg",
         "https://img.example.com/photos/a%00.jpg",
         "https://img.example.com/photos/a%0d%0aX: y",
+        "https://img.example.com/photos/a%7f.jpg",
+        "https://img.example.com/photos/..;/secret.jpg",
+        "https://img.example.com/photos/..;a=1/secret.jpg",
+        "https://img.example.com/photos/.;/a.jpg",
+        "https://img.example.com/photos/%2e.%3b/secret.jpg",
+        "https://img.example.com/photos/%252e%252e/secret.jpg",
+        "https://img.example.com/photos/%25252e%25252e%25252fsecret.jpg",
+        "https://img.example.com/photos/%252525252525252e/a.jpg",
+        "https://img.example.com/photos/a%2fb.jpg",
+        "https://img.example.com/photos/a%252fb.jpg",
+        "https://img.example.com/photos/a%255cb.jpg",
+        "https://img.example.com/photos/a%2500.jpg",
         "https://user:word@img.example.com/photos/a.jpg",
         "https://img.example.com@evil.example/photos/a.jpg",
         "https://img.example.com./photos/a.jpg",
@@ -70,6 +83,19 @@ def test_a_pattern_does_not_allow(pattern: str, url: str) -> None:
 def test_a_url_that_could_be_read_in_two_ways_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest):
         parse_url(url)
+
+
+@pytest.mark.parametrize(
+    "path", ["100%25.jpg", "a%20b;c.jpg", "..a/.b", "a..;/b", "a%3fb", "caf%C3%A9", "a?to=..%2f.."]
+)
+def test_encoded_names_are_no_way_out_of_a_folder(path: str) -> None:
+    assert str(parse_url(f"https://img.example.com/{path}")).endswith(f"/{path}")
+
+
+@pytest.mark.parametrize("text", ["file:///etc/passwd", "FTP://host/a.jpg", "s3://bucket/a.jpg"])
+def test_another_scheme_is_no_name_of_a_source(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="A URL begins with https://"):
+        find_address(text, {}, "default")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,17 @@ from contracts.errors import (
     SourceUnavailable,
 )
 from services.gateway.outbound.client import refuse_unsafe_url
+from services.gateway.outbound.network import HostUnknown
 from services.gateway.sources.configuration import HttpsSource
 from services.gateway.sources.kinds.lifetimes import lifetime_of, says_lifetime
-from services.gateway.sources.kinds.origin import Body, NoImageThere, Reply, Validators
+from services.gateway.sources.kinds.origin import (
+    Body,
+    FailedElsewhere,
+    NoImageThere,
+    Reply,
+    Unreachable,
+    Validators,
+)
 from services.gateway.sources.url_patterns import parse_url
 
 _MAX_REDIRECTS = 3
@@ -41,40 +49,66 @@ class HttpsOrigin:
         """Fetch a URL, and follow up to three redirects to URLs that the source allows as well."""
         url = first = httpx.URL(place)
         for _ in range(_MAX_REDIRECTS + 1):
-            self._check(url)
-            fields = {"Accept": "image/*", "Accept-Encoding": "identity"}
-            if self._authorization and _origin(url) == _origin(first):
-                fields["Authorization"] = self._authorization
-            asked = known if known and known.url == str(url) else None
-            if asked and asked.etag:
-                fields["If-None-Match"] = asked.etag
-            if asked and asked.modified:
-                fields["If-Modified-Since"] = asked.modified
-            began = time.monotonic()
             try:
-                request = self._client.build_request("GET", url, headers=fields)
-                response = await self._client.send(request, stream=True)
-                try:
-                    if response.status_code not in _REDIRECTS:
-                        took = time.monotonic() - began
-                        return await self._reply(url, response, asked, body, took)
-                    url = _target(url, response)
-                    await _drain(response)
-                finally:
-                    await response.aclose()
-            except InvalidRequest as exc:
-                raise SourceRefused(exc.detail) from exc
-            except httpx.TimeoutException as exc:
-                raise SourceTimeout("The source does not answer.", retry_after=_PAUSE) from exc
-            except httpx.HTTPError as exc:
-                kind = type(exc).__name__
-                detail = f"The source can't be reached ({kind})."
-                raise SourceUnavailable(detail, retry_after=_PAUSE) from exc
+                answer = await self._ask(
+                    url, known, body, authorized=_origin(url) == _origin(first)
+                )
+            except SourceUnavailable as exc:
+                if isinstance(exc, NoImageThere) or _origin(url) == _origin(first):
+                    raise
+                raise FailedElsewhere(exc.detail, retry_after=exc.retry_after) from exc
+            if isinstance(answer, Reply):
+                return answer
+            url = answer
         raise SourceRefused(f"The URL leads through more than {_MAX_REDIRECTS} redirects.")
 
     async def close(self) -> None:
         """Close every connection."""
         await self._client.aclose()
+
+    async def _ask(
+        self, url: httpx.URL, known: Validators | None, body: Body, *, authorized: bool
+    ) -> Reply | httpx.URL:
+        """Fetch a URL; return the reply, or the URL that it leads to."""
+        self._check(url)
+        fields = {"Accept": "image/*", "Accept-Encoding": "identity"}
+        if self._authorization and authorized:
+            fields["Authorization"] = self._authorization
+        asked = known if known and known.url == str(url) else None
+        if asked and asked.etag:
+            fields["If-None-Match"] = asked.etag
+        if asked and asked.modified:
+            fields["If-Modified-Since"] = asked.modified
+        began = time.monotonic()
+        try:
+            request = self._client.build_request("GET", url, headers=fields)
+            response = await self._client.send(request, stream=True)
+            try:
+                if response.status_code not in _REDIRECTS:
+                    took = time.monotonic() - began
+                    return await self._reply(url, response, asked, body, took)
+                target = _target(url, response)
+                await _drain(response)
+                return target
+            finally:
+                await response.aclose()
+        except InvalidRequest as exc:
+            raise SourceRefused(exc.detail) from exc
+        except httpx.TimeoutException as exc:
+            raise SourceTimeout("The source does not answer.", retry_after=_PAUSE) from exc
+        except httpx.HTTPError as exc:
+            raise self._failure_to_reach(url, exc) from exc
+
+    def _failure_to_reach(self, url: httpx.URL, exc: httpx.HTTPError) -> SourceUnavailable:
+        """Return a failure that says of what it is: of the server, or of the URL alone."""
+        detail = f"The source can't be reached ({type(exc).__name__})."
+        if not isinstance(exc, httpx.ConnectError):
+            return SourceUnavailable(detail, retry_after=_PAUSE)
+        named = any(one.allows(url) and "*" not in one.host for one in self._source.allow)
+        if isinstance(exc.__cause__, HostUnknown) and not named:
+            detail = "The host of the URL has no address."
+            return FailedElsewhere(detail, retry_after=_PAUSE)
+        return Unreachable(detail, retry_after=_PAUSE)
 
     def _check(self, url: httpx.URL) -> None:
         if not any(pattern.allows(url) for pattern in self._source.allow):

@@ -73,6 +73,17 @@ class NoImageThere(SourceUnavailable):
     """The source works, but does not give this original."""
 
 
+class Unreachable(SourceUnavailable):
+    """There is no connection to the server, whatever it would be asked for."""
+
+
+class FailedElsewhere(SourceUnavailable):
+    """A failure that says nothing of the server that was named.
+
+    A pattern allows its name, which has no address; or it has led to another server, which fails.
+    """
+
+
 def is_down(exc: ServiceError) -> bool:
     """Return whether a failure is one of the source, and not of one original."""
     return isinstance(exc, SourceTimeout) or (
