@@ -28,6 +28,7 @@ from services.gateway.routes import (
     results,
     session,
     system,
+    webhook_secret,
 )
 from services.gateway.routes.direct.plain_submission import PlainSubmission
 from services.gateway.webhooks import payload
@@ -55,7 +56,7 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     # Each request tries one route after another: those of many requests come first.
     for module in (
         *(render, jobs, images, fetch, kept, results, events, dead_letters, live, keys),
-        *(session, presets, system, guide, documents),
+        *(session, webhook_secret, presets, system, guide, documents),
     ):
         http.include_router(module.router)
     http.router.routes.insert(0, PlainSubmission(dependencies))

@@ -187,7 +187,8 @@ class GatewaySettings(AccessSettings, LimitSettings, SiteSettings):
     webhook_secret: SecretStr | None = Field(
         default=None,
         description="Key that signs webhooks: `whsec_` and 24 to 64 bytes in base64. To change it,"
-        " write the new one, a space and the old one: both sign. Without a secret, jobs with a"
+        " write the new one, a space and the old one: both sign. Webhooks of other projects than"
+        " `default` are signed with secrets that are derived from it. Without a secret, jobs with a"
         " webhook are refused.",
     )
     webhook_allow_private: bool = Field(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from bench.exact.judges import Case, Judge
 from bench.exact.needs import Node
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import ImageUnreadable
 from contracts.imaging import Blob
 from contracts.jobs import Job, JobResult, JobState
@@ -55,7 +56,7 @@ async def _deliveries() -> list[Received]:
     sender = WebhookSender([_NEXT, _SECRET], timeout=10, allow_private=True)
     async with receiver() as listening:
         for job in _ENDS.values():
-            await sender.send(listening.url, job)
+            await sender.send(DEFAULT_PROJECT, listening.url, job)
     await sender.close()
     return listening.requests
 

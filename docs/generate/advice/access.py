@@ -54,6 +54,11 @@ ACCESS: dict[Code, Advice] = {
                 "reaches every project.",
                 ("services/gateway/routes/keys.py",),
             ),
+            Cause(
+                "The key asks for the secret of webhooks of another project, or of `default`, "
+                "which `DARKROOM_ADMIN_KEY` alone can read.",
+                ("services/gateway/routes/webhook_secret.py",),
+            ),
         ),
         client=f"Use a key with the scope, or ask the operator for one. {_SCOPES}",
         operator="The scopes of a key never change. Make another key with the scope, and revoke "

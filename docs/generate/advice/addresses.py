@@ -19,6 +19,10 @@ ADDRESSES: dict[Code, Advice] = {
                 ("services/gateway/access/keys/keys.py",),
             ),
             Cause(
+                "The gateway sends no webhooks, so that there is no secret to show.",
+                ("services/gateway/routes/webhook_secret.py",),
+            ),
+            Cause(
                 "No job has this id: the id is wrong, or the job's record has expired "
                 "(`DARKROOM_JOB_TTL` after the job's end). Over a WebSocket the same failure "
                 "comes as an event.",

@@ -244,8 +244,10 @@ PAGES = {
     ),
     "keys": Page(
         "Keys",
-        "Make keys for clients, and revoke them; sign a browser in. Every route below `/v1/keys` "
-        "needs a key with the scope `admin`: [Keys](../../guides/access.md) explains the steps.",
+        "Make keys for clients, and revoke them; sign a browser in; read the secret of webhooks. "
+        "Every route below `/v1/keys` needs a key with the scope `admin`: "
+        "[Keys](../../guides/access.md) explains the steps. The secret needs one, too: "
+        "[Webhooks](../../guides/webhooks.md#projects).",
     ),
     "system": Page(
         "System",

@@ -13,7 +13,7 @@ _SCHEMES = {
         "scheme": "bearer",
         "bearerFormat": "dk_{id}_{secret}",
         "description": "A key. A route names the scope that the key needs. While access is open, "
-        "only the routes of keys and sessions need one.",
+        "only the routes of keys, of sessions and of the secret of webhooks need one.",
     },
     "session": {
         "type": "apiKey",

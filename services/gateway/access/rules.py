@@ -72,6 +72,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "/v1/keys": {"GET": _KEYS, "POST": _KEYS},
     "/v1/keys/{key_id}": {"PUT": _KEYS, "DELETE": _KEYS},
     "/v1/keys/{key_id}/rotate": {"POST": _KEYS},
+    # A secret is for nobody without a key, as keys are.
+    "/v1/webhook-secret": {"GET": _KEYS},
     "/health/live": {"GET": _HEALTH},
     "/health/ready": {"GET": _HEALTH},
     "/metrics": {"GET": Rule(KeyScope.ADMIN, page=PublicPage.METRICS)},

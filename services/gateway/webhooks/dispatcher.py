@@ -163,7 +163,7 @@ class WebhookDispatcher:
             return None
         try:
             with continued_span("webhook", headers, SpanKind.CLIENT, job=job.id):
-                await sender.send(url, job)
+                await sender.send(project, url, job)
         except ReceiverGone:
             await self._queue.disable(project, url, ttl=self._settings.webhook_disabled_ttl)
             await self._end(delivery, Outcome.DISABLED)

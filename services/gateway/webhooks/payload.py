@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from standardwebhooks import Webhook as Signer
 
 from contracts import examples
+from contracts.access import DEFAULT_PROJECT, ProjectName
 from contracts.jobs import Job
 from contracts.message import Message
 from services.gateway.result_links import ResultLink, links_of
@@ -61,16 +62,25 @@ class WebhookPayload(Message):
         Field(description="How the job ended."),
     ]
     timestamp: Annotated[datetime, Field(description="When the job ended.")]
+    project: Annotated[
+        ProjectName, Field(description="The project of the job; left out for `default`.")
+    ] = DEFAULT_PROJECT
     data: EndedJob
 
 
-def body_of(job: Job, prefix: str) -> str:
+def body_of(project: str, job: Job, prefix: str) -> str:
     """Return the body that reports the end of a job as JSON; the same for every try."""
     ended = EndedJob(**{**dict(job), "results": links_of(job, prefix)})
     payload = WebhookPayload.model_validate(
-        {"type": f"job.{job.state}", "timestamp": job.updated_at, "data": ended}
+        {
+            "type": f"job.{job.state}",
+            "timestamp": job.updated_at,
+            "project": project,
+            "data": ended,
+        }
     )
-    return payload.model_dump_json()
+    # Receivers that know no projects get the body that they have always got.
+    return payload.model_dump_json(exclude={"project"} if project == DEFAULT_PROJECT else None)
 
 
 def signed_headers(signers: Sequence[Signer], job: Job, body: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from contracts.errors import InvalidRequest
 from contracts.jobs import Job
 from services.gateway.outbound.client import make_client
 from services.gateway.webhooks.payload import body_of, signed_headers
+from services.gateway.webhooks.secrets import secrets_of
 from services.runtime.telemetry.tracing import trace_headers
 
 # A receiver that is still sending when the connection closes logs an error: read a little first.
@@ -50,20 +51,22 @@ class WebhookSender:
         nat64: Sequence[IPv6Network] = (),
         prefix: str = "",
     ) -> None:
-        """`nat64` as in `is_public`; `prefix` begins the links to results: `DARKROOM_ROOT_PATH`."""
+        """`secrets` are those of the setting; each project has its own, which are made of them.
+
+        `nat64` as in `is_public`; `prefix` begins the links to results: `DARKROOM_ROOT_PATH`."""
         self._prefix = prefix
-        self._signers = [Signer(secret) for secret in secrets]
+        self._secrets = secrets
         self._timeout = timeout
         self._client = make_client(timeout=timeout, allow_private=allow_private, nat64=nat64)
 
-    async def send(self, url: str, job: Job) -> None:
-        """Report the end of `job` to `url`; return once the receiver accepts it (2xx).
+    async def send(self, project: str, url: str, job: Job) -> None:
+        """Report the end of a project's job to `url`; return once the receiver accepts it (2xx).
 
         Raises ReceiverGone, and DeliveryFailed for every other status, an unsafe address, a lost
         connection and a timeout.
         """
         try:
-            answer = await self._post(url, job)
+            answer = await self._post(project, url, job)
         except (httpx.HTTPError, TimeoutError, InvalidRequest) as exc:
             reason = f"{type(exc).__name__}: {exc}"[:200]
             raise DeliveryFailed(reason, answered=False) from exc
@@ -77,9 +80,10 @@ class WebhookSender:
         """Close the HTTP client."""
         await self._client.aclose()
 
-    async def _post(self, url: str, job: Job) -> httpx.Response:
-        body = body_of(job, self._prefix)
-        headers = {**signed_headers(self._signers, job, body), **trace_headers()}
+    async def _post(self, project: str, url: str, job: Job) -> httpx.Response:
+        body = body_of(project, job, self._prefix)
+        signers = [Signer(secret) for secret in secrets_of(project, self._secrets)]
+        headers = {**signed_headers(signers, job, body), **trace_headers()}
         request = self._client.build_request("POST", url, content=body, headers=headers)
         async with asyncio.timeout(self._timeout):
             answer = await self._client.send(request, stream=True)

@@ -8,6 +8,7 @@ from standardwebhooks import Webhook as Signer
 from tests.gateway.receiver import Received
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+NEW_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
 
 
 def verified(request: Received) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from services.gateway.webhooks.payload import body_of, documentation
 def test_the_body_has_the_label_of_the_job() -> None:
     [example] = Job.model_json_schema()["examples"]
     job = Job.model_validate(example | {"state": "cancelled", "label": "Küche.jpg"})
-    assert json.loads(body_of(job, ""))["data"]["label"] == "Küche.jpg"
+    assert json.loads(body_of("default", job, ""))["data"]["label"] == "Küche.jpg"
 
 
 def test_the_document_describes_body_and_headers_of_a_webhook() -> None:

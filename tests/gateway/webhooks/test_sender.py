@@ -14,11 +14,10 @@ from contracts.jobs import Job, JobResult, JobState
 from contracts.operations.pipeline import Pipeline
 from services.gateway.webhooks.sender import DeliveryFailed, ReceiverGone, WebhookSender
 from tests.gateway.receiver import receiver
-from tests.gateway.webhooks.signing import SECRET
+from tests.gateway.webhooks.signing import NEW_SECRET, SECRET
 from tests.processes import free_port
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
-NEW_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
 NOW = datetime.now(UTC)
 JOB = Job(
@@ -42,7 +41,7 @@ async def sender() -> AsyncIterator[WebhookSender]:
 
 async def test_while_secrets_change_either_one_verifies(sender: WebhookSender) -> None:
     async with receiver() as listening:
-        await sender.send(listening.url, JOB)
+        await sender.send("default", listening.url, JOB)
 
     (request,) = listening.requests
     for secret in (NEW_SECRET, SECRET):
@@ -63,7 +62,7 @@ async def test_both_forms_of_retry_after_are_understood(
 ) -> None:
     async with receiver(f"503 Service Unavailable\r\nRetry-After: {value}") as listening:
         with pytest.raises(DeliveryFailed, match="status 503") as failed:
-            await sender.send(listening.url, JOB)
+            await sender.send("default", listening.url, JOB)
 
     expected = 4_000_000_000 - datetime.now().timestamp() if seconds == 1e9 else seconds
     assert failed.value.after == pytest.approx(expected, abs=5)
@@ -72,7 +71,7 @@ async def test_both_forms_of_retry_after_are_understood(
 async def test_410_is_no_failure_to_retry(sender: WebhookSender) -> None:
     async with receiver("410 Gone") as listening:
         with pytest.raises(ReceiverGone):
-            await sender.send(listening.url, JOB)
+            await sender.send("default", listening.url, JOB)
 
 
 @pytest.mark.parametrize("path", ["/hook?token=t", "/"])
@@ -80,5 +79,5 @@ async def test_a_failed_connection_is_named_without_its_url(
     path: str, sender: WebhookSender
 ) -> None:
     with pytest.raises(DeliveryFailed, match="ConnectError") as failed:
-        await sender.send(f"http://127.0.0.1:{free_port()}{path}", JOB)
+        await sender.send("default", f"http://127.0.0.1:{free_port()}{path}", JOB)
     assert "token" not in str(failed.value)
