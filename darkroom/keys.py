@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
-from contracts.access import KeyScope
+from contracts.access import KeyLimits, KeyScope
 from darkroom.answers import parse
 
 _Request = Callable[..., Awaitable[httpx.Response]]
@@ -23,6 +23,7 @@ class ApiKey(BaseModel):
     created: datetime
     expires: datetime | None  # None: never
     revoked: datetime | None  # None: it is valid
+    limits: KeyLimits | None = None  # None: those of the gateway's settings
 
 
 class MadeKey(ApiKey):
@@ -53,14 +54,18 @@ class Keys:
         *,
         project: str | None = None,
         ttl: int | None = None,
+        limits: KeyLimits | None = None,
     ) -> MadeKey:
         """Make a key, which ends after `ttl` seconds if they are given.
+
+        A limit that is left out is as the gateway's settings say.
 
         Never retried: a second request would make a second key.
         """
         new: dict[str, Any] = {"name": name, "scopes": [str(scope) for scope in scopes]}
         new |= {"project": project} if project is not None else {}
         new |= {"ttl": ttl} if ttl is not None else {}
+        new |= {"limits": limits.model_dump(exclude_none=True)} if limits is not None else {}
         return parse(MadeKey, await self._request_once("POST", "/v1/keys", json=new))
 
     async def list(self) -> tuple[ApiKey, ...]:

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from contracts.access import KeyScope, ProjectName
+from contracts.access import KeyLimits, KeyScope, ProjectName
+from contracts.errors import Code
 from darkroom.client import Client
 from darkroom.command import tables
 from darkroom.command.asking import ask, err, show
 from darkroom.command.options import LOCAL, GatewayOption, JsonOption, validated
 from darkroom.command.terminal import printable
+from darkroom.errors import GatewayError
 from darkroom.keys import ApiKey, MadeKey
 
 app = typer.Typer(
@@ -22,6 +24,7 @@ app = typer.Typer(
 )
 
 KeyIdArgument = Annotated[str, typer.Argument(metavar="ID", help="A key's id.")]
+_DEFAULT = "Default: as the gateway's settings say."
 _RECORDS: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
 
 
@@ -42,13 +45,29 @@ def create(
     ttl: Annotated[
         int | None, typer.Option(min=1, help="Seconds until the key ends. Default: never.")
     ] = None,
+    rate_calls: Annotated[
+        float | None, typer.Option(help=f"Calls a second, on average. {_DEFAULT}")
+    ] = None,
+    rate_megapixels: Annotated[
+        float | None, typer.Option(help=f"Megapixels a second, on average. {_DEFAULT}")
+    ] = None,
+    daily_megapixels: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Megapixels a day (UTC), beside the limit of the project. Default: any."
+        ),
+    ] = None,
     gateway: GatewayOption = LOCAL,
     as_json: JsonOption = False,
 ) -> None:
     """Make a key, and print its text, which is shown this once."""
     scopes = [_scope(one) for one in scope]
-    made = ask(gateway, lambda client: client.keys.make(name, scopes, project=project, ttl=ttl))
-    _show_made(made, as_json)
+    limits = _limits(rate_calls, rate_megapixels, daily_megapixels)
+
+    async def make(client: Client) -> MadeKey:
+        return await client.keys.make(name, scopes, project=project, ttl=ttl, limits=limits)
+
+    _show_made(ask(gateway, make), as_json)
 
 
 @app.command("list")
@@ -95,20 +114,34 @@ def import_keys(
     ],
     gateway: GatewayOption = LOCAL,
 ) -> None:
-    """Store exported keys in another gateway. A key that was revoked there stays revoked."""
+    """Store exported keys in another gateway.
+
+    A key that was revoked there stays revoked, and one that was rotated there keeps its new text.
+    """
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
         records = _RECORDS.validate_json(text)
-        names = [str(record["id"]) for record in records]
+        ids = [str(record["id"]) for record in records]
     except (OSError, ValidationError, KeyError) as exc:
         raise typer.BadParameter("It is no output of `export`.", param_hint="FILE") from exc
 
-    async def put_all(client: Client) -> None:
-        for record in records:
-            await client.keys.put(record)
+    async def put_all(client: Client) -> list[str]:
+        refused = []
+        for key_id, record in zip(ids, records, strict=True):
+            try:
+                await client.keys.put(record)
+            except GatewayError as exc:
+                if exc.code != Code.CONFLICT:
+                    raise
+                refused.append(f"{key_id}: {exc.detail}")
+        return refused
 
-    ask(gateway, put_all)
-    err.print(printable(f"Keys that were imported: {len(names)}."))
+    refused = ask(gateway, put_all)
+    for line in refused:
+        err.print(printable(line), soft_wrap=True)
+    err.print(printable(f"Keys that were imported: {len(records) - len(refused)}."))
+    if refused:
+        raise typer.Exit(1)
 
 
 def _scope(text: str) -> KeyScope:
@@ -116,6 +149,23 @@ def _scope(text: str) -> KeyScope:
         return KeyScope(text)
     except ValueError as exc:
         raise typer.BadParameter(f"{text!r} is no scope.", param_hint="--scope") from exc
+
+
+def _limits(
+    rate_calls: float | None, rate_megapixels: float | None, daily_megapixels: int | None
+) -> KeyLimits | None:
+    """Return the limits that were given. Raises BadParameter."""
+    given = {
+        "rate_calls": rate_calls,
+        "rate_megapixels": rate_megapixels,
+        "daily_megapixels": daily_megapixels,
+    }
+    try:
+        limits = KeyLimits.model_validate(given)
+    except ValidationError as exc:
+        option = f"--{str(exc.errors()[0]['loc'][0]).replace('_', '-')}"
+        raise typer.BadParameter("It is no limit.", param_hint=option) from exc
+    return None if limits == KeyLimits() else limits
 
 
 def _show_made(made: MadeKey, as_json: bool) -> None:

@@ -67,7 +67,7 @@ progress and exits.
 [Deploy for a team](../guides/deploy.md) shows a complete deployment.
 """
 
-_KINDS = {"str": "text", "int range": "integer", "float range": "number"}
+_KINDS = {"str": "text", "int range": "integer", "float": "number", "float range": "number"}
 """Words for Typer's types."""
 
 _CODES = (

@@ -67,11 +67,33 @@ def test_exported_keys_count_at_another_gateway_and_revoked_ones_do_not(
         assert imported == json.loads(exported)
 
 
+def test_a_key_gets_limits(url: str) -> None:
+    limits = {"rate_calls": 2.5, "rate_megapixels": 50.0, "daily_megapixels": 900}
+    options = [f"--{name.replace('_', '-')}={limit}" for name, limit in limits.items()]
+    made = run(url, "keys", "create", "a", "--scope", "read-jobs", *options, "--json").stdout
+    assert json.loads(made)["limits"] == limits
+
+
+def test_an_import_goes_on_after_a_key_that_is_refused(url: str, tmp_path: Path) -> None:
+    keys = [run(url, "keys", "create", "a", "--scope", "read-jobs").stdout.strip() for _ in "ab"]
+    ids = [key.split("_")[1] for key in keys]
+    exported = json.loads(run(url, "keys", "export").stdout)
+    first, second = sorted((one for one in exported if one["id"] in ids), key=lambda one: one["id"])
+    changed = [{**first, "scopes": ["render"]}, {**second, "name": "renamed"}]
+    (tmp_path / "keys.json").write_text(json.dumps(changed))
+    printed = run(url, "keys", "import", str(tmp_path / "keys.json"), code=1).stderr
+    assert f"{first['id']}: " in printed
+    assert "imported: 1." in printed
+    assert "renamed" in run(url, "keys", "list").stdout
+
+
 def test_mistakes_are_refused_before_a_request() -> None:
     nowhere = "http://127.0.0.1:1"
     run(nowhere, "keys", "create", "a", "--scope", "everything", code=2)
     run(nowhere, "keys", "create", "a", "--scope", "render", "--project", "A B", code=2)
     run(nowhere, "keys", "import", __file__, code=2)
+    refused = run(nowhere, "keys", "create", "a", "--scope", "jobs", "--rate-calls", "0", code=2)
+    assert "--rate-calls" in refused.stderr
 
 
 async def test_the_library_takes_a_key_or_reads_the_variable(

@@ -59,6 +59,11 @@ ACCESS: dict[Code, Advice] = {
                 "which `DARKROOM_ADMIN_KEY` alone can read.",
                 ("services/gateway/routes/webhook_secret.py",),
             ),
+            Cause(
+                "The key makes or imports a key with looser limits than its own or those of the "
+                "settings. `detail` names the limit. `DARKROOM_ADMIN_KEY` alone gives any limits.",
+                ("services/gateway/access/keys/granted_limits.py",),
+            ),
         ),
         client=f"Use a key with the scope, or ask the operator for one. {_SCOPES}",
         operator="The scopes of a key never change. Make another key with the scope, and revoke "

@@ -32,8 +32,11 @@ REQUESTS: dict[Code, Advice] = {
             ),
             Cause(
                 "The JSON of a key has an unknown, missing or wrong member, or an imported key has "
-                "another id than the address.",
-                ("services/gateway/routes/keys.py",),
+                "another id than the address, or contradicts itself.",
+                (
+                    "services/gateway/routes/keys.py",
+                    "services/gateway/access/keys/imports.py",
+                ),
             ),
             Cause(
                 "`Idempotency-Key` or `X-Submitter` has characters that are not allowed, or is too "
@@ -196,13 +199,19 @@ REQUESTS: dict[Code, Advice] = {
                 ("services/runtime/storage/kept.py",),
             ),
             Cause(
-                "An imported key has the id of another key, or there are 10,000 keys already.",
-                ("services/gateway/access/keys/keys.py",),
+                "A key was imported that has the id of another key or other scopes than the key "
+                "here, or that had ended and was removed here; or its project has 1,000 keys that "
+                "count already, or all projects have 10,000 keys.",
+                (
+                    "services/gateway/access/keys/imports.py",
+                    "services/gateway/access/keys/keys.py",
+                    "services/gateway/access/keys/room.py",
+                ),
             ),
         ),
         client="Read the job's state with `GET /v1/jobs/{id}`. A job that has ended needs no "
         "cancelling. To keep an image, upload it with `POST /v1/images`.",
-        operator="Nothing.",
+        operator="Revoke keys that nobody uses: see `darkroom keys list`.",
         example=Example(
             f"{HOUSE}\n"
             f"{_JOB_FROM} -H 'Prefer: wait=30' --data-binary @/tmp/house.jpg "

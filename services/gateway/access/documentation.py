@@ -20,7 +20,8 @@ _SCHEMES = {
         "in": "cookie",
         "name": COOKIE,
         "description": "The cookie of `POST /v1/session`, for what a browser sends without "
-        "`Authorization`: WebSockets, event streams and pictures.",
+        "`Authorization`: WebSockets, event streams and pictures. Over https the name begins with "
+        "`__Host-`, and below a path prefix with `__Secure-`.",
     },
     "signature": {
         "type": "apiKey",

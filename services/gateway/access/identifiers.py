@@ -1,14 +1,13 @@
 """Ways in which a request says whose it is. The first one that finds a caller counts."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from starlette.types import Scope
 
 from contracts.errors import Unauthorized
 from services.gateway.access.caller import EVERYBODY, Caller
 from services.gateway.access.keys.keyring import Keyring
-from services.gateway.access.keys.sessions import COOKIE, caller_in_session
+from services.gateway.access.keys.sessions import COOKIE, caller_in_session, cookie_name
 
 Identifier = Callable[[Scope], Awaitable[Caller | None]]
 """Returns the caller of a request, or None if the request says nothing of that kind.
@@ -18,7 +17,8 @@ Raises a ServiceError if the request says so wrongly.
 
 _AUTHORIZATION, _COOKIE = b"authorization", b"cookie"
 _BEARER = b"bearer "
-_COOKIE_START = f"{COOKIE}=".encode()
+_SESSION = f"{COOKIE}=".encode()
+_MOST_COOKIES = 4  # a browser sends one of each path and domain; each costs a MAC
 
 
 async def everybody(scope: Scope) -> Caller | None:
@@ -64,12 +64,23 @@ class SessionCookies:
         self._keyring = keyring
 
     async def __call__(self, scope: Scope) -> Caller | None:
-        for name, value in scope["headers"]:
-            if name != _COOKIE or _COOKIE_START not in value:
-                continue
-            for pair in value.split(b";"):
-                cookie = pair.strip()
-                if cookie.startswith(_COOKIE_START):
-                    text = cookie[len(_COOKIE_START) :].decode("latin-1")
-                    return await self._keyring.find(partial(caller_in_session, text))
-        return None
+        values = _sessions_in(scope)
+        if not values:
+            return None
+
+        def look(keyring: Keyring) -> Caller | None:
+            callers = (caller_in_session(value, keyring) for value in values)
+            return next(filter(None, callers), None)
+
+        return await self._keyring.find(look)
+
+
+def _sessions_in(scope: Scope) -> list[str]:
+    """Return the first values of session cookies in a request."""
+    fields = [value for name, value in scope["headers"] if name == _COOKIE and _SESSION in value]
+    if not fields:
+        return []
+    start = f"{cookie_name(scope)}=".encode()
+    cookies = [pair.strip() for value in fields for pair in value.split(b";")]
+    found = [one[len(start) :].decode("latin-1") for one in cookies if one.startswith(start)]
+    return found[:_MOST_COOKIES]

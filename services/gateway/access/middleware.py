@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 _EXPOSED = Internal(ADVICE)
 _CACHE_CONTROL = b"cache-control"
 _NGINX_EXPIRES = b"x-accel-expires"
+_VARY = b"vary"
+_IDENTITY = b"Authorization, Cookie"
 _STARTS = ("http.response.start", "websocket.http.response.start")
 
 
@@ -117,21 +119,31 @@ def _challenge(error: ServiceError, rule: Rule | None, scope: Scope) -> dict[str
 
 
 def _privately(send: Send) -> Send:
-    """Return a `send` that lets no cache but the client's own keep the answer."""
+    """Return a `send` that lets no cache but the client's own keep the answer.
+
+    That one may not give it to the next user of a browser, so that it varies with key and cookie.
+    """
 
     async def send_private(message: Message) -> None:
         if message["type"] in _STARTS:
-            fields = message.get("headers", ())
-            message["headers"] = [_private(one) for one in fields if one[0] != _NGINX_EXPIRES]
+            varies = _IDENTITY
+            kept = []
+            for name, value in message.get("headers", ()):
+                if name == _CACHE_CONTROL:
+                    kept.append((name, _private(value)))
+                elif name == _VARY:
+                    varies = b"%b, %b" % (value, varies)
+                elif name != _NGINX_EXPIRES:
+                    kept.append((name, value))
+            message["headers"] = [*kept, (_VARY, varies)]
         await send(message)
 
     return send_private
 
 
-def _private(field: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    name, value = field
-    if name != _CACHE_CONTROL or b"no-store" in value:
-        return field
-    if b"public" in value:
-        return name, value.replace(b"public", b"private")
-    return name, b"private, " + value
+def _private(directives: bytes) -> bytes:
+    if b"no-store" in directives:
+        return directives
+    if b"public" in directives:
+        return directives.replace(b"public", b"private")
+    return b"private, " + directives

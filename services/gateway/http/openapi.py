@@ -114,7 +114,6 @@ RESPONSE_HEADERS = {
     "Retry-After": "Seconds after which to ask again (RFC 9110, section 10.2.3).",
     "Server-Timing": "Milliseconds of each step: `queue`, and for a new render `decode`, "
     "`operations` and `encode` (W3C Server Timing).",
-    "Vary": "`Accept` if the result depends on this header (RFC 9110, section 12.5.5).",
     "WWW-Authenticate": "What is missing: a key, or a scope of the key (RFC 9110, section 11.6.1; "
     "RFC 6750).",
     "X-Worker": "Name of the worker that rendered the image.",

@@ -24,6 +24,8 @@ _EVERYWHERE = {
     "RateLimit-Policy": "The limits of the caller, if there are any: what may be taken at once "
     "(`q`) and seconds in which that comes back (`w`) (IETF draft httpapi-ratelimit-headers).",
     "RateLimit": "What is left of each limit (`r`), and the seconds until there is more (`t`).",
+    "Vary": "`Accept` if the result depends on this header; `Authorization, Cookie` for a client "
+    "with a key (RFC 9110, section 12.5.5).",
 }
 _HEADERS = {**_EVERYWHERE, **RESPONSE_HEADERS}
 _SAFELISTED = {"Cache-Control", "Expires"}

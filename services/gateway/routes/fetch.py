@@ -35,7 +35,7 @@ router = APIRouter(tags=["images"])
         query=OUTPUT_PARAMETERS,
     ),
     responses={
-        **resource_answers("Age", "Cache-Status", "Server-Timing", "X-Worker", "Vary"),
+        **resource_answers("Age", "Cache-Status", "Server-Timing", "X-Worker"),
         **problems(*RENDER_CODES, *FETCH_CODES),
     },
 )

@@ -154,7 +154,7 @@ async def info(
         query=OUTPUT_PARAMETERS,
     ),
     responses={
-        **resource_answers("Age", "Cache-Status", "Server-Timing", "X-Worker", "Vary"),
+        **resource_answers("Age", "Cache-Status", "Server-Timing", "X-Worker"),
         **problems(*RENDER_CODES),
     },
 )

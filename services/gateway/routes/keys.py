@@ -15,6 +15,7 @@ from contracts.errors import Code, Forbidden, InvalidRequest
 from contracts.explanations import explain
 from contracts.message import Message
 from services.gateway.access.caller import caller_of
+from services.gateway.access.keys.granted_limits import check_limits
 from services.gateway.access.keys.keyring import OPERATOR
 from services.gateway.access.keys.records import KeyId, KeyName, KeyRecord, Limits, Scopes
 from services.gateway.dependencies import Dependencies, Injected
@@ -114,11 +115,15 @@ async def list_keys(
     },
 )
 async def make_key(request: Request, deps: Injected) -> Response:
-    """Make a key for a project; the answer alone has its text."""
+    """Make a key for a project; the answer alone has its text.
+
+    Only `DARKROOM_ADMIN_KEY` gives looser limits than those of the settings and of its own key.
+    """
     new = await _read(request, deps, NewKey)
     reach = _reach(request)
     project = new.project or caller_of(request.scope).project
     _check_reach(reach, project)
+    check_limits(caller_of(request.scope), new.limits, deps.settings)
     made = await deps.keys.make(
         new.name, project=project, scopes=new.scopes, life=new.ttl, limits=new.limits
     )
@@ -139,13 +144,15 @@ async def make_key(request: Request, deps: Injected) -> Response:
 async def import_key(key_id: KeyIdPath, request: Request, deps: Injected) -> Response:
     """Store the record of a key that another gateway has exported; its text counts here, too.
 
-    A key that was revoked here stays revoked.
+    A key that has ended here stays so, and of two secrets the newer one counts. Project, scopes and
+    `created` of a key that is here never change.
     """
     record = await _read(request, deps, KeyRecord)
     if record.id != key_id:
         raise InvalidRequest("The record is of another key than the address.")
     reach = _reach(request)
     _check_reach(reach, record.project)
+    check_limits(caller_of(request.scope), record.limits, deps.settings)
     return json_response(_shown(await deps.keys.put(record, project=reach)))
 
 

@@ -54,7 +54,7 @@ router = APIRouter(tags=["render"])
         body=IMAGE_CONTENT,
     ),
     responses={
-        200: image_answer("The result.", "Server-Timing", "X-Worker", "Preference-Applied", "Vary"),
+        200: image_answer("The result.", "Server-Timing", "X-Worker", "Preference-Applied"),
         202: answer(
             "The job, after `Prefer: respond-async`.",
             *("Retry-After", "Preference-Applied"),

@@ -11,8 +11,9 @@ from contracts.access import ProjectName
 from contracts.errors import Unauthorized
 from contracts.message import Message
 from services.gateway.access.caller import caller_of
+from services.gateway.access.identifiers import keys_in
 from services.gateway.access.keys.records import Scopes
-from services.gateway.access.keys.sessions import COOKIE, make_session
+from services.gateway.access.keys.sessions import cookie_name, make_session
 from services.gateway.dependencies import Injected
 from services.gateway.http.openapi import CHANGE_CODES, answer, problems
 from services.gateway.http.responses import json_response
@@ -47,7 +48,8 @@ async def sign_in(request: Request, deps: Injected) -> Response:
     """
     caller = caller_of(request.scope)
     known = deps.keys.ring.caller_of_id(caller.key)
-    if known is None or "authorization" not in request.headers:
+    # A cookie makes no other one, so that a session can't last for ever.
+    if known is None or not keys_in(request.scope):
         raise Unauthorized(
             "A session begins with a key: send it as `Authorization: Bearer dk_...`."
         )
@@ -62,7 +64,7 @@ async def sign_in(request: Request, deps: Injected) -> Response:
     )
     response = json_response(session)
     response.set_cookie(
-        COOKIE,
+        cookie_name(request.scope),
         make_session(caller.key, ends, known[1], secret),
         max_age=life,
         **_attributes(request),
@@ -77,9 +79,9 @@ async def sign_in(request: Request, deps: Injected) -> Response:
     responses={204: answer("The browser has no session any more."), **problems(*CHANGE_CODES)},
 )
 async def sign_out(request: Request) -> Response:
-    """Have the browser forget its cookie."""
-    response = Response(status_code=204)
-    response.delete_cookie(COOKIE, **_attributes(request))
+    """Have the browser forget its cookie, and the answers that it has kept (`Clear-Site-Data`)."""
+    response = Response(status_code=204, headers={"Clear-Site-Data": '"cache"'})
+    response.delete_cookie(cookie_name(request.scope), **_attributes(request))
     return response
 
 

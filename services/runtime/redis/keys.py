@@ -173,6 +173,12 @@ API_KEYS = f"{PREFIX}keys"
 API_KEYS_VERSION = f"{PREFIX}keys:version"
 """String: another one after each change of a record."""
 
+
+def removed_api_keys(project: str) -> str:
+    """Sorted set: ids of a project's API keys that were removed, by when they were made (s)."""
+    return f"{PREFIX}keys:removed:{project}"
+
+
 SESSION_SECRET = f"{PREFIX}keys:sessions"
 """String: the random secret that signs session cookies."""
 

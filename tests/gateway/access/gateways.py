@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 from unittest.mock import Mock, patch
 
 import httpx
@@ -17,6 +18,10 @@ from services.runtime.redis.client import make_redis
 from tests.processes import free_port, wait_until
 
 ADMIN_KEY = "the-key-of-an-operator-in-a-test"
+
+
+ADMIN = {"Authorization": f"Bearer {ADMIN_KEY}"}
+"""The header field with the operator's key."""
 
 
 def settings_of(redis_url: str, **settings: object) -> GatewaySettings:
@@ -49,6 +54,16 @@ async def client_of(
         transport = httpx.ASGITransport(app, root_path=root_path)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client
+
+
+async def make(client: httpx.AsyncClient, *scopes: str, **new: object) -> dict[str, Any]:
+    """Make a key by the operator's, and return it with its text."""
+    body = {"name": "test", "scopes": scopes, **new}
+    made = await client.post("/v1/keys", json=body, headers=ADMIN)
+    assert made.status_code == 201, made.text
+    assert made.headers["location"] == f"/v1/keys/{made.json()['id']}"
+    found: dict[str, Any] = made.json()
+    return found
 
 
 @contextmanager

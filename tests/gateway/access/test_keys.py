@@ -1,28 +1,15 @@
 """Keys over HTTP: what makes a request one of a key, and who reaches which keys."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
 
-from services.gateway.access.keys import keys as changes
-from tests.gateway.access.gateways import ADMIN_KEY, bearer, client_of, settings_of
+from tests.gateway.access.gateways import ADMIN, bearer, client_of, make, settings_of
 from tests.processes import valkey
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-ADMIN = bearer(ADMIN_KEY)
-
-
-async def make(client: httpx.AsyncClient, *scopes: str, **new: object) -> dict[str, Any]:
-    body = {"name": "test", "scopes": scopes, **new}
-    made = await client.post("/v1/keys", json=body, headers=ADMIN)
-    assert made.status_code == 201, made.text
-    assert made.headers["location"] == f"/v1/keys/{made.json()['id']}"
-    found: dict[str, Any] = made.json()
-    return found
 
 
 async def test_the_secret_is_shown_once_and_stored_nowhere(keyed: httpx.AsyncClient) -> None:
@@ -131,15 +118,6 @@ async def test_wrong_descriptions_of_keys_are_refused_by_name(keyed: httpx.Async
         assert detail in answer.json()["detail"]
     form = await keyed.post("/v1/keys", data={"name": "a"}, headers=ADMIN)
     assert form.status_code == 415
-
-
-async def test_there_are_no_more_keys_than_a_gateway_holds(
-    keyed: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(changes, "MAX_KEYS", 1)
-    await keyed.post("/v1/keys", json={"name": "a", "scopes": ["render"]}, headers=ADMIN)
-    full = await keyed.post("/v1/keys", json={"name": "b", "scopes": ["render"]}, headers=ADMIN)
-    assert (full.status_code, full.json()["code"]) == (409, "conflict")
 
 
 async def test_answers_to_a_key_are_private_and_those_for_everybody_are_not(

@@ -67,6 +67,11 @@ class Keyring:
         """The records of all keys, those that were revoked among them."""
         return [known.record for known in self._known.values()]
 
+    @property
+    def version(self) -> bytes:
+        """The version of the keys that `records` are of; empty before the first key was made."""
+        return self._version if isinstance(self._version, bytes) else b""
+
     async def find(self, look: Callable[["Keyring"], Caller | None]) -> Caller | None:
         """Return the caller that `look` finds among the keys as they are now.
 

@@ -38,7 +38,7 @@ class KnownKey:
             digest=bytes.fromhex(record.digest),
             ends=-math.inf if record.revoked else _seconds(record.expires),
             old_digest=bytes.fromhex(record.old_digest or ""),
-            old_ends=_seconds(record.old_until),
+            old_ends=-math.inf if record.old_until is None else record.old_until.timestamp(),
         )
 
     @property

@@ -1,5 +1,6 @@
 """The record of an API key, as Redis keeps it, and as `darkroom keys export` writes it."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, PlainSerializer
@@ -63,9 +64,21 @@ class KeyRecord(Message):
         AwareDatetime | None, Field(description="When it was revoked; null for a valid key.")
     ] = None
     limits: Limits = None
+    rotated: Annotated[
+        AwareDatetime | None, Field(description="When its secret was made; null: with the key.")
+    ] = None
     old_digest: Annotated[
         Digest | None, Field(description="SHA-256 of the secret before the last rotation.")
     ] = None
     old_until: Annotated[
         AwareDatetime | None, Field(description="Until when the secret before that counts.")
     ] = None
+
+    @property
+    def ends(self) -> datetime | None:
+        """When it ends or has ended; None without an end."""
+        return min((one for one in (self.expires, self.revoked) if one is not None), default=None)
+
+    def counts_at(self, now: datetime) -> bool:
+        """Whether it is neither revoked nor expired."""
+        return self.revoked is None and (self.expires is None or now < self.expires)

@@ -10,13 +10,28 @@ import re
 import time
 from base64 import urlsafe_b64encode
 
+from starlette.types import Scope
+
 from services.gateway.access.caller import Caller
 from services.gateway.access.keys.keyring import Keyring
+from services.gateway.middleware.prefix import prefix_of
 
 COOKIE = "darkroom_session"
-"""The name of the cookie."""
+"""The name of the cookie over http. Over https, `cookie_name` adds a prefix."""
 
 _FORM = re.compile(r"([a-z2-7]{8,10})\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})")
+
+
+def cookie_name(scope: Scope) -> str:
+    """Return the name of the cookie for a request.
+
+    Browsers take the names over https from a secure page alone, and `__Host-` from this very host:
+    no other host of the domain can put its own cookie in front (RFC 6265bis, section 4.1.3).
+    """
+    if scope["scheme"] not in ("https", "wss"):
+        return COOKIE
+    # `__Host-` demands the path `/`.
+    return f"__Secure-{COOKIE}" if prefix_of(scope) else f"__Host-{COOKIE}"
 
 
 def make_session(key_id: str, ends: int, digest: bytes, secret: bytes) -> str:
