@@ -22,6 +22,10 @@ MISSING = {"Cache-Control": f"public, max-age={_MISSING}"}
 """The field of an answer that there is no such image."""
 
 
+NO_STORE = {"Cache-Control": "no-store"}
+"""The field of an answer with an image whose source forbids to store it."""
+
+
 class MissingImage(NotFound):
     """No image has the id of a GET. Caches may repeat the answer for some seconds."""
 

@@ -100,7 +100,8 @@ RESPONSE_HEADERS = {
     "section 5.1).",
     "Cache-Control": "`max-age` with an image and with its description, never beyond the "
     "image's life; `immutable` with a render whose URL has the current `v`; `no-store` with a "
-    "problem and with anything that changes at any time (RFC 9111, RFC 5861, RFC 8246).",
+    "problem, with anything that changes at any time, and with an image whose source forbids to "
+    "store it (RFC 9111, RFC 5861, RFC 8246).",
     "Cache-Status": "`darkroom; hit` if a stored result is sent, `darkroom; fwd=miss` if the image "
     "was rendered, `darkroom; fwd=request` if it was rendered because of `no-cache`; `collapsed` "
     "comes after `fwd=miss` if it was rendered for an equal request at the same time (RFC 9211).",

@@ -11,6 +11,7 @@ from contracts.labels import LABEL_TEXT, Label
 from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Injected
 from services.gateway.http.conditions import check_match
+from services.gateway.http.freshness import NO_STORE
 from services.gateway.http.openapi import (
     CHANGE_CODES,
     IMAGE_CONTENT,
@@ -141,7 +142,9 @@ async def info(
         details = inspected.details.model_copy(update={"place": None})
         inspected = inspected.model_copy(update={"details": details})
     content = inspected.model_dump_json().encode()
-    fresh = {"Cache-Control": f"max-age={int(min(_DESCRIPTION_LIFE, stored.life))}"}
+    fresh = NO_STORE
+    if not stored.no_store:
+        fresh = {"Cache-Control": f"max-age={int(min(_DESCRIPTION_LIFE, stored.life))}"}
     return tagged_response(request, content, "application/json", fresh)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import structlog
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 _LOOK = 0.05  # seconds from one look at the fetch of another gateway to the next
 _OVERLAP = 60  # seconds that an image lives beyond the memory of its address
+_MARGIN = 5  # seconds that an image which may not be stored lives beyond its requests
 _REMEMBERED = (
     NotFound,
     SourceRefused,
@@ -74,6 +76,8 @@ class Fetcher:
         self._bodies = bodies
         self._scratch = scratch
         self._count = count
+        # As long as the requests that wait for it may last.
+        self._once = ceil(bodies.settings.max_timeout) + _MARGIN
 
     async def fetch(
         self, address: Address, live: LiveSource, before: Original | None, again: bool
@@ -123,20 +127,22 @@ class Fetcher:
             async with download(self._scratch, limit, self._bodies) as body:
                 validators = known.validators if known else None
                 reply = await self._ask(address, live, validators, body)
+                lifetime = reply.lifetime or (known.lifetime if known else Lifetime(0, 0, 0))
+                ttl = source.keep + _OVERLAP if lifetime.stored else self._once
                 if reply.changed:
                     stored = await self._images.keep(
                         body.spool,
-                        ttl=source.keep + _OVERLAP,
+                        ttl=ttl,
                         project=address.project,
+                        no_store=not lifetime.stored,
                     )
                     image = stored.blob.key
                 else:
                     assert known is not None
                     image = known.image
-                    found = await self._images.find(image, ttl=source.keep + _OVERLAP)
+                    found = await self._images.find(image, ttl=ttl)
                     if found is None or found.damaged:
                         continue  # with all bytes, as they are not here any more
-            lifetime = reply.lifetime or (known.lifetime if known else Lifetime(0, 0, 0))
             original = _original(image, reply.validators, lifetime, most=source.keep)
             if lifetime.stored:
                 await self._memory.keep(address, original, seconds=source.keep)

@@ -5,17 +5,18 @@
 -- ARGV: the paths of the image where it is kept and where it is not, the place of the bytes ('' for
 -- Redis), seconds to live, whether to write (1) or to extend alone (0), the member in the sizes of what is
 -- hot ('' if it does not count there), bytes, media type, the moment (ms), project, the digest of the bytes
--- ('' where it is the image's key), and the bytes themselves if they go into the record.
+-- ('' where it is the image's key), '1' if caches may not keep it ('' if they may), and the bytes themselves
+-- if they go into the record. An image that is there for another reason may be kept.
 -- Returns an outcome: 1 when written or extended, 0 for an image to extend that is not there (or not in that
 -- place, or damaged), 2 for one that is damaged where it is kept, -1 if its bytes are being deleted. After a
 -- 1 follow the bytes that are hot (0 if nothing became hot), the fields of the record and its life (ms).
 
 local RECORD, PURGED, DELETING, HOT, HOT_BYTES, USAGE = unpack(KEYS)
-local kept_path, passing_path, place, ttl, writes, member, size, media_type, created, project, digest, data =
-  unpack(ARGV)
+local kept_path, passing_path, place, ttl, writes, member, size, media_type, created, project, digest,
+  no_store, data = unpack(ARGV)
 ttl = tonumber(ttl)
 
-local seen = redis.call('HMGET', RECORD, 'bytes', 'place', 'damaged')
+local seen = redis.call('HMGET', RECORD, 'bytes', 'place', 'damaged', 'no_store')
 local recorded, stored_at, damaged = seen[1], seen[2], seen[3]
 local exists = recorded and not damaged
 -- An image that is kept is good enough for whoever needs it for a while.
@@ -65,7 +66,13 @@ if writes == '1' and not suffices then
   redis.call('HDEL', RECORD, 'damaged')
   if not recorded then
     redis.call('EXPIRE', RECORD, ttl)
+    if no_store ~= '' then
+      redis.call('HSET', RECORD, 'no_store', 1)
+    end
   end
+end
+if seen[4] and no_store == '' then
+  redis.call('HDEL', RECORD, 'no_store')
 end
 local left = redis.call('TTL', RECORD)
 if left >= 0 and left < ttl then
@@ -76,6 +83,7 @@ redis.call('UNLINK', PURGED)
 -- The order of FIELDS in records.py.
 local fields = redis.call(
   'HMGET', RECORD,
-  'media_type', 'bytes', 'note', 'digest', 'place', 'damaged', 'label', 'created', 'project'
+  'media_type', 'bytes', 'note', 'digest', 'place', 'damaged', 'label', 'created', 'project',
+  'no_store'
 )
 return {1, hot, fields, redis.call('PTTL', RECORD)}

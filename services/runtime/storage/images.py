@@ -56,6 +56,7 @@ class _New:
     spool: Spool
     project: str
     key: str
+    no_store: bool
 
     def path(self, place: Place) -> str:
         return path_of(place, self.key, self.project)
@@ -76,14 +77,16 @@ class Images(OpenedImages):
         project: str = DEFAULT_PROJECT,
         kept: bool = False,
         durable: bool = True,
+        no_store: bool = False,
     ) -> StoredBlob:
         """Store a body in a project for `ttl` seconds at least, unless its bytes are there already.
 
         With `kept`, store it where `KeptImages` can keep it for longer. With `durable`, the
         bytes outlast a loss of power. The media type is the one that the first bytes announce:
-        nobody has read the others yet. Raises StoreFull.
+        nobody has read the others yet. With `no_store`, caches may not keep it, unless it is there
+        already and they may, or until it is stored without that. Raises StoreFull.
         """
-        new = _New(spool, project, image_key(project, spool.digest))
+        new = _New(spool, project, image_key(project, spool.digest), no_store)
         place = (Place.KEPT if kept else Place.PASSING) if self._store else None
         hot = not kept and self._hot.takes(spool.size)
         # The script that would look for a small image writes it as well.
@@ -184,6 +187,7 @@ class Images(OpenedImages):
             int(time.time() * 1000),
             new.project,
             "" if key == spool.digest else spool.digest,
+            "1" if new.no_store else "",
         ]
         if inside:
             content = spool.content

@@ -33,6 +33,8 @@ class Found:
     life: float
     """Seconds until the first of the images ends: infinite without an end, 0 if one is gone."""
     rendition: Seen | None = None
+    no_store: bool = False
+    """Whether caches may not keep one of the images, as `StoredBlob.no_store` says."""
 
 
 class Lookups:
@@ -70,15 +72,16 @@ class Lookups:
             return await self._look(project, images, rendition)
         if reply is None:
             return None
-        row, left, lives, result, result_left, data = reply
+        row, left, lives, result, result_left, data, no_store = reply
         image = stored_from(Kind.IMAGE, images[0], row, life=life_of(left))
         if image is None:
             return None
         life = min([image.life, *map(life_of, lives)])
         if rendition is None or result is None:
-            return Found(Seen(image, data), life)
+            return Found(Seen(image, data), life, no_store=bool(no_store))
         stored = stored_from(Kind.RENDITION, rendition, result, life=life_of(result_left))
-        return Found(Seen(image), life, None if stored is None else Seen(stored, data))
+        seen = None if stored is None else Seen(stored, data)
+        return Found(Seen(image), life, seen, bool(no_store))
 
     async def _look(
         self, project: str, images: Sequence[str], rendition: str | None
@@ -89,4 +92,6 @@ class Lookups:
             return None
         life = min([image.life, *(other.life if other else 0.0 for other in others)])
         stored = None if rendition is None else await self._renditions.find(rendition)
-        return Found(Seen(image), life, None if stored is None else Seen(stored))
+        no_store = any(one.no_store for one in (image, *others) if one)
+        seen = None if stored is None else Seen(stored)
+        return Found(Seen(image), life, seen, no_store)

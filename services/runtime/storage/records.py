@@ -39,11 +39,11 @@ class Place(StrEnum):
 
 MEDIA_TYPE, SIZE, NOTE = b"media_type", b"bytes", b"note"
 DIGEST, PLACE, DAMAGED = b"digest", b"place", b"damaged"
-LABEL, CREATED, PROJECT = b"label", b"created", b"project"
+LABEL, CREATED, PROJECT, NO_STORE = b"label", b"created", b"project", b"no_store"
 
 _PATH = re.compile(r"(?P<project>[a-z0-9-]+)/(?P<place>[a-z]+)/../../(?P<key>[0-9a-f]{64})")
 
-FIELDS = (MEDIA_TYPE, SIZE, NOTE, DIGEST, PLACE, DAMAGED, LABEL, CREATED, PROJECT)
+FIELDS = (MEDIA_TYPE, SIZE, NOTE, DIGEST, PLACE, DAMAGED, LABEL, CREATED, PROJECT, NO_STORE)
 """The fields that `stored_from` reads, in order."""
 
 
@@ -64,6 +64,8 @@ class StoredBlob:
     created: int = 0
     """Milliseconds since 1970; 0 for a blob of an older version."""
     project: str = DEFAULT_PROJECT
+    no_store: bool = False
+    """Whether its source has forbidden caches to keep it, and nobody has stored it besides."""
     life: float = field(default=math.inf, compare=False)
     """Seconds that the record has left, where `Blobs.find` has read it; infinite without an end."""
 
@@ -103,7 +105,7 @@ def stored_from(
 ) -> StoredBlob | None:
     """Return the blob that the values of `FIELDS` describe, or None where there is none."""
     # The order of FIELDS. A dictionary would take a third of the time.
-    media_type, size, note, digest, place, damaged, label, created, project = row
+    media_type, size, note, digest, place, damaged, label, created, project, no_store = row
     if media_type is None or size is None:
         return None
     return StoredBlob(
@@ -115,6 +117,7 @@ def stored_from(
         label=(label or b"").decode(errors="replace"),
         created=int(created or 0),
         project=project.decode() if project else DEFAULT_PROJECT,
+        no_store=bool(no_store),
         life=life,
     )
 

@@ -1,5 +1,6 @@
 """GET /v1/fetch, by a gateway with a worker, a folder and a web server."""
 
+import hashlib
 import os
 import signal
 import threading
@@ -13,7 +14,10 @@ import pytest
 from tests.darkroom.command import run_darkroom
 from tests.gateway.documented import assert_documented
 from tests.gateway.sources.web import OTHER_PNG, PNG
+from tests.imaging.pictures import encoded, scenery
 from tests.processes import Service, faststream, wait_until
+
+SECRET = encoded(scenery(80, 50), "PNG")
 
 
 class _Origin(BaseHTTPRequestHandler):
@@ -21,14 +25,15 @@ class _Origin(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         fresh = self.headers.get("if-none-match") == '"one"'
+        image = SECRET if "secret" in self.path else PNG
         self.send_response(304 if fresh else 200)
         self.send_header("ETag", '"one"')
         control = "no-store" if "secret" in self.path else "max-age=30, stale-while-revalidate=10"
         self.send_header("Cache-Control", control)
-        self.send_header("Content-Length", "0" if fresh else str(len(PNG)))
+        self.send_header("Content-Length", "0" if fresh else str(len(image)))
         self.end_headers()
         if not fresh:
-            self.wfile.write(PNG)
+            self.wfile.write(image)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -129,6 +134,25 @@ def test_what_may_not_be_stored_is_fetched_for_each_request(
         assert answer.headers["cache-status"].startswith(
             "darkroom-source; fwd=uri-miss; fwd-status=200, darkroom; "
         )
+
+
+def test_no_answer_with_an_image_that_may_not_be_stored_is_kept(
+    client: httpx.Client, origin: str
+) -> None:
+    fetch(client, f"{origin}/secret.png")
+    image = f"/v1/images/{hashlib.sha256(SECRET).hexdigest()}"
+    routes = ("/render?op=rotate:90&format=png", "/render?op=rotate:180", "", "/info")
+    for route in routes:
+        for _ in range(3):
+            answer = client.get(image + route)
+            assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+            assert "age" not in answer.headers
+
+    client.post("/v1/images", content=SECRET)
+    for route in routes:
+        assert "max-age" in client.get(image + route).headers["cache-control"]
+    assert fetch(client, f"{origin}/secret.png").headers["cache-control"] == "no-store"
+    assert "max-age" in client.get(image).headers["cache-control"], "it is an upload as well"
 
 
 def test_a_changed_file_is_shown_once_it_is_stale(client: httpx.Client, folder: Path) -> None:

@@ -104,6 +104,8 @@ async def test_an_answer_that_may_not_be_stored_counts_once(
         acquired = await originals.acquire(f"{web.url}/a", "default")
         assert acquired.status.endswith("fwd=uri-miss; fwd-status=200")
         assert not acquired.original.stored
+        life = await redis.execute("TTL", f"darkroom:image:{acquired.original.image}")
+        assert life <= 65, "no longer than a request"
     assert await redis.execute("KEYS", "darkroom:origin*") == []
 
 

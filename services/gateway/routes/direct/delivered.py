@@ -20,6 +20,7 @@ from services.gateway.dependencies import Dependencies
 from services.gateway.http.conditions import has_copy
 from services.gateway.http.disconnect import cancel_on_disconnect
 from services.gateway.http.freshness import (
+    NO_STORE,
     MissingImage,
     fresh_until_end,
     freshness,
@@ -65,8 +66,9 @@ async def send_image(image_id: str, request: Request, *, deps: Dependencies) -> 
     # An image that arrived with a render or a job has not been inspected yet.
     inspected = await inspect(stored, deps)
     blob = stored.blob.model_copy(update={"media_type": inspected.media_type})
-    offer(request, Kind.IMAGE, stored, (image_id,), life=stored.life)
-    fresh = _freshness(request, deps, stored.life)
+    if not found.no_store:
+        offer(request, Kind.IMAGE, stored, (image_id,), life=stored.life)
+    fresh = NO_STORE if found.no_store else _freshness(request, deps, stored.life)
     return resource_response(request, deps.answers, deps.images, blob, fresh, seen=found.image)
 
 
@@ -104,8 +106,11 @@ async def send_rendition(
     source = found.image.stored.blob
     # A watermark may expire earlier than the source.
     ends = asked + found.life
+    no_store = found.no_store or (acquired is not None and not acquired.original.stored)
 
     def always() -> dict[str, str]:
+        if no_store:
+            return {**NO_STORE, **wanted.vary}
         left = ends - time.monotonic()
         return {**_freshness(request, deps, left, wanted.version, acquired), **wanted.vary}
 
@@ -136,7 +141,7 @@ async def send_rendition(
     hit = {"Cache-Status": f"{came}darkroom; hit", **always()}
     life = min(ends - time.monotonic(), kept.life)
     left = math.inf if acquired is None else acquired.original.left()
-    if left > 0:
+    if left > 0 and not no_store:
         offer(request, Kind.RENDITION, kept, images, life=life, left=left)
     # A stored result whose bytes are lost or damaged is made again.
     return resource_response(
@@ -274,8 +279,6 @@ def _freshness(
     if acquired is None:
         return freshness(deps.settings, life, version, max_age=max_age)
     original = acquired.original
-    if not original.stored:
-        return {"Cache-Control": "no-store"}
     return freshness_of_original(
         deps.settings,
         life,

@@ -35,7 +35,7 @@ redis.call('HSETNX', RECORD, 'media_type', media_type)
 if digest ~= '' then
   redis.call('HSET', RECORD, 'project', project, 'digest', digest)
 end
-redis.call('HDEL', RECORD, 'damaged')
+redis.call('HDEL', RECORD, 'damaged', 'no_store')
 if label ~= '' then
   redis.call('HSET', RECORD, 'label', label)
 end
