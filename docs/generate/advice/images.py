@@ -113,6 +113,13 @@ IMAGES: dict[Code, Advice] = {
                     f"{ENGINE}/formats/frame_canvas.py",
                 ),
             ),
+            Cause(
+                "The boxes of an AVIF are damaged, or claim a smaller size than a frame has.",
+                (
+                    f"{ENGINE}/formats/avif_frames.py",
+                    f"{ENGINE}/formats/avif_streams.py",
+                ),
+            ),
         ),
         client="Open the file in a viewer. Compare its size with the size of the original: an "
         "interrupted upload or copy cuts a file off. Send the whole file as the body: with curl "
@@ -160,8 +167,10 @@ IMAGES: dict[Code, Advice] = {
             ),
             Cause(
                 "The file consists of more parts than any known writer makes: segments, scans, "
-                "chunks, blocks, tags.",
+                "chunks, boxes, blocks, tags.",
                 (
+                    f"{ENGINE}/formats/avif_frames.py",
+                    f"{ENGINE}/formats/avif_streams.py",
                     f"{ENGINE}/safety/container_checks.py",
                     f"{ENGINE}/safety/jpeg_segments.py",
                     f"{ENGINE}/safety/png_chunks.py",

@@ -20,7 +20,7 @@ def size_of(head: bytes) -> Size | None:
 
     Returns None where they say nothing: for an unknown or damaged header, one that is longer than
     `HEAD`, a format that is not read here, and an image that may be animated, as the number of its
-    frames is unknown.
+    frames is unknown. An AVIF may be animated whatever its first bytes say.
     """
     format = format_of_bytes(head)
     if format is None or _may_be_animated(format, head):
@@ -34,13 +34,13 @@ def size_of(head: bytes) -> Size | None:
 
 def _may_be_animated(format: Format, head: bytes) -> bool:
     match format:
-        case Format.GIF:
+        case Format.GIF | Format.AVIF:
             return True
         case Format.PNG:
             return b"acTL" in head
         case Format.WEBP:
             return head[12:16] == b"VP8X" and bool(head[20:21] and head[20] & _ANIMATED_WEBP)
-        case Format.AVIF | Format.HEIF:
+        case Format.HEIF:
             return _SEQUENCE in head[8:64]
         case _:
             return False

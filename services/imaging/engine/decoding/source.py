@@ -13,6 +13,7 @@ from contracts.operations.sizes import Size
 from services.imaging.engine.decoding.colours import colours_of
 from services.imaging.engine.formats import (
     avif,
+    avif_frames,
     gif_frames,
     jxl,
     pillow,
@@ -95,6 +96,8 @@ def open_source(data: bytes, limits: Limits) -> Source:
     limits.check_samples(source.deep_samples, len(data))
     if source.format is Format.JPEG:
         container_checks.check_scans(data, math.prod(source.size))
+    elif source.format is Format.AVIF:
+        avif_frames.check_frames(data, image.size)
     return source
 
 

@@ -8,10 +8,13 @@ Span = tuple[int, int]
 """File offsets: the beginning and the end of a box's content."""
 
 
-def boxes(data: bytes, span: Span) -> Iterator[tuple[bytes, Span]]:
-    """Yield the type and the content of each box directly within a span, up to a broken one."""
+def boxes(data: bytes, span: Span, *, most: int = _MAX_BOXES) -> Iterator[tuple[bytes, Span]]:
+    """Yield the type and the content of each box directly within a span, up to a broken one.
+
+    `most` boxes are yielded at most.
+    """
     at, end = span
-    for _ in range(_MAX_BOXES):
+    for _ in range(most):
         size, head = int.from_bytes(data[at : at + 4], "big"), 8
         if size == 1:
             size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16

@@ -31,13 +31,14 @@ STILLS = {
     "webp": written("WEBP"),
     "lossless webp": written("WEBP", lossless=True),
     "webp with metadata": written("WEBP", exif=b"Exif\0\0II*\0"),
-    "avif": written("AVIF"),
     "tiff": written("TIFF"),
 }
 ANIMATIONS = {
     "gif": written("GIF"),
     "apng": written("PNG", **frames()),
     "animated webp": written("WEBP", **frames()),
+    # The first bytes do not say whether it is animated.
+    "avif": written("AVIF"),
     "avif sequence": written("AVIF", **frames()),
 }
 

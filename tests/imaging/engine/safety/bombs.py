@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from tests.imaging import forged, forged_tiff
+from tests.imaging import forged, forged_avif, forged_tiff
 from tests.imaging.engine.safety import shared_bytes
 from tests.imaging.pictures import encoded, png_claiming
 
@@ -175,8 +175,12 @@ FALSE_HEADERS: dict[str, Bomb] = {
     "a PNG of 9,000 a side without pixels": (REFUSED, lambda: png_claiming(9_000, 9_000)),
     "a JPEG that claims 9,000 a side and has 16": (ANY, lambda: forged.jpeg_claiming(9_000)),
     "an AVIF that claims 16 a side and has 3,000": (
-        ANY,
+        REFUSED,
         lambda: forged.with_claimed_size(_square_of_3000("AVIF"), 16, 16),
+    ),
+    "an AVIF that claims 64 a side and has 8,000": (
+        REFUSED,
+        lambda: forged_avif.claiming(forged_avif.blank(8_000, 8_000), 64, 64),
     ),
     "a HEIF that claims 16 a side and has 3,000": (
         ANY,
