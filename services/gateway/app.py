@@ -25,6 +25,7 @@ from services.gateway.access.presets.middleware import PresetMiddleware
 from services.gateway.access.rules import Rules, check_routes
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
+from services.gateway.delivery.visits import Visits
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.image_response import AnswerRoom
 from services.gateway.http.openapi_document import READABLE_HEADERS, methods_of
@@ -188,6 +189,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         acquirer=Acquirer(uploads, image_blobs, originals),
         rerenders=TokenBucket(rate=settings.max_rerenders / 60, size=settings.max_rerenders),
         charges=Charges(image_blobs, imaging, inspect_timeout=settings.inspect_timeout),
+        visits=Visits(),
         answers=answers,
         store=broker.store,
         storage=storage_state,

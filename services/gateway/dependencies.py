@@ -12,6 +12,7 @@ from services.gateway.access.limits.charges import Charges
 from services.gateway.access.presets.presets import Presets
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
+from services.gateway.delivery.visits import Visits
 from services.gateway.http.image_response import AnswerRoom
 from services.gateway.live.hub import LiveHub
 from services.gateway.settings import GatewaySettings
@@ -58,6 +59,7 @@ class Dependencies:
     acquirer: Acquirer
     rerenders: TokenBucket
     charges: Charges
+    visits: Visits
     answers: AnswerRoom
     store: StoreWatch
     storage: StorageState

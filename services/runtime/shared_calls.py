@@ -25,11 +25,12 @@ class SharedCalls(Generic[ResultT]):
     """The calls under way of one kind, by key.
 
     A caller that leaves does not end the call of the others. The call is cancelled when the last of
-    them leaves.
+    them leaves, unless calls are `finished` without callers as well.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, finished: bool = False) -> None:
         self._name = name
+        self._finished = finished
         self._calls: dict[Hashable, _Call[ResultT]] = {}
         self._tasks: set[asyncio.Task[ResultT]] = set()  # an event loop has weak references alone
 
@@ -64,7 +65,7 @@ class SharedCalls(Generic[ResultT]):
             await asyncio.wait([call.task], timeout=timeout)
         finally:
             call.waiters -= 1
-            if not call.waiters and not call.task.done():
+            if not call.waiters and not call.task.done() and not self._finished:
                 self._forget(key, call)
                 call.task.cancel()
         if not call.task.done():

@@ -32,8 +32,8 @@ class Work:
 
 
 class Callers:
-    def __init__(self) -> None:
-        self.calls = SharedCalls[int]("test")
+    def __init__(self, *, finished: bool = False) -> None:
+        self.calls = SharedCalls[int]("test", finished=finished)
         self.work = Work()
 
     async def begin(self, *, timeout: float = 5, lasting: float = 10) -> asyncio.Task[int]:
@@ -106,3 +106,18 @@ async def test_a_failure_is_the_failure_of_all_and_of_none_that_comes_later(
             await task
     callers.work.error = None
     assert await (await callers.begin()) == 2
+
+
+async def test_calls_that_are_finished_go_on_without_callers_and_take_later_ones() -> None:
+    callers = Callers(finished=True)
+    for _ in range(3):
+        task = await callers.begin()
+        task.cancel()
+        await asyncio.wait([task])
+    with pytest.raises(DeadlineExceeded):
+        await (await callers.begin(timeout=0.01))
+    last = await callers.begin()
+    callers.work.end.set()
+
+    assert await last == 1
+    assert (callers.work.started, callers.work.cancelled) == (1, 0)

@@ -25,6 +25,11 @@ class Caller:
     limits: KeyLimits | None = None
     """The limits of its API key; None for those of the settings."""
 
+    @property
+    def is_visitor(self) -> bool:
+        """Whether it has a signed URL or a public preset, and no key."""
+        return not self.key and self is not EVERYBODY
+
 
 EVERYBODY = Caller()
 """The caller of every request while access is open."""

@@ -14,7 +14,7 @@ from contracts.labels import LABEL_TEXT, Label
 from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import AUTO, Output
-from services.gateway.access.caller import caller_of
+from services.gateway.access.caller import Caller, caller_of
 from services.gateway.dependencies import Injected
 from services.gateway.http.accept import negotiate_format
 from services.gateway.http.prefer import Preference, parse_prefer
@@ -161,14 +161,21 @@ PreferHeader = Annotated[Preference, Depends(_preference)]
 
 
 def seconds_to_wait(
-    timeout: float | None, preference: Preference, settings: GatewaySettings
+    timeout: float | None, preference: Preference, caller: Caller, settings: GatewaySettings
 ) -> float:
-    """Return the seconds of a call, from the `timeout` of a query if it has one."""
-    default = preference.wait or settings.default_timeout
-    return min(timeout or default, settings.max_timeout)
+    """Return the seconds of a call, from the `timeout` of a query if it has one.
+
+    A caller without a key can't have less than the default: its project pays for a render that
+    does not end in time as well.
+    """
+    seconds = timeout or preference.wait or settings.default_timeout
+    if caller.is_visitor:
+        seconds = max(seconds, settings.default_timeout)
+    return min(seconds, settings.max_timeout)
 
 
 async def _timeout(
+    request: Request,
     deps: Injected,
     preference: PreferHeader,
     timeout: Annotated[
@@ -177,11 +184,12 @@ async def _timeout(
             gt=0,
             allow_inf_nan=False,
             description="Seconds to wait for the result, cut to `DARKROOM_MAX_TIMEOUT`. Left out: "
-            "the `wait` of `Prefer`, or `DARKROOM_DEFAULT_TIMEOUT`.",
+            "the `wait` of `Prefer`, or `DARKROOM_DEFAULT_TIMEOUT`. Signed URLs and public presets "
+            "wait no less than that.",
         ),
     ] = None,
 ) -> float:
-    return seconds_to_wait(timeout, preference, deps.settings)
+    return seconds_to_wait(timeout, preference, caller_of(request.scope), deps.settings)
 
 
 Timeout = Annotated[float, Depends(_timeout)]

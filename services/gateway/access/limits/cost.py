@@ -1,10 +1,10 @@
 """The cost of a render in pixels, from the headers of its source and its pipeline alone.
 
 A render costs the largest image that it has on its way: the source, or what a step enlarges it to.
-Each frame of an animation counts. The images of watermarks cost nothing.
+Each frame of an animation counts. Each image of a watermark is decoded once, and costs its pixels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from contracts.formats import Format
@@ -14,8 +14,8 @@ from contracts.operations.sizes import Size, size_after
 from services.gateway.access.limits.policies import MEGAPIXEL
 
 UNKNOWN = 24 * MEGAPIXEL
-"""What one render of an image costs whose header says nothing, until a worker has read it: as much
-as a photograph."""
+"""What an image costs whose header says nothing, until a worker has read it: as much as a
+photograph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +32,25 @@ def picture_of(inspected: Inspected) -> Picture:
     return Picture((inspected.width, inspected.height), inspected.frames if animated else 1)
 
 
-def cost_of(picture: Picture | None, pipelines: Iterable[Pipeline]) -> int:
-    """Return the cost of several renders of one image; None is an image that nobody has read."""
+def cost_of(pictures: Mapping[str, Picture], source: str, pipelines: Iterable[Pipeline]) -> int:
+    """Return the cost of several renders of the image `source`.
+
+    `pictures` are the source and the images of watermarks, by their keys, as far as they are known.
+    """
+    return sum(_cost(pictures, pictures.get(source), pipeline) for pipeline in pipelines)
+
+
+def _cost(pictures: Mapping[str, Picture], picture: Picture | None, pipeline: Pipeline) -> int:
+    watermarks = [pictures.get(key) for key in pipeline.images]
+    cost = sum(UNKNOWN if one is None else _pixels(one.size) for one in watermarks)
     if picture is None:
-        return UNKNOWN * len(tuple(pipelines))
-    return sum(_cost(picture, pipeline) for pipeline in pipelines)
-
-
-def _cost(picture: Picture, pipeline: Pipeline) -> int:
+        return cost + UNKNOWN
     size, frames = picture.size, picture.frames if pipeline.output.may_be_animated else 1
     largest = _pixels(size)
     for operation in pipeline.operations:
         size = size_after(operation, size)
         largest = max(largest, _pixels(size))
-    return largest * frames
+    return cost + largest * frames
 
 
 def _pixels(size: Size) -> int:

@@ -11,6 +11,9 @@
 
 local RATES = KEYS[1]
 local WINDOWS_OF_DEBT = 2
+-- Microseconds of now have 51 bits of a double's 53, so sums are rounded to a quarter of one. Without
+-- some room, a rate whose burst is one call would never grant it.
+local ROUNDING = 1
 local DAY_US, DAYS_KEPT = 86400 * 1000000, 172800
 
 local time = redis.call('TIME')
@@ -43,7 +46,7 @@ local project_day, key_day = day(KEYS[2], ARGV[6]), day(KEYS[3], ARGV[7])
 
 -- How much may be taken now; -1 without a limit.
 local function left(of)
-  return of and math.max(0, math.floor((now + of.window - of.moment) / of.interval)) or -1
+  return of and math.max(0, math.floor((now + of.window - of.moment + ROUNDING) / of.interval)) or -1
 end
 
 local function left_today(of)
@@ -99,8 +102,8 @@ function commands.take(wanted, cost)
     if pixels then
       local price = cost * pixels.interval
       local wait = pixels.moment + price - now - pixels.window
-      if wait > 0 then
-        return answer('megapixels', price > pixels.window and -1 or wait, 0)
+      if wait > ROUNDING then
+        return answer('megapixels', price > pixels.window + ROUNDING and -1 or wait, 0)
       end
       pixels.moment = pixels.moment + price
     end

@@ -27,7 +27,8 @@ class Rate:
     @property
     def burst(self) -> float:
         """The units that may be taken at once."""
-        return self.per_second * self.window
+        # 0.09 a second in 1/0.09 seconds are one, and not a little less.
+        return round(self.per_second * self.window, 6)
 
     @property
     def arguments(self) -> tuple[float, float]:

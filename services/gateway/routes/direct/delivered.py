@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from contracts.errors import NotFound
-from contracts.imaging import Depth, Inspect, Inspected, Render, result_key
+from contracts.imaging import Depth, Inspect, Inspected, Render, Rendered, result_key
 from contracts.jobs import OPEN_STATES
 from contracts.operations.pipeline import Pipeline
 from services.gateway.access.caller import caller_of
@@ -34,6 +34,7 @@ from services.gateway.http.responses import (
 )
 from services.gateway.jobs.responses import pending_response
 from services.gateway.middleware.head import is_head
+from services.gateway.rpc import Reply
 from services.gateway.sources.originals import Acquired
 from services.runtime.storage.lookups import Found
 from services.runtime.storage.records import Kind, StoredBlob
@@ -87,7 +88,7 @@ async def send_rendition(
     A render that is missing takes `timeout` seconds at most. `acquired` says how the image came
     from a source, if it did.
     """
-    asked = time.monotonic()
+    asked, caller = time.monotonic(), caller_of(request.scope)
     key = result_key(image_id, wanted.canonical)
     images = tuple(dict.fromkeys((image_id, *wanted.pipeline.images)))
     # Other conditions count only for a stored result: the pipeline may be invalid.
@@ -95,7 +96,7 @@ async def send_rendition(
         has_copy(request.headers, etag_of(key)) and "if-match" not in request.headers
     )
     found: Found | None = await deps.lookups.find(
-        caller_of(request.scope).project,
+        caller.project,
         images,
         rendition=None if no_cache or unchanged else key,
         ttl=deps.settings.rendition_ttl,
@@ -114,14 +115,22 @@ async def send_rendition(
         left = ends - time.monotonic()
         return {**_freshness(request, deps, left, wanted.version, acquired), **wanted.vary}
 
-    async def render_anew() -> Response:
+    async def charged(seconds: float) -> Reply[Rendered]:
         call = Render(source=source, pipeline=wanted.pipeline, reuse=not no_cache)
         async with deps.charges.renders(
             request.scope, source, (wanted.pipeline,), note=found.image.stored.note
         ) as charge:
-            reply = await cancel_on_disconnect(request, deps.imaging.render(call, timeout=timeout))
+            reply = await deps.imaging.render(call, timeout=seconds)
             if charge and (reply.body.reused or reply.collapsed):
                 charge.refund()
+        return reply
+
+    async def render_anew() -> Response:
+        if caller.is_visitor:
+            work = deps.visits.render(caller.project, key, charged, timeout=timeout)
+        else:
+            work = charged(timeout)
+        reply = await cancel_on_disconnect(request, work)
         timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
         status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
         status += "; collapsed" if reply.collapsed else ""

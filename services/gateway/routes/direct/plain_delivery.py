@@ -23,6 +23,7 @@ from contracts.formats import Format
 from contracts.jobs import MAX_VARIANTS
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import AUTO
+from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.accept import formats_of
 from services.gateway.http.error_handlers import UnhandledErrorMiddleware
@@ -141,17 +142,20 @@ class PlainDelivery:
             return None
 
         async def answer(request: Request) -> Response:
-            settings, headers = self._deps.settings, request.headers
+            settings = self._deps.settings
+            preference = preference_of(request.headers, settings)
             pipeline, canonical = parsed.pipeline, parsed.canonical
             if pipeline.output.format == AUTO:
-                lines = tuple(value for name, value in headers.raw if name == b"accept")
+                lines = tuple(value for name, value in request.headers.raw if name == b"accept")
                 among = formats_of(lines)[pipeline.output.lossless]
                 pipeline, canonical = _limited(query, among)
             return await send(
                 Wanted(pipeline, canonical, parsed.vary, parsed.version),
                 request,
                 deps=self._deps,
-                timeout=seconds_to_wait(parsed.timeout, preference_of(headers, settings), settings),
+                timeout=seconds_to_wait(
+                    parsed.timeout, preference, caller_of(request.scope), settings
+                ),
                 no_cache=wants_new(request, self._deps.rerenders),
             )
 

@@ -47,6 +47,20 @@ async def calls_until_refused(account: Account) -> int:
         made += 1
 
 
+@pytest.mark.parametrize("per_second", [0.03, 0.09, 0.12, 0.3])
+async def test_what_is_a_whole_burst_passes_at_rates_that_are_no_whole_microseconds(
+    gateway_account: NewAccount, per_second: float
+) -> None:
+    calls, pixels = call_limits(per_second, 1), pixel_rate(per_second, 1 / per_second)
+    account = gateway_account(Limits(calls.calls, pixels.pixels))
+
+    assert account.policy.startswith(b'"calls";q=1;w=')
+    assert await calls_until_refused(account) == 1
+    await account.take_pixels(MEGAPIXEL)
+    with pytest.raises(RateLimited):
+        await account.take_pixels(MEGAPIXEL)
+
+
 async def test_a_burst_passes_and_the_next_call_waits_for_the_rate(
     gateway_account: NewAccount,
 ) -> None:

@@ -7,9 +7,12 @@ import pytest
 from PIL import Image
 from starlette.types import Scope
 
+from contracts.access import DEFAULT_PROJECT
 from contracts.errors import ImageUnreadable, NoWorkers, Overloaded, QuotaExceeded, ServiceError
 from contracts.imaging import Blob, Inspect, Inspected
+from contracts.operations.notation import parse_pipeline
 from contracts.operations.pipeline import Pipeline
+from services.gateway.access.caller import EVERYBODY, Caller, set_caller
 from services.gateway.access.limits.account import Account
 from services.gateway.access.limits.charges import Charges
 from services.gateway.access.limits.limiter import set_account
@@ -67,13 +70,19 @@ def account(gateway_account: NewAccount) -> Account:
 def scope(account: Account) -> Scope:
     scope: Scope = {}
     set_account(scope, account)
+    set_caller(scope, EVERYBODY)
     return scope
 
 
-async def stored(images: Images, format: str, size: tuple[int, int] = (2000, 1000)) -> Blob:
+async def stored(
+    images: Images,
+    format: str,
+    size: tuple[int, int] = (2000, 1000),
+    project: str = DEFAULT_PROJECT,
+) -> Blob:
     file = BytesIO()
     Image.new("L", size).save(file, format)
-    return (await images.keep_bytes(file.getvalue(), ttl=60)).blob
+    return (await images.keep_bytes(file.getvalue(), ttl=60, project=project)).blob
 
 
 async def left(account: Account) -> str:
@@ -120,6 +129,31 @@ async def test_a_render_that_the_service_could_not_do_costs_nothing(
         async with charges.renders(scope, source, PIPELINES):
             raise failure
     assert await left(account) == '"day";r=100'
+
+
+async def test_the_image_of_a_watermark_costs_its_pixels_in_its_own_project(
+    charges: Charges, images: Images, worker: Worker, account: Account, scope: Scope
+) -> None:
+    source = await stored(images, "PNG", (64, 64))
+    logo, unread = await stored(images, "PNG", (5000, 5000)), await stored(images, "GIF")
+    foreign = await stored(images, "PNG", (3000, 3000), "shop")
+
+    async def drawing(blob: Blob) -> str:
+        pipeline = parse_pipeline([f"watermark:image={blob.key}"])
+        async with charges.renders(scope, source, [pipeline]):
+            return await left(account)
+
+    other: Scope = {}
+    set_account(other, account)
+    set_caller(other, Caller("shop"))
+    async with charges.renders(other, foreign, PIPELINES):
+        assert await left(account) == '"day";r=91'
+    assert [await drawing(one) for one in (logo, foreign, unread)] == [
+        '"day";r=65',
+        '"day";r=65',
+        '"day";r=64',
+    ]
+    assert worker.asked == 1
 
 
 async def test_a_render_that_costs_too_much_does_not_begin(
