@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, field_validator
 
+from contracts.fields import Expected
 from contracts.message import Message
 
 DEFAULT_PROJECT = "default"
@@ -17,6 +18,7 @@ ProjectName = Annotated[
         examples=["website"],
         description="Name of a project: up to 32 lower-case letters, digits and hyphens.",
     ),
+    Expected("should be up to 32 lower-case letters, digits and hyphens, with no hyphen at an end"),
 ]
 
 

@@ -5,11 +5,14 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
+from contracts.fields import Expected
 from contracts.message import Message
 
 Text = Annotated[str, Field(max_length=200)]
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Hex = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+Hex = Annotated[
+    str, Field(pattern=r"^#[0-9a-f]{6}$"), Expected("should be a colour such as #ff8800")
+]
 
 _SHOT: JsonDict = {
     "make": "Canon",
@@ -120,4 +123,5 @@ class Details(Message):
             description="A difference hash of 64 bits in hex. Hashes of similar images differ in "
             "few bits.",
         ),
+        Expected("should be 16 digits and lower-case letters a to f"),
     ]

@@ -1,5 +1,6 @@
 """Validation errors in plain English, for the clients that have caused them."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -39,6 +40,10 @@ _WORDS = {
 }
 """The wording of each kind of error of pydantic; other kinds keep pydantic's."""
 
+_JSON_FAULT = re.compile(r"(.*) at line (\d+) column (\d+)")
+_END = "EOF while parsing "
+_INSIDE = {"a list": "inside a list", "an object": "inside an object", "a string": "inside a text"}
+
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """Return the errors in the fields of a `model` as one sentence, with a clause for each.
@@ -63,12 +68,33 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 def describe(item: Mapping[str, Any]) -> str:
     """Return the text of one error of pydantic. A clause with the field's name comes before it."""
     words = _WORDS.get(item["type"])
-    context = item.get("ctx", {})
+    context = {name: _plain(value) for name, value in item.get("ctx", {}).items()}
+    if item["type"] == "json_invalid":
+        return _json_fault(str(context["error"]))
     if words is None:
         message: str = item["msg"]
         return message.removeprefix("Value error, ").removeprefix("Input " if item["loc"] else "")
     text = words.format_map(context)
     return text.replace(" 1 items ", " 1 item ").replace(" 1 characters ", " 1 character ")
+
+
+def _plain(value: object) -> object:
+    """Return a number without `.0`, and anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _json_fault(error: str) -> str:
+    """Return where a text is no JSON, and why, from the error of pydantic's parser."""
+    match = _JSON_FAULT.fullmatch(error)
+    if match is None:
+        return f"the JSON is malformed: {error}"
+    reason, line, column = match.groups()
+    if not reason.startswith(_END):
+        return f"the JSON is malformed at line {line}, column {column}: {reason}"
+    if column == "0":
+        return "the JSON is empty"
+    place = _INSIDE.get(reason.removeprefix(_END), "where a value should follow")
+    return f"the JSON ends too early, at line {line}, column {column}, {place}"
 
 
 def _path(parts: Sequence[str | int]) -> str:

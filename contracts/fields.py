@@ -17,6 +17,27 @@ DEGREES: JsonDict = {"x-unit": "°"}
 PERCENT: JsonDict = {"x-unit": "%"}
 """Units, for the JSON schemas of numbers."""
 
+
+@dataclass(frozen=True)
+class Expected:
+    """Annotation of a union, or of a text with a pattern: every error of it says `message`.
+
+    Without it, a union has an error for each of its types, and a pattern is shown as it is.
+    """
+
+    message: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        schema: Any = handler(source)
+        error = {"custom_error_type": "expected", "custom_error_message": self.message}
+        # A union of tagged models says so of the tag alone, and the models keep their own errors.
+        if schema["type"] in ("union", "tagged-union"):
+            return {**schema, **error}
+        return {"type": "custom-error", "schema": schema, **error}
+
+
 Pixels = Annotated[int, Field(ge=1, le=MAX_SIDE, json_schema_extra=PX)]
 Offset = Annotated[int, Field(ge=0, le=1_000_000, json_schema_extra=PX)]
 Angle = Annotated[float, Field(ge=-360, le=360, allow_inf_nan=False, json_schema_extra=DEGREES)]
@@ -31,21 +52,8 @@ BlobKey = Annotated[
         description="Digest in hex: of an image, or of the request for a result. In the project "
         "`default`, the key of an image is the SHA-256 of its bytes.",
     ),
+    Expected("should be 64 digits and lower-case letters a to f"),
 ]
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Annotation of a union: its error says `message`, in place of one error for each type."""
-
-    message: str
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        schema: Any = handler(source)
-        error = {"custom_error_type": "expected", "custom_error_message": self.message}
-        return {**schema, **error}
 
 
 # "#" starts the fragment of a URL, so clients may leave it out.

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from contracts import examples
 from contracts.details import Details
-from contracts.fields import BlobKey
+from contracts.fields import BlobKey, Expected
 from contracts.formats import Format, format_of_media_type
 from contracts.message import Message
 from contracts.methods import Method
@@ -21,6 +21,7 @@ MediaType = Annotated[
         pattern=r"^[\w.+-]+/[\w.+-]+$",
         description="Media type, as in Content-Type.",
     ),
+    Expected("should be a media type such as image/png, 100 characters at most"),
 ]
 Milliseconds = Annotated[float, Field(ge=0)]
 

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from contracts import examples
 from contracts.errors import Failure
-from contracts.fields import BlobKey
+from contracts.fields import BlobKey, Expected
 from contracts.imaging import Blob
 from contracts.message import Message
 from contracts.operations.pipeline import Pipeline
@@ -25,20 +25,27 @@ DEAD_LETTERS = "imaging.dead"
 
 MAX_VARIANTS = 64
 
-JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="Id of the job.")]
+JobId = Annotated[
+    str,
+    Field(pattern=r"^[0-9a-f]{32}$", description="Id of the job."),
+    Expected("should be 32 digits and lower-case letters a to f"),
+]
+_TWO_NUMBERS = Expected("should be two whole numbers with a hyphen between them")
 EventId = Annotated[
     str,
     Field(
         pattern=r"^[0-9]{1,19}-[0-9]{1,19}$", description="Position among the events of all jobs."
     ),
+    _TWO_NUMBERS,
 ]
-LetterId = Annotated[str, Field(pattern=r"^[0-9]{1,19}-[0-9]{1,19}$")]
+LetterId = Annotated[str, Field(pattern=r"^[0-9]{1,19}-[0-9]{1,19}$"), _TWO_NUMBERS]
 Submitter = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9._:-]{1,64}$",
         description="The client on whose behalf a job is done. Submitters' jobs take turns.",
     ),
+    Expected("should be 1 to 64 letters, digits and characters of `._:-`"),
 ]
 Variants = Annotated[
     tuple[Pipeline, ...],
@@ -89,6 +96,7 @@ class Webhook(Message):
     url: Annotated[
         str,
         Field(pattern=r"^https?://[^\s]+$", max_length=2000, description="URL of the receiver."),
+        Expected("should be a URL of http or https, 2000 characters at most, without spaces"),
     ]
 
     @property

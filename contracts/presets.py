@@ -24,8 +24,15 @@ PresetName = Annotated[
         examples=["card"],
         description="Name of a preset: up to 64 lower-case letters, digits, `-` and `_`.",
     ),
+    Expected(
+        "should be up to 64 lower-case letters, digits, `-` and `_`, with a letter or a digit first"
+    ),
 ]
-VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["w"])]
+VariableName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["w"]),
+    Expected("should be up to 32 lower-case letters, digits and `_`, with a letter first"),
+]
 
 
 def _check_text(text: str) -> str:
@@ -102,7 +109,9 @@ class Preset(Message):
     sources: Annotated[
         Names | None,
         Field(
-            description="Names of the sources whose images it is for; null for those of all.",
+            description="Names of the sources from which `GET /v1/fetch` takes images for it; null "
+            "for all. Callers with a key may use it with any other image, as they may send any "
+            "operations.",
         ),
     ] = None
     max_age: Annotated[

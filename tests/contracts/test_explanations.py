@@ -40,6 +40,21 @@ from contracts.operations.pipeline import Pipeline
         ),
         ('{"output": {"lossless": "maybe"}}', "output.lossless: should be true or false."),
         ("[]", "Input should be an object."),
+        ("", "the JSON is empty."),
+        ("[", "the JSON ends too early, at line 1, column 1, inside a list."),
+        (
+            '{"output":',
+            "the JSON ends too early, at line 1, column 10, where a value should follow.",
+        ),
+        ('{"output" 1}', "the JSON is malformed at line 1, column 11: expected `:`."),
+        (
+            '{"operations": [{"op": "text", "text": "a", "opacity": 2}]}',
+            "operations.0.text.opacity: should be 1 or less.",
+        ),
+        (
+            '{"operations": [{"op": "watermark", "image": "../a"}]}',
+            "operations.0.watermark.image: should be 64 digits and lower-case letters a to f.",
+        ),
     ],
 )
 def test_a_sentence_names_the_field_and_what_it_should_be(body: str, sentence: str) -> None:

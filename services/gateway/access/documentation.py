@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.gateway.access.keys.sessions import COOKIE
+from services.gateway.access.presets.presets import takes_preset
 from services.gateway.access.rules import RULES, Rule
 from services.gateway.access.signatures import ANONYMOUS_SCOPES
 from services.gateway.access_settings import AccessSettings
@@ -44,7 +45,7 @@ def describe_access(document: dict[str, Any], settings: AccessSettings) -> None:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             rule = RULES[path][method.upper()]
-            operation["security"] = _alternatives(rule, method, settings)
+            operation["security"] = _alternatives(rule, path, method, settings)
             if rule.scope is not None:
                 operation["x-scope"] = rule.scope
                 operation["description"] += f"\n\n{_NEEDS[rule.always].format(rule.scope)}"
@@ -53,18 +54,21 @@ def describe_access(document: dict[str, Any], settings: AccessSettings) -> None:
             operation["security"] = []  # it is signed
 
 
-def _alternatives(rule: Rule, method: str, settings: AccessSettings) -> list[dict[str, list[str]]]:
+def _alternatives(
+    rule: Rule, path: str, method: str, settings: AccessSettings
+) -> list[dict[str, list[str]]]:
     """Return what a request may have: nothing, a key, a session, or a signature."""
     if rule.open:
         return []
     is_open = settings.access != "keys"
     reads = method == "get" and rule.scope in ANONYMOUS_SCOPES
-    free = not rule.always and (is_open or (reads and settings.anonymous == "presets"))
+    by_preset = reads and takes_preset({"path": path, "method": method.upper()})
+    free = not rule.always and (is_open or (by_preset and settings.anonymous == "presets"))
     signed = reads and (is_open or settings.anonymous != "none")
     nothing: list[dict[str, list[str]]] = [{}] if free else []
     return [
         *nothing,
         {"key": []},
-        {"session": []},
+        *([] if rule.in_header else [{"session": list[str]()}]),
         *([{"signature": list[str]()}] if signed else []),
     ]

@@ -27,6 +27,8 @@ class Rule:
     """Whether it is answered even where nothing says who may use the gateway."""
     always: bool = False
     """Whether a key is needed even while access is open."""
+    in_header: bool = False
+    """Whether the route takes a key in `Authorization` alone, and no session."""
     lasts: bool = False
     """Whether the answer goes on until its client leaves, so that its key is looked at again."""
     page: PublicPage | None = None
@@ -68,7 +70,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "/v1/dead-letters/{job_id}/requeue": {"POST": _ADMIN},
     "/v1/system": {"GET": _ADMIN},
     # A session is made of a key that the request has, and ended without one.
-    "/v1/session": {"POST": Rule(always=True), "DELETE": _OPEN},
+    "/v1/session": {"POST": Rule(always=True, in_header=True), "DELETE": _OPEN},
     "/v1/keys": {"GET": _KEYS, "POST": _KEYS},
     "/v1/keys/{key_id}": {"PUT": _KEYS, "DELETE": _KEYS},
     "/v1/keys/{key_id}/rotate": {"POST": _KEYS},

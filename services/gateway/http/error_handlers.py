@@ -22,7 +22,7 @@ from contracts.errors import (
     UnsupportedMediaType,
 )
 from contracts.explanations import describe
-from services.gateway.http.freshness import MISSING, MissingImage
+from services.gateway.http.freshness import MissingImage, freshness_of_missing
 from services.gateway.http.problems import problem
 from services.runtime.redis.client import store_error
 
@@ -41,7 +41,7 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ServiceError)
     async def service_error(request: Request, exc: ServiceError) -> JSONResponse:
         log.info("refused", code=exc.code, detail=exc.detail, path=request.url.path)
-        headers = MISSING if isinstance(exc, MissingImage) else None
+        headers = freshness_of_missing(exc.life) if isinstance(exc, MissingImage) else None
         return problem(exc.failure(), request.scope, headers)
 
     @app.exception_handler(RequestValidationError)

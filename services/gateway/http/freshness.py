@@ -18,16 +18,20 @@ _YEAR = 31_536_000  # seconds: the most that caches are told by custom
 _OTHER_VERSION = 60  # seconds: for as long gateways of two versions may answer in turn
 _MISSING = 5  # seconds: the image may be uploaded next
 
-MISSING = {"Cache-Control": f"public, max-age={_MISSING}"}
-"""The field of an answer that there is no such image."""
-
 
 NO_STORE = {"Cache-Control": "no-store"}
 """The field of an answer with an image whose source forbids to store it."""
 
 
 class MissingImage(NotFound):
-    """No image has the id of a GET. Caches may repeat the answer for some seconds."""
+    """No image has the id of a GET. Caches may repeat the answer for some seconds.
+
+    `life` is the time in seconds for which the caller may have the answer at all.
+    """
+
+    def __init__(self, detail: str, *, life: float = math.inf) -> None:
+        super().__init__(detail)
+        self.life = life
 
 
 def freshness(
@@ -89,6 +93,11 @@ def freshness_of_original(
     }
     more = "".join(f", {name}={seconds}" for name, seconds in stale.items() if seconds > 0)
     return _dated(max(0, int(min(fresh, life))), more)
+
+
+def freshness_of_missing(life: float) -> dict[str, str]:
+    """Return the field of an answer that there is no such image, fresh for `life` at most."""
+    return {"Cache-Control": f"public, max-age={max(0, int(min(_MISSING, life)))}"}
 
 
 def fresh_until_end(life: float) -> dict[str, str]:

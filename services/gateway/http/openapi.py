@@ -49,6 +49,10 @@ _EVERYWHERE = (
     Code.STORE_FULL, Code.DEADLINE_EXCEEDED, Code.INTERNAL,
 )  # fmt: skip
 
+_PAUSED = (429, 503, 507)
+_PAUSES = {Code.SOURCE_UNAVAILABLE, Code.SOURCE_TIMEOUT}
+"""Statuses, and codes of other statuses, whose answers may have `Retry-After`."""
+
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
     "schema": {
@@ -232,7 +236,7 @@ def problems(*codes: Code) -> Responses:
         status.value: _problem(
             found,
             "\n".join(f"- `{code}`: {_meaning(code)}" for code in found),
-            *(["Retry-After"] if status.value in (429, 503, 507) else []),
+            *(["Retry-After"] if status in _PAUSED or _PAUSES & {*found} else []),
             *(["WWW-Authenticate"] if {Code.UNAUTHORIZED, Code.FORBIDDEN} & {*found} else []),
             *(["Accept", "Accept-Encoding"] if Code.UNSUPPORTED_MEDIA_TYPE in found else []),
         )

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from contracts.errors import Code, InvalidRequest, NotFound
 from contracts.explanations import explain
+from contracts.fields import Expected
 from contracts.labels import Label
 from contracts.message import Message
 from services.gateway.access.caller import caller_of
@@ -69,6 +70,7 @@ async def list_images(
             pattern=r"^[0-9]{1,15}-[0-9a-f]{64}$",
             description="Where the page begins, as `next` of the page before names it.",
         ),
+        Expected("should be the `next` of the page before"),
     ] = None,
 ) -> Response:
     """List the images that were uploaded and are kept, newest first.

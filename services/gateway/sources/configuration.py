@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from contracts.access import DEFAULT_PROJECT, ProjectName
+from contracts.fields import Expected
 from contracts.message import Message
 from services.gateway.sources.url_patterns import UrlPattern
 from services.gateway.toml_tables import LineRefused, line_of, parse_table, parse_tables
@@ -35,7 +36,10 @@ def _folder(path: Path) -> Path:
 
 
 Variable = Annotated[
-    str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$", max_length=100), AfterValidator(_variable)
+    str,
+    Field(pattern=r"^[A-Z_][A-Z0-9_]*$", max_length=100),
+    Expected("should be up to 100 capital letters, digits and `_`, with no digit first"),
+    AfterValidator(_variable),
 ]
 _Seconds = Annotated[int, Field(ge=0, le=_YEAR)]
 
@@ -150,13 +154,22 @@ class S3Source(SourceTable):
 
     kind: Literal["s3"]
     bucket: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$", description="Its name.")
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$", description="Its name."),
+        Expected(
+            "should be 2 to 222 letters, digits and characters of `._-`, with a letter or a digit "
+            "first"
+        ),
     ]
     prefix: Annotated[
         str,
         Field(
             pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$",
             description="What the keys of all objects of this source begin with.",
+        ),
+        Expected(
+            "should be names with single slashes between them, each of letters, digits and "
+            "characters of `._-`, with no dot first"
         ),
     ] = ""
     endpoint: Annotated[
@@ -165,8 +178,13 @@ class S3Source(SourceTable):
             pattern=r"^(https?://[^/?#@\s]+)?$",
             description="URL of the server. Left out: the one of the cloud.",
         ),
+        Expected("should be http:// or https:// and a host, with a port or not, and no path"),
     ] = ""
-    region: Annotated[str, Field(pattern=r"^[a-z0-9-]*$", description="Its region.")] = ""
+    region: Annotated[
+        str,
+        Field(pattern=r"^[a-z0-9-]*$", description="Its region."),
+        Expected("should be lower-case letters, digits and hyphens"),
+    ] = ""
     path_style: Annotated[
         bool, Field(description="Whether the bucket is in the path of a URL, and not in its host.")
     ] = True

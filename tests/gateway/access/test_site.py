@@ -130,6 +130,15 @@ def test_an_answer_in_memory_ends_with_its_url(site: httpx.Client, image: str) -
     assert "expired" in over.json()["detail"]
 
 
+def test_a_missing_image_is_missing_no_longer_than_its_url_is_valid(site: httpx.Client) -> None:
+    nobody = f"/v1/images/{'e' * 64}/render?op=flip"
+    ending, endless = site.get(signed(nobody, expires=3, grid=1)), site.get(signed(nobody))
+
+    assert (ending.status_code, endless.status_code) == (404, 404)
+    assert max_age(ending) <= 3
+    assert max_age(endless) == 5
+
+
 def test_the_project_of_a_signing_key_sees_its_own_images_alone(
     site: httpx.Client, image: str
 ) -> None:

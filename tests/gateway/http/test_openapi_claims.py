@@ -164,6 +164,8 @@ def test_a_route_says_the_key_that_it_needs_and_the_answers_without_one() -> Non
         for method, route in methods.items():
             rule = rules[f"{method.upper()} {path}"]
             needed = [KEY, SESSION] if rule.always else [NOTHING, KEY, SESSION]
+            if path == "/v1/session":
+                needed = [KEY]  # a session is begun with no other session
             if method == "get" and rule.scope in ("render", "fetch"):
                 needed.append(SIGNATURE)
             assert route["security"] == ([] if rule.open else needed)
@@ -192,7 +194,18 @@ def test_with_keys_the_document_says_what_is_free() -> None:
     signed = without_a_key("signed")
     assert signed.keys() >= reading
     assert all(others == [SIGNATURE] for others in signed.values())
-    assert without_a_key("presets") == {name: [NOTHING, SIGNATURE] for name in signed}
+    # A public preset stands in place of operations: it opens the routes that take them.
+    preset = {"render_an_uploaded_image", "render_an_image_of_a_source"}
+    assert without_a_key("presets") == {
+        name: [NOTHING, SIGNATURE] if name in preset else [SIGNATURE] for name in signed
+    }
+
+
+def test_answers_of_sources_that_fail_say_when_to_ask_again() -> None:
+    answers = ROUTES["render_an_image_of_a_source"]["responses"]
+    assert "Retry-After" in answers["502"]["headers"]
+    assert "Retry-After" in answers["504"]["headers"]
+    assert "Retry-After" not in ROUTES["list_the_presets"]["responses"]["504"]["headers"]
 
 
 def test_keys_and_sessions_are_described() -> None:

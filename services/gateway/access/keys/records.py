@@ -6,12 +6,14 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field, PlainSerializer
 
 from contracts.access import KeyLimits, KeyScope, ProjectName
+from contracts.fields import Expected
 from contracts.labels import Label
 from contracts.message import Message
 
 KeyId = Annotated[
     str,
     Field(pattern=r"^[a-z2-7]{10}$", examples=["mzxw6ytboi"], description="The key's id."),
+    Expected("should be 10 lower-case letters and digits 2 to 7"),
 ]
 KeyName = Annotated[
     Label,
@@ -23,7 +25,9 @@ KeyName = Annotated[
     ),
 ]
 Digest = Annotated[
-    str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the secret, in hexadecimal.")
+    str,
+    Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the secret, in hexadecimal."),
+    Expected("should be 64 digits and lower-case letters a to f"),
 ]
 
 

@@ -62,7 +62,7 @@ async def send_image(image_id: str, request: Request, *, deps: Dependencies) -> 
     bytes_of = None if skipped else Kind.IMAGE
     found = await deps.lookups.find(project, (image_id,), bytes_of=bytes_of)
     if found is None:
-        raise MissingImage(MISSING_IMAGE)
+        raise _missing(request)
     stored = found.image.stored
     # An image that arrived with a render or a job has not been inspected yet.
     inspected = await inspect(stored, deps)
@@ -103,7 +103,7 @@ async def send_rendition(
         bytes_of=None if is_head(request.scope) else Kind.RENDITION,
     )
     if found is None:
-        raise MissingImage(MISSING_IMAGE)
+        raise _missing(request)
     source = found.image.stored.blob
     # A watermark may expire earlier than the source.
     ends = asked + found.life
@@ -230,7 +230,7 @@ async def find_image(image_id: str, request: Request, deps: Dependencies) -> Sto
     """Return an image of the caller's project. Raises MissingImage."""
     stored = await deps.images.find_in(caller_of(request.scope).project, image_id)
     if stored is None:
-        raise MissingImage(MISSING_IMAGE)
+        raise _missing(request)
     return stored
 
 
@@ -281,9 +281,8 @@ def _freshness(
 
     `acquired` says of what original it was made, if it came from a source.
     """
-    ends, preset = caller_of(request.scope).ends, preset_of(request.scope)
-    if ends is not None:
-        life = min(life, ends - time.time())
+    preset = preset_of(request.scope)
+    life = min(life, _permitted(request))
     max_age = preset.max_age if preset else None
     if acquired is None:
         return freshness(deps.settings, life, version, max_age=max_age)
@@ -297,3 +296,13 @@ def _freshness(
         version=version,
         max_age=max_age,
     )
+
+
+def _missing(request: Request) -> MissingImage:
+    return MissingImage(MISSING_IMAGE, life=_permitted(request))
+
+
+def _permitted(request: Request) -> float:
+    """Return the seconds until the caller's permission ends; infinite without an end."""
+    ends = caller_of(request.scope).ends
+    return math.inf if ends is None else ends - time.time()
