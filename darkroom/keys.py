@@ -32,6 +32,13 @@ class MadeKey(ApiKey):
     key: str
 
 
+class WebhookSecret(BaseModel):
+    """The secret of a project's webhooks: two texts while the operator changes it."""
+
+    project: str
+    secrets: tuple[str, ...]
+
+
 class _ApiKeys(BaseModel):
     keys: tuple[ApiKey, ...]
 
@@ -90,3 +97,11 @@ class Keys:
         """Store the record of a key of another gateway; its text counts here, too."""
         answer = await self._request("PUT", f"/v1/keys/{record['id']}", json=record)
         return parse(ApiKey, answer)
+
+    async def webhook_secret(self, *, project: str | None = None) -> WebhookSecret:
+        """Return the secret of the webhooks of the own key's project, or of another `project`.
+
+        The operator's key alone reaches other projects, and the project `default`.
+        """
+        path = "/v1/webhook-secret" + (f"?project={project}" if project is not None else "")
+        return parse(WebhookSecret, await self._request("GET", path))

@@ -19,7 +19,8 @@ from darkroom.errors import GatewayError
 from darkroom.keys import ApiKey, MadeKey
 
 app = typer.Typer(
-    help="Make, list, rotate, revoke, export and import keys. Needs a key with the scope admin.",
+    help="Make, list, rotate, revoke, export and import keys, and print the secret of webhooks. "
+    "Needs a key with the scope admin.",
     no_args_is_help=True,
 )
 
@@ -97,6 +98,22 @@ def rotate(
 def revoke(key_id: KeyIdArgument, gateway: GatewayOption = LOCAL) -> None:
     """Revoke a key for ever."""
     ask(gateway, lambda client: client.keys.revoke(key_id))
+
+
+@app.command("webhook-secret")
+def webhook_secret(
+    project: Annotated[
+        str | None,
+        typer.Option(
+            callback=validated(TypeAdapter(ProjectName), "project"),
+            help="Whose secret to print, with the operator's key. Default: that of your own key.",
+        ),
+    ] = None,
+    gateway: GatewayOption = LOCAL,
+) -> None:
+    """Print the secret that verifies the webhooks of a project; two while it is changed."""
+    shown = ask(gateway, lambda client: client.keys.webhook_secret(project=project))
+    typer.echo("\n".join(shown.secrets))
 
 
 @app.command("export")

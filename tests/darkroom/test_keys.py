@@ -12,12 +12,13 @@ from darkroom.client import Client
 from darkroom.command.cli import app
 from darkroom.errors import GatewayError
 from tests.gateway.access.gateways import ADMIN_KEY, gateway
+from tests.gateway.webhooks.signing import SECRET
 from tests.processes import valkey
 
 
 @pytest.fixture(scope="module")
 def url(idle_redis: str) -> Iterator[str]:
-    with gateway(idle_redis) as found:
+    with gateway(idle_redis, webhook_secret=SECRET) as found:
         yield found
 
 
@@ -108,3 +109,13 @@ async def test_the_library_takes_a_key_or_reads_the_variable(
         with pytest.raises(GatewayError) as refused:
             await client.keys.make("other", [KeyScope.RENDER], project="website")
         assert (refused.value.status, refused.value.code) == (403, "forbidden")
+
+
+def test_the_secret_of_webhooks_is_printed_for_a_project(url: str) -> None:
+    made = run(url, "keys", "create", "website", "--scope", "admin", "--project", "website")
+    own = run(url, "keys", "webhook-secret", key=made.stdout.strip()).stdout
+    named = run(url, "keys", "webhook-secret", "--project", "website").stdout
+
+    assert own == named
+    assert own.startswith("whsec_")
+    assert run(url, "keys", "webhook-secret").stdout == f"{SECRET}\n" != own

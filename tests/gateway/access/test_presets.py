@@ -149,7 +149,7 @@ vary.w = [320, 640]
         ("[320, 640]", "[]", 7, "at least"),
         ("webp", "web", 6, "format"),
         ("format", "fromat", 6, "did you mean 'format'?"),
-        ("vary.w", "vary.W", 7, "[a-z]"),
+        ("vary.w", "vary.W", 7, "lower-case letters"),
         ("vary.w", "vary.v", 3, "$w is not listed"),
         ("presets.card", "preset.card", 1, "[presets.NAME]"),
         ("presets.card", 'presets."My card"', 1, "name"),
