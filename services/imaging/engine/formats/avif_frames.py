@@ -25,6 +25,7 @@ def check_frames(data: bytes, size: Size) -> None:
     file in too many parts.
     """
     units = _Units()
+    stream = None
     for stream in streams(data):
         claimed = _largest(stream, size)
         sizes = list(av1.frame_sizes(units.of(stream)))
@@ -38,6 +39,8 @@ def check_frames(data: bytes, size: Size) -> None:
                     f"The AVIF claims to be {claimed[0]} x {claimed[1]}, and has a frame of "
                     f"{width} x {height}."
                 )
+    if stream is None:
+        raise unreadable()
 
 
 class _Units:

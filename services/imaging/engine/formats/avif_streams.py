@@ -64,16 +64,14 @@ def streams(data: bytes) -> Iterator[Stream]:
 
     Raises ImageUnreadable and ImageTooBig.
     """
-    whole = (0, len(data))
-    brand = data[8:12]
-    if brand != b"avif":
-        movie = _first(data, whole).get(b"moov")
-        tracks = [span for kind, span in _listed(data, movie) if kind == b"trak"] if movie else []
-        if tracks or brand == b"avis":
-            for track in tracks:
-                yield from _samples(data, track)
-            return
-    yield from _items(data, _within(data, whole, b"meta"))
+    top, brand = _first(data, (0, len(data))), data[8:12]
+    # Under another brand libavif shows one or the other, by the order of the boxes as well.
+    if brand != b"avif" and b"moov" in top:
+        for kind, span in _listed(data, top[b"moov"]):
+            if kind == b"trak":
+                yield from _samples(data, span)
+    if brand != b"avis" and b"meta" in top:
+        yield from _items(data, top[b"meta"])
 
 
 def _checked(count: int) -> int:

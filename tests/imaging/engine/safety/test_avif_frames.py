@@ -10,12 +10,14 @@ from PIL import Image
 from contracts.errors import ImageTooBig, ImageUnreadable
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
+from services.imaging.engine.formats.avif_frames import check_frames
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS
 from tests.imaging import forged
 from tests.imaging.forged_avif import (
     Item,
     animation,
     avif,
+    beside_a_track,
     blank,
     claiming,
     coded,
@@ -70,6 +72,7 @@ LYING = {
     "a grid that claims less": avif(
         grid(2, 1, (1000, 600), SMALL), coded(512, 600), coded(512, 600), references=(TILES,)
     ),
+    "an image beside a track": beside_a_track(avif(coded(*LARGE, SMALL))),
     "a second sequence header": avif(WITH_LARGE_HEADER_LATER),
 }
 
@@ -88,6 +91,12 @@ def test_an_avif_with_a_frame_larger_than_it_claims_is_refused(name: str) -> Non
 
     with pytest.raises(ImageUnreadable, match="The AVIF claims to be"):
         open_source(LYING[name], DEFAULT_LIMITS)
+
+
+@pytest.mark.parametrize("brand", [b"avif", b"avis", b"mif1"])
+def test_an_avif_in_which_no_frame_is_found_is_refused(brand: bytes) -> None:
+    with pytest.raises(ImageUnreadable, match="boxes of the AVIF"):
+        check_frames(forged.box(b"ftyp", brand, bytes(4)), SMALL)
 
 
 def test_an_avif_of_too_many_units_is_refused() -> None:
