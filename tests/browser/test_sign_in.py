@@ -1,4 +1,4 @@
-"""The page of a gateway that asks for keys: a dialog, a cookie, and a key that is revoked."""
+"""The page of a gateway that asks for keys: a dialog, a cookie, its end, and a revoked key."""
 
 from collections.abc import Iterator
 
@@ -39,6 +39,13 @@ async def test_a_person_signs_in_with_a_key_and_sees_results_until_it_is_revoked
     result = card_of(page, "house.jpg").get_by_role("img", name="house.jpg, the result")
     assert await result.evaluate("async (image) => { await image.decode(); return true; }")
     assert await page.evaluate("document.cookie") == ""
+
+    async with page.expect_event("load"):
+        await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+    await choose(page, [photograph("house.jpg")])
+    await sign_in(page, key)
+    await finished(card_of(page, "house.jpg"))
 
     revoke(keyed, key_id)
     await choose(page, [photograph("garden.jpg")])

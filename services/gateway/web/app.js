@@ -12,6 +12,7 @@ import { Photograph, State } from "./photograph.js";
 import { PipelineEditor } from "./pipeline-editor.js";
 import { downloadName, queryOf } from "./pipeline.js";
 import { connectThemeToggle, connectViewChoice } from "./preferences.js";
+import { connectSignOut } from "./sign-in.js";
 import { Zip } from "./zip.js";
 
 const OVERVIEW_INTERVAL = 400; // milliseconds: a screen reader cannot read hundreds of changes
@@ -151,6 +152,7 @@ function showConnection(text) {
 
 connectFileInput({ input: page.input, dropTarget: document.body, onfiles: addFiles });
 connectThemeToggle(page.theme);
+connectSignOut(page.signOut, notify);
 connectViewChoice(page.view.querySelectorAll("input"), page.cards);
 page.clearFinished.addEventListener("click", clearFinished);
 page.applyToAll.addEventListener("click", applyToAll);

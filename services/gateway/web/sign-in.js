@@ -1,6 +1,7 @@
 // The dialog that asks for a key, and trades it for the cookie of a session.
 
 import { partsOf } from "./dom.js";
+import { recall, remember } from "./preferences.js";
 
 /** The event of the document that a key was accepted. */
 export const SIGNED_IN = "signed-in";
@@ -22,6 +23,28 @@ export function signIn(refusal) {
   problem.textContent = "";
   dialog.showModal();
   return waiting.promise;
+}
+
+/**
+ * Make a button end the session. It is shown to a browser that has signed in: scripts can't see the
+ * cookie.
+ *
+ * `onfailure` is called if the server cannot be reached. The page begins anew after a session.
+ */
+export function connectSignOut(button, onfailure) {
+  const show = () => (button.hidden = recall("signedIn") !== "yes");
+  document.addEventListener(SIGNED_IN, show);
+  button.addEventListener("click", async () => {
+    try {
+      await fetch("v1/session", { method: "DELETE" });
+    } catch {
+      onfailure("The server cannot be reached. You are still signed in.");
+      return;
+    }
+    remember("signedIn", "no");
+    location.reload();
+  });
+  show();
 }
 
 function finish(settle) {
@@ -46,6 +69,7 @@ async function send(event) {
     if (!response.ok) throw new Error((await response.json()).detail);
     finish(({ resolve }) => resolve());
     dialog.close();
+    remember("signedIn", "yes");
     document.dispatchEvent(new Event(SIGNED_IN));
   } catch (error) {
     problem.textContent = error instanceof TypeError ? "The server cannot be reached." : error.message;

@@ -9,6 +9,8 @@ import pytest
 from redis import Redis
 
 from services.gateway.access.keys import room
+from services.gateway.access.keys.records import KeyRecord
+from services.runtime.redis.keys import API_KEYS, API_KEYS_VERSION, removed_api_keys
 from tests.gateway.access.gateways import ADMIN, bearer, make
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,7 +21,8 @@ NEW = {"name": "one more", "scopes": ["render"]}
 @pytest.fixture(autouse=True)
 def _no_keys(redis_url: str) -> None:
     with Redis.from_url(redis_url) as redis:
-        redis.flushdb()
+        removed = map(removed_api_keys, ("default", "website", "shop"))
+        redis.delete(API_KEYS, API_KEYS_VERSION, *removed)
 
 
 async def records_of(client: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
@@ -62,6 +65,27 @@ async def test_there_are_no_more_keys_than_a_gateway_holds(
     await revoke(keyed, first["id"])
     third = await make(keyed, "render")
     assert set(await records_of(keyed)) == {second["id"], third["id"]}
+
+
+async def test_room_that_another_gateway_has_taken_meanwhile_is_none(
+    keyed: httpx.AsyncClient, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "MAX_PROJECT_KEYS", 1)
+    made = await make(keyed, "render")
+    with Redis.from_url(redis_url) as redis:
+        record = redis.hget(API_KEYS, made["id"])
+        redis.delete(API_KEYS, API_KEYS_VERSION)
+        find = room.ended_too_long
+
+        def find_slowly(*args: Any) -> dict[str, list[KeyRecord]]:
+            redis.hset(API_KEYS, made["id"], record)
+            redis.set(API_KEYS_VERSION, "of the other gateway")
+            return find(*args)
+
+        monkeypatch.setattr(room, "ended_too_long", find_slowly)
+        full = await keyed.post("/v1/keys", json=NEW, headers=ADMIN)
+    assert full.status_code == 409
+    assert set(await records_of(keyed)) == {made["id"]}
 
 
 async def test_keys_that_are_made_at_once_stay_below_the_limit(
