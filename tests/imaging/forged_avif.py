@@ -115,9 +115,9 @@ def animation(width: int, height: int, frames: int = 3) -> bytes:
     return encoded(first, "AVIF", speed=10, save_all=True, append_images=rest)
 
 
-def beside_a_track(file: bytes) -> bytes:
-    """An AVIF with the general brand, whose items are shown, followed by a track of no samples."""
+def beside_tracks(file: bytes, count: int = 1) -> bytes:
+    """An AVIF with the general brand, whose items are shown, followed by tracks of no samples."""
     names = (b"stsd", b"stsz", b"stsc", b"stco")
     table = box(b"stbl", *(box(name, bytes(12)) for name in names))
     track = box(b"trak", box(b"mdia", box(b"minf", table)))
-    return file[:8] + b"mif1" + file[12:] + box(b"moov", track)
+    return file[:8] + b"mif1" + file[12:] + box(b"moov", track * count)

@@ -16,6 +16,7 @@ from contracts.operations.sizes import Size
 from services.imaging.engine.formats.boxes import Span, boxes
 
 _MAX_ENTRIES = 10_000  # boxes in a box, items, extents, samples: real files have a few hundred
+_MAX_TRACKS = 10  # colours, alpha, depth and sound
 
 _SAMPLE_TABLE = (b"mdia", b"minf", b"stbl")
 _DERIVES, _IS_AUXILIARY = b"dimg", b"auxl"
@@ -67,9 +68,11 @@ def streams(data: bytes) -> Iterator[Stream]:
     top, brand = _first(data, (0, len(data))), data[8:12]
     # Under another brand libavif shows one or the other, by the order of the boxes as well.
     if brand != b"avif" and b"moov" in top:
-        for kind, span in _listed(data, top[b"moov"]):
-            if kind == b"trak":
-                yield from _samples(data, span)
+        tracks = [span for kind, span in _listed(data, top[b"moov"]) if kind == b"trak"]
+        if len(tracks) > _MAX_TRACKS:
+            raise ImageTooBig(f"The AVIF has {len(tracks):,} tracks; {_MAX_TRACKS} are read.")
+        for track in tracks:
+            yield from _samples(data, track)
     if brand != b"avis" and b"meta" in top:
         yield from _items(data, top[b"meta"])
 
@@ -212,18 +215,18 @@ def _primary_and_related(
     primary = _Fields(data, inner[b"pitm"])
     found = [primary(4 if primary(4) >> 24 else 2)]
     if references := inner.get(b"iref"):
-        size = 4 if data[references[0]] else 2
+        size, read = 4 if data[references[0]] else 2, 0
         for kind, span in _listed(data, (references[0] + 4, references[1])):
             fields = _Fields(data, span)
-            related = [fields(size)]
-            related += [fields(size) for _ in range(fields.count(2))]
+            related, before = [fields(size)], read
+            read = _checked(read + fields.count(2))
+            related += [fields(size) for _ in range(read - before)]
             # Releases of libavif go by the count, and not by the size of the box.
             if not fields.is_at_end():
                 raise unreadable()
             # A gain map, which `tmap` refers to, is not decoded.
             if kind in (_DERIVES, _IS_AUXILIARY) and kinds.get(related[0]) != b"tmap":
                 found += related
-                _checked(len(found))
     return list(dict.fromkeys(found))
 
 
@@ -233,6 +236,7 @@ def _claims(data: bytes, span: Span) -> dict[int, Size]:
     # Numbered from 1; 0 is none.
     properties = [(b"", (0, 0)), *_listed(data, _within(data, span, b"ipco"))]
     claims: dict[int, Size] = {}
+    read = 0
     for kind, inner in listed:
         if kind != b"ipma":
             continue
@@ -240,8 +244,9 @@ def _claims(data: bytes, span: Span) -> dict[int, Size]:
         flags = fields(4)
         id_size, index_bits = 4 if flags >> 24 else 2, 15 if flags & 1 else 7
         for _ in range(fields.count(4)):
-            item = fields(id_size)
-            for _ in range(fields(1)):
+            item, count = fields(id_size), fields(1)
+            read = _checked(read + count)
+            for _ in range(count):
                 # The highest bit says whether the property is essential.
                 index = fields((index_bits + 1) // 8) & (1 << index_bits) - 1
                 if index >= len(properties):

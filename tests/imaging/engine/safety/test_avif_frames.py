@@ -17,7 +17,7 @@ from tests.imaging.forged_avif import (
     Item,
     animation,
     avif,
-    beside_a_track,
+    beside_tracks,
     blank,
     claiming,
     coded,
@@ -72,7 +72,7 @@ LYING = {
     "a grid that claims less": avif(
         grid(2, 1, (1000, 600), SMALL), coded(512, 600), coded(512, 600), references=(TILES,)
     ),
-    "an image beside a track": beside_a_track(avif(coded(*LARGE, SMALL))),
+    "an image beside a track": beside_tracks(avif(coded(*LARGE, SMALL))),
     "a second sequence header": avif(WITH_LARGE_HEADER_LATER),
 }
 
@@ -106,11 +106,19 @@ def test_an_avif_of_too_many_units_is_refused() -> None:
         open_source(avif(delimiters), DEFAULT_LIMITS)
 
 
-def test_an_avif_of_too_many_boxes_is_refused() -> None:
-    boxes = forged.with_boxes(forged.small("AVIF"), forged.box(b"free") * 20_000)
+MANY = {
+    "boxes": forged.with_boxes(forged.small("AVIF"), forged.box(b"free") * 20_000),
+    "references": avif(
+        *[coded(*SMALL)] * 2, references=tuple((b"cdsc", 1, (2,) * 2_000) for _ in range(6))
+    ),
+    "tracks": beside_tracks(avif(coded(*SMALL)), 11),
+}
 
-    with pytest.raises(ImageTooBig, match="entries in a box"):
-        open_source(boxes, DEFAULT_LIMITS)
+
+@pytest.mark.parametrize("kind", MANY)
+def test_an_avif_of_too_many_parts_is_refused(kind: str) -> None:
+    with pytest.raises(ImageTooBig, match="The AVIF has"):
+        open_source(MANY[kind], DEFAULT_LIMITS)
 
 
 @pytest.mark.parametrize("kind", [b"iinf", b"iloc", b"ipma", b"pitm"])
