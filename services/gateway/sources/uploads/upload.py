@@ -19,7 +19,7 @@ from services.runtime.storage.images import Images
 from services.runtime.storage.spool import Spool, SpoolMemory
 
 _MULTIPART_OVERHEAD = 64 * 1024  # bytes of boundaries and headers around a file
-_MEMORY = 16 * 1024 * 1024  # bytes of all bodies beyond 256 KiB of each; the rest is in files
+_MEMORY = 8 * 1024 * 1024  # bytes of all bodies beyond 256 KiB of each; the rest is in files
 _MAX_JSON = 256 * 1024  # bytes: 64 variants of 32 operations fit
 
 
