@@ -1,4 +1,4 @@
-"""What an API key may do, and whose images and jobs it sees."""
+"""Scopes and limits of API keys, and the projects that images and jobs belong to."""
 
 from enum import StrEnum
 from typing import Annotated

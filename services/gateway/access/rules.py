@@ -13,12 +13,12 @@ from contracts.access import KeyScope
 from services.gateway.site_lists import PublicPage
 
 WEBSOCKET = "WEBSOCKET"
-"""What stands for the method of a WebSocket."""
+"""Stands for the method of a WebSocket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What the caller of a request needs: a key with `scope`, any key without it."""
+    """The permission that a request needs: a key with `scope`, any key without it."""
 
     scope: KeyScope | None = None
     open: bool = False

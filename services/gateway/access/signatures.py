@@ -20,7 +20,7 @@ from services.gateway.reloading import ReloadedFile
 
 _SIGNATURE = b"sig="
 ANONYMOUS_SCOPES = frozenset({KeyScope.RENDER, KeyScope.FETCH})
-"""What requests without a key may be allowed: to read pictures."""
+"""Scopes that a request without a key can have: to read pictures."""
 _REMEMBERED = 4096  # URLs
 _MAX_REMEMBERED = 1024  # bytes of a query
 

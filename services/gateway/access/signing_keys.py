@@ -17,7 +17,7 @@ _SECTION = "keys"
 
 
 class KeyState(StrEnum):
-    """What a signing key still counts for."""
+    """State of a signing key: it signs and verifies, verifies only, or neither."""
 
     ACTIVE = "active"
     """Programs sign with it, and the gateway accepts its signatures."""

@@ -60,7 +60,7 @@ class Answer:
     confirmed: float
     """When its blob was last seen in Redis, and its life was extended."""
     latest: float = math.inf
-    """When it may be another one, for how long ever the blob is kept."""
+    """The moment from which it may be another one, however long the blob is kept."""
     used: bool = False
     """Whether it was given since."""
     size: int = 0

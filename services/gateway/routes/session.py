@@ -23,7 +23,7 @@ router = APIRouter(tags=["keys"])
 
 
 class Session(Message):
-    """What a browser may do that has signed in with a key."""
+    """Project and scopes of a browser that has signed in with a key."""
 
     key: Annotated[str, Field(description="The id of the key.")]
     project: ProjectName

@@ -30,7 +30,7 @@ class Address:
     place: str
     """A URL, or a path in the source."""
     location: str = ""
-    """Where the paths of the source begin: another folder under the same name is another source."""
+    """Address under which its paths begin: another folder of the same name is another source."""
 
     @property
     def file_name(self) -> str:

@@ -24,7 +24,7 @@ class Claim:
     held: bool
     """False if another fetch has it now."""
     known: Known
-    """What was known of the original at that moment."""
+    """The record of the original at that moment."""
 
 
 class Claims:

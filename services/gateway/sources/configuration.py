@@ -45,7 +45,7 @@ _Seconds = Annotated[int, Field(ge=0, le=_YEAR)]
 
 
 class SourceTable(Message):
-    """What every source has."""
+    """Fields of every source."""
 
     projects: Annotated[
         tuple[ProjectName | Literal["*"], ...],
@@ -145,7 +145,7 @@ class FolderSource(SourceTable):
 
     @property
     def location(self) -> str:
-        """Where its paths begin."""
+        """Address under which its paths begin."""
         return str(self.root)
 
 
@@ -203,7 +203,7 @@ class S3Source(SourceTable):
 
     @property
     def location(self) -> str:
-        """Where its paths begin."""
+        """Address under which its paths begin."""
         return f"{self.endpoint}/{self.bucket}/{self.prefix}"
 
 

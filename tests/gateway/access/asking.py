@@ -18,7 +18,7 @@ OPENED = 101
 
 @dataclass
 class Answer:
-    """What an application has sent."""
+    """The answer that an application has sent."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)

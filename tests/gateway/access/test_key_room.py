@@ -1,4 +1,4 @@
-"""How many keys there may be, and what becomes of those that have ended."""
+"""The limit of the number of keys, and the removal of those that have ended."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

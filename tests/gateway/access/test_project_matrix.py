@@ -31,7 +31,7 @@ LISTS = ["/v1/images", "/v1/jobs", "/v1/dead-letters", "/v1/keys"]
 
 @dataclass(frozen=True)
 class Things:
-    """What one project has: the ids of an image, of a job, and of a key."""
+    """Belongings of one project: the ids of an image, of a job, and of a key."""
 
     image: str
     job: str

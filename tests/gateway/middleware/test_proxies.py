@@ -1,4 +1,4 @@
-"""What proxies say of a request counts from the addresses of the setting, and from no other."""
+"""Forwarded fields count from the addresses of the setting, and from no other."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is remembered of an original: fetched once, asked for again, and used while it may be."""
+"""Remembered originals: fetched once, asked for again, and used while it may be."""
 
 import asyncio
 

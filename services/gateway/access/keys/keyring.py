@@ -29,7 +29,7 @@ LEASE = 1.0
 """Seconds after a question to Redis for which its answer counts."""
 
 OPERATOR = "operator"
-"""What stands for the id of the key in `DARKROOM_ADMIN_KEY`."""
+"""Stands for the id of the key in `DARKROOM_ADMIN_KEY`."""
 
 _INTERVAL = 0.5  # seconds
 _PATIENCE = 2.0  # seconds that a request waits for keys that Redis has not confirmed in time
@@ -51,7 +51,7 @@ class Keyring:
         self._reading: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
         self.session_secret = b""
-        """What signs session cookies; empty before the first session was made."""
+        """The secret that signs session cookies; empty before the first session was made."""
 
     async def start(self) -> None:
         """Begin to read the keys, and to watch their version."""

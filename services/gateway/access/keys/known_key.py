@@ -12,7 +12,7 @@ from services.gateway.access.keys.records import KeyRecord
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """What a request with the key is compared with. Moments are in seconds since 1970."""
+    """A key and the digests of its secrets. Moments are in seconds since 1970."""
 
     record: KeyRecord
     caller: Caller

@@ -38,7 +38,7 @@ OnRefusal = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Whose limits a request counts for: the caller's own rates, its project's day, its key's."""
+    """Accounts that a request counts for: the caller's own rates, its project's day, its key's."""
 
     caller: str
     project: str
@@ -52,7 +52,7 @@ class Owners:
 
 @dataclass(slots=True)
 class _Left:
-    """What was left of each limit at a moment of this process's clock."""
+    """The rest of each limit at a moment of this process's clock."""
 
     at: float
     calls: int
@@ -70,7 +70,7 @@ class Taken:
 
 
 class Account:
-    """What a caller takes of its limits. Raises what `RedisClient` raises."""
+    """The account of one caller: takes from its limits. Raises what `RedisClient` raises."""
 
     def __init__(
         self, redis: RedisClient, owners: Owners, limits: Limits, on_refusal: OnRefusal

@@ -21,11 +21,11 @@ NOT_SERVED: tuple[type[ServiceError], ...] = (NoWorkers, Overloaded, Unavailable
 """Failures of this service, after which nothing was rendered."""
 
 DESCRIPTION = (Pipeline(),)
-"""What a description of pixels costs: as much as the image itself."""
+"""Cost of a description of pixels: as much as the image itself."""
 
 
 class Charge:
-    """What one request has taken of its caller's account."""
+    """The amount that one request has taken of its caller's account."""
 
     def __init__(self, account: Account, taken: Taken) -> None:
         self._account = account

@@ -14,7 +14,7 @@ from contracts.operations.sizes import Size, size_after
 from services.gateway.access.limits.policies import MEGAPIXEL
 
 UNKNOWN = 24 * MEGAPIXEL
-"""What an image costs whose header says nothing, until a worker has read it: as much as a
+"""Cost of an image whose header says nothing, until a worker has read it: as much as a
 photograph."""
 
 

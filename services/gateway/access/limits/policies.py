@@ -38,7 +38,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a caller may take; None for no limit. Pixels count, although people read megapixels."""
+    """The limits of a caller; None for no limit. They count pixels, and people read megapixels."""
 
     calls: Rate | None = None
     pixels: Rate | None = None

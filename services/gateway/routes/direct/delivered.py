@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import Request, Response
 
@@ -201,29 +202,21 @@ async def send_fetched(
     project, preset = caller_of(request.scope).project, preset_of(request.scope)
     among = preset.sources if preset else None
     acquired = await deps.originals.acquire(src, project, again=no_cache, among=among)
+    send = partial(
+        send_rendition,
+        wanted=wanted,
+        request=request,
+        deps=deps,
+        timeout=timeout,
+        no_cache=no_cache,
+    )
     try:
-        return await send_rendition(
-            acquired.original.image,
-            wanted,
-            request,
-            deps=deps,
-            timeout=timeout,
-            no_cache=no_cache,
-            acquired=acquired,
-        )
+        return await send(acquired.original.image, acquired=acquired)
     except MissingImage:
         # It was deleted since, and its source has it still.
         await deps.originals.forget(acquired)
     acquired = await deps.originals.acquire(src, project, again=True, among=among)
-    return await send_rendition(
-        acquired.original.image,
-        wanted,
-        request,
-        deps=deps,
-        timeout=timeout,
-        no_cache=no_cache,
-        acquired=acquired,
-    )
+    return await send(acquired.original.image, acquired=acquired)
 
 
 async def find_image(image_id: str, request: Request, deps: Dependencies) -> StoredBlob:

@@ -11,7 +11,7 @@ from contracts.errors import ServiceError, SourceTimeout, SourceUnavailable
 
 @dataclass(frozen=True)
 class Validators:
-    """What a source calls the bytes that it has sent, to be asked whether they are current."""
+    """A source's names of the bytes that it has sent, to ask whether they are current."""
 
     url: str = ""
     """The URL that sent them, after redirects; empty where there are none."""
@@ -43,7 +43,7 @@ class Reply:
 
 
 class Body(Protocol):
-    """Where the bytes of an original go."""
+    """Takes the bytes of an original."""
 
     def expect(self, size: int) -> None:
         """Raise ImageTooBig if `size` bytes are too many, before any of them is sent."""

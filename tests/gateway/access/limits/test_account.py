@@ -1,4 +1,4 @@
-"""What one caller may take: of calls, of megapixels, of a day, on one gateway and on several."""
+"""Bounds of one caller: calls, megapixels, a day; on one gateway and on several."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What renders are charged, and what is charged back."""
+"""Charges of renders, and refunds."""
 
 from io import BytesIO
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a limited caller is told, and what does not count."""
+"""Fields and refusals of a limited caller, and requests that cost nothing."""
 
 import re
 from collections.abc import AsyncIterator, Callable
