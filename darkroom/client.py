@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 import httpx
 from pydantic import BaseModel
 
+from contracts.access.presets import Preset
 from contracts.jobs import OPEN_STATES, DeadLetter, Job
 from contracts.labels import label_of_file
 from contracts.operations.pipeline import Pipeline
-from contracts.presets import Preset
 from darkroom import files
 from darkroom.answers import parse
 from darkroom.errors import (

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
-from contracts.access import KeyLimits, KeyScope
+from contracts.access.keys import KeyLimits, KeyScope
 from darkroom.answers import parse
 
 _Request = Callable[..., Awaitable[httpx.Response]]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from contracts.signing import EXPIRY, FREE, KEY_ID, SIGNATURE, read, secret_of, signature_of
+from contracts.access.signing import EXPIRY, FREE, KEY_ID, SIGNATURE, read, secret_of, signature_of
 
 HOUR = 3600
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from contracts.access import KeyLimits, KeyScope, ProjectName
+from contracts.access.keys import KeyLimits, KeyScope, ProjectName
 from contracts.errors import Code
 from darkroom.client import Client
 from darkroom.command import tables

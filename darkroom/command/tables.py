@@ -7,8 +7,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
+from contracts.access.presets import Preset
 from contracts.jobs import DeadLetter, Job
-from contracts.presets import Preset
 from darkroom.command.terminal import printable
 from darkroom.images import KeptImage
 from darkroom.keys import ApiKey

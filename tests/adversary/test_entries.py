@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from redis import Redis
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Code
 from contracts.imaging import Blob
 from contracts.jobs import OPEN_STATES, Job, JobState

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Browser, expect
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from tests.browser.interactions import card_of, choose, finished, photograph, sign_in
 from tests.gateway.access.gateways import gateway
 from tests.gateway.access.test_revocation import make_key, revoke

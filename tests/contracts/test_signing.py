@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.signing import Fault, SignatureFault, is_signed, read, secret_of, signature_of
+from contracts.access.signing import Fault, SignatureFault, is_signed, read, secret_of, signature_of
 from darkroom.signing import sign
 
 VECTORS = json.loads(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.signing import SignatureFault, read, signature_of
+from contracts.access.signing import SignatureFault, read, signature_of
 
 CLIENT = Path(__file__).resolve().parents[2] / "clients/js"
 SECRET = bytes(range(32))

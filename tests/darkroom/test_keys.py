@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from darkroom.client import Client
 from darkroom.command.cli import app
 from darkroom.errors import GatewayError

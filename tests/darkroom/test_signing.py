@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from contracts.signing import is_signed, read
+from contracts.access.signing import is_signed, read
 from darkroom.command.cli import app
 from darkroom.command.signing import SECRET
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bench.exact.judges import Case, Judge
 from bench.exact.needs import Node
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import ImageUnreadable
 from contracts.imaging import Blob
 from contracts.jobs import Job, JobResult, JobState

@@ -9,7 +9,7 @@ from faststream.redis import RedisMessage
 from bench.jobs.systems.interface import KEPT
 from bench.jobs.systems.job_ends import JobEnds
 from bench.jobs.workload import PIPELINE
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.imaging import Blob
 from contracts.jobs import EVENTS, JobEvent
 from services.runtime.gc_tuning import settle

@@ -25,7 +25,7 @@ IMAGES: dict[Code, Advice] = {
             Cause(
                 "A preset does not exist, a variable of it is missing or unknown, or a value is "
                 "not listed. `detail` lists what there is.",
-                ("contracts/presets.py", "services/gateway/access/presets/presets.py"),
+                ("contracts/access/presets.py", "services/gateway/access/presets/presets.py"),
             ),
             Cause(
                 "The query has a preset and operations, or parameters of the output, too; or the "

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from starlette.types import Scope
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import SignatureInvalid
 from services.gateway.access.caller import Caller
 from services.gateway.access.identifiers import Identifier, everybody

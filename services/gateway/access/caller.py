@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from contracts.access import DEFAULT_PROJECT, EVERY_SCOPE, KeyLimits, KeyScope
+from contracts.access.keys import DEFAULT_PROJECT, EVERY_SCOPE, KeyLimits, KeyScope
 from contracts.errors import Forbidden
 
 _CALLER = "darkroom.caller"

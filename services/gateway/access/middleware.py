@@ -9,7 +9,7 @@ from http import HTTPStatus
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from contracts.errors import Forbidden, Internal, NotFound, ServiceError, Unauthorized
 from services.gateway.access.caller import EVERYBODY, NOBODY, Caller, check_scope, set_caller
 from services.gateway.access.exposure import ADVICE, Exposure

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Scope
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from services.gateway.site_lists import PublicPage
 
 WEBSOCKET = "WEBSOCKET"

@@ -1,6 +1,6 @@
 """Signed URLs: verify the signature of a request, and leave nothing in its query but what it asks.
 
-`contracts/signing.py` has the canonical form.
+`contracts/access/signing.py` has the canonical form.
 """
 
 import time
@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 
 from starlette.types import Scope
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
+from contracts.access.signing import PRESET, Fault, Signable, SignatureFault, is_signed, read
 from contracts.errors import InvalidOperation, SignatureInvalid
-from contracts.signing import PRESET, Fault, Signable, SignatureFault, is_signed, read
 from services.gateway.access.caller import Caller
 from services.gateway.access.presets.presets import Presets
 from services.gateway.access.signing_keys import KeyState, SigningKeys

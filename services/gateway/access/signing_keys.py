@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from contracts.access import DEFAULT_PROJECT, ProjectName
+from contracts.access.keys import DEFAULT_PROJECT, ProjectName
+from contracts.access.signing import is_key_id, secret_of
 from contracts.message import Message
-from contracts.signing import is_key_id, secret_of
 from services.gateway.toml_tables import LineRefused, line_of, parse_table, parse_tables
 
 _MAX_KEYS = 1000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from services.gateway.access.caller import caller_of
 from services.gateway.access.presets.middleware import preset_of
 from services.gateway.delivery.cache import Key

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from contracts.access import ProjectName
+from contracts.access.keys import ProjectName
 from contracts.errors import Code, Forbidden, InvalidRequest
 from contracts.explanations import explain
 from contracts.message import Message

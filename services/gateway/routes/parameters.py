@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator
 from starlette.datastructures import Headers, QueryParams
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from contracts.errors import InvalidOperation, NotFound
 from contracts.labels import LABEL_TEXT, Label
 from contracts.operations.notation import parse_pipeline

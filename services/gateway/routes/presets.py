@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
+from contracts.access.presets import Preset
 from contracts.imaging import RENDER_VERSION
 from contracts.message import Message
-from contracts.presets import Preset
 from services.gateway.access.caller import caller_of
 from services.gateway.access.presets.presets import version_of
 from services.gateway.dependencies import Injected

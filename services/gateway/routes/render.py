@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from contracts.errors import Code, Conflict
 from contracts.imaging import Render
 from contracts.jobs import Job, JobState

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypedDict
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, Field
 
-from contracts.access import ProjectName
+from contracts.access.keys import ProjectName
 from contracts.errors import Unauthorized
 from contracts.message import Message
 from services.gateway.access.caller import caller_of

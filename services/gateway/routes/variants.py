@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
+from contracts.access.presets import PresetName, VariableValue
 from contracts.errors import InvalidOperation
 from contracts.jobs import MAX_VARIANTS
 from contracts.message import Message
 from contracts.operations.pipeline import Pipeline
-from contracts.presets import PresetName, VariableValue
 from services.gateway.access.presets.presets import Presets
 
 

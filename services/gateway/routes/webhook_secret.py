@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ConfigDict, Field
 
-from contracts.access import DEFAULT_PROJECT, ProjectName
+from contracts.access.keys import DEFAULT_PROJECT, ProjectName
 from contracts.errors import Code, Forbidden, NotFound
 from contracts.message import Message
 from services.gateway.access.caller import caller_of

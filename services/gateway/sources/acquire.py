@@ -8,7 +8,7 @@ from typing import assert_never
 
 from fastapi import Request
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from contracts.errors import Gone, NotFound
 from contracts.labels import label_of_file
 from services.gateway.access.caller import caller_of, require

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from contracts.access import DEFAULT_PROJECT, ProjectName
+from contracts.access.keys import DEFAULT_PROJECT, ProjectName
 from contracts.fields import Expected
 from contracts.message import Message
 from services.gateway.sources.url_patterns import UrlPattern

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from standardwebhooks import Webhook as Signer
 
 from contracts import examples
-from contracts.access import DEFAULT_PROJECT, ProjectName
+from contracts.access.keys import DEFAULT_PROJECT, ProjectName
 from contracts.jobs import Job
 from contracts.message import Message
 from services.gateway.result_links import ResultLink, links_of

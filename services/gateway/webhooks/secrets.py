@@ -9,7 +9,7 @@ import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 
 _PREFIX = "whsec_"
 _CONTEXT = "darkroom-webhook-1\n"  # begins no text that is signed: those begin with a webhook's id

@@ -9,7 +9,7 @@ import structlog
 from pydantic import ValidationError
 from redis.exceptions import ResponseError
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Failure, Internal, InvalidRequest, NotFound
 from contracts.jobs import DEAD_LETTERS, OPEN_STATES, DeadLetter, Job, JobEvent, JobState
 from services.runtime.jobs.own_events import text_of

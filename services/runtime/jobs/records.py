@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
 from services.runtime.messaging.destination import DATA_FIELD

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.control import CONTROL, Cancel
 from contracts.errors import Conflict, Gone, KeyReused, NotFound, Overloaded
 from contracts.imaging import Blob

@@ -5,7 +5,7 @@ Names are kept from version to version: what an older one has stored stays reada
 
 from hashlib import sha256
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 
 PREFIX = "darkroom:"
 

@@ -9,7 +9,7 @@ import asyncio
 import structlog
 from redis.exceptions import RedisError
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import ServiceError
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient

@@ -10,7 +10,7 @@ import time
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Unavailable
 from contracts.formats import format_of_bytes
 from contracts.imaging import Blob

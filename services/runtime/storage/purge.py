@@ -4,7 +4,7 @@ from itertools import chain
 
 import structlog
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import ServiceError
 from services.runtime.redis import keys
 from services.runtime.redis.scripts import load_script

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from services.gateway.access.rules import WEBSOCKET
 from services.runtime.tasks import end
 from tests.gateway.access.gateways import ADMIN_KEY

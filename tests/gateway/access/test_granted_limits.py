@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts.access import KeyLimits
+from contracts.access.keys import KeyLimits
 from contracts.errors import Forbidden
 from services.gateway.access.caller import Caller
 from services.gateway.access.keys.granted_limits import check_limits

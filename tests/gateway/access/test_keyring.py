@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from contracts.errors import Unavailable
 from services.gateway.access.caller import Caller
 from services.gateway.access.keys import keyring

@@ -1,6 +1,6 @@
 """Each route with each scope, and with none: every cell of the table."""
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from services.gateway.access.rules import RULES
 from tests.gateway.access.asking import ask, make_key
 from tests.gateway.access.gateways import application, settings_of

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from starlette.types import ASGIApp
 
-from contracts.access import EVERY_SCOPE
+from contracts.access.keys import EVERY_SCOPE
 from contracts.errors import WorkerCrashed
 from contracts.jobs import JobState
 from services.gateway.access.rules import WEBSOCKET

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from contracts.errors import Internal
 from contracts.imaging import result_key
 from contracts.jobs import JobState

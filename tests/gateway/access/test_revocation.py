@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from tests.gateway.access.gateways import ADMIN_KEY, bearer, gateway
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import HTTP, Service, wait_until

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import BaseRoute, Match, Route
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from services.gateway.access.rules import RULES, WEBSOCKET, Rules, check_routes, paths_of
 from services.gateway.http_application import create_http
 from services.gateway.site_lists import PublicPage

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from contracts.errors import SignatureInvalid
 from darkroom.signing import sign
 from tests.gateway.access.signed import KEYS, PRESETS, RENDER, SECRET, Site, scope_of

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from services.gateway.access.caller import EVERYBODY, Caller, set_caller
 from services.gateway.delivery.question import Question, names_tag, question_of
 from tests.gateway.documented import document

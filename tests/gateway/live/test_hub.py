@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Overloaded
 from contracts.jobs import JobEvent, JobState
 from services.gateway.live.hub import LiveHub

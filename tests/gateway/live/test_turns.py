@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.websockets import WebSocketDisconnect
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.jobs import JobEvent, JobState
 from services.gateway.live.hub import LiveHub
 from services.gateway.routes.live import serve

@@ -2,7 +2,7 @@
 
 from fastapi import Request
 
-from contracts.access import EVERY_SCOPE, KeyScope
+from contracts.access.keys import EVERY_SCOPE, KeyScope
 from services.gateway.access.caller import EVERYBODY, Caller, set_caller
 from services.gateway.routes.parameters import wants_new
 from services.gateway.token_bucket import TokenBucket

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import NotFound
 from contracts.imaging import Blob
 from contracts.jobs import OPEN_STATES, Job, JobEvent, JobResult, JobState

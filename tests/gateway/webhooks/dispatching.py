@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Internal
 from contracts.imaging import Blob
 from contracts.jobs import Job, JobResult, JobState, Webhook

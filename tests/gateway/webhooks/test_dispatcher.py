@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import InvalidRequest
 from contracts.jobs import JobState, Webhook
 from services.gateway.settings import GatewaySettings

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook as Signer
 from standardwebhooks import WebhookVerificationError
 
-from contracts.access import KeyScope
+from contracts.access.keys import KeyScope
 from contracts.jobs import Webhook
 from contracts.operations.pipeline import Pipeline
 from services.gateway.webhooks.secrets import secrets_of

@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.control import Cancel
 from contracts.errors import (
     Code,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import NotFound, StoreFull
 from contracts.formats import Format
 from contracts.imaging import Blob, Render, Rendered

@@ -13,7 +13,7 @@ import pytest_asyncio
 from PIL import Image
 from redis import Redis
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import (
     Code,
     Gone,

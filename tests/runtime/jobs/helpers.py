@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import (
     ImageUnreadable,
     WorkerCrashed,

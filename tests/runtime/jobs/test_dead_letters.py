@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Code, InvalidRequest, NotFound
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, JobResult, JobState, Webhook
 from contracts.methods import GROUP

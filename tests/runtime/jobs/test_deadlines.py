@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Code, NotFound
 from contracts.imaging import Blob
 from contracts.jobs import JOBS, JobResult, JobState, Webhook

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.jobs import EVENTS, JOBS, JobRequest, JobResult
 from contracts.methods import GROUP
 from services.runtime.jobs.records import event_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import NotFound
 from contracts.jobs import DEAD_LETTERS, JOBS, Job, JobState
 from contracts.operations.overlays import Watermark

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Code, Gone
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS
 from services.runtime.jobs.maintenance import JobMaintenance

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import WorkerCrashed
 from contracts.imaging import Blob
 from contracts.jobs import EVENTS, Job, JobEvent, JobRequest, JobResult, Webhook

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import (
     KeyReused,
     NotFound,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Unavailable
 from contracts.jobs import Webhook
 from services.runtime.jobs.webhook_queue import Delivery, HostLimit, WebhookQueue

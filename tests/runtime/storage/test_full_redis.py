@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import OutOfMemoryError
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.imaging import Blob
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, make_redis

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Conflict
 from contracts.imaging import Blob
 from contracts.operations.pipeline import Pipeline

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Gone
 from contracts.imaging import Blob
 from services.runtime.redis import keys

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
 from services.runtime.storage.lookups import Lookups

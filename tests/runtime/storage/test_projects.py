@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Gone, StoreFull
 from contracts.imaging import Blob
 from services.runtime.redis import keys

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Unavailable
 from contracts.imaging import Blob
 from services.runtime.redis import keys

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images

@@ -2,7 +2,7 @@
 
 import math
 
-from contracts.access import KeyLimits
+from contracts.access.keys import KeyLimits
 from contracts.errors import Forbidden
 from services.gateway.access.caller import Caller
 from services.gateway.access.keys.keyring import OPERATOR

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from pydantic import SecretStr, ValidationError
 
-from contracts.access import DEFAULT_PROJECT, EVERY_SCOPE
+from contracts.access.keys import DEFAULT_PROJECT, EVERY_SCOPE
 from contracts.errors import ServiceError, Unavailable
 from services.gateway.access.caller import Caller
 from services.gateway.access.keys.known_key import KnownKey

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from contracts.access import KeyLimits, KeyScope
+from contracts.access.keys import KeyLimits, KeyScope
 from contracts.errors import Conflict, NotFound, Overloaded
 from services.gateway.access.keys import room
 from services.gateway.access.keys.imports import check_imported, merged

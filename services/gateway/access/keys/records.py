@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, PlainSerializer
 
-from contracts.access import KeyLimits, KeyScope, ProjectName
+from contracts.access.keys import KeyLimits, KeyScope, ProjectName
 from contracts.fields import Expected
 from contracts.labels import Label
 from contracts.message import Message

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.access import KeyLimits
+from contracts.access.keys import KeyLimits
 from services.gateway.access.caller import EVERYBODY, Caller
 from services.gateway.settings import GatewaySettings
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from contracts.access.presets import Preset
 from contracts.errors import ServiceError
-from contracts.presets import Preset
 from services.gateway.access.caller import caller_of
 from services.gateway.access.presets.presets import Presets
 

@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.types import Scope
 
+from contracts.access.presets import Preset
 from contracts.errors import InvalidOperation
 from contracts.imaging import RENDER_VERSION
 from contracts.operations.pipeline import Pipeline
 from contracts.outputs import Output
-from contracts.presets import Preset
 from services.gateway.access.presets.table import BESIDE, PresetTable
 from services.gateway.reloading import ReloadedFile
 

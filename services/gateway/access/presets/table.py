@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from contracts.errors import InvalidOperation
-from contracts.outputs import Output
-from contracts.presets import (
+from contracts.access.presets import (
     MAX_PRESETS,
     Preset,
     has_variable_outside_values,
     used_variables,
 )
+from contracts.errors import InvalidOperation
+from contracts.outputs import Output
 from services.gateway.toml_tables import LineRefused, line_of, parse_table, parse_tables
 
 _SECTION = "presets"

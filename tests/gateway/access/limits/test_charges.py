@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from starlette.types import Scope
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import ImageUnreadable, NoWorkers, Overloaded, QuotaExceeded, ServiceError
 from contracts.imaging import Blob, Inspect, Inspected
 from contracts.operations.notation import parse_pipeline

@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from contracts.access import KeyLimits
+from contracts.access.keys import KeyLimits
 from services.gateway.access.caller import Caller, set_caller
 from services.gateway.access.limits.limiter import Limiter
 from services.gateway.access.limits.middleware import LimitsMiddleware

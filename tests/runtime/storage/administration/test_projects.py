@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.administration.copying import Copy

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.access import DEFAULT_PROJECT
+from contracts.access.keys import DEFAULT_PROJECT
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.administration.rebuild import Rebuild, Rebuilt

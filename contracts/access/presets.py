@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints
 
-from contracts.access import ProjectName
+from contracts.access.keys import ProjectName
 from contracts.errors import InvalidOperation
 from contracts.fields import Expected
 from contracts.message import Message
