@@ -2,6 +2,6 @@
 
 Each scenario is a coroutine that starts the services in processes of their own, checks its claims
 with assertions, and returns an `outcome.Outcome`. `python -m bench.chaos` runs them in full,
-`tests/e2e/test_chaos.py` in short. Start with `worker_kills.py`. It may import the services and
+`tests/e2e/test_chaos.py` in short. Start with `scenarios/worker_kills.py`. Imports the services and
 `tests.processes`.
 """

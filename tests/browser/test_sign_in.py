@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 from contracts.access.keys import KeyScope
 from tests.browser.interactions import card_of, choose, finished, photograph, sign_in
 from tests.gateway.access.gateways import gateway
-from tests.gateway.access.test_revocation import make_key, revoke
+from tests.gateway.access.keys.test_revocation import make_key, revoke
 from tests.processes import Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

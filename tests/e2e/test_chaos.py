@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from bench import environments
-from bench.chaos.bucket_faults import bucket_fails
-from bench.chaos.expiry import records_expire
-from bench.chaos.gateway_kills import gateway_is_killed
-from bench.chaos.overload import overload_is_refused
-from bench.chaos.poison import poison_jobs_become_dead_letters
-from bench.chaos.redis_kills import redis_is_killed
-from bench.chaos.store_kills import store_is_killed
-from bench.chaos.worker_kills import workers_are_killed
+from bench.chaos.scenarios.bucket_faults import bucket_fails
+from bench.chaos.scenarios.expiry import records_expire
+from bench.chaos.scenarios.gateway_kills import gateway_is_killed
+from bench.chaos.scenarios.overload import overload_is_refused
+from bench.chaos.scenarios.poison import poison_jobs_become_dead_letters
+from bench.chaos.scenarios.redis_kills import redis_is_killed
+from bench.chaos.scenarios.store_kills import store_is_killed
+from bench.chaos.scenarios.worker_kills import workers_are_killed
 
 pytestmark = pytest.mark.timeout(180)
 

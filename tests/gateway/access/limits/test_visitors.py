@@ -16,7 +16,7 @@ from services.gateway.access.signatures import ANONYMOUS_SCOPES
 from services.gateway.http.prefer import Preference
 from services.gateway.routes.parameters import seconds_to_wait
 from tests.gateway.access.gateways import ADMIN_KEY, bearer, settings_of
-from tests.gateway.access.signed import PRESETS
+from tests.gateway.access.signed.sites import PRESETS
 from tests.processes import Service, faststream
 
 PIXELS = 16  # megapixels

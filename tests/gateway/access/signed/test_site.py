@@ -14,7 +14,7 @@ from darkroom.client import KEY_VARIABLE
 from darkroom.signing import sign
 from tests.darkroom.command import files_in, run_darkroom, write_photograph
 from tests.e2e.pictures import photograph
-from tests.gateway.access.signed import KEYS, PRESETS, SECRET
+from tests.gateway.access.signed.sites import KEYS, PRESETS, SECRET
 from tests.gateway.documented import assert_documented
 from tests.processes import Service, faststream, wait_until
 

@@ -8,7 +8,7 @@ import pytest
 from contracts.access.keys import KeyScope
 from contracts.errors import SignatureInvalid
 from darkroom.signing import sign
-from tests.gateway.access.signed import KEYS, PRESETS, RENDER, SECRET, Site, scope_of
+from tests.gateway.access.signed.sites import KEYS, PRESETS, RENDER, SECRET, Site, scope_of
 
 
 @pytest.fixture

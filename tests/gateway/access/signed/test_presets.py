@@ -8,7 +8,7 @@ from contracts.errors import InvalidOperation
 from contracts.imaging import RENDER_VERSION
 from services.gateway.access.presets.table import parse_presets
 from services.gateway.toml_tables import LineRefused
-from tests.gateway.access.signed import PRESETS, RENDER, Site, scope_of
+from tests.gateway.access.signed.sites import PRESETS, RENDER, Site, scope_of
 
 
 @pytest.fixture
