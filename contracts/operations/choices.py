@@ -1,6 +1,11 @@
-"""Choices of the operations on an image's shape: how it fits into a box, and what is kept."""
+"""Choices of the operations on an image's shape: how it fits into a box, and the part to keep."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.fields import Fraction
 
 
 class Fit(StrEnum):
@@ -44,3 +49,17 @@ class Axis(StrEnum):
 
     HORIZONTAL = "horizontal"
     VERTICAL = "vertical"
+
+
+# The point of the image that a crop keeps as near to the middle as possible.
+FocusX = Annotated[
+    Fraction | None,
+    Field(
+        description="Horizontal position of the point to keep as near to the middle as possible: "
+        "0 is the left edge, 1 the right edge. Takes precedence over gravity."
+    ),
+]
+FocusY = Annotated[
+    Fraction | None,
+    Field(description="Vertical position of that point: 0 is the top edge, 1 the bottom edge."),
+]

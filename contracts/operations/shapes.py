@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from contracts.fields import MAX_SIDE, PX, Angle, Colour, Expected, Fraction, Offset, Pixels
+from contracts.fields import MAX_SIDE, PX, Angle, Colour, Expected, Offset, Pixels
 from contracts.operations.base import BaseOperation, Demonstration, Sample
-from contracts.operations.choices import Axis, Filter, Fit, Gravity
+from contracts.operations.choices import Axis, Filter, Fit, FocusX, FocusY, Gravity
 
 
 class Shape(BaseOperation):
@@ -19,17 +19,6 @@ class Shape(BaseOperation):
 
 
 _Edge = Annotated[int, Field(ge=0, le=MAX_SIDE, json_schema_extra=PX)]
-_FocusX = Annotated[
-    Fraction | None,
-    Field(
-        description="Horizontal position of the point to keep as near to the middle as possible: "
-        "0 is the left edge, 1 the right edge. Takes precedence over gravity."
-    ),
-]
-_FocusY = Annotated[
-    Fraction | None,
-    Field(description="Vertical position of that point: 0 is the top edge, 1 the bottom edge."),
-]
 
 
 class Resize(Shape):
@@ -82,8 +71,8 @@ class Resize(Shape):
             "at. smart keeps the most eye-catching part; for contain it means center."
         ),
     ] = Gravity.CENTER
-    focus_x: _FocusX = None
-    focus_y: _FocusY = None
+    focus_x: FocusX = None
+    focus_y: FocusY = None
     dpr: Annotated[
         float,
         Field(
@@ -137,8 +126,8 @@ class Crop(Shape):
     gravity: Annotated[
         Gravity, Field(description="The part to keep. smart keeps the most eye-catching part.")
     ] = Gravity.CENTER
-    focus_x: _FocusX = None
-    focus_y: _FocusY = None
+    focus_x: FocusX = None
+    focus_y: FocusY = None
 
     @model_validator(mode="after")
     def _is_at_a_point_or_by_gravity(self) -> Self:

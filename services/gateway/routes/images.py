@@ -33,11 +33,10 @@ from services.gateway.routes.direct.delivered import (
     MISSING_IMAGE,
     Wanted,
     find_image,
-    inspect,
-    inspect_pixels,
     send_image,
     send_rendition,
 )
+from services.gateway.routes.direct.descriptions import inspect, inspect_pixels
 from services.gateway.routes.parameters import (
     OUTPUT_PARAMETERS,
     ImageId,

@@ -10,11 +10,10 @@ from functools import partial
 from fastapi import Request, Response
 
 from contracts.errors import NotFound
-from contracts.imaging import Depth, Inspect, Inspected, Render, Rendered, result_key
+from contracts.imaging import Render, Rendered, result_key
 from contracts.jobs import OPEN_STATES
 from contracts.operations.pipeline import Pipeline
 from services.gateway.access.caller import caller_of
-from services.gateway.access.limits.charges import DESCRIPTION
 from services.gateway.access.presets.middleware import preset_of
 from services.gateway.delivery.offer import offer
 from services.gateway.dependencies import Dependencies
@@ -35,6 +34,7 @@ from services.gateway.http.responses import (
 )
 from services.gateway.jobs.responses import pending_response
 from services.gateway.middleware.head import is_head
+from services.gateway.routes.direct.descriptions import inspect
 from services.gateway.rpc import Reply
 from services.gateway.sources.originals import Acquired
 from services.runtime.storage.lookups import Found
@@ -225,42 +225,6 @@ async def find_image(image_id: str, request: Request, deps: Dependencies) -> Sto
     if stored is None:
         raise _missing(request)
     return stored
-
-
-async def inspect(stored: StoredBlob, deps: Dependencies) -> Inspected:
-    """Return an image's stored description, or have a worker make it from the header and store it.
-
-    Raises the worker's error.
-    """
-    if stored.note:
-        return Inspected.model_validate_json(stored.note)
-    return await _inspect(stored, deps, Depth.HEADER)
-
-
-async def inspect_pixels(request: Request, stored: StoredBlob, deps: Dependencies) -> Inspected:
-    """Return an image's description with its details, which a worker makes from the pixels.
-
-    The caller of the request pays for that, unless it was done before. Raises the worker's error,
-    and RateLimited and QuotaExceeded.
-    """
-    noted = await deps.images.details(stored.blob.key) or stored.note
-    if noted and (described := Inspected.model_validate_json(noted)).details is not None:
-        return described
-    async with deps.charges.renders(request.scope, stored.blob, DESCRIPTION, note=stored.note):
-        return await _inspect(stored, deps, Depth.PIXELS)
-
-
-async def _inspect(stored: StoredBlob, deps: Dependencies, depth: Depth) -> Inspected:
-    # The place is stored too; `info` leaves it out of its response unless it is asked for.
-    call = Inspect(source=stored.blob, depth=depth, place=True)
-    reply = await deps.imaging.inspect(call, timeout=deps.settings.inspect_timeout)
-    found = reply.body
-    # The details may be long, so they are kept for a while alone.
-    note = found.model_copy(update={"details": None})
-    details = found if found.details is not None else None
-    ttl = deps.settings.rendition_ttl
-    await deps.images.describe(stored.blob, found.media_type, note, details, ttl=ttl)
-    return found
 
 
 def _freshness(
