@@ -3,31 +3,33 @@
 import time
 
 import pytest
+from bench.fuzz.attempts import attempts, outcome
 
-from bench import fuzz
+from bench.fuzz.corpus import corpus
+from bench.fuzz.damage import damaged
 
 CASES = 12  # of each file
 
 
 @pytest.fixture(scope="module")
-def corpus() -> dict[str, bytes]:
-    return fuzz.corpus()
+def files() -> dict[str, bytes]:
+    return corpus()
 
 
-def test_undamaged_files_succeed(corpus: dict[str, bytes]) -> None:
-    for number, data in enumerate(corpus.values()):
-        for attempt in fuzz.attempts(data, number):
-            assert fuzz.outcome(attempt) == "done"
+def test_undamaged_files_succeed(files: dict[str, bytes]) -> None:
+    for number, data in enumerate(files.values()):
+        for attempt in attempts(data, number):
+            assert outcome(attempt) == "done"
 
 
-def test_damaged_files_fail_with_a_named_error(corpus: dict[str, bytes]) -> None:
+def test_damaged_files_fail_with_a_named_error(files: dict[str, bytes]) -> None:
     outcomes = set()
-    for number in range(CASES * len(corpus)):
-        name, data = fuzz.damaged(corpus, number)
+    for number in range(CASES * len(files)):
+        name, data = damaged(files, number)
         started = time.process_time()
-        for attempt in fuzz.attempts(data, number):
+        for attempt in attempts(data, number):
             try:
-                outcomes.add(fuzz.outcome(attempt))
+                outcomes.add(outcome(attempt))
             except Exception as exc:
                 pytest.fail(f"case {number}, a damaged {name}, raised {exc!r}")
         assert time.process_time() - started < 4, (
@@ -37,6 +39,6 @@ def test_damaged_files_fail_with_a_named_error(corpus: dict[str, bytes]) -> None
     assert {"done", "image_unreadable"} <= outcomes
 
 
-def test_a_case_number_gives_the_same_bytes_each_time(corpus: dict[str, bytes]) -> None:
+def test_a_case_number_gives_the_same_bytes_each_time(files: dict[str, bytes]) -> None:
     for number in (3, 77, 1234):
-        assert fuzz.damaged(corpus, number) == fuzz.damaged(fuzz.corpus(), number)
+        assert damaged(files, number) == damaged(corpus(), number)
