@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from bench.fuzz.attempts import attempts, outcome
 
+from bench.fuzz.attempts import attempts, outcome
 from bench.fuzz.corpus import corpus
 from bench.fuzz.damage import damaged
 
