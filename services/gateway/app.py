@@ -22,13 +22,13 @@ from services.gateway.access.limits.limiter import Limiter
 from services.gateway.access.limits.middleware import LimitsMiddleware
 from services.gateway.access.middleware import AccessMiddleware
 from services.gateway.access.presets.middleware import PresetMiddleware
-from services.gateway.access.rules import Rules, check_routes
+from services.gateway.access.rules import Rules, check_routes, methods_of
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.delivery.visits import Visits
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.image_response import AnswerRoom
-from services.gateway.http.openapi_document import READABLE_HEADERS, methods_of
+from services.gateway.http.openapi_document import READABLE_HEADERS
 from services.gateway.http.problems import refusal
 from services.gateway.http_application import create_http
 from services.gateway.live.hub import LiveHub
@@ -219,7 +219,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         exposure=exposure,
         is_open=settings.access != "keys",
     )
-    readers = _in_front_of(admitted, settings, methods_of(http))
+    readers = _in_front_of(admitted, settings, methods_of(http.routes))
     app.after_startup(readers.start)
     app.on_shutdown(readers.stop)
     app.http = readers

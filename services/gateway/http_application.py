@@ -1,6 +1,8 @@
 """The FastAPI application: routes, error handlers, the page and the documentation."""
 
-from fastapi import Depends, FastAPI
+from functools import partial
+
+from fastapi import Depends
 from redis.exceptions import RedisError
 
 from contracts.jobs import JobEvent
@@ -9,7 +11,7 @@ from services.gateway.access.documentation import describe_access
 from services.gateway.access.keys.records import KeyRecord
 from services.gateway.dependencies import Dependencies
 from services.gateway.http import error_handlers, openapi
-from services.gateway.http.openapi_document import complete_document
+from services.gateway.http.openapi_document import DocumentedApplication
 from services.gateway.http.problems import Problem
 from services.gateway.http.query import check_query
 from services.gateway.routes import (
@@ -34,9 +36,14 @@ from services.gateway.routes.direct.plain_submission import PlainSubmission
 from services.gateway.webhooks import payload
 
 
-def create_http(dependencies: Dependencies) -> FastAPI:
+def create_http(dependencies: Dependencies) -> DocumentedApplication:
     """Make the application. Its routes find `dependencies` in its state."""
-    http = FastAPI(
+    http = DocumentedApplication(
+        models=(
+            *(jobs.NewJob, kept.ImageChange, keys.NewKey, KeyRecord),
+            *(live.WatchRequest, JobEvent, Problem),
+        ),
+        describe=partial(describe_access, settings=dependencies.settings),
         title="Darkroom",
         version=VERSION,
         description=openapi.DESCRIPTION,
@@ -64,10 +71,4 @@ def create_http(dependencies: Dependencies) -> FastAPI:
     documents.mount_page_files(http)
     guide.mount_guide(http)
     http.webhooks.include_router(payload.documentation)
-    complete_document(
-        http,
-        *(jobs.NewJob, kept.ImageChange, keys.NewKey, KeyRecord),
-        *(live.WatchRequest, JobEvent, Problem),
-    )
-    describe_access(http.openapi(), dependencies.settings)
     return http

@@ -165,6 +165,12 @@ def check_routes(routes: Iterable[BaseRoute]) -> None:
             raise LookupError(f"{named} {path} has no rule: add it to {__name__}.RULES")
 
 
+def methods_of(routes: Iterable[BaseRoute]) -> set[str]:
+    """Return the methods of all routes, and HEAD, which goes with GET."""
+    methods = {"HEAD"}.union(*(methods for _, methods in paths_of(routes)))
+    return methods - {WEBSOCKET}
+
+
 def paths_of(routes: Iterable[BaseRoute]) -> Iterable[tuple[str, set[str]]]:
     """Yield the path and the methods of each route, those of included routers too."""
     for route in routes:

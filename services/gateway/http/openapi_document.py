@@ -1,9 +1,12 @@
 """The OpenAPI document as a whole: FastAPI's, with the parts that no single route can say."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from contracts.message import Message
@@ -35,16 +38,63 @@ READABLE_HEADERS = frozenset({"Allow", "Content-Length", *_HEADERS}) - _SAFELIST
 _REFERENCE = "guide/reference/operations"
 
 
-def complete_document(http: FastAPI, *models: type[Message]) -> None:
-    """Complete the OpenAPI document, and add the schemas of `models`, which routes refer to.
+class DocumentedApplication(FastAPI):
+    """FastAPI whose OpenAPI document is complete, with the schemas of `models` and by `describe`.
 
-    Call this after the last route: FastAPI would build the document again, without the additions.
+    The document is made once, at its first use: that takes 0.3 s, a quarter of a gateway's start.
     """
+
+    def __init__(
+        self,
+        *,
+        models: Sequence[type[Message]],
+        describe: Callable[[Documentation], None],
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self._models = models
+        self._describe = describe
+        self._lock = Lock()
+        self._query_parameters: dict[str, Sequence[str]] = {}
+
+    def openapi(self) -> Documentation:
+        """Return the document of the routes that there are at the first call."""
+        with self._lock:
+            if self.openapi_schema is not None:
+                return self.openapi_schema
+            document: Documentation = super().openapi()
+            _complete(document, self._models)
+            self._describe(document)
+            return document
+
+    def query_parameters(self, route: APIRoute) -> Sequence[str]:
+        """Return the query parameters of a route in the document, which need not be made."""
+        known = self._query_parameters.get(route.unique_id)
+        if known is None:
+            known = self._query_parameters[route.unique_id] = _query_parameters(route)
+        return known
+
+
+def _query_parameters(route: APIRoute) -> Sequence[str]:
+    """Return those of its function and of its dependencies, and then those that it only documents.
+
+    The order is the document's.
+    """
+    taken = (
+        field.alias
+        for field in get_flat_params(route.dependant)
+        if isinstance(field.field_info, params.Query) and field.field_info.include_in_schema
+    )
+    documented = (route.openapi_extra or {}).get("parameters", ())
+    return (*taken, *(one["name"] for one in documented if one["in"] == "query"))
+
+
+def _complete(document: Documentation, models: Sequence[type[Message]]) -> None:
+    """Complete the OpenAPI document, and add the schemas of `models`, which routes refer to."""
     _, schemas = models_json_schema(
         [(model, "validation") for model in models],
         ref_template="#/components/schemas/{model}",
     )
-    document = http.openapi()
     _use_enumerations(document)
     components = document["components"]
     components["schemas"] = {**schemas["$defs"], **components["schemas"]}
@@ -61,12 +111,6 @@ def complete_document(http: FastAPI, *models: type[Message]) -> None:
         route["parameters"] = parameters
         for answer in route["responses"].values():
             answer["headers"] = _shared({**answer.get("headers", {}), **dict.fromkeys(_EVERYWHERE)})
-
-
-def methods_of(http: FastAPI) -> set[str]:
-    """Return the methods of all routes in the document, and HEAD, which goes with GET."""
-    paths: Documentation = http.openapi()["paths"]
-    return {"HEAD", *(method.upper() for methods in paths.values() for method in methods)}
 
 
 def _routes(document: Documentation) -> Iterator[Documentation]:

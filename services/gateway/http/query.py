@@ -1,10 +1,13 @@
 """Limits of a query: its length, and the parameters that the route documents."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
+from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
 from contracts.errors import InvalidRequest
+from services.gateway.http.openapi_document import DocumentedApplication
 
 _MAX_QUERY = 8192  # bytes
 _MAX_NAME = 40  # characters of an unknown name that the error repeats
@@ -32,11 +35,12 @@ async def check_query(connection: HTTPConnection) -> None:
             raise InvalidRequest(f"{shown!r} is not a parameter here; {hint}")
 
 
-def _documented_parameters(connection: HTTPConnection) -> list[str] | None:
-    """Return the query parameters of the route in the OpenAPI document; None if it has no entry."""
+def _documented_parameters(connection: HTTPConnection) -> Sequence[str] | None:
+    """Return the query parameters of the route; None if it is not in the OpenAPI document."""
     route, method = connection.scope.get("route"), connection.scope.get("method", "")
-    paths = connection.app.openapi()["paths"]  # FastAPI caches the document
-    operation = paths.get(getattr(route, "path", None), {}).get(method.lower())
-    if operation is None:
+    if not isinstance(route, APIRoute) or not route.include_in_schema:
         return None
-    return [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+    if method not in (route.methods or ()):
+        return None
+    app: DocumentedApplication = connection.app
+    return app.query_parameters(route)
