@@ -16,7 +16,7 @@ from services.imaging.engine.decoding.source import open_source
 from services.imaging.engine.inspection import inspect
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS
 from tests.imaging import forged
-from tests.imaging.engine.safety.bombs import BOMBS
+from tests.imaging.engine.safety.bombs.every import BOMBS
 
 MAX_SECONDS = 1.0  # of CPU, for a render or an inspection
 MAX_MEGABYTES = 300  # resident, with the 60 of the libraries

@@ -2,38 +2,19 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator
 from typing import Any
-from unittest.mock import AsyncMock, Mock
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from redis import Redis
 
-from contracts.imaging import Blob, Rendered
-from services.gateway.access.limits.charges import Charges
-from services.gateway.http.error_handlers import install_error_handlers
-from services.gateway.http.image_response import AnswerRoom
-from services.gateway.http.query import check_query
-from services.gateway.http_application import create_http
-from services.gateway.routes import fetch, images, results
-from services.gateway.routes.direct.plain_delivery import PlainDelivery
-from services.gateway.rpc import Reply
-from services.gateway.settings import GatewaySettings
-from services.gateway.token_bucket import TokenBucket
-from services.runtime.storage.blobs import Seen
-from services.runtime.storage.lookups import Found
-from services.runtime.storage.records import StoredBlob
-from tests.gateway.callers import called_by
-from tests.gateway.routes.delivery_requests import CONDITIONS, QUERIES, TARGETS
+from tests.gateway.routes.direct.delivery_requests import CONDITIONS, QUERIES, TARGETS
 from tests.gateway.routes.job_requests import CROP_OUTSIDE, ended, submitted
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import BIN, Service, faststream, free_port
 
 ENV = {"DARKROOM_DELIVERY_CACHE": "0", "DARKROOM_MAX_RERENDERS": "100000"}
-ROUTES = [*images.router.routes, *fetch.router.routes, *results.router.routes]
 OF_THE_MOMENT = {"date", "server-timing", "x-worker"}
 PNG = encoded(scenery(67, 45), "PNG")
 LARGE = encoded(scenery(900, 800), "PNG")
@@ -224,32 +205,6 @@ def test_results_of_jobs(asked: Asked, direct: httpx.Client) -> None:
     asked(f"/v1/jobs/{'0' * 32}/results/0")
 
 
-class NoImages:
-    async def find(self, project: str, images: Sequence[str], **named: object) -> None:
-        """Find none."""
-
-
-@pytest.mark.parametrize(
-    ("target", "is_direct"),
-    [
-        ("", True), ("/render", True), ("/render?op=flip&format=auto&timeout=3&v=7", True),
-        ("?op=flip", False), ("/render?op=melt", False), ("/render?no=parameter", False),
-        ("/render?timeout=0", False), ("/info", False),
-    ],
-)  # fmt: skip
-async def test_only_a_well_formed_request_goes_past_fastapi(target: str, is_direct: bool) -> None:
-    without_routes = FastAPI()
-    install_error_handlers(without_routes)
-    deps: Any = SimpleNamespace(
-        lookups=NoImages(), settings=GatewaySettings(), rerenders=TokenBucket(rate=1, size=1)
-    )
-    routes = PlainDelivery(without_routes, deps, ROUTES)
-    transport = httpx.ASGITransport(called_by(routes))
-    async with httpx.AsyncClient(transport=transport, base_url="http://darkroom") as client:
-        answer = await client.get(f"/v1/images/{'0' * 64}{target}")
-    assert ("no image with this id" in answer.json()["detail"]) == is_direct
-
-
 @pytest.mark.parametrize("path", ["", "/render", "/render?op=flip&format=auto&v=7"])
 @pytest.mark.parametrize("headers", [{}, {"If-None-Match": "TAG"}, {"Range": "bytes=1-3"}])
 def test_an_image_and_a_stored_result_take_one_trip_to_redis(
@@ -271,33 +226,3 @@ def test_an_image_and_a_stored_result_take_one_trip_to_redis(
 
     # Workers and gateways report to Redis meanwhile: more often in a round that takes longer.
     assert number <= min(trips() for _ in range(3)) < 1.6 * number
-
-
-def test_the_application_has_no_other_dependency_than_direct_routes_know() -> None:
-    """Direct routes go past FastAPI: a further dependency must be called by them as well."""
-    dependencies = create_http(Mock()).router.dependencies
-    assert [one.dependency for one in dependencies] == [check_query]
-
-
-@pytest.mark.parametrize("collapsed", [False, True])
-async def test_a_result_that_a_worker_found_is_not_called_collapsed(collapsed: bool) -> None:
-    blob = Blob(key="0" * 64, media_type="image/png", bytes=2)
-    rendered = Rendered(blob=blob, width=1, height=1, reused=True)
-    reply = Reply(rendered, b"xy", worker="one", queue_ms=0, collapsed=collapsed)
-    image = Seen(StoredBlob(blob, digest=blob.key))
-    deps: Any = SimpleNamespace(
-        lookups=SimpleNamespace(find=AsyncMock(return_value=Found(image, 60.0))),
-        imaging=SimpleNamespace(render=AsyncMock(return_value=reply)),
-        settings=GatewaySettings(),
-        rerenders=TokenBucket(rate=1, size=1),
-        charges=Charges(AsyncMock(), AsyncMock(), inspect_timeout=1),
-        answers=AnswerRoom(100),
-        renditions=None,
-    )
-    routes = PlainDelivery(FastAPI(), deps, ROUTES)
-    transport = httpx.ASGITransport(called_by(routes))
-    async with httpx.AsyncClient(transport=transport, base_url="http://darkroom") as client:
-        answer = await client.get(f"/v1/images/{blob.key}/render?op=flip")
-    assert answer.content == b"xy"
-    status = "darkroom; fwd=miss" + ("; collapsed" if collapsed else "")
-    assert answer.headers["cache-status"] == status
