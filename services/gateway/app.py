@@ -44,6 +44,7 @@ from services.gateway.middleware.unread_body import UnreadBodyMiddleware
 from services.gateway.reloading import HangUp
 from services.gateway.routes import fetch, images, results
 from services.gateway.routes.direct.plain_delivery import PlainDelivery
+from services.gateway.routes.direct.plain_submission import PlainSubmission
 from services.gateway.rpc import ImagingClient
 from services.gateway.server import unbounded
 from services.gateway.server.binding import ExposedServerError, UnboundedServerError, bind
@@ -206,7 +207,8 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     check_routes(http.routes)
     app.bind = partial(bind, settings=settings, metrics=broker.metrics)
     delivering = (*images.router.routes, *fetch.router.routes, *results.router.routes)
-    cached = CachingMiddleware(HeadMiddleware(PlainDelivery(http, dependencies, delivering)))
+    plain = PlainSubmission(PlainDelivery(http, dependencies, delivering), http, dependencies)
+    cached = CachingMiddleware(HeadMiddleware(plain))
     limiter = Limiter(redis, settings, broker.metrics)
     limited = LimitsMiddleware(delivery.in_front_of(cached), limiter, refuse=refusal)
     expanded = PresetMiddleware(limited, anonymous.presets, refuse=refusal)

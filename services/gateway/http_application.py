@@ -32,7 +32,6 @@ from services.gateway.routes import (
     system,
     webhook_secret,
 )
-from services.gateway.routes.direct.plain_submission import PlainSubmission
 from services.gateway.webhooks import payload
 
 
@@ -66,7 +65,6 @@ def create_http(dependencies: Dependencies) -> DocumentedApplication:
         *(session, webhook_secret, presets, system, guide, documents),
     ):
         http.include_router(module.router)
-    http.router.routes.insert(0, PlainSubmission(dependencies))
     system.mount_page_files(http)
     documents.mount_page_files(http)
     guide.mount_guide(http)

@@ -1,7 +1,5 @@
 """Jobs as the gateway uses them: accept, find, cancel, requeue, and say how long the queue is."""
 
-import math
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from contracts.jobs import (
     Webhook,
 )
 from contracts.operations.pipeline import Pipeline
-from services.runtime.jobs.backlog import Backlog
+from services.runtime.jobs.backlog import Backlog, RecentBacklog
 from services.runtime.jobs.dead_letters import DeadLetters
 from services.runtime.jobs.leases import Leases
 from services.runtime.jobs.open_jobs import open_jobs
@@ -53,7 +51,6 @@ from services.runtime.telemetry.tracing import trace_headers
 
 log = structlog.get_logger(__name__)
 
-_RECENT = 0.1  # seconds
 _LATE_AGAIN = 5_000  # milliseconds after which a late job that could not be ended is tried again
 
 
@@ -76,7 +73,7 @@ class Jobs:
         """A worker's side."""
         self.dead_letters = DeadLetters(redis, settings, self._transitions)
         self.orphans = Orphans(self._transitions, self.dead_letters, job_ttl=settings.job_ttl)
-        self._backlog = -math.inf, Backlog(0, 0, 0, 0.0, 0.0)
+        self._recent_backlog = RecentBacklog(self.backlog)
 
     async def submit(
         self,
@@ -240,14 +237,11 @@ class Jobs:
     async def backlog(self) -> Backlog:
         """Return how much work is ahead of a job that is accepted now."""
         queued, running, later, age, ended = await self._transitions.run("backlog")
-        backlog = Backlog(queued, running, later, age / 1000, ended / 60)
-        self._backlog = time.monotonic(), backlog
-        return backlog
+        return Backlog(queued, running, later, age / 1000, ended / 60)
 
     async def recent_backlog(self) -> Backlog:
         """Return the backlog as it was a tenth of a second ago, or ask for it anew."""
-        at, backlog = self._backlog
-        return backlog if time.monotonic() - at < _RECENT else await self.backlog()
+        return await self._recent_backlog.get()
 
     async def run_maintenance(self, process: str, *, lease: float) -> bool:
         """Queue up to 100 retries that are due, feed new workers, and end up to 100 late jobs.

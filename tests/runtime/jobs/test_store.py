@@ -14,7 +14,7 @@ from contracts.errors import (
 )
 from contracts.jobs import JOBS, Job, JobResult, JobState, Webhook
 from contracts.methods import GROUP
-from services.runtime.jobs import store as runtime_jobs
+from services.runtime.jobs import backlog
 from services.runtime.jobs.records import event_of
 from services.runtime.jobs.store import IdempotencyKey, Jobs
 from services.runtime.redis.client import RedisClient
@@ -198,12 +198,14 @@ async def test_the_last_event_is_the_one_in_the_record(jobs: Jobs) -> None:
 async def test_a_recent_backlog_costs_no_round_trip(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime_jobs, "_RECENT", 60.0)
+    monkeypatch.setattr(backlog, "_RECENT", 60.0)
     first = await jobs.recent_backlog()
     await submitted(jobs)
     assert await jobs.recent_backlog() is first
-    monkeypatch.setattr(runtime_jobs, "_RECENT", 0.0)
-    assert (await jobs.recent_backlog()).queued == first.queued + 1
+    monkeypatch.setattr(backlog, "_RECENT", 0.0)
+    second, third = await asyncio.gather(jobs.recent_backlog(), jobs.recent_backlog())
+    assert second.queued == first.queued + 1
+    assert second is third, "they asked together"
 
 
 async def test_the_backlog_counts_jobs_and_estimates_the_wait(jobs: Jobs, redis: Any) -> None:

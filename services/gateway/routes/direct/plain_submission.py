@@ -1,54 +1,68 @@
-"""`POST /v1/jobs` with JSON and without a query: the same answers, past FastAPI's parameters.
+"""`POST /v1/jobs` with JSON and without a query: the same answers, past FastAPI.
 
-FastAPI looks for the route twice, and solves eight parameters of which JSON needs one: together a
-fifth of the CPU time that a job takes of the gateway. Every other request for a job, and the
-documents, have FastAPI's route; both call `jobs.submit_json`.
+FastAPI's application and its parameters take a fifth of the CPU time that a job takes of the
+gateway. Every other request for a job, and the documents, have FastAPI's route; both call
+`jobs.submit_json`.
 """
 
+from fastapi import FastAPI
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
-from starlette.routing import Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.dependencies import Dependencies
+from services.gateway.http.error_handlers import UnhandledErrorMiddleware
 from services.gateway.http.prefer import parse_prefer
-from services.gateway.routes.jobs import JSON, submit_json
+from services.gateway.routes import jobs
 
 _PATH = "/v1/jobs"
 
 
-class PlainSubmission(Route):
-    """The route, which goes before FastAPI's: what it does not match is theirs."""
+class PlainSubmission:
+    """Answers a POST for a job whose content type says JSON; passes the rest to `app`."""
 
-    def __init__(self, deps: Dependencies) -> None:
-        super().__init__(_PATH, _Submission(deps), include_in_schema=False)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match a POST whose content type says JSON, and which has no query."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"]:
-            return Match.NONE, {}
-        match, child_scope = super().matches(scope)
-        if match is not Match.FULL or not _is_json(scope):
-            return Match.NONE, {}
-        return match, {**child_scope, "route": self}
-
-
-class _Submission:
-    def __init__(self, deps: Dependencies) -> None:
+    def __init__(self, app: ASGIApp, http: FastAPI, deps: Dependencies) -> None:
+        """`http` has the exception handlers, and the route in whose place this one answers."""
+        self._app = app
         self._deps = deps
+        # A trace names a request by the path of its route.
+        self._route = next(
+            route
+            for route in jobs.router.routes
+            if isinstance(route, Route) and route.path == _PATH and "POST" in (route.methods or ())
+        )
+        # They handle the exceptions of FastAPI's routes in the same order.
+        caught = ExceptionMiddleware(self._submit, http.exception_handlers)
+        self._answered: ASGIApp = UnhandledErrorMiddleware(caught)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request. Raises as `submit_json`: the application's handlers are around it."""
-        request = Request(scope, receive, send)
+        """Answer a request, or pass it on."""
+        if _is_plain(scope):
+            scope["route"] = self._route
+            await self._answered(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _submit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
         lines = request.headers.getlist("prefer")
         preference = parse_prefer(lines, max_wait=self._deps.settings.max_timeout)
-        response = await submit_json(request, self._deps, preference)
+        response = await jobs.submit_json(request, self._deps, preference)
         await response(scope, receive, send)
 
 
-def _is_json(scope: Scope) -> bool:
-    """Return whether the first content type is JSON, as `media_type_of` reads it."""
+def _is_plain(scope: Scope) -> bool:
+    """Return whether a request is a POST for a job in JSON, without a query.
+
+    The first content type counts, as `media_type_of` reads it.
+    """
+    if scope["type"] != "http" or scope["path"] != _PATH or scope["method"] != "POST":
+        return False
+    if scope["query_string"]:
+        return False
     for name, value in scope["headers"]:
         if name == b"content-type":
             media_type: str = value.decode("latin-1").partition(";")[0].strip().lower()
-            return media_type == JSON
+            return media_type == jobs.JSON
     return False
