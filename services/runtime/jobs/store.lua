@@ -6,6 +6,9 @@ local ALLOWED = {
   failed = 'queued',
 }
 
+-- What the commands have done that commands.lua fills the stream for.
+local starts, makes_room = false, false
+
 -- Whether the stream has a job that is not given to a worker yet.
 local function is_next_ready()
   local held = pending()
@@ -75,10 +78,8 @@ function commands.change(id, state, token, to, where, ttl, event, text, dead_let
     end
     each_key(id, 'EXPIRE', ttl)
   end
-  -- A job that starts makes no room in the stream.
-  if to ~= 'running' or not is_next_ready() then
-    feed()
-  end
+  starts = starts or to == 'running'
+  makes_room = makes_room or to ~= 'running'
   return event_id
 end
 

@@ -11,6 +11,7 @@ from contracts.errors import DeadlineExceeded
 from contracts.jobs import DEAD_LETTERS, EVENTS, JOBS, DeadLetter, Job, JobRequest, JobState
 from contracts.methods import GROUP
 from contracts.retries import REPLAYABLE
+from services.runtime.jobs.gathering import Gathering
 from services.runtime.jobs.own_events import text_of
 from services.runtime.jobs.records import (
     VERSION,
@@ -57,13 +58,13 @@ _load = partial(
     EVENTS_LIFE=7 * 24 * 3600 * 1000,
 )
 _REST = ("queues", "maintenance", "dead_letters", "command")
-_CHANGE = _load("queues", "store", "command", when_full=True)
+_CHANGE = _load("queues", "store", "commands", when_full=True)
+_CHANGES = frozenset({"change", "take", "take_next"})
 _SCRIPTS = {
     "submit": _load("queues", "submit", "command"),
-    **dict.fromkeys(("change", "take", "take_next"), _CHANGE),
     "requeue": _load(*_REST),
 }
-"""Scripts by command; `_OTHERS` has every other one.
+"""Scripts by command; `_CHANGE` has the `_CHANGES`, and `_OTHERS` every other one.
 
 A full store refuses `submit` and `requeue`, which promise new work, and goes on with all others.
 """
@@ -77,9 +78,12 @@ class Transitions:
     def __init__(self, redis: RedisClient, settings: RuntimeSettings) -> None:
         self._redis = redis
         self._settings = settings
+        self._changes = Gathering(redis, _CHANGE, _KEYS)
 
     async def run(self, command: str, *args: Any) -> Any:
         """Return the reply of one of the commands of the scripts."""
+        if command in _CHANGES:
+            return await self._changes.run(command, *args)
         script = _SCRIPTS.get(command, _OTHERS)
         return await self._redis.script(script, _KEYS, (command, *args))
 
