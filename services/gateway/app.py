@@ -1,7 +1,7 @@
 """Composition root: make every object of the gateway once, and mount FastAPI in FastStream."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 from math import ceil
 
@@ -14,33 +14,22 @@ from contracts.imaging import METHODS
 from contracts.jobs import EVENTS, JOBS, JobEvent
 from services.gateway.access.anonymous import AnonymousAccess
 from services.gateway.access.exposure import Exposure
-from services.gateway.access.identifiers import BearerKeys, SessionCookies
 from services.gateway.access.keys.keyring import Keyring
 from services.gateway.access.keys.keys import Keys
 from services.gateway.access.limits.charges import Charges
 from services.gateway.access.limits.limiter import Limiter
-from services.gateway.access.limits.middleware import LimitsMiddleware
-from services.gateway.access.middleware import AccessMiddleware
-from services.gateway.access.presets.middleware import PresetMiddleware
-from services.gateway.access.rules import Rules, check_routes, methods_of
+from services.gateway.access.rules import check_routes, methods_of
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.delivery.visits import Visits
 from services.gateway.dependencies import Dependencies
+from services.gateway.front import make_front
 from services.gateway.http.image_response import AnswerRoom
-from services.gateway.http.openapi_document import READABLE_HEADERS
-from services.gateway.http.problems import refusal
 from services.gateway.http_application import create_http
 from services.gateway.live.hub import LiveHub
 from services.gateway.middleware.caching import CachingMiddleware
 from services.gateway.middleware.correlation import CorrelationMiddleware
 from services.gateway.middleware.head import HeadMiddleware
-from services.gateway.middleware.hosts import HostMiddleware
-from services.gateway.middleware.origins import OriginMiddleware
-from services.gateway.middleware.proxies import ProxyMiddleware, TrustedProxies
-from services.gateway.middleware.slow_readers import SlowReaderMiddleware
-from services.gateway.middleware.tracing import TraceMiddleware
-from services.gateway.middleware.unread_body import UnreadBodyMiddleware
 from services.gateway.reloading import HangUp
 from services.gateway.routes import fetch, images, results
 from services.gateway.routes.direct.plain_delivery import PlainDelivery
@@ -205,38 +194,20 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     ):
         http.router.routes.append(Route(path, route, methods=["GET"]))
     check_routes(http.routes)
-    app.bind = partial(bind, settings=settings, metrics=broker.metrics)
     delivering = (*images.router.routes, *fetch.router.routes, *results.router.routes)
     plain = PlainSubmission(PlainDelivery(http, dependencies, delivering), http, dependencies)
-    cached = CachingMiddleware(HeadMiddleware(plain))
-    limiter = Limiter(redis, settings, broker.metrics)
-    limited = LimitsMiddleware(delivery.in_front_of(cached), limiter, refuse=refusal)
-    expanded = PresetMiddleware(limited, anonymous.presets, refuse=refusal)
-    by_key = (BearerKeys(keyring), SessionCookies(keyring))
-    admitted = AccessMiddleware(
-        expanded,
-        rules=Rules(settings.public_pages),
-        identifiers=anonymous.identifiers(by_key),
-        by_key=by_key,
+    front = make_front(
+        CachingMiddleware(HeadMiddleware(plain)),
+        settings,
+        delivery=delivery,
+        limiter=Limiter(redis, settings, broker.metrics),
+        anonymous=anonymous,
+        keyring=keyring,
         exposure=exposure,
-        is_open=settings.access != "keys",
+        methods=methods_of(http.routes),
     )
-    readers = _in_front_of(admitted, settings, methods_of(http.routes))
-    app.after_startup(readers.start)
-    app.on_shutdown(readers.stop)
-    app.http = readers
+    app.after_startup(front.readers.start)
+    app.on_shutdown(front.readers.stop)
+    app.http = front.app
+    app.bind = partial(bind, settings=settings, metrics=broker.metrics, at_once=front.at_once)
     return app
-
-
-def _in_front_of(
-    app: ASGIApp, settings: GatewaySettings, methods: Collection[str]
-) -> SlowReaderMiddleware:
-    """Put everything in front of `app` that looks at a request before its caller is known."""
-    own = OriginMiddleware(
-        app, settings.origins, methods=methods, exposed=READABLE_HEADERS, refuse=refusal
-    )
-    hosted = HostMiddleware(own, settings.hosts, refuse=refusal)
-    inner = UnreadBodyMiddleware(hosted, seconds=settings.linger)
-    outer = CorrelationMiddleware(TraceMiddleware(inner))
-    known = ProxyMiddleware(outer, TrustedProxies(settings.proxies), settings.root_path)
-    return SlowReaderMiddleware(known, patience=settings.reader_patience, rate=settings.reader_rate)

@@ -50,7 +50,7 @@ class AnonymousAccess:
             case "presets":
                 return self._signatures, *by_key, self._by_public_preset
 
-    async def _by_public_preset(self, scope: Scope) -> Caller | None:
+    def _by_public_preset(self, scope: Scope, newest: bool) -> Caller | None:
         """Identify requests to read with a public preset.
 
         `PresetMiddleware` replaces that preset, or refuses the request, so that it can't reach
@@ -66,7 +66,7 @@ class AnonymousAccess:
         return Caller(preset.project or DEFAULT_PROJECT, ANONYMOUS_SCOPES)
 
 
-async def refuse_signatures(scope: Scope) -> Caller | None:
+def refuse_signatures(scope: Scope, newest: bool) -> Caller | None:
     """Raise SignatureInvalid for a request with a signature, while they are not accepted."""
     if is_signature_in(scope["query_string"]):
         raise SignatureInvalid(

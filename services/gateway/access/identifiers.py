@@ -1,6 +1,6 @@
 """Ways in which a request says whose it is. The first one that finds a caller counts."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from starlette.types import Scope
 
@@ -9,10 +9,12 @@ from services.gateway.access.caller import EVERYBODY, Caller
 from services.gateway.access.keys.keyring import Keyring
 from services.gateway.access.keys.sessions import COOKIE, caller_in_session, cookie_name
 
-Identifier = Callable[[Scope], Awaitable[Caller | None]]
+Identifier = Callable[[Scope, bool], Caller | None]
 """Returns the caller of a request, or None if the request says nothing of that kind.
 
-Raises a ServiceError if the request says so wrongly.
+The second argument says whether the keys in memory were read after the request had come. If they
+were not, and do not tell whose it is, KeysOutdated is raised. Raises a ServiceError if the request
+says wrongly whose it is.
 """
 
 _AUTHORIZATION, _COOKIE = b"authorization", b"cookie"
@@ -21,7 +23,7 @@ _SESSION = f"{COOKIE}=".encode()
 _MOST_COOKIES = 4  # a browser sends one of each path and domain; each costs a MAC
 
 
-async def everybody(scope: Scope) -> Caller | None:
+def everybody(scope: Scope, newest: bool) -> Caller | None:
     """Take every request, while access is open."""
     return EVERYBODY
 
@@ -35,14 +37,14 @@ class BearerKeys:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
-    async def __call__(self, scope: Scope) -> Caller | None:
+    def __call__(self, scope: Scope, newest: bool) -> Caller | None:
         given = keys_in(scope)
         if not given:
             return None
         if len(given) > 1:
             raise Unauthorized("The request has several keys.")
         text = given[0].decode("latin-1")
-        caller = await self._keyring.find(lambda keyring: keyring.caller_with(text))
+        caller = self._keyring.find(lambda keyring: keyring.caller_with(text), newest=newest)
         if caller is None:
             raise Unauthorized("The key is unknown, revoked or expired.")
         return caller
@@ -63,7 +65,7 @@ class SessionCookies:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
-    async def __call__(self, scope: Scope) -> Caller | None:
+    def __call__(self, scope: Scope, newest: bool) -> Caller | None:
         values = _sessions_in(scope)
         if not values:
             return None
@@ -72,7 +74,7 @@ class SessionCookies:
             callers = (caller_in_session(value, keyring) for value in values)
             return next(filter(None, callers), None)
 
-        return await self._keyring.find(look)
+        return self._keyring.find(look, newest=newest)
 
 
 def _sessions_in(scope: Scope) -> list[str]:

@@ -3,7 +3,7 @@
 It stands in front of the answers in memory as well, so that those need no look at keys.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 import structlog
@@ -14,8 +14,10 @@ from contracts.errors import Forbidden, Internal, NotFound, ServiceError, Unauth
 from services.gateway.access.caller import EVERYBODY, NOBODY, Caller, check_scope, set_caller
 from services.gateway.access.exposure import ADVICE, Exposure
 from services.gateway.access.identifiers import Identifier, keys_in
+from services.gateway.access.keys.keyring import Keyring, KeysOutdated
 from services.gateway.access.lasting import answer_while
 from services.gateway.access.rules import Rule, Rules
+from services.gateway.access.signatures import ANONYMOUS_SCOPES
 from services.gateway.http.problems import problem, refusal
 
 log = structlog.get_logger(__name__)
@@ -25,6 +27,7 @@ _CACHE_CONTROL = b"cache-control"
 _NGINX_EXPIRES = b"x-accel-expires"
 _VARY = b"vary"
 _IDENTITY = b"Authorization, Cookie"
+Field = tuple[bytes, bytes]
 _STARTS = ("http.response.start", "websocket.http.response.start")
 
 
@@ -32,7 +35,7 @@ class AccessMiddleware:
     """Passes each request that its caller may send, with the caller in its scope.
 
     `identifiers` find the caller of a request, and `by_key` that of a request for which a key is
-    needed even while access is open.
+    needed even while access is open. Both look at the keys in the memory of `keyring`.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class AccessMiddleware:
         app: ASGIApp,
         *,
         rules: Rules,
+        keyring: Keyring,
         identifiers: Sequence[Identifier],
         by_key: Sequence[Identifier],
         exposure: Exposure,
@@ -47,6 +51,7 @@ class AccessMiddleware:
     ) -> None:
         self._app = app
         self._rules = rules
+        self._keyring = keyring
         self._identifiers = identifiers
         self._by_key = by_key
         self._exposure = exposure
@@ -74,11 +79,25 @@ class AccessMiddleware:
         else:
             await answer(scope, receive, _privately(send))
 
+    def admit_at_once(self, scope: Scope) -> Caller | None:
+        """Return the caller of a request to read, if it may be answered and nothing has to wait.
+
+        None stands for a refusal as well: calling this object words it.
+        """
+        rule = self._rules.find(scope)
+        if rule is None or rule.scope not in ANONYMOUS_SCOPES or self._exposure.refuses(scope):
+            return None
+        try:
+            caller = self._identify(scope, rule)
+        except (KeysOutdated, ServiceError):
+            return None
+        return caller if rule.scope in caller.scopes else None
+
     async def _admit(self, scope: Scope, rule: Rule | None) -> Caller:
         """Return the caller of a request that may be answered. Raises the reason of a refusal."""
         if rule is not None and rule.open:
             return self._nobody
-        caller = await self._identify(scope, rule)
+        caller = await self._identify_surely(scope, rule)
         if rule is None:
             raise NotFound("There is nothing at this address.")
         if rule.scope is not None:
@@ -89,10 +108,18 @@ class AccessMiddleware:
                 log.info("admin", key=key, project=project, method=method, path=scope["path"])
         return caller
 
-    async def _identify(self, scope: Scope, rule: Rule | None) -> Caller:
+    async def _identify_surely(self, scope: Scope, rule: Rule | None) -> Caller:
+        """Return the caller of a request; reads the keys again if those in memory do not tell."""
+        try:
+            return self._identify(scope, rule)
+        except KeysOutdated:
+            await self._keyring.read_again()
+            return self._identify(scope, rule, newest=True)
+
+    def _identify(self, scope: Scope, rule: Rule | None, *, newest: bool = False) -> Caller:
         always = rule is not None and rule.always
         for identify in self._by_key if always else self._identifiers:
-            caller = await identify(scope)
+            caller = identify(scope, newest)
             if caller is not None:
                 return caller
         raise Unauthorized("This request needs a key: send it as `Authorization: Bearer dk_...`.")
@@ -100,7 +127,7 @@ class AccessMiddleware:
     async def _still(self, caller: Caller, scope: Scope, rule: Rule) -> bool:
         """Return whether a request that was admitted would be admitted again."""
         try:
-            return await self._identify(scope, rule) == caller
+            return await self._identify_surely(scope, rule) == caller
         except Unauthorized:
             return False
         except ServiceError:
@@ -119,26 +146,31 @@ def _challenge(error: ServiceError, rule: Rule | None, scope: Scope) -> dict[str
 
 
 def _privately(send: Send) -> Send:
-    """Return a `send` that lets no cache but the client's own keep the answer.
-
-    That one may not give it to the next user of a browser, so that it varies with key and cookie.
-    """
+    """Return a `send` of answers for one client alone."""
 
     async def send_private(message: Message) -> None:
         if message["type"] in _STARTS:
-            varies = _IDENTITY
-            kept = []
-            for name, value in message.get("headers", ()):
-                if name == _CACHE_CONTROL:
-                    kept.append((name, _private(value)))
-                elif name == _VARY:
-                    varies = b"%b, %b" % (value, varies)
-                elif name != _NGINX_EXPIRES:
-                    kept.append((name, value))
-            message["headers"] = [*kept, (_VARY, varies)]
+            message["headers"] = private_fields(message.get("headers", ()))
         await send(message)
 
     return send_private
+
+
+def private_fields(fields: Iterable[Field]) -> list[Field]:
+    """Return the header of an answer that no cache but the client's own may keep.
+
+    That one may not give it to the next user of a browser, so that it varies with key and cookie.
+    """
+    varies = _IDENTITY
+    kept = []
+    for name, value in fields:
+        if name == _CACHE_CONTROL:
+            kept.append((name, _private(value)))
+        elif name == _VARY:
+            varies = b"%b, %b" % (value, varies)
+        elif name != _NGINX_EXPIRES:
+            kept.append((name, value))
+    return [*kept, (_VARY, varies)]
 
 
 def _private(directives: bytes) -> bytes:

@@ -40,7 +40,7 @@ class Signatures:
         self._presets = presets
         self._known = lru_cache(_REMEMBERED)(self._verify)
 
-    async def __call__(self, scope: Scope) -> Caller | None:
+    def __call__(self, scope: Scope, newest: bool = False) -> Caller | None:
         """Return the caller that the signature of a request stands for; None without a signature.
 
         Replaces the query in `scope` by its verified part without `sig`, `kid`, `exp` and `free`:
@@ -53,11 +53,9 @@ class Signatures:
             return None
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             raise SignatureInvalid("A signature is for GET and HEAD alone.")
-        root: str = scope.get("root_path", "")
-        path = scope["raw_path"].removeprefix(root.encode())
         try:
             verify = self._known if len(query) <= _MAX_REMEMBERED else self._verify
-            verified = verify(path, query, self._generation)
+            verified = verify(scope["raw_path"], query, self._generation)
             verified.signable.check_expiry(time.time())
         except SignatureFault as exc:
             raise SignatureInvalid(exc.detail) from exc

@@ -5,7 +5,7 @@ answers that were begun before the purge and are complete after it.
 """
 
 import math
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 from services.runtime.storage.records import Kind
 
 Key = tuple[Hashable, ...]
+"""Who may see an answer, the path and the query of its request, and the formats it accepts."""
+
 Headers = list[tuple[bytes, bytes]]
 
 MAX_BODY = 1 << 20
@@ -23,7 +25,13 @@ UNCONFIRMED = 120.0
 
 _UNDER_WAY = 16  # large bodies under way have this part of the limit
 _OVERHEAD = 2000  # bytes of an answer's objects in memory, beside its body, headers and key
+_MOST_FORMS = 8  # of a header: 200 or 304, for one client or for all, and for some origins
 _PURGES = 4096  # images whose last purge is remembered
+
+
+def path_of(key: Key) -> Hashable:
+    """Return the path in the key of a request."""
+    return key[1]
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,8 @@ class Answer:
     """The moment from which it may be another one, however long the blob is kept."""
     used: bool = False
     """Whether it was given since."""
+    lines: dict[Hashable, bytes] = field(default_factory=dict)
+    """Its header as bytes, in the forms that were sent so far."""
     size: int = 0
 
 
@@ -104,6 +114,7 @@ class DeliveryCache:
         self._limit = limit
         self._on_eviction = on_eviction
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        self._paths = Counter[Hashable]()
         self._by_image: defaultdict[str, set[Key]] = defaultdict(set)
         self._moments = Moments()
         self._under_way = 0
@@ -116,6 +127,10 @@ class DeliveryCache:
 
     def __len__(self) -> int:
         return len(self._answers)
+
+    def has_some(self, path: bytes) -> bool:
+        """Return whether there are answers to requests for a path."""
+        return path in self._paths
 
     @property
     def moment(self) -> int:
@@ -168,6 +183,7 @@ class DeliveryCache:
             + sum(len(part) for part in key if isinstance(part, bytes))
         )
         self._answers[key] = answer
+        self._paths[path_of(key)] += 1
         self.bytes += answer.size
         for image in answer.source.images:
             self._by_image[image].add(key)
@@ -176,12 +192,23 @@ class DeliveryCache:
             self.drop(next(iter(self._answers)))
         return True
 
+    def remember_lines(self, answer: Answer, form: Hashable, lines: bytes) -> None:
+        """Keep the header of an answer that was found just now, for others of the same form."""
+        if len(answer.lines) < _MOST_FORMS:
+            answer.lines[form] = lines
+            answer.size += len(lines)
+            self.bytes += len(lines)
+
     def drop(self, key: Key) -> None:
         """Drop the answer to a request, if there is one."""
         answer = self._answers.pop(key, None)
         if answer is None:
             return
         self.bytes -= answer.size
+        path = path_of(key)
+        self._paths[path] -= 1
+        if not self._paths[path]:
+            del self._paths[path]
         for image in answer.source.images:
             keys = self._by_image[image]
             keys.discard(key)
@@ -200,6 +227,7 @@ class DeliveryCache:
         """Drop everything, and keep out what is begun already."""
         self._moments.note_all()
         self._answers.clear()
+        self._paths.clear()
         self._by_image.clear()
         self.used.clear()
         self.left.clear()

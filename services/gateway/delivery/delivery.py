@@ -73,10 +73,11 @@ class Delivery:
         self.cache.purge(image)
         await self._news.announce(image)
 
-    def in_front_of(self, app: ASGIApp) -> ASGIApp:
-        """Return an application that answers from memory, and passes other requests to `app`."""
-        if not self._enabled:
-            return app
+    def in_front_of(self, app: ASGIApp) -> DeliveryMiddleware:
+        """Return an application that answers from memory, and passes other requests to `app`.
+
+        With `delivery_cache=0`, nothing is heard of purges, and so nothing is answered from memory.
+        """
         return DeliveryMiddleware(
             app,
             self.cache,

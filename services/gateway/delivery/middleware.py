@@ -7,7 +7,8 @@ piece of a blob comes only after a comparison of all its bytes with their digest
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
 from prometheus_client import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,7 +30,24 @@ _UNCHANGED = frozenset({_ETAG, _CACHE_CONTROL, _EXPIRES, b"x-accel-expires", _VA
 """Fields of a 200 that a 304 in its place has as well (RFC 9110, section 15.4.5)."""
 
 _MAX_AGE = re.compile(rb"max-age=([1-9][0-9]*)")
-_SMALL = 64 << 10  # bytes: as many as a connection buffers in any case
+SMALL = 64 << 10  # bytes: as many as a connection buffers in any case
+
+
+class Hit(NamedTuple):
+    """An answer in memory that a request may have."""
+
+    answer: Answer
+    unchanged: bool
+    """Whether the client has it already, and gets a 304."""
+    age: int
+    """Seconds since it was made."""
+    body: bytes
+    """Its bytes; none for a 304 and for HEAD."""
+
+    @property
+    def headers(self) -> Headers:
+        """The header of the answer, without its age."""
+        return self.answer.unchanged if self.unchanged else self.answer.headers
 
 
 class DeliveryMiddleware:
@@ -53,39 +71,66 @@ class DeliveryMiddleware:
         self._misses = misses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        question = question_of(scope)
-        if question is None or not self._hears():
+        question = question_of(scope) if self._hears() else None
+        if question is None:
             await self._app(scope, receive, send)
             return
         if question.again:
             self._cache.drop(question.key)
             await self._app(scope, receive, send)
             return
-        now = time.monotonic()
-        answer = self._cache.find(question.key, now)
-        if answer is None:
+        hit = self._find(question, scope)
+        if hit is None:
             self._misses.inc()
             await self._fill(question, scope, receive, send)
             return
         self._hits.inc()
-        scope["route"] = answer.route
-        age = (b"age", b"%d" % (now - answer.made))
-        if question.tags and names_tag(question.tags, answer.tag):
-            headers = [*answer.unchanged, age]
-            await send({"type": "http.response.start", "status": 304, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        start = {"type": "http.response.start", "status": 200, "headers": [*answer.headers, age]}
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        if len(body) <= _SMALL:
+        scope["route"] = hit.answer.route
+        status = 304 if hit.unchanged else 200
+        headers = [*hit.headers, (b"age", b"%d" % hit.age)]
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        if len(hit.body) <= SMALL:
             await send(start)
-            await send({"type": "http.response.body", "body": body})
+            await send({"type": "http.response.body", "body": hit.body})
             return
-        async with self._room.take(len(body)):
+        async with self._room.take(len(hit.body)):
             await send(start)
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": hit.body, "more_body": True})
             # The server returns from this one when the client has taken the body.
             await send({"type": "http.response.body", "body": b""})
+
+    def may_have(self, scope: Scope) -> bool:
+        """Return whether a look for the answer to a request is worthwhile."""
+        return self._cache.has_some(scope["raw_path"]) and self._hears()
+
+    def find_at_once(self, scope: Scope) -> Hit | None:
+        """Return the answer in memory to a request, if it is small; None for any other request.
+
+        Call this if `may_have` is true.
+        """
+        question = question_of(scope)
+        if question is None or question.again:
+            return None
+        hit = self._find(question, scope)
+        return hit if hit is not None and len(hit.body) <= SMALL else None
+
+    def take(self, hit: Hit, form: Hashable, write: Callable[[Headers], bytes]) -> bytes:
+        """Count an answer as given; return its header as `write` makes it for all of its form."""
+        self._hits.inc()
+        lines = hit.answer.lines.get(form)
+        if lines is None:
+            lines = write(hit.headers)
+            self._cache.remember_lines(hit.answer, form, lines)
+        return lines
+
+    def _find(self, question: Question, scope: Scope) -> Hit | None:
+        now = time.monotonic()
+        answer = self._cache.find(question.key, now)
+        if answer is None:
+            return None
+        unchanged = bool(question.tags) and names_tag(question.tags, answer.tag)
+        empty = unchanged or scope["method"] == "HEAD"
+        return Hit(answer, unchanged, int(now - answer.made), b"" if empty else answer.body)
 
     async def _fill(self, question: Question, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to the routes, and keep the answer that they offer."""
@@ -102,7 +147,7 @@ class DeliveryMiddleware:
             nonlocal kept, size, reserved, complete
             if message["type"] == "http.response.start":
                 size = _size_to_keep(message, question.key) if fill.source else 0
-                if size > _SMALL:
+                if size > SMALL:
                     reserved = size = size if self._cache.reserve(size) else 0
                 kept = list(message["headers"])
             elif size:

@@ -5,7 +5,7 @@ field that changes it in a way that the cache does not know go to the routes.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.types import Scope
 
@@ -30,8 +30,7 @@ _OTHERS = frozenset(
 _FIELDS = _OTHERS | {_ACCEPT, _CACHE_CONTROL, _IF_NONE_MATCH}
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A request that the cache may answer."""
 
     key: Key

@@ -51,7 +51,7 @@ class HostMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
-        if not (self._is_for_us(scope) or _is_health_check(scope)):
+        if not (self.accepts(scope) or _is_health_check(scope)):
             error = MisdirectedRequest(
                 "This gateway does not answer to the host name of the request. Its operator lists "
                 "names in DARKROOM_HOSTS."
@@ -59,7 +59,8 @@ class HostMiddleware:
             app = self._refuse(error, scope)
         await app(scope, receive, send)
 
-    def _is_for_us(self, scope: Scope) -> bool:
+    def accepts(self, scope: Scope) -> bool:
+        """Return whether a request names this gateway as its host."""
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1:
             return False

@@ -5,7 +5,7 @@ browser reaches, and open WebSockets to it. Browsers say where such a request co
 `Origin`, and in `Sec-Fetch-Site` if a request has no origin.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import OriginNotAllowed
 from services.gateway.middleware.hosts import Refuse
+
+Field = tuple[bytes, bytes]
 
 _READING = ("GET", "HEAD")
 _OWN_SITE = ("same-origin", "none")  # none: the user has entered the address
@@ -52,8 +54,8 @@ class OriginMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        app, origin = self._app, headers.get("origin")
-        listed = origin in self._origins and len(headers.getlist("origin")) == 1
+        app, reader = self._app, self.reader_of(scope)
+        listed = reader is not None
         if not (reading or listed or _is_own(headers, scope["scheme"])):
             error = OriginNotAllowed(
                 "A page of another origin has sent this request. The gateway's operator lists "
@@ -68,15 +70,28 @@ class OriginMiddleware:
 
         async def send_with_permission(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                answer.add_vary_header("Origin")
-                if listed and origin is not None:
-                    answer["Access-Control-Allow-Origin"] = origin
-                    answer["Access-Control-Allow-Credentials"] = "true"
-                    answer["Access-Control-Expose-Headers"] = self._exposed
+                message["headers"] = self.permit(message["headers"], reader)
             await send(message)
 
         await app(scope, receive, send_with_permission)
+
+    def reader_of(self, scope: Scope) -> str | None:
+        """Return the listed origin whose pages may read the answer to a request; None for none."""
+        if not self._origins:
+            return None
+        given = Headers(scope=scope).getlist("origin")
+        return given[0] if len(given) == 1 and given[0] in self._origins else None
+
+    def permit(self, fields: Iterable[Field], reader: str | None) -> list[Field]:
+        """Return the header of an answer that pages of the origin `reader` may read."""
+        answer = MutableHeaders(raw=list(fields))
+        if self._origins:
+            answer.add_vary_header("Origin")
+        if reader is not None:
+            answer["Access-Control-Allow-Origin"] = reader
+            answer["Access-Control-Allow-Credentials"] = "true"
+            answer["Access-Control-Expose-Headers"] = self._exposed
+        return answer.raw
 
     def _preflight_answer(self, headers: Headers) -> Response:
         """Return the permission to send the request that a browser asks for (Fetch, section 4.9).

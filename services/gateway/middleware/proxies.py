@@ -52,6 +52,13 @@ class ProxyMiddleware:
         self._follow = lru_cache(_CACHED)(self._followed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        prefix = self.take(scope)
+        if prefix:
+            send = sending_prefixed(prefix, send)
+        await self._app(scope, receive, send)
+
+    def take(self, scope: Scope) -> str:
+        """Write into `scope` what trusted proxies say of the request; return its prefix."""
         prefix = self._root_path or scope.get("root_path", "")
         peer: str | None = scope["client"][0] if scope.get("client") else None
         if self._proxies.trusts(peer) and (forwarded := _forwarded(scope)):
@@ -66,8 +73,7 @@ class ProxyMiddleware:
                 prefix = _prefix_in(forwarded[_PREFIX], hops) or prefix
         if prefix:
             take_prefix(scope, prefix)
-            send = sending_prefixed(prefix, send)
-        await self._app(scope, receive, send)
+        return prefix
 
     def _followed(self, chain: bytes) -> tuple[str, int]:
         """Return the client that a chain of addresses names, and the number of trusted proxies.

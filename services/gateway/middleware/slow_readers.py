@@ -65,13 +65,17 @@ class SlowReaderMiddleware:
 
         async def count(message: Message) -> None:
             if body := message.get("body"):
-                reading = self._readings.get(transport)
-                if reading is None:
-                    reading = self._readings[transport] = _Reading(transport)
-                reading.written += len(body)
+                self.count(transport, len(body))
             await send(message)
 
         await self._app(scope, receive, count)
+
+    def count(self, transport: asyncio.WriteTransport, size: int) -> None:
+        """Note that `size` bytes of an answer are written to a connection."""
+        reading = self._readings.get(transport)
+        if reading is None:
+            reading = self._readings[transport] = _Reading(transport)
+        reading.written += size
 
     async def _look_again_and_again(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from services.gateway.access.exposure import ADVICE, is_loopback
 from services.gateway.middleware.proxies import TrustedProxies
+from services.gateway.server.at_once import AtOnce, nothing
 from services.gateway.server.connections import Connections
 from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.server.websocket import MAX_MESSAGE, BoundedWebSocket
@@ -42,8 +43,12 @@ class ExposedServerError(Exception):
     """The server listens where other hosts reach it, and nothing says who may use the gateway."""
 
 
-def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
+def bind(
+    receive: Receive, settings: GatewaySettings, metrics: Metrics, at_once: AtOnce = nothing
+) -> None:
     """Make the server that calls the application's lifespan use the bounds of `settings`.
+
+    It gives the answers that `at_once` has without asking the application.
 
     `receive` is the lifespan's: uvicorn's is a method of an object with the configuration. Raises
     UnboundedServerError if the server is not uvicorn with httptools, or may not open enough files,
@@ -69,7 +74,8 @@ def bind(receive: Receive, settings: GatewaySettings, metrics: Metrics) -> None:
         raise ExposedServerError(ADVICE)
     _allow_files(_FILES_PER_CONNECTION * settings.max_connections + _OTHER_FILES)
     _leave_proxies_to_us(config)
-    connections = Connections(settings, metrics, is_exempt=TrustedProxies(settings.proxies).trusts)
+    is_exempt = TrustedProxies(settings.proxies).trusts
+    connections = Connections(settings, metrics, is_exempt=is_exempt, at_once=at_once)
     config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
     if config.ws_protocol_class is not None:
         config.ws_protocol_class = cast(

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
+from services.gateway.server.at_once import AtOnce, lines_of
 from services.gateway.server.refusals import ADDRESS, CONNECTIONS, Refusal
 from services.gateway.settings import GatewaySettings
 from services.runtime.telemetry.metrics import Metrics
@@ -43,9 +44,15 @@ class Connections:
     """
 
     def __init__(
-        self, settings: GatewaySettings, metrics: Metrics, *, is_exempt: Callable[[str], bool]
+        self,
+        settings: GatewaySettings,
+        metrics: Metrics,
+        *,
+        is_exempt: Callable[[str], bool],
+        at_once: AtOnce,
     ) -> None:
         self.settings = settings
+        self.at_once = at_once
         self._refused = metrics.refused_connections
         self._is_exempt = is_exempt
         self.waiting: dict[Connection, float] = {}
@@ -58,6 +65,8 @@ class Connections:
         self._networks: dict[Connection, str] = {}
         self._websockets: dict[asyncio.BaseTransport, str] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._server_fields: list[tuple[bytes, bytes]] = []
+        self._server_lines = b""
 
     def admit(self, connection: Connection, everyone: Collection[object]) -> Refusal | None:
         """Let a new connection wait for its header; return the reason if it is refused.
@@ -91,6 +100,15 @@ class Connections:
             connection.abort()
         else:
             self._closing[connection] = asyncio.get_running_loop().time()
+
+    def server_lines(self, fields: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the header fields that uvicorn adds to every answer as lines.
+
+        uvicorn makes a new list of them each second.
+        """
+        if fields is not self._server_fields:
+            self._server_fields, self._server_lines = fields, lines_of(fields)
+        return self._server_lines
 
     def forget(self, connection: Connection) -> None:
         """Note that a connection is closed."""

@@ -5,8 +5,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from services.gateway.server.connections import Connections
@@ -22,6 +28,8 @@ from services.gateway.server.refusals import (
     response,
 )
 
+log = structlog.get_logger(__name__)
+
 MARK = "darkroom.bounded"
 """Key in the ASGI scope's `state` of each request that came through this protocol."""
 
@@ -35,6 +43,10 @@ _MAX_PIPELINED = 16  # requests of a connection that wait behind the one that is
 _MIN_CHUNK = 128  # bytes that the chunks of a body have to have on average
 _SMALL_CHUNKS = 1000  # chunks of a body that may be smaller
 _MAX_DROPPED = 16 * 1024 * 1024  # bytes read after a refusal, so that the client reads the answer
+
+
+def _nothing() -> None:
+    """Nothing follows the end of an answer."""
 
 
 def _has_host(fields: Sequence[tuple[bytes, bytes]], version: str) -> bool:
@@ -73,6 +85,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._room = self._max_header  # bytes until the limit; below zero all bytes are dropped
         self._credit = _SMALL_CHUNKS * _MIN_CHUNK  # bytes that a body's chunks may lack
         self._answer: bytes | None = None  # of a refusal
+        self._at_once = connections.at_once
+        self._in_a_row = 0  # answers at once to requests that arrived together
         self.url = b""
 
     @property
@@ -91,6 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._in_a_row = 0
         if len(data) <= self._room:
             self._room -= len(data)
             super().data_received(data)
@@ -134,6 +149,48 @@ class BoundedProtocol(HttpToolsProtocol):
             elif self.cycle is not previous:
                 # Not a WebSocket: an ordinary answer, after which the parser can't go on.
                 self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Answer at once what needs no wait, or make a task for the application's answer."""
+        if not (
+            self._may_answer_at_once(cycle) and app is self.app and self._answer_at_once(cycle)
+        ):
+            super()._start_asgi_task(cycle, app)
+
+    def _may_answer_at_once(self, cycle: RequestResponseCycle) -> bool:
+        """Return whether an answer can be written now, and nothing but the next request follows.
+
+        Many requests that have arrived together take turns with those of other connections.
+        """
+        return (
+            cycle is self.cycle
+            and cycle.keep_alive
+            and self._in_a_row < _MAX_PIPELINED
+            and not (
+                self.flow.write_paused
+                or cycle.waiting_for_100_continue
+                or self.parser.should_upgrade()
+                or self.transport.is_closing()
+            )
+        )
+
+    def _answer_at_once(self, cycle: RequestResponseCycle) -> bool:
+        try:
+            answer = self._at_once(cycle.scope, self.transport)  # type: ignore[arg-type]
+        except Exception as exc:
+            # A bug there ends neither the connection nor the request.
+            log.error("not answered at once", exc_info=exc)
+            return False
+        if answer is None:
+            return False
+        status = STATUS_LINE[answer.status]
+        server = self._bounds.server_lines(self.server_state.default_headers)
+        self.transport.writelines((status, server, answer.lines, b"\r\n", answer.body))
+        self._in_a_row += 1
+        cycle.response_started = cycle.response_complete = True
+        cycle.on_response = _nothing  # as uvicorn's: the connection and its cycle would be garbage
+        self.on_response_complete()
+        return True
 
     def on_body(self, body: bytes) -> None:
         if self._room < 0:

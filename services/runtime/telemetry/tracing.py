@@ -32,18 +32,18 @@ _LOOK = 1.0  # seconds from one look for an SDK to the next, which reads the env
 _without_sdk_until = 0.0
 
 
-def _without_sdk() -> bool:
-    """Return whether no SDK takes spans; making them anyway takes a tenth of a small call."""
+def has_sdk() -> bool:
+    """Return whether an SDK takes spans; making them without one takes a tenth of a small call."""
     global _without_sdk_until
     if not isinstance(_tracer, ProxyTracer):
-        return False
+        return True
     now = time.monotonic()
     if now < _without_sdk_until:
-        return True
-    if not isinstance(get_tracer_provider(), ProxyTracerProvider):
         return False
+    if not isinstance(get_tracer_provider(), ProxyTracerProvider):
+        return True
     _without_sdk_until = now + _LOOK
-    return True
+    return False
 
 
 def trace_headers() -> dict[str, str]:
@@ -58,7 +58,7 @@ def inner_span(
     name: str, kind: SpanKind = SpanKind.INTERNAL
 ) -> AbstractContextManager[Span, bool | None]:
     """Open a span for a step of the current work; of kind CLIENT for a call to another process."""
-    if _without_sdk():
+    if not has_sdk():
         return nullcontext(get_current_span())
     return _tracer.start_as_current_span(name, kind=kind)
 
@@ -75,7 +75,7 @@ def continued_span(
     A header with several lines is a list of them. Without a `traceparent`, with a malformed one,
     and with several, a new trace starts. The span of a `job` has its id as `darkroom.job`.
     """
-    if _TRACEPARENT not in headers and _without_sdk():
+    if _TRACEPARENT not in headers and not has_sdk():
         return nullcontext(INVALID_SPAN)
     parent = Context()
     if not _has_several_parents(headers):

@@ -35,6 +35,7 @@ OVERRIDDEN = {
     "connection_lost": "self, exc",
     "data_received": "self, data",
     "on_headers_complete": "self",
+    "_start_asgi_task": "self, cycle, app",
     "on_body": "self, body",
     "on_message_complete": "self",
     "on_response_complete": "self",

@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from services.gateway.server.at_once import nothing
 from services.gateway.server.connections import Connections
 from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
@@ -93,7 +94,9 @@ async def test_pieces_of_any_size_give_the_same_requests(seed: int) -> None:
     choose = random.Random(seed)
     stream = b"".join(request(choose) for _ in range(5))
     arriving = list(pieces(stream, choose))
-    connections = Connections(GatewaySettings(), Metrics(), is_exempt=lambda address: True)
+    connections = Connections(
+        GatewaySettings(), Metrics(), is_exempt=lambda address: True, at_once=nothing
+    )
 
     found = await requests_read(partial(BoundedProtocol, connections), arriving)
 

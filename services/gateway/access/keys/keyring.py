@@ -38,6 +38,10 @@ _NEVER = -1e9
 _OPERATOR = Caller(project=DEFAULT_PROJECT, scopes=EVERY_SCOPE, key=OPERATOR, shared=False)
 
 
+class KeysOutdated(Exception):
+    """The keys in memory can't tell whose a request is; those in Redis may."""
+
+
 class Keyring:
     """Finds the caller that a key belongs to. `start` reads the keys for the first time."""
 
@@ -72,18 +76,22 @@ class Keyring:
         """The version of the keys that `records` are of; empty before the first key was made."""
         return self._version if isinstance(self._version, bytes) else b""
 
-    async def find(self, look: Callable[["Keyring"], Caller | None]) -> Caller | None:
-        """Return the caller that `look` finds among the keys as they are now.
+    def find(
+        self, look: Callable[["Keyring"], Caller | None], *, newest: bool = False
+    ) -> Caller | None:
+        """Return the caller that `look` finds among the keys in memory.
 
-        A caller who is not found is looked for once more in the newest keys: another gateway may
-        have made the key a moment ago. Raises Unavailable if Redis does not answer in time.
+        Raises KeysOutdated if these were not confirmed in time, and if there is no caller: another
+        gateway may have made the key a moment ago. Call `read_again` then, and this once more with
+        `newest=True`.
         """
+        if newest:
+            return look(self)
         if asyncio.get_running_loop().time() - self._confirmed < LEASE:
             caller = look(self)
             if caller is not None:
                 return caller
-        await self.read_again()
-        return look(self)
+        raise KeysOutdated
 
     async def read(self) -> None:
         """Read what has changed. Raises Unavailable if Redis does not answer in time."""

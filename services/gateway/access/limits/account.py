@@ -95,6 +95,8 @@ class Account:
 
     async def take_call(self) -> None:
         """Count one call. Raises RateLimited."""
+        if self.take_leased_call():
+            return
         self._made += 1
         while (now := time.monotonic()) >= self._lease_ends or self._lease < 1:
             if now < self._refused_until:
@@ -105,6 +107,14 @@ class Account:
             finally:
                 self._waiting -= 1
         self._lease -= 1
+
+    def take_leased_call(self) -> bool:
+        """Count one call, if one is here that was taken in advance; return False otherwise."""
+        if time.monotonic() >= self._lease_ends or self._lease < 1:
+            return False
+        self._made += 1
+        self._lease -= 1
+        return True
 
     def give_back_call(self) -> None:
         """Take back one call that was counted: this service could not answer it."""
@@ -130,6 +140,13 @@ class Account:
         if pixels != taken.pixels:
             self._change_soon(taken.at, pixels=pixels - taken.pixels)
         return Taken(pixels, taken.at)
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Return the header fields that tell a caller its limits, and what is left of them."""
+        fields = [(b"ratelimit-policy", self.policy)]
+        if left := self.field():
+            fields.append((b"ratelimit", left))
+        return fields
 
     def field(self) -> bytes:
         """Return the value of `RateLimit`: what is left, as far as this process has heard."""

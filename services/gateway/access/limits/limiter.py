@@ -34,6 +34,8 @@ class Limiter:
 
     def account_of(self, caller: Caller) -> Account | None:
         """Return the account of a caller; None for one without limits."""
+        if caller.limits is None and not self._policies.any_for_all:
+            return None
         name = caller.key, caller.project, caller.limits, caller is EVERYBODY
         try:
             self._accounts.move_to_end(name)

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import ServiceError
 from services.gateway.access.caller import caller_of
+from services.gateway.access.limits.account import Account
 from services.gateway.access.limits.limiter import Limiter, set_account
 from services.runtime.redis.client import redis_errors
 
@@ -29,7 +30,7 @@ class LimitsMiddleware:
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        account = self._limiter.account_of(caller_of(scope)) if _counts(scope) else None
+        account = self.account_of(scope)
         if account is None:
             await self._app(scope, receive, send)
             return
@@ -45,14 +46,15 @@ class LimitsMiddleware:
             if message["type"] in _STARTS:
                 if counted and message.get("status") == _NOT_SERVED:
                     limited.give_back_call()
-                fields = [(b"ratelimit-policy", limited.policy)]
-                if left := limited.field():
-                    fields.append((b"ratelimit", left))
                 # A new list: the answer's own one may be that of other answers as well.
-                message["headers"] = [*message.get("headers", ()), *fields]
+                message["headers"] = [*message.get("headers", ()), *limited.fields()]
             await send(message)
 
         await app(scope, receive, send_with_fields)
+
+    def account_of(self, scope: Scope) -> Account | None:
+        """Return the account that a request counts for; None for a request without limits."""
+        return self._limiter.account_of(caller_of(scope)) if _counts(scope) else None
 
 
 def _counts(scope: Scope) -> bool:

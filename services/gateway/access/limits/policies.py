@@ -83,6 +83,10 @@ class Policies:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
+        self.any_for_all = any(
+            (settings.rate_calls, settings.rate_megapixels, settings.daily_megapixels)
+        )
+        """Whether callers without limits of their own have any."""
 
     def limits_of(self, caller: Caller) -> Limits | None:
         """Return what a caller may take; None without any limit.

@@ -28,14 +28,17 @@ class PresetMiddleware:
         app = self._app
         if scope["type"] == "http" and scope["query_string"]:
             try:
-                expanded = self._presets.expand(scope, caller_of(scope).project)
+                self.expand(scope)
             except ServiceError as exc:
                 app = self._refuse(exc, scope)
-            else:
-                if expanded is not None:
-                    scope["query_string"] = expanded.query
-                    scope[_PRESET] = expanded.preset
         await app(scope, receive, send)
+
+    def expand(self, scope: Scope) -> None:
+        """Replace the preset in the query of a request. Raises as `Presets.expand`."""
+        expanded = self._presets.expand(scope, caller_of(scope).project)
+        if expanded is not None:
+            scope["query_string"] = expanded.query
+            scope[_PRESET] = expanded.preset
 
 
 def preset_of(scope: Scope) -> Preset | None:

@@ -70,16 +70,15 @@ class Site:
 
 
 def scope_of(
-    url: str, *, method: str = "GET", root: str = "", kind: str = "http", path: str = ""
+    url: str, *, method: str = "GET", kind: str = "http", path: str = ""
 ) -> dict[str, Any]:
-    """Return the scope of a request, as uvicorn makes it of the part of a URL below the prefix."""
+    """Return the scope of a request, as uvicorn makes it of a URL."""
     raw, _, query = url.partition("?")
     return {
         "type": kind,
         "method": method,
-        "root_path": root,
-        "path": root + (path or raw),
-        "raw_path": (root + raw).encode(),
+        "path": path or raw,
+        "raw_path": raw.encode(),
         "query_string": query.encode(),
         "headers": [],
     }

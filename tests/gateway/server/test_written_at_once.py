@@ -1,0 +1,138 @@
+"""Answers at once keep the order of requests, and what the server promises to clients."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from services.gateway.server.at_once import WholeAnswer
+from services.gateway.server.connections import Connections
+from services.gateway.server.protocol import BoundedProtocol
+from services.gateway.settings import GatewaySettings
+from services.runtime.telemetry.metrics import Metrics
+from tests.gateway.server.test_pieces import Wire
+
+WHOLE = WholeAnswer(200, b"content-length: 3\r\nage: 1\r\n", b"abc")
+WRITTEN = b"HTTP/1.1 200 OK\r\nserver: it\r\ncontent-length: 3\r\nage: 1\r\n\r\nabc"
+
+
+class Recording(Wire):
+    """A wire that keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def writelines(self, list_of_data: Any) -> None:
+        self.written += b"".join(list_of_data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+class Server:
+    """A connection of a server that answers every request at once, or else by its application."""
+
+    def __init__(self) -> None:
+        self.at_once: list[bytes] = []
+        self.by_application: list[bytes] = []
+        self.fails = False
+        connections = Connections(
+            GatewaySettings(), Metrics(), is_exempt=lambda address: True, at_once=self.answer
+        )
+        state = ServerState()
+        state.default_headers = [(b"server", b"it")]
+        config = Config(self.application, log_config=None, interface="asgi3")
+        config.load()
+        self.protocol = BoundedProtocol(connections, config, state, {})
+        self.wire = Recording()
+        self.protocol.connection_made(self.wire)
+
+    def answer(self, scope: Scope, transport: asyncio.WriteTransport) -> WholeAnswer | None:
+        if self.fails:
+            raise ValueError
+        assert transport is self.wire
+        self.at_once.append(scope["raw_path"])
+        return WHOLE
+
+    async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.by_application.append(scope["raw_path"])
+        headers = [(b"content-length", b"3")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"app"})
+
+    async def take(self, *requests: bytes) -> bytes:
+        """Give the connection requests that arrive together; return what it writes."""
+        self.wire.written = b""
+        self.protocol.data_received(b"".join(requests))
+        while self.protocol.tasks:
+            await asyncio.wait(set(self.protocol.tasks))
+        return self.wire.written
+
+
+def get(path: str = "/", fields: str = "", version: str = "1.1") -> bytes:
+    return f"GET {path} HTTP/{version}\r\nHost: a\r\n{fields}\r\n".encode()
+
+
+async def test_an_answer_at_once_is_written_whole_before_anything_else_runs() -> None:
+    server = Server()
+    for _ in range(3):
+        server.wire.written = b""
+        server.protocol.data_received(get())
+        assert server.wire.written == WRITTEN
+    assert not server.by_application
+    assert server.protocol.server_state.total_requests == 3
+
+
+async def test_requests_that_arrive_together_are_answered_in_order_and_take_turns() -> None:
+    server = Server()
+    paths = [f"/{number}" for number in range(20)]
+    written = await server.take(*map(get, paths))
+    assert server.at_once == [path.encode() for path in paths[:16]]
+    assert server.by_application == [path.encode() for path in paths[16:]]
+    assert written.startswith(16 * WRITTEN)
+    assert written.count(b"\r\n\r\napp") == 4
+    assert (await server.take(get())) == WRITTEN
+
+
+async def test_a_client_that_takes_no_answer_gets_none_at_once() -> None:
+    server = Server()
+    server.protocol.pause_writing()
+    server.protocol.data_received(get())
+    assert (server.at_once, server.wire.written) == ([], b"")
+    server.protocol.resume_writing()
+    assert b"app" in await server.take()
+
+
+@pytest.mark.parametrize(
+    ("request_", "closed"),
+    [
+        (get(fields="Connection: close\r\n"), True),
+        (get(version="1.0"), True),
+        (get(fields="Connection: Upgrade\r\nUpgrade: h2c\r\n"), True),
+        (get(fields="Expect: 100-continue\r\n"), False),
+    ],
+)
+async def test_the_application_answers_where_more_than_an_answer_is_due(
+    request_: bytes, closed: bool
+) -> None:
+    server = Server()
+    written = await server.take(request_)
+    assert (server.at_once, server.by_application) == ([], [b"/"])
+    assert (b"connection: close" in written, server.wire.closed) == (closed, closed)
+
+
+async def test_the_application_answers_if_the_answer_at_once_fails() -> None:
+    server = Server()
+    server.fails = True
+    assert b"app" in await server.take(get())
