@@ -46,11 +46,12 @@ image: ## Build the container image darkroom; IMAGE_BUILDER, IMAGE_FLAGS
 
 ##@ Develop
 
-# Tests marked `serial` measure time, so they run alone; then all others run in parallel. Those of
-# the documents' commands are a part of `make check`.
+# Tests marked `serial` measure time, so they run in two processes alone, and those of a file one
+# after another; then all others run, in more. Those of the documents' commands are a part of
+# `make check`.
 test: $(INSTALLED) $(GUIDE_BUILT) ## Run all tests (4 to 8 minutes)
 	@failed=0; \
-		$(BIN)/python -m pytest -q -m 'serial and not long' || failed=1; \
+		$(BIN)/python -m pytest -q -m 'serial and not long' -n 2 --dist loadfile || failed=1; \
 		$(BIN)/python -m pytest -q -m 'not serial and not commands and not long' -n auto --dist worksteal || failed=1; \
 		exit $$failed
 

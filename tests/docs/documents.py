@@ -25,6 +25,14 @@ def files() -> tuple[str, ...]:
     return tuple(sorted(name for name in set(listing.split("\0")) if (ROOT / name).is_file()))
 
 
+@cache
+def _compiled() -> tuple[str, ...]:
+    """Return the path of every compiled module of services, command and `make run`."""
+    folders = ("contracts", "darkroom", "devserver", "services")
+    found = (path for folder in folders for path in (ROOT / folder).rglob("__pycache__/*.pyc"))
+    return tuple(str(path.relative_to(ROOT)) for path in found)
+
+
 def guide() -> list[Path]:
     """Return the guide's pages without the decisions, which may name removed things."""
     pages = (name for name in files() if name.startswith("docs/") and name.endswith(".md"))
@@ -40,8 +48,9 @@ def copy_checkout(target: Path) -> None:
     """Copy the files with their times, so that make finds packages and guide up to date.
 
     A page may change its checkout. The packages and the built guide are links to those of this one.
+    Modules come with what Python has compiled of them: a start takes half the CPU then.
     """
-    for name in files():
+    for name in (*files(), *_compiled()):
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, path)
