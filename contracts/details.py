@@ -27,7 +27,7 @@ _PLACE: JsonDict = {"latitude": -33.857, "longitude": 151.215, "altitude": 58.5}
 
 
 class Shot(Message):
-    """How a photograph was taken, by its EXIF (CIPA DC-008-2019)."""
+    """Camera, exposure and time of a photograph, from its EXIF (CIPA DC-008-2019)."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SHOT]})
 
@@ -57,7 +57,7 @@ class Shot(Message):
 
 
 class Place(Message):
-    """Where a photograph was taken (WGS 84)."""
+    """Place at which a photograph was taken (WGS 84)."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PLACE]})
 

@@ -108,7 +108,7 @@ class Rendered(Message):
 
 
 class Depth(StrEnum):
-    """How much of an image to inspect: its header, which is quick, or its pixels as well."""
+    """Extent of an inspection: the header alone, which is quick, or the pixels as well."""
 
     HEADER = "header"
     PIXELS = "pixels"

@@ -1,4 +1,4 @@
-"""How a result is encoded: format, quality, metadata, colour profile."""
+"""Encoding of a result: format, quality, metadata, colour profile."""
 
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -60,7 +60,7 @@ def _in_order(among: tuple[Format, ...]) -> tuple[Format, ...]:
 
 
 class Output(Message):
-    """How a result is encoded.
+    """Encoding of a result: its format, and the options of the format.
 
     A field that the named format does not support is an error, except for `quality`, `metadata`
     and `icc`, which are ignored then. If the format is left to the service, all such fields are
@@ -207,7 +207,7 @@ class Output(Message):
 
     @property
     def may_be_animated(self) -> bool:
-        """Whether the result of an animation is an animation."""
+        """True if the result of an animation is an animation."""
         if not self.animated:
             return False
         return not isinstance(self.format, Format) or self.format.spec.animated

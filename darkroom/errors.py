@@ -41,7 +41,7 @@ class GatewayError(Exception):
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same request may succeed soon: at a limit, if that ends within a minute."""
+        """True if the same request may succeed soon. A limit counts if it ends within a minute."""
         if self.status == _LIMITED:
             return self.retry_after is not None and self.retry_after <= MAX_RETRY_AFTER
         return self.code == UNREACHABLE or self.status in _TRANSIENT_STATUSES

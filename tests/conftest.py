@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 def _starts_services(item: pytest.Item) -> bool:
-    """Whether a test is in such a folder, asks for such a fixture or calls `faststream` itself."""
+    """Return whether a test is in such a folder, uses such a fixture or calls `faststream`."""
     if any(item.path.is_relative_to(folder) for folder in FOLDERS_WITH_SERVICES):
         return True
     assert isinstance(item, pytest.Function)

@@ -121,7 +121,7 @@ class Service:
         )
 
     def ready(self) -> bool:
-        """Whether `/health/ready` answers 200."""
+        """Return whether `/health/ready` answers 200."""
         try:
             return HTTP.get(f"{self.url}/health/ready", timeout=2).status_code == 200
         except httpx.TransportError:

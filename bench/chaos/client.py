@@ -45,7 +45,7 @@ class Refused(Exception):
         self.code = Code(answer.json()["code"])
         retry_after = int(answer.headers.get("retry-after", 0))
         self.is_temporary = answer.status_code == 503 and retry_after > 0
-        """Whether this is a 503 with Retry-After."""
+        """True for a 503 with `Retry-After`: the same request may succeed later."""
 
 
 class Client:

@@ -26,7 +26,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Target:
-    """How a system is asked. `questions` ends never if no two requests may be the same."""
+    """Requests to one system. `questions` is endless if no two requests may be the same."""
 
     port: int
     processes: Mapping[str, int]

@@ -30,7 +30,7 @@ from bench.storage.stores import CONTENDERS, DISK, Contender
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """Amounts of a run: requests, images, readers and bytes."""
 
     counts: Mapping[Photograph, Counts]
     filling: int  # images of the fill

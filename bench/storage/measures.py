@@ -26,7 +26,7 @@ _WIDTHS = 40  # widths below `WIDTH` with which questions differ
 
 @dataclass(frozen=True)
 class Counts:
-    """How many requests each measure has, for one photograph."""
+    """Number of requests of each measure, for one photograph."""
 
     images: int
     fetches: int

@@ -1,1 +1,1 @@
-"""Who may ask what: keys with their scopes and limits, presets, and signatures of URLs."""
+"""Permissions of clients: keys with their scopes and limits, presets, signatures of URLs."""

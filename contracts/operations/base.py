@@ -22,7 +22,7 @@ class Sample(StrEnum):
 
 @dataclass(frozen=True)
 class Demonstration:
-    """How documents show an operation: the query of a client, and the image it is applied to."""
+    """Example of an operation in the documents: a client's query, and the image that it edits."""
 
     operations: tuple[str, ...]
     """Values of the query's `op`, in order. LOGO stands for the id of an uploaded logo."""

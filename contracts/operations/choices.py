@@ -9,7 +9,7 @@ from contracts.fields import Fraction
 
 
 class Fit(StrEnum):
-    """How an image is fitted into a box with another aspect ratio."""
+    """Ways to fit an image into a box with another aspect ratio."""
 
     COVER = "cover"
     CONTAIN = "contain"

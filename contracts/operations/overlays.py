@@ -19,7 +19,7 @@ _NOT_DRAWABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 class Position(StrEnum):
-    """Where on an image an overlay is drawn."""
+    """Position of an overlay on an image."""
 
     TOP_LEFT = "top_left"
     TOP = "top"

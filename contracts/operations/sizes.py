@@ -131,7 +131,7 @@ def rotated_size(size: Size, degrees: float) -> Size:
 def _cut_before(
     picture: Size, excess: tuple[float, float], aim: Resize | Crop
 ) -> tuple[float, float]:
-    """How many of the excess pixels are cut off at the left and above.
+    """Return how many of the excess pixels are cut off at the left and at the top.
 
     A focus is brought as near to the middle of the part that is kept as the edges allow.
     """
@@ -147,7 +147,7 @@ def _cut_before(
 
 
 def _corner(canvas: Size, size: Size, aim: Resize) -> tuple[int, int]:
-    """Where on a larger canvas a picture of this size is pasted."""
+    """Return the left and top of a picture of this size on a larger canvas."""
     parts = _PART_BEFORE[aim.gravity]
 
     def on_axis(axis: int, focus: float | None) -> int:

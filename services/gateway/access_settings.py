@@ -21,8 +21,8 @@ class AccessSettings(RuntimeSettings):
 
     access: Literal["open", "keys"] | None = Field(
         default=None,
-        description="Who may use the gateway: `keys`, whoever has a key; `open`, everybody who"
-        " reaches it. Without the setting, a gateway that listens on loopback or at a Unix socket"
+        description="Clients that may use the gateway: `keys`, those with a key; `open`, all that"
+        " reach it. Without the setting, a gateway that listens on loopback or at a Unix socket"
         " is open, and any other gateway does not start.",
     )
     anonymous: Literal["none", "signed", "presets"] = Field(

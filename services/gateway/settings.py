@@ -212,8 +212,8 @@ class GatewaySettings(AccessSettings, LimitSettings, SiteSettings):
     )
     webhook_lease: Seconds = Field(
         default=30.0,
-        description="Time after which another gateway retries the delivery of a dead one. It has"
-        " to be longer than `DARKROOM_WEBHOOK_TIMEOUT`.",
+        description="Time after which another gateway retries a delivery whose gateway has died."
+        " It has to be longer than `DARKROOM_WEBHOOK_TIMEOUT`.",
     )
     webhook_attempts: Attempts = Field(
         default=12, le=100, description="Attempts at a delivery before it is dropped."

@@ -20,7 +20,7 @@ class Capacity:
 
     @property
     def paused(self) -> bool:
-        """Whether no further message is to be read, however much room there is."""
+        """True while no further message may be read, however much room there is."""
         return self._paused
 
     @paused.setter

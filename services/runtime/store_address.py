@@ -36,7 +36,7 @@ class StoreAddress:
     account: str = ""
     """Azure's storage account; empty for the one of the environment."""
     path_style: bool = True
-    """Whether the bucket is in the path of a URL, and not in its host."""
+    """True if the bucket is in the path of a URL, and not in its host."""
 
     def __str__(self) -> str:
         if self.scheme == "redis":

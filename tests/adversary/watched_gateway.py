@@ -53,7 +53,7 @@ class Suite:
         Path(f"/proc/{self.gateway.process.pid}/clear_refs").write_text("5")
 
     def cuts(self) -> int:
-        """How many slow readers the gateway has cut."""
+        """Return the number of slow readers whose connection the gateway has closed."""
         return self.gateway.output().count("slow reader cut")
 
     def _status(self, field: str) -> int:

@@ -89,7 +89,7 @@ def words(path: Path) -> Iterator[str]:
 
 
 def exists(path: Path) -> bool:
-    """Whether a path is a file of the repository, or a folder with such files."""
+    """Return whether a path is a file of the repository, or a folder with such files."""
     name = str(path.relative_to(ROOT))
     return name in files() or any(file.startswith(f"{name}/") for file in files())
 
@@ -116,7 +116,7 @@ def routes() -> tuple[BaseRoute, ...]:
 
 
 def is_served(path: str, built: Path) -> bool:
-    """Whether the gateway serves a path: a file of the built guide, or a route of its own."""
+    """Return whether the gateway serves a path: a file of the built guide, or a route."""
     if path.startswith("/guide/"):
         file = built / path.removeprefix("/guide/")
         return (file / "index.html" if path.endswith("/") else file).is_file()

@@ -93,7 +93,7 @@ async def visit(context: BrowserContext, site: Website) -> list[Response]:
 
 
 def renders(imaging: Service) -> int:
-    """Return how many renders the worker was asked for, whoever did it."""
+    """Return how many renders the worker was asked for, by all gateways together."""
     lines = HTTP.get(f"{imaging.url}/metrics").text
     return sum(
         int(float(line.rpartition(" ")[2]))

@@ -38,7 +38,7 @@ class PngFrame:
 
 @dataclass(frozen=True)
 class PngKind:
-    """How an APNG stores samples."""
+    """Header of an APNG: colour type, depth and interlacing."""
 
     colour_type: int = 6
     depth: int = 8

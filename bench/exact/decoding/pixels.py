@@ -13,7 +13,7 @@ _AS_IT_IS = Pipeline.model_validate({"output": {"format": "png"}})
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far two decoders may be apart, in levels of 255."""
+    """Largest accepted difference of two decoders, in levels of 255."""
 
     most: int  # at any pixel
     mean: float  # over all pixels and bands

@@ -24,7 +24,7 @@ HIDDEN = ("#00ff00", "#ff00ff")
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a result may be from the exact one."""
+    """Largest accepted difference of a result from the exact one."""
 
     most: float  # levels of 255, at any pixel
     decibels: float  # of the peak to the noise of all pixels

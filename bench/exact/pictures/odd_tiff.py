@@ -32,7 +32,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the samples are."""
+    """Arrangement of a TIFF's samples: planes, tiles, compression, predictor."""
 
     name: str
     planar: bool = False

@@ -48,7 +48,7 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class _Layout:
-    """How the samples are stored."""
+    """Arrangement of a TIFF's samples: byte order, strips, planes, tiles, compression."""
 
     order: str = "<"
     rows: int = SIZE[1]  # of a strip

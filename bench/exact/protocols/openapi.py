@@ -17,7 +17,7 @@ _OPENAPI = Node("openapi")
 _GENERATOR = Python("openapi-client")
 _APART = Path(__file__).parent / "apart" / "openapi_client.py"
 _CONFIGURATION = "content_type_overrides:\n  image/*: application/octet-stream\npost_hooks: []\n"
-"""Of openapi-python-client: it knows no ranges of media types, and needs no formatter then."""
+"""Configuration of openapi-python-client, which reads no media ranges; without hooks."""
 
 
 def _run(command: list[str | Path], cwd: Path | None = None) -> Iterator[Case]:

@@ -17,7 +17,7 @@ class Client(Protocol):
     """A client of a system. An image is named by the string that `store` returns."""
 
     waiters: int
-    """How many ends are awaited concurrently in a burst; few where each one polls."""
+    """Number of jobs whose ends are awaited at once in a burst; small for systems that poll."""
 
     async def store(self, data: bytes) -> str:
         """Store an image and return its name."""

@@ -36,7 +36,7 @@ class Advice:
     example: Example | None
     """None for an error that no request is known to provoke."""
     ends_variants: bool = False
-    """Whether a variant of a job can fail with the code."""
+    """True if a variant of a job can fail with the code."""
 
 
 UPLOADS = "services/gateway/sources/uploads/upload.py"

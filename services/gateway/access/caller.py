@@ -19,15 +19,15 @@ class Caller:
     key: str = ""
     """The id of its API key; empty without one."""
     shared: bool = True
-    """Whether caches may give what it is answered to other clients."""
+    """True if caches may give the caller's answers to other clients."""
     ends: int | None = None
-    """When its permission ends, in seconds since 1970; None without an end."""
+    """End of the caller's permission, in seconds since 1970; None without an end."""
     limits: KeyLimits | None = None
     """The limits of its API key; None for those of the settings."""
 
     @property
     def is_visitor(self) -> bool:
-        """Whether it has a signed URL or a public preset, and no key."""
+        """True for a caller with a signed URL or a public preset, and no key."""
         return not self.key and self is not EVERYBODY
 
 

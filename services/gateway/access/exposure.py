@@ -1,6 +1,6 @@
 """The refusal to be open to other hosts unless the operator has said so.
 
-On loopback, whoever reaches the gateway is on its host, so it is open without a word. A gateway
+On loopback, every client is on the gateway's host, so it is open without a setting. A gateway
 that listens elsewhere needs `DARKROOM_ACCESS`: without it, the gateway does not start, and where
 the address is only known with a connection, it refuses that connection.
 """
@@ -26,7 +26,7 @@ class Exposure:
     def __init__(self, *, watched: bool) -> None:
         self._watched = watched
         self.failure = ""
-        """Why the gateway is not ready; empty while no request has come from outside."""
+        """Reason why the gateway is not ready; empty while no request has come from outside."""
 
     def refuses(self, scope: Scope) -> bool:
         """Return whether a request has arrived at an address that other hosts reach."""

@@ -22,15 +22,15 @@ class Rule:
 
     scope: KeyScope | None = None
     open: bool = False
-    """Whether nobody is asked for a key."""
+    """True if the route needs no key."""
     health: bool = False
-    """Whether it is answered even where nothing says who may use the gateway."""
+    """True if the route answers although no setting says who may use the gateway."""
     always: bool = False
-    """Whether a key is needed even while access is open."""
+    """True if the route needs a key even while access is open."""
     in_header: bool = False
-    """Whether the route takes a key in `Authorization` alone, and no session."""
+    """True if the route takes a key in `Authorization` alone, and no session."""
     lasts: bool = False
-    """Whether the answer goes on until its client leaves, so that its key is looked at again."""
+    """True if the answer lasts until its client leaves: its key is checked again meanwhile."""
     page: PublicPage | None = None
     """The setting's name for it, if the setting can open it."""
 

@@ -58,19 +58,19 @@ class Answer:
     route: Any
     """The route that has made it, for the name of a trace's span."""
     made: float
-    """When it was made, or last confirmed if caches may keep it until no fixed moment."""
+    """Moment at which the answer was made; of an undated one, at which it was last confirmed."""
     fresh: float
     """Seconds after which caches would have too little left of its `max-age`."""
     dated: bool
-    """Whether its header names such a moment."""
+    """True if its header names a fixed moment until which caches may keep it."""
     ends: float
-    """When its blob, or the image that this was made from, expires; `latest` at the latest."""
+    """Moment at which its blob, or the image of a render, expires; `latest` at the latest."""
     confirmed: float
-    """When its blob was last seen in Redis, and its life was extended."""
+    """Moment at which its blob was last seen in Redis, and its life was extended."""
     latest: float = math.inf
     """The moment from which it may be another one, however long the blob is kept."""
     used: bool = False
-    """Whether it was given since."""
+    """True if the answer was given since it was confirmed."""
     lines: dict[Hashable, bytes] = field(default_factory=dict)
     """Its header as bytes, in the forms that were sent so far."""
     size: int = 0

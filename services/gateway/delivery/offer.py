@@ -1,4 +1,4 @@
-"""How a route lets the cache keep its answer: by the blob that the answer has, and its life."""
+"""Offer of an answer to the cache: a route names the blob of the answer, and its life."""
 
 import math
 import time

@@ -37,7 +37,7 @@ class Question(NamedTuple):
     tags: tuple[bytes, ...]
     """The lines of `If-None-Match`."""
     again: bool
-    """Whether the client asks for a new answer, and not for a kept one."""
+    """True if the client asks for a new answer, and not for a kept one."""
 
 
 def question_of(scope: Scope) -> Question | None:

@@ -1,4 +1,4 @@
-"""For how long caches may keep an image: the fields that say so (RFC 9111, RFC 5861, RFC 8246).
+"""Fields that say how long caches may keep an image (RFC 9111, RFC 5861, RFC 8246).
 
 Nobody may keep an answer for longer than its image lives. A cache such as nginx counts `max-age`
 from the moment at which an answer arrives, and repeats the answer without an `Age`: moments that

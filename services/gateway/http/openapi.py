@@ -131,7 +131,7 @@ Send photographs; receive them resized, rotated, converted: now or later.
 Errors are problem documents (`Problem`), whose `code` names the cause. A request that breaks the
 rules of HTTP gets one before it reaches a route: 400, 408, 414 or 431; an unknown address 404, and
 another method of a known address 405."""
-"""What the OpenAPI document says about all routes."""
+"""Text of the OpenAPI document about all routes."""
 
 TAGS = [
     {"name": "render", "description": "Send an image, and receive the result."},

@@ -25,7 +25,7 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 @dataclass(slots=True)
 class _Reading:
-    """How far a client is: the bytes written to its connection, and its current period of grace."""
+    """Progress of a client: bytes written to its connection, and its current period of grace."""
 
     transport: asyncio.WriteTransport
     written: int = 0

@@ -213,7 +213,7 @@ async def _no_cache(request: Request, deps: Injected) -> bool:
 
 
 NoCache = Annotated[bool, Depends(_no_cache)]
-"""Whether to render again because of `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
+"""True to render again because of `Cache-Control: no-cache` (RFC 9111, section 5.2.1.4).
 
 False also for a key without the scope `afresh`, and when clients without a key have asked so often
 that the rate is used up: a stored result is sent.

@@ -12,7 +12,7 @@ _UNBOUNDED = Internal("The server of this gateway does not bound connections and
 
 
 def is_bounded(scope: Scope) -> bool:
-    """Whether a request, or a WebSocket, came through `BoundedProtocol`."""
+    """Return whether a request, or a WebSocket, came through `BoundedProtocol`."""
     return MARK in scope.get("state", ())
 
 

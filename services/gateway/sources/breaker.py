@@ -46,7 +46,7 @@ class Breaker:
         self._trial = False
         self._on_change = on_change
         self.is_open = False
-        """Whether the server is left alone now, or has not answered a trial yet."""
+        """True while the server is not asked, or has not answered a trial request yet."""
 
     @contextmanager
     def watch(self, path: str) -> Iterator[None]:

@@ -27,13 +27,13 @@ class Original(BaseModel):
     etag: str = ""
     modified: str = ""
     asked: float
-    """When the source last said that this is the original."""
+    """Moment at which the source last said that this is the original."""
     fresh: float
     """Seconds from then on for which nobody has to ask again."""
     stale_while_revalidate: float = 0.0
     stale_if_error: float = 0.0
     stored: bool = True
-    """Whether it may be remembered; False for one that counts for its own request alone."""
+    """False for an original that counts for its own request alone."""
 
     @property
     def validators(self) -> Validators:
@@ -52,7 +52,7 @@ class Original(BaseModel):
 
 @dataclass(frozen=True)
 class Known:
-    """All that is known of an address."""
+    """Knowledge of an address: its last original and its last failure."""
 
     original: Original | None
     failure: ServiceError | None

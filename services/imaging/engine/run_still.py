@@ -121,7 +121,7 @@ def _least_size(picture: Size, resize: Resize) -> Size:
 
 
 def _ends_gray(operations: Sequence[Operation]) -> bool:
-    """Whether a grayscale follows, and nothing before it needs colours."""
+    """Return whether a grayscale follows, and nothing before it needs colours."""
     for operation in operations:
         if isinstance(operation, Grayscale):
             return True

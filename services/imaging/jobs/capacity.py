@@ -1,4 +1,4 @@
-"""How many jobs a worker takes at once: more while renders are short.
+"""Number of jobs that a worker takes at once: more while renders are short.
 
 A slot is idle while its worker fetches the next job from Redis, which only matters between short
 renders. A job that waits in one worker cannot be started by another.
@@ -22,7 +22,7 @@ class AdaptiveLimit(Capacity):
 
     @property
     def exceeded(self) -> bool:
-        """Whether more jobs are taken than the limit now allows."""
+        """True if more jobs are taken than the limit now allows."""
         return self._paused or self._taken > self._size
 
     def observe(self, seconds: float) -> None:

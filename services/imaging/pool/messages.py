@@ -104,7 +104,7 @@ class Answer(Message, Generic[OutcomeT]):
     bug: Text | None = None
     """The traceback of an exception that no failure has a name for."""
     exhausted: bool = False
-    """Whether memory ran out: the process is not to be used again."""
+    """True if memory ran out: the process is not to be used again."""
     resident: Annotated[int, Field(ge=0)] = 0
     """MiB of memory that the process holds after the call."""
 

@@ -20,7 +20,7 @@ _CAUSES = (Code.IMAGE_UNREADABLE, Code.UNSUPPORTED_FORMAT)
 
 
 class Need(IntEnum):
-    """How much of an image a request reads; each need includes those before it."""
+    """Part of an image that a request reads; each need includes those before it."""
 
     HEADER = 0
     FIRST_FRAME = 1

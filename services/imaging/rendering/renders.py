@@ -49,7 +49,7 @@ class Finished:
     rendered: Rendered
     data: bytes = b""
     collapsed: bool = False
-    """Whether an equal request was rendered, and this one waited for it."""
+    """True if an equal request was rendered, and this one waited for it."""
 
 
 _Outcome = Finished | ServiceError | Heavy

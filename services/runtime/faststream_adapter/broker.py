@@ -53,7 +53,7 @@ class AdaptedBroker(RedisBroker):
 
     @property
     def has_other_middlewares(self) -> bool:
-        """Whether somebody has added a middleware of FastStream's to this broker."""
+        """True if a middleware of FastStream's was added to this broker after it was made."""
         # FastStream replaces the tuple when one is added.
         return self.config.broker_config.broker_middlewares is not self._own_middlewares
 

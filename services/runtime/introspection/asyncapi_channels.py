@@ -22,7 +22,7 @@ TRANSPORTS = {
     Transport.STREAM: "One worker of the group handles each request; another worker reclaims it if "
     "the first one dies before the deadline. Without a live worker a request is refused at once.",
 }
-"""How each transport delivers a request."""
+"""Description of each transport's delivery of a request."""
 
 REQUEST_HEADERS = {
     "correlation_id": "Id chosen by the caller; in every log line about the request.",

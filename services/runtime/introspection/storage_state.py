@@ -56,7 +56,7 @@ class StorageState:
 
     @property
     def failure(self) -> str:
-        """Why the store can't be used; empty while it answers, and for images in Redis."""
+        """Reason why the store can't be used; empty while it answers, and for images in Redis."""
         store = self._storage.store
         if store is None:
             return ""
@@ -67,7 +67,7 @@ class StorageState:
 
     @property
     def full(self) -> str:
-        """Why nothing more fits into the store; empty while something does."""
+        """Reason why nothing more fits into the store; empty while something does."""
         failure = self._storage.store.state.failure if self._storage.store else None
         return failure.detail if isinstance(failure, StoreFull) else ""
 

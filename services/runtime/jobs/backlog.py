@@ -1,4 +1,4 @@
-"""How much work is ahead of a job that is accepted now."""
+"""Work that is ahead of a job that is accepted now."""
 
 import asyncio
 import time

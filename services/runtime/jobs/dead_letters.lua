@@ -64,7 +64,7 @@ function commands.quarantine(id, entry, event, text, dead_letter, ttl, ...)
   if redis.call('EXISTS', record) == 1 then
     redis.pcall('HSET', record, 'dead', letter)
   end
-  -- Whoever waits for the job learns its end. The record may be of any type.
+  -- Clients that wait for the job learn its end. The record may be of any type.
   publish(id, event, text)
   each_key(id, 'EXPIRE', ttl)
 end

@@ -31,14 +31,14 @@ RawFields = dict[bytes, bytes]
 
 @dataclass(frozen=True)
 class RawLetter:
-    """A dead letter as Redis holds it: its own fields, its entry's, its job's record's."""
+    """A dead letter as Redis holds it: its own fields, those of its entry, those of its job."""
 
     letter: RawFields
     entry: RawFields
     record: RawFields
-    """Of a key of another type: one field with the type as its name and the key's dump."""
+    """For a key of another type: one field, named as the type, with the key's dump."""
     complete: bool
-    """Whether nothing was cut off: the values have a megabyte together at most."""
+    """True if nothing was cut off: the values have a megabyte together at most."""
 
 
 class DeadLetters:

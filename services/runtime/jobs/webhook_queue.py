@@ -29,7 +29,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class HostLimit:
-    """How many deliveries a host may get now, if that differs from the default."""
+    """Number of deliveries that a host may get now, if it differs from the default."""
 
     host: str
     free: int
@@ -80,7 +80,7 @@ class WebhookQueue:
             await self._redis.execute("SET", keys.webhook_disabled(project, url), 1, "EX", ttl)
 
     async def is_disabled(self, project: str, url: str) -> bool:
-        """Whether nothing of a project may be sent to this URL now."""
+        """Return whether nothing of a project may be sent to this URL now."""
         with redis_errors():
             return bool(await self._redis.execute("EXISTS", keys.webhook_disabled(project, url)))
 

@@ -94,7 +94,7 @@ class Heartbeat:
 
     @property
     def steady(self) -> bool:
-        """Whether this process's heartbeat has had no gap for as long as a heartbeat counts.
+        """True if this process's heartbeat has had no gap for as long as a heartbeat counts.
 
         After an outage of Redis every heartbeat is missing, so a missing one proves no death yet.
         A new process is steady from its first heartbeat: workers that crash again and again must
@@ -110,7 +110,7 @@ class Heartbeat:
 
     @property
     def beating(self) -> bool:
-        """Whether the task that sends heartbeats runs; it goes on while Redis is away."""
+        """True while the task that sends heartbeats runs; it goes on while Redis is away."""
         return self._task is not None and not self._task.done()
 
     async def start(self, addresses: Sequence[str]) -> None:

@@ -34,7 +34,7 @@ class Received:
     data: bytes | dict[bytes, bytes]
     entry: bytes | None = None
     deliveries: int = 1
-    """How often Redis has given the entry to a worker, this time included."""
+    """Number of times that Redis has given the entry to a worker, with this time."""
 
 
 Deliver = Callable[[Received], Awaitable[None]]

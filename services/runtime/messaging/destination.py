@@ -11,7 +11,7 @@ DATA_FIELD = "__data__"
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a message goes; a stream is trimmed to about `maxlen` entries, if that is given."""
+    """Destination of a message; a stream is trimmed to about `maxlen` entries, if that is given."""
 
     transport: Transport
     address: str

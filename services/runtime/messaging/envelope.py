@@ -86,7 +86,7 @@ def pack_message(
 
 
 def pack_json(body: bytes, correlation_id: str, headers: Mapping[str, str] | None = None) -> bytes:
-    """As `pack_message`, of a message that is JSON already."""
+    """Return a message that is JSON already in its envelope, as `pack_message` does."""
     always = {"correlation_id": correlation_id, "content-type": "application/json"}
     return pack(body, {**always, **(headers or {})})
 

@@ -49,7 +49,7 @@ class Outbox:
         self._closed = False
         self._logged_at = -_LOG_INTERVAL
         self.failures = 0
-        """How many messages were not delivered since the process began."""
+        """Number of messages that were not delivered since the process began."""
 
     def publish_soon(
         self,

@@ -58,7 +58,7 @@ class Reclaimer:
 
     @property
     def running(self) -> bool:
-        """Whether the task runs; it goes on while Redis is away."""
+        """True while the task runs; it goes on while Redis is away."""
         return self._task is not None and not self._task.done()
 
     def start(self) -> None:

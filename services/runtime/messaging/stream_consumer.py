@@ -120,7 +120,7 @@ class StreamConsumer(Consumer):
 
     @property
     def running(self) -> bool:
-        """Whether the tasks that read and reclaim entries run."""
+        """True while the tasks that read and reclaim entries run."""
         return super().running and self._reclaimer.running
 
     async def _close_connection(self) -> None:

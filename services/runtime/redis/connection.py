@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
         self._reader: Any = new_reader()
         self._clock = asyncio.get_running_loop().time
         self.open = True
-        """Whether what is written now would be sent."""
+        """True while bytes that are written now would be sent."""
         self.heard_at = self._clock()
         """The event loop's time at which the last bytes arrived."""
 
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def unsent_bytes(self) -> int:
-        """How many of the written bytes the kernel has not taken yet."""
+        """Number of written bytes that the kernel has not taken yet."""
         return int(self._transport.get_write_buffer_size())
 
     def write(self, data: bytes) -> None:

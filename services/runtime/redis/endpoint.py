@@ -1,4 +1,4 @@
-"""Where Redis is and how to log in: read from `REDIS_URL`, used by every connection."""
+"""Address of Redis and the login: read from `REDIS_URL`, used by every connection."""
 
 import ssl
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _VERIFICATION = {
 
 @dataclass(frozen=True)
 class Tls:
-    """How a `rediss://` connection is encrypted: the `ssl_...` options of the URL, as in redis-py.
+    """Encryption of a `rediss://` connection: the `ssl_...` options of the URL, as in redis-py.
 
     The default verifies the server's certificate and its name against the system's authorities.
     """

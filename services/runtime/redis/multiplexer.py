@@ -32,7 +32,7 @@ _MOST = 500
 
 
 class QueueFull(RedisError):
-    """So many commands are open already that another would only wait. It was not sent."""
+    """The queue of open commands is full; the refused command was not sent."""
 
 
 class Multiplexer:

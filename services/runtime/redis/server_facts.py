@@ -21,7 +21,7 @@ class ServerFacts:
 
     @property
     def old(self) -> bool:
-        """Whether this Redis lacks commands that Darkroom needs."""
+        """True if this Redis lacks commands that Darkroom needs."""
         numbers = [int(part) for part in self.version.split(".")[:2] if part.isdecimal()]
         return tuple(numbers) < MIN_VERSION
 

@@ -64,7 +64,7 @@ class Subscription:
 
     @property
     def open(self) -> bool:
-        """Whether a connection is there that messages can arrive on."""
+        """True while there is a connection on which messages can arrive."""
         return self._connection is not None and self._connection.open
 
     async def listen(self) -> None:

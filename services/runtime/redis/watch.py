@@ -48,11 +48,11 @@ class StoreState:
     """The facts that the last look has found."""
 
     refused: str = ""
-    """Why no service may work with this Redis; empty if it may."""
+    """Reason why no service may work with this Redis; empty if services may."""
     volatile: str = ""
-    """Why Redis may lose what it has accepted; empty if it keeps it."""
+    """Reason why Redis may lose accepted data; empty if it keeps them."""
     unwritable: ServiceError | None = None
-    """Why Redis refuses writes; None if it accepts them."""
+    """Reason why Redis refuses writes; None if it accepts them."""
     memory: float = 0.0
     """The used part of `maxmemory`; 0 without a limit."""
     used_memory: int = 0
@@ -102,12 +102,12 @@ class StoreWatch:
 
     @property
     def running(self) -> bool:
-        """Whether the task that looks runs; it does so, and retries, while Redis is away."""
+        """True while the task that checks Redis runs; it goes on while Redis is away."""
         return self._task is not None and not self._task.done()
 
     @property
     def durable(self) -> bool:
-        """Whether jobs may be accepted."""
+        """True if jobs may be accepted."""
         return not self.state.refused and (self._allow_volatile or not self.state.volatile)
 
     async def start(self) -> None:

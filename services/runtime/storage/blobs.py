@@ -53,13 +53,13 @@ class Storage:
 
     redis: RedisClient
     store: AsyncStore | None
-    """Where bytes lie; None if they lie in Redis."""
+    """Store of the bytes; None if they lie in Redis."""
     hot: Hot
     usage: Usage
     moves: Moves
     metrics: Metrics
     is_named: bool
-    """Whether the settings say where bytes lie."""
+    """True if the settings name the place of the bytes."""
 
     @property
     def scratch(self) -> Path:

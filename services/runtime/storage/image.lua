@@ -19,7 +19,7 @@ ttl = tonumber(ttl)
 local seen = redis.call('HMGET', RECORD, 'bytes', 'place', 'damaged', 'no_store')
 local recorded, stored_at, damaged = seen[1], seen[2], seen[3]
 local exists = recorded and not damaged
--- An image that is kept is good enough for whoever needs it for a while.
+-- An image that is kept suffices for a caller that needs it for a while.
 local suffices = exists and (place ~= 'kept' or stored_at == 'kept')
 
 if redis.call('ZSCORE', DELETING, kept_path) or redis.call('ZSCORE', DELETING, passing_path) then

@@ -37,7 +37,7 @@ class Life(Enum):
 
 
 _SECONDS = {Life.UNCHANGED: "", Life.ENDLESS: "-1"}
-"""How a change of a life is written for the script."""
+"""Arguments of the script for changes of a life."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Found:
     """Seconds until the first of the images ends: infinite without an end, 0 if one is gone."""
     rendition: Seen | None = None
     no_store: bool = False
-    """Whether caches may not keep one of the images, as `StoredBlob.no_store` says."""
+    """True if caches may not keep one of the images (`StoredBlob.no_store`)."""
 
 
 class Lookups:

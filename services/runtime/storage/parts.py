@@ -1,6 +1,6 @@
-"""Bytes in parts: how a large blob lies in its hash.
+"""Bytes in parts: the fields of a large blob's hash.
 
-A reply of 60 MB is copied several times on its way, and whoever reads slowly holds all of it. A
+A reply of 60 MB is copied several times on its way, and a slow reader holds all of it. A
 part is small, so a process holds little of a blob, and no copy takes long.
 """
 

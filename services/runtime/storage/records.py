@@ -57,15 +57,15 @@ class StoredBlob:
     digest: str = ""
     """The SHA-256 of the bytes; empty for a rendition of an older version."""
     place: Place | None = None
-    """Where the bytes lie in the store; None if they lie in Redis."""
+    """Place of the bytes in the store; None if they lie in Redis."""
     damaged: bool = False
-    """Whether its bytes were found to be others than those that were stored."""
+    """True if the bytes were found to differ from those that were stored."""
     label: str = ""
     created: int = 0
     """Milliseconds since 1970; 0 for a blob of an older version."""
     project: str = DEFAULT_PROJECT
     no_store: bool = False
-    """Whether its source has forbidden caches to keep it, and nobody has stored it besides."""
+    """True if the source forbids caches to keep the image, and no client has stored it besides."""
     life: float = field(default=math.inf, compare=False)
     """Seconds that the record has left, where `Blobs.find` has read it; infinite without an end."""
 

@@ -1,4 +1,4 @@
-"""How many bytes and objects are in the store, by project and place, and how many there may be.
+"""Numbers of bytes and objects in the store, by project and place, and their limits.
 
 The counts are a hash in Redis, which every process changes when it stores and deletes; a sweep
 writes them anew.
@@ -48,7 +48,7 @@ class Usage:
 
     @property
     def limited(self) -> bool:
-        """Whether there is any limit."""
+        """True if there is any limit."""
         return self._limits != (None, None)
 
     async def counts(self) -> dict[tuple[str, Place], Count]:

@@ -22,7 +22,7 @@ TO_RUN = [page for page in PAGES if page.blocks or page.faults]
 NOT_RUN = [(page, block) for page in PAGES for block in page.blocks if block.marker == "not run"]
 
 FEW = 18
-"""How many blocks may be left out. Think twice before you raise it: nobody notices their faults."""
+"""Number of blocks that may be left out. Do not raise it lightly: their faults stay unnoticed."""
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def folder() -> Iterator[Path]:
 
 
 def starts_darkroom(page: Page) -> bool:
-    """Whether a block of the page is a `make run` on the documented port."""
+    """Return whether a block of the page is a `make run` on the documented port."""
     return any(
         block.marker == "keeps running" and re.search(r":8000\b", block.value)
         for block in page.blocks

@@ -1,4 +1,4 @@
-"""Which answers of the routes are kept, and how they are given again."""
+"""The cache keeps some answers of the routes, and gives them again with fresh fields."""
 
 import asyncio
 from collections.abc import Callable

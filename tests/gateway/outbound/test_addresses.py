@@ -1,4 +1,4 @@
-"""Which IP addresses count as public."""
+"""Public IP addresses, and addresses that webhooks never reach."""
 
 from ipaddress import IPv6Network
 

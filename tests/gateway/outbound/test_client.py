@@ -1,4 +1,4 @@
-"""Which URLs are refused by their text, and how the outbound client differs from a browser."""
+"""URLs that are refused by their text, and differences of the outbound client from a browser."""
 
 import logging
 from collections.abc import AsyncIterator

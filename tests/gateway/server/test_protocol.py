@@ -1,4 +1,4 @@
-"""Requests that are no HTTP, too long or too slow, and connections beyond the limits."""
+"""Requests that are not HTTP, too long or too slow, and connections beyond the limits."""
 
 import re
 import select
@@ -27,7 +27,7 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def door(redis_url: str) -> Iterator[Service]:
+def gateway(redis_url: str) -> Iterator[Service]:
     """A gateway with room for 20 connections, six of them from one address."""
     env = {
         "DARKROOM_HEADER_TIMEOUT": "0.6",
@@ -83,8 +83,8 @@ def refused(service: Service, reason: str) -> float:
         *("size of a chunk", "1,100 chunks"),
     ],
 )
-def test_malformed_http_gets_a_problem_document(door: Service, request_: bytes) -> None:
-    answer = answer_to(door, request_)
+def test_malformed_http_gets_a_problem_document(gateway: Service, request_: bytes) -> None:
+    answer = answer_to(gateway, request_)
 
     assert_problem(answer, 400, "invalid_request")
     assert answer.headers["connection"] == "close"
@@ -102,29 +102,31 @@ def test_malformed_http_gets_a_problem_document(door: Service, request_: bytes) 
     ],
     ids=["line", "10 MB", "value", "101 fields", "trailer", "extension of a chunk"],
 )
-def test_a_request_that_is_too_long_is_refused(door: Service, request_: bytes, status: int) -> None:
-    assert_problem(answer_to(door, request_), status, "too_large")
+def test_a_request_that_is_too_long_is_refused(
+    gateway: Service, request_: bytes, status: int
+) -> None:
+    assert_problem(answer_to(gateway, request_), status, "too_large")
 
 
-def test_a_header_of_the_maximum_size_in_single_bytes_is_read(door: Service) -> None:
+def test_a_header_of_the_maximum_size_in_single_bytes_is_read(gateway: Service) -> None:
     long = GET + b"A: " + b"a" * (32 * 1024 - len(GET) - 7) + b"\r\n\r\n"
     tail = [long[place : place + 1] for place in range(len(long) - 200, len(long))]
 
-    answer = answer_to(door, long[:-200], *tail)
+    answer = answer_to(gateway, long[:-200], *tail)
 
     assert len(long) == 32 * 1024
     assert answer.status_code == 200
 
 
-def test_a_refusal_has_the_correlation_id_of_its_request(door: Service) -> None:
-    answer = answer_to(door, GET + b"X-Correlation-ID: mine\r\n" + b"A: " + b"a" * 40_000)
+def test_a_refusal_has_the_correlation_id_of_its_request(gateway: Service) -> None:
+    answer = answer_to(gateway, GET + b"X-Correlation-ID: mine\r\n" + b"A: " + b"a" * 40_000)
 
     assert answer.json()["correlation_id"] == "mine"
-    wait_until(lambda: '"mine"' in door.output())
+    wait_until(lambda: '"mine"' in gateway.output())
 
 
-def test_a_refusal_follows_the_answers_of_earlier_requests(door: Service) -> None:
-    with connected(door.url) as sock:
+def test_a_refusal_follows_the_answers_of_earlier_requests(gateway: Service) -> None:
+    with connected(gateway.url) as sock:
         sock.sendall(GET + b"\r\n" + b"nonsense\r\n\r\n")
         received = b""
         while piece := sock.recv(65_536):
@@ -133,8 +135,8 @@ def test_a_refusal_follows_the_answers_of_earlier_requests(door: Service) -> Non
     assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"400"]
 
 
-def test_many_requests_without_a_read_are_refused(door: Service) -> None:
-    with connected(door.url) as sock:
+def test_many_requests_without_a_read_are_refused(gateway: Service) -> None:
+    with connected(gateway.url) as sock:
         sock.sendall((GET + b"\r\n") * 2000)
         received = b""
         while piece := sock.recv(65_536):
@@ -144,18 +146,18 @@ def test_many_requests_without_a_read_are_refused(door: Service) -> None:
     assert b"overloaded" in received
 
 
-def test_the_fields_of_a_trailer_stay_out_of_the_request(door: Service) -> None:
+def test_the_fields_of_a_trailer_stay_out_of_the_request(gateway: Service) -> None:
     """A trailer arrives after the checks of the header."""
     head = b"POST /v1/nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-    answer = answer_to(door, head + b"2\r\n{}\r\n0\r\nX-Correlation-ID: trailer\r\n\r\n")
+    answer = answer_to(gateway, head + b"2\r\n{}\r\n0\r\nX-Correlation-ID: trailer\r\n\r\n")
 
     assert answer.headers["x-correlation-id"] != "trailer"
 
 
-def test_an_unknown_upgrade_is_answered_as_an_ordinary_request(door: Service) -> None:
+def test_an_unknown_upgrade_is_answered_as_an_ordinary_request(gateway: Service) -> None:
     upgrade = GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-    with connected(door.url) as sock:
+    with connected(gateway.url) as sock:
         sock.sendall(upgrade + b"PRI * HTTP/2.0\r\n\r\n")
 
         answer = read_response(sock)
@@ -164,24 +166,24 @@ def test_an_unknown_upgrade_is_answered_as_an_ordinary_request(door: Service) ->
         assert answer.headers["connection"] == "close"
 
 
-def test_http_1_0_is_answered(door: Service) -> None:
-    assert answer_to(door, b"GET /health/live HTTP/1.0\r\n\r\n").status_code == 200
+def test_http_1_0_is_answered(gateway: Service) -> None:
+    assert answer_to(gateway, b"GET /health/live HTTP/1.0\r\n\r\n").status_code == 200
 
 
-def test_half_a_header_is_a_timeout(door: Service) -> None:
-    with connected(door.url) as sock:
+def test_half_a_header_is_a_timeout(gateway: Service) -> None:
+    with connected(gateway.url) as sock:
         sock.sendall(GET)
 
         assert_problem(read_response(sock), 408, "deadline_exceeded")
 
 
-def test_a_connection_without_a_request_is_closed_silently(door: Service) -> None:
-    with connected(door.url) as sock:
+def test_a_connection_without_a_request_is_closed_silently(gateway: Service) -> None:
+    with connected(gateway.url) as sock:
         assert sock.recv(1) == b""
 
 
-def test_bytes_of_the_next_header_do_not_renew_its_time(door: Service) -> None:
-    with connected(door.url) as sock:
+def test_bytes_of_the_next_header_do_not_renew_its_time(gateway: Service) -> None:
+    with connected(gateway.url) as sock:
         sock.sendall(GET + b"\r\n")
         assert read_response(sock).status_code == 200
         sock.sendall(GET + b"A: ")
@@ -193,9 +195,9 @@ def test_bytes_of_the_next_header_do_not_renew_its_time(door: Service) -> None:
         assert time.monotonic() - began < 3
 
 
-def test_a_new_connection_replaces_the_one_that_waited_longest(door: Service) -> None:
+def test_a_new_connection_replaces_the_one_that_waited_longest(gateway: Service) -> None:
     with ExitStack() as stack:
-        sockets = [stack.enter_context(connected(door.url)) for _ in range(25)]
+        sockets = [stack.enter_context(connected(gateway.url)) for _ in range(25)]
         sockets[-1].sendall(GET + b"\r\n")
 
         assert read_response(sockets[-1]).status_code == 200
@@ -203,23 +205,23 @@ def test_a_new_connection_replaces_the_one_that_waited_longest(door: Service) ->
 
 
 def test_connections_beyond_the_limit_are_refused_if_every_one_has_a_request(
-    door: Service,
+    gateway: Service,
 ) -> None:
-    before = refused(door, "connections")
+    before = refused(gateway, "connections")
     with ExitStack() as stack:
-        websocket = door.url.replace("http", "ws") + "/v1/live"
+        websocket = gateway.url.replace("http", "ws") + "/v1/live"
         for _ in range(20):
             stack.enter_context(connect(websocket, proxy=None))
 
-        with connected(door.url) as sock:
+        with connected(gateway.url) as sock:
             assert_problem(read_response(sock), 503, "overloaded")
 
-    wait_until(lambda: answer_to(door, GET + b"\r\n").status_code == 200)
-    assert refused(door, "connections") >= before + 1
+    wait_until(lambda: answer_to(gateway, GET + b"\r\n").status_code == 200)
+    assert refused(gateway, "connections") >= before + 1
 
 
-def test_one_address_has_a_limit_of_its_own(door: Service) -> None:
-    port = int(door.url.rpartition(":")[2])
+def test_one_address_has_a_limit_of_its_own(gateway: Service) -> None:
+    port = int(gateway.url.rpartition(":")[2])
 
     def from_another_address() -> socket.socket:
         return socket.create_connection(("127.0.0.1", port), 10, source_address=("127.0.0.2", 0))
@@ -242,4 +244,4 @@ def test_one_address_has_a_limit_of_its_own(door: Service) -> None:
             with from_another_address() as seventh:
                 assert_problem(read_response(seventh), 503, "overloaded")
 
-            assert answer_to(door, GET + b"\r\n").status_code == 200  # a proxy has no limit
+            assert answer_to(gateway, GET + b"\r\n").status_code == 200  # a proxy has no limit

@@ -18,7 +18,7 @@ def source(web: Web, *more: str) -> str:
 
 
 def serve(web: Web, control: str, tag: str = '"one"', body: bytes = PNG) -> None:
-    """Answer by 304 to whoever has the tag."""
+    """Answer by 304 to a request with the tag."""
 
     async def give(asked: Asked) -> bytes:
         if asked.headers.get("if-none-match") == tag:

@@ -1,4 +1,4 @@
-"""How long the frames of an animation last, and how often it plays."""
+"""Durations of an animation's frames, and the number of times it plays."""
 
 import re
 import struct

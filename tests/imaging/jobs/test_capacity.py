@@ -1,4 +1,4 @@
-"""How many jobs a worker holds."""
+"""Number of jobs that a worker holds."""
 
 import asyncio
 

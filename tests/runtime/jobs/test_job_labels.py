@@ -1,4 +1,4 @@
-"""The label of a job: in its record and in each of its events, whoever writes them."""
+"""The label of a job: in its record and in each of its events."""
 
 import json
 from typing import Any

@@ -13,7 +13,7 @@ from tests.imaging.forged_animations import Box, WebpFrame, webp
 
 _FRAMES = 7
 _Modes = Iterable[tuple[bool, bool]]
-"""Whether each frame is cleared, and whether it replaces the pixels below it."""
+"""Two flags of each frame: it is cleared afterwards; it replaces the pixels below it."""
 
 
 def animations() -> Iterator[Picture]:

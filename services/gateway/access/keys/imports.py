@@ -6,7 +6,7 @@ from contracts.errors import Conflict, InvalidRequest
 from services.gateway.access.keys.records import KeyRecord
 
 _CLOCKS = timedelta(days=1)
-"""By how much the clocks of two gateways may differ."""
+"""Largest accepted difference of two gateways' clocks."""
 
 _NEVER_CHANGE = "project", "scopes", "created"
 

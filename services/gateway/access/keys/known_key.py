@@ -43,7 +43,7 @@ class KnownKey:
 
     @property
     def counts(self) -> bool:
-        """Whether the key is neither revoked nor expired."""
+        """True if the key is neither revoked nor expired."""
         return time.time() < self.ends
 
     def has_secret(self, digest: bytes) -> bool:

@@ -53,7 +53,7 @@ Limits = Annotated[
 
 
 class KeyRecord(Message):
-    """All that is stored of a key. Its secret is not."""
+    """Stored record of a key, without its secret."""
 
     id: KeyId
     name: KeyName
@@ -80,9 +80,9 @@ class KeyRecord(Message):
 
     @property
     def ends(self) -> datetime | None:
-        """When it ends or has ended; None without an end."""
+        """Moment at which the key ends or has ended; None without an end."""
         return min((one for one in (self.expires, self.revoked) if one is not None), default=None)
 
     def counts_at(self, now: datetime) -> bool:
-        """Whether it is neither revoked nor expired."""
+        """Return whether the key is neither revoked nor expired at `now`."""
         return self.revoked is None and (self.expires is None or now < self.expires)

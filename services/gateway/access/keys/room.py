@@ -17,7 +17,7 @@ MAX_REMOVED = 10_000
 """Removed keys of a project whose ids are known."""
 
 KEPT = timedelta(days=30)
-"""For how long a key that has ended is listed, if there is room."""
+"""Time for which a key that has ended is listed, if there is room."""
 
 
 def check_project(records: Iterable[KeyRecord], new: KeyRecord, now: datetime) -> None:

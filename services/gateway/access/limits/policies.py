@@ -49,7 +49,7 @@ class Limits:
 
     @property
     def counts_pixels(self) -> bool:
-        """Whether any limit counts pixels."""
+        """True if any limit counts pixels."""
         return (self.pixels, self.day, self.key_day) != (None, None, None)
 
     @property

@@ -21,14 +21,14 @@ class Validators:
 
 @dataclass(frozen=True)
 class Lifetime:
-    """For how long an original may be used, in seconds from now."""
+    """Times for which an original may be used, in seconds from now."""
 
     fresh: float
     stale_while_revalidate: float
     stale_if_error: float
     """Both count from the end of `fresh`."""
     stored: bool = True
-    """Whether it may be remembered at all."""
+    """True if the original may be remembered."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Reply:
     """An answer of a source."""
 
     changed: bool
-    """Whether it has sent bytes; False if those of the known validators are current."""
+    """True if the source has sent bytes; False if the bytes of the known validators are current."""
     lifetime: Lifetime | None
-    """None where nothing is said of it, with an unchanged original."""
+    """None for an unchanged original of which the source names no lifetime."""
     validators: Validators
 
 

@@ -43,7 +43,7 @@ class Disposal(Enum):
 
 
 class Blend(Enum):
-    """How a frame's pixels are drawn over those below."""
+    """Ways to draw a frame's pixels over those below."""
 
     REPLACE = auto()
     MASK = auto()  # each pixel is opaque or transparent

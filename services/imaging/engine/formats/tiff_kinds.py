@@ -1,4 +1,4 @@
-"""How a TIFF stores its samples, who reads them, and the names of kinds that nobody reads.
+"""Kinds of samples in a TIFF, the reader of each kind, and names of the kinds without a reader.
 
 TIFF 6.0, sections 3, 8, 14, 16, 18 and 19; TIFF Technical Note 3 (floating-point predictor).
 """
@@ -103,7 +103,7 @@ class Kind:
 
     @property
     def is_read_by_pillow(self) -> bool:
-        """Whether Pillow 13.0 shows such samples right.
+        """True if Pillow 13.0 reads such samples correctly.
 
         It exchanges the bytes of 16-bit planes, of compressed big-endian numbers and of alpha in
         planes, does not invert 16-bit gray, and takes 12 bits for 16.
@@ -121,7 +121,7 @@ class Kind:
 
     @property
     def is_read_by_samples(self) -> bool:
-        """Whether `tiff_samples` reads such samples."""
+        """True if `tiff_samples` reads such samples."""
         return (
             len(set(self.bits)) == 1
             and (self.bits[0], self.sample_format) in _MODES
@@ -142,12 +142,12 @@ class Kind:
 
     @property
     def samples_inside(self) -> int:
-        """How many samples stand beside each other in a strip, for each pixel."""
+        """Number of samples of a pixel that stand side by side in a strip."""
         return 1 if self.is_planar else len(self.bits)
 
     @property
     def used(self) -> int:
-        """How many samples of a pixel are read; of separate planes, others are left out."""
+        """Number of samples of a pixel that are read; further separate planes are left out."""
         if not self.is_planar:
             return len(self.bits)
         alpha = self.extra[:1] in ((1,), (2,))
@@ -155,17 +155,17 @@ class Kind:
 
     @property
     def is_inverted(self) -> bool:
-        """Whether the largest number is black."""
+        """True if the largest number is black."""
         return self.photometric == _GRAY_INVERTED
 
     @property
     def is_half(self) -> bool:
-        """Whether samples are floating-point numbers of 16 bits."""
+        """True if samples are floating-point numbers of 16 bits."""
         return (self.bits[0], self.sample_format) == (16, _FLOAT)
 
     @property
     def is_signed(self) -> bool:
-        """Whether samples are signed integers."""
+        """True if samples are signed integers."""
         return self.sample_format == _SIGNED
 
     @property

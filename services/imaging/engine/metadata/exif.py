@@ -26,7 +26,7 @@ def read_exif(image: Image.Image) -> Image.Exif:
 
 
 def read_shot(image: Image.Image) -> Shot:
-    """How the photograph was taken; every field may be missing."""
+    """Return camera, exposure and time of the photograph; every field may be missing."""
     with ignore_decode_errors():
         exif = read_exif(image)
         camera = exif.get_ifd(IFD.Exif)
@@ -51,7 +51,7 @@ def read_shot(image: Image.Image) -> Shot:
 
 
 def read_place(image: Image.Image) -> Place | None:
-    """Where the photograph was taken, in degrees and metres; None without both coordinates."""
+    """Return the photograph's place, in degrees and metres; None without both coordinates."""
     with ignore_decode_errors():
         gps = read_exif(image).get_ifd(IFD.GPSInfo)
         latitude = _degrees(gps.get(GPS.GPSLatitude), gps.get(GPS.GPSLatitudeRef), "S")

@@ -18,7 +18,7 @@ _ExifKey = tuple[int | None, int]
 
 
 def fit(metadata: KeptMetadata, format: Format) -> KeptMetadata:
-    """As much of the metadata as a file of this format can hold.
+    """Return the part of the metadata that a file of this format can hold.
 
     An XMP packet that is too long is dropped. Of EXIF, tags are dropped by size; artist and
     copyright go last.

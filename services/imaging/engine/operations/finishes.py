@@ -118,7 +118,7 @@ def _upper_left_corner(radius: float) -> Image.Image:
     side = math.ceil(radius)
 
     def edge(y: float) -> float:
-        """How far from the left the circle begins at this height; or from the top, by x."""
+        """Return the distance from the left to the circle at this height; or from the top, by x."""
         beyond = max(0.0, radius - y)
         return radius - math.sqrt(radius * radius - beyond * beyond)
 

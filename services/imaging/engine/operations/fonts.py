@@ -36,7 +36,7 @@ class Fonts:
             # Pillow loads it with basic layout: whole pixels between letters. Raqm is finer.
             return bundled.font_variant(layout_engine=ImageFont.Layout.RAQM)
         if name not in self._files:
-            known = ", ".join(self._files) or "none but the default"
+            known = ", ".join(self._files) or "only the default"
             raise InvalidOperation(f"text: font: {name!r} is unknown; the fonts are: {known}.")
         return ImageFont.truetype(self._files[name], size)
 

@@ -106,7 +106,7 @@ def _faded(image: Image.Image, opacity: float) -> Image.Image:
 
 
 def _corner(picture: Size, layer: Layer) -> tuple[int, int]:
-    """Where on the picture the layer's upper left pixel lies; it may be outside."""
+    """Return the place of the layer's upper left pixel on the picture; it may be outside."""
     space = picture[0] - layer.image.width, picture[1] - layer.image.height
     left, upper = space[0] // 2 + layer.x, space[1] // 2 + layer.y
     if layer.position in LEFT:

@@ -190,7 +190,7 @@ def _turned_back(size: Size, rotated: Size, degrees: float) -> tuple[float, ...]
 
 
 def _corner_move(size: Size, degrees: float) -> float:
-    """How many pixels a corner moves when the image turns about its middle."""
+    """Return the pixels that a corner moves when the image turns about its middle."""
     return math.hypot(*size) * abs(math.sin(math.radians(degrees) / 2))
 
 

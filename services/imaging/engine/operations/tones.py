@@ -65,7 +65,7 @@ def equalizing_curve(histogram: Sequence[int]) -> ToneCurve:
 
 
 def luma_histogram(image: Image.Image) -> list[int]:
-    """How many pixels have each luma; pixels of alpha 0 are not counted."""
+    """Return the number of pixels of each luma; pixels of alpha 0 are not counted."""
     return image.convert("L").histogram(image.getchannel("A") if has_alpha(image) else None)
 
 
@@ -89,7 +89,7 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 
 def is_gray(colour: str) -> bool:
-    """Whether red, green and blue are equal, so that an image in L or LA can hold the colour."""
+    """Return whether red, green and blue are equal: an image in L or LA can hold the colour."""
     return len(set(rgb(colour))) == 1
 
 

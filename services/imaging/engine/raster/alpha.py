@@ -4,12 +4,12 @@ from PIL import Image
 
 
 def has_alpha(image: Image.Image) -> bool:
-    """Whether the mode has an alpha channel, even one that is opaque throughout."""
+    """Return whether the mode has an alpha channel, even one that is opaque throughout."""
     return image.mode in ("LA", "RGBA")
 
 
 def has_transparent_pixels(image: Image.Image, opaque_from: int = 255) -> bool:
-    """Whether any pixel has an alpha below `opaque_from` (1 to 255)."""
+    """Return whether any pixel has an alpha below `opaque_from` (1 to 255)."""
     return has_alpha(image) and any(image.getchannel("A").histogram()[:opaque_from])
 
 

@@ -1,4 +1,4 @@
-"""How the colours of an image are described: by an ICC profile, by numbers, or not at all."""
+"""Descriptions of an image's colours: an ICC profile, numbers, or none."""
 
 from dataclasses import dataclass, replace
 
@@ -28,7 +28,7 @@ class Space:
 
     @property
     def is_srgb(self) -> bool:
-        """Whether samples are sRGB."""
+        """True if samples are sRGB."""
         return self.primaries == BT_709 and self.curve == SRGB_CURVE
 
 

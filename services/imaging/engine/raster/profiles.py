@@ -82,7 +82,7 @@ def match_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, byte
 
 
 def is_gray_profile(profile: bytes) -> bool:
-    """Whether the profile describes grayscale samples."""
+    """Return whether the profile describes grayscale samples."""
     return icc.space_of(profile) == icc.GRAY
 
 

@@ -61,5 +61,5 @@ def _reduced(image: Image, size: Size, box: Box) -> tuple[Image, Size, Box]:
 
 
 def _factor(length: float, size: int) -> int:
-    """How many pixels are averaged into one along an axis."""
+    """Return the number of pixels that are averaged into one along an axis."""
     return int(length / size / _REDUCE_TO) if length >= _REDUCE_FROM * size else 1

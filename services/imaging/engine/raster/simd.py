@@ -27,12 +27,12 @@ _ROUNDING = 2  # levels of 255 by which results may differ from Pillow's
 
 
 def is_installed() -> bool:
-    """Whether the package is installed and works with this Pillow; the first call loads it."""
+    """Return whether the package works with this Pillow; the first call loads it."""
     return _package() is not None
 
 
 def supports(filter: Filter) -> bool:
-    """Whether `resize` can be called with this filter."""
+    """Return whether `resize` can be called with this filter."""
     return filter in _FILTERS and is_installed()
 
 
@@ -72,7 +72,7 @@ def _package() -> Any:
 
 
 def _reads_this_pillow(package: Any) -> bool:
-    """Whether the package finds the pixels in this Pillow's memory.
+    """Return whether the package finds the pixels in this Pillow's memory.
 
     Neither package documents that memory layout, so resize a small image of each mode by both and
     compare.

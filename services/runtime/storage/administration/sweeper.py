@@ -50,7 +50,7 @@ _RETAKE = load_script(__package__, "retake", when_full=True)
 
 @dataclass
 class Names:
-    """How many there are of something, and the first names of them."""
+    """Number of things, and the first of their names."""
 
     limit: int | None
     """Names that are kept at most; None for all."""

@@ -66,7 +66,7 @@ class AsyncStore:
 
     @property
     def running(self) -> bool:
-        """Whether the task that checks the store runs."""
+        """True while the task that checks the store runs."""
         return self._task is not None and not self._task.done()
 
     async def start(self) -> None:

@@ -40,7 +40,7 @@ class ObjectReader:
     """Reads objects below a prefix of a bucket. Its calls block."""
 
     def __init__(self, address: StoreAddress, credentials: Credentials | None) -> None:
-        """Without `credentials`, the usual variables or the cloud's machine have them."""
+        """Take `credentials`, or those of the environment's variables or of the cloud's machine."""
         self._client = make_client(address, READING, credentials=credentials)
 
     def open(self, key: str, etag: str) -> OpenedObject | None:

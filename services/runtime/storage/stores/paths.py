@@ -1,4 +1,4 @@
-"""Check of paths in a store: no path leaves the store, whoever has made it."""
+"""Check of paths in a store: no path leaves the store."""
 
 import re
 

@@ -27,7 +27,7 @@ def make_key(url: str, *scopes: KeyScope) -> tuple[str, str]:
 
 
 def is_kept(address: str, key: str) -> bool:
-    """Whether an answer comes from the memory of a gateway."""
+    """Return whether an answer comes from the memory of a gateway."""
     return "age" in HTTP.get(address, headers=bearer(key)).headers
 
 

@@ -38,7 +38,7 @@ _BYTES_A_PIXEL = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
 
 def supports(image: Image.Image) -> bool:
-    """Whether `compress` takes an image, by its mode and size."""
+    """Return whether `compress` takes an image of this mode and size."""
     pixel = _BYTES_A_PIXEL.get(image.mode)
     return pixel is not None and image.width * image.height * pixel <= MAX_BYTES
 
