@@ -159,7 +159,7 @@ class MethodNotAllowed(ServiceError):
 
 
 class MisdirectedRequest(ServiceError):
-    """The request is for a host name that is none of this service."""
+    """The request is for a host name that this service does not have."""
 
     code = Code.MISDIRECTED_REQUEST
 
@@ -171,7 +171,7 @@ class OriginNotAllowed(ServiceError):
 
 
 class SignatureInvalid(ServiceError):
-    """The URL is signed, and its signature does not count: it is wrong, or has expired."""
+    """The signature of the URL is wrong or has expired."""
 
     code = Code.SIGNATURE_INVALID
 
@@ -243,7 +243,7 @@ class StoreVolatile(ServiceError):
 
 
 class SourceRefused(ServiceError):
-    """No source allows the URL or the path, or a redirect led to where no source leads."""
+    """No source allows the URL or the path, or a redirect led to an address of no source."""
 
     code = Code.SOURCE_REFUSED
 

@@ -33,7 +33,7 @@ from darkroom.retries import retry, retry_delay
 from darkroom.system import System
 
 KEY_VARIABLE = "DARKROOM_KEY"
-"""The environment variable with the key of a client that was given none."""
+"""The environment variable from which a client without `key=` takes its key."""
 
 _TIMEOUT = httpx.Timeout(30, pool=None)  # no pool timeout: a request waits for a free connection
 _MAX_ITEMS = 1000  # of a list: the maximum that a gateway returns

@@ -61,14 +61,14 @@ class SignatureFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Signable:
-    """A path and a query, read: what is signed, and what is asked."""
+    """Parsed path and query of a URL: the text that is signed, and the parameters that count."""
 
     message: bytes
     """The bytes that the signature is computed from."""
     query: str
     """The canonical query that is asked: without `sig`, `kid`, `exp` and `free`."""
     text: str
-    """The canonical query as a URL has it: without `sig` alone."""
+    """Canonical query of the URL, without `sig`."""
     kid: str
     exp: int | None
     free: tuple[str, ...]

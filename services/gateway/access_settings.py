@@ -1,4 +1,4 @@
-"""The settings of who may use a gateway."""
+"""Settings of access: keys, signing keys, presets, and clients without any."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The settings of where clients find a gateway: names, pages of other sites, proxies, a path."""
+"""Settings of a gateway's addresses: host names, other sites' pages, proxies, a path."""
 
 from pydantic import Field
 

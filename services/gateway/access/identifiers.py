@@ -1,4 +1,4 @@
-"""Ways in which a request says whose it is. The first one that finds a caller counts."""
+"""Ways to identify the caller of a request, in order: the first that finds one counts."""
 
 from collections.abc import Callable
 
@@ -60,7 +60,7 @@ def keys_in(scope: Scope) -> list[bytes]:
 
 
 class SessionCookies:
-    """Identifies requests of browsers that are signed in; a cookie that has ended says nothing."""
+    """Identifies requests of browsers that are signed in; an ended cookie is ignored."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring

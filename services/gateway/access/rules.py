@@ -32,7 +32,7 @@ class Rule:
     lasts: bool = False
     """True if the answer lasts until its client leaves: its key is checked again meanwhile."""
     page: PublicPage | None = None
-    """The setting's name for it, if the setting can open it."""
+    """Name of the page in `DARKROOM_PUBLIC_PAGES`; None if that setting can't open the route."""
 
 
 _OPEN = Rule(open=True)

@@ -1,4 +1,4 @@
-"""Signed URLs: verify the signature of a request, and leave nothing in its query but what it asks.
+"""Signed URLs: verify the signature, and remove its parameters from the query.
 
 `contracts/access/signing.py` has the canonical form.
 """

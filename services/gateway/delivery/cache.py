@@ -82,7 +82,7 @@ class Moments:
 
     now: int = 0
     unknown: int = 0
-    """The number up to which nothing is known: whatever was begun before may be purged."""
+    """The number up to which purges are unknown: an answer that was begun earlier may be purged."""
     purges: OrderedDict[str, int] = field(default_factory=OrderedDict)
 
     def note(self, image: str) -> None:

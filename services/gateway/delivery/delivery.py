@@ -1,4 +1,4 @@
-"""The cache of a process with all that keeps it true: news of purges, and lives in Redis."""
+"""The delivery cache of a process, kept current by news of purges and by lives in Redis."""
 
 from prometheus_client import Counter
 from starlette.types import ASGIApp

@@ -1,4 +1,4 @@
-"""The lives of what the cache gives: a use from the cache counts like one that Redis sees.
+"""Lives of blobs behind cached answers: an answer from the cache extends them, too.
 
 Blobs whose answers were given are looked at in batches, each once a minute at most. That extends
 the life of a rendition, tells how long the images live, and finds out what is not there any more.

@@ -1,4 +1,4 @@
-"""The one way from what a request names to a stored image, whatever it names.
+"""Acquisition of the image that a request names: every kind of source ends in a stored image.
 
 `GET /v1/fetch` alone asks `Originals` itself: it reads the record together with the result.
 """

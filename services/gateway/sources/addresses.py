@@ -22,7 +22,7 @@ _PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An original in one way of writing, and the source that it comes from."""
+    """Normalised address of an original, and the source that it comes from."""
 
     project: str
     source: str

@@ -105,7 +105,7 @@ class Breaker:
 
 
 class Breakers:
-    """The breakers of a source: of the servers that were asked last, so many at most."""
+    """The breakers of a source: one for each of the servers asked last, up to a limit."""
 
     def __init__(
         self, source: str, *, failures: int, pause: float, on_change: Callable[[bool], None]

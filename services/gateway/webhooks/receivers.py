@@ -77,7 +77,7 @@ class Receivers:
         return slots - host.running
 
     def _forget(self) -> None:
-        """Forget the hosts that were used the longest ago, but none with a running delivery."""
+        """Forget the least recently used hosts, except those with a running delivery."""
         idle = [name for name, host in self._hosts.items() if not host.running]
         for name in idle[: max(0, len(self._hosts) - _MOST_HOSTS)]:
             del self._hosts[name]

@@ -43,7 +43,7 @@ class Setup(Message):
     """The first frame that a pool process receives, which has no images."""
 
     parent: int
-    """The process that started it; the pool process ends when that one is another or none."""
+    """Process id of the service; the pool process ends when its parent is another."""
     settings: ChildSettings
 
 

@@ -1,4 +1,4 @@
-"""FastStream's messages: made of what a consumer or the inbox received, and what they hide."""
+"""FastStream's messages, made from the bytes that a consumer or the inbox received."""
 
 from functools import partial
 from typing import Any

@@ -7,7 +7,7 @@ MAX_VERSION = 999_999
 
 
 class Damaged(Internal):
-    """Nobody can read the message: it is incomplete, or not what its place says."""
+    """No process can read the message: it is incomplete, or of another kind than its place has."""
 
 
 class UnknownVersion(Unavailable):

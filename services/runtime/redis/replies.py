@@ -25,7 +25,7 @@ _SERVER_STATES = frozenset(
         *("READONLY", "TRYAGAIN"),
     }
 )
-"""The codes of errors that say how the server is, and nothing of the command or its keys."""
+"""Codes of errors about the state of the server, not about the command or its keys."""
 
 
 class DiskError(ResponseError):

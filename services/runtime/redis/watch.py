@@ -1,4 +1,4 @@
-"""Watch over Redis: does it keep what it accepts, and does it accept anything at all?
+"""Watch over Redis: checks that it keeps what it accepts, and that it accepts writes.
 
 One watch in each process asks every two seconds and keeps the answer in memory, so that a check in
 a request costs nothing. Decision 0030 has the reasons.

@@ -61,7 +61,7 @@ def limited(handle: Handle, *, max_deliveries: int) -> Handle:
 
 
 class ServingMiddleware(BaseMiddleware[Any, Any]):
-    """Has `Serving` do its work at FastStream's stages. FastStream makes one for each message."""
+    """Calls `Serving` at FastStream's stages. FastStream makes one for each message."""
 
     def __init__(self, msg: Any, /, *, context: Any, serving: Serving) -> None:
         super().__init__(msg, context=context)

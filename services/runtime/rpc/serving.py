@@ -1,4 +1,4 @@
-"""Serving: what a request passes through between its arrival and its reply."""
+"""Serving: the steps of a request between its arrival and its reply."""
 
 import time
 from collections.abc import Callable, Mapping

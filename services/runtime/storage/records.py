@@ -49,7 +49,7 @@ FIELDS = (MEDIA_TYPE, SIZE, NOTE, DIGEST, PLACE, DAMAGED, LABEL, CREATED, PROJEC
 
 @dataclass(frozen=True)
 class StoredBlob:
-    """A blob that is there, as its record says."""
+    """A stored blob, as its record describes it."""
 
     blob: Blob
     note: bytes = b""

@@ -1,4 +1,4 @@
-"""The presets in force, and what a query with one of them stands for."""
+"""The presets in force, and the expansion of a query with one of them."""
 
 import re
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _OWN = frozenset(Output.model_fields) | {"op"}
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """A query in which a preset is replaced by what it stands for."""
+    """A query in which a preset is replaced by its pipeline."""
 
     query: bytes
     preset: Preset

@@ -73,7 +73,7 @@ class PlainDelivery:
     """Answers GET requests for images, renders and results; passes the rest to `http`."""
 
     def __init__(self, http: FastAPI, deps: Dependencies, routes: Iterable[BaseRoute]) -> None:
-        """`routes` are those of FastAPI in whose place this application answers, and others."""
+        """`routes` are FastAPI's, among them the four that this application replaces."""
         self._http = http
         self._deps = deps
         # A trace names a request by the path of its route.

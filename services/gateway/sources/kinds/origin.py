@@ -78,7 +78,7 @@ class Unreachable(SourceUnavailable):
 
 
 class FailedElsewhere(SourceUnavailable):
-    """A failure that says nothing of the server that was named.
+    """A failure that is no fault of the server that was named.
 
     A pattern allows its name, which has no address; or it has led to another server, which fails.
     """

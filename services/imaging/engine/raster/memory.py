@@ -1,4 +1,4 @@
-"""Ask for memory before a library needs it that can't live without."""
+"""Check of memory, for libraries that abort the process when an allocation fails."""
 
 import mmap
 

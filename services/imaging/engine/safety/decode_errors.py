@@ -43,6 +43,6 @@ def translate_decode_errors() -> Iterator[None]:
 
 @contextmanager
 def ignore_decode_errors() -> Iterator[None]:
-    """End the block where Pillow raises, and ignore its warnings: for what is beside the pixels."""
+    """End the block where Pillow raises, and ignore its warnings: for data beside the pixels."""
     with warnings.catch_warnings(action="ignore"), suppress(*DECODE_ERRORS):
         yield

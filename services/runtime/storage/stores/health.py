@@ -21,7 +21,7 @@ class StoreState:
     """The last thing that was found."""
 
     failure: ServiceError | None = None
-    """StoreFull or Unavailable while the store is so; None while it works."""
+    """StoreFull or Unavailable while the store is full or away; None while it works."""
     since: float = 0.0
     """Seconds since 1970 at which the failure began; 0 without one."""
     free: int | None = None
