@@ -1,4 +1,4 @@
-"""Failures of Redis and of the store of images: jobs wait until they end, and do not fail by one."""
+"""Failures of Redis and of the store of images: jobs wait for their end, and do not fail by one."""
 
 from contracts.errors import ServiceError, StoreFull, Unavailable
 from services.runtime.redis.client import store_error
