@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -85,6 +85,18 @@ async def until(true: Callable[[], bool], *, seconds: float = 5, every: float = 
             await asyncio.sleep(every)
 
 
+async def until_answer(
+    asked: Callable[[], Awaitable[bool]], *, seconds: float = 5, every: float = 0.01
+) -> None:
+    """Await `asked()` every `every` seconds until its answer is true.
+
+    Raises TimeoutError after `seconds`.
+    """
+    async with asyncio.timeout(seconds):
+        while not await asked():  # noqa: ASYNC110  for servers and processes, which set no event
+            await asyncio.sleep(every)
+
+
 @contextmanager
 def valkey(port: int | None = None, folder: Path | None = None) -> Iterator[ValkeyServer]:
     """Run a Valkey server on `port`, or on a free one; with a `folder`, it keeps its data there."""
@@ -104,7 +116,7 @@ class Service:
     ) -> None:
         self.url = f"http://127.0.0.1:{port}"
         # A file: a pipe that nobody reads would block the service after 64 KiB.
-        self._log = NamedTemporaryFile(prefix="darkroom-", suffix=".log")  # noqa: SIM115
+        self._log = NamedTemporaryFile(prefix="darkroom-", suffix=".log")  # noqa: SIM115  `close` closes it
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,

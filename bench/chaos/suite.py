@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,15 @@ from services.runtime.redis.keys import (
     JOBS_QUEUED,
     JOBS_RUNNING,
 )
-from tests.processes import BIN, MortalValkey, Service, free_port, mortal_valkey, wait_until
+from tests.processes import (
+    BIN,
+    MortalValkey,
+    Service,
+    free_port,
+    mortal_valkey,
+    until_answer,
+    wait_until,
+)
 
 GATEWAY = "services.gateway.main:app"
 IMAGING = "services.imaging.main:app"
@@ -103,14 +111,7 @@ class Suite:
             open_jobs = await self.redis.exists(JOB_TURNS, JOBS_QUEUED, JOBS_RUNNING, JOBS_LATER)
             return not (lines or open_jobs or group["pending"] or await self.redis.xlen(JOBS))
 
-        await wait_until_true(nothing, seconds=10)
-
-
-async def wait_until_true(condition: Callable[[], Awaitable[bool]], *, seconds: float) -> None:
-    """Return as soon as the condition holds. Raises TimeoutError after `seconds`."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110  another process changes it
-            await asyncio.sleep(0.1)
+        await until_answer(nothing, seconds=10, every=0.1)
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ def _work(first: int, until: float, kept: Path) -> None:
                 (kept / f"unnamed-{number}.txt").write_text(report)
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
-    print(json.dumps({"next": number + 1, "tally": tally}))  # noqa: T201
+    sys.stdout.write(json.dumps({"next": number + 1, "tally": tally}) + "\n")
 
 
 def _oversee(start: int, until: float, kept: Path) -> Counter[str]:
@@ -101,10 +101,10 @@ def main() -> int:
     options.kept.mkdir(parents=True, exist_ok=True)
     tally = _oversee(options.start, time.time() + options.seconds, options.kept)
     for kind, count in tally.most_common():
-        print(f"{count:8}  {kind}")  # noqa: T201
+        sys.stdout.write(f"{count:8}  {kind}\n")
     found = tally["unnamed"] + tally["hang"] + tally["crash"]
     if found:
-        print(f"{found} files kept in {options.kept}")  # noqa: T201
+        sys.stdout.write(f"{found} files kept in {options.kept}\n")
     return 1 if found else 0
 
 

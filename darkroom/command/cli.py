@@ -54,14 +54,14 @@ def render(
     op: Annotated[
         list[str],
         typer.Option(help="An operation, such as resize:width=720. Repeat it, in order."),
-    ] = [],  # noqa: B006
+    ] = [],  # noqa: B006  Typer copies it
     format: Annotated[
         str | None, typer.Option(help="Format, such as webp. Default: the source's.")
     ] = None,
     quality: Annotated[str | None, typer.Option(help="1 to 100, for lossy formats.")] = None,
     output: OutputOption = [],  # noqa: B006  Typer copies it
     preset: PresetOption = None,
-    values: SetOption = [],  # noqa: B006
+    values: SetOption = [],  # noqa: B006  Typer copies it
     recursive: Annotated[bool, typer.Option(help="Include folders within folders.")] = False,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Images to render at a time.")] = 16,
     timeout: Annotated[
@@ -122,7 +122,7 @@ def fetch(
     op: Annotated[
         list[str],
         typer.Option(help="An operation, such as resize:width=720. Repeat it, in order."),
-    ] = [],  # noqa: B006
+    ] = [],  # noqa: B006  Typer copies it
     format: Annotated[
         str | None, typer.Option(help="Format, such as webp. Default: the original's.")
     ] = None,

@@ -34,7 +34,7 @@ async def test_a_page_fits_a_phone(
     context = await browser.new_context(
         base_url=gateway_url,
         viewport={"width": 390, "height": 844},
-        color_scheme=colours,  # type: ignore[arg-type]
+        color_scheme=colours,  # type: ignore[arg-type]  # a parameter of the test
     )
     page = await context.new_page()
     errors: list[str] = []

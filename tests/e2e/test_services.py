@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -39,22 +40,22 @@ def mortal(tmp_path: Path) -> Iterator[MortalValkey]:
         yield server
 
 
-def render(gateway: Service, body: bytes, **query: object) -> httpx.Response:
+def render(gateway: Service, body: bytes, **query: Any) -> httpx.Response:
     """Render now, in gray unless `query` has another operation."""
     params = {"op": "grayscale", **query}
     return HTTP.post(
         f"{gateway.url}/v1/render",
-        params=params,  # type: ignore[arg-type]
+        params=params,
         content=body,
         timeout=70,
     )
 
 
-def submit(gateway: Service, body: bytes, **query: object) -> str:
+def submit(gateway: Service, body: bytes, **query: Any) -> str:
     """Submit a job; return its id."""
     response = HTTP.post(
         f"{gateway.url}/v1/jobs",
-        params=query,  # type: ignore[arg-type]
+        params=query,
         content=body,
         timeout=20,
     )

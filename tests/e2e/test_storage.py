@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -36,10 +37,10 @@ class Suite:
     def upload(self, body: bytes, *, gateway: int = 0) -> httpx.Response:
         return HTTP.post(f"{self.gateways[gateway].url}/v1/images", content=body, timeout=30)
 
-    def render(self, image: str, **query: object) -> httpx.Response:
+    def render(self, image: str, **query: Any) -> httpx.Response:
         params = {"op": "grayscale", **query}
         url = f"{self.url}/v1/images/{image}/render"
-        return HTTP.get(url, params=params, timeout=70)  # type: ignore[arg-type]
+        return HTTP.get(url, params=params, timeout=70)
 
     def files(self) -> set[Path]:
         """Return the files of images and renditions."""

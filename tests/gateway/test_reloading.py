@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from contracts.message import Message
 from services.gateway.reloading import FileRefused, HangUp, ReloadedFile
 from services.gateway.toml_tables import LineRefused, parse_table, parse_tables
+from tests.processes import until
 
 
 class _Dish(Message):
@@ -67,9 +68,7 @@ async def test_a_hang_up_reads_the_file_again(tmp_path: Path) -> None:
         await HangUp([file], on_change=lambda: changes.append(1)).watch()
         _file(path, "[dishes.soup]\nprice = 4\n")
         os.kill(os.getpid(), signal.SIGHUP)
-        async with asyncio.timeout(5):
-            while not file.generation:  # noqa: ASYNC110  nobody tells of a signal
-                await asyncio.sleep(0.001)
+        await until(lambda: file.generation > 0, every=0.001)
         assert file.content == {"soup": _Dish(price=4)}
         assert changes == [1]
     finally:

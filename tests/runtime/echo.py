@@ -61,8 +61,8 @@ MIDDLEWARES: list[type[BaseMiddleware[Any, Any]]] = []
 """The middlewares of every broker that `broker_on` makes."""
 
 
-def settings_for(redis_url: str, **changes: float) -> RuntimeSettings:
-    return RuntimeSettings(redis_url=redis_url, **changes)  # type: ignore[arg-type]
+def settings_for(redis_url: str, **changes: Any) -> RuntimeSettings:
+    return RuntimeSettings(redis_url=redis_url, **changes)
 
 
 def broker_on(
@@ -71,7 +71,7 @@ def broker_on(
     capacity: int = 8,
     patience: float = 0.0,
     clock: Clock | None = None,
-    **changes: float,
+    **changes: Any,
 ) -> Broker:
     settings = settings_for(redis_url, **changes)
     redis = make_redis(settings)

@@ -8,11 +8,12 @@ from typing import Any
 from bench.chaos.client import client, orders, photographs
 from bench.chaos.listeners import stream_listener
 from bench.chaos.outcome import Outcome
-from bench.chaos.suite import suite, wait_until_true
+from bench.chaos.suite import suite
 from contracts.jobs import EVENTS, JOBS
 from contracts.methods import GROUP
 from contracts.usage import USAGE
 from services.runtime.redis.keys import IMAGE, JOBS_ENDED, MAINTENANCE_LEADER, PREFIX
+from tests.processes import until_answer
 
 BATCH = 250  # jobs submitted before their ends are awaited
 WARM_UP = 20  # jobs
@@ -53,7 +54,7 @@ async def records_expire(folder: Path, *, jobs: int) -> Outcome:
 
         await run_jobs(WARM_UP)
         # These keys appear a moment after all others.
-        await wait_until_true(lambda: _exist(redis, MAINTENANCE_LEADER, USAGE), seconds=10)
+        await until_answer(lambda: _exist(redis, MAINTENANCE_LEADER, USAGE), seconds=10, every=0.1)
         before = await _used_memory(redis)
         keys = {key for key in await _keys(redis) if not _EXPIRING.match(key)}
         seconds = await run_jobs(jobs)
@@ -63,7 +64,7 @@ async def records_expire(folder: Path, *, jobs: int) -> Outcome:
             return await _keys(redis) <= keys and await _used_memory(redis) < before + TOLERANCE
 
         try:
-            await wait_until_true(is_as_before, seconds=90)
+            await until_answer(is_as_before, seconds=90, every=0.1)
         except TimeoutError:
             left, now = await _keys(redis) - keys, await _used_memory(redis)
             raise AssertionError(f"left: {left}; MiB, {before:.1f}, {now:.1f}") from None

@@ -20,7 +20,7 @@ def judge(asked: Iterable[Question]) -> Iterator[Case]:
             yield Case(question.name, "{} x {} pixels, or {} x {}".format(*one.size, *other.size))
             continue
         extrema = ImageChops.difference(premultiply(one), premultiply(other)).getextrema()
-        shown = max(int(high) for _, high in extrema)  # type: ignore[misc]
+        shown = max(int(high) for _, high in extrema)  # type: ignore[misc]  # bands have pairs
         difference = f"a hidden colour shows, by {shown} levels" if shown > _ROUNDING else None
         yield Case(question.name, difference)
 

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvloop
-from arq import create_pool  # type: ignore[import-not-found]
-from arq.connections import RedisSettings  # type: ignore[import-not-found]
+from arq import create_pool
+from arq.connections import RedisSettings
 
 from bench.jobs import workload
 from bench.jobs.systems.interface import IMAGE, KEPT, POLL, RESULT

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
-from celery import Celery  # type: ignore[import-not-found]
+from celery import Celery
 from redis import Redis
 
 from bench.jobs import workload
@@ -30,7 +30,7 @@ app.conf.update(
 )
 
 
-@app.task(name="render")  # type: ignore[untyped-decorator]
+@app.task(name="render")  # type: ignore[untyped-decorator]  # Celery has no types
 def render(image: str) -> str:
     data = redis.get(IMAGE + image)
     redis.set(RESULT + image, workload.render(data), ex=KEPT)

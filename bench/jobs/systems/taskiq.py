@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from redis.asyncio import Redis
-from taskiq_redis import (  # type: ignore[import-not-found]
+from taskiq_redis import (
     RedisAsyncResultBackend,
     RedisStreamBroker,
 )

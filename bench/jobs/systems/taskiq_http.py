@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
-from taskiq import AsyncTaskiqTask  # type: ignore[import-not-found]
+from taskiq import AsyncTaskiqTask
 
 from bench.jobs.systems.http import Http
 from bench.jobs.systems.interface import POLL, JobFailed

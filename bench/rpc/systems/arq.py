@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from arq import Worker, create_pool  # type: ignore[import-not-found]
-from arq.connections import RedisSettings  # type: ignore[import-not-found]
+from arq import Worker, create_pool
+from arq.connections import RedisSettings
 
 from bench.rpc.load import TIMEOUT, Call
 

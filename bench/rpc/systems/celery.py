@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
-from celery import Celery  # type: ignore[import-not-found]
+from celery import Celery
 
 from bench.rpc.load import TIMEOUT, Call
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import nats  # type: ignore[import-not-found]
+import nats
 
 from bench.rpc.load import TIMEOUT, Call
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from taskiq.api import run_receiver_task  # type: ignore[import-not-found]
-from taskiq_redis import (  # type: ignore[import-not-found]
+from taskiq.api import run_receiver_task
+from taskiq_redis import (
     RedisAsyncResultBackend,
     RedisStreamBroker,
 )

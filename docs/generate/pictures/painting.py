@@ -1,6 +1,7 @@
 """Painting with Pillow for the page's picture: gradients, noise, light, hills and film grain."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
@@ -65,7 +66,7 @@ def ridge(random: Random, level: float, rough: float, peaks: int = 9) -> list[Po
     line = [level + random.uniform(-rough, rough) for _ in range(peaks)]
     while len(line) < W // 6:
         rough *= 0.52
-        middles = [(a + b) / 2 + random.uniform(-rough, rough) for a, b in zip(line, line[1:])]  # noqa: B905, RUF007
+        middles = [(a + b) / 2 + random.uniform(-rough, rough) for a, b in pairwise(line)]
         line = [y for pair in zip(line, middles, strict=False) for y in pair] + line[-1:]
     step = W / (len(line) - 1)
     return [(0, H), *((x * step, y) for x, y in enumerate(line)), (W, H)]

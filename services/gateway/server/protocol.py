@@ -94,7 +94,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The client's address; None for a connection by a Unix socket."""
         return self.client[0] if self.client else None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         refusal = self._bounds.admit(self, self.connections)
         if refusal is not None:

@@ -121,7 +121,7 @@ def run(
 def warm_up() -> None:
     """Load each format's codec, which is loaded at its first use, so that no request waits."""
     # Keep freed memory for the next image: 3,000 page faults a render less.
-    Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
+    Image.core.set_blocks_max(4)  # type: ignore[attr-defined]  # the stubs lack it
     for format in plugins.INSTALLED:
         tiny = encode(Image.new("RGB", (8, 8)), Encoding(format), quality=80)
         run(tiny, Pipeline(operations=(Resize(width=4),)))

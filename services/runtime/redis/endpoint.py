@@ -90,7 +90,7 @@ def endpoint_of(url: str, *, reply_timeout: float = 5.0) -> Endpoint:
     be read, or an `ssl_...` option that is unknown: to ignore one could weaken the encryption.
     """
     try:
-        parsed: Mapping[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+        parsed: Mapping[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # of redis-py
     except ValueError:
         # Its message may quote a part of the password.
         reason = "REDIS_URL is not redis://user:password@host:port/database; %-encode a / or @."

@@ -1,6 +1,7 @@
 """The cache in real gateways: it changes no answer, and purges reach it wherever they happen."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -37,6 +38,10 @@ def plain(imaging: Service, redis_url: str) -> Iterator[httpx.Client]:
 
 def upload(client: httpx.Client, data: bytes = PNG, **query: Any) -> str:
     return str(client.post("/v1/images", content=data, params=query).headers["location"])
+
+
+def is_gone(client: httpx.Client, path: str) -> bool:
+    return client.get(path).status_code == 404
 
 
 def from_memory(client: httpx.Client, path: str) -> httpx.Response:
@@ -147,7 +152,7 @@ def test_a_deletion_reaches_the_caches_of_all_gateways_within_a_second(
     assert client.delete(logo).status_code == 204
     for gateway in (client, other):
         for path in (marked, logo):
-            wait_until(lambda g=gateway, p=path: g.get(p).status_code == 404, seconds=1)  # type: ignore[misc]
+            wait_until(partial(is_gone, gateway, path), seconds=1)
         assert "age" in gateway.get(kept).headers
     assert client.get(marked).status_code == 404
 
@@ -169,7 +174,7 @@ def test_a_shorter_life_counts_on_all_gateways(client: httpx.Client, other: http
         from_memory(client, path)
     assert other.put(image, json={"ttl": 1}).status_code == 200
     for path in (image, f"{image}/render?op=flip"):
-        wait_until(lambda path=path: client.get(path).status_code == 404, seconds=3)  # type: ignore[misc]
+        wait_until(partial(is_gone, client, path), seconds=3)
 
 
 def test_an_image_expires_in_the_cache_as_well(client: httpx.Client, redis_url: str) -> None:
@@ -179,7 +184,7 @@ def test_an_image_expires_in_the_cache_as_well(client: httpx.Client, redis_url: 
     for path in (image, f"{image}/render?op=flip"):
         from_memory(client, path)
     for path in (image, f"{image}/render?op=flip"):
-        wait_until(lambda path=path: client.get(path).status_code == 404, seconds=4)  # type: ignore[misc]
+        wait_until(partial(is_gone, client, path), seconds=4)
 
 
 def test_a_gateway_that_lost_its_subscription_gives_nothing_from_memory(

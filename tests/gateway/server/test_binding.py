@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -49,9 +50,9 @@ async def no_application(scope: Scope, receive: Receive, send: Send) -> None:
     """An ASGI application that does nothing."""
 
 
-def bound(settings: GatewaySettings, **options: int) -> Config:
+def bound(settings: GatewaySettings, **options: Any) -> Config:
     """Put the bounds in force in a server with these options, and return its configuration."""
-    config = Config(no_application, log_config=None, **options)  # type: ignore[arg-type]
+    config = Config(no_application, log_config=None, **options)
     config.load()
     bind(LifespanOn(config).receive, settings, Metrics())  # type: ignore[arg-type]
     return config

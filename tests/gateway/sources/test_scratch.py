@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from fastapi import Request
@@ -74,7 +75,7 @@ async def upload(
         return message
 
     settings = GatewaySettings(max_body=4 * MIB, body_patience=0.2, body_timeout=0.3)
-    reader = UploadReader(store, settings, scratch)  # type: ignore[arg-type]
+    reader = UploadReader(cast(Any, store), settings, scratch)
     headers = [(b"content-type", media_type.encode())]
     scope = {"type": "http", "method": "POST", "headers": headers}
     set_caller(scope, EVERYBODY)
@@ -176,7 +177,7 @@ async def test_a_form_that_turns_out_broken_leaves_nothing(tmp_path: Path) -> No
 async def test_bodies_in_files_count_for_the_limit_of_all(tmp_path: Path) -> None:
     settings = GatewaySettings(max_bodies=5 * MIB)
     store = Store()
-    reader = UploadReader(store, settings, tmp_path)  # type: ignore[arg-type]
+    reader = UploadReader(cast(Any, store), settings, tmp_path)
     goes_on = asyncio.Event()
 
     async def send(size: int) -> StoredBlob:

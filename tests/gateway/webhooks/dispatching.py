@@ -1,6 +1,5 @@
 """A dispatcher of webhooks that runs in a test, and the jobs that end meanwhile."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.webhooks.signing import SECRET
+from tests.processes import until_answer
 from tests.stored_images import store_image
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
@@ -83,9 +83,12 @@ async def ended(redis: RedisClient, url: str, state: JobState = JobState.SUCCEED
 
 async def until_idle(redis: RedisClient) -> None:
     """Wait until no delivery, and no trace of one, is left in Redis."""
-    async with asyncio.timeout(15):
-        while set(await redis.execute("KEYS", "darkroom:webhooks*")) - set(await disabled(redis)):  # noqa: ASYNC110  Redis has no event for it
-            await asyncio.sleep(0.02)
+
+    async def is_idle() -> bool:
+        found = set(await redis.execute("KEYS", "darkroom:webhooks*"))
+        return not found - set(await disabled(redis))
+
+    await until_answer(is_idle, seconds=15, every=0.02)
 
 
 async def disabled(redis: RedisClient) -> list[Any]:

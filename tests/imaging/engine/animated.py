@@ -21,7 +21,7 @@ def shown(data: bytes) -> list[Image.Image]:
 def durations(data: bytes) -> list[int]:
     image = decoded(data)
     found = []
-    for number in range(image.n_frames):  # type: ignore[attr-defined]
+    for number in range(getattr(image, "n_frames", 1)):
         image.seek(number)
         image.load()
         found.append(round(image.info["duration"]))

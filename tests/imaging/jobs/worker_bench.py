@@ -1,6 +1,5 @@
 """The parts of a worker that runs jobs, with renders whose outcomes a test chooses."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
@@ -33,6 +32,7 @@ from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage
 from services.runtime.telemetry.metrics import Metrics
+from tests.processes import until_answer
 
 BLOB = Blob(key="0" * 64, media_type="image/jpeg", bytes=1)
 
@@ -130,10 +130,11 @@ class Bench:
             request = JobRequest.model_validate_json(body_of(received.data[b"__data__"]))
             await runner.run(request, message_of(received.entry))
 
+        async def none_left() -> bool:
+            return not await self.redis.execute("XLEN", JOBS)
+
         await consumer.start(deliver)
-        async with asyncio.timeout(10):
-            while await self.redis.execute("XLEN", JOBS):  # noqa: ASYNC110  Redis tells nobody
-                await asyncio.sleep(0.01)
+        await until_answer(none_left, seconds=10)
         await consumer.stop()
 
 

@@ -26,7 +26,7 @@ from services.runtime.messaging import list_consumer, stream_consumer
 from services.runtime.redis import keys
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
-from tests.processes import until, valkey
+from tests.processes import until, until_answer, valkey
 
 SOURCE = Blob(key="a" * 64, media_type="image/png", bytes=1)
 CALL = Render(source=SOURCE)
@@ -115,9 +115,11 @@ class Worker:
 
     async def sees(self, true: Callable[[bytes | None], bool]) -> None:
         """Return when the claim is so."""
-        async with asyncio.timeout(5):
-            while not true(await self.claimed()):  # noqa: ASYNC110  Redis sets no event
-                await asyncio.sleep(0.01)
+
+        async def is_so() -> bool:
+            return true(await self.claimed())
+
+        await until_answer(is_so)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from services.runtime.jobs.store import Jobs
 from services.runtime.messaging.unreadable import Damaged
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
-from tests.processes import alive_until
+from tests.processes import alive_until, until_answer
 from tests.runtime.jobs.helpers import (
     CRASHED,
     GOOD,
@@ -58,9 +58,11 @@ async def test_the_maintenance_goes_on_after_a_lost_connection(jobs: Jobs, redis
     await taken_from_stream(redis)
     await jobs.leases.retry(running, CRASHED, delay=0.1)
     await redis.client_kill_filter(_type="normal", skipme=True)
-    async with asyncio.timeout(5):
-        while await taken_from_stream(redis) != [running.id]:  # noqa: ASYNC110  Redis tells nobody
-            await asyncio.sleep(0.1)
+
+    async def is_queued() -> bool:
+        return await taken_from_stream(redis) == [running.id]
+
+    await until_answer(is_queued, every=0.1)
     await maintenance.stop()
 
 

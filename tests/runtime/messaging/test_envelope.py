@@ -1,5 +1,7 @@
 """Our envelope has the bytes of FastStream's binary format."""
 
+from typing import Any
+
 from faststream.redis.parser import BinaryMessageFormatV1
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +13,13 @@ HEADERS = st.dictionaries(ASCII, ASCII, max_size=6)
 
 
 async def both(headers: dict[str, str], body: bytes) -> tuple[bytes, bytes]:
-    message = {"message": body, "reply_to": "inbox", "headers": headers, "correlation_id": "one"}
-    return await Envelope.encode(**message), await BinaryMessageFormatV1.encode(**message)  # type: ignore[arg-type]
+    message: Any = {
+        "message": body,
+        "reply_to": "inbox",
+        "headers": headers,
+        "correlation_id": "one",
+    }
+    return await Envelope.encode(**message), await BinaryMessageFormatV1.encode(**message)
 
 
 @given(headers=HEADERS, body=st.binary(max_size=200))

@@ -10,6 +10,7 @@ from contracts.errors import Overloaded, Unavailable
 from contracts.methods import Transport
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.waiting_line import Send, WaitingLine
+from tests.processes import until_answer
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
 
 
@@ -110,10 +111,11 @@ async def test_a_full_queue_holds_up_no_request_for_another(
     try:
         await asyncio.sleep(0.1)  # time is the subject: the last ones wait for a place
         calls.append(asyncio.create_task(call(patient, Ping(), Transport.LIST, 30)))
-        async with asyncio.timeout(2):
-            # Redis sets no event.
-            while not await patient.redis.execute("LLEN", ECHO.address(Transport.LIST)):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+
+        async def is_queued() -> bool:
+            return bool(await patient.redis.execute("LLEN", ECHO.address(Transport.LIST)))
+
+        await until_answer(is_queued, seconds=2)
         assert await patient.redis.execute("XLEN", ECHO.address(Transport.STREAM)) == 4
     finally:
         for task in calls:

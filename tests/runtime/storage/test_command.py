@@ -62,7 +62,8 @@ async def test_check_names_what_is_lost_and_rebuild_brings_it_back(
     assert "brought back: 2" in rebuilt.stdout
     assert await Images(storage).find(key) is not None
 
-    await storage.store.put(path_of(Place.KEPT, other), b"z")  # type: ignore[union-attr]
+    assert storage.store is not None
+    await storage.store.put(path_of(Place.KEPT, other), b"z")
     checked = command("check", "--digests", store=store, redis_url=redis_url)
     assert checked.returncode == 1
     assert other in checked.stdout

@@ -1,6 +1,5 @@
 """A Redis whose memory is full takes nothing new, and deletes and extends all the same."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -26,7 +25,7 @@ from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage, stop_storage
 from services.runtime.storage.spool import Spool
 from services.runtime.telemetry.metrics import Metrics
-from tests.processes import valkey
+from tests.processes import until_answer, valkey
 
 
 @pytest.fixture(params=["file", "redis"])
@@ -88,8 +87,11 @@ async def fail_to_save(redis: RedisClient) -> None:
     folder = (await redis.execute("CONFIG", "GET", "dir"))[b"dir"].decode()
     (Path(folder) / "dump.rdb").mkdir()
     await redis.execute("BGSAVE")
-    while b"rdb_last_bgsave_status:err" not in await redis.execute("INFO", "persistence"):  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+
+    async def has_failed() -> bool:
+        return b"rdb_last_bgsave_status:err" in await redis.execute("INFO", "persistence")
+
+    await until_answer(has_failed)
 
 
 @pytest.mark.parametrize("broken", [fill, fail_to_save])

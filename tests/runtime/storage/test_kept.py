@@ -3,6 +3,7 @@
 import random
 import time
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -122,9 +123,9 @@ async def test_a_page_takes_two_trips(
     for name in ("execute", "script", "pipeline"):
         real = getattr(redis, name)
 
-        async def counted(*arguments: object, real: object = real) -> object:
+        async def counted(*arguments: Any, real: Any = real) -> object:
             trips.append(real)
-            return await real(*arguments)  # type: ignore[operator]
+            return await real(*arguments)
 
         monkeypatch.setattr(redis, name, counted)
     assert len((await kept.page(DEFAULT_PROJECT, 20)).images) == 20

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from services.runtime.storage.purge import Purge
 from services.runtime.storage.records import Kind, NewBlob, Place, path_of
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.spool import Spool
+from tests.processes import until_answer
 
 IMAGE, LOGO = "1" * 64, "2" * 64
 
@@ -167,9 +169,7 @@ async def test_a_rendition_that_is_made_while_an_older_one_is_deleted_has_its_by
     path = path_of(Place.RENDITIONS, one.blob.key)
     await redis.execute("ZADD", keys.STORE_DELETING, 1, path)
     keeping = asyncio.create_task(renditions.keep([one], ttl=60))
-    async with asyncio.timeout(5):
-        while not await is_there(redis, one):  # noqa: ASYNC110  nobody tells of a record
-            await asyncio.sleep(0.01)
+    await until_answer(partial(is_there, redis, one))
     await store.delete([path])
     await redis.execute("ZREM", keys.STORE_DELETING, path)
     assert await keeping == set()

@@ -16,7 +16,7 @@ _OPEN = ("queued", "running")
 
 async def by_httpx_sse(gateway: str, job: str, after: str) -> AsyncIterator[str]:
     """Yield the data of each event, received by httpx-sse."""
-    from httpx_sse import aconnect_sse  # type: ignore[import-not-found]
+    from httpx_sse import aconnect_sse
 
     headers = {"Last-Event-ID": after} if after else {}
     async with httpx.AsyncClient(base_url=gateway, timeout=20) as client:
@@ -29,7 +29,7 @@ async def by_httpx_sse(gateway: str, job: str, after: str) -> AsyncIterator[str]
 
 async def by_aiohttp_sse_client(gateway: str, job: str, after: str) -> AsyncIterator[str]:
     """Yield the data of each event, received by aiohttp-sse-client2."""
-    from aiohttp_sse_client2.client import EventSource  # type: ignore[import-not-found]
+    from aiohttp_sse_client2.client import EventSource
 
     headers = {"Last-Event-ID": after} if after else {}
     async with EventSource(f"{gateway}/v1/jobs/{job}/events", headers=headers) as source:
@@ -40,7 +40,7 @@ async def by_aiohttp_sse_client(gateway: str, job: str, after: str) -> AsyncIter
 
 async def by_websocket_client(gateway: str, job: str, after: str) -> AsyncIterator[str]:
     """Yield each message, received by websocket-client."""
-    import websocket  # type: ignore[import-not-found]
+    import websocket
 
     socket = websocket.create_connection(gateway.replace("http", "ws") + "/v1/live", timeout=20)
     socket.send(json.dumps({"watch": [job], **({"after": after} if after else {})}))

@@ -10,7 +10,7 @@ import time
 from base64 import b64decode
 from typing import Any
 
-from httplint import (  # type: ignore[import-not-found]
+from httplint import (
     HttpRequestLinter,
     HttpResponseLinter,
     levels,

@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, ".")
 
-from generated import AuthenticatedClient, models  # type: ignore[import-not-found]
-from generated.api.images import render_an_uploaded_image, upload_an_image  # type: ignore[import-not-found]
-from generated.api.jobs import get_a_job, list_the_results_of_a_job, submit_a_job  # type: ignore[import-not-found]
-from generated.types import File  # type: ignore[import-not-found]
+from generated import AuthenticatedClient, models
+from generated.api.images import render_an_uploaded_image, upload_an_image
+from generated.api.jobs import get_a_job, list_the_results_of_a_job, submit_a_job
+from generated.types import File
 
 gateway, key, picture = sys.argv[1:]
 

@@ -6,6 +6,8 @@ import pytest
 
 from contracts.errors import InvalidOperation
 from contracts.imaging import RENDER_VERSION
+from contracts.operations.overlays import Text
+from contracts.operations.shapes import Resize
 from services.gateway.access.presets.table import parse_presets
 from services.gateway.toml_tables import LineRefused
 from tests.gateway.access.signed.sites import PRESETS, RENDER, Site, scope_of
@@ -55,8 +57,10 @@ def test_a_comma_and_a_dollar_sign_reach_the_operation(site: Site) -> None:
     pipeline = site.table.pipeline("sale", {"label_text": "Sale, today", "w": "320"}, "shop")
 
     text, resize = pipeline.operations
-    assert (text.op, text.text) == ("text", "$ Sale, today")  # type: ignore[union-attr]
-    assert (resize.op, resize.width) == ("resize", 320)  # type: ignore[union-attr]
+    assert isinstance(text, Text)
+    assert text.text == "$ Sale, today"
+    assert isinstance(resize, Resize)
+    assert resize.width == 320
     assert pipeline.output.quality == 70
 
 

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -68,8 +69,8 @@ def image(service: Service) -> str:
     return str(stored.headers["location"])
 
 
-def signed(url: str, kid: str = "web-1", **options: object) -> str:
-    return sign(url, kid=kid, secret=SECRET, **options)  # type: ignore[arg-type]
+def signed(url: str, kid: str = "web-1", **options: Any) -> str:
+    return sign(url, kid=kid, secret=SECRET, **options)
 
 
 def max_age(answer: httpx.Response) -> int:

@@ -1,7 +1,6 @@
 """AVIF files whose frames are larger than their boxes say are refused before they are decoded."""
 
 import io
-import re
 from dataclasses import replace
 
 import pytest
@@ -124,7 +123,7 @@ def test_an_avif_of_too_many_parts_is_refused(kind: str) -> None:
 @pytest.mark.parametrize("kind", [b"iinf", b"iloc", b"ipma", b"pitm"])
 def test_damaged_boxes_give_a_named_error_or_an_image(kind: bytes) -> None:
     file = avif(coded(*SMALL))
-    at = re.search(kind, file).end()  # type: ignore[union-attr]
+    at = file.index(kind) + len(kind)
     for offset in range(24):
         for value in (0, 1, 2, 0x7F, 0xFF):
             damaged = bytearray(file)
