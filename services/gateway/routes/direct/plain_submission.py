@@ -23,7 +23,7 @@ class PlainSubmission:
     """Answers a POST for a job whose content type says JSON; passes the rest to `app`."""
 
     def __init__(self, app: ASGIApp, http: FastAPI, deps: Dependencies) -> None:
-        """`http` has the exception handlers, and the route in whose place this one answers."""
+        """`http` has the exception handlers, and the route that this one replaces."""
         self._app = app
         self._deps = deps
         # A trace names a request by the path of its route.
