@@ -12,7 +12,6 @@ from tests.adversary.conftest import Record
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import Service, faststream, valkey, wait_until
 
-PHOTO = encoded(scenery(3000, 2000), "JPEG")
 SMALL = encoded(scenery(64, 48), "PNG")
 BLURS = [{"op": "blur", "radius": 100}] * 4
 
@@ -43,7 +42,7 @@ def client(gateway: Service) -> Iterator[httpx.Client]:
 def test_a_job_of_64_variants_ends_at_its_deadline_with_the_results_it_has(
     client: httpx.Client, record_attack: Record
 ) -> None:
-    image = client.post("/v1/images", content=PHOTO).json()["id"]
+    image = client.post("/v1/images", content=encoded(scenery(3000, 2000), "JPEG")).json()["id"]
     quick = {"operations": [{"op": "resize", "width": 64}]}
     slow = [
         {"operations": [{"op": "blur", "radius": 90 + number / 10}, *BLURS]} for number in range(63)
@@ -71,16 +70,21 @@ def test_a_job_of_64_variants_ends_at_its_deadline_with_the_results_it_has(
     assert client.post("/v1/render", content=SMALL, timeout=5).status_code == 200
 
 
-HUGE = encoded(scenery(1000, 1000).resize((10_000, 10_000)), "JPEG")  # 100 megapixels
 MANY_BLURS = [("op", "blur:100")] * 32
+
+
+@pytest.fixture(scope="module")
+def huge() -> bytes:
+    """A JPEG of 100 megapixels."""
+    return encoded(scenery(1000, 1000).resize((10_000, 10_000)), "JPEG")
 
 
 @pytest.mark.serial
 def test_two_renders_of_32_blurs_leave_a_slot_to_small_renders(
-    client: httpx.Client, record_attack: Record
+    client: httpx.Client, huge: bytes, record_attack: Record
 ) -> None:
     """They take a minute, so the test ends by leaving: that stops them."""
-    image = client.post("/v1/images", content=HUGE).json()["id"]
+    image = client.post("/v1/images", content=huge).json()["id"]
     with ThreadPoolExecutor(2) as threads:
         for _ in range(2):
             threads.submit(render, client, f"/v1/images/{image}/render", (*MANY_BLURS, *LIMIT))
@@ -95,8 +99,10 @@ def test_two_renders_of_32_blurs_leave_a_slot_to_small_renders(
 
 
 @pytest.mark.serial
-def test_heavy_jobs_leave_a_slot_to_small_jobs(client: httpx.Client, record_attack: Record) -> None:
-    image = client.post("/v1/images", content=HUGE).json()["id"]
+def test_heavy_jobs_leave_a_slot_to_small_jobs(
+    client: httpx.Client, huge: bytes, record_attack: Record
+) -> None:
+    image = client.post("/v1/images", content=huge).json()["id"]
     blurs = [{"op": "blur", "radius": 100}] * 32
     heavy = {"source": {"image": image}, "variants": [{"operations": blurs}], "timeout": 15}
     jobs = [

@@ -8,13 +8,13 @@ from unittest.mock import Mock
 import pytest
 
 from docs.generate.http import pages as http
-from services.gateway.http_application import create_http
 from services.gateway.middleware.correlation import HEADER as CORRELATION_ID
 from services.gateway.routes.live import POLICY_VIOLATION, TRY_AGAIN_LATER
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route
+from tests.gateway.documented import document
 
-DOCUMENT: dict[str, Any] = create_http(Mock()).openapi()
+DOCUMENT = document()
 PAGES = http.pages()
 OVERVIEW = PAGES[http.OVERVIEW_PATH]
 

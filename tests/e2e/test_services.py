@@ -29,7 +29,7 @@ from tests.processes import (
 
 pytestmark = pytest.mark.timeout(180)
 
-SLOW = {"op": ["blur:100"] * 12, "format": "png"}
+SLOW = {"op": ["blur:100"] * 8, "format": "png"}
 """A pipeline that takes seconds on a large photograph."""
 
 

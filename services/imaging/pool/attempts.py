@@ -13,12 +13,17 @@ log = structlog.get_logger(__name__)
 
 
 async def do_in_a_place(
-    places: Places, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
+    places: Places,
+    call: Call[OutcomeT],
+    descriptors: Sequence[int],
+    seconds: int,
+    deaths: list[WorkerCrashed],
 ) -> Answer[OutcomeT]:
     """Do a call, and once more in a fresh process if the process died or its memory ran out.
 
     `descriptors` are those of the call's images, and `seconds` the CPU time of each attempt. A
-    process is killed if this is cancelled meanwhile. Raises WorkerCrashed.
+    process is killed if this is cancelled meanwhile. A death before the second attempt is added to
+    `deaths`, for a caller whose time ends meanwhile. Raises WorkerCrashed.
     """
     place = await places.take(call.source)
     try:
@@ -26,9 +31,10 @@ async def do_in_a_place(
             answer = await _attempt(places, place, call, descriptors, seconds)
             if not answer.failed_of_memory or not call.may_repeat:
                 return answer
-        except WorkerCrashed:
+        except WorkerCrashed as exc:
             if not call.may_repeat:
                 raise
+            deaths.append(exc)
         await places.wait_for_process(place)
         return await _attempt(places, place, call, descriptors, seconds)
     finally:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,15 @@ async def test_memory_that_also_runs_out_in_a_fresh_process_is_named() -> None:
         assert isinstance(outcome, Failure)
         assert outcome.code is Code.OUT_OF_MEMORY
         assert await pid_of(executor) != before
+
+
+async def test_a_crash_is_named_when_the_time_ends_before_the_second_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with pool(1) as executor:
+        monkeypatch.setattr(executor._places, "_start_process", partial(asyncio.sleep, 60))
+        with pytest.raises(WorkerCrashed, match="SIGKILL"):
+            await executor.run(Act(action="crash"), timeout=1)
 
 
 async def test_a_process_that_dies_between_two_calls_is_replaced_at_once() -> None:
