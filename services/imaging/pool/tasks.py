@@ -154,7 +154,7 @@ def _render(request: Render, call: RenderCall, images: CallImages, settings: Chi
     )
     # An image is often wanted in several sizes at once.
     if call.keep_source or len(source.data) <= _KEPT_BYTES:
-        _last_source.append(replace(source, decode_cache=decode_cache))
+        _last_source.append(_Source(source.key, source.data, decode_cache))
     else:
         _last_source.clear()
     return Made(

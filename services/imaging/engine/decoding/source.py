@@ -80,16 +80,17 @@ def open_source(data: bytes, limits: Limits) -> Source:
     Raises ImageUnreadable, ImageTooBig and UnsupportedFormat.
     """
     pillow.configure()
-    _check_format(data)
+    announced = _announced_format(data)
     # The next three come before `Image.open`, which decodes a JPEG XL and walks the segments,
     # chunks or first blocks of other files.
-    read_jxl(data, limits)
+    if announced is Format.JXL:
+        _read_jxl(data, limits)
     frames = frame_count.count_frames(data, limits.frames)
     data = container_checks.clean(data)
-    if Format.WEBP.spec.matches(data):
+    if announced is Format.WEBP:
         data = webp_alpha.with_alpha_flag(data)
     with translate_decode_errors():
-        image = _open(data)
+        image = _open(data, announced)
     source = _source(image, data, frames)
     limits.check_source(*source.size, source.frames)
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
@@ -101,12 +102,14 @@ def open_source(data: bytes, limits: Limits) -> Source:
     return source
 
 
-def _open(data: bytes) -> ImageFile.ImageFile:
-    if Format.TIFF.spec.matches(data):
-        return Tiff.of(data)
-    if Format.WEBP.spec.matches(data):
-        return WebP.of(data)
-    return Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
+def _open(data: bytes, announced: Format | None) -> ImageFile.ImageFile:
+    match announced:
+        case Format.TIFF:
+            return Tiff.of(data)
+        case Format.WEBP:
+            return WebP.of(data)
+        case _:
+            return Image.open(io.BytesIO(data), formats=plugins.PILLOW_NAMES)
 
 
 def read_jxl(data: bytes, limits: Limits) -> jxl.Header | None:
@@ -116,15 +119,22 @@ def read_jxl(data: bytes, limits: Limits) -> jxl.Header | None:
     """
     if not Format.JXL.spec.matches(data):
         return None
-    _check_format(data)
+    _announced_format(data)
+    return _read_jxl(data, limits)
+
+
+def _read_jxl(data: bytes, limits: Limits) -> jxl.Header:
     header = jxl.header(data)
     limits.check_source(*header.size, frames=1)
     limits.check_file(Format.JXL, header.mode, math.prod(header.size), len(data))
     return header
 
 
-def _check_format(data: bytes) -> None:
-    """Raise UnsupportedFormat for a format that is known and not read; pass unknown bytes."""
+def _announced_format(data: bytes) -> Format | None:
+    """Return the format that the first bytes announce; None for bytes of no known format.
+
+    Raises UnsupportedFormat for a format that is known and not read.
+    """
     if format := format_of_bytes(data):
         if missing := plugins.missing(format):
             raise UnsupportedFormat(missing)
@@ -135,6 +145,7 @@ def _check_format(data: bytes) -> None:
     elif _OTHER_FORMATS.match(data):
         known = ", ".join(format.spec.title for format in plugins.INSTALLED)
         raise UnsupportedFormat(f"Send an image in one of these formats: {known}.")
+    return format
 
 
 def _source(image: ImageFile.ImageFile, data: bytes, frames: int | None) -> Source:

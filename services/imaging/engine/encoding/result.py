@@ -76,10 +76,11 @@ def _encoded(
         palette=output.palette,
         metadata=jpeg_fit.fit(metadata, format),
         profile=profile,
+        limit=limit,
     )
 
     def at_quality(quality: int) -> bytes:
-        return encode(image, replace(encoding, limit=limit), quality)
+        return encode(image, encoding, quality)
 
     max_bytes = output.max_bytes
     if not format.spec.quality or output.lossless:
@@ -90,16 +91,17 @@ def _encoded(
     if output.quality == AUTO:
         # An animation gets the quality that its first frame needs.
         still = image.first_frame if isinstance(image, Animation) else image
+        unlimited = replace(encoding, limit=None)
         quality = quality_search.lowest_good_quality(
-            still, lambda quality: encode(still, encoding, quality)
+            still, lambda quality: encode(still, unlimited, quality)
         )
     else:
         quality = output.quality
     if max_bytes is None:
         return at_quality(quality)
-    cached = _cached(image)
+    cached, unlimited = _cached(image), replace(encoding, limit=None)
     return quality_search.encode_within(
-        lambda quality: encode(cached, encoding, quality), min(max_bytes, limit), quality
+        lambda quality: encode(cached, unlimited, quality), min(max_bytes, limit), quality
     )
 
 

@@ -48,18 +48,26 @@ def resize(image: Image.Image, size: Size, box: Box, filter: Filter) -> Image.Im
 
 def _resize(package: Any, image: Image.Image, size: Size, box: Box, filter: Filter) -> Image.Image:
     left, upper, right, lower = box
-    result = Image.new(image.mode, size)
+    result = Image.new(image.mode, size, None)
     # The package scales down the columns first, then the rows, and premultiplies a copy of RGBA.
     between = image.width * size[1]
     premultiplied = image.width * image.height if image.mode == "RGBA" else 0
     # Without memory, Rust would abort the process.
     check_memory(4 * (between + premultiplied) + _SMALL_ALLOCATIONS)
-    options = package.ResizeOptions(
-        package.ResizeAlg.convolution(package.FilterType[_FILTERS[filter]]),
-        crop_box=package.CropBox(left, upper, right - left, lower - upper),
-    )
+    options = _options(package, filter)
+    if box != (0, 0, *image.size):
+        options = options.copy()
+        options.crop_box = package.CropBox(left, upper, right - left, lower - upper)
     package.Resizer().resize_pil(image, result, options)
     return result
+
+
+@cache
+def _options(package: Any, filter: Filter) -> Any:
+    """Return the options of a resize of whole images. Copy them before you change them."""
+    return package.ResizeOptions(
+        package.ResizeAlg.convolution(package.FilterType[_FILTERS[filter]])
+    )
 
 
 @cache

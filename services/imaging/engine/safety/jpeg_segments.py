@@ -20,9 +20,9 @@ _PROCESSES = (0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA)  # baseline to lossless, and a
 _BITS = 8
 _COMPONENTS = (1, 3, 4)
 
-# Segments whose first fields Pillow 13.0 reads without looking whether they are there: a marker,
+# Segments whose first fields Pillow 13.0 reads without looking whether they are there, by marker:
 # how the content begins, and the least length of the content.
-_FIELDS = ((0xE0, b"JFIF", 7), (0xEE, b"Adobe", 7), (0xE2, b"ICC_PROFILE\0", 14))
+_FIELDS = {0xE0: (b"JFIF", 7), 0xEE: (b"Adobe", 7), 0xE2: (b"ICC_PROFILE\0", 14)}
 
 
 def clean(data: bytes) -> bytes:
@@ -82,7 +82,7 @@ def _check_frame(marker: int, header: bytes) -> None:
 
 
 def _is_too_short(marker: int, content: bytes) -> bool:
-    return any(
-        marker == number and len(content) < least and content.startswith(beginning)
-        for number, beginning, least in _FIELDS
-    )
+    if marker not in _FIELDS:
+        return False
+    beginning, least = _FIELDS[marker]
+    return len(content) < least and content.startswith(beginning)
