@@ -11,6 +11,7 @@ from contracts.imaging import INSPECT, RENDER, Inspect, Inspected, Render, Rende
 from contracts.message import Message
 from contracts.methods import Method, Transport
 from services.gateway.middleware.correlation import correlation_id
+from services.runtime.messaging.destination import Search
 from services.runtime.rpc.attachments import ATTACH_UP_TO, split
 from services.runtime.rpc.broker import Broker
 
@@ -53,25 +54,37 @@ class ImagingClient:
         self, request: Render, *, timeout: float, transport: Transport = Transport.STREAM
     ) -> Reply[Rendered]:
         """Render an image; the reply names the blob that holds the result."""
-        # Redis holds every reply that this process has not read yet.
-        takes = self._broker.inbox.outstanding < _MAX_ATTACHED
-        headers = {ATTACH_UP_TO: str(_ATTACHED)} if takes else {}
-        reply = await self._call(RENDER, request, transport, timeout, headers)
-        # The record says how long the result is.
-        whole = len(reply.attached) == reply.body.blob.bytes
-        return reply if whole else replace(reply, attached=b"")
+        return _checked(await self._call(RENDER, request, transport, timeout, self._attach()))
+
+    async def find_or_render(
+        self, search: Search, request: bytes, *, timeout: float
+    ) -> Reply[Rendered]:
+        """Render an image, unless `search` finds the result.
+
+        `request` is the message that the script of the search sends. Raises NotSent if no worker
+        was asked.
+        """
+        headers = {"content-type": "application/json", **self._attach()}
+        reply = await self._call(RENDER, request, Transport.STREAM, timeout, headers, search)
+        return _checked(reply)
 
     async def inspect(self, request: Inspect, *, timeout: float) -> Reply[Inspected]:
         """Describe an image: its format and size, and with `Depth.PIXELS` its details."""
         return await self._call(INSPECT, request, Transport.STREAM, timeout, {})
 
+    def _attach(self) -> dict[str, str]:
+        # Redis holds every reply that this process has not read yet.
+        takes = self._broker.inbox.outstanding < _MAX_ATTACHED
+        return {ATTACH_UP_TO: str(_ATTACHED)} if takes else {}
+
     async def _call(
         self,
         method: Method[RequestT, ReplyT],
-        request: RequestT,
+        request: RequestT | bytes,
         transport: Transport,
         timeout: float,
         headers: dict[str, str],
+        search: Search | None = None,
     ) -> Reply[ReplyT]:
         waiting = self._broker.inbox.outstanding
         if waiting >= self._max_calls:
@@ -84,6 +97,7 @@ class ImagingClient:
             timeout=timeout,
             correlation_id=correlation_id() or None,
             headers=headers,
+            search=search,
         )
         body, attached = split(message.body, message.headers)
         worker = message.headers.get("x-worker", "")
@@ -94,6 +108,12 @@ class ImagingClient:
             queue_ms=float(message.headers.get("x-queue-ms", 0)),
             collapsed=message.headers.get("x-collapsed") == "true",
         )
+
+
+def _checked(reply: Reply[Rendered]) -> Reply[Rendered]:
+    """Return a reply without attached bytes that are not all of the result."""
+    whole = len(reply.attached) == reply.body.blob.bytes
+    return reply if whole else replace(reply, attached=b"")
 
 
 def _read(model: type[ReplyT], body: bytes, worker: str) -> ReplyT:

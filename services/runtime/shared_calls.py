@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -15,10 +15,11 @@ ResultT = TypeVar("ResultT")
 class _Call(Generic[ResultT]):
     """A call under way."""
 
-    task: asyncio.Task[ResultT]
     until: float
     """The moment of the loop's clock up to which the call waits for its result."""
-    waiters: int = 0
+    task: asyncio.Task[ResultT] = field(init=False)
+    waiting: set[asyncio.Future[None]] = field(default_factory=set)
+    """A future of each caller, which wakes it."""
 
 
 class SharedCalls(Generic[ResultT]):
@@ -58,14 +59,19 @@ class SharedCalls(Generic[ResultT]):
         """
         call = self._calls[key] if self.has(key, timeout=timeout) else None
         if call is None:
-            call = self._begin(key, start(), lasting)
-        call.waiters += 1
+            call = self._begin(key, start, lasting)
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+        call.waiting.add(woken)
+        # Not asyncio.timeout: its one cancellation can get lost. Nor asyncio.wait, which wakes a
+        # caller one turn of the event loop later.
+        timer = loop.call_later(timeout, _wake, woken)
         try:
-            # Not asyncio.timeout: its one cancellation can get lost.
-            await asyncio.wait([call.task], timeout=timeout)
+            await woken
         finally:
-            call.waiters -= 1
-            if not call.waiters and not call.task.done() and not self._finished:
+            timer.cancel()
+            call.waiting.discard(woken)
+            if not call.waiting and not call.task.done() and not self._finished:
                 self._forget(key, call)
                 call.task.cancel()
         if not call.task.done():
@@ -73,14 +79,26 @@ class SharedCalls(Generic[ResultT]):
         return call.task.result()
 
     def _begin(
-        self, key: Hashable, work: Coroutine[Any, Any, ResultT], lasting: float
+        self, key: Hashable, start: Callable[[], Coroutine[Any, Any, ResultT]], lasting: float
     ) -> _Call[ResultT]:
         loop = asyncio.get_running_loop()
-        call = _Call(loop.create_task(work, name=self._name), loop.time() + lasting)
+        call = _Call[ResultT](loop.time() + lasting)
+        call.task = loop.create_task(self._do(key, call, start), name=self._name)
         self._calls[key] = call
         self._tasks.add(call.task)
         call.task.add_done_callback(partial(self._on_end, key, call))
         return call
+
+    async def _do(
+        self, key: Hashable, call: _Call[ResultT], start: Callable[[], Coroutine[Any, Any, ResultT]]
+    ) -> ResultT:
+        try:
+            return await start()
+        finally:
+            # The task is done before any of the callers runs.
+            self._forget(key, call)
+            for woken in call.waiting:
+                _wake(woken)
 
     def _on_end(self, key: Hashable, call: _Call[ResultT], task: asyncio.Task[ResultT]) -> None:
         self._tasks.discard(task)
@@ -93,3 +111,8 @@ class SharedCalls(Generic[ResultT]):
         # A call that began later may have the key by now.
         if self._calls.get(key) is call:
             del self._calls[key]
+
+
+def _wake(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)

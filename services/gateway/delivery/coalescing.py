@@ -8,7 +8,9 @@ from functools import partial
 
 from contracts.imaging import Inspect, Inspected, Render, Rendered
 from contracts.methods import Transport
+from services.gateway.delivery.find_or_render import FindOrRender
 from services.gateway.rpc import ImagingClient, Reply
+from services.runtime.rpc.sender import NotSent
 from services.runtime.shared_calls import SharedCalls
 from services.runtime.telemetry.metrics import Metrics
 
@@ -31,6 +33,8 @@ class CoalescingClient:
         self._imaging = imaging
         self._calls = SharedCalls[Reply[Rendered]]("render-call")
         self._collapsed = metrics.renders_collapsed
+        self.expects_renders = True
+        """Whether the last result that was asked for had to be rendered, as the next one may."""
 
     async def render(
         self, request: Render, *, timeout: float, transport: Transport = Transport.STREAM
@@ -39,6 +43,7 @@ class CoalescingClient:
 
         The reply is `collapsed` in the second case.
         """
+        self.expects_renders = True
         if not request.reuse:
             return await self._imaging.render(request, timeout=timeout, transport=transport)
         key = request.result_key(), transport
@@ -47,8 +52,30 @@ class CoalescingClient:
             self._collapsed.inc()
         lasting = timeout + _LONGER
         start = partial(self._imaging.render, request, timeout=lasting, transport=transport)
-        reply = await self._calls.run(key, start, timeout=timeout, lasting=lasting)
+        try:
+            reply = await self._calls.run(key, start, timeout=timeout, lasting=lasting)
+        except NotSent:
+            # It was the call of a search, and has ended: the next one is for certain.
+            reply = await self._calls.run(key, start, timeout=timeout, lasting=lasting)
         return replace(reply, collapsed=True) if joins else reply
+
+    async def find_or_render(
+        self, search: FindOrRender, *, timeout: float
+    ) -> Reply[Rendered] | None:
+        """Render an image, unless the search finds the result.
+
+        Returns None if no worker was asked for it, or if an equal render is under way.
+        """
+        key = search.key, Transport.STREAM
+        if self._calls.has(key, timeout=timeout):
+            return None
+        lasting = timeout + _LONGER
+        start = partial(self._imaging.find_or_render, search, search.request, timeout=lasting)
+        try:
+            return await self._calls.run(key, start, timeout=timeout, lasting=lasting)
+        except NotSent:
+            self.expects_renders = False
+            return None
 
     async def inspect(self, request: Inspect, *, timeout: float) -> Reply[Inspected]:
         """Describe an image, as `ImagingClient.inspect` does."""

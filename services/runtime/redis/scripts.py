@@ -11,8 +11,10 @@ from services.runtime.redis.endpoint import Command
 class Script:
     """A script, known to Redis by its digest."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, body: str = "") -> None:
+        """`body` is the script without its prelude and flags, for scripts that call this one."""
         self._text = text
+        self.body = body
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     def call(self, keys: Sequence[str], args: Sequence[Any] = ()) -> Command:
@@ -25,7 +27,11 @@ class Script:
 
 
 def load_script(
-    package: str, *names: str, when_full: bool = False, **constants: str | int
+    package: str,
+    *names: str,
+    when_full: bool = False,
+    functions: Mapping[str, Script] | None = None,
+    **constants: str | int,
 ) -> Script:
     """Load `<name>.lua` of a package, several in order as one script.
 
@@ -34,11 +40,19 @@ def load_script(
     Constants are how keys and limits reach Lua: Python names them, in one place. With `when_full`
     Redis runs the script even when its memory is full: for records of work that was accepted
     before. A script that accepts new work is refused then, before its first write.
+
+    Other scripts can be called as `functions`, by name: `name(KEYS, ARGV)` returns what the script
+    returns.
     """
     prelude = files(__package__).joinpath("prelude.lua").read_text()
     texts = [files(package).joinpath(f"{name}.lua").read_text() for name in names]
     flags = ["#!lua flags=allow-oom"] if when_full else []
-    return Script("\n".join([*flags, _locals(constants), prelude, *texts]))
+    called = [
+        f"local function {name}(KEYS, ARGV)\n{script.body}\nend"
+        for name, script in (functions or {}).items()
+    ]
+    body = "\n".join([_locals(constants), *texts])
+    return Script("\n".join([*flags, prelude, *called, body]), body)
 
 
 def _locals(constants: Mapping[str, str | int]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -22,7 +23,7 @@ from services.runtime.faststream_adapter.subscriber import Handle
 from services.runtime.liveness.heartbeat import Heartbeat, Report, new_worker_name
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.consumer import Consumer
-from services.runtime.messaging.destination import Destination
+from services.runtime.messaging.destination import Destination, Search
 from services.runtime.messaging.outbox import OnDelivery, Outbox
 from services.runtime.messaging.stream_consumer import GiveUp, TakeNext
 from services.runtime.messaging.stream_reader import StreamReader
@@ -39,7 +40,7 @@ from services.runtime.rpc.failures import raise_failure
 from services.runtime.rpc.instrumentation import CallInstrumentation, watch_process
 from services.runtime.rpc.middleware import Handler, ServingMiddleware, limited, validating
 from services.runtime.rpc.reply_inbox import ReplyInbox
-from services.runtime.rpc.sender import MessageSender
+from services.runtime.rpc.sender import MessageSender, NotSent
 from services.runtime.rpc.serving import Serving
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
@@ -162,14 +163,20 @@ class Broker(AdaptedBroker):
         correlation_id: str | None = None,
         headers: dict[str, Any] | None = None,
         timeout: float | None = 30.0,
+        search: Search | None = None,
     ) -> RedisChannelMessage:
         """Send a request and return its reply, waiting at most `timeout` seconds.
 
         Raises the ServiceError that the worker raised, or NoWorkers, Overloaded, Unavailable,
         StoreFull, DeadlineExceeded; SetupError unless one address is given.
+
+        A request with a `search` is sent to a list or a stream by the script of that search. Raises
+        NotSent if the request was needless, or can't be sent in this way.
         """
         correlation_id = correlation_id or str(uuid4())
         to = destination_of(channel=channel, list=list, stream=stream, maxlen=maxlen)
+        if search is not None:
+            to = replace(to, search=search)
         started = time.perf_counter()
         error: BaseException | None = None
         try:
@@ -196,6 +203,8 @@ class Broker(AdaptedBroker):
         }
         try:
             if self.has_other_middlewares:
+                if to.search is not None:
+                    raise NotSent
                 options |= {to.transport.value: to.address, "maxlen": to.maxlen}
                 return await super().request(message, **options)
             reply = await self.request_directly(to, message, **options)

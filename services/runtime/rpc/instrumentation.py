@@ -13,6 +13,7 @@ from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.rpc.addresses import method_of, transport_of
 from services.runtime.rpc.reply_inbox import ReplyInbox
+from services.runtime.rpc.sender import NotSent
 from services.runtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,8 @@ class CallInstrumentation:
         match error:
             case None:
                 outcome = "ok"
+            case NotSent():
+                return
             case ServiceError():
                 outcome = error.code
             case Exception():

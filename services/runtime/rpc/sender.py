@@ -15,11 +15,11 @@ from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
 from contracts.methods import Transport
 from services.runtime.faststream_adapter.producer import Encode
 from services.runtime.liveness.server_clock import Clock
-from services.runtime.messaging.destination import DATA_FIELD, Destination
+from services.runtime.messaging.destination import DATA_FIELD, Destination, Search
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, store_error
-from services.runtime.redis.replies import LOST
+from services.runtime.redis.replies import FULL, LOST
 from services.runtime.redis.scripts import Script, load_script
 from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
@@ -30,13 +30,17 @@ from services.runtime.telemetry.tracing import trace_headers
 
 log = structlog.get_logger(__name__)
 
-_PUSH_IF_SERVED = load_script(__package__, "push_if_served")
+PUSH_IF_SERVED = load_script(__package__, "push_if_served")
 _PUBLISH_TO_ONE = load_script(__package__, "publish_to_one")
 
 _OWN_CHANNEL = own_channel("", "")  # what stands between an address and a worker's name
 
 _GOLDEN_RATIO = 0.618033988749895
 _DEFAULT_TIMEOUT = 30.0  # seconds
+
+
+class NotSent(Exception):
+    """The script of a search did not send the request: it was needless, or Redis refused it."""
 
 
 class MessageSender:
@@ -73,7 +77,8 @@ class MessageSender:
         """Send a request; return its reply channel and the reply's envelope.
 
         Waits at most `timeout` seconds (30 for None), and no longer than the request that is being
-        handled has left. Raises NoWorkers, Overloaded, Unavailable, DeadlineExceeded.
+        handled has left. Raises NoWorkers, Overloaded, Unavailable, DeadlineExceeded; NotSent for a
+        destination with a search.
         """
         timeout = _DEFAULT_TIMEOUT if timeout is None else timeout
         left = remaining()
@@ -83,7 +88,11 @@ class MessageSender:
         reply_to, reply = self._inbox.expect()
         try:
             headers = {**trace_headers(), **deadline_header(timeout, self._clock)}
-            self._send_request(destination, encode(reply_to, headers), reply, timeout)
+            message = encode(reply_to, headers)
+            if destination.search is None:
+                self._send_request(destination, message, reply, timeout)
+            else:
+                self._search_and_send(destination, destination.search, message, reply)
             data = await self._reply_in_time(reply, timeout)
         except asyncio.CancelledError:
             # A worker stops by itself at the deadline, but it can't know that a caller has left.
@@ -122,6 +131,33 @@ class MessageSender:
 
         line = self._lines[destination.address]
         line.send(partial(self._redis.script_soon, *push), end, reply, timeout)
+
+    def _search_and_send(
+        self,
+        destination: Destination,
+        search: Search,
+        message: bytes,
+        reply: asyncio.Future[bytes],
+    ) -> None:
+        """Send the request by the script of a search; NotSent becomes the reply's exception.
+
+        A request never passes others that wait for the same queue, so it is not sent then.
+        """
+
+        def end(answer: Any) -> None:
+            failure: Exception | None = None
+            if isinstance(answer, Exception) and not isinstance(answer, FULL):
+                failure = self._refusal(answer)
+            elif isinstance(answer, FULL) or not search.take(answer):
+                failure = NotSent()
+            if failure is not None and not reply.done():
+                reply.set_exception(failure)
+
+        if self._lines[destination.address]:
+            reply.set_exception(NotSent())
+            return
+        _, *push = _push_call(destination, message, next(self._fractions))
+        self._redis.script_soon(*search.script(*push), end)
 
     def _refusal(self, answer: Any) -> Exception | None:
         """Return the exception that ends the call, or None if the request was sent."""
@@ -163,7 +199,7 @@ def _push_call(
     names = _push_keys(destination.address)
     if destination.transport is Transport.CHANNEL:
         return _PUBLISH_TO_ONE, names, [message, fraction, _OWN_CHANNEL]
-    return _PUSH_IF_SERVED, names, [destination.transport, message, DATA_FIELD]
+    return PUSH_IF_SERVED, names, [destination.transport, message, DATA_FIELD]
 
 
 @lru_cache(maxsize=1024)

@@ -1,90 +1,14 @@
 """Equal renders at one gateway: one call to a worker, over a real Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-from faststream.redis import RedisMessage, RedisResponse
 
 from contracts.errors import DeadlineExceeded, Gone, ImageUnreadable, Internal
-from contracts.imaging import RENDER, Blob, Render, Rendered
-from contracts.operations.pipeline import Pipeline
 from services.gateway import rpc
-from services.gateway.delivery.coalescing import CoalescingClient
-from services.gateway.rpc import ImagingClient, Reply
-from services.runtime.messaging import list_consumer, stream_consumer
-from services.runtime.redis.client import make_redis
-from services.runtime.rpc.attachments import ATTACH_UP_TO, ATTACHED
-from services.runtime.rpc.broker import Broker
-from services.runtime.settings import RuntimeSettings
-from tests.processes import until, valkey
-
-SOURCE = Blob(key="a" * 64, media_type="image/png", bytes=1)
-RENDERED = Rendered(blob=Blob(key="b" * 64, media_type="image/webp", bytes=2), width=3, height=4)
-
-
-class Worker:
-    """A worker that answers when it is told to."""
-
-    def __init__(self) -> None:
-        self.requests: list[Render] = []
-        self.cancelled = 0
-        self.go = asyncio.Event()
-        self.error: Exception | None = None
-        self.attached = b""
-        self.headers: dict[str, str] = {}
-        self.wanted: list[str | None] = []
-
-    async def __call__(self, request: Render, message: RedisMessage) -> RedisResponse:
-        self.requests.append(request)
-        self.wanted.append(message.headers.get(ATTACH_UP_TO))
-        try:
-            await self.go.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        if self.error is not None:
-            raise self.error
-        body = RENDERED.model_dump_json().encode() + self.attached
-        headers = {"content-type": "application/json", **self.headers}
-        return RedisResponse(body, headers=headers, correlation_id=message.correlation_id)
-
-
-class Suite:
-    def __init__(self, url: str) -> None:
-        settings = RuntimeSettings(redis_url=url)
-        self.worker = Worker()
-        self.serving = Broker(make_redis(settings), settings, capacity=100)
-        self.serving.serve(RENDER, self.worker)
-        self.gateway = Broker(make_redis(settings), settings)
-        imaging = ImagingClient(self.gateway, max_calls=100)
-        self.client = CoalescingClient(imaging, self.gateway.metrics)
-
-    @property
-    def collapsed(self) -> float | None:
-        return self.gateway.metrics.registry.get_sample_value("darkroom_renders_collapsed_total")
-
-    def asked(
-        self, times: int, *, timeout: float = 5, reuse: bool = True
-    ) -> list[asyncio.Task[Reply[Rendered]]]:
-        call = Render(source=SOURCE, pipeline=Pipeline(), reuse=reuse)
-        return [
-            asyncio.create_task(self.client.render(call, timeout=timeout)) for _ in range(times)
-        ]
-
-
-@pytest.fixture
-async def suite(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Suite]:
-    # A stop waits for the end of a blocking read.
-    for module in (list_consumer, stream_consumer):
-        monkeypatch.setattr(module, "POLL", 0.05)
-    with valkey() as server:
-        suite = Suite(str(server.connection_url))
-        await suite.serving.start()
-        await suite.gateway.start()
-        yield suite
-        await suite.gateway.stop()
-        await suite.serving.stop()
+from services.runtime.rpc.attachments import ATTACHED
+from tests.gateway.delivery.one_worker import RENDERED, Suite
+from tests.processes import until
 
 
 async def test_fifty_equal_requests_are_one_render_and_the_last_to_leave_cancels_it(

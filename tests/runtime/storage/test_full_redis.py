@@ -17,7 +17,7 @@ from services.runtime.storage.administration.rebuild import Rebuild
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
 from services.runtime.storage.kept import KeptImages
-from services.runtime.storage.lookups import Lookups
+from services.runtime.storage.lookups import Lookup, Lookups
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.records import Kind, NewBlob
@@ -107,7 +107,7 @@ async def test_a_redis_that_takes_nothing_new_still_has_its_renditions(
         await own.redis.execute("SET", "something", "new")
     lookups = Lookups(own.redis, images, renditions)
     found = await lookups.find(
-        DEFAULT_PROJECT, [key], rendition=blob.key, ttl=500, bytes_of=Kind.RENDITION
+        Lookup(DEFAULT_PROJECT, [key], rendition=blob.key, ttl=500, bytes_of=Kind.RENDITION)
     )
     assert found is not None
     assert found.rendition is not None

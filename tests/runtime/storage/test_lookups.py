@@ -12,7 +12,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
-from services.runtime.storage.lookups import ALONG, Lookups
+from services.runtime.storage.lookups import ALONG, Lookup, Lookups
 from services.runtime.storage.parts import PART
 from services.runtime.storage.records import Kind, NewBlob, StoredBlob
 from services.runtime.storage.renditions import Renditions
@@ -42,7 +42,7 @@ async def test_the_records_are_those_that_are_found_one_by_one(either: Storage) 
     blob = await keep(either, names)
 
     found = await lookups(either).find(
-        DEFAULT_PROJECT, names, rendition=KEY, ttl=50, bytes_of=Kind.RENDITION
+        Lookup(DEFAULT_PROJECT, names, rendition=KEY, ttl=50, bytes_of=Kind.RENDITION)
     )
 
     assert found is not None
@@ -63,7 +63,7 @@ async def test_a_found_rendition_and_its_place_in_the_indexes_live_longer(
     indexes = [keys.renditions_of(name) for name in names]
     ends = [float(await redis.execute("ZSCORE", index, KEY)) for index in indexes]
     for ttl, left in ((200, 200), (20, 200)):
-        await lookups(either).find(DEFAULT_PROJECT, names, rendition=KEY, ttl=ttl)
+        await lookups(either).find(Lookup(DEFAULT_PROJECT, names, rendition=KEY, ttl=ttl))
         for index, end in zip(indexes, ends, strict=True):
             assert abs(float(await redis.execute("ZSCORE", index, KEY)) - end - left + 10) < 3
         for name in (keys.blob(Kind.RENDITION, KEY), *indexes):
@@ -74,7 +74,9 @@ async def test_nothing_is_written_about_a_rendition_that_is_not_there(
     either: Storage, redis: RedisClient
 ) -> None:
     [image] = await stored_images(either, 500)
-    found = await lookups(either).find(DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100)
+    found = await lookups(either).find(
+        Lookup(DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100)
+    )
     assert found is not None
     assert found.rendition is None
     assert await redis.execute("KEYS", "darkroom:rendition:*") == []
@@ -85,7 +87,10 @@ async def test_a_rendition_of_an_image_that_is_gone_does_not_live_longer(
     either: Storage, redis: RedisClient
 ) -> None:
     await keep(either, ["0" * 64], ttl=10)
-    assert await lookups(either).find(DEFAULT_PROJECT, ["0" * 64], rendition=KEY, ttl=100) is None
+    assert (
+        await lookups(either).find(Lookup(DEFAULT_PROJECT, ["0" * 64], rendition=KEY, ttl=100))
+        is None
+    )
     assert await redis.execute("TTL", keys.blob(Kind.RENDITION, KEY)) <= 10
 
 
@@ -93,7 +98,7 @@ async def test_an_image_that_is_gone_ends_what_was_made_from_it(either: Storage)
     [image] = await stored_images(either, 500)
     names = [image.blob.key, "0" * 64]
     await keep(either, names)
-    found = await lookups(either).find(DEFAULT_PROJECT, names, rendition=KEY, ttl=100)
+    found = await lookups(either).find(Lookup(DEFAULT_PROJECT, names, rendition=KEY, ttl=100))
     assert found is not None
     assert found.life == 0
 
@@ -103,7 +108,7 @@ async def test_an_image_without_an_end_has_an_infinite_life(
 ) -> None:
     [image] = await stored_images(either, 500)
     await redis.execute("PERSIST", keys.blob(Kind.IMAGE, image.blob.key))
-    found = await lookups(either).find(DEFAULT_PROJECT, [image.blob.key])
+    found = await lookups(either).find(Lookup(DEFAULT_PROJECT, [image.blob.key]))
     assert found is not None
     assert math.isinf(found.life)
 
@@ -117,7 +122,9 @@ async def test_only_bytes_that_lie_in_redis_and_are_few_come_along(
         data = os.urandom(size)
         blob = await keep(either, [image.blob.key], data)
         found = await lookups(either).find(
-            DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100, bytes_of=Kind.RENDITION
+            Lookup(
+                DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100, bytes_of=Kind.RENDITION
+            )
         )
         assert found is not None
         assert found.rendition is not None
@@ -130,11 +137,15 @@ async def test_bytes_that_move_after_the_lookup_are_found(storage: Storage) -> N
     renditions = Renditions(storage)
     [image] = await stored_images(storage, 500)
     blob = await keep(storage, [image.blob.key])
-    found = await lookups(storage).find(DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100)
+    found = await lookups(storage).find(
+        Lookup(DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100)
+    )
     await storage.hot.move(f"rendition:{KEY}")
     assert found is not None
     assert [one async for one in renditions.read(blob, seen=found.rendition)] == [DATA]
-    moved = await lookups(storage).find(DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100)
+    moved = await lookups(storage).find(
+        Lookup(DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100)
+    )
     assert moved is not None
     await keep(storage, [image.blob.key])
     assert storage.store is not None
@@ -149,7 +160,9 @@ async def test_a_result_that_is_made_anew_after_the_lookup_is_not_taken_for_a_da
     [image] = await stored_images(storage, 500)
     await keep(storage, [image.blob.key])
     await storage.hot.move(f"rendition:{KEY}")
-    found = await lookups(storage).find(DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100)
+    found = await lookups(storage).find(
+        Lookup(DEFAULT_PROJECT, [image.blob.key], rendition=KEY, ttl=100)
+    )
     assert found is not None
     blob = await keep(storage, [image.blob.key], anew)
     await storage.hot.move(f"rendition:{KEY}")

@@ -5,7 +5,7 @@ import pytest
 from contracts.access.keys import DEFAULT_PROJECT
 from services.runtime.storage.blobs import Storage
 from services.runtime.storage.images import Images
-from services.runtime.storage.lookups import Lookups
+from services.runtime.storage.lookups import Lookup, Lookups
 from services.runtime.storage.records import StoredBlob
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.spool import Spool
@@ -40,7 +40,7 @@ async def test_caches_may_keep_a_result_only_if_they_may_keep_each_of_its_images
     other = (await keep(either, b"no secret", no_store=False)).blob.key
     for wanted in ((other,), (secret,), (other, secret), (secret, other)):
         for found in (
-            await lookups.find(DEFAULT_PROJECT, wanted),
+            await lookups.find(Lookup(DEFAULT_PROJECT, wanted)),
             await lookups._look(DEFAULT_PROJECT, wanted, None),
         ):
             assert found is not None

@@ -15,7 +15,7 @@ from services.runtime.storage.blobs import Storage
 from services.runtime.storage.hot import member
 from services.runtime.storage.images import Images
 from services.runtime.storage.kept import Kept, KeptImages
-from services.runtime.storage.lookups import Found, Lookups
+from services.runtime.storage.lookups import Found, Lookup, Lookups
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.records import Kind, NewBlob, Place, StoredBlob, image_key, path_of
@@ -153,7 +153,9 @@ async def test_a_lookup_finds_nothing_of_another_project(
     async def find(project: str) -> Found | None:
         wanted = [theirs.blob.key]
         kind = Kind.RENDITION
-        return await lookups.find(project, wanted, rendition=made.key, ttl=5000, bytes_of=kind)
+        return await lookups.find(
+            Lookup(project, wanted, rendition=made.key, ttl=5000, bytes_of=kind)
+        )
 
     assert await find(DEFAULT_PROJECT) is None
     assert await redis.execute("TTL", keys.blob(Kind.RENDITION, made.key)) <= 100
@@ -166,7 +168,7 @@ async def test_a_lookup_finds_nothing_of_another_project(
     for watermark in (logo.blob.key, "e" * 64):
         wanted = [own.blob.key, watermark]
         for found in (
-            await lookups.find(DEFAULT_PROJECT, wanted),
+            await lookups.find(Lookup(DEFAULT_PROJECT, wanted)),
             await lookups._look(DEFAULT_PROJECT, wanted, None),
         ):
             assert found is not None

@@ -64,7 +64,7 @@ class Charges:
         that is one of `free`, the renders cost nothing. Raises RateLimited and QuotaExceeded.
         """
         account = account_of(scope)
-        if account is None or not account.limits.counts_pixels:
+        if account is None or is_free(scope):
             yield None
             return
         project = caller_of(scope).project
@@ -85,3 +85,9 @@ class Charges:
         except free:
             charge.refund()
             raise
+
+
+def is_free(scope: Scope) -> bool:
+    """Return whether the caller of a request pays for no render."""
+    account = account_of(scope)
+    return account is None or not account.limits.counts_pixels

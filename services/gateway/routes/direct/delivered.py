@@ -14,7 +14,9 @@ from contracts.imaging import Render, Rendered, result_key
 from contracts.jobs import OPEN_STATES
 from contracts.operations.pipeline import Pipeline
 from services.gateway.access.caller import caller_of
+from services.gateway.access.limits.charges import is_free
 from services.gateway.access.presets.middleware import preset_of
+from services.gateway.delivery.find_or_render import FindOrRender
 from services.gateway.delivery.offer import offer
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.conditions import has_copy
@@ -37,7 +39,7 @@ from services.gateway.middleware.head import is_head
 from services.gateway.routes.direct.descriptions import inspect
 from services.gateway.rpc import Reply
 from services.gateway.sources.originals import Acquired
-from services.runtime.storage.lookups import Found
+from services.runtime.storage.lookups import Found, Lookup
 from services.runtime.storage.records import Kind, StoredBlob
 
 MISSING_IMAGE = "There is no image with this id; it may have expired."
@@ -61,7 +63,7 @@ async def send_image(image_id: str, request: Request, *, deps: Dependencies) -> 
     skipped = is_head(request.scope) or has_copy(request.headers, etag_of(image_id))
     project = caller_of(request.scope).project
     bytes_of = None if skipped else Kind.IMAGE
-    found = await deps.lookups.find(project, (image_id,), bytes_of=bytes_of)
+    found = await deps.lookups.find(Lookup(project, (image_id,), bytes_of=bytes_of))
     if found is None:
         raise _missing(request)
     stored = found.image.stored
@@ -96,13 +98,14 @@ async def send_rendition(
     unchanged = not no_cache and (
         has_copy(request.headers, etag_of(key)) and "if-match" not in request.headers
     )
-    found: Found | None = await deps.lookups.find(
+    lookup = Lookup(
         caller.project,
         images,
         rendition=None if no_cache or unchanged else key,
         ttl=deps.settings.rendition_ttl,
         bytes_of=None if is_head(request.scope) else Kind.RENDITION,
     )
+    found, rendered = await _find_or_render(lookup, wanted, request, deps, timeout)
     if found is None:
         raise _missing(request)
     source = found.image.stored.blob
@@ -131,12 +134,13 @@ async def send_rendition(
             work = deps.visits.render(caller.project, key, charged, timeout=timeout)
         else:
             work = charged(timeout)
-        reply = await cancel_on_disconnect(request, work)
+        return answered(await cancel_on_disconnect(request, work))
+
+    def answered(reply: Reply[Rendered]) -> Response:
         timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
         status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
         status += "; collapsed" if reply.collapsed else ""
-        status = came + status
-        miss = {"Cache-Status": status, **always(), **timing}
+        miss = {"Cache-Status": came + status, **always(), **timing}
         return resource_response(
             request, deps.answers, deps.renditions, reply.body.blob, miss, data=reply.attached
         )
@@ -145,6 +149,8 @@ async def send_rendition(
     came = f"{acquired.status}, " if acquired is not None else ""
     if unchanged:
         return not_modified(etag_of(key), always())
+    if rendered is not None:
+        return answered(rendered)
     if found.rendition is None:
         return await render_anew()
     kept = found.rendition.stored
@@ -163,6 +169,28 @@ async def send_rendition(
         otherwise=render_anew,
         seen=found.rendition,
     )
+
+
+async def _find_or_render(
+    lookup: Lookup, wanted: Wanted, request: Request, deps: Dependencies, timeout: float
+) -> tuple[Found | None, Reply[Rendered] | None]:
+    """Return what is found, and the reply of a worker if it was asked in the same trip.
+
+    Renders that are to be paid first are not asked for, nor those that are likely to be stored.
+    """
+    scope, rendered = request.scope, None
+    if (
+        lookup.rendition is not None
+        and deps.imaging.expects_renders
+        and not (caller_of(scope).is_visitor or is_head(scope))
+        and is_free(scope)
+    ):
+        search = FindOrRender(lookup, lookup.rendition, wanted.canonical)
+        work = deps.imaging.find_or_render(search, timeout=timeout)
+        rendered = await cancel_on_disconnect(request, work)
+        if search.answered:
+            return search.found, rendered
+    return await deps.lookups.find(lookup), rendered
 
 
 async def send_result(job_id: str, index: int, request: Request, *, deps: Dependencies) -> Response:

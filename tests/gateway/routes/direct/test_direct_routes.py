@@ -1,6 +1,5 @@
 """Requests that go past FastAPI: which ones do, and what the application checks for them."""
 
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, Mock
@@ -21,7 +20,7 @@ from services.gateway.rpc import Reply
 from services.gateway.settings import GatewaySettings
 from services.gateway.token_bucket import TokenBucket
 from services.runtime.storage.blobs import Seen
-from services.runtime.storage.lookups import Found
+from services.runtime.storage.lookups import Found, Lookup
 from services.runtime.storage.records import StoredBlob
 from tests.gateway.callers import called_by
 
@@ -29,7 +28,7 @@ ROUTES = [*images.router.routes, *fetch.router.routes, *results.router.routes]
 
 
 class NoImages:
-    async def find(self, project: str, images: Sequence[str], **named: object) -> None:
+    async def find(self, lookup: Lookup) -> None:
         """Find none."""
 
 
@@ -45,7 +44,10 @@ async def test_only_a_well_formed_request_goes_past_fastapi(target: str, is_dire
     without_routes = FastAPI()
     install_error_handlers(without_routes)
     deps: Any = SimpleNamespace(
-        lookups=NoImages(), settings=GatewaySettings(), rerenders=TokenBucket(rate=1, size=1)
+        lookups=NoImages(),
+        imaging=SimpleNamespace(expects_renders=False),
+        settings=GatewaySettings(),
+        rerenders=TokenBucket(rate=1, size=1),
     )
     routes = PlainDelivery(without_routes, deps, ROUTES)
     transport = httpx.ASGITransport(called_by(routes))
@@ -68,7 +70,7 @@ async def test_a_result_that_a_worker_found_is_not_called_collapsed(collapsed: b
     image = Seen(StoredBlob(blob, digest=blob.key))
     deps: Any = SimpleNamespace(
         lookups=SimpleNamespace(find=AsyncMock(return_value=Found(image, 60.0))),
-        imaging=SimpleNamespace(render=AsyncMock(return_value=reply)),
+        imaging=SimpleNamespace(expects_renders=False, render=AsyncMock(return_value=reply)),
         settings=GatewaySettings(),
         rerenders=TokenBucket(rate=1, size=1),
         charges=Charges(AsyncMock(), AsyncMock(), inspect_timeout=1),

@@ -1,0 +1,42 @@
+"""A search for a rendition whose script asks a worker to render it if it is not there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.runtime.redis.scripts import Script, load_script
+from services.runtime.rpc.sender import PUSH_IF_SERVED
+from services.runtime.storage.lookups import LOOKUP, Found, Lookup
+
+_FIND_OR_RENDER = load_script(
+    __package__, "find_or_render", functions={"lookup": LOOKUP, "push": PUSH_IF_SERVED}
+)
+
+
+class FindOrRender:
+    """The search of a request for a rendition: a `Search` of the message `request`."""
+
+    def __init__(self, lookup: Lookup, key: str, pipeline: str) -> None:
+        """`key` is that of the rendition; `pipeline` is JSON."""
+        self.key = key
+        # The script adds the source, as its record describes it.
+        self.request = f'{{"pipeline":{pipeline},"reuse":true,"source":'.encode()
+        """The JSON of a Render, up to its source."""
+        self.answered = False
+        """Whether the search was made."""
+        self.found: Found | None = None
+        self._lookup = lookup
+
+    def script(
+        self, names: Sequence[str], arguments: Sequence[Any]
+    ) -> tuple[Script, Sequence[str], Sequence[Any]]:
+        """Return script, keys and arguments that search, and send the request if need be."""
+        lookup = self._lookup
+        keys = (*lookup.names, *names)
+        return _FIND_OR_RENDER, keys, (*lookup.arguments, lookup.images[0], *arguments)
+
+    def take(self, answer: Any) -> bool:
+        """Take what the script returns; return whether the request was sent."""
+        found, pushed = answer
+        self.answered = True
+        self.found = self._lookup.found(found)
+        return bool(pushed > 0)
