@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
 
 
@@ -57,6 +57,17 @@ def select(contenders: Sequence[N], names: Sequence[str]) -> list[N]:
             sys.exit(f"There is no contender {name!r}. There are: {', '.join(sorted(known))}.")
         selected |= found
     return [contender for contender in contenders if contender.name in selected]
+
+
+def in_rounds(contenders: Sequence[N], rounds: int) -> Iterator[N]:
+    """Yield every contender in each round, and report which one is measured.
+
+    Every second round runs backwards: a slow minute of the machine hits others then.
+    """
+    for number in range(rounds):
+        for contender in contenders[:: -1 if number % 2 else 1]:
+            progress(f"round {number + 1} of {rounds}: {contender.name}")
+            yield contender
 
 
 def progress(line: str) -> None:

@@ -9,7 +9,10 @@ every other client in the same environment parses replies. Make a lock from its 
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+from bench.command_line import progress
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / ".data" / "bench"
@@ -32,6 +35,15 @@ def python_of(name: str) -> Path:
         # Written after a complete installation: an interrupted one is repeated.
         (folder / "installed.lock").write_bytes(lock.read_bytes())
     return python
+
+
+def install_packages(names: Iterable[str | None]) -> None:
+    """Make the folder of data, and the environment of each lock file; None needs no environment."""
+    DATA.mkdir(parents=True, exist_ok=True)
+    for name in dict.fromkeys(names):
+        if name is not None:
+            progress(f"packages: {name}")
+            python_of(name)
 
 
 def is_installed(name: str) -> bool:

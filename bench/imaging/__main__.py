@@ -12,7 +12,7 @@ import signal
 import sys
 from collections import defaultdict
 
-from bench.command_line import add_selection, progress, select
+from bench.command_line import add_selection, in_rounds, progress, select
 from bench.environments import DATA
 from bench.imaging.cases import CASES, Case
 from bench.imaging.contenders import CONTENDERS, ENGINE, Contender
@@ -41,11 +41,8 @@ def main() -> None:
         for case in cases:
             rounds[name, case.name].append(failed(reason))
     installed = [one for one in contenders if one.name not in missing]
-    for number in range(options.rounds):
-        # Every second round runs backwards: a slow minute of the machine hits others then.
-        for contender in installed[:: -1 if number % 2 else 1]:
-            progress(f"round {number + 1} of {options.rounds}: {contender.name}")
-            measure_cases(contender, cases, options, rounds)
+    for contender in in_rounds(installed, options.rounds):
+        measure_cases(contender, cases, options, rounds)
     measures_the_engine = any(one.name == ENGINE for one in installed)
     order = [(one.name, case.name) for one in contenders for case in cases]
     report = Report(

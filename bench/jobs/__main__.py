@@ -13,8 +13,8 @@ import sys
 from collections import defaultdict
 from typing import Any
 
-from bench.command_line import add_selection, progress, select
-from bench.environments import DATA, python_of
+from bench.command_line import add_selection, in_rounds, progress, select
+from bench.environments import install_packages
 from bench.jobs.contenders import CONTENDERS, Contender
 from bench.jobs.deployment import Deployment, deployed
 from bench.jobs.load import Load
@@ -33,17 +33,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = read_options()
     contenders = select(CONTENDERS, options.only)
-    DATA.mkdir(parents=True, exist_ok=True)
-    for contender in contenders:
-        if contender.packages:
-            progress(f"packages: {contender.name}")
-            python_of(contender.packages)
+    install_packages(one.packages for one in contenders)
     rounds: dict[str, list[Round]] = defaultdict(list)
-    for number in range(options.rounds):
-        # Every second round runs backwards: a slow minute of the machine hits others then.
-        for contender in contenders[:: -1 if number % 2 else 1]:
-            progress(f"round {number + 1} of {options.rounds}: {contender.name}")
-            rounds[contender.name].append(measure(contender, options))
+    for contender in in_rounds(contenders, options.rounds):
+        rounds[contender.name].append(measure(contender, options))
     figures: dict[str, Figures] = {name: median_of(found) for name, found in rounds.items()}
     report = Report(figures, options.rounds, tuple(options.bursts), CONCURRENT_SUBMISSIONS)
     sys.stdout.write(report.markdown())

@@ -11,8 +11,8 @@ import argparse
 import sys
 from collections import defaultdict
 
-from bench.command_line import add_selection, progress, select
-from bench.environments import DATA, python_of
+from bench.command_line import add_selection, in_rounds, progress, select
+from bench.environments import install_packages
 from bench.rpc.contenders import CONTENDERS, Contender
 from bench.rpc.deployment import deployed
 from bench.rpc.load import Load
@@ -27,22 +27,15 @@ def main() -> None:
     """Measure, print the report, and write its files unless `--no-write` is given."""
     options = read_options()
     contenders = [one for one in select(CONTENDERS, options.only) if is_available(one)]
-    DATA.mkdir(parents=True, exist_ok=True)
-    for contender in contenders:
-        if contender.packages:
-            progress(f"packages: {contender.system}")
-            python_of(contender.packages)
+    install_packages(one.packages for one in contenders)
     rounds: dict[tuple[str, int], list[Measurement]] = defaultdict(list)
-    for number in range(options.rounds):
-        # Every second round runs backwards: a slow minute of the machine hits others then.
-        for contender in contenders[:: -1 if number % 2 else 1]:
-            progress(f"round {number + 1} of {options.rounds}: {contender.name}")
-            with deployed(contender) as deployment:
-                for callers in options.callers:
-                    # The first calls of many callers arrive, and are answered, all at once.
-                    warm_up = options.warm_up + callers / 1000
-                    load = Load(callers, warm_up, options.seconds)
-                    rounds[contender.name, callers].append(deployment.measure(load))
+    for contender in in_rounds(contenders, options.rounds):
+        with deployed(contender) as deployment:
+            for callers in options.callers:
+                # The first calls of many callers arrive, and are answered, all at once.
+                warm_up = options.warm_up + callers / 1000
+                load = Load(callers, warm_up, options.seconds)
+                rounds[contender.name, callers].append(deployment.measure(load))
     report = Report(
         {key: median_of(found) for key, found in rounds.items()},
         contenders=contenders,

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.command_line import add_selection, progress, select
-from bench.environments import DATA, python_of
+from bench.environments import DATA, install_packages
 from bench.imaging.photographs import Photograph
 from bench.storage import fill, readers
 from bench.storage.comparison import compare
@@ -58,11 +58,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = read_options()
     contenders = select(CONTENDERS, options.only)
-    DATA.mkdir(parents=True, exist_ok=True)
-    for contender in contenders:
-        if contender.packages:
-            progress(f"packages: {contender.name}")
-            python_of(contender.packages)
+    install_packages(one.packages for one in contenders)
     for photo in (SMALL, LARGE, fill.PHOTO):
         progress(f"{photo.name}: {len(photo.read()) / 1000:,.0f} kB")
     sizes = QUICK if options.quick else FULL

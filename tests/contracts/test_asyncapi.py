@@ -17,6 +17,7 @@ from services.gateway.settings import GatewaySettings
 from services.imaging.app import create_app as create_imaging
 from services.imaging.settings import ImagingSettings
 from services.runtime.introspection.asyncapi import suite_yaml
+from tests.json_references import references
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "asyncapi.yaml").read_text(encoding="utf-8")
@@ -106,12 +107,3 @@ def contract(name: str) -> type[Message]:
         if isinstance(found, type) and issubclass(found, Message):
             return found
     raise AssertionError(name)
-
-
-def references(node: Any) -> set[str]:
-    if isinstance(node, list):
-        return set().union(*map(references, node))
-    if not isinstance(node, dict):
-        return set()
-    own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
-    return own.union(*map(references, node.values()))

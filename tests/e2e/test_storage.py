@@ -1,7 +1,6 @@
 """Images on a disk: nothing is lost, nothing dangles, and a full disk is said."""
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from services.runtime.storage.records import Place, path_of
 from tests.e2e.pictures import photograph
 from tests.gateway.refusals import assert_problem
 from tests.processes import HTTP, Service, faststream, valkey, wait_until
+from tests.small_disk import disk_of
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -142,13 +142,8 @@ def test_a_flipped_byte_of_an_original_is_found_by_a_worker(suite: Suite) -> Non
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 8 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root can mount a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with disk_of(tmp_path / "small", mebibytes=8) as folder:
+        yield folder
 
 
 def test_a_full_disk_is_507_and_everything_goes_on_when_there_is_room(small_disk: Path) -> None:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from services.runtime.messaging import list_consumer, stream_consumer
 from services.runtime.rpc.broker import Broker
 from tests.processes import valkey
-from tests.runtime.echo import ECHO, Echo, broker_on
+from tests.runtime.echo import Echo, broker_on, serving
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +40,8 @@ def echo() -> Echo:
 
 @pytest.fixture
 async def worker(redis_url: str, caller: Broker, echo: Echo) -> AsyncIterator[Broker]:
-    broker = broker_on(redis_url, capacity=2000)
-    broker.serve(ECHO, echo.__call__)
-    await broker.start()
-    yield broker
-    await broker.stop()
+    async with serving(redis_url, echo, capacity=2000) as broker:
+        yield broker
 
 
 @pytest.fixture(autouse=True)

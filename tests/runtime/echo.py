@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from faststream import BaseMiddleware
@@ -79,6 +81,18 @@ def broker_on(
     for middleware in MIDDLEWARES:
         broker.add_middleware(middleware)
     return broker
+
+
+@asynccontextmanager
+async def serving(redis_url: str, echo: Echo, *, capacity: int) -> AsyncIterator[Broker]:
+    """Run a worker that answers by `echo`, `capacity` requests at a time."""
+    broker = broker_on(redis_url, capacity=capacity)
+    broker.serve(ECHO, echo.__call__)
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.stop()
 
 
 async def call(broker: Broker, ping: object, transport: Transport, timeout: float = 5.0) -> Ping:

@@ -8,6 +8,7 @@ import pytest
 
 from contracts.formats import Format
 from contracts.operations.pipeline import OPERATIONS
+from tests.json_references import references
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +58,6 @@ def test_every_reference_has_a_target(document: dict[str, Any]) -> None:
         for part in reference[2:].split("/"):
             assert part in place, reference
             place = place[part]
-
-
-def references(node: Any) -> set[str]:
-    if isinstance(node, list):
-        return set().union(*map(references, node))
-    if not isinstance(node, dict):
-        return set()
-    own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
-    return own.union(*map(references, node.values()))
 
 
 def test_the_document_conforms_to_openapi(document: dict[str, Any]) -> None:

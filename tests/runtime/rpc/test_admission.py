@@ -13,7 +13,7 @@ from contracts.errors import Overloaded
 from contracts.methods import Transport
 from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.broker import Broker
-from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
+from tests.runtime.echo import Echo, Ping, call, serving
 
 pytestmark = pytest.mark.serial
 
@@ -25,10 +25,7 @@ QUEUED = pytest.mark.parametrize("transport", [Transport.LIST, Transport.STREAM]
 async def test_beyond_the_capacity_of_all_workers_a_call_is_refused_at_once(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
-    small = broker_on(redis_url, capacity=2)
-    small.serve(ECHO, echo.__call__)
-    await small.start()
-    try:
+    async with serving(redis_url, echo, capacity=2):
         calls = [
             asyncio.create_task(call(caller, Ping(then="sleep", seconds=0.5), transport, 20))
             for _ in range(30)
@@ -45,8 +42,6 @@ async def test_beyond_the_capacity_of_all_workers_a_call_is_refused_at_once(
             assert exc.retry_after >= 1
         accepted = await asyncio.gather(*waiting)
         assert len(accepted) + len(refused) == 30, "accepted calls are answered"
-    finally:
-        await small.stop()
 
 
 @QUEUED
@@ -58,9 +53,6 @@ async def test_at_twice_the_capacity_accepted_calls_keep_their_latency(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Capacity: 4 at once, 50 ms each, 80 a second. Offered: 160, for a minute in `make soak`."""
-    small = broker_on(redis_url, capacity=4)
-    small.serve(ECHO, echo.__call__)
-    await small.start()
     latencies: list[float] = []
     refusals: list[float] = []
 
@@ -73,13 +65,10 @@ async def test_at_twice_the_capacity_accepted_calls_keep_their_latency(
         else:
             latencies.append(time.monotonic() - started)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(SECONDS * 160):
-                group.create_task(ask())
-                await asyncio.sleep(1 / 160)
-    finally:
-        await small.stop()
+    async with serving(redis_url, echo, capacity=4), asyncio.TaskGroup() as group:
+        for _ in range(SECONDS * 160):
+            group.create_task(ask())
+            await asyncio.sleep(1 / 160)
     assert len(latencies) > 40 * SECONDS
     assert refusals
     latencies_of_the_end = sorted(latencies[-20 * SECONDS :])

@@ -10,7 +10,7 @@ from contracts.methods import Transport
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.claims import Claims
 from tests.processes import until
-from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
+from tests.runtime.echo import ECHO, Echo, Ping, call, emptied, serving
 
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
 
@@ -40,10 +40,7 @@ async def test_running_work_is_stopped_when_its_caller_leaves(
 async def test_waiting_work_never_starts_once_its_caller_has_left(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
-    busy = broker_on(redis_url, capacity=1)
-    busy.serve(ECHO, echo.__call__)
-    await busy.start()
-    try:
+    async with serving(redis_url, echo, capacity=1):
         first = asyncio.create_task(
             call(caller, Ping(text="first", then="sleep", seconds=1), transport)
         )
@@ -55,8 +52,6 @@ async def test_waiting_work_never_starts_once_its_caller_has_left(
         await emptied(caller, transport)
         assert (await call(caller, Ping(text="third"), transport)).text == "third"
         assert echo.received == ["first", "third"]
-    finally:
-        await busy.stop()
 
 
 async def test_a_cancellation_that_comes_during_the_claim_is_heard(

@@ -14,7 +14,7 @@ from contracts.methods import Transport
 from services.runtime.redis import keys
 from services.runtime.rpc.broker import Broker
 from tests.processes import alive_until
-from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, serving
 
 CHANNEL = ECHO.address(Transport.CHANNEL)
 
@@ -27,11 +27,8 @@ def other_echo() -> Echo:
 @pytest.fixture
 async def other(redis_url: str, worker: Broker, other_echo: Echo) -> AsyncIterator[Broker]:
     """A worker with half the capacity of `worker`."""
-    broker = broker_on(redis_url, capacity=1000)
-    broker.serve(ECHO, other_echo.__call__)
-    await broker.start()
-    yield broker
-    await broker.stop()
+    async with serving(redis_url, other_echo, capacity=1000) as broker:
+        yield broker
 
 
 async def ask(caller: Broker, number: int, **destination: Any) -> str:

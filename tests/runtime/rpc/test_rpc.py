@@ -18,7 +18,7 @@ from contracts.errors import (
 from contracts.methods import GROUP, Transport
 from services.runtime.rpc.broker import Broker
 from tests.processes import until
-from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
+from tests.runtime.echo import ECHO, Echo, Ping, call, emptied, serving
 
 BOTH_WAYS = pytest.mark.usefixtures("both_ways")
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
@@ -145,10 +145,7 @@ async def test_a_timeout_shorter_than_a_round_trip_ends_the_call(
 async def test_a_request_past_its_deadline_is_never_started(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
-    busy = broker_on(redis_url, capacity=1)
-    busy.serve(ECHO, echo.__call__)
-    await busy.start()
-    try:
+    async with serving(redis_url, echo, capacity=1):
         first = asyncio.create_task(
             call(caller, Ping(text="first", then="sleep", seconds=1), transport)
         )
@@ -159,8 +156,6 @@ async def test_a_request_past_its_deadline_is_never_started(
         await emptied(caller, transport)
         assert (await call(caller, Ping(text="next"), transport)).text == "next"
         assert echo.received == ["first", "next"]
-    finally:
-        await busy.stop()
 
 
 @BOTH_WAYS

@@ -11,7 +11,7 @@ from contracts.methods import Transport
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.waiting_line import Send, WaitingLine
 from tests.processes import until_answer
-from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, serving
 
 
 @pytest.fixture
@@ -27,15 +27,10 @@ async def patient(redis_url: str) -> AsyncIterator[Broker]:
 async def test_more_calls_than_a_queue_holds_are_all_answered(
     transport: Transport, redis_url: str, patient: Broker, echo: Echo
 ) -> None:
-    worker = broker_on(redis_url, capacity=2)
-    worker.serve(ECHO, echo.__call__)
-    await worker.start()
-    try:
+    async with serving(redis_url, echo, capacity=2):
         ping = Ping(then="sleep", seconds=0.02)
         calls = [asyncio.create_task(call(patient, ping, transport, 40)) for _ in range(60)]
         await asyncio.gather(*calls)
-    finally:
-        await worker.stop()
 
 
 async def test_without_room_a_call_is_refused_when_its_patience_ends(

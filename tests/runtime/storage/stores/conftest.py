@@ -1,6 +1,5 @@
 """The stores under test: a folder, and buckets on real servers."""
 
-import subprocess
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -13,6 +12,7 @@ from services.runtime.storage.stores.disk import DiskStore
 from services.runtime.storage.stores.store import Store
 from services.runtime.storage.stores.urls import store_at
 from services.runtime.store_address import parse_store
+from tests.small_disk import disk_of
 
 _prefixes = count()
 
@@ -53,13 +53,8 @@ def store_on(server: S3Server, cache: Path) -> Store:
 @pytest.fixture
 def one_mebibyte(tmp_path: Path) -> Iterator[Path]:
     """The folder of a disk of 1 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root can mount a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with disk_of(tmp_path / "small", mebibytes=1) as folder:
+        yield folder
 
 
 @pytest.fixture
