@@ -82,6 +82,9 @@ def bind(
             Any, partial(BoundedWebSocket, settings.max_live_frames, settings.header_timeout)
         )
         config.ws_max_size = min(config.ws_max_size, MAX_MESSAGE)
+        # An event has 180 bytes. Compressing it would take 4 us in place of 1, and 32 KiB of memory
+        # for each connection.
+        config.ws_per_message_deflate = False
     if config.timeout_graceful_shutdown is None:
         config.timeout_graceful_shutdown = math.ceil(settings.graceful_timeout)
 

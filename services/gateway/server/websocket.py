@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 from services.gateway.token_bucket import TokenBucket
 
 MAX_MESSAGE = 128 * 1024
-"""Bytes of a message, after its decompression; a list of 1000 ids has 36,000."""
+"""Bytes of a message; a list of 1000 ids has 36,000."""
 
 BURST = 10
 """Seconds of the permitted rate that a client may send at once."""

@@ -83,6 +83,8 @@ async def test_open_jobs_are_found_among_many_of_another_project(jobs: Jobs, red
     crowd = {f"{number:032x}": score for number in range(1200)}
     await redis.zadd(keys.JOBS_QUEUED, crowd)
     own = [await submit(jobs) for _ in range(3)]
+    # Jobs of the same millisecond would be in the order of their ids, which are random.
+    await redis.zadd(keys.JOBS_QUEUED, {job.id: score + 1 + n for n, job in enumerate(own)})
     running = done(await jobs.leases.start(own[2], "a-worker"))
 
     found = [job async for job in jobs.open(WEBSITE, 10)]
