@@ -47,8 +47,8 @@ def root_documents() -> list[Path]:
 def copy_checkout(target: Path) -> None:
     """Copy the files with their times, so that make finds packages and guide up to date.
 
-    A page may change its checkout. The packages and the built guide are links to those of this one.
-    Modules come with what Python has compiled of them: a start takes half the CPU then.
+    A page may change its copy. The packages and the built guide are links to those of this one.
+    Modules come with what Python has compiled of them: a start takes less CPU then.
     """
     for name in (*files(), *_compiled()):
         path = target / name
