@@ -64,10 +64,13 @@ class HostMiddleware:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1:
             return False
-        if CALLED_HOST in scope:
-            hosts.append(scope[CALLED_HOST])
         server = scope["server"][0] if scope.get("server") else ""
-        return all(len(host) <= _MOST_BYTES and self._accepts(host, server) for host in hosts)
+        if CALLED_HOST in scope and not self._accepts_host(scope[CALLED_HOST], server):
+            return False
+        return self._accepts_host(hosts[0], server)
+
+    def _accepts_host(self, host: bytes, server: str) -> bool:
+        return len(host) <= _MOST_BYTES and self._accepts(host, server)
 
     def _is_accepted(self, host: bytes, server: str) -> bool:
         """Return whether a `Host` field is accepted over a connection to the address `server`."""

@@ -75,7 +75,13 @@ def bind(
     _allow_files(_FILES_PER_CONNECTION * settings.max_connections + _OTHER_FILES)
     _leave_proxies_to_us(config)
     is_exempt = TrustedProxies(settings.proxies).trusts
-    connections = Connections(settings, metrics, is_exempt=is_exempt, at_once=at_once)
+    connections = Connections(
+        settings,
+        metrics,
+        is_exempt=is_exempt,
+        at_once=at_once,
+        keep_alive=config.timeout_keep_alive,
+    )
     config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
     if config.ws_protocol_class is not None:
         config.ws_protocol_class = cast(

@@ -28,6 +28,9 @@ class Connection(Protocol):
     def expire(self) -> None:
         """End the connection: its header took too long, or another one needs its place."""
 
+    def close_if_idle(self) -> None:
+        """End the connection if it has had an answer, and nothing of a next request since."""
+
     def abort(self) -> None:
         """End the connection at once, with what was not sent."""
 
@@ -38,6 +41,8 @@ class Connections:
     A connection waits from its start, or from the end of a response, until a whole header has
     arrived. When all places are taken, a new connection takes the place of the one that has waited
     longest: a client that sends its request at once never waits long.
+
+    One that has had an answer ends `keep_alive` seconds later, if nothing of a next request comes.
 
     An exempt address, that of a trusted proxy, has no limit of its own. One timer looks at all
     connections: requests pay for no timer.
@@ -50,7 +55,9 @@ class Connections:
         *,
         is_exempt: Callable[[str], bool],
         at_once: AtOnce,
+        keep_alive: float,
     ) -> None:
+        self._keep_alive = keep_alive
         self.settings = settings
         self.at_once = at_once
         self._refused = metrics.refused_connections
@@ -128,6 +135,8 @@ class Connections:
         loop = asyncio.get_running_loop()
         patience = self.settings.header_timeout
         self._timer = loop.call_later(min(1.0, patience / 4), self._sweep)
+        for connection in _older(self.waiting, loop.time() - self._keep_alive):
+            connection.close_if_idle()
         for connection in _older(self.waiting, loop.time() - patience):
             connection.expire()
         for connection in _older(self._closing, loop.time() - CLOSING):

@@ -183,9 +183,12 @@ class BoundedProtocol(HttpToolsProtocol):
             return False
         if answer is None:
             return False
-        status = STATUS_LINE[answer.status]
         server = self._bounds.server_lines(self.server_state.default_headers)
-        self.transport.writelines((status, server, answer.lines, b"\r\n", answer.body))
+        head = b"%b%b%b\r\n" % (STATUS_LINE[answer.status], server, answer.lines)
+        if answer.body:
+            self.transport.writelines((head, answer.body))
+        else:
+            self.transport.write(head)
         self._in_a_row += 1
         cycle.response_started = cycle.response_complete = True
         cycle.on_response = _nothing  # as uvicorn's: the connection and its cycle would be garbage
@@ -209,7 +212,13 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        # As uvicorn's, but for its timer: `Connections` ends connections without a next request.
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
         if self.transport.is_closing() or not self.cycle.response_complete:
             return
         if self._answer is None:
@@ -238,6 +247,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._room < self._max_header:
             self._refuse(SLOW_HEADER)
         else:
+            self._bounds.forget(self)
+            self.transport.close()
+
+    def close_if_idle(self) -> None:
+        """End a connection that has had an answer, and nothing of a next request since."""
+        if self.cycle is not None and self._room == self._max_header:
             self._bounds.forget(self)
             self.transport.close()
 

@@ -95,7 +95,7 @@ async def test_pieces_of_any_size_give_the_same_requests(seed: int) -> None:
     stream = b"".join(request(choose) for _ in range(5))
     arriving = list(pieces(stream, choose))
     connections = Connections(
-        GatewaySettings(), Metrics(), is_exempt=lambda address: True, at_once=nothing
+        GatewaySettings(), Metrics(), is_exempt=lambda address: True, at_once=nothing, keep_alive=5
     )
 
     found = await requests_read(partial(BoundedProtocol, connections), arriving)

@@ -14,6 +14,7 @@ from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.server.test_pieces import Wire
+from tests.processes import until
 
 WHOLE = WholeAnswer(200, b"content-length: 3\r\nage: 1\r\n", b"abc")
 WRITTEN = b"HTTP/1.1 200 OK\r\nserver: it\r\ncontent-length: 3\r\nage: 1\r\n\r\nabc"
@@ -48,7 +49,11 @@ class Server:
         self.by_application: list[bytes] = []
         self.fails = False
         connections = Connections(
-            GatewaySettings(), Metrics(), is_exempt=lambda address: True, at_once=self.answer
+            GatewaySettings(),
+            Metrics(),
+            is_exempt=lambda address: True,
+            at_once=self.answer,
+            keep_alive=0.01,
         )
         state = ServerState()
         state.default_headers = [(b"server", b"it")]
@@ -103,6 +108,17 @@ async def test_requests_that_arrive_together_are_answered_in_order_and_take_turn
     assert written.startswith(16 * WRITTEN)
     assert written.count(b"\r\n\r\napp") == 4
     assert (await server.take(get())) == WRITTEN
+
+
+async def test_a_connection_ends_if_no_request_follows_an_answer() -> None:
+    unused, begun, idle = Server(), Server(), Server()
+    for server in (begun, idle):
+        await server.take(get())
+    begun.protocol.data_received(get()[:9])
+    for server in (unused, begun):
+        server.protocol.close_if_idle()
+        assert not server.wire.closed
+    await until(lambda: idle.wire.closed)
 
 
 async def test_a_client_that_takes_no_answer_gets_none_at_once() -> None:
