@@ -165,6 +165,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return (
             cycle is self.cycle
             and cycle.keep_alive
+            and self._answer is None
             and self._in_a_row < _MAX_PIPELINED
             and not (
                 self.flow.write_paused

@@ -42,7 +42,7 @@ class Recording(Wire):
 
 
 class Server:
-    """A connection of a server that answers every request at once, or else by its application."""
+    """A connection of a server that answers at once, or by its application."""
 
     def __init__(self) -> None:
         self.at_once: list[bytes] = []
@@ -67,6 +67,8 @@ class Server:
         if self.fails:
             raise ValueError
         assert transport is self.wire
+        if scope["raw_path"] == b"/app":
+            return None
         self.at_once.append(scope["raw_path"])
         return WHOLE
 
@@ -108,6 +110,13 @@ async def test_requests_that_arrive_together_are_answered_in_order_and_take_turn
     assert written.startswith(16 * WRITTEN)
     assert written.count(b"\r\n\r\napp") == 4
     assert (await server.take(get())) == WRITTEN
+
+
+async def test_a_refusal_behind_an_answer_at_once_is_sent_once() -> None:
+    server = Server()
+    written = await server.take(get("/app"), get("/"), b"nonsense\r\n\r\n")
+    assert server.by_application == [b"/app", b"/"]
+    assert written.count(b"HTTP/1.1 400") == 1
 
 
 async def test_a_connection_ends_if_no_request_follows_an_answer() -> None:
