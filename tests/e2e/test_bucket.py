@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench import environments
 from bench.s3_servers import CREDENTIALS, Moto
 from tests.e2e.pictures import photograph
 from tests.faulty_s3 import Fault, FaultyS3, faulty_s3
 from tests.gateway.refusals import assert_problem
 from tests.processes import HTTP, Service, faststream, valkey, wait_until
+from tests.s3_needed import skip_without_s3
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -43,8 +43,7 @@ class Suite:
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    if not environments.is_installed("s3"):
-        pytest.skip("the S3 servers are not installed: python -m bench.environments s3")
+    skip_without_s3()
     with ExitStack() as stack:
         redis_url = str(stack.enter_context(valkey()).connection_url)
         s3 = stack.enter_context(faulty_s3(stack.enter_context(Moto()).endpoint))

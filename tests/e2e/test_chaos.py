@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from bench import environments
 from bench.chaos.scenarios.bucket_faults import bucket_fails
 from bench.chaos.scenarios.expiry import records_expire
 from bench.chaos.scenarios.gateway_kills import gateway_is_killed
@@ -13,6 +12,7 @@ from bench.chaos.scenarios.poison import poison_jobs_become_dead_letters
 from bench.chaos.scenarios.redis_kills import redis_is_killed
 from bench.chaos.scenarios.store_kills import store_is_killed
 from bench.chaos.scenarios.worker_kills import workers_are_killed
+from tests.s3_needed import skip_without_s3
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -52,6 +52,5 @@ async def test_no_image_on_a_disk_is_lost_while_the_services_are_killed(tmp_path
 
 
 async def test_every_accepted_job_is_done_while_a_bucket_fails(tmp_path: Path) -> None:
-    if not environments.is_installed("s3"):
-        pytest.skip("the S3 servers are not installed: python -m bench.environments s3")
+    skip_without_s3()
     await bucket_fails(tmp_path, jobs=20, away=3.0)

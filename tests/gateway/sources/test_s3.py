@@ -4,21 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import environments
 from bench.s3_servers import BUCKET, CREDENTIALS, Nanio, S3Server
 from contracts.errors import NotFound, SourceUnavailable
 from services.runtime.storage.stores.bucket_clients import WRITING, Credentials, make_client
 from services.runtime.store_address import StoreAddress
 from tests.gateway.sources.conftest import MakeOriginals
 from tests.gateway.sources.web import OTHER_PNG, PNG
+from tests.s3_needed import skip_without_s3
 
 KEY = Credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
 
 
 @pytest.fixture(scope="module")
 def bucket_server() -> Iterator[S3Server]:
-    if not environments.is_installed("s3"):
-        pytest.skip("the S3 servers are not installed: python -m bench.environments s3")
+    skip_without_s3()
     with Nanio() as server:
         yield server
 

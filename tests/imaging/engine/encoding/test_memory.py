@@ -9,29 +9,15 @@ import pytest
 from tests.processes import ROOT
 
 SHORT = """
-import os, resource, sys
+import sys
 from PIL import Image
 from contracts.formats import Format
 from services.imaging.engine.encoding.encode import Encoding, encode
+from tests.imaging.engine.short_of_memory import print_endings
 
 image = Image.effect_noise((1000, 800), 60).convert(sys.argv[1])
 encode(image.resize((8, 8)), Encoding(Format.AVIF), quality=80)
-taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-
-def short(mebibytes):
-    allowed = taken + (mebibytes << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
-    try:
-        encode(image, Encoding(Format.AVIF), quality=80)
-    except MemoryError:
-        return 1
-    return 0
-
-for mebibytes in range(4, 84, 8):
-    child = os.fork()
-    if not child:
-        os._exit(short(mebibytes))
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print_endings(lambda: encode(image, Encoding(Format.AVIF), quality=80), range(4, 84, 8))
 """
 
 

@@ -17,6 +17,7 @@ from services.imaging.engine.raster import simd
 from services.imaging.engine.raster.alpha import premultiply
 from services.imaging.engine.raster.resample import resample
 from tests.imaging.pictures import WORK_MODES, psnr, scenery
+from tests.processes import ROOT
 
 LARGE = scenery(1301, 903)
 
@@ -224,30 +225,17 @@ def test_an_image_reduced_to_a_pixel_keeps_its_tone(mode: str, filter: Filter) -
 
 
 SHORT = """
-import os, resource, sys
+import sys
 from PIL import Image
 from contracts.operations.choices import Filter
 from services.imaging.engine.raster import simd
+from tests.imaging.engine.short_of_memory import print_endings
+
 assert simd.is_installed()
 mode, *size = sys.argv[1:]
-image = Image.new(mode, (1000, 1000))
-with open("/proc/self/statm") as statm:
-    taken = int(statm.read().split()[0]) * resource.getpagesize()
-
-def short(mebibytes):
-    allowed = taken + (mebibytes << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
-    try:
-        simd.resize(image, tuple(map(int, size)), (0, 0, 1000, 1000), Filter.LANCZOS)
-    except MemoryError:
-        return 1
-    return 0
-
-for mebibytes in range(0, 160, 4):
-    child = os.fork()
-    if not child:
-        os._exit(short(mebibytes))
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+image, size = Image.new(mode, (1000, 1000)), tuple(map(int, size))
+box = (0, 0, 1000, 1000)
+print_endings(lambda: simd.resize(image, size, box, Filter.LANCZOS), range(0, 160, 4))
 """
 
 
@@ -261,6 +249,7 @@ def test_out_of_memory_does_not_abort_the_process(mode: str, size: Size) -> None
         [sys.executable, "-c", SHORT, mode, *map(str, size)],
         capture_output=True,
         text=True,
+        cwd=ROOT,
         check=True,
         timeout=30,
     )

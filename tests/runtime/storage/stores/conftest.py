@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import environments
 from bench.s3_servers import CREDENTIALS, Moto, Nanio, S3Server
 from services.runtime.storage.stores.disk import DiskStore
 from services.runtime.storage.stores.store import Store
 from services.runtime.storage.stores.urls import store_at
 from services.runtime.store_address import parse_store
+from tests.s3_needed import skip_without_s3
 from tests.small_disk import disk_of
 
 _prefixes = count()
@@ -20,8 +20,7 @@ _prefixes = count()
 @pytest.fixture(scope="session")
 def s3() -> None:
     """Skip the test if the servers are not installed; `make exact` and .ci/run install them."""
-    if not environments.is_installed("s3"):
-        pytest.skip("the S3 servers are not installed: python -m bench.environments s3")
+    skip_without_s3()
 
 
 @pytest.fixture(scope="session")
