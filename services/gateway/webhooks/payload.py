@@ -49,6 +49,7 @@ class EndedJob(Job):
         }
     )
 
+    # Links in the place of the job's results, of which mypy knows the type.
     results: Annotated[  # type: ignore[assignment]
         tuple[ResultLink, ...], Field(description="One for each variant that has ended, in order.")
     ]

@@ -28,6 +28,7 @@ def listen(access: str | None = None, **options: Any) -> None:
     config = Config(no_application, log_config=None, **options)
     config.load()
     settings = GatewaySettings.model_validate({"access": access})
+    # The receive of uvicorn, whose types of messages are its own.
     bind(LifespanOn(config).receive, settings, Metrics())  # type: ignore[arg-type]
 
 

@@ -162,6 +162,7 @@ async def test_room_for_bodies_under_way_is_given_back() -> None:
         await image(bytes(1 << 20))(scope, receive, send)
         raise ConnectionError
 
+    # In the place of the method, for this test alone.
     routes.answer = lambda: lost  # type: ignore[assignment, return-value]
     for number in range(5):
         with pytest.raises(ConnectionError):

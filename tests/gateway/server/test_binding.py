@@ -54,6 +54,7 @@ def bound(settings: GatewaySettings, **options: Any) -> Config:
     """Put the bounds in force in a server with these options, and return its configuration."""
     config = Config(no_application, log_config=None, **options)
     config.load()
+    # The receive of uvicorn, whose types of messages are its own.
     bind(LifespanOn(config).receive, settings, Metrics())  # type: ignore[arg-type]
     return config
 

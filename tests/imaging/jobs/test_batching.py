@@ -247,6 +247,7 @@ async def test_a_retry_and_a_render_that_keeps_its_source_are_in_no_batch(
 async def test_a_heavy_render_runs_as_heavy_work_and_does_not_count(how: dict[str, bool]) -> None:
     fake, limit = FakeRenders(heavy=[2]), AdaptiveLimit(1)
     renders, lent = batcher(fake, limit), list[int]()
+    # In the place of the method, for this test alone.
     fake.render_heavy_later = noting(fake.render_heavy_later, lent, limit)  # type: ignore[method-assign]
     results = await asyncio.wait_for(asyncio.gather(*start(renders, range(4), **how)), 5)
     assert numbers_of(results) == list(range(4))

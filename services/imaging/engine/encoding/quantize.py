@@ -1,6 +1,7 @@
 """Reduce an image to a palette, for GIF and for PNG with a palette."""
 
 import sys
+from typing import cast
 
 from PIL import Image
 
@@ -81,8 +82,9 @@ def _with_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
 
 def _colours_of(image: Image.Image, most: int) -> list[_Colour] | None:
     """Return an RGBA image's colours, the most frequent first; None if there are more."""
-    counts = image.getcolors(most)
-    return None if counts is None else [colour for _, colour in sorted(counts, reverse=True)]  # type: ignore[misc]
+    # In RGBA each colour is a tuple, which Pillow's stubs leave open.
+    counts = cast(list[tuple[int, _Colour]] | None, image.getcolors(most))
+    return None if counts is None else [colour for _, colour in sorted(counts, reverse=True)]
 
 
 def _indexed(image: Image.Image, table: list[_Colour]) -> Image.Image:

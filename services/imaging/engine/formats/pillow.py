@@ -37,4 +37,5 @@ def configure() -> None:
             # EXIF is beside the pixels: it never costs the picture.
             parse(exif, b"")
 
+    # Pillow has no other place to guard the parser.
     Image.Exif.load = load  # type: ignore[assignment, method-assign]
