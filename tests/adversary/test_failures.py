@@ -1,4 +1,4 @@
-"""Failures that tell the truth: bad frames, missing decoders and faults of this software."""
+"""Failures that name their cause: bad frames, missing decoders, faults of this software."""
 
 import signal
 from collections import Counter

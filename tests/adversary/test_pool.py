@@ -1,4 +1,4 @@
-"""Pool processes taken over or overfed: what they reach, what they leave behind, how they end."""
+"""Pool processes that were taken over, or got too much: their reach, their files, their end."""
 
 import os
 import signal

@@ -140,7 +140,7 @@ async def test_an_answer_ends_with_its_image(suite: Suite) -> None:
 
 
 async def test_an_answer_of_a_source_ends_with_its_freshness(suite: Suite) -> None:
-    """For how long ever the image is kept: its source may send another one by then."""
+    """Even if the image is kept for longer: its source may send another one by then."""
     answer = await suite.fill()
     now = time.monotonic()
     answer.latest = now + 5

@@ -1,4 +1,4 @@
-"""For how long caches may keep what is made from an original of a source."""
+"""The time for which caches may keep a render of a source's original."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""An answer at once is the one that the application gives, and no bound is broken by it."""
+"""An answer without the application equals the application's, and keeps every bound."""
 
 import asyncio
 import copy

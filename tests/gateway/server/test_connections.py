@@ -1,4 +1,4 @@
-"""Addresses that count as one."""
+"""Client addresses that share one limit of connections."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Breakers of sources: what closes a server to everybody, and what is of one URL alone."""
+"""Breakers of sources: failures that close a whole server, and failures of one URL alone."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""The file of sources: what it may say, and the line of what it may not."""
+"""The file of sources: its fields, and the line number of each fault."""
 
 from pathlib import Path
 

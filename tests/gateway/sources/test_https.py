@@ -1,4 +1,4 @@
-"""Web servers as sources: where requests go, and what of an answer is taken."""
+"""Web servers as sources: the addresses of requests, and the accepted parts of an answer."""
 
 import asyncio
 import time

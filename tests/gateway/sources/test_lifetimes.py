@@ -1,4 +1,4 @@
-"""For how long an answer of a web server may be used."""
+"""The time for which an answer of a web server may be used."""
 
 import time
 from email.utils import formatdate

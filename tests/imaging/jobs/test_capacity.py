@@ -1,4 +1,4 @@
-"""Number of jobs that a worker holds."""
+"""The limit of jobs that a worker holds."""
 
 import asyncio
 

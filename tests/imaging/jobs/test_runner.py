@@ -1,4 +1,4 @@
-"""The job runner: transient failures are retried, others end the variant with their code."""
+"""The job runner: one worker a job, fair turns, cancellation, hand-back and the limit of jobs."""
 
 import asyncio
 from functools import partial

@@ -1,4 +1,4 @@
-"""A Redis whose memory is full takes nothing new, and deletes and extends all the same."""
+"""A Redis with full memory stores nothing new; deletions and longer lives still work."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable

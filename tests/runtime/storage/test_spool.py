@@ -1,4 +1,4 @@
-"""Bodies on their way into a store."""
+"""Bodies in memory and in files, before a store has them."""
 
 import asyncio
 import errno

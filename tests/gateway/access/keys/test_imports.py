@@ -1,4 +1,4 @@
-"""An import never undoes what became of a key here, nor gives it more."""
+"""An import never undoes a later change of a key here, and never widens its permission."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

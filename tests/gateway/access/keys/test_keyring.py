@@ -1,4 +1,4 @@
-"""The copy of all keys in a process: when it is asked, and what happens while Redis is silent."""
+"""The copy of all keys in a process: its age, its renewal, and a Redis that is silent."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Keys over HTTP: what makes a request one of a key, and who reaches which keys."""
+"""Keys over HTTP: ways to send a key, and the keys that each caller reads and changes."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The cookie that a browser gets for a key: its attributes, its end, and what it is taken for."""
+"""The cookie that a browser gets for a key: its attributes, its end, its permission."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Presets: what a file may say, and what a query with a preset stands for."""
+"""Presets: the files that are accepted, and the pipeline of a query with a preset."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A signed URL: who it makes its caller, and that nothing but what was signed is asked."""
+"""Signed URLs: the caller of each one, and a query of which only the signed part counts."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The file of signing keys: what it may say, and how its faults are named."""
+"""The file of signing keys: its fields, and the messages about its faults."""
 
 import pytest
 

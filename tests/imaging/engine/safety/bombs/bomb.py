@@ -1,4 +1,4 @@
-"""A crafted file that costs a naive decoder much, and how the engine may answer."""
+"""Type of a crafted file: the outcomes that are accepted, and the function that builds it."""
 
 from collections.abc import Callable
 
