@@ -14,6 +14,7 @@ from services.gateway.middleware.correlation import correlation_id
 from services.runtime.messaging.destination import Search
 from services.runtime.rpc.attachments import ATTACH_UP_TO, split
 from services.runtime.rpc.broker import Broker
+from services.runtime.rpc.sender import NotSent
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +89,8 @@ class ImagingClient:
     ) -> Reply[ReplyT]:
         waiting = self._broker.inbox.outstanding
         if waiting >= self._max_calls:
+            if search is not None:
+                raise NotSent
             wait = self._broker.retry_after.wait(waiting)
             raise Overloaded("Too many requests wait for an answer.", retry_after=wait)
         destination: dict[str, Any] = {transport.value: method.address(transport)}

@@ -80,6 +80,8 @@ class MessageSender:
         handled has left. Raises NoWorkers, Overloaded, Unavailable, DeadlineExceeded; NotSent for a
         destination with a search.
         """
+        if destination.search is not None and not self._may_search(destination):
+            raise NotSent
         timeout = _DEFAULT_TIMEOUT if timeout is None else timeout
         left = remaining()
         if left is not None:
@@ -132,6 +134,10 @@ class MessageSender:
         line = self._lines[destination.address]
         line.send(partial(self._redis.script_soon, *push), end, reply, timeout)
 
+    def _may_search(self, destination: Destination) -> bool:
+        """Return whether replies arrive now, and no other request waits for the same queue."""
+        return self._inbox.listening and not self._lines[destination.address]
+
     def _search_and_send(
         self,
         destination: Destination,
@@ -139,10 +145,7 @@ class MessageSender:
         message: bytes,
         reply: asyncio.Future[bytes],
     ) -> None:
-        """Send the request by the script of a search; NotSent becomes the reply's exception.
-
-        A request never passes others that wait for the same queue, so it is not sent then.
-        """
+        """Send the request by the script of a search; NotSent becomes the reply's exception."""
 
         def end(answer: Any) -> None:
             failure: Exception | None = None
@@ -153,9 +156,6 @@ class MessageSender:
             if failure is not None and not reply.done():
                 reply.set_exception(failure)
 
-        if self._lines[destination.address]:
-            reply.set_exception(NotSent())
-            return
         _, *push = _push_call(destination, message, next(self._fractions))
         self._redis.script_soon(*search.script(*push), end)
 

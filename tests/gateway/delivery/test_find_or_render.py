@@ -8,7 +8,9 @@ from contracts.errors import NoWorkers
 from contracts.imaging import Blob, Render, result_key
 from contracts.operations.looks import Grayscale
 from contracts.operations.pipeline import Pipeline
+from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.delivery.find_or_render import FindOrRender
+from services.gateway.rpc import ImagingClient
 from services.runtime.redis.client import RedisClient
 from services.runtime.settings import RuntimeSettings
 from services.runtime.storage.images import Images
@@ -143,6 +145,16 @@ async def test_a_call_that_a_middleware_has_to_see_is_not_sent_by_a_search(suite
     assert not search.answered
     suite.worker.go.set()
     await suite.client.render(Render(source=image, pipeline=PIPELINE), timeout=5)
+
+
+async def test_a_gateway_that_may_not_call_leaves_the_search_to_others(suite: Suite) -> None:
+    image = (await Stored(suite).image()).blob
+    busy = CoalescingClient(ImagingClient(suite.gateway, max_calls=0), suite.gateway.metrics)
+    searches = [search_for(image.key), search_for(image.key)]
+    assert await busy.find_or_render(searches[0], timeout=5) is None
+    await suite.gateway.inbox.stop()
+    assert await suite.client.find_or_render(searches[1], timeout=5) is None
+    assert not any(search.answered for search in searches)
 
 
 async def test_a_full_redis_finds_what_is_stored_and_sends_nothing(suite: Suite) -> None:
