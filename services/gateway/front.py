@@ -1,4 +1,4 @@
-"""What stands in front of the routes: the parts that every request passes, from outside inwards.
+"""The parts in front of the routes, which every request passes, from outside inwards.
 
 1. `SlowReaderMiddleware` cuts clients that do not take their answers.
 2. `ProxyMiddleware` reads what trusted proxies say; all others see the client's own request.

@@ -13,7 +13,7 @@ from typing import Any
 from services.runtime.storage.records import Kind
 
 Key = tuple[Hashable, ...]
-"""Who may see an answer, the path and the query of its request, and the formats it accepts."""
+"""Key of an answer: the callers that may see it, path, query, and the formats of `Accept`."""
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -34,7 +34,7 @@ class CoalescingClient:
         self._calls = SharedCalls[Reply[Rendered]]("render-call")
         self._collapsed = metrics.renders_collapsed
         self.expects_renders = True
-        """Whether the last result that was asked for had to be rendered, as the next one may."""
+        """True if the last request needed a render, as the next one may."""
 
     async def render(
         self, request: Render, *, timeout: float, transport: Transport = Transport.STREAM

@@ -22,7 +22,7 @@ class FindOrRender:
         self.request = f'{{"pipeline":{pipeline},"reuse":true,"source":'.encode()
         """The JSON of a Render, up to its source."""
         self.answered = False
-        """Whether the search was made."""
+        """True once the search was made."""
         self.found: Found | None = None
         self._lookup = lookup
 

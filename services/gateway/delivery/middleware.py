@@ -38,7 +38,7 @@ class Hit(NamedTuple):
 
     answer: Answer
     unchanged: bool
-    """Whether the client has it already, and gets a 304."""
+    """True if the client has the answer already, and gets a 304."""
     age: int
     """Seconds since it was made."""
     body: bytes

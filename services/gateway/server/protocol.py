@@ -177,7 +177,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _answer_at_once(self, cycle: RequestResponseCycle) -> bool:
         try:
-            answer = self._at_once(cycle.scope, self.transport)  # type: ignore[arg-type]
+            answer = self._at_once(cycle.scope, self.transport)  # type: ignore[arg-type]  # uvicorn's types
         except Exception as exc:
             # A bug there ends neither the connection nor the request.
             log.error("not answered at once", exc_info=exc)

@@ -103,7 +103,7 @@ async def front_of(redis_url: str, folder: Path, **given: object) -> AsyncIterat
     await keyring.read()
     try:
         # Until purges are heard of.
-        while b"age" not in (await asked(front, f"{RENDER}?op=melt", KEY))[1]:  # noqa: ASYNC110
+        while b"age" not in (await asked(front, f"{RENDER}?op=melt", KEY))[1]:  # noqa: ASYNC110  no event
             await asyncio.sleep(0.01)
         yield front
     finally:

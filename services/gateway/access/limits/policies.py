@@ -86,7 +86,7 @@ class Policies:
         self.any_for_all = any(
             (settings.rate_calls, settings.rate_megapixels, settings.daily_megapixels)
         )
-        """Whether callers without limits of their own have any."""
+        """True if the settings limit callers without limits of their own."""
 
     def limits_of(self, caller: Caller) -> Limits | None:
         """Return what a caller may take; None without any limit.
