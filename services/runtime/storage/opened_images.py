@@ -8,6 +8,7 @@ from services.runtime.storage.blobs import Blobs, Storage
 from services.runtime.storage.files import File, OpenFiles, file_of, file_of_pieces
 from services.runtime.storage.parts import AT_ONCE
 from services.runtime.storage.records import Judged, Kind, StoredBlob
+from services.runtime.storage.stores.async_store import AsyncStore
 from services.runtime.storage.stores.store import Missing
 
 
@@ -22,18 +23,26 @@ class OpenedImages(Blobs):
         self._files = OpenFiles.of_store()
 
     def opened(self, judged: Judged) -> File | None:
-        """Return a file as `open` does, at once: of an image whose bytes are in this process."""
+        """Return a file as `open` does, at once: of bytes in this process, or of a file that the
+        kernel has in memory. None for others."""
         stored = judged.stored
         if stored.damaged:
             return None
         if stored.place is not None and self._store is not None:
-            return self._files.find(stored.blob.key)
+            return self._files.find(stored.blob.key) or self._opened_at_once(self._store, stored)
         file = self._memory.find(stored.blob.key)
         if file is None and judged.data is not None and len(judged.data) == stored.blob.bytes:
             self._moves.offer(stored)
             file = file_of(judged.data, digest=stored.digest)
             self._memory.add(stored.blob.key, file)
         return file
+
+    def _opened_at_once(self, store: AsyncStore, stored: StoredBlob) -> File | None:
+        descriptor = store.open_at_once(stored.path)
+        if descriptor is None:
+            return None
+        file = File(descriptor, stored.blob.bytes, stored.digest)
+        return self._files.add(stored.blob.key, file)
 
     async def open(self, stored: StoredBlob) -> File:
         """Open a file with the bytes of an image: of the store, or of its own in memory.

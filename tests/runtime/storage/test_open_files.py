@@ -85,8 +85,10 @@ async def test_the_bytes_of_a_small_image_in_redis_come_along_with_its_record_on
 
 
 async def test_an_image_that_was_opened_is_opened_again_at_once_until_it_is_damaged(
-    storage: Storage, tmp_path: Path
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As on a disk that is far away.
+    monkeypatch.setattr(storage.store, "open_at_once", lambda path: None)
     images, data = Images(storage), os.urandom(1000)
     spool = await Spool.of(data, storage.scratch)
     stored = await images.keep(spool, ttl=100, kept=True)

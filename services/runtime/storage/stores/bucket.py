@@ -123,6 +123,9 @@ class BucketStore:
                 self._url(path), lambda: _pieces(path, self._get(path, 0, None))
             )
 
+    def open_at_once(self, path: str) -> None:
+        """Return None: a copy has to be looked for, and the time of its use be written."""
+
     def forget(self, path: str) -> None:
         """Remove this host's copy of an object."""
         check_path(path)

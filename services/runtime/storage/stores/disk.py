@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contracts.errors import ServiceError, Unavailable
+from services.runtime.storage.stores.cached_open import CachedOpen
 from services.runtime.storage.stores.failures import RETRY_AFTER, disk_failure
 from services.runtime.storage.stores.paths import check_path
 from services.runtime.storage.stores.store import CHUNK, MARKER, Missing, StoredObject
@@ -54,6 +55,7 @@ class DiskStore:
         self.scratch = root / _SCRATCH
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._has_marker = False
+        self._cached = CachedOpen(root, _READ)
 
     def put(self, path: str, content: bytes | Path, *, durable: bool = True) -> None:
         """Store bytes, or a file of `scratch`, which is moved; replace what is there."""
@@ -115,6 +117,11 @@ class DiskStore:
                 raise Missing(path)
         self._has_marker = self._has_marker or path == MARKER
         return descriptor
+
+    def open_at_once(self, path: str) -> int | None:
+        """Return a descriptor as `open` does, if that needs no disk, else None."""
+        check_path(path)
+        return self._cached.open(path)
 
     def forget(self, path: str) -> None:
         """Do nothing: there are no copies."""

@@ -61,6 +61,13 @@ class Store(Protocol):
         """
         ...
 
+    def open_at_once(self, path: str) -> int | None:
+        """Return a descriptor as `open` does, without a wait for a disk or a network.
+
+        None if that may take a while, and for a path that `open` refuses. Raises nothing.
+        """
+        ...
+
     def forget(self, path: str) -> None:
         """Remove this host's copy of an object, if there is one: of a damaged one, for example."""
         ...
