@@ -1,7 +1,7 @@
 """Publishing out of band: the caller goes on, and learns of the delivery only on request.
 
 Like a Kafka producer with delivery callbacks: a bounded number of messages without an answer,
-failures counted and logged at a limited rate, and a flush at the stop. Messages gather for 10 ms
+failures counted and logged at a limited rate, and a flush at the stop. Messages gather for a moment
 and leave over a connection of their own, so that they never delay a reply: docs/decisions/0017.
 """
 
@@ -30,6 +30,7 @@ OnDelivery = Callable[[Exception | None], None]
 """Callback that gets None for a delivered message, or the exception that lost it."""
 
 _GATHER_SECONDS = 0.01  # a lone small write would wake Redis and this process for each message
+_RECORDS_GATHER = 0.1  # seconds, for streams: nobody waits for a record
 _LOG_INTERVAL = 10.0  # seconds between two lines about failures
 
 
@@ -75,9 +76,12 @@ class Outbox:
             self._on_failure(exc, on_delivery)
             return
         self._gathered.append((command, on_delivery))
-        if self._flush_timer is None:
-            loop = asyncio.get_running_loop()
-            self._flush_timer = loop.call_later(_GATHER_SECONDS, self._flush)
+        loop = asyncio.get_running_loop()
+        due = loop.time() + (_GATHER_SECONDS if stream is None else _RECORDS_GATHER)
+        if self._flush_timer is None or self._flush_timer.when() > due:
+            if self._flush_timer is not None:
+                self._flush_timer.cancel()
+            self._flush_timer = loop.call_at(due, self._flush)
 
     async def start(self) -> None:
         """Accept messages, again after a stop."""

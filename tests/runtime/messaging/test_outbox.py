@@ -109,3 +109,14 @@ async def test_without_redis_failures_are_reported_and_nothing_blocks(tmp_path: 
         assert len(outcomes) == 100
         assert all(isinstance(outcome, Exception) for outcome in outcomes)
         assert broker.outbox.failures == 100
+
+
+async def test_a_cancellation_does_not_wait_for_as_long_as_a_record(redis: RedisClient) -> None:
+    outbox, due = Outbox(redis), list[float]()
+    for stream, channel in (("test.notes", None), (None, "test.cancels")) * 2:
+        outbox.publish_soon(Ping(), stream=stream, channel=channel)
+        assert outbox._flush_timer is not None
+        due.append(outbox._flush_timer.when())
+    await outbox.stop()
+    assert due[0] - due[1] > 0.08
+    assert due[1:] == [due[1]] * 3, "what comes later delays nothing"
