@@ -50,7 +50,7 @@ class Front:
     app: ASGIApp
     at_once: AnswersAtOnce
     readers: SlowReaderMiddleware
-    """To be started and stopped with the application."""
+    """The check of slow readers, which starts and stops with the application."""
 
 
 def make_front(

@@ -39,7 +39,7 @@ _OPERATOR = Caller(project=DEFAULT_PROJECT, scopes=EVERY_SCOPE, key=OPERATOR, sh
 
 
 class KeysOutdated(Exception):
-    """The keys in memory can't tell whose a request is; those in Redis may."""
+    """The keys in memory do not identify the caller of a request; newer ones in Redis may."""
 
 
 class Keyring:
