@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.mark.serial
 async def test_every_job_is_done_once_and_right_while_workers_are_killed(tmp_path: Path) -> None:
-    outcome = await workers_are_killed(tmp_path, jobs=60, every=0.5)
+    outcome = await workers_are_killed(tmp_path, jobs=90, every=1.0)
     assert outcome.kills > 0
 
 
