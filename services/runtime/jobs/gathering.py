@@ -28,10 +28,14 @@ class Gathering:
         self._waiting: list[tuple[_Reply, list[Any]]] = []
 
     async def run(self, command: str, *args: Any) -> Any:
-        """Return a command's reply. Raises its error, or what `RedisClient` raises."""
+        """Return a command's reply.
+
+        Raises its error, what `RedisClient` raises, and TypeError or UnicodeEncodeError for an
+        argument that can't be encoded.
+        """
         loop = asyncio.get_running_loop()
         # Encoded here: what can't be must not fail the commands of others.
-        encoded = [one.encode() if isinstance(one, str) else one for one in args]
+        encoded = [one if isinstance(one, bytes) else _encoded(one) for one in args]
         reply: _Reply = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._call)
@@ -44,7 +48,19 @@ class Gathering:
             some = waiting[start : start + _MOST]
             args = [word for _, words in some for word in words]
             on_reply = partial(_give, [reply for reply, _ in some])
-            self._redis.script_soon(self._script, self._keys, args, on_reply)
+            try:
+                self._redis.script_soon(self._script, self._keys, args, on_reply)
+            except Exception as exc:
+                # A bug, too, must reach the callers: they wait for a reply.
+                on_reply(exc)
+
+
+def _encoded(argument: Any) -> bytes:
+    if isinstance(argument, str):
+        return argument.encode()
+    if isinstance(argument, int | float):
+        return str(argument).encode()
+    raise TypeError(f"Redis takes no {type(argument).__name__}.")
 
 
 def _give(waiting: list[_Reply], replies: Any) -> None:
