@@ -63,8 +63,11 @@ class DocumentedApplication(FastAPI):
             if self.openapi_schema is not None:
                 return self.openapi_schema
             document: Documentation = super().openapi()
+            # FastAPI keeps its own document, which is not complete.
+            self.openapi_schema = None
             _complete(document, self._models)
             self._describe(document)
+            self.openapi_schema = document
             return document
 
     def query_parameters(self, route: APIRoute) -> Sequence[str]:

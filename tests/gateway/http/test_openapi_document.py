@@ -1,8 +1,9 @@
 """The OpenAPI document is made at its first use; queries are checked without it."""
 
 from collections.abc import Iterable, Iterator
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
+import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
@@ -15,6 +16,20 @@ def test_the_document_is_made_once_and_not_by_the_start() -> None:
 
     assert http.openapi_schema is None
     assert http.openapi() is http.openapi()
+
+
+def test_a_document_that_could_not_be_completed_is_made_anew() -> None:
+    http, expected = create_http(Mock()), create_http(Mock()).openapi()
+
+    def fail(document: object) -> None:
+        raise KeyError
+
+    with patch.object(http, "_describe", fail):
+        for _ in range(2):
+            with pytest.raises(KeyError):
+                http.openapi()
+
+    assert http.openapi() == expected
 
 
 def test_a_route_knows_the_query_parameters_of_the_document_in_its_order() -> None:
