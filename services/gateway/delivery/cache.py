@@ -187,9 +187,7 @@ class DeliveryCache:
         self.bytes += answer.size
         for image in answer.source.images:
             self._by_image[image].add(key)
-        while self.bytes > self._limit:
-            self._on_eviction()
-            self.drop(next(iter(self._answers)))
+        self._shrink()
         return True
 
     def remember_lines(self, answer: Answer, form: Hashable, lines: bytes) -> None:
@@ -198,6 +196,13 @@ class DeliveryCache:
             answer.lines[form] = lines
             answer.size += len(lines)
             self.bytes += len(lines)
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Drop the answers that were unused for longest until the rest is within the limit."""
+        while self.bytes > self._limit:
+            self._on_eviction()
+            self.drop(next(iter(self._answers)))
 
     def drop(self, key: Key) -> None:
         """Drop the answer to a request, if there is one."""

@@ -56,6 +56,19 @@ def test_the_bound_holds_and_the_answers_that_were_unused_for_longest_leave() ->
     assert 70 < len(kept) < 90
 
 
+def test_the_bound_holds_for_the_kept_headers_of_answers() -> None:
+    cache = made(100_000)
+    for number in range(1000):
+        cache.put(key(number), answer(), cache.moment)
+    before = len(cache)
+    for number in range(1000):
+        if found := cache.find(key(number), 1.0):
+            cache.remember_lines(found, "form", bytes(5000))
+            assert cache.bytes <= 100_000
+            assert cache.find(key(number), 1.0) is found
+    assert 1 < len(cache) < before
+
+
 @pytest.mark.parametrize("size", [10, 500, 12_900])
 def test_the_objects_of_small_answers_take_no_more_memory_than_is_counted(size: int) -> None:
     tracemalloc.start()
