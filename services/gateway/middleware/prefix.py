@@ -1,9 +1,13 @@
 """The path prefix below which clients see the gateway, such as `/images` of a shared host name."""
 
+from collections.abc import Iterable
+
 from starlette.types import Message, Scope, Send
 
 _PREFIX = "darkroom.prefix"
 _STARTS = ("http.response.start", "websocket.http.response.start")
+
+Field = tuple[bytes, bytes]
 
 
 def prefix_of(scope: Scope) -> str:
@@ -32,16 +36,19 @@ def take_prefix(scope: Scope, prefix: str) -> None:
 
 def sending_prefixed(prefix: str, send: Send) -> Send:
     """Return a `send` that adds the prefix to the addresses in the header fields of an answer."""
-    start = prefix.encode()
 
     async def send_prefixed(message: Message) -> None:
         if message["type"] in _STARTS:
-            message["headers"] = [
-                (name, _prefixed(name, value, start)) for name, value in message["headers"]
-            ]
+            message["headers"] = with_addresses(message["headers"], prefix)
         await send(message)
 
     return send_prefixed
+
+
+def with_addresses(headers: Iterable[Field], prefix: str) -> list[Field]:
+    """Return the header fields of an answer, with the prefix added to the addresses in them."""
+    start = prefix.encode()
+    return [(name, _prefixed(name, value, start)) for name, value in headers]
 
 
 def _prefixed(name: bytes, value: bytes, prefix: bytes) -> bytes:

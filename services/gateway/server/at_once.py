@@ -23,6 +23,7 @@ from services.gateway.delivery.middleware import DeliveryMiddleware
 from services.gateway.middleware.correlation import HEADER, id_of
 from services.gateway.middleware.hosts import HostMiddleware
 from services.gateway.middleware.origins import OriginMiddleware
+from services.gateway.middleware.prefix import with_addresses
 from services.gateway.middleware.proxies import ProxyMiddleware
 from services.gateway.middleware.slow_readers import SlowReaderMiddleware
 from services.gateway.middleware.tracing import is_traced
@@ -67,7 +68,7 @@ class AnswersAtOnce:
     def __call__(self, request: Scope, transport: asyncio.WriteTransport) -> WholeAnswer | None:
         """Return the answer to a request, which counts as given; see `AtOnce`."""
         scope = {**request}
-        self.proxies.take(scope)
+        prefix = self.proxies.take(scope)
         if not self.delivery.may_have(scope):
             return None
         if is_traced(scope) or not self.hosts.accepts(scope):
@@ -91,9 +92,10 @@ class AnswersAtOnce:
 
         def write(headers: Headers) -> bytes:
             fields = headers if caller.shared else private_fields(headers)
-            return lines_of(self.origins.permit(fields, reader))
+            fields = self.origins.permit(fields, reader)
+            return lines_of(with_addresses(fields, prefix) if prefix else fields)
 
-        lines = self.delivery.take(hit, (hit.unchanged, caller.shared, reader), write)
+        lines = self.delivery.take(hit, (hit.unchanged, caller.shared, reader, prefix), write)
         if account is not None:
             lines += lines_of(account.fields())
         lines += _AGE_AND_ID % (hit.age, id_of(scope["headers"]).encode())

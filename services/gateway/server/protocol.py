@@ -24,6 +24,7 @@ from services.gateway.server.refusals import (
     PIPELINE,
     SLOW_HEADER,
     SMALL_CHUNKS,
+    UPGRADE,
     Refusal,
     response,
 )
@@ -186,10 +187,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return False
         server = self._bounds.server_lines(self.server_state.default_headers)
         head = b"%b%b%b\r\n" % (STATUS_LINE[answer.status], server, answer.lines)
-        if answer.body:
-            self.transport.writelines((head, answer.body))
-        else:
-            self.transport.write(head)
+        # `writelines` does not pause a protocol in Python up to 3.12.8 and 3.13.1 (CVE-2024-12254).
+        self.transport.write(head + answer.body)
         self._in_a_row += 1
         cycle.response_started = cycle.response_complete = True
         cycle.on_response = _nothing  # as uvicorn's: the connection and its cycle would be garbage
@@ -233,10 +232,13 @@ class BoundedProtocol(HttpToolsProtocol):
         # RFC 6455, section 4.1. The package websockets leaves any other request without an answer.
         if self.scope["method"] != "GET" or any(name in _BODY for name, _ in self.headers):
             self._refuse(MALFORMED)
-            return
-        self._room = -1
-        self._bounds.upgrade(self, self.transport)
-        super().handle_websocket_upgrade()
+        elif self.cycle is not None and not self.cycle.response_complete:
+            # uvicorn would begin the WebSocket in front of the answer.
+            self._refuse(UPGRADE)
+        else:
+            self._room = -1
+            self._bounds.upgrade(self, self.transport)
+            super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Answer malformed HTTP, in the place of uvicorn's plain text."""

@@ -56,6 +56,11 @@ PIPELINE = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,
     Overloaded("Too many requests wait in this connection.", retry_after=1),
 )
+UPGRADE = Refusal(
+    "pipeline",
+    HTTPStatus.BAD_REQUEST,
+    InvalidRequest("A WebSocket begins after the answers to all requests before it."),
+)
 CONNECTIONS = Refusal(
     "connections",
     HTTPStatus.SERVICE_UNAVAILABLE,

@@ -71,6 +71,7 @@ async def routes(scope: Scope, receive: Receive, send: Send) -> None:
     stored = StoredBlob(Blob(key="a" * 64, media_type="image/webp", bytes=5), digest="b" * 64)
     offer(Request(scope), Kind.RENDITION, stored, ("1" * 64,), life=60)
     fields = {"ETag": '"a"', "Cache-Control": "public, max-age=60", "Cache-Status": "darkroom; hit"}
+    fields["Link"] = '</v1/images>; rel="up"'
     if b"auto" in scope["query_string"]:
         fields["Vary"] = "Accept"
     await Response(body, headers=fields, media_type="image/webp")(scope, receive, send)

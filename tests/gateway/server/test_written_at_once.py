@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 from services.gateway.server.at_once import WholeAnswer
@@ -18,6 +19,10 @@ from tests.processes import until
 
 WHOLE = WholeAnswer(200, b"content-length: 3\r\nage: 1\r\n", b"abc")
 WRITTEN = b"HTTP/1.1 200 OK\r\nserver: it\r\ncontent-length: 3\r\nage: 1\r\n\r\nabc"
+HANDSHAKE = (
+    b"GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 class Recording(Wire):
@@ -26,13 +31,24 @@ class Recording(Wire):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
-        self.closed = False
+        self.closed = self.ended = False
+        self.protocol: object = None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def set_protocol(self, protocol: object) -> None:
+        self.protocol = protocol
 
     def write(self, data: Any) -> None:
+        assert not self.ended
         self.written += data
 
-    def writelines(self, list_of_data: Any) -> None:
-        self.written += b"".join(list_of_data)
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
 
     def close(self) -> None:
         self.closed = True
@@ -48,7 +64,9 @@ class Server:
         self.at_once: list[bytes] = []
         self.by_application: list[bytes] = []
         self.fails = False
-        connections = Connections(
+        self.go = asyncio.Event()  # lets the application answer
+        self.go.set()
+        self.connections = Connections(
             GatewaySettings(),
             Metrics(),
             is_exempt=lambda address: True,
@@ -59,7 +77,7 @@ class Server:
         state.default_headers = [(b"server", b"it")]
         config = Config(self.application, log_config=None, interface="asgi3")
         config.load()
-        self.protocol = BoundedProtocol(connections, config, state, {})
+        self.protocol = BoundedProtocol(self.connections, config, state, {})
         self.wire = Recording()
         self.protocol.connection_made(self.wire)
 
@@ -74,6 +92,10 @@ class Server:
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.by_application.append(scope["raw_path"])
+        await self.go.wait()
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            return
         headers = [(b"content-length", b"3")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"app"})
@@ -112,11 +134,43 @@ async def test_requests_that_arrive_together_are_answered_in_order_and_take_turn
     assert (await server.take(get())) == WRITTEN
 
 
-async def test_a_refusal_behind_an_answer_at_once_is_sent_once() -> None:
+async def test_a_refusal_behind_an_answer_at_once_is_sent_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     server = Server()
     written = await server.take(get("/app"), get("/"), b"nonsense\r\n\r\n")
     assert server.by_application == [b"/app", b"/"]
     assert written.count(b"HTTP/1.1 400") == 1
+    assert server.wire.ended
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_websocket_is_refused_behind_a_request_under_way() -> None:
+    server = Server()
+    written = await server.take(get("/app"), HANDSHAKE)
+    assert server.by_application == [b"/app"]
+    assert written.index(b"app") < written.index(b"HTTP/1.1 400")
+    assert server.wire.ended
+    assert server.protocol not in server.connections.waiting
+
+
+async def test_a_websocket_may_begin_behind_an_answer_at_once() -> None:
+    server = Server()
+    await server.take(get("/"), HANDSHAKE)
+    assert isinstance(server.wire.protocol, WebSocketsSansIOProtocol)
+    assert server.wire.written.startswith(WRITTEN + b"HTTP/1.1 101")
+    assert server.protocol not in server.connections.waiting
+
+
+async def test_a_connection_does_not_wait_while_a_request_behind_an_answer_is_answered() -> None:
+    server = Server()
+    server.go.clear()
+    server.protocol.data_received(get("/") + get("/app"))
+    assert server.wire.written == WRITTEN
+    assert server.protocol not in server.connections.waiting
+    server.go.set()
+    assert (await server.take()).endswith(b"app")
+    assert server.protocol in server.connections.waiting
 
 
 async def test_a_connection_ends_if_no_request_follows_an_answer() -> None:
