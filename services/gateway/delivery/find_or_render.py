@@ -23,8 +23,8 @@ class FindOrRender:
         """The JSON of a Render, up to its source."""
         self.answered = False
         """True once the search was made."""
-        self.found: Found | None = None
         self._lookup = lookup
+        self._reply: Any = None
 
     def script(
         self, names: Sequence[str], arguments: Sequence[Any]
@@ -36,7 +36,11 @@ class FindOrRender:
 
     def take(self, answer: Any) -> bool:
         """Take what the script returns; return whether the request was sent."""
-        found, pushed = answer
+        # `found` reads the records, which may be damaged: a callback of Redis must not raise.
+        self._reply, pushed = answer
         self.answered = True
-        self.found = self._lookup.found(found)
         return bool(pushed > 0)
+
+    def found(self) -> Found | None:
+        """Return what the search has found. Raises ValueError for a record that can't be read."""
+        return self._lookup.found(self._reply)

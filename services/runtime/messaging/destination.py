@@ -23,7 +23,10 @@ class Search(Protocol):
         """
 
     def take(self, answer: Any) -> bool:
-        """Take what the script returns; return whether the request was sent."""
+        """Take what the script returns; return whether the request was sent.
+
+        It is called where replies of Redis arrive, so records are read later.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 OnReply = Callable[[Any], None]
 """Called with the reply to a command, or with the exception that took its place. Must not raise."""
 
@@ -14,7 +18,11 @@ Taker = asyncio.Future[Any] | OnReply
 def give(reply: Any, taker: Taker) -> None:
     """Give a reply, or the exception in its place, to the future or the function that takes it."""
     if not isinstance(taker, asyncio.Future):
-        taker(reply)
+        try:
+            taker(reply)
+        except Exception as exc:
+            # A bug. The event loop would close the connection, and every open command would fail.
+            log.error("a reply could not be taken", exc_info=exc)
     elif taker.done():
         return
     elif isinstance(reply, Exception):

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from contracts.control import CONTROL, Cancel
 from contracts.errors import DeadlineExceeded, NoWorkers, Overloaded
@@ -19,7 +19,7 @@ from services.runtime.messaging.destination import DATA_FIELD, Destination, Sear
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, store_error
-from services.runtime.redis.replies import FULL, LOST
+from services.runtime.redis.replies import LOST
 from services.runtime.redis.scripts import Script, load_script
 from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
@@ -40,7 +40,7 @@ _DEFAULT_TIMEOUT = 30.0  # seconds
 
 
 class NotSent(Exception):
-    """The script of a search did not send the request: it was needless, or Redis refused it."""
+    """The script of a search did not send the request: it was needless, or Redis refused."""
 
 
 class MessageSender:
@@ -148,16 +148,24 @@ class MessageSender:
         """Send the request by the script of a search; NotSent becomes the reply's exception."""
 
         def end(answer: Any) -> None:
-            failure: Exception | None = None
-            if isinstance(answer, Exception) and not isinstance(answer, FULL):
-                failure = self._refusal(answer)
-            elif isinstance(answer, FULL) or not search.take(answer):
-                failure = NotSent()
+            try:
+                failure = self._failure(search, answer)
+            except Exception as exc:
+                # Without an answer the caller would wait for all of its timeout.
+                failure = exc
             if failure is not None and not reply.done():
                 reply.set_exception(failure)
 
         _, *push = _push_call(destination, message, next(self._fractions))
         self._redis.script_soon(*search.script(*push), end)
+
+    def _failure(self, search: Search, answer: Any) -> Exception | None:
+        """Return the exception that ends the call of a search; None if the request was sent."""
+        if isinstance(answer, ResponseError):
+            return NotSent()
+        if isinstance(answer, Exception):
+            return self._refusal(answer)
+        return None if search.take(answer) else NotSent()
 
     def _refusal(self, answer: Any) -> Exception | None:
         """Return the exception that ends the call, or None if the request was sent."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ResponseError
+from structlog.testing import capture_logs
 
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import Endpoint
@@ -33,6 +34,20 @@ async def test_a_cancelled_command_shifts_no_other_reply(connection: Multiplexer
     replies = [connection.send("ECHO", str(number)) for number in range(10)]
     replies[4].cancel()
     assert [await reply for reply in replies if not reply.cancelled()][4] == b"5"
+
+
+async def test_a_function_that_cannot_take_its_reply_ends_no_other_command(
+    connection: Multiplexer,
+) -> None:
+    def take(reply: bytes) -> None:
+        raise ValueError(reply)
+
+    number = await connection.execute("CLIENT", "ID")
+    with capture_logs() as logs:
+        connection.send_soon(take, "ECHO", "a")
+        assert await connection.execute("ECHO", "b") == b"b"
+    assert await connection.execute("CLIENT", "ID") == number
+    assert [entry["event"] for entry in logs] == ["a reply could not be taken"]
 
 
 async def test_a_large_reply_arrives_as_a_whole(connection: Multiplexer) -> None:

@@ -189,7 +189,7 @@ async def _find_or_render(
         work = deps.imaging.find_or_render(search, timeout=timeout)
         rendered = await cancel_on_disconnect(request, work)
         if search.answered:
-            return search.found, rendered
+            return search.found(), rendered
     return await deps.lookups.find(lookup), rendered
 
 
