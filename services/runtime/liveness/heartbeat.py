@@ -91,14 +91,16 @@ class Heartbeat:
         self._addresses: Sequence[str] = ()
         self._task: asyncio.Task[None] | None = None
         self._last_beat = self._steady_since = -math.inf
+        self.begun = asyncio.Event()
+        """Set when the first heartbeat has been sent."""
 
     @property
     def steady(self) -> bool:
         """True if this process's heartbeat has had no gap for as long as a heartbeat counts.
 
         After an outage of Redis every heartbeat is missing, so a missing one proves no death yet.
-        A new process is steady from its first heartbeat: workers that crash again and again must
-        still reclaim what the last one left.
+        A new process is steady from its first heartbeat, unless it had to wait for Redis: workers
+        that crash again and again must still reclaim what the last one left.
         """
         now, ttl = time.monotonic(), self._settings.heartbeat_ttl
         return now - self._last_beat <= ttl / 2 and now - self._steady_since > ttl
@@ -113,11 +115,17 @@ class Heartbeat:
         """True while the task that sends heartbeats runs; it goes on while Redis is away."""
         return self._task is not None and not self._task.done()
 
-    async def start(self, addresses: Sequence[str]) -> None:
-        """Report now and at every interval that this process serves `addresses`: none, or more."""
+    async def start(self, addresses: Sequence[str], *, after_outage: bool = False) -> None:
+        """Report now and at every interval that this process serves `addresses`: none, or more.
+
+        `after_outage` says that Redis was away when this process started: it is not steady yet.
+        """
         if self._task is None:
             self._addresses = addresses
             await self._beat()
+            if after_outage:
+                self._steady_since = self._last_beat
+            self.begun.set()
             self._task = asyncio.create_task(self._run(), name="heartbeat")
 
     async def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 from redis.exceptions import RedisError
@@ -18,7 +19,7 @@ from services.runtime.tasks import end
 log = structlog.get_logger(__name__)
 
 RECLAIM_INTERVAL = 1.0
-"""Seconds between two rounds that look for entries to reclaim."""
+"""Seconds between two rounds that look for entries to reclaim; the first is at the start."""
 
 _GIVEN_UP_AT_ONCE = 10
 
@@ -80,14 +81,17 @@ class Reclaimer:
 
     async def _run(self) -> None:
         address = self._pending.address
+        # The first round is early: where workers crash again and again, none may live for a second.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._heartbeat.begun.wait(), RECLAIM_INTERVAL)
         while True:
-            await asyncio.sleep(RECLAIM_INTERVAL)
             try:
                 await self._reclaim()
             except (RedisError, OSError) as exc:
                 log.debug("could not reclaim entries", reason=str(exc), address=address)
             except Exception as exc:
                 log.error("reclaiming entries failed", exc_info=exc, address=address)
+            await asyncio.sleep(RECLAIM_INTERVAL)
 
     async def _reclaim(self) -> None:
         """Do one round over all members of the group."""

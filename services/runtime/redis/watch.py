@@ -110,8 +110,8 @@ class StoreWatch:
         """True if jobs may be accepted."""
         return not self.state.refused and (self._allow_volatile or not self.state.volatile)
 
-    async def start(self) -> None:
-        """Return once Redis answers; log at the beginning and the end of a wait.
+    async def start(self) -> bool:
+        """Wait until Redis answers, log the beginning and the end, and return whether it was away.
 
         Calls `on_refused` for a Redis that can't be used.
         """
@@ -133,6 +133,7 @@ class StoreWatch:
             self._on_refused(StoreRefused(self.state.refused))
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="store-watch")
+        return waiting
 
     async def stop(self) -> None:
         """Look no more."""

@@ -123,16 +123,16 @@ class Broker(AdaptedBroker):
 
         Raises StoreRefused for a Redis that can't be used.
         """
-        interrupted = False
+        interrupted = was_away = False
         while True:
-            await self.store.start()
+            was_away |= await self.store.start()
             try:
                 if self.prepare is not None:
                     await self.prepare()
                 await self.inbox.start()
                 await self.outbox.start()
                 await super().start()
-                await self.heartbeat.start(self._served)
+                await self.heartbeat.start(self._served, after_outage=was_away or interrupted)
             except (*LOST, *FULL) as exc:
                 if not interrupted:
                     log.warning("start interrupted", reason=str(exc))

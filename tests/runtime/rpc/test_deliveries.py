@@ -41,14 +41,9 @@ async def test_a_request_without_a_reply_that_always_raises_is_dropped(
 async def test_a_request_that_has_ended_its_workers_is_refused_and_not_handled(
     caller: Broker, quick: Broker, echo: Echo, plain: Redis
 ) -> None:
-    await plain.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-    await plain.zadd(keys.responders(STREAM), {"dead": alive_until()})
-    await plain.hset(keys.capacities(STREAM), "dead", "8")
-    waiting = asyncio.create_task(call(caller, Ping(text="deadly"), Transport.STREAM, timeout=10))
-    redis: Any = plain
-    [[_, [(entry, _)]]] = await redis.xreadgroup(GROUP, "dead", {STREAM: ">"}, block=5000)
-    await redis.execute_command("XCLAIM", STREAM, GROUP, "dead", 0, entry, "RETRYCOUNT", 3)
-    await plain.zrem(keys.responders(STREAM), "dead")
+    waiting, entry = await _call_to_the_dead(caller, plain, "deadly")
+    claim: Any = plain.execute_command
+    await claim("XCLAIM", STREAM, GROUP, "dead", 0, entry, "RETRYCOUNT", 3)
     quick.serve(ECHO, echo.__call__)
     await quick.start()
     with pytest.raises(WorkerCrashed, match="3 workers took it and ended"):
@@ -56,3 +51,32 @@ async def test_a_request_that_has_ended_its_workers_is_refused_and_not_handled(
     await emptied(caller, Transport.STREAM)
     await quick.stop()
     assert echo.received == []
+
+
+async def test_a_worker_reclaims_what_a_dead_one_has_left_as_soon_as_it_starts(
+    caller: Broker, redis_url: str, echo: Echo, plain: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where workers crash again and again, none may live until a second round."""
+    monkeypatch.setattr(reclaimer, "RECLAIM_INTERVAL", 60)
+    waiting, _ = await _call_to_the_dead(caller, plain, "left")
+    # Time is the subject: a worker that has not read for the life of a heartbeat is dead.
+    await asyncio.sleep(0.6)
+    worker = broker_on(redis_url, heartbeat_interval=0.1, heartbeat_ttl=0.5)
+    worker.serve(ECHO, echo.__call__)
+    await worker.start()
+    assert (await asyncio.wait_for(waiting, 5)).text == "left"
+    await worker.stop()
+
+
+async def _call_to_the_dead(
+    caller: Broker, plain: Redis, text: str
+) -> tuple[asyncio.Task[Ping], bytes]:
+    """Call a worker that dies once it has read the request; return the call and its entry."""
+    await plain.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+    await plain.zadd(keys.responders(STREAM), {"dead": alive_until()})
+    await plain.hset(keys.capacities(STREAM), "dead", "8")
+    waiting = asyncio.create_task(call(caller, Ping(text=text), Transport.STREAM, timeout=10))
+    redis: Any = plain
+    [[_, [(entry, _)]]] = await redis.xreadgroup(GROUP, "dead", {STREAM: ">"}, block=5000)
+    await plain.zrem(keys.responders(STREAM), "dead")
+    return waiting, entry
