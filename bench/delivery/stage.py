@@ -75,6 +75,7 @@ class Stage:
                 "gateway", self.redis_url, *options, env={**self.environment, **env}
             )
             self._gateways[name] = self.running.enter_context(service)
+            self._gateways[name].wait_ready()
         return self._gateways[name]
 
     @cached_property
