@@ -56,7 +56,7 @@ async def test_a_request_that_has_ended_its_workers_is_refused_and_not_handled(
 async def test_a_worker_reclaims_what_a_dead_one_has_left_as_soon_as_it_starts(
     caller: Broker, redis_url: str, echo: Echo, plain: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where workers crash again and again, none may live until a second round."""
+    """Workers that crash again and again may all end before a second round."""
     monkeypatch.setattr(reclaimer, "RECLAIM_INTERVAL", 60)
     waiting, _ = await _call_to_the_dead(caller, plain, "left")
     # Time is the subject: a worker that has not read for the life of a heartbeat is dead.
