@@ -1,6 +1,7 @@
-"""Rules of style that no linter checks: the length of files, and how a docstring begins."""
+"""Rules of style that no linter checks: lengths, and the first words of docstrings and comments."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ MOST_MODULES = 19  # of a folder
 
 # "Whether the worker is ready" leaves the reader to guess what is done; "Return whether" says it.
 RIDDLES = {"How", "What", "Whatever", "When", "Where", "Whether", "Which", "Who", "Whose", "Why"}
+
+# "What is made of it" makes a reader wait for the subject, and "The results" names it.
+RIDDLE_IN_COMMENT = re.compile(r"^\s*# (?:How|What|Whatever|Whether|Which|Who|Whose|Why)\b", re.M)
 
 
 def modules(folder: str) -> list[Path]:
@@ -56,3 +60,10 @@ def test_docstrings_say_what_is_done(folder: str) -> None:
     begun = [(path, text.split()[0]) for path in modules(folder) for text in docstrings(path)]
     assert begun
     assert [path for path, word in begun if word in RIDDLES] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_comments_name_their_subject(folder: str) -> None:
+    found = modules(folder)
+    assert found
+    assert [path for path in found if RIDDLE_IN_COMMENT.search(path.read_text())] == []

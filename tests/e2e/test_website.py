@@ -251,5 +251,5 @@ async def test_a_revoked_key_is_dead_on_both_gateways_within_a_second(
     assert revoked.status_code == 204
     await asyncio.sleep(1)  # the time that docs/guides/access.md promises
     assert statuses() == [401, 401]
-    # What the photographer has uploaded stays, and so do the signed URLs of it.
+    # Images that were uploaded with the key stay, and so do their signed URLs.
     assert site.proxy.http.get(signed(f"{portrait}/render?op=resize:width=60")).status_code == 200

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ import httpx
 from bench.chaos.client import photographs
 from bench.chaos.outcome import Outcome
 from bench.chaos.suite import KillableService, Suite, suite
+from tests.processes import until_answer
 
 _CLIENTS = 8
 
@@ -71,8 +73,7 @@ async def _upload_all(url: str, bodies: list[bytes], promised: dict[str, bytes])
     async def work(http: httpx.AsyncClient) -> None:
         while waiting:
             body = waiting.pop()
-            while not await _upload(http, body, promised):  # noqa: ASYNC110  it starts again
-                await asyncio.sleep(0.2)
+            await until_answer(partial(_upload, http, body, promised), seconds=60, every=0.2)
 
     async with httpx.AsyncClient(base_url=url, timeout=20) as http:
         await asyncio.gather(*(work(http) for _ in range(_CLIENTS)))

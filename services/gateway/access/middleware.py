@@ -19,6 +19,7 @@ from services.gateway.access.lasting import answer_while
 from services.gateway.access.rules import Rule, Rules
 from services.gateway.access.signatures import ANONYMOUS_SCOPES
 from services.gateway.http.problems import problem, refusal
+from services.gateway.middleware.fields import STARTS, Field
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +28,6 @@ _CACHE_CONTROL = b"cache-control"
 _NGINX_EXPIRES = b"x-accel-expires"
 _VARY = b"vary"
 _IDENTITY = b"Authorization, Cookie"
-Field = tuple[bytes, bytes]
-_STARTS = ("http.response.start", "websocket.http.response.start")
 
 
 class AccessMiddleware:
@@ -149,7 +148,7 @@ def _privately(send: Send) -> Send:
     """Return a `send` of answers for one client alone."""
 
     async def send_private(message: Message) -> None:
-        if message["type"] in _STARTS:
+        if message["type"] in STARTS:
             message["headers"] = private_fields(message.get("headers", ()))
         await send(message)
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.gateway.middleware.fields import Field
 from services.runtime.storage.records import Kind
 
 Key = tuple[Hashable, ...]
 """Key of an answer: the callers that may see it, path, query, and the formats of `Accept`."""
 
-Headers = list[tuple[bytes, bytes]]
+Headers = list[Field]
 
 MAX_BODY = 1 << 20
 """Bytes of the largest body that is kept."""

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -88,6 +89,11 @@ async def redis_error(request: Request, exc: Exception) -> JSONResponse:
     """Answer an exception of the Redis client with the problem document of its failure."""
     log.warning("redis failed", path=request.url.path, reason=str(exc))
     return problem(store_error(exc).failure(), request.scope)
+
+
+def with_handlers_of(http: FastAPI, app: ASGIApp) -> ASGIApp:
+    """Return `app` with the exception handlers of `http` around it, in the order of its routes'."""
+    return UnhandledErrorMiddleware(ExceptionMiddleware(app, http.exception_handlers))
 
 
 class UnhandledErrorMiddleware:

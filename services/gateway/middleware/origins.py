@@ -12,9 +12,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import OriginNotAllowed
+from services.gateway.middleware.fields import Field
 from services.gateway.middleware.hosts import Refuse
-
-Field = tuple[bytes, bytes]
 
 _READING = ("GET", "HEAD")
 _OWN_SITE = ("same-origin", "none")  # none: the user has entered the address

@@ -4,10 +4,9 @@ from collections.abc import Iterable
 
 from starlette.types import Message, Scope, Send
 
-_PREFIX = "darkroom.prefix"
-_STARTS = ("http.response.start", "websocket.http.response.start")
+from services.gateway.middleware.fields import STARTS, Field
 
-Field = tuple[bytes, bytes]
+_PREFIX = "darkroom.prefix"
 
 
 def prefix_of(scope: Scope) -> str:
@@ -38,7 +37,7 @@ def sending_prefixed(prefix: str, send: Send) -> Send:
     """Return a `send` that adds the prefix to the addresses in the header fields of an answer."""
 
     async def send_prefixed(message: Message) -> None:
-        if message["type"] in _STARTS:
+        if message["type"] in STARTS:
             message["headers"] = with_addresses(message["headers"], prefix)
         await send(message)
 

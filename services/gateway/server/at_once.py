@@ -21,6 +21,7 @@ from services.gateway.access.presets.middleware import PresetMiddleware
 from services.gateway.delivery.cache import Headers
 from services.gateway.delivery.middleware import DeliveryMiddleware
 from services.gateway.middleware.correlation import HEADER, id_of
+from services.gateway.middleware.fields import Field
 from services.gateway.middleware.hosts import HostMiddleware
 from services.gateway.middleware.origins import OriginMiddleware
 from services.gateway.middleware.prefix import with_addresses
@@ -102,6 +103,6 @@ class AnswersAtOnce:
         return WholeAnswer(304 if hit.unchanged else 200, lines, hit.body)
 
 
-def lines_of(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+def lines_of(fields: Iterable[Field]) -> bytes:
     """Return header fields as the lines of an HTTP message."""
     return b"".join([b"%b: %b\r\n" % field for field in fields])

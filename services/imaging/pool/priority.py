@@ -59,7 +59,7 @@ class PrioritySemaphore:
             self._release(row, heavy=heavy)
 
     async def _wait(self, source: str, *, urgent: bool, heavy: bool) -> _Row:
-        # Where a permit is free, no short work waits.
+        # No short work waits while a permit is free.
         if self.taken < self.size and (not heavy or self._heavy_taken < self.heavy_size):
             self._count(heavy=heavy)
             return _first_of(source)

@@ -107,11 +107,16 @@ async def test_a_full_redis_finds_what_is_stored_and_sends_nothing(suite: Suite)
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [("place", "cellar"), ("bytes", "12x"), ("bytes", "1e999"), ("media_type", b"\xff")],
+    ("field", "value", "reason"),
+    [
+        ("place", "cellar", "not a valid Place"),
+        ("bytes", "12x", "invalid literal"),
+        ("bytes", "1e999", "invalid literal"),
+        ("media_type", b"\xff", "can't decode"),
+    ],
 )
 async def test_a_damaged_record_fails_its_own_request_as_without_a_worker(
-    suite: Suite, field: str, value: bytes
+    suite: Suite, field: str, value: bytes, reason: str
 ) -> None:
     stored = Stored(suite)
     image = (await stored.image()).blob
@@ -119,7 +124,7 @@ async def test_a_damaged_record_fails_its_own_request_as_without_a_worker(
     suite.worker.go.set()
     connection = await stored.redis.execute("CLIENT", "ID")
 
-    with pytest.raises(ValueError) as ordinary:  # noqa: PT011
+    with pytest.raises(ValueError, match=reason) as ordinary:
         await stored.lookups.find(lookup_for(image.key))
     with pytest.raises(type(ordinary.value)) as failure:
         await _find_or_render(suite, stored, image.key)

@@ -41,18 +41,24 @@ async def _stored(suite: Suite) -> Blob:
     return image
 
 
-async def test_who_joins_a_search_that_finds_the_result_has_a_call_of_its_own(
-    suite: Suite,
-) -> None:
-    image = await _stored(suite)
-    suite.worker.go.set()
+async def _rendered_beside_a_search(suite: Suite, image: Blob) -> Reply[Rendered]:
+    """Render an image while a search finds the same result; return the reply to the render."""
     found, rendered = await asyncio.gather(
         suite.client.find_or_render(search_for(image.key), timeout=5),
         suite.client.render(Render(source=image, pipeline=PIPELINE), timeout=5),
     )
     assert found is None
     assert rendered.body == RENDERED
-    # What it was charged would be given back for one that is collapsed.
+    return rendered
+
+
+async def test_who_joins_a_search_that_finds_the_result_has_a_call_of_its_own(
+    suite: Suite,
+) -> None:
+    image = await _stored(suite)
+    suite.worker.go.set()
+    rendered = await _rendered_beside_a_search(suite, image)
+    # A collapsed render costs its caller nothing, and this one was rendered for its caller.
     assert not rendered.collapsed
     assert suite.collapsed == 0
 
@@ -94,12 +100,7 @@ async def test_who_joined_a_search_joins_no_other_one(
                 later.append(asyncio.create_task(call))
 
     monkeypatch.setattr(suite.client._imaging, "find_or_render", find_and_begin_another)
-    found, rendered = await asyncio.gather(
-        suite.client.find_or_render(search_for(image.key), timeout=5),
-        suite.client.render(Render(source=image, pipeline=PIPELINE), timeout=5),
-    )
-    assert found is None
-    assert rendered.body == RENDERED
+    rendered = await _rendered_beside_a_search(suite, image)
     assert not rendered.collapsed
     assert len(suite.worker.requests) == 1
     assert await later[0] is None

@@ -1,9 +1,9 @@
 """An answer without the application equals the application's, and keeps every bound."""
 
-import asyncio
 import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -32,6 +32,7 @@ from services.runtime.storage.setup import make_storage
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.access.gateways import ADMIN_KEY, settings_of
 from tests.gateway.access.signed.sites import KEYS, PRESETS, RENDER, SECRET
+from tests.processes import until_answer
 
 ORIGIN = "https://app.example.com"
 LARGE = f"{RENDER}?op=flip"
@@ -77,6 +78,12 @@ async def routes(scope: Scope, receive: Receive, send: Send) -> None:
     await Response(body, headers=fields, media_type="image/webp")(scope, receive, send)
 
 
+async def _answers_from_memory(front: Front) -> bool:
+    """Return whether an answer is kept: that of a gateway that hears of purges."""
+    _, fields, *_ = await asked(front, f"{RENDER}?op=melt", KEY)
+    return b"age" in fields
+
+
 @asynccontextmanager
 async def front_of(redis_url: str, folder: Path, **given: object) -> AsyncIterator[Front]:
     """The front of a gateway before such routes, which knows its keys and hears of purges."""
@@ -103,9 +110,7 @@ async def front_of(redis_url: str, folder: Path, **given: object) -> AsyncIterat
     await keyring.start()
     await keyring.read()
     try:
-        # Until purges are heard of.
-        while b"age" not in (await asked(front, f"{RENDER}?op=melt", KEY))[1]:  # noqa: ASYNC110  no event
-            await asyncio.sleep(0.01)
+        await until_answer(partial(_answers_from_memory, front))
         yield front
     finally:
         await keyring.stop()

@@ -98,7 +98,7 @@ def _rounded(picture: Array, radius: float | str) -> Array:
     length = min(float(radius), shorter / 2)
     x = (np.arange(width * _FINE) + 0.5) / _FINE
     y = (np.arange(height * _FINE) + 0.5) / _FINE
-    # How far outside of the straight part of its side a point lies.
+    # The distance of a point from the straight part of its side; zero beside it.
     beyond_x = np.maximum(0, np.maximum(left + length - x, x - (right - length)))[None]
     beyond_y = np.maximum(0, np.maximum(top + length - y, y - (bottom - length)))[:, None]
     inside = beyond_x**2 + beyond_y**2 <= max(length, 1e-9) ** 2

@@ -8,10 +8,11 @@ from contracts.errors import ServiceError
 from services.gateway.access.caller import caller_of
 from services.gateway.access.limits.account import Account
 from services.gateway.access.limits.limiter import Limiter, set_account
+from services.gateway.middleware.fields import STARTS
 from services.runtime.redis.client import redis_errors
 
 _API = "/v1/"
-_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+_STARTS = (*STARTS, "websocket.accept")
 _NOT_SERVED = 503
 
 Refuse = Callable[[ServiceError, Scope], ASGIApp]

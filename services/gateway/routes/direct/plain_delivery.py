@@ -14,9 +14,8 @@ from urllib.parse import unquote_plus
 from fastapi import FastAPI, Request, Response
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.datastructures import QueryParams
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from contracts.errors import InvalidOperation
 from contracts.formats import Format
@@ -26,7 +25,7 @@ from contracts.outputs import AUTO
 from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.accept import formats_of
-from services.gateway.http.error_handlers import UnhandledErrorMiddleware
+from services.gateway.http.error_handlers import with_handlers_of
 from services.gateway.routes.direct.delivered import (
     Wanted,
     send_fetched,
@@ -86,9 +85,7 @@ class PlainDelivery:
         self._render = paths["/v1/images/{image_id}/render"]
         self._fetch = paths[_FETCH]
         self._result = paths["/v1/jobs/{job_id}/results/{index}"]
-        # They handle the exceptions of FastAPI's routes in the same order.
-        caught = ExceptionMiddleware(_send, http.exception_handlers)
-        self._answered: ASGIApp = UnhandledErrorMiddleware(caught)
+        self._answered = with_handlers_of(http, _send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it to FastAPI."""

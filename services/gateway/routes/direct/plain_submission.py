@@ -6,13 +6,12 @@ gateway. Every other request for a job, and the documents, have FastAPI's route;
 """
 
 from fastapi import FastAPI
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.dependencies import Dependencies
-from services.gateway.http.error_handlers import UnhandledErrorMiddleware
+from services.gateway.http.error_handlers import with_handlers_of
 from services.gateway.http.prefer import parse_prefer
 from services.gateway.routes import jobs
 
@@ -32,9 +31,7 @@ class PlainSubmission:
             for route in jobs.router.routes
             if isinstance(route, Route) and route.path == _PATH and "POST" in (route.methods or ())
         )
-        # They handle the exceptions of FastAPI's routes in the same order.
-        caught = ExceptionMiddleware(self._submit, http.exception_handlers)
-        self._answered: ASGIApp = UnhandledErrorMiddleware(caught)
+        self._answered = with_handlers_of(http, self._submit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""

@@ -9,7 +9,10 @@ _Result = TypeVar("_Result")
 
 
 class Threads:
-    """As many threads as a source may have connections: a slow one takes no others."""
+    """The threads of one source, one for each connection it may have.
+
+    Each source has its own, so that a slow one holds up no other source.
+    """
 
     def __init__(self, kind: str, number: int) -> None:
         self._pool = ThreadPoolExecutor(number, thread_name_prefix=kind)

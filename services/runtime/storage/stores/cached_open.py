@@ -52,7 +52,7 @@ class CachedOpen:
         """
         if self._open is None:
             return None
-        name = (self._root + path).encode()
+        name = os.fsencode(self._root + path)
         descriptor = int(
             self._open(_OPENAT2, _AT_FDCWD, name, ctypes.byref(self._how), ctypes.sizeof(_How))
         )

@@ -64,7 +64,8 @@ class Store(Protocol):
     def open_at_once(self, path: str) -> int | None:
         """Return a descriptor as `open` does, without a wait for a disk or a network.
 
-        None if that may take a while, and for a path that `open` refuses. Raises nothing.
+        None if that may take a while, or if `open` would fail. Raises ValueError for a path that
+        leads out of the store.
         """
         ...
 

@@ -27,7 +27,7 @@ def cost(picture: Picture | None, *pipelines: Pipeline, **watermarks: Picture) -
         (("resize:width=6000",), 6_000_000),
         (("pad:width=4000,height=4000",), 16_000_000),
         (("crop:width=10,height=10", "resize:width=5000,enlarge=true"), 25_000_000),
-        # What an image is enlarged to on its way counts, although the result is small.
+        # An image that is enlarged on its way counts at that size, although the result is small.
         (("resize:width=6000,enlarge=true", "resize:width=30"), 24_000_000),
     ],
 )

@@ -28,7 +28,7 @@ def kibibytes(name):
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
 
-# What decoding itself imports and allocates once is no part of the peak.
+# The first decoding imports modules and allocates tables, which are no part of the peak.
 decode(open_source(encoded(scenery(16, 16), "WEBP", lossless=True), DEFAULT_LIMITS))
 data = sys.stdin.buffer.read()
 Path("/proc/self/clear_refs").write_text("5")
