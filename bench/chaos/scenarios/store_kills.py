@@ -39,7 +39,7 @@ async def store_is_killed(folder: Path, *, images: int, kills: int, every: float
     async with suite(folder, workers=1, env=env) as running:
         started = time.monotonic()
         promised: dict[str, bytes] = {}
-        uploading = asyncio.create_task(_upload_all(running.gateway.url, bodies, promised))
+        uploading = asyncio.create_task(_upload_all(running, bodies, promised))
         killed = await _kill(running, uploading, kills, every)
         await uploading
         assert len(promised) == images
@@ -66,20 +66,24 @@ async def store_is_killed(folder: Path, *, images: int, kills: int, every: float
         )
 
 
-async def _upload_all(url: str, bodies: list[bytes], promised: dict[str, bytes]) -> None:
+async def _upload_all(
+    running: Suite, bodies: list[bytes], promised: dict[str, bytes]
+) -> None:
     """Upload each image until its upload is answered, and render it now and then."""
     waiting = list(bodies)
 
     async def work(http: httpx.AsyncClient) -> None:
         while waiting:
             body = waiting.pop()
-            await until_answer(partial(_upload, http, body, promised), seconds=60, every=0.2)
+            await until_answer(partial(_upload, running, http, body, promised), seconds=60, every=0.2)
 
-    async with httpx.AsyncClient(base_url=url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=running.gateway.url, timeout=20) as http:
         await asyncio.gather(*(work(http) for _ in range(_CLIENTS)))
 
 
-async def _upload(http: httpx.AsyncClient, body: bytes, promised: dict[str, bytes]) -> bool:
+async def _upload(
+    running: Suite, http: httpx.AsyncClient, body: bytes, promised: dict[str, bytes]
+) -> bool:
     with suppress(httpx.TransportError):
         answer = await http.post("/v1/images", content=body)
         if answer.status_code in (200, 201):
@@ -89,7 +93,8 @@ async def _upload(http: httpx.AsyncClient, body: bytes, promised: dict[str, byte
                 render = f"/v1/images/{answer.json()['id']}/render?op=resize:width={size}"
                 await http.get(f"{render},enlarge=true&format=png")
             return True
-        assert answer.status_code in (503, 504), answer.text
+        expected = answer.status_code in (503, 504)
+        assert expected, f"{answer.text}\n{running.gateway.output()}"
     return False
 
 

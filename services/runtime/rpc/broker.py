@@ -129,6 +129,9 @@ class Broker(AdaptedBroker):
             try:
                 if self.prepare is not None:
                     await self.prepare()
+                # FastStream's producer gets its serializer here; once the inbox listens, the server
+                # that is up already may call.
+                await self.connect()
                 await self.inbox.start()
                 await self.outbox.start()
                 await super().start()

@@ -14,11 +14,12 @@ from contracts.errors import (
     Internal,
     InvalidRequest,
     NoWorkers,
+    Unavailable,
 )
 from contracts.methods import GROUP, Transport
 from services.runtime.rpc.broker import Broker
 from tests.processes import until
-from tests.runtime.echo import ECHO, Echo, Ping, call, emptied, serving
+from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied, serving
 
 BOTH_WAYS = pytest.mark.usefixtures("both_ways")
 EVERY_TRANSPORT = pytest.mark.parametrize("transport", list(Transport))
@@ -40,6 +41,21 @@ async def test_an_answer_has_the_callers_correlation_id_and_the_workers_name(
     assert message.correlation_id == "mine"
     assert message.headers["x-outcome"] == "ok"
     assert message.headers["x-worker"] == worker.worker
+
+
+@EVERY_TRANSPORT
+async def test_a_call_at_any_moment_of_the_start_is_answered_or_refused_as_unavailable(
+    transport: Transport, redis_url: str, worker: Broker
+) -> None:
+    starting_caller = broker_on(redis_url)
+    starting = asyncio.create_task(starting_caller.start())
+    calls = []
+    while not starting.done():
+        calls.append(asyncio.create_task(call(starting_caller, Ping(), transport)))
+        await asyncio.sleep(0)
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    await starting_caller.stop()
+    assert {type(answer) for answer in answers} == {Ping, Unavailable}
 
 
 @pytest.mark.serial
