@@ -66,16 +66,15 @@ async def store_is_killed(folder: Path, *, images: int, kills: int, every: float
         )
 
 
-async def _upload_all(
-    running: Suite, bodies: list[bytes], promised: dict[str, bytes]
-) -> None:
+async def _upload_all(running: Suite, bodies: list[bytes], promised: dict[str, bytes]) -> None:
     """Upload each image until its upload is answered, and render it now and then."""
     waiting = list(bodies)
 
     async def work(http: httpx.AsyncClient) -> None:
         while waiting:
             body = waiting.pop()
-            await until_answer(partial(_upload, running, http, body, promised), seconds=60, every=0.2)
+            upload = partial(_upload, running, http, body, promised)
+            await until_answer(upload, seconds=60, every=0.2)
 
     async with httpx.AsyncClient(base_url=running.gateway.url, timeout=20) as http:
         await asyncio.gather(*(work(http) for _ in range(_CLIENTS)))
