@@ -37,7 +37,7 @@ def _rates(cells: Mapping[str, Cell]) -> Iterator[Goal]:
             of_pictures = ratio_of(cells, ours.name, contenders.BARE.name)
             by_cpu = ratio_of(cells, theirs.name, ours.name, by="cpus")
             if ours is contenders.RENDERS and by_cpu is not None:
-                # One of thumbor's two processes may have all connections; the rate is halved then.
+                # By CPU time, the share of the cores that a system leaves idle does not count.
                 found += f" (by CPU time: {by_cpu:.2f})"
             if theirs is contenders.BARE_304 and of_pictures is not None:
                 # A 304 has no body: beside a picture it would look better than it is.

@@ -38,7 +38,8 @@ means anything.
 - thumbor, stored: one process that finds the picture among its results (`file_storage`).
 - thumbnails: {SOURCES} photographs of 500 pixels in turn, to about 250 x 204, JPEG 80. No question
   comes twice, so nothing is reused. Darkroom renders in {SLOTS} pool processes, thumbor has {SLOTS}
-  processes, ipx one with sharp's threads; both read the photographs from a folder.
+  processes, each with its part of the connections, and ipx one with sharp's threads; both read the
+  photographs from a folder.
 """
 
 _GROUPS = {

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from bench.environments import DATA, python_of
 from bench.imaging.cases import QUALITY, Case
 from bench.imaging.photographs import FOLDER
+from bench.imaging.systems import one_port
 from bench.imaging.systems.http_server import HttpServer, started
 from bench.imaging.systems.interface import NotInstalled, Running
 from bench.servers import free_port
@@ -21,6 +23,7 @@ STORAGE = "thumbor.storages.no_storage"
 PROGRESSIVE_JPEG = False
 AVIF_CODEC = "auto"
 AVIF_SPEED = 8
+NON_BLOCKING_SOCKETS = True
 """
 _NO_RESULTS = "RESULT_STORAGE = None\n"
 _RESULTS = """\
@@ -55,10 +58,12 @@ def serving(processes: int, *, results: Path | None = None) -> Iterator[tuple[in
     settings = DATA / "imaging" / f"thumbor-{port}.conf"
     stored = _RESULTS.format(folder=str(results)) if results else _NO_RESULTS
     settings.write_text(_SETTINGS + stored)
-    command = [str(python_of(_LOCK).with_name("thumbor")), "-i", "127.0.0.1", "-p", str(port)]
-    options = ["-c", str(settings), "--processes", str(processes), "-l", "error"]
+    each = [str(python_of(_LOCK).with_name("thumbor")), "--fd", "{fd}"]
+    options = ["-c", str(settings), "-l", "error"]
+    # With thumbor's own option for processes, one of them may have all connections of a client.
+    command = [sys.executable, one_port.__file__, str(processes), str(port), *each, *options]
     try:
-        with started([*command, *options], DATA, port) as pid:
+        with started(command, DATA, port) as pid:
             yield pid, port
     finally:
         settings.unlink()
