@@ -184,7 +184,12 @@ class Broker(AdaptedBroker):
         error: BaseException | None = None
         try:
             with inner_span(method_of(to.address), SpanKind.CLIENT):
-                return await self._call(to, message, correlation_id, headers, timeout)
+                try:
+                    return await self._call(to, message, correlation_id, headers, timeout)
+                except NotSent as exc:
+                    not_sent = exc
+            # Raised outside of the span: that a request was needless is no error.
+            raise not_sent
         except BaseException as exc:
             error = exc
             raise

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
 
 from contracts.errors import NoWorkers
 from contracts.imaging import Render
@@ -54,6 +56,20 @@ async def test_no_worker_is_asked_for_what_is_stored_or_has_no_image(suite: Suit
     suite.worker.go.set()
     await asyncio.gather(*suite.asked(1))
     assert suite.client.expects_renders
+
+
+async def test_a_call_that_is_needless_is_no_error_of_its_trace(
+    suite: Suite, spans: InMemorySpanExporter
+) -> None:
+    stored = Stored(suite)
+    image = (await stored.image()).blob
+    await stored.rendition(image.key)
+
+    assert await suite.client.find_or_render(search_for(image.key), timeout=5) is None
+
+    [span] = [one for one in spans.get_finished_spans() if one.kind is SpanKind.CLIENT]
+    assert span.status.status_code is StatusCode.UNSET
+    assert not span.events
 
 
 async def test_a_search_answers_without_a_worker(suite: Suite) -> None:
