@@ -22,10 +22,10 @@ from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
-LEASE = 2.0
+LEASE = 1.0
 """Seconds after an answered PING in which the cache is used."""
 
-_PING_INTERVAL = 0.5  # seconds
+_PING_INTERVAL = 0.25  # seconds
 
 
 class PurgeNews:
