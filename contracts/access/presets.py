@@ -49,7 +49,7 @@ VariableValue = Annotated[
         StringConstraints(strict=True, min_length=1, max_length=200),
         AfterValidator(_check_text),
     ],
-    Expected("should be a whole number or a text, without a backslash"),
+    Expected("should be a whole number or a text of printable characters, without a backslash"),
 ]
 Names = Annotated[tuple[str, ...], Field(max_length=100)]
 

@@ -54,15 +54,16 @@ _PAUSES = {Code.SOURCE_UNAVAILABLE, Code.SOURCE_TIMEOUT}
 """Statuses, and codes of other statuses, whose answers may have `Retry-After`."""
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
+_FILE = {"type": "string", "format": "binary", "minLength": 1}
 _FORM = {
     "schema": {
         "type": "object",
         "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary"}},
+        "properties": {"file": _FILE},
         "maxProperties": 9,
     }
 }
-_IMAGE = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+_IMAGE = {"schema": _FILE}
 IMAGE_CONTENT = {
     "image/*": _IMAGE,
     "application/octet-stream": _IMAGE,

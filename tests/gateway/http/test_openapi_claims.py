@@ -49,6 +49,14 @@ def test_a_parameter_has_its_type_and_is_never_null(name: str, types: set[str]) 
         assert types_of(parameter(route, name)["schema"]) == types
 
 
+@pytest.mark.parametrize("route", ["upload_an_image", "render_an_image", "submit_a_job"])
+def test_an_image_in_a_body_is_never_empty(route: str) -> None:
+    content = ROUTES[route]["requestBody"]["content"]
+    form = content["multipart/form-data"]["schema"]
+    for schema in (content["image/*"]["schema"], form["properties"]["file"]):
+        assert schema["minLength"] == 1
+
+
 def test_the_parameter_of_operations_leads_to_the_page_of_each() -> None:
     described = parameter("render_an_uploaded_image", "op")["description"]
     links = dict(re.findall(r"\[(\w+)\]\((\S+)\)", described))

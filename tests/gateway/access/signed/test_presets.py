@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from contracts.errors import InvalidOperation
 from contracts.imaging import RENDER_VERSION
 from contracts.operations.overlays import Text
 from contracts.operations.shapes import Resize
 from services.gateway.access.presets.table import parse_presets
+from services.gateway.routes.variants import PresetVariant
 from services.gateway.toml_tables import LineRefused
 from tests.gateway.access.signed.sites import PRESETS, RENDER, Site, scope_of
 
@@ -92,6 +94,12 @@ def test_what_does_not_exist_is_refused_with_what_does(site: Site, query: str, r
         expand(site, query)
 
     assert reason in refused.value.detail
+
+
+@pytest.mark.parametrize("text", ["", "a" * 201, "a\\,b", "a\nb", "a\u00a0b"])
+def test_a_variable_that_is_no_printable_text_is_refused_by_the_rule_for_it(text: str) -> None:
+    with pytest.raises(ValidationError, match="of printable characters, without a backslash"):
+        PresetVariant.model_validate({"preset": "sale", "label": text})
 
 
 @pytest.mark.parametrize(
