@@ -88,9 +88,6 @@ def decode(source: Source, draft: Draft = EVERY_PIXEL) -> Decoded:
         return Decoded(source.canvas.frame(0), Extent.whole(source.size))
     image = source.image
     least = _as_stored(draft.size, source.orientation) if draft.size else None
-    if source.format is Format.JPEG:
-        # In one piece: libjpeg decodes the last bytes of a piece by a slower way.
-        image.decodermaxblock = len(source.data)
     with translate_decode_errors():
         drafted = image.draft(draft.mode, least)
         image.load()

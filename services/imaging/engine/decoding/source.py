@@ -21,6 +21,7 @@ from services.imaging.engine.formats import (
     webp_alpha,
 )
 from services.imaging.engine.formats.frame_canvas import FrameCanvas
+from services.imaging.engine.formats.jpeg import Jpeg
 from services.imaging.engine.formats.png import apng_frames
 from services.imaging.engine.formats.tiff import Tiff
 from services.imaging.engine.formats.webp import WebP
@@ -81,8 +82,8 @@ def open_source(data: bytes, limits: Limits) -> Source:
     """
     pillow.configure()
     announced = _announced_format(data)
-    # The next three come before `Image.open`, which decodes a JPEG XL and walks the segments,
-    # chunks or first blocks of other files.
+    # The next three come before `_open`: Pillow decodes a JPEG XL, and walks the chunks or first
+    # blocks of other files.
     if announced is Format.JXL:
         _read_jxl(data, limits)
     frames = frame_count.count_frames(data, limits.frames)
@@ -95,8 +96,8 @@ def open_source(data: bytes, limits: Limits) -> Source:
     limits.check_source(*source.size, source.frames)
     limits.check_file(source.format, image.mode, math.prod(source.size), len(data))
     limits.check_samples(source.deep_samples, len(data))
-    if source.format is Format.JPEG:
-        container_checks.check_scans(data, math.prod(source.size))
+    if isinstance(image, Jpeg):
+        container_checks.check_scans(image.segments, math.prod(source.size))
     elif source.format is Format.AVIF:
         avif_frames.check_frames(data, image.size)
     return source
@@ -104,6 +105,8 @@ def open_source(data: bytes, limits: Limits) -> Source:
 
 def _open(data: bytes, announced: Format | None) -> ImageFile.ImageFile:
     match announced:
+        case Format.JPEG:
+            return Jpeg.of(data)
         case Format.TIFF:
             return Tiff.of(data)
         case Format.WEBP:
@@ -150,9 +153,7 @@ def _announced_format(data: bytes) -> Format | None:
 
 def _source(image: ImageFile.ImageFile, data: bytes, frames: int | None) -> Source:
     """Return an opened file as a source; `frames` is the number of frames, if it was counted."""
-    # An MPO is a JPEG followed by other images, as some cameras write them.
-    is_mpo = image.format == "MPO"
-    format = Format.JPEG if is_mpo else Format(str(image.format).lower())
+    format = Format(str(image.format).lower())
     orientation = _orientation(image, format, data)
     canvas = _canvas(image, data, format, frames)
     return Source(

@@ -86,8 +86,11 @@ def resolve(image: Image.Image, operation: ShapeOperation) -> ShapeOperation:
 
 def resize(image: Image.Image, operation: Resize, extent: Extent, limits: Limits) -> Image.Image:
     """Resize the picture that lies in `extent` of the image. Raises ImageTooBig."""
-    limits.check_result(*place_resize(extent.size, operation).canvas)
-    placement = place_resize(extent.size, aim_resize(image, operation, extent.size))
+    placement = place_resize(extent.size, operation)
+    limits.check_result(*placement.canvas)
+    aimed = aim_resize(image, operation, extent.size)
+    if aimed is not operation:
+        placement = place_resize(extent.size, aimed)
     picture = resample(image, placement.size, extent.locate(placement.box), operation.filter)
     if placement.canvas == placement.size:
         return picture

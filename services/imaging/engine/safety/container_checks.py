@@ -4,10 +4,10 @@ Each limit is far above what any known writer produces. The checks raise ImageTo
 """
 
 import re
-from collections.abc import Iterator
 
 from contracts.errors import ImageTooBig
-from services.imaging.engine.safety import jpeg_segments, png_chunks, tiff_tags
+from services.imaging.engine.safety import png_chunks, tiff_tags
+from services.imaging.engine.safety.jpeg_segments import Segments
 from services.imaging.engine.safety.tiff_tags import Layout
 
 # A photograph has at most 10 scans. Each one passes over every pixel, and may be 14 bytes long.
@@ -17,7 +17,6 @@ _MAX_SCANNED_PIXELS = 500_000_000  # half a second
 # ITU-T T.81, annex B: in coded pixels, FF begins a marker unless a zero or a restart code follows.
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _SCAN, _END = 0xDA, 0xD9
-_SEQUENTIAL_FRAMES = (0xC0, 0xC1)  # SOF0 and SOF1
 _WITHOUT_LENGTH = (0x01, 0xD8)
 
 _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323  # TIFF tags
@@ -33,11 +32,9 @@ _MAX_COMPRESSED_RATIO = 2  # to the file
 def clean(data: bytes) -> bytes:
     """Return a file without what Pillow does not need and might refuse it for; often `data`.
 
-    Raises ImageTooBig for a JPEG, PNG or TIFF in too many or too large parts, and
-    UnsupportedFormat for a JPEG of a kind that is not read.
+    Raises ImageTooBig for a PNG or a TIFF in too many or too large parts. A JPEG is cleaned as its
+    segments are read.
     """
-    if data[:3] == b"\xff\xd8\xff":
-        return jpeg_segments.clean(data)
     if data[:4] == b"\x89PNG":
         return png_chunks.clean(data)
     if data[:2] in (b"II", b"MM"):
@@ -46,11 +43,11 @@ def clean(data: bytes) -> bytes:
     return data
 
 
-def check_scans(data: bytes, pixels: int) -> None:
+def check_scans(segments: Segments, pixels: int) -> None:
     """Refuse a JPEG of so many pixels whose scans take too long. Raises ImageTooBig."""
-    most = max(_USUAL_SCANS, _MAX_SCANNED_PIXELS // pixels)
-    if _has_one_scan(data):
+    if segments.has_one_scan:
         return
+    most, data = max(_USUAL_SCANS, _MAX_SCANNED_PIXELS // pixels), segments.data
     # Counting bytes first is quick, but also counts those of a video or an image after the end.
     if data.count(bytes([0xFF, _SCAN])) > most and _count_scans(data, most) > most:
         raise ImageTooBig(f"The JPEG has more than {most} scans.")
@@ -71,32 +68,15 @@ def _check_tiles(data: bytes) -> None:
         raise ImageTooBig(f"The TIFF has {image:,} pixels, and tiles of {tile:,} pixels.")
 
 
-def _has_one_scan(data: bytes) -> bool:
-    """Return whether a sequential JPEG's first scan has every component; no other is decoded."""
-    components = b""
-    for marker, at in _segments(data):
-        if marker in _SEQUENTIAL_FRAMES:
-            components = data[at + 7 : at + 8]
-        elif marker == _SCAN:
-            return components == data[at + 2 : at + 3]
-    return False
-
-
 def _count_scans(data: bytes, most: int) -> int:
     """Return how many scans a JPEG has, counted up to `most + 1`."""
-    scans = 0
-    for marker, _ in _segments(data):
+    scans, at = 0, 2
+    # As libjpeg walks a JPEG.
+    while found := _MARKER.search(data, at):
+        marker, at = found[1][0], found.end()
         scans += marker == _SCAN
         if marker == _END or scans > most:
             break
-    return scans
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield each marker and the offset after the marker, walking a JPEG as libjpeg does."""
-    at = 2
-    while found := _MARKER.search(data, at):
-        marker, at = found[1][0], found.end()
-        yield marker, at
         if marker not in _WITHOUT_LENGTH:
             at += int.from_bytes(data[at : at + 2], "big")
+    return scans

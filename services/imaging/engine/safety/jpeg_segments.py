@@ -1,8 +1,11 @@
-"""Walk the segments of a JPEG as Pillow does, before Pillow does it in Python.
+"""Walk the segments of a JPEG up to its pixels, as Pillow does.
 
 ITU-T T.81, annex B. 64 MB of the smallest segments take Pillow half a minute. A segment beside the
 pixels that Pillow would refuse the picture for is left out, and a coding that is not read is named.
 """
+
+import struct
+from dataclasses import dataclass
 
 from PIL.JpegImagePlugin import MARKER
 
@@ -13,57 +16,105 @@ _MAX_SEGMENTS = 10_000
 _MAX_JUNK = 65_536  # bytes between segments; cameras leave a few
 _MAX_TABLES = 65_536  # bytes of frame headers and quantization tables; a photograph has 300
 
-_STUFFED, _FILL, _SCAN, _LS = 0x00, 0xFF, 0xDA, 0xF7
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # all SOF markers
-_TABLES = _FRAMES | {0xDB}  # with DQT
-_PROCESSES = (0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA)  # baseline to lossless, and arithmetic coding
+_HEAD = struct.Struct(">HH")  # a marker, and the length of its segment without the marker
+_STUFFED, _SCAN, _DQT, _DHP, _FILL, _LS = 0xFF00, 0xFFDA, 0xFFDB, 0xFFDE, 0xFFFF, 0xFFF7
+_FRAMES = {*range(0xFFC0, 0xFFD0)} - {0xFFC4, 0xFFC8, 0xFFCC}  # all SOF markers
+_SEQUENTIAL_FRAMES = (0xFFC0, 0xFFC1)
+_TABLES = _FRAMES | {_DQT}
+_APPLICATION = {*range(0xFFE0, 0xFFF0)}
+_PROCESSES = (0xFFC0, 0xFFC1, 0xFFC2, 0xFFC3, 0xFFC9, 0xFFCA)  # baseline to lossless, arithmetic
 _BITS = 8
 _COMPONENTS = (1, 3, 4)
 
+_DESCRIPTIVE = _FRAMES | _APPLICATION | {_DHP}  # what `Segments.descriptive` has
+_WITH_LENGTH = {marker for marker, (_, _, read) in MARKER.items() if read} - {_SCAN}
+_BRIEF = _WITH_LENGTH - _DESCRIPTIVE - {_DQT}  # nothing is checked, and Pillow reads nothing
+
 # Segments whose first fields Pillow 13.0 reads without looking whether they are there, by marker:
 # how the content begins, and the least length of the content.
-_FIELDS = {0xE0: (b"JFIF", 7), 0xEE: (b"Adobe", 7), 0xE2: (b"ICC_PROFILE\0", 14)}
+_FIELDS = {0xFFE0: (b"JFIF", 7), 0xFFEE: (b"Adobe", 7), 0xFFE2: (b"ICC_PROFILE\0", 14)}
 
 
-def clean(data: bytes) -> bytes:
-    """Return a JPEG without the segments that Pillow would refuse it for; nearly always `data`.
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """What lies before the pixels of a JPEG."""
+
+    data: bytes
+    """The file without the segments that Pillow would refuse it for; nearly always as it came."""
+    descriptive: list[tuple[int, int]]
+    """Markers of the frame and of the application segments, and where their lengths lie."""
+    end: int
+    """The end of the last segment before the pixels; beyond the file if that is cut off."""
+    stop: int
+    """The marker at the end: a scan's, or one that no JPEG has here; 0 if the file ends."""
+    has_one_scan: bool
+    """Whether the first scan has every component; no other is decoded then.
+
+    False where Pillow and libjpeg may find other segments.
+    """
+
+
+def read(data: bytes) -> Segments:
+    """Return the segments of a JPEG.
 
     Raises ImageTooBig for too many or too large segments, and UnsupportedFormat.
     """
-    at, junk, tables, kept_to = 2, 0, 0, 0
+    at, junk, tables, kept_to, is_plain = 2, 0, 0, 0, True
+    descriptive: list[tuple[int, int]] = []
     parts: list[bytes] = []
+    last = len(data) - _HEAD.size
     for _ in range(_MAX_SEGMENTS):
-        found = data.find(b"\xff", at)
-        if found < 0 or found + 1 >= len(data):
-            found = len(data)
-        junk += found - at
-        if junk > _MAX_JUNK or tables > _MAX_TABLES:
+        marker, length = _HEAD.unpack_from(data, at) if at <= last else (0, 0)
+        if marker in _BRIEF:
+            at += 2 + max(2, length)
+        elif marker in _WITH_LENGTH:
+            length = max(2, length)
+            content = data[at + 4 : at + 2 + length]
+            if marker in _FRAMES:
+                _check_frame(marker, content)
+            if marker in _TABLES:
+                tables += length
+            if marker in _FIELDS and _is_too_short(marker, content):
+                parts.append(data[kept_to:at])
+                kept_to = at + 2 + length
+            elif marker in _DESCRIPTIVE:
+                descriptive.append((marker, at + 2))
+            at += 2 + length
+        elif marker == _SCAN or at > last:
             break
-        if found == len(data):
-            return data
-        marker, at = data[found + 1], found + 2
-        if marker == _FILL:
-            at -= 1
-        elif marker == _STUFFED:
-            junk += 2
-        elif marker == _SCAN or 0xFF00 | marker not in MARKER:
-            # Pillow stops here, too: the pixels follow, or a marker that it refuses.
-            return b"".join((*parts, data[kept_to:])) if parts else data
         elif marker == _LS:
             raise UnsupportedFormat("The file is a JPEG-LS; send a JPEG.")
-        elif MARKER[0xFF00 | marker][2] is not None:
-            length = max(2, int.from_bytes(data[at : at + 2], "big"))
-            if marker in _FRAMES:
-                _check_frame(marker, data[at + 2 : at + length])
-            tables += length if marker in _TABLES else 0
-            if _is_too_short(marker, data[at + 2 : at + length]):
-                parts.append(data[kept_to:found])
-                kept_to = at + length
-            at += length
-    raise ImageTooBig(
-        f"The JPEG has more than {_MAX_SEGMENTS:,} segments, or {_MAX_JUNK:,} bytes between "
-        f"them, or {_MAX_TABLES:,} bytes of tables."
-    )
+        else:
+            is_plain = False
+            if marker < _STUFFED:
+                found = data.find(b"\xff", at)
+                found = len(data) if found < 0 else found
+                junk += found - at
+                at = found
+            elif marker == _FILL:
+                at += 1
+            elif marker == _STUFFED or marker in MARKER:
+                junk += 2 if marker == _STUFFED else 0
+                at += 2
+            else:
+                break
+        if junk > _MAX_JUNK or tables > _MAX_TABLES:
+            raise _too_big()
+    else:
+        raise _too_big()
+    if parts:
+        return read(b"".join((*parts, data[kept_to:])))
+    has_one_scan = marker == _SCAN and is_plain and _has_one_scan(data, descriptive, at)
+    return Segments(data, descriptive, at, marker, has_one_scan)
+
+
+def _has_one_scan(data: bytes, descriptive: list[tuple[int, int]], scan: int) -> bool:
+    """Return whether the scan has every component of the last frame, which is sequential."""
+    for marker, at in reversed(descriptive):
+        if marker not in _APPLICATION:
+            is_sequential = marker in _SEQUENTIAL_FRAMES
+            return is_sequential and data[at + 7 : at + 8] == data[scan + 4 : scan + 5]
+    return False
 
 
 def _check_frame(marker: int, header: bytes) -> None:
@@ -72,7 +123,7 @@ def _check_frame(marker: int, header: bytes) -> None:
         return
     if marker not in _PROCESSES:
         raise UnsupportedFormat(
-            f"The JPEG is hierarchical, or lossless with arithmetic coding (SOF{marker - 0xC0}); "
+            f"The JPEG is hierarchical, or lossless with arithmetic coding (SOF{marker & 15}); "
             "send one that is baseline or progressive."
         )
     if header[0] != _BITS:
@@ -82,7 +133,12 @@ def _check_frame(marker: int, header: bytes) -> None:
 
 
 def _is_too_short(marker: int, content: bytes) -> bool:
-    if marker not in _FIELDS:
-        return False
     beginning, least = _FIELDS[marker]
     return len(content) < least and content.startswith(beginning)
+
+
+def _too_big() -> ImageTooBig:
+    return ImageTooBig(
+        f"The JPEG has more than {_MAX_SEGMENTS:,} segments, or {_MAX_JUNK:,} bytes between "
+        f"them, or {_MAX_TABLES:,} bytes of tables."
+    )
