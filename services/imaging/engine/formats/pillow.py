@@ -20,10 +20,10 @@ from services.imaging.engine.safety.decode_errors import DECODE_ERRORS
 def configure() -> None:
     """Register the plugins and guard `PIL.Image.Exif.load`; later calls do nothing (20 ns).
 
-    The method is replaced because Pillow 13.0 parses the EXIF of a JPEG or an AVIF within
-    `Image.open`, with an object for each value, before a caller can look at it, and refuses some
-    images because of it. Once `Image.open` only stores the bytes in `image.info["exif"]`,
-    `open_source` can check those instead.
+    The method is replaced because Pillow 13.0 parses the EXIF of an AVIF within `Image.open`, with
+    an object for each value, before a caller can look at it, and refuses some images because of
+    it. Once `Image.open` only stores the bytes in `image.info["exif"]`, `open_source` can check
+    those instead.
     """
     plugins.register()
     parse = Image.Exif.load

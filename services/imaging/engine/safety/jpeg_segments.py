@@ -67,7 +67,8 @@ def read(data: bytes) -> Segments:
         marker, length = _HEAD.unpack_from(data, at) if at <= last else (0, 0)
         if marker in _BRIEF:
             at += 2 + max(2, length)
-        elif marker in _WITH_LENGTH:
+            continue
+        if marker in _WITH_LENGTH:
             length = max(2, length)
             content = data[at + 4 : at + 2 + length]
             if marker in _FRAMES:
