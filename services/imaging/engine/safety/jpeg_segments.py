@@ -37,7 +37,7 @@ _FIELDS = {0xFFE0: (b"JFIF", 7), 0xFFEE: (b"Adobe", 7), 0xFFE2: (b"ICC_PROFILE\0
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """What lies before the pixels of a JPEG."""
+    """The segments of a JPEG before its pixels."""
 
     data: bytes
     """The file without the segments that Pillow would refuse it for; nearly always as it came."""
