@@ -209,5 +209,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     app.after_startup(front.readers.start)
     app.on_shutdown(front.readers.stop)
     app.http = front.app
-    app.bind = partial(bind, settings=settings, metrics=broker.metrics, at_once=front.at_once)
+    app.bind = partial(
+        bind, settings=settings, metrics=broker.metrics, shutdown=shutdown, at_once=front.at_once
+    )
     return app

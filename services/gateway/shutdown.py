@@ -17,6 +17,8 @@ class Shutdown:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self.began = False
+        """True once the process is asked to stop: a plain attribute, as each request reads it."""
 
     async def watch(self) -> None:
         """Install signal handlers that set the event and then call the previous handler.
@@ -29,6 +31,11 @@ class Shutdown:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handler(loop, signal.getsignal(number)))
 
+    def begin(self) -> None:
+        """Set the event."""
+        self.began = True
+        self._event.set()
+
     async def wait(self) -> None:
         """Return once the process is asked to stop."""
         await self._event.wait()
@@ -37,7 +44,7 @@ class Shutdown:
         self, loop: asyncio.AbstractEventLoop, previous: Any
     ) -> Callable[[int, FrameType | None], None]:
         def handle(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._event.set)
+            loop.call_soon_threadsafe(self.begin)
             if callable(previous):
                 previous(number, frame)
 

@@ -26,6 +26,7 @@ from services.gateway.server.connections import Connections
 from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.server.websocket import MAX_MESSAGE, BoundedWebSocket
 from services.gateway.settings import GatewaySettings
+from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,11 @@ class ExposedServerError(Exception):
 
 
 def bind(
-    receive: Receive, settings: GatewaySettings, metrics: Metrics, at_once: AtOnce = nothing
+    receive: Receive,
+    settings: GatewaySettings,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    at_once: AtOnce = nothing,
 ) -> None:
     """Make the server that calls the application's lifespan use the bounds of `settings`.
 
@@ -81,6 +86,7 @@ def bind(
         is_exempt=is_exempt,
         at_once=at_once,
         keep_alive=config.timeout_keep_alive,
+        shutdown=shutdown,
     )
     config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
     if config.ws_protocol_class is not None:

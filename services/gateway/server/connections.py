@@ -10,6 +10,7 @@ from typing import Protocol
 from services.gateway.server.at_once import AtOnce, lines_of
 from services.gateway.server.refusals import ADDRESS, CONNECTIONS, Refusal
 from services.gateway.settings import GatewaySettings
+from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
 
 CLOSING = 2.0
@@ -44,6 +45,9 @@ class Connections:
 
     One that has had an answer ends `keep_alive` seconds later, if nothing of a next request comes.
 
+    Once the process is asked to stop, no connection waits for more than `CLOSING` seconds: uvicorn
+    closes those that it finds idle, and misses one that is accepted in the same moment.
+
     An exempt address, that of a trusted proxy, has no limit of its own. One timer looks at all
     connections: requests pay for no timer.
     """
@@ -56,8 +60,10 @@ class Connections:
         is_exempt: Callable[[str], bool],
         at_once: AtOnce,
         keep_alive: float,
+        shutdown: Shutdown,
     ) -> None:
         self._keep_alive = keep_alive
+        self.shutdown = shutdown
         self.settings = settings
         self.at_once = at_once
         self._refused = metrics.refused_connections
@@ -133,9 +139,11 @@ class Connections:
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
-        patience = self.settings.header_timeout
+        patience, keep_alive = self.settings.header_timeout, self._keep_alive
         self._timer = loop.call_later(min(1.0, patience / 4), self._sweep)
-        for connection in _older(self.waiting, loop.time() - self._keep_alive):
+        if self.shutdown.began:
+            patience, keep_alive = min(patience, CLOSING), min(keep_alive, CLOSING)
+        for connection in _older(self.waiting, loop.time() - keep_alive):
             connection.close_if_idle()
         for connection in _older(self.waiting, loop.time() - patience):
             connection.expire()

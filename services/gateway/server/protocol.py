@@ -153,21 +153,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Answer at once what needs no wait, or make a task for the application's answer."""
-        if not (
-            self._may_answer_at_once(cycle) and app is self.app and self._answer_at_once(cycle)
-        ):
+        if self._bounds.shutdown.began and cycle is self.cycle:
+            cycle.keep_alive = False  # uvicorn misses a connection accepted while it stops
+        at_once = app is self.app and self._may_answer_at_once(cycle)
+        if not (at_once and self._answer_at_once(cycle)):
             super()._start_asgi_task(cycle, app)
 
     def _may_answer_at_once(self, cycle: RequestResponseCycle) -> bool:
-        """Return whether an answer can be written now, and nothing but the next request follows.
-
-        Many requests that have arrived together take turns with those of other connections.
-        """
+        """Return whether an answer can be written now, and nothing but the next request follows."""
         return (
             cycle is self.cycle
             and cycle.keep_alive
             and self._answer is None
-            and self._in_a_row < _MAX_PIPELINED
+            and self._in_a_row < _MAX_PIPELINED  # then those of other connections have their turn
             and not (
                 self.flow.write_paused
                 or cycle.waiting_for_100_continue

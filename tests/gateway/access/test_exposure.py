@@ -15,6 +15,7 @@ from services.gateway.access.exposure import ADVICE
 from services.gateway.app import create_app
 from services.gateway.server.binding import ExposedServerError, bind
 from services.gateway.settings import GatewaySettings
+from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.access.gateways import client_of, settings_of
 
@@ -29,7 +30,7 @@ def listen(access: str | None = None, **options: Any) -> None:
     config.load()
     settings = GatewaySettings.model_validate({"access": access})
     # The receive of uvicorn, whose types of messages are its own.
-    bind(LifespanOn(config).receive, settings, Metrics())  # type: ignore[arg-type]
+    bind(LifespanOn(config).receive, settings, Metrics(), Shutdown())  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from services.gateway.app import create_app
 from services.gateway.server.binding import UnboundedServerError, bind
 from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
+from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.raw import connected, read_response
 from tests.gateway.refusals import assert_problem
@@ -55,7 +56,7 @@ def bound(settings: GatewaySettings, **options: Any) -> Config:
     config = Config(no_application, log_config=None, **options)
     config.load()
     # The receive of uvicorn, whose types of messages are its own.
-    bind(LifespanOn(config).receive, settings, Metrics())  # type: ignore[arg-type]
+    bind(LifespanOn(config).receive, settings, Metrics(), Shutdown())  # type: ignore[arg-type]
     return config
 
 

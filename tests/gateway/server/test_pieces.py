@@ -16,6 +16,7 @@ from services.gateway.server.at_once import nothing
 from services.gateway.server.connections import Connections
 from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
+from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
 
 SIZES = (0, 3, 1000, 100_000)
@@ -95,7 +96,12 @@ async def test_pieces_of_any_size_give_the_same_requests(seed: int) -> None:
     stream = b"".join(request(choose) for _ in range(5))
     arriving = list(pieces(stream, choose))
     connections = Connections(
-        GatewaySettings(), Metrics(), is_exempt=lambda address: True, at_once=nothing, keep_alive=5
+        GatewaySettings(),
+        Metrics(),
+        is_exempt=lambda address: True,
+        at_once=nothing,
+        keep_alive=5,
+        shutdown=Shutdown(),
     )
 
     found = await requests_read(partial(BoundedProtocol, connections), arriving)

@@ -9,10 +9,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from services.gateway.server import connections
 from services.gateway.server.at_once import WholeAnswer
 from services.gateway.server.connections import Connections
 from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
+from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.server.test_pieces import Wire
 from tests.processes import until
@@ -60,7 +62,8 @@ class Recording(Wire):
 class Server:
     """A connection of a server that answers at once, or by its application."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_alive: float = 0.01) -> None:
+        self.shutdown = Shutdown()
         self.at_once: list[bytes] = []
         self.by_application: list[bytes] = []
         self.fails = False
@@ -71,7 +74,8 @@ class Server:
             Metrics(),
             is_exempt=lambda address: True,
             at_once=self.answer,
-            keep_alive=0.01,
+            keep_alive=keep_alive,
+            shutdown=self.shutdown,
         )
         state = ServerState()
         state.default_headers = [(b"server", b"it")]
@@ -182,6 +186,33 @@ async def test_a_connection_ends_if_no_request_follows_an_answer() -> None:
         server.protocol.close_if_idle()
         assert not server.wire.closed
     await until(lambda: idle.wire.closed)
+
+
+async def test_each_connection_of_a_process_that_stops_ends_with_its_next_answer() -> None:
+    server = Server()
+    server.go.clear()
+    server.protocol.data_received(get("/app"))
+    await asyncio.sleep(0)
+    server.protocol.data_received(get("/last"))
+    server.shutdown.begin()
+    server.go.set()
+    first, last, _ = (await server.take()).split(b"app")
+    assert (server.at_once, server.by_application) == ([], [b"/app", b"/last"])
+    assert b"connection: close" not in first
+    assert b"connection: close" in last
+    assert server.wire.closed
+
+
+async def test_no_connection_without_a_request_holds_up_a_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "CLOSING", 0.05)
+    unused, idle = Server(keep_alive=60), Server(keep_alive=60)
+    await idle.take(get())
+    for server in (unused, idle):
+        server.shutdown.begin()
+    await until(lambda: unused.wire.closed and idle.wire.closed)
+    assert unused.wire.written == b""
 
 
 async def test_a_client_that_takes_no_answer_gets_none_at_once() -> None:
