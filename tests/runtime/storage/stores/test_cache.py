@@ -182,7 +182,7 @@ def test_a_copy_that_could_not_be_counted_leaves_nothing_open(
     with pytest.raises(OSError, match="broken"):
         cache.open("a", lambda: [b"12345"])
     assert set(os.listdir("/proc/self/fd")) == opened
-    assert list(cache.scratch.iterdir()) == []
+    assert os.listdir(cache.scratch) == []  # `iterdir` calls `scandir` from Python 3.13 on
 
 
 def _broken(folder: Path) -> None:
