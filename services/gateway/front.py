@@ -11,8 +11,9 @@
 9. `LimitsMiddleware` counts the call.
 10. `DeliveryMiddleware` answers from memory, or keeps the answer of the routes.
 
-The connection asks `AnswersAtOnce` before all of these. It is made of the same objects, and answers
-a request from memory if none of them would refuse it, change it in an unknown way, or wait.
+The connection asks `AnswersAtOnce` before all of these. It is made of the same objects. If none of
+them would refuse a request, change it in an unknown way, or wait, it answers the request from
+memory, or passes it to the last of the parts.
 """
 
 from collections.abc import Collection

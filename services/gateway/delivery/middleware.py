@@ -99,15 +99,10 @@ class DeliveryMiddleware:
             # The server returns from this one when the client has taken the body.
             await send({"type": "http.response.body", "body": b""})
 
-    def may_have(self, scope: Scope) -> bool:
-        """Return whether a look for the answer to a request is worthwhile."""
-        return self._cache.has_some(scope["raw_path"]) and self._hears()
-
     def find_at_once(self, scope: Scope) -> Hit | None:
-        """Return the answer in memory to a request, if it is small; None for any other request.
-
-        Call this if `may_have` is true.
-        """
+        """Return the answer in memory to a request, if it is small; None for any other request."""
+        if not (self._cache.has_some(scope["raw_path"]) and self._hears()):
+            return None
         question = question_of(scope)
         if question is None or question.again:
             return None

@@ -40,13 +40,19 @@ class Question(NamedTuple):
     """True if the client asks for a new answer, and not for a kept one."""
 
 
+def may_be_kept(scope: Scope) -> bool:
+    """Return whether the method and the path of a request are those of kept answers."""
+    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return False
+    path: bytes = scope["raw_path"]
+    return _PATHS in path or path.endswith(_FETCH)
+
+
 def question_of(scope: Scope) -> Question | None:
     """Return the key of a request and its condition; None for one that the routes must answer."""
-    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+    if not may_be_kept(scope):
         return None
     path: bytes = scope["raw_path"]
-    if _PATHS not in path and not path.endswith(_FETCH):
-        return None
     tags: tuple[bytes, ...] = ()
     accept: tuple[bytes, ...] = ()
     again = False

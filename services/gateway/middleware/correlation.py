@@ -8,7 +8,8 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Correlation-ID"
-_FIELD = HEADER.lower().encode()
+FIELD = HEADER.lower().encode()
+"""Its name in ASGI messages."""
 _VALID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 
@@ -23,7 +24,7 @@ def id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
     An id with other characters than letters, digits and `._-`, or longer than 128, is replaced.
     """
-    given = next((value for name, value in headers if name == _FIELD), b"")
+    given = next((value for name, value in headers if name == FIELD), b"")
     # No secret, and the system's random bytes would take twice as long.
     return given.decode() if _VALID.fullmatch(given) else f"{getrandbits(128):032x}"
 
@@ -36,7 +37,7 @@ class CorrelationMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         bound = id_of(scope["headers"])
-        field = (_FIELD, bound.encode())
+        field = (FIELD, bound.encode())
 
         async def send_with_id(message: Message) -> None:
             if message["type"] in _RESPONSE_STARTS:

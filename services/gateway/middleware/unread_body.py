@@ -20,7 +20,7 @@ class UnreadBodyMiddleware:
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _announces_body(scope):
+        if scope["type"] != "http" or not announces_body(scope):
             await self._app(scope, receive, send)
             return
         unread = True
@@ -48,7 +48,8 @@ class UnreadBodyMiddleware:
         await self._app(scope, track_receive, send_then_drain)
 
 
-def _announces_body(scope: Scope) -> bool:
+def announces_body(scope: Scope) -> bool:
+    """Return whether the header of a request says that a body follows."""
     for name, value in scope["headers"]:
         if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
             return True

@@ -1,26 +1,30 @@
-"""Answers that need no wait: from memory, for a request that every check lets pass at once.
+"""The checks of a request to read a picture, without a wait, and its answer from memory.
 
 Each part in front of the routes is an ASGI application (`front.py`). Together they cost more than
 an answer from memory, with a task and coroutines of the server. Here the same parts are asked
-without any of them. Whatever is not plain goes the ordinary way, from its begin: a refusal, a key
-that is not known yet, a trace, a limit that has to be asked for, an answer that is not there.
+without any of them. If all let the request pass, its answer is in memory, or the routes make it
+without the parts in front of them. Whatever is not plain goes the ordinary way, from its begin: a
+refusal, a key that is not known yet, a trace, a limit that has to be asked for, a body.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from starlette.types import Scope
+import structlog
+from starlette.types import Message, Receive, Scope, Send
 
 from contracts.errors import ServiceError
-from services.gateway.access.caller import set_caller
+from services.gateway.access.caller import Caller, set_caller
 from services.gateway.access.limits.middleware import LimitsMiddleware
 from services.gateway.access.middleware import AccessMiddleware, private_fields
 from services.gateway.access.presets.middleware import PresetMiddleware
 from services.gateway.delivery.cache import Headers
-from services.gateway.delivery.middleware import DeliveryMiddleware
-from services.gateway.middleware.correlation import HEADER, id_of
+from services.gateway.delivery.middleware import SMALL, DeliveryMiddleware
+from services.gateway.delivery.question import may_be_kept
+from services.gateway.middleware.correlation import FIELD, id_of
 from services.gateway.middleware.fields import Field
 from services.gateway.middleware.hosts import HostMiddleware
 from services.gateway.middleware.origins import OriginMiddleware
@@ -28,8 +32,10 @@ from services.gateway.middleware.prefix import with_addresses
 from services.gateway.middleware.proxies import ProxyMiddleware
 from services.gateway.middleware.slow_readers import SlowReaderMiddleware
 from services.gateway.middleware.tracing import is_traced
+from services.gateway.middleware.unread_body import announces_body
 
-_AGE_AND_ID = f"age: %d\r\n{HEADER.lower()}: %b\r\n".encode()
+_AGE_AND_ID = b"age: %%d\r\n%b: %%b\r\n" % FIELD
+_LENGTH = b"content-length"
 
 
 class WholeAnswer(NamedTuple):
@@ -41,21 +47,37 @@ class WholeAnswer(NamedTuple):
     body: bytes
 
 
-AtOnce = Callable[[Scope, asyncio.WriteTransport], WholeAnswer | None]
-"""Returns the whole answer to a request of a connection; None for one that the application answers.
+Write = Callable[[WholeAnswer], bool]
+"""Writes a whole answer; returns False if it has to be sent in the ordinary way."""
 
-A scope that it has got is unchanged.
+
+class Admitted(NamedTuple):
+    """A request that every check has let pass, and whose answer is not there."""
+
+    scope: Scope
+    """Its scope, as the checks have left it."""
+    app: Callable[[Write, Scope, Receive, Send], Awaitable[None]]
+    """Answers it without the checks: a small answer by `Write`, and others by `Send`."""
+
+
+AtOnce = Callable[[Scope, asyncio.WriteTransport], WholeAnswer | Admitted | None]
+"""Returns the whole answer to a request of a connection, or what answers it.
+
+None stands for the application, with all parts in front of the routes. A scope that it has got is
+unchanged.
 """
 
 
-def nothing(scope: Scope, transport: asyncio.WriteTransport) -> WholeAnswer | None:
+def nothing(scope: Scope, transport: asyncio.WriteTransport) -> None:
     """Leave every request to the application."""
-    return None
 
 
 @dataclass(frozen=True, slots=True)
 class AnswersAtOnce:
-    """Gives small answers from memory by the checks of these parts, in their order."""
+    """Gives small answers from memory by the checks of these parts, in their order.
+
+    Requests that pass them, and whose answers are not there, go on to the last of the parts.
+    """
 
     readers: SlowReaderMiddleware
     proxies: ProxyMiddleware
@@ -66,12 +88,14 @@ class AnswersAtOnce:
     limits: LimitsMiddleware
     delivery: DeliveryMiddleware
 
-    def __call__(self, request: Scope, transport: asyncio.WriteTransport) -> WholeAnswer | None:
+    def __call__(
+        self, request: Scope, transport: asyncio.WriteTransport
+    ) -> WholeAnswer | Admitted | None:
         """Return the answer to a request, which counts as given; see `AtOnce`."""
+        if not may_be_kept(request):
+            return None
         scope = {**request}
         prefix = self.proxies.take(scope)
-        if not self.delivery.may_have(scope):
-            return None
         if is_traced(scope) or not self.hosts.accepts(scope):
             return None
         caller = self.access.admit_at_once(scope)
@@ -83,24 +107,84 @@ class AnswersAtOnce:
         except ServiceError:
             return None
         hit = self.delivery.find_at_once(scope)
-        if hit is None:
-            return None
         account = self.limits.account_of(scope)
+        if hit is None:
+            plain = account is None and not announces_body(scope)
+            answer = partial(self._answer, transport, caller, prefix)
+            return Admitted(scope, answer) if plain else None
         if account is not None and not account.take_leased_call():
             return None
         self.readers.count(transport, len(hit.body))
         reader = self.origins.reader_of(scope)
 
         def write(headers: Headers) -> bytes:
-            fields = headers if caller.shared else private_fields(headers)
-            fields = self.origins.permit(fields, reader)
-            return lines_of(with_addresses(fields, prefix) if prefix else fields)
+            return lines_of(self._fields(headers, caller, reader, prefix))
 
         lines = self.delivery.take(hit, (hit.unchanged, caller.shared, reader, prefix), write)
         if account is not None:
             lines += lines_of(account.fields())
         lines += _AGE_AND_ID % (hit.age, id_of(scope["headers"]).encode())
         return WholeAnswer(304 if hit.unchanged else 200, lines, hit.body)
+
+    async def _answer(
+        self,
+        transport: asyncio.WriteTransport,
+        caller: Caller,
+        prefix: str,
+        write: Write,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer a request that was admitted; do to the answer what all parts do."""
+        bound, reader = id_of(scope["headers"]), self.origins.reader_of(scope)
+        # The task of the request has a context of its own.
+        structlog.contextvars.bind_contextvars(correlation_id=bound)
+        start: Message | None = None
+
+        async def send_on(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                fields = self._fields(message["headers"], caller, reader, prefix)
+                message["headers"] = [*fields, (FIELD, bound.encode())]
+                # With the first bytes of its body it takes one write, and the client wakes once.
+                start = message
+                return
+            if body := message.get("body"):
+                self.readers.count(transport, len(body))
+            if start is not None:
+                head, start = start, None
+                whole = _whole(head, message) if scope["method"] == "GET" else None
+                if whole is not None and write(whole):
+                    return
+                await send(head)
+            await send(message)
+
+        await self.delivery(scope, receive, send_on)
+
+    def _fields(
+        self, headers: Headers, caller: Caller, reader: str | None, prefix: str
+    ) -> Iterable[Field]:
+        """Return the header of an answer as the parts leave it; its id comes on top."""
+        fields = headers if caller.shared else private_fields(headers)
+        fields = self.origins.permit(fields, reader)
+        return with_addresses(fields, prefix) if prefix else fields
+
+
+def _whole(start: Message, first: Message) -> WholeAnswer | None:
+    """Return a small answer that its first message completes; None for any other.
+
+    The server checks others: it refuses to send a malformed field, or a body of another length.
+    """
+    body, headers = first.get("body", b""), start["headers"]
+    if start["status"] != 200 or first.get("more_body") or len(body) > SMALL:
+        return None
+    lines = lines_of(headers)
+    if not lines.count(b"\r") == lines.count(b"\n") == len(headers):
+        return None
+    if (_LENGTH, b"%d" % len(body)) not in headers:
+        return None
+    return WholeAnswer(200, lines, body)
 
 
 def lines_of(fields: Iterable[Field]) -> bytes:

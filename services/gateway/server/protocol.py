@@ -1,9 +1,8 @@
 """uvicorn's protocol for HTTP with bounds, and with problem documents for malformed requests."""
 
 import asyncio
-import re
-from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import structlog
 from uvicorn._types import ASGI3Application
@@ -15,7 +14,9 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from services.gateway.server.at_once import Admitted, WholeAnswer
 from services.gateway.server.connections import Connections
+from services.gateway.server.host_field import has_host
 from services.gateway.server.refusals import (
     HOST,
     LONG_HEADER,
@@ -36,10 +37,6 @@ MARK = "darkroom.bounded"
 
 _BODY = (b"content-length", b"transfer-encoding")  # fields of a request with a body
 _VERSIONS = frozenset({"1.1", "1.0"})
-# RFC 3986, section 3.2: an address in brackets or a name, which may be empty, and a port.
-_HOST = re.compile(
-    rb"(?:\[[\w.:~!$&'()*+,;=-]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
-)
 _MAX_PIPELINED = 16  # requests of a connection that wait behind the one that is answered
 _MIN_CHUNK = 128  # bytes that the chunks of a body have to have on average
 _SMALL_CHUNKS = 1000  # chunks of a body that may be smaller
@@ -48,17 +45,6 @@ _MAX_DROPPED = 16 * 1024 * 1024  # bytes read after a refusal, so that the clien
 
 def _nothing() -> None:
     """Nothing follows the end of an answer."""
-
-
-def _has_host(fields: Sequence[tuple[bytes, bytes]], version: str) -> bool:
-    """Return whether a request has one valid `Host`; in HTTP/1.0 it may have none.
-
-    RFC 9112, section 3.2: with several, a proxy and the gateway could use different ones.
-    """
-    hosts = [value for name, value in fields if name == b"host"]
-    if len(hosts) != 1:
-        return not hosts and version == "1.0"
-    return _HOST.fullmatch(hosts[0]) is not None
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -140,7 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(PIPELINE)
         elif (version := self.parser.get_http_version()) not in _VERSIONS:
             self._refuse(MALFORMED)
-        elif not _has_host(self.headers, version):
+        elif not has_host(self.headers, version):
             self._refuse(HOST)
         else:
             super().on_headers_complete()
@@ -155,9 +141,17 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer at once what needs no wait, or make a task for the application's answer."""
         if self._bounds.shutdown.began and cycle is self.cycle:
             cycle.keep_alive = False  # uvicorn misses a connection accepted while it stops
-        at_once = app is self.app and self._may_answer_at_once(cycle)
-        if not (at_once and self._answer_at_once(cycle)):
-            super()._start_asgi_task(cycle, app)
+        found = None
+        if app is self.app and self._may_answer_at_once(cycle):
+            found = self._find_at_once(cycle)
+        if isinstance(found, WholeAnswer):
+            self._in_a_row += 1
+            self._write_whole(cycle, found)
+            return
+        if found is not None:
+            cycle.scope = cast(Any, found.scope)
+            app = cast(Any, partial(found.app, partial(self._write_later, cycle)))
+        super()._start_asgi_task(cycle, app)
 
     def _may_answer_at_once(self, cycle: RequestResponseCycle) -> bool:
         """Return whether an answer can be written now, and nothing but the next request follows."""
@@ -174,24 +168,31 @@ class BoundedProtocol(HttpToolsProtocol):
             )
         )
 
-    def _answer_at_once(self, cycle: RequestResponseCycle) -> bool:
+    def _find_at_once(self, cycle: RequestResponseCycle) -> WholeAnswer | Admitted | None:
         try:
-            answer = self._at_once(cycle.scope, self.transport)  # type: ignore[arg-type]  # uvicorn's types
+            return self._at_once(cycle.scope, self.transport)  # type: ignore[arg-type]  # uvicorn's types
         except Exception as exc:
             # A bug there ends neither the connection nor the request.
             log.error("not answered at once", exc_info=exc)
+            return None
+
+    def _write_later(self, cycle: RequestResponseCycle, answer: WholeAnswer) -> bool:
+        """Write the answer of a task; return False where uvicorn has more to do than to write."""
+        left = cycle.disconnected or self.transport.is_closing()
+        if left or self.flow.write_paused or not cycle.keep_alive:
             return False
-        if answer is None:
-            return False
+        self._write_whole(cycle, answer)
+        cycle.message_event.set()  # for a task that waits for the client to disconnect
+        return True
+
+    def _write_whole(self, cycle: RequestResponseCycle, answer: WholeAnswer) -> None:
         server = self._bounds.server_lines(self.server_state.default_headers)
         head = b"%b%b%b\r\n" % (STATUS_LINE[answer.status], server, answer.lines)
         # `writelines` does not pause a protocol in Python up to 3.12.8 and 3.13.1 (CVE-2024-12254).
         self.transport.write(head + answer.body)
-        self._in_a_row += 1
         cycle.response_started = cycle.response_complete = True
         cycle.on_response = _nothing  # as uvicorn's: the connection and its cycle would be garbage
         self.on_response_complete()
-        return True
 
     def on_body(self, body: bytes) -> None:
         if self._room < 0:

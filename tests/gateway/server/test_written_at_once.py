@@ -10,7 +10,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from services.gateway.server import connections
-from services.gateway.server.at_once import WholeAnswer
+from services.gateway.server.at_once import Admitted, WholeAnswer, Write
 from services.gateway.server.connections import Connections
 from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
@@ -33,6 +33,7 @@ class Recording(Wire):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.writes = 0
         self.closed = self.ended = False
         self.protocol: object = None
 
@@ -45,6 +46,7 @@ class Recording(Wire):
     def write(self, data: Any) -> None:
         assert not self.ended
         self.written += data
+        self.writes += 1
 
     def can_write_eof(self) -> bool:
         return True
@@ -85,14 +87,26 @@ class Server:
         self.wire = Recording()
         self.protocol.connection_made(self.wire)
 
-    def answer(self, scope: Scope, transport: asyncio.WriteTransport) -> WholeAnswer | None:
+    def answer(
+        self, scope: Scope, transport: asyncio.WriteTransport
+    ) -> WholeAnswer | Admitted | None:
         if self.fails:
             raise ValueError
         assert transport is self.wire
         if scope["raw_path"] == b"/app":
             return None
+        if scope["raw_path"] == b"/admitted":
+            return Admitted({**scope, "checked": True}, self.admitted)
         self.at_once.append(scope["raw_path"])
         return WHOLE
+
+    async def admitted(self, write: Write, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["checked"]
+        await self.go.wait()
+        if self.fails:
+            raise ValueError
+        if not write(WHOLE):
+            await self.application(scope, receive, send)
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.by_application.append(scope["raw_path"])
@@ -108,9 +122,13 @@ class Server:
         """Give the connection requests that arrive together; return what it writes."""
         self.wire.written = b""
         self.protocol.data_received(b"".join(requests))
+        await self.finish()
+        return self.wire.written
+
+    async def finish(self) -> None:
+        """Return once the tasks of all requests are done."""
         while self.protocol.tasks:
             await asyncio.wait(set(self.protocol.tasks))
-        return self.wire.written
 
 
 def get(path: str = "/", fields: str = "", version: str = "1.1") -> bytes:
