@@ -1,6 +1,6 @@
 """FastStream's producer, which encodes each message and hands it to a sender."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from faststream.exceptions import SetupError
@@ -28,8 +28,8 @@ class Sender(Protocol):
     ) -> tuple[str, bytes]:
         """Send a request; return its reply channel and the reply's envelope."""
 
-    async def publish(self, destination: Destination, data: bytes) -> Any:
-        """Send a message and return Redis's answer."""
+    def publish(self, destination: Destination, data: bytes) -> Awaitable[Any]:
+        """Send a message and return the future of Redis's answer."""
 
     def reply(self, channel: str, data: bytes) -> None:
         """Send a reply without waiting for Redis's answer."""
@@ -89,17 +89,17 @@ class SenderProducer(RedisFastProducer):
             destination, cmd.body, cmd.headers, correlation_id, cmd.reply_to
         )
 
-    async def publish_to(
+    def publish_to(
         self,
         destination: Destination,
         body: Any,
         headers: Mapping[str, Any],
         correlation_id: str,
         reply_to: str,
-    ) -> Any:
-        """Send a message and return Redis's answer. Raises as `Sender.publish`."""
+    ) -> Awaitable[Any]:
+        """Send a message and return the future of Redis's answer. Raises as `Sender.publish`."""
         data = self._encoded(body, headers, correlation_id, reply_to)
-        return await self._sender.publish(destination, data)
+        return self._sender.publish(destination, data)
 
     def reply(
         self, channel: str, body: Any, headers: Mapping[str, Any], correlation_id: str

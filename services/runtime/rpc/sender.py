@@ -180,9 +180,9 @@ class MessageSender:
             return NoWorkers("No worker is running; try again soon.", retry_after=5)
         return None
 
-    async def publish(self, destination: Destination, data: bytes) -> Any:
-        """Send a message and return Redis's answer. Raises RedisError."""
-        return await self._redis.execute(*destination.command(data))
+    def publish(self, destination: Destination, data: bytes) -> asyncio.Future[Any]:
+        """Send a message and return the future of Redis's answer, or RedisError."""
+        return self._redis.send(*destination.command(data))
 
     def reply(self, channel: str, data: bytes) -> None:
         """Send a reply, and once more if the connection was lost before Redis answered.
