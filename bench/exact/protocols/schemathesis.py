@@ -53,6 +53,7 @@ EXPLAINED = (
     Explained(_ACCEPTED, "invalid_request", "a source has one of two fields", "^source: name the"),
     Explained(_ACCEPTED, "invalid_request", "the suite sends nothing out", "sends no webhooks"),
     Explained(_ACCEPTED, "invalid_request", "a record names its own key", "of another key than"),
+    Explained(_ACCEPTED, "invalid_request", "a key's old secret has an end", "belong together"),
     Explained(_ACCEPTED, "invalid_request", "no schema says what is printable", "of printable"),
     Explained(_ACCEPTED, "invalid_request", "src is an address or a path", "Name an image as"),
     Explained("not_a_server_error", "deadline_exceeded", "a timeout of a part of a microsecond"),
