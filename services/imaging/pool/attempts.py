@@ -1,5 +1,6 @@
 """The attempts of a call: one in a pool process, and a second one if that process failed."""
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -21,9 +22,9 @@ async def do_in_a_place(
 ) -> Answer[OutcomeT]:
     """Do a call, and once more in a fresh process if the process died or its memory ran out.
 
-    `descriptors` are those of the call's images, and `seconds` the CPU time of each attempt. A
-    process is killed if this is cancelled meanwhile. A death before the second attempt is added to
-    `deaths`, for a caller whose time ends meanwhile. Raises WorkerCrashed.
+    `descriptors` are those of the call's images, and `seconds` the CPU time of each attempt. If
+    this is cancelled, the process is killed unless it ends the call soon. A death before the second
+    attempt is added to `deaths`, for a caller whose time ends meanwhile. Raises WorkerCrashed.
     """
     place = await places.take(call.source)
     try:
@@ -54,9 +55,9 @@ async def _attempt(
         how = await process.death()
         log.warning("pool process died", how=how, reason=str(exc))
         raise WorkerCrashed(f"The process that worked on this image died of it, {how}.") from exc
-    except BaseException:
-        # Cancelled or late: the process still works.
-        places.lose(place)
+    except asyncio.CancelledError:
+        # Or late: the process still works.
+        places.leave(place, call)
         raise
     if answer.exhausted:
         places.lose(place)

@@ -1,7 +1,7 @@
 """Admission and deadlines of the calls to the pool's processes.
 
-A call that is cancelled or late kills its process; decision 0023 says why. No decoder can block the
-event loop.
+The process of a call that is cancelled or late is killed if it does not end the call soon; decision
+0023 says why. No decoder can block the event loop.
 """
 
 import asyncio

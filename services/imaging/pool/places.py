@@ -8,15 +8,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import structlog
 
-from services.imaging.pool.process import PoolProcess
+from services.imaging.pool.messages import Call
+from services.imaging.pool.process import PoolProcess, ProcessDied
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
 
 _RETRY_DELAY = 1.0  # seconds from a failed start of a process to the next attempt
+_PATIENCE = 0.5  # seconds for a call that nobody waits for: as much CPU as another process's start
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Place:
     successor: PoolProcess | None = None
     """A process that waits for the end of the current one's call."""
     taken: bool = False
+    left: asyncio.Task[None] | None = None
+    """Waits for the end of a call whose caller has left."""
     source: str = ""
     """The key of the image that its last call left in the memory of its process; empty for none."""
 
@@ -70,8 +75,9 @@ class Places:
     async def stop(self) -> None:
         """End every process, and start no more."""
         for place in self._places:
-            if place.starting is not None:
-                await end(place.starting)
+            for task in (place.left, place.starting):
+                if task is not None:
+                    await end(task)
             for process in (place.process, place.successor):
                 if process is not None:
                     self._end(process)
@@ -105,7 +111,10 @@ class Places:
 
         `source` is the one that a call has left there; empty if it left what was there before.
         """
-        place.taken, place.source = False, source or place.source
+        place.source = source or place.source
+        if place.left is not None:
+            return
+        place.taken = False
         if place.successor is not None:
             self._succeed(place, place.successor)
         if place.process is None:
@@ -115,6 +124,26 @@ class Places:
             log.info("pool process worn out", calls=process.calls, resident=process.resident)
             self._start(place)
         self._make_free(place)
+
+    def leave(self, place: Place, call: Call[Any]) -> None:
+        """Keep a place taken until its process ends a call that nobody waits for any more.
+
+        A process that takes long for it is lost: another one takes 0.5 s of CPU to start.
+        """
+        place.left = asyncio.create_task(self._await_end(place, call), name="pool-call-left")
+
+    async def _await_end(self, place: Place, call: Call[Any]) -> None:
+        assert place.process is not None
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                answer = await place.process.rest(call)
+            lost = answer.exhausted
+        except (TimeoutError, ProcessDied):
+            lost = True
+        if lost:
+            self.lose(place)
+        place.left = None
+        self.give_back(place, "")
 
     def lose(self, place: Place) -> None:
         """Kill the process of a place, and start another one unless one is there already."""

@@ -130,11 +130,18 @@ class PoolProcess(asyncio.Protocol):
         """Have the process do a call, with `seconds` of CPU at most.
 
         `descriptors` are those of the call's images; the caller may close them when this returns
-        or raises. Raises ProcessDied. A cancelled call goes on in the process, which is to be
-        killed then.
+        or raises. Raises ProcessDied. A cancelled call goes on in the process: wait for its `rest`
+        before the next one.
         """
         self.calls += 1
-        frame = await self._exchange(call, descriptors, seconds=seconds)
+        return self._read(call, await self._exchange(call, descriptors, seconds=seconds))
+
+    async def rest(self, call: Call[OutcomeT]) -> Answer[OutcomeT]:
+        """Wait for the end of a call that was cancelled. Raises ProcessDied."""
+        assert self._answer is not None
+        return self._read(call, await self._answer)
+
+    def _read(self, call: Call[OutcomeT], frame: _Frame) -> Answer[OutcomeT]:
         try:
             answer = call.read_answer(frame.text, frame.attached)
         except ValueError as exc:
@@ -180,7 +187,13 @@ class PoolProcess(asyncio.Protocol):
         except OSError as exc:
             raise ProcessDied("The process takes no call.") from exc
         transport.write(frame[sent:])
-        return await self._answer
+        try:
+            return await self._answer
+        except asyncio.CancelledError:
+            if self._answer.cancelled():
+                # For the answer, which is still to come.
+                self._answer = asyncio.get_running_loop().create_future()
+            raise
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport. Called by the event loop."""
@@ -214,3 +227,5 @@ class PoolProcess(asyncio.Protocol):
     def _fail(self, reason: str) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ProcessDied(reason))
+            # Not an error of the event loop: the caller may have left.
+            self._answer.exception()

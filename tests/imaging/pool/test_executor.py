@@ -97,12 +97,13 @@ async def test_a_late_call_is_killed_and_its_process_is_replaced() -> None:
         with pytest.raises(DeadlineExceeded):
             await executor.run(Act(action="sleep", amount=60), timeout=0.3)
         assert time.monotonic() - started < 2
-        await until(lambda: len(executor.processes) == 2)
+        await until(lambda: len(executor.processes) == 1, seconds=20)
+        await until(lambda: len(executor.processes) == 2, seconds=20)
         pids = await asyncio.gather(*(pid_of(executor, "sleep", 0.2) for _ in range(2)))
         assert len(set(pids)) == 2
 
 
-async def test_a_cancelled_call_is_killed() -> None:
+async def test_a_cancelled_call_that_goes_on_is_killed() -> None:
     async with pool(1) as executor:
         before = await pid_of(executor)
         task = asyncio.create_task(pid_of(executor, "sleep", 60))
@@ -110,6 +111,41 @@ async def test_a_cancelled_call_is_killed() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        assert await pid_of(executor) != before
+
+
+async def test_a_process_that_ends_a_cancelled_call_soon_does_the_next_one() -> None:
+    async with pool(1) as executor:
+        before = await pid_of(executor)
+        for leaving in (asyncio.create_task(pid_of(executor, "sleep", 0.1)) for _ in range(3)):
+            await until(lambda: executor.busy == 1)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+            assert await pid_of(executor) == before
+
+
+async def test_an_executor_stops_while_a_cancelled_call_goes_on() -> None:
+    async with pool(1) as executor:
+        leaving = asyncio.create_task(pid_of(executor, "sleep", 60))
+        await until(lambda: executor.busy == 1)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        (process,) = executor.processes
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+
+
+async def test_a_process_that_dies_in_a_cancelled_call_is_replaced() -> None:
+    async with pool(1) as executor:
+        before = await pid_of(executor)
+        leaving = asyncio.create_task(pid_of(executor, "sleep", 60))
+        await until(lambda: executor.busy == 1)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        os.kill(before, signal.SIGKILL)
         assert await pid_of(executor) != before
 
 
