@@ -54,15 +54,6 @@ async def pid_of(executor: Executor, action: Action = "nothing", amount: float =
     return (await done_by(executor, Act(action=action, amount=amount))).pid
 
 
-async def leave_a_call(executor: Executor, seconds: float) -> None:
-    """Cancel a call of an executor of one process, which goes on for so many seconds."""
-    call = asyncio.create_task(pid_of(executor, "sleep", seconds))
-    await until(lambda: executor.busy == 1)
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-
-
 def variables_of(pid: int) -> set[str]:
     """Return the names of the variables with which a process was started."""
     environment = Path(f"/proc/{pid}/environ").read_text()
@@ -110,37 +101,6 @@ async def test_a_late_call_is_killed_and_its_process_is_replaced() -> None:
         await until(lambda: len(executor.processes) == 2, seconds=20)
         pids = await asyncio.gather(*(pid_of(executor, "sleep", 0.2) for _ in range(2)))
         assert len(set(pids)) == 2
-
-
-async def test_a_cancelled_call_that_goes_on_is_killed() -> None:
-    async with pool(1) as executor:
-        before = await pid_of(executor)
-        await leave_a_call(executor, seconds=60)
-        assert await pid_of(executor) != before
-
-
-async def test_a_process_that_ends_a_cancelled_call_soon_does_the_next_one() -> None:
-    async with pool(1) as executor:
-        before = await pid_of(executor)
-        for _ in range(3):
-            await leave_a_call(executor, seconds=0.1)
-            assert await pid_of(executor) == before
-
-
-async def test_an_executor_stops_while_a_cancelled_call_goes_on() -> None:
-    async with pool(1) as executor:
-        await leave_a_call(executor, seconds=60)
-        (process,) = executor.processes
-    with pytest.raises(ProcessLookupError):
-        os.kill(process.pid, 0)
-
-
-async def test_a_process_that_dies_in_a_cancelled_call_is_replaced() -> None:
-    async with pool(1) as executor:
-        before = await pid_of(executor)
-        await leave_a_call(executor, seconds=60)
-        os.kill(before, signal.SIGKILL)
-        assert await pid_of(executor) != before
 
 
 async def test_a_crash_fails_one_call_after_a_second_attempt_and_names_the_signal() -> None:
