@@ -1,7 +1,10 @@
 """The handlers of the imaging methods, and their registration."""
 
+from contextlib import nullcontext
 from functools import partial
+from typing import Any
 
+from faststream.message import StreamMessage
 from faststream.redis import RedisMessage, RedisResponse
 
 from contracts.errors import ServiceError
@@ -10,11 +13,12 @@ from contracts.message import Message
 from services.imaging.peers import Peers, is_for_a_job
 from services.imaging.pool.executor import CallTimes
 from services.imaging.pool.messages import Heavy
-from services.imaging.rendering.claims import RenderClaims
+from services.imaging.rendering.claims import Offer, RenderClaims
 from services.imaging.rendering.coalescing import CoalescingRenders
 from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
+from services.runtime.faststream_adapter.message import deliveries_of, entry_of, fields_of
 from services.runtime.rpc.attachments import ATTACHED, taken_up_to
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.deadlines import remaining
@@ -43,12 +47,23 @@ async def render(
     Equal requests at the same time are rendered once. Raises as `Renders.render` and `Peers`; the
     middleware turns the exception into a reply.
     """
-    await peers.hand_on_if_lacking(request, message)
-    if is_for_a_job(message):
-        return await _render_for_job(request, message, renders, settings, capacity)
-    timeout = _timeout(settings)
-    finished, times = await coalescing.render(request, timeout=timeout, lend=capacity.lent)
+    offer = offer_of(message, request, coalescing.claims)
+    with offer or nullcontext():
+        await peers.hand_on_if_lacking(request, message)
+        if is_for_a_job(message):
+            return await _render_for_job(request, message, renders, settings, capacity)
+        finished, times = await coalescing.render(
+            request, timeout=_timeout(settings), lend=capacity.lent, offer=offer
+        )
     return _response(finished.rendered, times, message, finished.data, collapsed=finished.collapsed)
+
+
+def offer_of(message: StreamMessage[Any], request: Render, claims: RenderClaims) -> Offer | None:
+    """Return the claim that the gateway's search has taken for a request; None without one."""
+    fields = fields_of(message)
+    if not fields or deliveries_of(message) > 1:
+        return None
+    return claims.offer_of(request, entry_of(message), fields)
 
 
 async def _render_for_job(

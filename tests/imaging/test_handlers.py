@@ -24,7 +24,7 @@ async def test_a_reply_says_whether_its_request_waited_for_an_equal_render(
     coalescing.render.return_value = Finished(rendered, collapsed=collapsed), CallTimes(0, 0)
     reply = await handlers.render(
         Render(source=BLOB),
-        Mock(headers={}, correlation_id="mine"),
+        Mock(headers={}, correlation_id="mine", raw_message={"data": b""}),
         renders=Mock(),
         coalescing=coalescing,
         settings=ImagingSettings(),

@@ -1,14 +1,26 @@
 """A search for a rendition whose script asks a worker to render it if it is not there."""
 
 from collections.abc import Sequence
+from secrets import token_hex
 from typing import Any
 
+from services.runtime.redis.keys import render_claim
 from services.runtime.redis.scripts import Script, load_script
 from services.runtime.rpc.sender import PUSH_IF_SERVED
 from services.runtime.storage.lookups import LOOKUP, Found, Lookup
+from services.runtime.storage.records import VERDICT
+from services.runtime.storage.render_claims import DIGEST, OFFER_LIFE, OWNER, PLACE, PROJECT
 
 _FIND_OR_RENDER = load_script(
-    __package__, "find_or_render", functions={"lookup": LOOKUP, "push": PUSH_IF_SERVED}
+    __package__,
+    "find_or_render",
+    functions={"lookup": LOOKUP, "push": PUSH_IF_SERVED},
+    OWNER=OWNER,
+    PLACE=PLACE,
+    DIGEST=DIGEST,
+    PROJECT=PROJECT,
+    VERDICT=VERDICT,
+    LIFE=int(OFFER_LIFE * 1000),
 )
 
 
@@ -31,8 +43,12 @@ class FindOrRender:
     ) -> tuple[Script, Sequence[str], Sequence[Any]]:
         """Return script, keys and arguments that search, and send the request if need be."""
         lookup = self._lookup
-        keys = (*lookup.names, *names)
-        return _FIND_OR_RENDER, keys, (*lookup.arguments, lookup.images[0], *arguments)
+        claim = render_claim(self.key)
+        return (
+            _FIND_OR_RENDER,
+            (*lookup.names, claim, *names),
+            (*lookup.arguments, lookup.images[0], token_hex(8), *arguments),
+        )
 
     def take(self, answer: Any) -> bool:
         """Take what the script returns; return whether the request was sent."""

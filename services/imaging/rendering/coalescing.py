@@ -8,7 +8,7 @@ from functools import partial
 
 from contracts.imaging import Render
 from services.imaging.pool.executor import CallTimes, Lend
-from services.imaging.rendering.claims import ClaimedElsewhere, RenderClaims
+from services.imaging.rendering.claims import ClaimedElsewhere, Offer, RenderClaims
 from services.imaging.rendering.renders import Finished, Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.shared_calls import SharedCalls
@@ -28,25 +28,29 @@ class CoalescingRenders:
         self, renders: Renders, claims: RenderClaims, settings: ImagingSettings, metrics: Metrics
     ) -> None:
         self._renders = renders
-        self._claims = claims
+        self.claims = claims
         self._timeout = settings.render_timeout
         self._calls = SharedCalls[tuple[Finished, CallTimes]]("render")
         self._collapsed = metrics.renders_collapsed
         self._waiting = 0
 
     async def render(
-        self, request: Render, *, timeout: float, lend: Lend
+        self, request: Render, *, timeout: float, lend: Lend, offer: Offer | None = None
     ) -> tuple[Finished, CallTimes]:
         """Render, or wait for an equal render, for `timeout` seconds. Raises as `Renders.render`.
 
-        A request that wants a render of its own (`reuse=False`) gets one.
+        A request that wants a render of its own (`reuse=False`) gets one. `offer` came with the
+        request.
         """
         if not request.reuse:
             return await self._renders.render(request, timeout=timeout, lend=lend)
         key = request.result_key()
         joins = self._calls.has(key, timeout=timeout)
+        if joins and offer is not None:
+            # The render that this request joins may wait for the claim.
+            offer.give_up()
         place = _Place(lend)
-        start = partial(self._render, key, request, place.lent)
+        start = partial(self._render, key, request, place.lent, offer)
         # The render takes no caller's timeout: another one may join it, and wait for longer.
         call = self._calls.run(key, start, timeout=timeout, lasting=math.inf)
         if not joins:
@@ -58,21 +62,23 @@ class CoalescingRenders:
         rendered = finished.rendered.model_copy(update={"reused": True})
         return Finished(rendered, finished.data, collapsed=True), times
 
-    async def _render(self, key: str, request: Render, lend: Lend) -> tuple[Finished, CallTimes]:
+    async def _render(
+        self, key: str, request: Render, lend: Lend, offer: Offer | None
+    ) -> tuple[Finished, CallTimes]:
         """Render as the only worker, or return what another one has rendered."""
         waited = False
         while True:
             try:
-                with self._claims.claim(key) as claim:
+                with self.claims.claim(key, offer) as claim:
                     finished, times = await self._renders.render(
-                        request, timeout=self._timeout, lend=lend, admit=claim.taken
+                        request, timeout=self._timeout, lend=lend, claim=claim
                     )
                 return replace(finished, collapsed=waited and finished.rendered.reused), times
             except ClaimedElsewhere:
                 waited = True
                 self._collapsed.inc()
                 with self._lent(lend):
-                    failure = await self._claims.wait(key)
+                    failure = await self.claims.wait(key)
                 if failure is not None:
                     raise failure.error() from None
 

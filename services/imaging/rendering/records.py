@@ -54,13 +54,21 @@ def lost_watermark(key: str) -> NotFound:
 
 
 async def look_up(
-    images: Images, renditions: Renditions, requests: Sequence[tuple[str, Render]], *, ttl: int
+    images: Images,
+    renditions: Renditions,
+    requests: Sequence[tuple[str, Render]],
+    *,
+    ttl: int,
+    found: Judged | None = None,
 ) -> Records:
     """Return what is stored about requests; keep their renditions for `ttl` seconds at least.
 
     The requests are pairs of a rendition's key and its request. The bytes of small sources come
-    along if they lie in Redis.
+    along if they lie in Redis. `found` is the only image of the only request, if it was looked up
+    just now and its rendition was missing.
     """
+    if found is not None:
+        return Records(renditions={}, images=_usable([found]))
     wanted = {key: one.images for key, one in requests if one.reuse}
     keys = list(dict.fromkeys(key for _, one in requests for key in one.images))
     look = images.look(
@@ -68,13 +76,13 @@ async def look_up(
     )
     if wanted:
         # Both commands leave in one packet.
-        found, judged = await asyncio.gather(renditions.look(wanted, ttl=ttl), look)
+        stored, judged = await asyncio.gather(renditions.look(wanted, ttl=ttl), look)
     else:
-        found, judged = [], await look
+        stored, judged = [], await look
     return Records(
         renditions={
             one.blob.key: Rendered.model_validate_json(one.note).model_copy(update={"reused": True})
-            for one in found
+            for one in stored
             if one is not None
         },
         images=_usable(judged),

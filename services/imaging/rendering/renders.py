@@ -22,6 +22,7 @@ from services.imaging.pool.messages import (
     RenderCall,
 )
 from services.imaging.pool.verdicts import Need, Verdict, need_of_depth
+from services.imaging.rendering.claims import Claim
 from services.imaging.rendering.opened import opening_of
 from services.imaging.rendering.records import Records, look_at_image, look_up, lost_watermark
 from services.imaging.settings import ImagingSettings
@@ -29,6 +30,7 @@ from services.runtime.redis.client import store_error
 from services.runtime.redis.replies import FULL
 from services.runtime.storage.images import Images
 from services.runtime.storage.records import Judged, NewBlob, StoredBlob
+from services.runtime.storage.render_claims import Held
 from services.runtime.storage.renditions import Renditions
 
 Result = Rendered | ServiceError | Heavy
@@ -36,10 +38,6 @@ _Do = Callable[[RenderCall, Opening], Awaitable[tuple[list[Made | Undone | Heavy
 """Has the pool do a call."""
 
 _AT_ONCE = CallTimes(queue_ms=0, work_ms=0)
-
-
-async def _admit() -> None:
-    """Admit every render."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +57,7 @@ class Renders:
     """Renders and inspects images. Raises what the storage raises, and as `Executor`."""
 
     def __init__(
-        self,
-        executor: Executor,
-        images: Images,
-        renditions: Renditions,
-        settings: ImagingSettings,
+        self, executor: Executor, images: Images, renditions: Renditions, settings: ImagingSettings
     ) -> None:
         self._executor = executor
         self._images = images
@@ -76,26 +70,23 @@ class Renders:
         return self._executor.slots
 
     async def render(
-        self,
-        request: Render,
-        *,
-        timeout: float,
-        lend: Lend,
-        admit: Callable[[], Awaitable[None]] = _admit,
+        self, request: Render, *, timeout: float, lend: Lend, claim: Claim | None = None
     ) -> tuple[Finished, CallTimes]:
         """Render for a client that waits, within `timeout` seconds.
 
-        `admit` is awaited for a result that has to be rendered. Raises the failure of the request,
-        what `admit` raises, and as `Executor.run`.
+        A result that has to be rendered waits for its `claim`, which ends when it is stored. Raises
+        the failure of the request, what `claim.taken` raises, and as `Executor.run`.
         """
 
         async def do(
             call: RenderCall, opening: Opening
         ) -> tuple[list[Made | Undone | Heavy], CallTimes]:
-            await admit()
+            if claim is not None:
+                await claim.taken()
             return await self._executor.run(call, opening, timeout=timeout, lend=lend)
 
-        [outcome], times = await self._render([request], do, ttl=self._settings.rendition_ttl)
+        ttl = self._settings.rendition_ttl
+        [outcome], times = await self._render([request], do, ttl=ttl, claim=claim)
         return _finished(outcome), times
 
     async def render_later(
@@ -158,11 +149,18 @@ class Renders:
         return outcome, times
 
     async def _render(
-        self, requests: Sequence[Render], do: _Do, *, ttl: int, keep_source: bool = False
+        self,
+        requests: Sequence[Render],
+        do: _Do,
+        *,
+        ttl: int,
+        keep_source: bool = False,
+        claim: Claim | None = None,
     ) -> tuple[list[_Outcome], CallTimes]:
         """Return an outcome of each request, up to the first that was not started."""
         named = [(request.result_key(), request) for request in requests]
-        records = await look_up(self._images, self._renditions, named, ttl=ttl)
+        found = claim.image if claim else None
+        records = await look_up(self._images, self._renditions, named, ttl=ttl, found=found)
         results: dict[str, _Outcome] = {}
         undone: dict[str, Render] = {}
         images: dict[str, Judged] = {}
@@ -186,7 +184,7 @@ class Renders:
             )
             outcomes, times = await do(call, opening_of(self._images, list(images.values())))
             done = dict(zip(undone, outcomes, strict=False))
-            results |= await self._results(undone, done, records, ttl)
+            results |= await self._results(undone, done, records, ttl, claim)
         return _in_order([key for key, _ in named], results), times
 
     async def _results(
@@ -195,6 +193,7 @@ class Renders:
         outcomes: Mapping[str, Made | Undone | Heavy],
         records: Records,
         ttl: int,
+        claim: Claim | None,
     ) -> dict[str, _Outcome]:
         """Store renditions and verdicts, and return the results, all by the rendition's key."""
         results: dict[str, _Outcome] = {}
@@ -222,15 +221,18 @@ class Renders:
                 case Heavy():
                     results[key] = outcome
         await self._judge(verdicts)
-        return results | await self._keep(new, ttl)
+        held = claim.held if claim else None
+        return results | await self._keep(new, ttl, held)
 
-    async def _keep(self, new: Mapping[str, Sequence[NewBlob]], ttl: int) -> dict[str, _Outcome]:
+    async def _keep(
+        self, new: Mapping[str, Sequence[NewBlob]], ttl: int, held: Held | None
+    ) -> dict[str, _Outcome]:
         """Store the renditions of each project; return the failures of those that are not kept."""
         failures: dict[str, _Outcome] = {}
         for project, some in new.items():
             failure: ServiceError = Gone("The image was deleted while it was rendered.")
             try:
-                lost = await self._renditions.keep(some, ttl=ttl, project=project)
+                lost = await self._renditions.keep(some, ttl=ttl, project=project, claim=held)
             except StoreFull as exc:
                 failure, lost = exc, {one.blob.key for one in some}
             except FULL as exc:

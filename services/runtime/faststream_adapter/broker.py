@@ -70,10 +70,13 @@ class AdaptedBroker(RedisBroker):
         self._register(ConsumerSubscriber(self, consumer, handle, lambda: False), handle)
 
     def reply(
-        self, channel: str, body: Any, headers: Mapping[str, Any], correlation_id: str
+        self, channel: str, body: Any, headers: Mapping[str, Any], correlation_id: str, more: bool
     ) -> None:
-        """Send a reply without waiting for Redis. Raises if the reply cannot be encoded."""
-        self._sender_producer.reply(channel, body, headers, correlation_id)
+        """Send a reply without waiting for Redis, with `more` as `Sender.reply`.
+
+        Raises if the reply cannot be encoded.
+        """
+        self._sender_producer.reply(channel, body, headers, correlation_id, more)
 
     async def publish(
         self,

@@ -1,5 +1,6 @@
 """FastStream's messages, made from the bytes that a consumer or the inbox received."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -68,6 +69,12 @@ def entry_of(message: StreamMessage[Any]) -> str:
     return str(message.raw_message["message_ids"][0].decode())
 
 
+def fields_of(message: StreamMessage[Any]) -> Mapping[bytes, bytes]:
+    """Return the fields of the stream entry that held a message; none for another message."""
+    data = message.raw_message["data"]
+    return data if isinstance(data, dict) else {}
+
+
 def deliveries_of(message: StreamMessage[Any]) -> int:
     """Return how often Redis has given the stream entry of a message to a worker."""
     return int(message.raw_message["deliveries"])
@@ -76,6 +83,11 @@ def deliveries_of(message: StreamMessage[Any]) -> int:
 def from_channel(message: StreamMessage[Any]) -> bool:
     """Return whether a message was published to a channel."""
     return isinstance(message, RedisChannelMessage)
+
+
+def from_stream(message: StreamMessage[Any]) -> bool:
+    """Return whether a message was an entry of a stream."""
+    return isinstance(message, RedisStreamMessage)
 
 
 def _parsed(kind: Any, raw: Any, data: bytes, source: SourceType) -> Any:

@@ -31,8 +31,8 @@ class Sender(Protocol):
     def publish(self, destination: Destination, data: bytes) -> Awaitable[Any]:
         """Send a message and return the future of Redis's answer."""
 
-    def reply(self, channel: str, data: bytes) -> None:
-        """Send a reply without waiting for Redis's answer."""
+    def reply(self, channel: str, data: bytes, *, more: bool) -> None:
+        """Send a reply without waiting for Redis's answer. With `more` a command follows it."""
 
 
 class SenderProducer(RedisFastProducer):
@@ -102,10 +102,15 @@ class SenderProducer(RedisFastProducer):
         return self._sender.publish(destination, data)
 
     def reply(
-        self, channel: str, body: Any, headers: Mapping[str, Any], correlation_id: str
+        self,
+        channel: str,
+        body: Any,
+        headers: Mapping[str, Any],
+        correlation_id: str,
+        more: bool = False,
     ) -> None:
-        """Send a reply. Raises if the reply cannot be encoded."""
-        self._sender.reply(channel, self._encoded(body, headers, correlation_id, ""))
+        """Send a reply, as `Sender.reply`. Raises if the reply cannot be encoded."""
+        self._sender.reply(channel, self._encoded(body, headers, correlation_id, ""), more=more)
 
     async def decode_reply(self, reply: StreamMessage[Any]) -> Any:
         """Return what `decode()` of a reply returns: the values of its JSON, or its text."""

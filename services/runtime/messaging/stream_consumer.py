@@ -27,6 +27,7 @@ from services.runtime.redis.stream_entries import ACKNOWLEDGE, entries_read
 
 log = structlog.get_logger(__name__)
 
+_FEW = 4  # entries
 _MAX_ACKNOWLEDGED = 1000  # entries of one script: Lua's unpack takes 8,000 at most
 
 GiveUp = Callable[[Received, Exception], Awaitable[None]]
@@ -235,10 +236,15 @@ class StreamConsumer(Consumer):
         return False
 
     def _acknowledge_soon(self, entry: bytes) -> None:
-        """Acknowledge an entry, together with the others that are finished in this turn."""
-        if not self._finished:
-            asyncio.get_running_loop().call_soon(self._acknowledge)
+        """Acknowledge an entry, together with the others that are finished in this turn.
+
+        While few are under way, acknowledge it at once: then it leaves together with its reply.
+        """
         self._finished.append(entry)
+        if len(self._handling) <= _FEW:
+            self._acknowledge()
+        elif len(self._finished) == 1:
+            asyncio.get_running_loop().call_soon(self._acknowledge)
 
     def _acknowledge(self) -> None:
         finished, self._finished = self._finished, []

@@ -46,9 +46,9 @@ class RedisClient:
         """Queue a command; its reply, or its error, becomes the future's."""
         return self._shared.send(*command)
 
-    def send_soon(self, on_reply: OnReply, *command: Any) -> None:
+    def send_soon(self, on_reply: OnReply, *command: Any, more: bool = False) -> None:
         """Queue a command and have `on_reply` called with the outcome. See the Multiplexer's."""
-        self._shared.send_soon(on_reply, *command)
+        self._shared.send_soon(on_reply, *command, more=more)
 
     async def ping(self) -> bool:
         """Return True when Redis answers: with an error, too, as a full disk makes it do."""

@@ -27,8 +27,7 @@ MAX_COMMANDS = 50_000
 MAX_BYTES = 512 << 20
 """Bytes of all open commands; a single command may be larger when no other is open."""
 
-_LEAST = 8
-_MOST = 500
+_LEAST, _MOST = 8, 500  # commands of a batch
 
 
 class QueueFull(RedisError):
@@ -80,9 +79,10 @@ class Multiplexer:
         self._start_sending()
         return reply
 
-    def send_soon(self, on_reply: OnReply, *command: Any) -> None:
+    def send_soon(self, on_reply: OnReply, *command: Any, more: bool = False) -> None:
         """Queue a command, and have `on_reply` called with its reply or its exception.
 
+        With `more` it leaves with the next command of this turn of the event loop, or after it.
         Costs less than `send`: no future is made, and no turn of the event loop passes between the
         reply and the call. QueueFull comes by `on_reply`, too. Raises TypeError or
         UnicodeEncodeError for arguments that can't be encoded.
@@ -97,7 +97,7 @@ class Multiplexer:
         self._open.append((on_reply, size))
         self._open_bytes += size
         self._unsent.append((data, 1))
-        self._start_sending()
+        self._start_sending(more=more)
 
     async def execute(self, *command: Any) -> Any:
         """Return the reply. Raises its ResponseError, QueueFull, or one of `LOST`."""
@@ -206,20 +206,21 @@ class Multiplexer:
         self._open_bytes += size
         return reply
 
-    def _start_sending(self) -> None:
+    def _start_sending(self, *, more: bool = False) -> None:
+        if not self._unsent:
+            return
         if self._connection is None:
             if self._connecting is None:
                 self._connecting = asyncio.create_task(self._connect(), name="redis-connect")
+        elif more:
+            asyncio.get_running_loop().call_soon(self._start_sending)
         elif not self._unanswered:
             self._send_batch(self._connection)
 
     async def _connect(self) -> None:
         try:
             connection = await connect(
-                self._endpoint,
-                on_reply=self._take_reply,
-                on_push=_ignore,
-                on_disconnect=self._fail,
+                self._endpoint, on_reply=self._take_reply, on_push=_ignore, on_disconnect=self._fail
             )
         except Exception as exc:
             # Before the commands fail: some are sent once more then, by another connection.

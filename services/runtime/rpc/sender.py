@@ -184,8 +184,10 @@ class MessageSender:
         """Send a message and return the future of Redis's answer, or RedisError."""
         return self._redis.send(*destination.command(data))
 
-    def reply(self, channel: str, data: bytes) -> None:
+    def reply(self, channel: str, data: bytes, *, more: bool) -> None:
         """Send a reply, and once more if the connection was lost before Redis answered.
+
+        With `more`, another command follows in this turn of the event loop.
 
         A caller takes the first of two replies, so sending twice does no harm. No task waits for
         the answer: waking a task would cost a small call a tenth of its time.
@@ -197,7 +199,7 @@ class MessageSender:
             else:
                 _log_lost_reply(answer)
 
-        self._redis.send_soon(retry_once, "PUBLISH", channel, data)
+        self._redis.send_soon(retry_once, "PUBLISH", channel, data, more=more)
 
 
 def _push_call(

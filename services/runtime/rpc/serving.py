@@ -9,7 +9,7 @@ from faststream.message import StreamMessage
 from faststream.response import Response, ensure_response
 
 from contracts.errors import Failure
-from services.runtime.faststream_adapter.message import address_of, from_channel
+from services.runtime.faststream_adapter.message import address_of, from_channel, from_stream
 from services.runtime.faststream_adapter.subscriber import Handle
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.rpc.addresses import is_own_channel, method_of
@@ -21,8 +21,11 @@ from services.runtime.rpc.failures import OUTCOME, WORKER, failure_reply
 from services.runtime.rpc.instrumentation import CallInstrumentation
 from services.runtime.telemetry.tracing import continued_span
 
-SendReply = Callable[[str, Any, Mapping[str, Any], str], None]
-"""Send a body with headers and a correlation id to a channel; raises if it can't be encoded."""
+SendReply = Callable[[str, Any, Mapping[str, Any], str, bool], None]
+"""Send a body with headers and a correlation id to a channel; raises if it can't be encoded.
+
+With the last argument, another command for Redis follows in this turn of the event loop.
+"""
 
 LOST = "lost"
 """The outcome of a request whose handling was cut off before its reply."""
@@ -114,7 +117,10 @@ class Serving:
 
     def _send(self, message: StreamMessage[Any], response: Response) -> None:
         correlation_id = response.correlation_id or message.correlation_id
-        self._send_reply(message.reply_to, response.body, self.headers_of(response), correlation_id)
+        # The acknowledgement of a stream's entry follows.
+        more = from_stream(message)
+        headers = self.headers_of(response)
+        self._send_reply(message.reply_to, response.body, headers, correlation_id, more)
 
 
 def outcome_of(response: Response) -> str:

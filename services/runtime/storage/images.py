@@ -28,6 +28,7 @@ from services.runtime.storage.records import (
     MEDIA_TYPE,
     NOTE,
     SMALL,
+    VERDICT,
     Judged,
     Place,
     StoredBlob,
@@ -268,4 +269,4 @@ def _being_deleted() -> Unavailable:
 
 
 def _verdict_field(capability: str) -> str:
-    return f"verdict:{capability}"
+    return f"{VERDICT}{capability}"

@@ -1,19 +1,23 @@
 -- Write the records of renditions whose bytes are stored, or come with this call. A rendition of which an
 -- image was deleted meanwhile is not written, and an older one with its key is deleted.
 --
+-- A claim of the only rendition ends if that is written.
+--
 -- KEYS: the sizes of what is hot, their sum, the paths that are being deleted, the sizes of what is in the
--- store; then for each rendition its record, and for each image that it is made from the index of the
+-- store, the claim; then for each rendition its record, and for each image that it is made from the index of the
 -- image's renditions and its mark of a purge.
--- ARGV: seconds to live, the moment (s), the end (s) that the indexes say, project; then for each rendition
+-- ARGV: seconds to live, the moment (s), the end (s) that the indexes say, project, the claim's owner ('' for
+-- no claim); then for each rendition
 -- its digest, number of images, place ('' for Redis), the path of the bytes there, bytes, the member in the
 -- sizes of what is hot ('' if it does not count there), number of fields, and their names and values in
 -- turn.
--- Returns the bytes that are hot (0 if nothing became hot), the digests of those that were not written, and
--- those whose older bytes are being deleted from their place.
+-- Returns the bytes that are hot (0 if nothing became hot), the digests of those that were not written,
+-- those whose older bytes are being deleted from their place, and what end_render.lua returns (-1 if the claim
+-- was not ended).
 
 local HOT, HOT_BYTES, DELETING, USAGE = unpack(KEYS, 1, 4)
-local ttl, now, ends, project = unpack(ARGV, 1, 4)
-local key, arg = 5, 5
+local ttl, now, ends, project, owner = unpack(ARGV, 1, 5)
+local key, arg = 6, 6
 local hot, late, deleted_now = 0, {}, {}
 
 local function expire(name)
@@ -67,4 +71,8 @@ while arg <= #ARGV do
   end
   key, arg = key + 1 + 2 * images, first + 2 * fields
 end
-return {hot, late, deleted_now}
+local awaited = -1
+if owner ~= '' and #late == 0 and #deleted_now == 0 then
+  awaited = end_claim({KEYS[5]}, {owner})
+end
+return {hot, late, deleted_now, awaited}

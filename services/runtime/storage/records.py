@@ -41,6 +41,9 @@ MEDIA_TYPE, SIZE, NOTE = b"media_type", b"bytes", b"note"
 DIGEST, PLACE, DAMAGED = b"digest", b"place", b"damaged"
 LABEL, CREATED, PROJECT, NO_STORE = b"label", b"created", b"project", b"no_store"
 
+VERDICT = "verdict:"
+"""Begins the names of the fields with verdicts; the rest is the capability of the decoders."""
+
 _PATH = re.compile(r"(?P<project>[a-z0-9-]+)/(?P<place>[a-z]+)/../../(?P<key>[0-9a-f]{64})")
 
 FIELDS = (MEDIA_TYPE, SIZE, NOTE, DIGEST, PLACE, DAMAGED, LABEL, CREATED, PROJECT, NO_STORE)

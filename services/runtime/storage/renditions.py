@@ -35,8 +35,9 @@ from services.runtime.storage.records import (
     record_of,
     stored_from,
 )
+from services.runtime.storage.render_claims import END, Held
 
-_KEEP = load_script(__package__, "keep")
+_KEEP = load_script(__package__, "keep", functions={"end_claim": END})
 
 _LONG = 1 << 20  # bytes whose digest is computed in a thread
 _DELETION = 0.2  # seconds until a deletion under way is asked for again
@@ -74,10 +75,16 @@ class Renditions(Blobs):
         return found
 
     async def keep(
-        self, new: Sequence[NewBlob], *, ttl: int, project: str = DEFAULT_PROJECT
+        self,
+        new: Sequence[NewBlob],
+        *,
+        ttl: int,
+        project: str = DEFAULT_PROJECT,
+        claim: Held | None = None,
     ) -> set[str]:
         """Store all renditions in a project for `ttl` seconds at least, in one step.
 
+        The `claim` of the only rendition ends with that step, unless the rendition is not kept.
         Returns the keys of those that are not kept: an image they are made from was deleted
         meanwhile. Raises StoreFull, and Unavailable if older bytes of one are being deleted.
         """
@@ -89,7 +96,9 @@ class Renditions(Blobs):
         }
         await self._put(list(in_store.values()), project)
         names: list[str] = [keys.HOT, keys.HOT_BYTES, keys.STORE_DELETING, keys.STORE_USAGE]
+        names.append(claim.name if claim else "")
         arguments: list[_Argument] = [ttl, int(time.time()), end_of(ttl), project]
+        arguments.append(claim.owner if claim else "")
         earlier: list[Command] = []  # the parts before the last one of each
         size = 0
         for one in new:
@@ -114,7 +123,9 @@ class Renditions(Blobs):
             arguments += (key, len(one.images), record.get(PLACE, ""), _path(one, project), length)
             arguments += (member(self.kind, key) if key in hot else "", len(record))
             arguments += fields_of(record)
-        total, gone, deleting = await self._write(earlier, names, arguments, size)
+        total, gone, deleting, awaited = await self._write(earlier, names, arguments, size)
+        if claim and awaited >= 0:
+            claim.on_end(awaited == 1)
         if total:
             self._hot.observe(total)
         late = {key.decode() for key in gone}
@@ -129,15 +140,16 @@ class Renditions(Blobs):
         names: Sequence[str],
         arguments: Sequence[_Argument],
         size: int,
-    ) -> tuple[int, list[bytes], list[bytes]]:
+    ) -> tuple[int, list[bytes], list[bytes], int]:
         """Run the script; commands for earlier parts and the script are one step."""
         connection = self._connection(size)
         if earlier:
             commands = [*earlier, _KEEP.in_full(names, arguments)]
-            total, gone, deleting = (await connection.transaction(commands))[-1]
+            written = (await connection.transaction(commands))[-1]
         else:
-            total, gone, deleting = await connection.script(_KEEP, names, arguments)
-        return int(total), gone, deleting
+            written = await connection.script(_KEEP, names, arguments)
+        total, gone, deleting, awaited = written
+        return int(total), gone, deleting, int(awaited)
 
     async def _put(self, new: Sequence[NewBlob], project: str) -> None:
         """Put bytes into the store. A loss of power may lose them: they can be made again."""

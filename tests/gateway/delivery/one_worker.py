@@ -1,6 +1,7 @@
 """A gateway's client of the imaging service, and a worker that answers when it is told to."""
 
 import asyncio
+from collections.abc import Mapping
 
 from faststream.redis import RedisMessage, RedisResponse
 
@@ -8,6 +9,7 @@ from contracts.imaging import RENDER, Blob, Render, Rendered
 from contracts.operations.pipeline import Pipeline
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.rpc import ImagingClient, Reply
+from services.runtime.faststream_adapter.message import fields_of
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.attachments import ATTACH_UP_TO
 from services.runtime.rpc.broker import Broker
@@ -28,9 +30,11 @@ class Worker:
         self.attached = b""
         self.headers: dict[str, str] = {}
         self.wanted: list[str | None] = []
+        self.entries: list[Mapping[bytes, bytes]] = []
 
     async def __call__(self, request: Render, message: RedisMessage) -> RedisResponse:
         self.requests.append(request)
+        self.entries.append(fields_of(message))
         self.wanted.append(message.headers.get(ATTACH_UP_TO))
         try:
             await self.go.wait()

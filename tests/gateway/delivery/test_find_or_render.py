@@ -1,6 +1,8 @@
 """A search that asks a worker for what it does not find, in one trip, over a real Redis."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -12,7 +14,8 @@ from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.rpc import ImagingClient
 from services.runtime.redis import keys
 from services.runtime.storage.lookups import Found
-from services.runtime.storage.records import Kind
+from services.runtime.storage.records import Kind, Place
+from services.runtime.storage.render_claims import OFFER_LIFE, image_in, owner_in
 from tests.gateway.delivery.one_worker import RENDERED, Suite
 from tests.gateway.delivery.searches import PIPELINE, Stored, lookup_for, search_for
 from tests.runtime.echo import PassThrough
@@ -32,6 +35,39 @@ async def test_a_missing_rendition_is_asked_for_in_the_trip_that_misses_it(suite
     found = search.found()
     assert found is not None
     assert (found.image.stored, found.rendition) == (image, None)
+
+
+async def test_a_search_takes_the_claim_for_its_request_and_says_what_it_has_found(
+    suite: Suite,
+) -> None:
+    stored = Stored(suite)
+    image, redis = await stored.image(), stored.redis
+    search, claim = search_for(image.blob.key), keys.render_claim(search_for(image.blob.key).key)
+    record = keys.blob(Kind.IMAGE, image.blob.key)
+    suite.worker.go.set()
+
+    async def asked() -> Mapping[bytes, bytes]:
+        assert await suite.client.find_or_render(search, timeout=5) is not None
+        return suite.worker.entries.pop()
+
+    assert owner_in(await asked()) is None, "the worker reads the bytes in Redis with the record"
+    await redis.execute("HSET", record, "place", "passing")
+    entry = await asked()
+    owner = owner_in(entry)
+    assert owner is not None
+    assert await redis.execute("GET", claim) == owner.encode()
+    assert 0 < await redis.execute("PTTL", claim) <= 1000 * OFFER_LIFE
+    assert image_in(entry, image.blob) == replace(image, place=Place.PASSING, created=0)
+
+    await redis.execute("SET", claim, "another worker")
+    assert owner_in(await asked()) is None
+    assert await redis.execute("GET", claim) == b"another worker"
+    await redis.execute("DEL", claim)
+    for field in ("damaged", "verdict:of some decoders"):
+        await redis.execute("HSET", record, field, "1")
+        assert owner_in(await asked()) is None
+        assert not await redis.execute("EXISTS", claim)
+        await redis.execute("HDEL", record, field)
 
 
 async def test_no_worker_is_asked_for_what_is_stored_or_has_no_image(suite: Suite) -> None:

@@ -13,7 +13,6 @@ import pytest_asyncio
 from PIL import Image
 from redis import Redis
 
-from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import (
     Code,
     Gone,
@@ -231,11 +230,9 @@ async def test_a_rendition_of_an_image_that_is_deleted_meanwhile_is_gone(bench: 
     source, other = bench.upload(PICTURE), bench.upload(PICTURE + b"\0")
 
     class Late(Renditions):
-        async def keep(
-            self, new: Sequence[NewBlob], *, ttl: int, project: str = DEFAULT_PROJECT
-        ) -> set[str]:
-            await Purge(bench.storage, longest=60).image(project, source.key)
-            return await super().keep(new, ttl=ttl, project=project)
+        async def keep(self, new: Sequence[NewBlob], **options: Any) -> set[str]:
+            await Purge(bench.storage, longest=60).image(options["project"], source.key)
+            return await super().keep(new, **options)
 
     bench.renders._renditions = Late(bench.storage)
     first, second = await bench.batch(request_of(source), request_of(other))

@@ -142,14 +142,27 @@ async def test_a_transaction_that_does_not_fit_leaves_nothing_behind(endpoint: E
 
 
 async def test_a_pipeline_is_sent_as_one(connection: Multiplexer, redis: RedisClient) -> None:
-    number = await connection.execute("CLIENT", "ID")
-    before = await redis.execute("INFO", "stats")
-    await connection.pipeline([("ECHO", str(number)) for _ in range(300)])
-    after = await redis.execute("INFO", "stats")
+    before = await reads_of(redis)
+    await connection.pipeline([("ECHO", str(number)) for number in range(300)])
+    assert await reads_of(redis) - before <= 3, "one or two for the pipeline, one for INFO"
 
-    def reads(info: Any) -> int:
-        text = info.decode() if isinstance(info, bytes) else str(info)
-        [line] = [x for x in text.splitlines() if x.startswith("total_reads_processed:")]
-        return int(line.partition(":")[2])
 
-    assert reads(after) - reads(before) <= 3, "one or two for the pipeline, one for INFO"
+async def test_a_command_that_another_one_follows_leaves_with_that_one(
+    connection: Multiplexer, redis: RedisClient
+) -> None:
+    await connection.execute("PING")
+    before, taken = await reads_of(redis), list[bytes]()
+    connection.send_soon(taken.append, "ECHO", "a", more=True)
+    assert await connection.execute("ECHO", "b") == b"b"
+    assert await reads_of(redis) - before == 2, "one for both commands, one for INFO"
+    connection.send_soon(taken.append, "ECHO", "c", more=True)
+    await connection.drain()
+    assert taken == [b"a", b"c"], "the second one has left although no command followed"
+
+
+async def reads_of(redis: RedisClient) -> int:
+    """Return how often the server has read from a connection."""
+    info = await redis.execute("INFO", "stats")
+    text = info.decode() if isinstance(info, bytes) else str(info)
+    [line] = [x for x in text.splitlines() if x.startswith("total_reads_processed:")]
+    return int(line.partition(":")[2])

@@ -21,6 +21,7 @@ from services.runtime.storage.kept import KeptImages
 from services.runtime.storage.parts import PART
 from services.runtime.storage.purge import Purge
 from services.runtime.storage.records import Kind, NewBlob, Place, path_of
+from services.runtime.storage.render_claims import Held
 from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.spool import Spool
 from tests.processes import until_answer
@@ -96,6 +97,28 @@ async def test_a_rendition_that_comes_after_the_purge_is_not_kept_until_the_imag
     await images.keep_bytes(keys_of[purged], ttl=60)
     assert await renditions.keep([marked], ttl=60) == set()
     assert await is_there(redis, marked)
+
+
+async def test_a_claim_ends_when_its_rendition_is_stored_and_not_after_a_purge(
+    either: Storage, redis: RedisClient
+) -> None:
+    images, renditions = Images(either), Renditions(either)
+    image = (await images.keep_bytes(b"an image", ttl=60)).blob.key
+    one, ends = rendition(1, image), list[bool]()
+    name = keys.render_claim(one.blob.key)
+    claim = Held(name, "me", ends.append)
+
+    for value in ("me", "me+", "another"):
+        await redis.execute("SET", name, value)
+        assert await renditions.keep([one], ttl=60, claim=claim) == set()
+        assert await redis.execute("GET", name) == (b"another" if value == "another" else None)
+    assert ends == [False, True, False]
+
+    await redis.execute("SET", name, "me")
+    assert await Purge(either, longest=60).image(DEFAULT_PROJECT, image)
+    assert await renditions.keep([one], ttl=60, claim=claim) == {one.blob.key}
+    assert await redis.execute("GET", name) == b"me"
+    assert len(ends) == 3
 
 
 async def test_the_index_lives_as_long_as_its_longest_rendition(
