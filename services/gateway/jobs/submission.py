@@ -47,21 +47,23 @@ async def submit(
     key = IdempotencyKey(name, wanted) if name else None
     job_id = uuid4().hex
     # A job that is not accepted costs nothing, and one that was accepted before is paid.
+    # A job that is not accepted costs nothing, and one that was accepted before is paid.
     async with deps.charges.renders(
         request.scope, source, variants, free=(ServiceError,)
     ) as charge:
-        job = await deps.jobs.submit(
-            source,
-            variants,
-            job_id=job_id,
-            submitter=submitter,
-            project=caller.project,
-            line=line,
-            webhook=webhook,
-            key=key,
-            timeout=timeout,
-            label=label,
-        )
+        with deps.live.recent.expect(caller.project, job_id):
+            job = await deps.jobs.submit(
+                source,
+                variants,
+                job_id=job_id,
+                submitter=submitter,
+                project=caller.project,
+                line=line,
+                webhook=webhook,
+                key=key,
+                timeout=timeout,
+                label=label,
+            )
         if charge and job.id != job_id:
             charge.refund()
     return job

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 from contracts.errors import NotFound, Overloaded
 from contracts.jobs import OPEN_STATES, JobEvent, JobState
+from services.gateway.live.recent_jobs import RecentJobs
 from services.gateway.live.subscription import START, Subscription, position_of
 from services.gateway.settings import GatewaySettings
 from services.runtime.jobs.store import Jobs
@@ -42,6 +43,8 @@ class LiveHub:
         self._clients = 0
         self._watched = 0
         self._held = 0
+        self.recent = RecentJobs()
+        """The jobs that this gateway has accepted, whose clients will watch them in a moment."""
         # One client at a time reads the past of many jobs. Else all would hold theirs in memory
         # until the last one was read, and then send it at the same moment. A client with few jobs
         # does not wait behind them.
@@ -49,11 +52,13 @@ class LiveHub:
 
     def on_event(self, event: JobEvent) -> None:
         """Pass an event to every subscription of its job."""
+        self.recent.on_event(event)
         for subscription in self._subscriptions.get(event.job, ()):
             subscription.on_event(event)
 
     def on_gap(self) -> None:
         """Drop every subscription: the stream was trimmed before this process read all of it."""
+        self.recent.clear()
         for subscription in self._all:
             subscription.drop()
 
@@ -127,6 +132,9 @@ class LiveHub:
         event in their past, it could be sent before an earlier one of the first jobs, and a client
         that resumes after it would never receive that one.
         """
+        if after is None and (known := self.recent.last_events(subscription.project, jobs)):
+            yield known
+            return
         latest = await self._jobs.latest_event() if len(jobs) > 1 else None
 
         def until_latest(events: Iterable[JobEvent]) -> list[JobEvent]:

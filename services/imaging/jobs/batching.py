@@ -5,7 +5,7 @@ Decision 0018 has the measurements.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,6 +52,7 @@ class MicroBatcher:
         self._limit = limit
         self._pending: deque[_Pending] = deque()
         self._batches: set[asyncio.Task[None]] = set()
+        self._in_pool: set[asyncio.Task[None]] = set()  # those that no pool process has done yet
         self._size = _MOST  # of the next batch
 
     async def render(self, request: Render, *, alone: bool, keep_source: bool) -> Rendered:
@@ -84,15 +85,23 @@ class MicroBatcher:
         await asyncio.gather(*(end(task) for task in self._batches))
 
     def _start_batches(self) -> None:
-        while len(self._batches) < self._renders.slots and (batch := self._next_batch()):
+        while len(self._in_pool) < self._renders.slots and (batch := self._next_batch()):
             task = asyncio.create_task(self._run(batch), name="render-batch")
             self._batches.add(task)
+            self._in_pool.add(task)
             task.add_done_callback(self._on_end)
             for pending in batch:
                 pending.rendered.add_done_callback(partial(_cancel_if_unwanted, task, batch))
 
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        """Start the next batch, a larger one, while the renditions of this one are stored."""
+        self._size = min(_MOST, self._size + 1)
+        self._in_pool.discard(task)
+        self._start_batches()
+
     def _on_end(self, task: asyncio.Task[None]) -> None:
         self._batches.discard(task)
+        self._in_pool.discard(task)
         self._start_batches()
 
     def _next_batch(self) -> list[_Pending]:
@@ -105,7 +114,10 @@ class MicroBatcher:
     async def _run(self, batch: list[_Pending]) -> None:
         outcomes: Sequence[Rendered | Heavy | Exception | None]
         try:
-            outcomes = await self._call([pending.request for pending in batch])
+            task = asyncio.current_task()
+            assert task is not None
+            requests = [pending.request for pending in batch]
+            outcomes = await self._call(requests, on_end=partial(self._on_done, task))
         except Exception as exc:
             # Of several renders nobody knows which one failed.
             outcomes = [exc] if len(batch) == 1 else [None] * len(batch)
@@ -122,10 +134,14 @@ class MicroBatcher:
         if left_out := batch[len(outcomes) :]:
             self._pending.extendleft(reversed(left_out))
             self._size = len(outcomes)
-        else:
-            self._size = min(_MOST, self._size + 1)
 
-    async def _call(self, requests: Sequence[Render], *, keep_source: bool = False) -> list[Result]:
+    async def _call(
+        self,
+        requests: Sequence[Render],
+        *,
+        on_end: Callable[[], None] = lambda: None,
+        keep_source: bool = False,
+    ) -> list[Result]:
         loop, timeout = asyncio.get_running_loop(), self._settings.render_timeout
         timer: asyncio.TimerHandle | None = None
 
@@ -142,6 +158,7 @@ class MicroBatcher:
                 requests,
                 timeout=timeout if len(requests) == 1 else min(_BATCH_TIMEOUT, timeout),
                 on_start=watch,
+                on_end=on_end,
                 keep_source=keep_source,
             )
         finally:

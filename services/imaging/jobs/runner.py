@@ -11,12 +11,7 @@ from faststream.redis import RedisMessage
 from opentelemetry.trace import SpanKind
 from redis.exceptions import RedisError
 
-from contracts.errors import (
-    Failure,
-    Internal,
-    ServiceError,
-    WorkerCrashed,
-)
+from contracts.errors import Failure, Internal, ServiceError, WorkerCrashed
 from contracts.imaging import RENDER, Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
@@ -74,6 +69,7 @@ class JobRunner:
         self._clock = clock
         self._outages = outages
         self._running: set[str] = set()
+        self._left: set[bytes] = set()
         self._draining = False
 
     async def run(self, request: JobRequest, message: RedisMessage) -> None:
@@ -85,7 +81,14 @@ class JobRunner:
         entry = entry_of(message)
         job = await self._jobs.leases.take(request, self._name, entry=entry)
         with continued_span(JOBS, message.headers, SpanKind.CONSUMER, job=request.id):
-            await self._run_assigned(entry, request.id, job)
+            if await self._run_assigned(entry, request.id, job):
+                self._left.add(entry.encode())
+
+    def has_left(self, entry: bytes) -> bool:
+        """Return whether an entry that `run` has handled left the stream with its job: once."""
+        left = entry in self._left
+        self._left.discard(entry)
+        return left
 
     async def take_next(self) -> Taken | None:
         """Take the next job of the stream; None when it is empty, or this worker takes no more."""
@@ -193,13 +196,8 @@ class JobRunner:
             if job.state not in OPEN_STATES:
                 await self._extend_results(job, job.results[:-1])
                 code = job.problem.code if job.problem else None
-                log.info(
-                    "job ended",
-                    job=job.id,
-                    state=job.state,
-                    code=code,
-                    variants=len(job.variants),
-                )
+                variants = len(job.variants)
+                log.info("job ended", job=job.id, state=job.state, code=code, variants=variants)
                 return
             if done % _VARIANTS_PER_TURN == 0 and await self._jobs.leases.yield_turn(job):
                 return
@@ -291,6 +289,7 @@ def register(
         limit,
         give_up=runner.give_up,
         take_next=runner.take_next,
+        has_left=runner.has_left,
         versions=READABLE,
     )
     return runner

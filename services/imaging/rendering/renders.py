@@ -34,7 +34,8 @@ from services.runtime.storage.render_claims import Held
 from services.runtime.storage.renditions import Renditions
 
 Result = Rendered | ServiceError | Heavy
-_Do = Callable[[RenderCall, Opening], Awaitable[tuple[list[Made | Undone | Heavy], CallTimes]]]
+_Done = tuple[list[Made | Undone | Heavy], CallTimes]
+_Do = Callable[[RenderCall, Opening], Awaitable[_Done]]
 """Has the pool do a call."""
 
 _AT_ONCE = CallTimes(queue_ms=0, work_ms=0)
@@ -78,9 +79,7 @@ class Renders:
         the failure of the request, what `claim.taken` raises, and as `Executor.run`.
         """
 
-        async def do(
-            call: RenderCall, opening: Opening
-        ) -> tuple[list[Made | Undone | Heavy], CallTimes]:
+        async def do(call: RenderCall, opening: Opening) -> _Done:
             if claim is not None:
                 await claim.taken()
             return await self._executor.run(call, opening, timeout=timeout, lend=lend)
@@ -95,14 +94,21 @@ class Renders:
         *,
         timeout: float,
         on_start: Callable[[], None],
+        on_end: Callable[[], None] = lambda: None,
         keep_source: bool = False,
     ) -> tuple[list[Result], CallTimes]:
         """Render for jobs: in order, and as many as there is time for, which is one at least.
 
-        With `keep_source` the pool process keeps the decoded source for its next render. The other
-        arguments are those of `Executor.run_later`, and it raises the same.
+        `on_end` is called when the pool has done all, before anything is stored. `keep_source` has
+        its process keep the decoded source for the next render. Raises as `Executor.run_later`.
         """
-        do = partial(self._executor.run_later, timeout=timeout, on_start=on_start)
+
+        async def do(call: RenderCall, opening: Opening) -> _Done:
+            done = await self._executor.run_later(call, opening, timeout=timeout, on_start=on_start)
+            if len(done[0]) == len(call.requests):
+                on_end()
+            return done
+
         ttl = self._settings.job_ttl
         outcomes, times = await self._render(requests, do, ttl=ttl, keep_source=keep_source)
         return [one.rendered if isinstance(one, Finished) else one for one in outcomes], times

@@ -47,6 +47,10 @@ TakeNext = Callable[[], Awaitable[Taken | None]]
 """Take the stream's next entry; None when there is none, or when this member wants none."""
 
 
+HasLeft = Callable[[bytes], bool]
+"""Return whether an entry that was handled has left the stream already. Called once for each."""
+
+
 async def drop(received: Received, exc: Exception) -> None:
     """Give an entry up that stands for nothing but itself."""
 
@@ -55,7 +59,8 @@ class StreamConsumer(Consumer):
     """Member of a consumer group: acknowledges and deletes each entry that is finished.
 
     Owns every entry that this member is given, by its own reads or by `take_next`, which it calls
-    after each entry that it has handled. Delivers an entry whose handler raised again after a
+    after each entry that it has handled, unless its own read waits for the next one already.
+    Delivers an entry whose handler raised again after a
     growing delay, in which the entry takes no capacity. Redis counts the deliveries; after
     `max_deliveries` the consumer calls `give_up` and removes the entry. A delivery that an outage
     of Redis ended does not count.
@@ -82,6 +87,7 @@ class StreamConsumer(Consumer):
         max_deliveries: int,
         give_up: GiveUp = drop,
         take_next: TakeNext | None = None,
+        has_left: HasLeft = lambda entry: False,
         versions: frozenset[int] = frozenset(),
         unknown_version_wait: float = 600.0,
     ) -> None:
@@ -89,6 +95,7 @@ class StreamConsumer(Consumer):
         self._max_deliveries = max_deliveries
         self._give_up = give_up
         self._take_next = take_next
+        self._has_left = has_left
         self._group = group
         self._name = name
         self._redis = redis
@@ -169,11 +176,15 @@ class StreamConsumer(Consumer):
         if DATA_FIELD.encode() not in received.data:
             raise Damaged("The entry has no message.")
         await self._deliver(received)
-        return False
+        return self._has_left(_entry_of(received))
 
     async def _taken(self) -> Taken | None:
-        """Take the next entry by `take_next`, which spares the consumer's own round trip."""
-        if self._take_next is None or not self._reading:
+        """Take the next entry by `take_next`, which spares the consumer's own round trip.
+
+        While there is room, that read waits in Redis, and is given the next entry at once: there is
+        nothing to take then.
+        """
+        if self._take_next is None or not self._reading or self._capacity.free:
             return None
         try:
             taken = await self._take_next()

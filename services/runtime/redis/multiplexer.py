@@ -38,8 +38,9 @@ class Multiplexer:
     """Sends commands in batches, and gives each its reply in the order of sending.
 
     Commands that arrive while a batch is unanswered leave with the next one: a lone command leaves
-    at once, and many share the system calls. When the connection is lost every open command fails,
-    because nobody knows which of them Redis has run; the next command opens a new connection.
+    at once, others of the same turn of the event loop at its end, and many share the system calls.
+    When the connection is lost every open command fails, because nobody knows which of them Redis
+    has run; the next command opens a new connection.
     """
 
     def __init__(
@@ -87,8 +88,7 @@ class Multiplexer:
         reply and the call. QueueFull comes by `on_reply`, too. Raises TypeError or
         UnicodeEncodeError for arguments that can't be encoded.
         """
-        data = packed(*command)
-        size = len(data)
+        size = len(data := packed(*command))
         try:
             self._admit(1, size)
         except RedisError as exc:
@@ -206,7 +206,7 @@ class Multiplexer:
         self._open_bytes += size
         return reply
 
-    def _start_sending(self, *, more: bool = False) -> None:
+    def _start_sending(self, *, more: bool = False, others: bool = False) -> None:
         if not self._unsent:
             return
         if self._connection is None:
@@ -214,13 +214,18 @@ class Multiplexer:
                 self._connecting = asyncio.create_task(self._connect(), name="redis-connect")
         elif more:
             asyncio.get_running_loop().call_soon(self._start_sending)
-        elif not self._unanswered:
+        elif others or not self._unanswered:
             self._send_batch(self._connection)
+            if not others:  # Those of this turn need not wait for the reply to the first.
+                asyncio.get_running_loop().call_soon(lambda: self._start_sending(others=True))
 
     async def _connect(self) -> None:
         try:
             connection = await connect(
-                self._endpoint, on_reply=self._take_reply, on_push=_ignore, on_disconnect=self._fail
+                self._endpoint,
+                on_reply=self._take_reply,
+                on_push=lambda push: None,  # these are for subscriptions
+                on_disconnect=self._fail,
             )
         except Exception as exc:
             # Before the commands fail: some are sent once more then, by another connection.
@@ -240,7 +245,7 @@ class Multiplexer:
         number = min(len(self._unsent), max(_LEAST, len(self._unsent) // 2), _MOST)
         batch = self._unsent[:number]
         del self._unsent[:number]
-        self._unanswered = sum(count for _, count in batch)
+        self._unanswered += sum(count for _, count in batch)
         self._sent_at = asyncio.get_running_loop().time()
         connection.write(b"".join(data for data, _ in batch))
         self._unsent_bytes = connection.unsent_bytes
@@ -287,14 +292,9 @@ class Multiplexer:
         if self._watchdog is not None:
             self._watchdog.cancel()
         failed, self._open = self._open, deque()
-        self._open_bytes = 0
+        self._open_bytes = self._unanswered = 0
         self._unsent.clear()
-        self._unanswered = 0
         for taker, _ in failed:
             give(reason, taker)
         if not self._open:
             self._all_answered.set()
-
-
-def _ignore(push: list[Any]) -> None:
-    """Push messages are for subscriptions; this connection has none."""

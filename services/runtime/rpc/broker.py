@@ -25,7 +25,7 @@ from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.consumer import Consumer
 from services.runtime.messaging.destination import Destination, Search
 from services.runtime.messaging.outbox import OnDelivery, Outbox
-from services.runtime.messaging.stream_consumer import GiveUp, TakeNext
+from services.runtime.messaging.stream_consumer import GiveUp, HasLeft, TakeNext
 from services.runtime.messaging.stream_reader import StreamReader
 from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.replies import FULL, LOST
@@ -257,19 +257,19 @@ class Broker(AdaptedBroker):
         *,
         give_up: GiveUp,
         take_next: TakeNext,
+        has_left: HasLeft,
         versions: frozenset[int],
     ) -> None:
         """Handle each entry of `stream` on one worker, at most `capacity` entries at once here.
 
-        `give_up`, `take_next` and `versions` are those of `StreamConsumer`.
-        Entries are durable: they wait in the stream while Redis refuses writes.
+        The hooks and `versions` are `StreamConsumer`'s. Entries wait while Redis refuses writes.
         """
         self._consume_control()
         self.store.pauses(capacity)
         self._served.append(stream)
-        handle = validating(model, handler)
-        hooks: dict[str, Any] = {"give_up": give_up, "take_next": take_next, "versions": versions}
-        self._attach(self._consumers.of_stream(stream, capacity, **hooks), handle)
+        hooks: dict[str, Any] = {"give_up": give_up, "take_next": take_next, "has_left": has_left}
+        consumer = self._consumers.of_stream(stream, capacity, versions=versions, **hooks)
+        self._attach(consumer, validating(model, handler))
 
     def follow(
         self,

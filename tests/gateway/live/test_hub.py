@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -199,3 +200,56 @@ async def test_a_client_reads_its_events_before_it_gets_more_old_ones() -> None:
         await subscription.next()
         await more
         assert subscription.held == 4
+
+
+class NeverAsked(Records):
+    async def last_events(self, project: str, job_ids: Sequence[str]) -> dict[str, JobEvent]:
+        raise AssertionError("Redis is asked.")
+
+
+async def test_a_job_that_this_gateway_has_just_accepted_is_watched_without_a_question() -> None:
+    hub = hub_on(NeverAsked())
+    with hub.recent.expect(DEFAULT_PROJECT, JOB):
+        hub.on_event(event_at("5-0", JobState.QUEUED))
+    with hub.client(DEFAULT_PROJECT) as subscription:
+        await hub.watch(subscription, JOB)
+        hub.on_event(event_at("6-0", JobState.RUNNING))
+        hub.on_event(event_at("7-0", JobState.SUCCEEDED))
+        ids = [(await subscription.next()).id for _ in range(3)]
+        assert (ids, subscription.held) == (["5-0", "6-0", "7-0"], 0)
+
+
+@pytest.mark.parametrize(
+    "case", ["ended", "another project", "another job", "resumed", "unseen", "missed", "refused"]
+)
+async def test_redis_is_asked_about_any_other_job(case: str) -> None:
+    hub = hub_on(Records())
+    with (
+        suppress(Overloaded),
+        hub.recent.expect("shop" if case == "another project" else "default", JOB),
+    ):
+        if case != "unseen":
+            hub.on_event(event_at("3-0", JobState.QUEUED))
+        if case == "refused":
+            raise Overloaded("Too many jobs.")
+    if case == "ended":
+        hub.on_event(event_at("4-0", JobState.SUCCEEDED))
+    if case == "missed":
+        hub.on_gap()
+    jobs = [JOB, OTHER] if case == "another job" else [JOB]
+    with hub.client("default") as subscription:
+        await hub.watch(subscription, *jobs, after="2-0" if case == "resumed" else None)
+        if case != "resumed":
+            assert {(await subscription.next()).id for _ in jobs} == {"5-0"}
+        assert subscription.held == 0
+
+
+async def test_the_oldest_of_too_many_recent_jobs_is_forgotten() -> None:
+    hub = hub_on(Records())
+    for number in range(1001):
+        job = f"{number:032x}"
+        with hub.recent.expect(DEFAULT_PROJECT, job):
+            hub.on_event(event_at("3-0", JobState.QUEUED).model_copy(update={"job": job}))
+    first, second = f"{0:032x}", f"{1:032x}"
+    assert hub.recent.last_events(DEFAULT_PROJECT, [first]) == []
+    assert len(hub.recent.last_events(DEFAULT_PROJECT, [second])) == 1

@@ -54,12 +54,15 @@ class FakeRenders:
         *,
         timeout: float,
         on_start: Callable[[], None],
+        on_end: Callable[[], None],
         keep_source: bool,
     ) -> tuple[list[Rendered | ServiceError | Heavy], CallTimes]:
         on_start()
         self.calls.append(len(requests))
         async with asyncio.timeout(timeout):
             outcomes = [await self._outcome(request) for request in requests[: self._most]]
+        if len(outcomes) == len(requests):
+            on_end()
         await asyncio.sleep(0)
         return outcomes, CallTimes(0.0, 0.0)
 
@@ -121,6 +124,27 @@ async def test_a_render_that_comes_as_a_batch_ends_is_started(steps: int) -> Non
         await asyncio.sleep(0)
     [last] = start(renders, [1])
     await asyncio.wait_for(asyncio.gather(first, last), 5)
+
+
+async def test_a_batch_starts_while_the_renditions_of_the_last_one_are_stored() -> None:
+    storing, stored = asyncio.Event(), asyncio.Event()
+
+    class Storing(FakeRenders):
+        async def render_later(self, *args: Any, **options: Any) -> Any:
+            done = await super().render_later(*args, **options)
+            if len(self.calls) == 1:
+                storing.set()
+                await stored.wait()
+            return done
+
+    renders = batcher(fake := Storing())
+    [first] = start(renders, [0])
+    await asyncio.wait_for(storing.wait(), 5)
+    [last] = start(renders, [1])
+    await asyncio.wait_for(last, 5)
+    assert (fake.calls, first.done()) == ([1, 1], False)
+    stored.set()
+    await asyncio.wait_for(first, 5)
 
 
 async def test_pending_renders_are_released_while_a_long_one_runs() -> None:

@@ -122,6 +122,7 @@ class Bench:
             max_deliveries=1,
             give_up=runner.give_up,
             take_next=runner.take_next,
+            has_left=runner.has_left,
         )
 
         async def deliver(received: Received) -> None:

@@ -147,6 +147,18 @@ async def test_a_pipeline_is_sent_as_one(connection: Multiplexer, redis: RedisCl
     assert await reads_of(redis) - before <= 3, "one or two for the pipeline, one for INFO"
 
 
+async def test_no_command_waits_for_the_reply_to_another_one_of_its_turn(
+    connection: Multiplexer,
+) -> None:
+    """The first one blocks: the others are sent, and answered after it by one packet."""
+    await connection.execute("PING")
+    blocked = connection.send("BLPOP", "nothing", 0.2)
+    other = connection.send("ECHO", "sent")
+    await asyncio.sleep(0)
+    assert not connection._unsent
+    assert (await blocked, await other) == (None, b"sent")
+
+
 async def test_a_command_that_another_one_follows_leaves_with_that_one(
     connection: Multiplexer, redis: RedisClient
 ) -> None:
