@@ -32,6 +32,7 @@ from services.imaging.pool.messages import (
 )
 from services.imaging.pool.sandbox import limits
 from services.imaging.pool.sandbox.enter import enter
+from services.imaging.pool.yielding import yielding
 
 _STDERR = 2  # the file descriptor: C libraries write past Python's sys.stderr
 _READ_SIZE = 64 << 10  # bytes: most calls are shorter
@@ -67,7 +68,8 @@ def serve(
     while frame := _next(connection, rest):
         call = calls.validate_json(frame.text)
         limits.allow_cpu(frame.seconds)
-        answer = _answer(call, perform, frame.descriptors, setup.settings)
+        with yielding():
+            answer = _answer(call, perform, frame.descriptors, setup.settings)
         _send(connection, answer.model_dump_json(), answer.attachments)
         del answer  # and the renditions
 
