@@ -131,7 +131,8 @@ class Report:
             "",
             f"A picture from memory, alone and while {CLIENTS} clients have a photograph of 12 "
             f"megapixels resized and blurred in the {SLOTS} slots. In both, the gateway is loaded "
-            "as much as it can bear; wrk, the gateway and the renders share the cores.",
+            "as much as it can bear; wrk, the gateway and the renders share the cores. The second "
+            "begins a second before it is measured.",
             "",
             *header("connections, round", *heads, "a second idle", "busy", "renders meanwhile"),
         ]

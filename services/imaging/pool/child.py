@@ -32,7 +32,7 @@ from services.imaging.pool.messages import (
 )
 from services.imaging.pool.sandbox import limits
 from services.imaging.pool.sandbox.enter import enter
-from services.imaging.pool.yielding import yielding
+from services.imaging.pool.yielding import Yielding
 
 _STDERR = 2  # the file descriptor: C libraries write past Python's sys.stderr
 _READ_SIZE = 64 << 10  # bytes: most calls are shorter
@@ -60,6 +60,7 @@ def serve(
         return
     setup = Setup.model_validate_json(first.text)
     null = os.open(os.devnull, os.O_WRONLY)
+    yielding = Yielding()
     missing = enter(setup.settings, parent=setup.parent)
     warm_up(setup.settings)
     # Decoders write warnings about damaged files; until here, errors are the service's to show.
@@ -68,7 +69,7 @@ def serve(
     while frame := _next(connection, rest):
         call = calls.validate_json(frame.text)
         limits.allow_cpu(frame.seconds)
-        with yielding():
+        with yielding.during_call():
             answer = _answer(call, perform, frame.descriptors, setup.settings)
         _send(connection, answer.model_dump_json(), answer.attachments)
         del answer  # and the renditions

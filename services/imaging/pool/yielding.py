@@ -1,4 +1,4 @@
-"""Yield the processor every millisecond of a call, so that short work does not wait for pixels.
+"""Yield the processor where others wait for it, so that short work does not wait for pixels.
 
 A kernel that preempts at its ticks alone lets a process compute for up to 4 ms while the gateway,
 which would need 30 us, waits for the core (`docs/decisions/0067`).
@@ -9,50 +9,57 @@ import os
 import platform
 import signal
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.imaging.pool.sandbox import kernel
 
-_NICE = 5
-_EVERY = 0.001  # seconds
 _SLICE = 100_000  # ns: the least that Linux grants
+_EVERY = 0.0005  # seconds
+_LONG = 0.004  # seconds: of shorter calls the wait says little
+_CROWDED = 0.25  # of a call's time; renders that have a machine for themselves wait for a tenth
 
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 # `struct sched_attr`: size, policy, flags, nice, priority, runtime (the slice), deadline, period.
 _ATTRIBUTES = struct.Struct("=IIQiIQQQ")
 
-_yields = False
 
+class Yielding:
+    """Yields the processor every half millisecond of a call if the call before had to wait for it.
 
-def prepare() -> None:
-    """Give this process a lower priority, and let it yield where the system has what that needs.
-
-    Call it once, before the sandbox, which refuses changes of the priority.
+    Make it before the sandbox, which refuses the system call for shorter slices.
     """
-    global _yields
-    os.nice(_NICE)
-    try:
-        _ask_for_short_slices()
-    except OSError:
-        return
-    libc = ctypes.CDLL(None)
-    libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
-    # A handler of Python's would wait until the codec returns. This one is the system call itself.
-    libc.signal(signal.SIGALRM, ctypes.cast(libc.sched_yield, ctypes.c_void_p))
-    _yields = True
 
+    def __init__(self) -> None:
+        self._can = False
+        self._crowded = False
+        try:
+            _ask_for_short_slices()
+        except OSError:
+            return
+        libc = ctypes.CDLL(None)
+        libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+        # A handler of Python's would wait until the codec returns. This is the system call itself.
+        libc.signal(signal.SIGALRM, ctypes.cast(libc.sched_yield, ctypes.c_void_p))
+        self._can = True
 
-@contextmanager
-def yielding() -> Iterator[None]:
-    """Yield every millisecond within the context, from the second one on."""
-    if _yields:
-        signal.setitimer(signal.ITIMER_REAL, _EVERY, _EVERY)
-    try:
-        yield
-    finally:
-        if _yields:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+    @contextmanager
+    def during_call(self) -> Iterator[None]:
+        """Yield within the context where needed, and find out whether the next call has to."""
+        yields = self._can and self._crowded
+        if yields:
+            signal.setitimer(signal.ITIMER_REAL, _EVERY, _EVERY)
+        begun, used = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - begun
+            if yields:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            if took > _LONG:
+                waited = took - (time.process_time() - used)
+                self._crowded = waited > _CROWDED * took
 
 
 def _ask_for_short_slices() -> None:
@@ -65,5 +72,6 @@ def _ask_for_short_slices() -> None:
     number = _SCHED_SETATTR.get(platform.machine())
     if number is None:
         raise OSError("The number of the system call is not known.")
-    attributes = _ATTRIBUTES.pack(_ATTRIBUTES.size, 0, 0, _NICE, 0, _SLICE, 0, 0)
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    attributes = _ATTRIBUTES.pack(_ATTRIBUTES.size, 0, 0, nice, 0, _SLICE, 0, 0)
     kernel.syscall(number, 0, attributes, 0)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import contracts
 import services
-from services.imaging.pool import yielding
 from services.imaging.pool.child_settings import ChildSettings
 from services.imaging.pool.sandbox import kernel, landlock, limits, seccomp, user
 
@@ -31,7 +30,7 @@ def enter(settings: ChildSettings, *, parent: int) -> tuple[str, ...]:
     missing = []
     limits.limit(settings.process_memory)
     # The event loop goes first: heartbeats and refusals must not wait for pixels.
-    yielding.prepare()
+    os.nice(5)
     if user.leave_root(readable):
         missing.append("user")
     # After the change of the user, which cancels it.
