@@ -17,7 +17,9 @@ _MAX_ENTRIES = 4_096
 # A TIFF of 65,535 rows, each a strip, has 131,070 numbers. Pillow takes 2 microseconds a fraction.
 _MAX_NUMBERS = 300_000
 _MAX_FRACTIONS = 20_000
-_MAX_EXIF = 4 << 20  # bytes; a JPEG segment holds 64 KiB, but EXIF may continue in others
+
+MAX_EXIF = 4 << 20
+"""Bytes of EXIF that are read; a JPEG segment holds 64 KiB, but EXIF may continue in others."""
 
 PREFIXES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
 """The first bytes of files; the last two are in no standard, but Pillow reads them."""
@@ -141,7 +143,7 @@ def orientation(data: bytes) -> int:
 
 def check_exif(data: bytes) -> None:
     """Check EXIF, with or without its `Exif` prefix. Raises ImageTooBig."""
-    if len(data) > _MAX_EXIF:
-        raise ImageTooBig(f"The EXIF has {len(data):,} bytes; {_MAX_EXIF:,} are accepted.")
+    if len(data) > MAX_EXIF:
+        raise ImageTooBig(f"The EXIF has {len(data):,} bytes; {MAX_EXIF:,} are accepted.")
     # Twice, as Pillow accepts a second prefix.
     check_tiff(data.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0"))

@@ -13,6 +13,7 @@ from contracts.formats import format_of_bytes
 from services.imaging.engine.formats.jpeg import Jpeg
 from services.imaging.engine.safety import jpeg_segments
 from services.imaging.engine.safety.decode_errors import ignore_decode_errors
+from services.imaging.engine.safety.tiff_tags import MAX_EXIF
 from tests.imaging.pictures import encoded, quadrants, scenery
 
 _METADATA = ("exif", "icc_profile", "xmp", "photoshop", "adobe")
@@ -86,6 +87,20 @@ def test_a_segment_that_is_cut_off_is_no_picture() -> None:
 
     with pytest.raises(OSError, match="cut off"):
         Jpeg.of(data[: data.index(b"\xff\xc4") + 10])
+
+
+@pytest.mark.parametrize(
+    ("marker", "beginning"), [(b"\xff\xe1", b"Exif\0\0"), (b"\xff\xed", b"Photoshop 3.0\0")]
+)
+def test_of_long_metadata_no_more_is_read_than_counts(marker: bytes, beginning: bytes) -> None:
+    plain = encoded(scenery(), "JPEG")
+    content = beginning + bytes(60_000)
+    segment = marker + (len(content) + 2).to_bytes(2, "big") + content
+    jpeg = Jpeg.of(plain[:2] + segment * 100 + plain[2:])
+
+    taken = sum(len(data) for _, data in jpeg.applist if data.startswith(beginning))
+    assert MAX_EXIF < taken <= MAX_EXIF + len(content)
+    assert jpeg.tobytes() == Jpeg.of(plain).tobytes()
 
 
 def test_only_one_scan_of_all_components_counts_as_one() -> None:

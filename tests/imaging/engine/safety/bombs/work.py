@@ -26,6 +26,14 @@ REPEATED_WORK: dict[str, Bomb] = {
             *((0xE2, b"ICC_PROFILE\0" + bytes([n + 1, 255]) + bytes(65_000)) for n in range(255))
         ),
     ),
+    "a JPEG with 60 MB of EXIF in 9,000 pieces": (
+        ANY,
+        lambda: forged.jpeg(*[(0xE1, b"Exif\0\0" + bytes(6_600))] * 9_000),
+    ),
+    "a JPEG with 5 million blocks of Photoshop": (
+        ANY,
+        lambda: forged.jpeg(*[(0xED, b"Photoshop 3.0\0" + (b"8BIM" + bytes(8)) * 5_400)] * 950),
+    ),
     "a JPEG with 60 MB of zeros between segments": (
         REFUSED,
         lambda: forged.jpeg_with(b"\xff\0" + bytes(60 << 20)),
