@@ -21,6 +21,7 @@ _LONG = 0.004  # seconds: of shorter calls the wait says little
 _CROWDED = 0.25  # of a call's time; renders that have a machine for themselves wait for a tenth
 
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
+_SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}
 # `struct sched_attr`: size, policy, flags, nice, priority, runtime (the slice), deadline, period.
 _ATTRIBUTES = struct.Struct("=IIQiIQQQ")
 
@@ -63,15 +64,18 @@ class Yielding:
 
 
 def _ask_for_short_slices() -> None:
-    """Ask for the shortest slice. Raises OSError on other systems.
+    """Ask for the shortest slice. Raises OSError where the system does not grant it.
 
     A process that yields gives up its slice: with the default of 3 ms, others would get so much
-    more than their share that no render ended. Linux before 6.12 has one slice for all, and takes
-    nothing from a process that yields.
+    more than their share that no render ended. Linux before 6.12 ignores what it is asked for.
     """
-    number = _SCHED_SETATTR.get(platform.machine())
-    if number is None:
-        raise OSError("The number of the system call is not known.")
+    machine = platform.machine()
+    if machine not in _SCHED_SETATTR:
+        raise OSError("The numbers of the system calls are not known.")
     nice = os.getpriority(os.PRIO_PROCESS, 0)
     attributes = _ATTRIBUTES.pack(_ATTRIBUTES.size, 0, 0, nice, 0, _SLICE, 0, 0)
-    kernel.syscall(number, 0, attributes, 0)
+    kernel.syscall(_SCHED_SETATTR[machine], 0, attributes, 0)
+    granted = ctypes.create_string_buffer(_ATTRIBUTES.size)
+    kernel.syscall(_SCHED_GETATTR[machine], 0, granted, _ATTRIBUTES.size, 0)
+    if _ATTRIBUTES.unpack(granted.raw)[5] != _SLICE:
+        raise OSError("The kernel does not grant the slice.")

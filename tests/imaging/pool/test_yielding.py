@@ -2,6 +2,8 @@
 
 import asyncio
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,18 @@ async def _switches_in_half_a_second(pid: int) -> int:
 def _switches(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if "_ctxt_switches" in line)
+
+
+@pytest.mark.parametrize(("slice_ns", "grants"), [(100_000, True), (50_000, False)])
+def test_a_process_yields_only_with_the_slice_that_it_asked_for(
+    slice_ns: int, grants: bool
+) -> None:
+    """A kernel without slices ignores what it is asked for; one with them has a least one."""
+    if grants and tuple(map(int, platform.release().split(".")[:2])) < (6, 12):
+        pytest.skip("the kernel has no slices")
+    code = (
+        "from services.imaging.pool import yielding;"
+        f"yielding._SLICE = {slice_ns}; print(yielding.Yielding()._can)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout
+    assert output.decode().strip() == str(grants)
