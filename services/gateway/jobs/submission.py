@@ -47,7 +47,6 @@ async def submit(
     key = IdempotencyKey(name, wanted) if name else None
     job_id = uuid4().hex
     # A job that is not accepted costs nothing, and one that was accepted before is paid.
-    # A job that is not accepted costs nothing, and one that was accepted before is paid.
     async with deps.charges.renders(
         request.scope, source, variants, free=(ServiceError,)
     ) as charge:

@@ -7,10 +7,9 @@
 -- store, the claim; then for each rendition its record, and for each image that it is made from the index of the
 -- image's renditions and its mark of a purge.
 -- ARGV: seconds to live, the moment (s), the end (s) that the indexes say, project, the claim's owner ('' for
--- no claim); then for each rendition
--- its digest, number of images, place ('' for Redis), the path of the bytes there, bytes, the member in the
--- sizes of what is hot ('' if it does not count there), number of fields, and their names and values in
--- turn.
+-- no claim); then for each rendition its digest, number of images, place ('' for Redis), the path of the bytes
+-- there, bytes, the member in the sizes of what is hot ('' if it does not count there), number of fields, and
+-- their names and values in turn.
 -- Returns the bytes that are hot (0 if nothing became hot), the digests of those that were not written,
 -- those whose older bytes are being deleted from their place, and what end_render.lua returns (-1 if the claim
 -- was not ended).
