@@ -1,7 +1,7 @@
 -- Search as lookup.lua does. If the image is there, and the rendition is not, send a request for it as
--- push_if_served.lua does. If no worker makes the rendition, and a worker needs to know nothing else, the
--- request has the rendition's claim, and what the record of the image says. Images that lie in Redis are read
--- by the worker, with their bytes.
+-- push_if_served.lua does. If no worker makes the rendition, one has room for it, and it needs to know nothing
+-- else, the request has the rendition's claim, and what the record of the image says. Images that lie in Redis
+-- are read by the worker, with their bytes.
 --
 -- KEYS: those of lookup.lua, the claim of the rendition, then those of push_if_served.lua.
 -- ARGV: those of lookup.lua, the key of the image, a value for the claim, then those of push_if_served.lua. The
@@ -21,6 +21,13 @@ local function is_judged(record)
   end
 end
 
+-- Whether the workers have room for all that is in the stream: an entry behind others may be read after the
+-- claim that it brings has ended, and an equal one would wait for that claim in vain.
+local function have_room(responders, capacity_hash, stream)
+  local _, _, capacity = capacities(responders, capacity_hash)
+  return redis.call('XLEN', stream) < capacity
+end
+
 local found = lookup(part(KEYS, 1, #KEYS - 4), part(ARGV, 1, 6))
 local image, rendition = found and found[1], found and found[4]
 if not image or not image[1] or rendition[2] then
@@ -32,7 +39,7 @@ local source = cjson.encode({key = key, media_type = image[1], bytes = tonumber(
 local push_keys = part(KEYS, #KEYS - 2, #KEYS)
 message = message .. source .. '}'
 local offers = others == '0' and transport == 'stream' and image[5] and not image[6]
-  and redis.call('EXISTS', claim) == 0 and not is_judged(KEYS[1])
+  and redis.call('EXISTS', claim) == 0 and not is_judged(KEYS[1]) and have_room(unpack(push_keys))
 if not offers then
   return {found, push(push_keys, {transport, message, field})}
 end

@@ -35,13 +35,15 @@ class Stored:
         return blob
 
 
-def _key(image: str) -> str:
-    return result_key(image, PIPELINE.model_dump_json())
+def _key(image: str, pipeline: Pipeline = PIPELINE) -> str:
+    return result_key(image, pipeline.model_dump_json())
 
 
-def lookup_for(image: str, project: str = "default") -> Lookup:
-    return Lookup(project, (image,), rendition=_key(image), ttl=50, bytes_of=Kind.RENDITION)
+def lookup_for(image: str, project: str = "default", pipeline: Pipeline = PIPELINE) -> Lookup:
+    key = _key(image, pipeline)
+    return Lookup(project, (image,), rendition=key, ttl=50, bytes_of=Kind.RENDITION)
 
 
-def search_for(image: str, project: str = "default") -> FindOrRender:
-    return FindOrRender(lookup_for(image, project), _key(image), PIPELINE.model_dump_json())
+def search_for(image: str, project: str = "default", pipeline: Pipeline = PIPELINE) -> FindOrRender:
+    lookup = lookup_for(image, project, pipeline)
+    return FindOrRender(lookup, _key(image, pipeline), pipeline.model_dump_json())

@@ -9,7 +9,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from contracts.errors import NoWorkers
-from contracts.imaging import Render
+from contracts.imaging import RENDER, Render
+from contracts.methods import Transport
+from contracts.operations.looks import Grayscale
+from contracts.operations.pipeline import Pipeline
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.rpc import ImagingClient
 from services.runtime.redis import keys
@@ -18,6 +21,7 @@ from services.runtime.storage.records import Kind, Place
 from services.runtime.storage.render_claims import OFFER_LIFE, image_in, owner_in
 from tests.gateway.delivery.one_worker import RENDERED, Suite
 from tests.gateway.delivery.searches import PIPELINE, Stored, lookup_for, search_for
+from tests.processes import until
 from tests.runtime.echo import PassThrough
 
 
@@ -68,6 +72,29 @@ async def test_a_search_takes_the_claim_for_its_request_and_says_what_it_has_fou
         assert owner_in(await asked()) is None
         assert not await redis.execute("EXISTS", claim)
         await redis.execute("HDEL", record, field)
+
+
+async def test_a_request_that_has_to_wait_for_a_worker_brings_no_claim(suite: Suite) -> None:
+    stored = Stored(suite)
+    image, redis = await stored.image(), stored.redis
+    await redis.execute("HSET", keys.blob(Kind.IMAGE, image.blob.key), "place", "passing")
+    rooms = keys.capacities(RENDER.address(Transport.STREAM))
+
+    async def asked(operations: int) -> None:
+        # In a moment, the heartbeat will say again how much room there is.
+        await redis.execute("HSET", rooms, suite.serving.worker, 2)
+        pipeline = Pipeline(operations=(Grayscale(),) * operations)
+        search = search_for(image.blob.key, pipeline=pipeline)
+        assert await suite.client.find_or_render(search, timeout=5) is not None
+
+    asking = []
+    for number in range(3):
+        asking.append(asyncio.create_task(asked(number)))
+        await until(lambda: len(suite.worker.entries) == len(asking))
+    suite.worker.go.set()
+    await asyncio.gather(*asking)
+    owners = [owner_in(entry) for entry in suite.worker.entries]
+    assert [owner is not None for owner in owners] == [True, True, False]
 
 
 async def test_no_worker_is_asked_for_what_is_stored_or_has_no_image(suite: Suite) -> None:
