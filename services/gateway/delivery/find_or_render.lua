@@ -21,7 +21,7 @@ local function is_judged(record)
   end
 end
 
--- Whether the workers have room for all that is in the stream: an entry behind others may be read after the
+-- Return true if the workers have room for all that is in the stream: an entry behind others may be read after the
 -- claim that it brings has ended, and an equal one would wait for that claim in vain.
 local function have_room(responders, capacity_hash, stream)
   local _, _, capacity = capacities(responders, capacity_hash)

@@ -56,7 +56,7 @@ class Segments:
     stop: int
     """The marker at the end: a scan's, or one that no JPEG has here; 0 if the file ends."""
     has_one_scan: bool
-    """Whether the first scan has every component; no other is decoded then.
+    """True if the first scan has every component; no other is decoded then.
 
     False where Pillow and libjpeg may find other segments.
     """
