@@ -4,7 +4,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
-from services.imaging.engine.formats import avif
+from services.imaging.engine.formats.avif import loops as avif_loops
 from tests.imaging.coloured import (
     DISPLAY_P3,
     chrm,
@@ -65,7 +65,7 @@ def corpus() -> dict[str, bytes]:
         "avif code points": with_code_points(encoded(picture, "AVIF", speed=10), 9, 16),
         "avif alpha": encoded(alpha, "AVIF", speed=10),
         # Without the time of encoding, so that a case has the same bytes each time.
-        "avif moving": avif.finished(encoded(picture, "AVIF", speed=10, **moving), plays=2),
+        "avif moving": avif_loops.finished(encoded(picture, "AVIF", speed=10, **moving), plays=2),
         "gif": encoded(table, "GIF", transparency=2),
         "gif moving": encoded(picture, "GIF", disposal=2, **moving),
         "gif moving alpha": encoded(alpha, "GIF", save_all=True, append_images=transparent[1:]),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from services.imaging.engine.formats.gif_frames import table_bytes
+from services.imaging.engine.formats.gif.frames import table_bytes
 from tests.imaging.pictures import encoded
 
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")

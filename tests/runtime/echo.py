@@ -14,7 +14,7 @@ from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
 from services.runtime.introspection.queues import Queues
 from services.runtime.liveness.server_clock import Clock
-from services.runtime.redis.client import make_redis
+from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
 
@@ -81,6 +81,17 @@ def broker_on(
     for middleware in MIDDLEWARES:
         broker.add_middleware(middleware)
     return broker
+
+
+@asynccontextmanager
+async def client_without(redis_url: str, *keys: str) -> AsyncIterator[RedisClient]:
+    """Open a client of our own, and delete these keys."""
+    client = make_redis(settings_for(redis_url))
+    await client.execute("DEL", *keys)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 @asynccontextmanager

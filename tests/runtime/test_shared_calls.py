@@ -8,26 +8,15 @@ import pytest
 
 from contracts.errors import DeadlineExceeded, ImageUnreadable
 from services.runtime.shared_calls import SharedCalls
+from tests.held_work import HeldWork
 
 
-class Work:
-    """A call that ends when it is told to; counts its starts and its cancellations."""
-
-    def __init__(self) -> None:
-        self.started = self.cancelled = 0
-        self.end = asyncio.Event()
-        self.error: Exception | None = None
+class Work(HeldWork):
+    """A call that ends when it is told to, and returns its number."""
 
     async def __call__(self) -> int:
-        self.started += 1
-        number = self.started
-        try:
-            await self.end.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        if self.error is not None:
-            raise self.error
+        number = self.started + 1
+        await self.wait()
         return number
 
 

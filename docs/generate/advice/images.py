@@ -101,8 +101,8 @@ IMAGES: dict[Code, Advice] = {
                 (
                     f"{ENGINE}/safety/decode_errors.py",
                     f"{ENGINE}/safety/png_chunks.py",
-                    f"{ENGINE}/formats/tiff_samples.py",
-                    f"{ENGINE}/formats/tiff_kinds.py",
+                    f"{ENGINE}/formats/tiff/samples.py",
+                    f"{ENGINE}/formats/tiff/kinds.py",
                 ),
             ),
             Cause(
@@ -116,8 +116,8 @@ IMAGES: dict[Code, Advice] = {
             Cause(
                 "The boxes of an AVIF are damaged, or claim a smaller size than a frame has.",
                 (
-                    f"{ENGINE}/formats/avif_frames.py",
-                    f"{ENGINE}/formats/avif_streams.py",
+                    f"{ENGINE}/formats/avif/frames.py",
+                    f"{ENGINE}/formats/avif/streams.py",
                 ),
             ),
         ),
@@ -169,8 +169,8 @@ IMAGES: dict[Code, Advice] = {
                 "The file consists of more parts than any known writer makes: segments, scans, "
                 "chunks, boxes, blocks, tags.",
                 (
-                    f"{ENGINE}/formats/avif_frames.py",
-                    f"{ENGINE}/formats/avif_streams.py",
+                    f"{ENGINE}/formats/avif/frames.py",
+                    f"{ENGINE}/formats/avif/streams.py",
                     f"{ENGINE}/safety/container_checks.py",
                     f"{ENGINE}/safety/jpeg_segments.py",
                     f"{ENGINE}/safety/png_chunks.py",
@@ -216,7 +216,7 @@ IMAGES: dict[Code, Advice] = {
             Cause(
                 "The TIFF has samples or a compression that Darkroom does not read: CIELab of 16 "
                 "bits, CMYK with transparency, WebP. `detail` names them.",
-                (f"{ENGINE}/formats/tiff_kinds.py",),
+                (f"{ENGINE}/formats/tiff/kinds.py",),
             ),
             Cause(
                 "No running worker has the package of the image's format. A job is tried again "

@@ -14,19 +14,18 @@ from services.runtime.redis.client import make_redis
 from services.runtime.rpc.attachments import ATTACH_UP_TO
 from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
+from tests.held_work import HeldWork
 
 SOURCE = Blob(key="a" * 64, media_type="image/png", bytes=1)
 RENDERED = Rendered(blob=Blob(key="b" * 64, media_type="image/webp", bytes=2), width=3, height=4)
 
 
-class Worker:
+class Worker(HeldWork):
     """A worker that answers when it is told to."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.requests: list[Render] = []
-        self.cancelled = 0
-        self.go = asyncio.Event()
-        self.error: Exception | None = None
         self.attached = b""
         self.headers: dict[str, str] = {}
         self.wanted: list[str | None] = []
@@ -36,13 +35,7 @@ class Worker:
         self.requests.append(request)
         self.entries.append(fields_of(message))
         self.wanted.append(message.headers.get(ATTACH_UP_TO))
-        try:
-            await self.go.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        if self.error is not None:
-            raise self.error
+        await self.wait()
         body = RENDERED.model_dump_json().encode() + self.attached
         headers = {"content-type": "application/json", **self.headers}
         return RedisResponse(body, headers=headers, correlation_id=message.correlation_id)

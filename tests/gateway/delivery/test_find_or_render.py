@@ -29,7 +29,7 @@ async def test_a_missing_rendition_is_asked_for_in_the_trip_that_misses_it(suite
     stored = Stored(suite)
     image = await stored.image()
     search = search_for(image.blob.key)
-    suite.worker.go.set()
+    suite.worker.end.set()
 
     reply = await suite.client.find_or_render(search, timeout=5)
 
@@ -48,7 +48,7 @@ async def test_a_search_takes_the_claim_for_its_request_and_says_what_it_has_fou
     image, redis = await stored.image(), stored.redis
     search, claim = search_for(image.blob.key), keys.render_claim(search_for(image.blob.key).key)
     record = keys.blob(Kind.IMAGE, image.blob.key)
-    suite.worker.go.set()
+    suite.worker.end.set()
 
     async def asked() -> Mapping[bytes, bytes]:
         assert await suite.client.find_or_render(search, timeout=5) is not None
@@ -91,7 +91,7 @@ async def test_a_request_that_has_to_wait_for_a_worker_brings_no_claim(suite: Su
     for number in range(3):
         asking.append(asyncio.create_task(asked(number)))
         await until(lambda: len(suite.worker.entries) == len(asking))
-    suite.worker.go.set()
+    suite.worker.end.set()
     await asyncio.gather(*asking)
     owners = [owner_in(entry) for entry in suite.worker.entries]
     assert [owner is not None for owner in owners] == [True, True, False]
@@ -116,7 +116,7 @@ async def test_no_worker_is_asked_for_what_is_stored_or_has_no_image(suite: Suit
     assert not suite.worker.requests
     # A stored result makes another one likely, and a render another render.
     assert not suite.client.expects_renders
-    suite.worker.go.set()
+    suite.worker.end.set()
     await asyncio.gather(*suite.asked(1))
     assert suite.client.expects_renders
 
@@ -151,7 +151,7 @@ async def test_a_call_that_a_middleware_has_to_see_is_not_sent_by_a_search(suite
     search = search_for(image.key)
     assert await suite.client.find_or_render(search, timeout=5) is None
     assert not search.answered
-    suite.worker.go.set()
+    suite.worker.end.set()
     await suite.client.render(Render(source=image, pipeline=PIPELINE), timeout=5)
 
 
@@ -200,7 +200,7 @@ async def test_a_damaged_record_fails_its_own_request_as_without_a_worker(
     stored = Stored(suite)
     image = (await stored.image()).blob
     await stored.redis.execute("HSET", keys.blob(Kind.IMAGE, image.key), field, value)
-    suite.worker.go.set()
+    suite.worker.end.set()
     connection = await stored.redis.execute("CLIENT", "ID")
 
     with pytest.raises(ValueError, match=reason) as ordinary:
@@ -225,7 +225,7 @@ async def test_a_search_that_cannot_take_its_answer_ends_its_call(
 ) -> None:
     image = (await Stored(suite).image()).blob
     search = search_for(image.key)
-    suite.worker.go.set()
+    suite.worker.end.set()
     monkeypatch.setattr(search, "take", lambda answer: answer["found"])
     with pytest.raises(TypeError):
         await suite.client.find_or_render(search, timeout=5)

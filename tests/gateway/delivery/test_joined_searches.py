@@ -24,7 +24,7 @@ async def test_a_request_joins_the_render_that_a_search_has_asked_for(suite: Sui
     call = suite.client.render(Render(source=image, pipeline=PIPELINE), timeout=5)
     joined = asyncio.create_task(call)
     await asyncio.wait([joined], timeout=0.01)
-    suite.worker.go.set()
+    suite.worker.end.set()
 
     reply = await first
     assert reply is not None
@@ -56,7 +56,7 @@ async def test_who_joins_a_search_that_finds_the_result_has_a_call_of_its_own(
     suite: Suite,
 ) -> None:
     image = await _stored(suite)
-    suite.worker.go.set()
+    suite.worker.end.set()
     rendered = await _rendered_beside_a_search(suite, image)
     # A collapsed render costs its caller nothing, and this one was rendered for its caller.
     assert not rendered.collapsed
@@ -87,7 +87,7 @@ async def test_who_joined_a_search_joins_no_other_one(
 ) -> None:
     """The other one begins in the turn in which the first one ends, as under load."""
     image = await _stored(suite)
-    suite.worker.go.set()
+    suite.worker.end.set()
     find_or_render = suite.client._imaging.find_or_render
     later: list[asyncio.Task[object]] = []
 

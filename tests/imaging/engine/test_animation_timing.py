@@ -7,7 +7,7 @@ import pytest
 
 from contracts.errors import InvalidOperation
 from contracts.operations.shapes import Crop
-from services.imaging.engine.formats import avif
+from services.imaging.engine.formats.avif import loops as avif_loops
 from tests.imaging.animations import ANIMATED_FORMATS, DURATIONS, animation, moving_square
 from tests.imaging.engine.animated import durations, run
 from tests.imaging.forged import box
@@ -74,9 +74,9 @@ def test_plays_are_track_duration_by_edit_duration(
     lasts: int, once: int, plays: int, *, repeated: bool
 ) -> None:
     data = track(lasts, once, repeated=repeated)
-    assert avif.loop_count(data) == plays
+    assert avif_loops.loop_count(data) == plays
     for length in range(len(data)):
-        avif.loop_count(data[:length])
+        avif_loops.loop_count(data[:length])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from contracts.errors import ServiceError
 from contracts.imaging import INSPECT, Blob, Inspect, Render, Rendered
 from services.imaging.pool.executor import CallTimes, Lend
 from services.imaging.rendering.claims import Claim, Offer, RenderClaims
@@ -16,6 +15,7 @@ from services.runtime.capacity import Capacity
 from services.runtime.redis import keys
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
+from tests.held_work import HeldWork
 from tests.processes import until, until_answer
 
 SOURCE = Blob(key="a" * 64, media_type="image/png", bytes=1)
@@ -26,14 +26,12 @@ RENDERED = Rendered(
 CLAIM = keys.render_claim(CALL.result_key())
 
 
-class FakeRenders(Renders):
+class FakeRenders(HeldWork, Renders):
     """Renders that take until they are told to end; all workers share the stored result."""
 
     def __init__(self, stored: set[str]) -> None:
+        HeldWork.__init__(self)
         self.stored = stored
-        self.started = self.cancelled = 0
-        self.end = asyncio.Event()
-        self.error: ServiceError | None = None
         self.heavy = False
 
     async def render(
@@ -48,15 +46,8 @@ class FakeRenders(Renders):
             return Finished(RENDERED.model_copy(update={"reused": True})), CallTimes(0, 0)
         if claim is not None:
             await claim.taken()
-        self.started += 1
-        try:
-            with lend() if self.heavy else nullcontext():
-                await self.end.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        if self.error is not None:
-            raise self.error
+        with lend() if self.heavy else nullcontext():
+            await self.wait()
         self.stored.add(request.result_key())
         return Finished(RENDERED, b"xy"), CallTimes(1, 2)
 

@@ -13,19 +13,17 @@ from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.consumer import Received
 from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.stream_consumer import StreamConsumer, Taken
-from services.runtime.redis.client import RedisClient, make_redis
+from services.runtime.redis.client import RedisClient
 from tests.processes import until
-from tests.runtime.echo import settings_for
+from tests.runtime.echo import client_without, settings_for
 
 STREAM = "test.hooks"
 
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = make_redis(settings_for(redis_url))
-    await client.execute("DEL", STREAM)
-    yield client
-    await client.close()
+    async with client_without(redis_url, STREAM) as client:
+        yield client
 
 
 def member(redis: RedisClient, capacity: int, **hooks: Any) -> StreamConsumer:

@@ -11,19 +11,14 @@ from contracts.errors import UnsupportedFormat
 from contracts.formats import Format, format_of_bytes
 from contracts.operations.sizes import Size
 from services.imaging.engine.decoding.colours import colours_of
-from services.imaging.engine.formats import (
-    avif,
-    avif_frames,
-    gif_frames,
-    jxl,
-    pillow,
-    plugins,
-    webp_alpha,
-)
+from services.imaging.engine.formats import jxl, pillow, plugins, webp_alpha
+from services.imaging.engine.formats.avif import frames as avif_frames
+from services.imaging.engine.formats.avif import loops as avif_loops
 from services.imaging.engine.formats.frame_canvas import FrameCanvas
+from services.imaging.engine.formats.gif import frames as gif_frames
 from services.imaging.engine.formats.jpeg import Jpeg
 from services.imaging.engine.formats.png import apng_frames
-from services.imaging.engine.formats.tiff import Tiff
+from services.imaging.engine.formats.tiff.image import Tiff
 from services.imaging.engine.formats.webp import WebP
 from services.imaging.engine.raster.colours import SRGB, Colours, profile_of
 from services.imaging.engine.safety import container_checks, frame_count, tiff_tags
@@ -190,7 +185,7 @@ def _frames(image: ImageFile.ImageFile, format: Format, counted: int | None) -> 
 
 def _plays(image: ImageFile.ImageFile, format: Format, data: bytes) -> int:
     if format is Format.AVIF:
-        return avif.loop_count(data)
+        return avif_loops.loop_count(data)
     loop = image.info.get("loop")
     return loop if isinstance(loop, int) else 0
 

@@ -12,14 +12,10 @@ from contracts.errors import ImageTooBig, InvalidOperation
 from contracts.formats import Format
 from contracts.outputs import Chroma
 from services.imaging.engine.encoding.quantize import paletted
-from services.imaging.engine.formats import (
-    avif,
-    gif_writer,
-    pillow,
-    plugins,
-    webp_alpha,
-)
-from services.imaging.engine.formats.gif_writer import DurationRounder
+from services.imaging.engine.formats import pillow, plugins, webp_alpha
+from services.imaging.engine.formats.avif import loops as avif_loops
+from services.imaging.engine.formats.gif import writer as gif_writer
+from services.imaging.engine.formats.gif.writer import DurationRounder
 from services.imaging.engine.formats.png import apng
 from services.imaging.engine.formats.png import file as png_file
 from services.imaging.engine.formats.png import pixels as png_pixels
@@ -158,7 +154,7 @@ def _avif(image: Image.Image, encoding: Encoding, quality: int) -> bytes:
     check_memory(image.width * image.height * per_pixel + _AVIF_SMALL_BYTES)
     # One thread: the bytes depend on the number of threads, and a pool process has one core.
     data = _save(image, encoding, quality=quality, speed=8, max_threads=1, **options)
-    return avif.finished(data, image.plays) if isinstance(image, Animation) else data
+    return avif_loops.finished(data, image.plays) if isinstance(image, Animation) else data
 
 
 def _gif(image: Image.Image, encoding: Encoding) -> bytes:

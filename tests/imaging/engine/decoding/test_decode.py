@@ -19,7 +19,7 @@ from services.imaging.engine import pipeline
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
 from services.imaging.engine.encoding.encode import Encoding, encode
-from services.imaging.engine.formats import gif_frames
+from services.imaging.engine.formats.gif import frames as gif_frames
 from services.imaging.engine.operations import dispatch
 from services.imaging.engine.safety.limits import Limits
 from tests.imaging.animations import animation, moving_square

@@ -9,7 +9,7 @@ from PIL import Image
 from contracts.errors import ImageTooBig, ImageUnreadable
 from services.imaging.engine.decoding import decode
 from services.imaging.engine.decoding.source import open_source
-from services.imaging.engine.formats.avif_frames import check_frames
+from services.imaging.engine.formats.avif.frames import check_frames
 from services.imaging.engine.safety.limits import DEFAULT_LIMITS
 from tests.imaging import forged
 from tests.imaging.forged_avif import (

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from services.imaging.engine.formats.gif_frames import table_bytes
+from services.imaging.engine.formats.gif.frames import table_bytes
 from services.imaging.engine.raster.animation import Animation
 
 _CLEAR = 2  # disposal method

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from contracts.errors import ImageTooBig, ImageUnreadable
 from contracts.operations.sizes import Size
-from services.imaging.engine.formats import av1
-from services.imaging.engine.formats.avif_streams import Stream, streams, unreadable
+from services.imaging.engine.formats.avif import av1
+from services.imaging.engine.formats.avif.streams import Stream, streams, unreadable
 
 # An AVIF has 3 units a frame and 500 frames at most, each perhaps with alpha.
 _MAX_UNITS = 20_000

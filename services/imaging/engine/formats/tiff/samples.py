@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageMath, ImageOps
 
 from contracts.errors import ImageUnreadable
 from contracts.operations.sizes import Size
-from services.imaging.engine.formats.tiff_kinds import Kind, number
+from services.imaging.engine.formats.tiff.kinds import Kind, number
 from services.imaging.engine.raster.bit_depth import (
     float_gray_to_8_bits,
     integer_gray_to_8_bits,

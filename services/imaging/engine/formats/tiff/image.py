@@ -1,4 +1,4 @@
-"""Open a TIFF: Pillow reads the usual kinds of samples, `tiff_samples` others."""
+"""Open a TIFF: Pillow reads the usual kinds of samples, `samples.py` others."""
 
 import io
 import math
@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from PIL.TiffImagePlugin import TiffImageFile
 
-from services.imaging.engine.formats import tiff_samples
-from services.imaging.engine.formats.tiff_kinds import Kind, number
+from services.imaging.engine.formats.tiff import samples
+from services.imaging.engine.formats.tiff.kinds import Kind, number
 
 _WIDTH, _HEIGHT, _PROFILE = 256, 257, 34_675
 
@@ -18,7 +18,7 @@ class Tiff(TiffImageFile):
     Opening and seeking raise UnsupportedFormat for a kind that is not read.
     """
 
-    _kind: Kind | None = None  # of the samples that `tiff_samples` reads
+    _kind: Kind | None = None  # of the samples that `samples.py` reads
 
     @classmethod
     def of(cls, data: bytes) -> Self:
@@ -33,7 +33,7 @@ class Tiff(TiffImageFile):
         """
         if not self._kind:
             return 0
-        return math.prod(tiff_samples.decoded_size(self.tag_v2, self.size)) * self._kind.used
+        return math.prod(samples.decoded_size(self.tag_v2, self.size)) * self._kind.used
 
     def _setup(self) -> None:
         kind = Kind.of(self.tag_v2)
@@ -54,7 +54,7 @@ class Tiff(TiffImageFile):
         """Decode the pixels."""
         if self._kind and self._im is None:
             assert isinstance(self._fp, io.BytesIO)
-            self.im = tiff_samples.read(self._fp.getvalue(), self.tag_v2, self._kind).im
+            self.im = samples.read(self._fp.getvalue(), self.tag_v2, self._kind).im
         return super().load()
 
     def load_end(self) -> None:

@@ -43,7 +43,7 @@ _MODES = {
     (16, _UNSIGNED): ("I", "I;16N"),
     (16, _UNDEFINED): ("I", "I;16N"),
     (16, _SIGNED): ("I", "I;16NS"),
-    (16, _FLOAT): ("I", "I;16NS"),  # its bits; `tiff_samples` makes numbers of them
+    (16, _FLOAT): ("I", "I;16NS"),  # its bits; `samples.py` makes numbers of them
     (32, _UNSIGNED): ("I", "I"),
     (32, _UNDEFINED): ("I", "I"),
     (32, _SIGNED): ("I", "I"),
@@ -121,7 +121,7 @@ class Kind:
 
     @property
     def is_read_by_samples(self) -> bool:
-        """True if `tiff_samples` reads such samples."""
+        """True if `samples.py` reads such samples."""
         return (
             len(set(self.bits)) == 1
             and (self.bits[0], self.sample_format) in _MODES

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.operations.sizes import Size
-from services.imaging.engine.formats.av1 import frame_sizes, units
+from services.imaging.engine.formats.avif.av1 import frame_sizes, units
 
 Field = tuple[int, int]
 """A value and its number of bits."""

@@ -1,0 +1,1 @@
+"""GIF beyond Pillow: frames without a decoded pixel, and transparent animations."""
