@@ -132,7 +132,7 @@ async def requeue(job_id: JobIdPath, request: Request, deps: Injected) -> Respon
     """Run a dead letter again from its start, with all of its attempts and its time."""
     deps.store.check_durable()
     job = await deps.jobs.requeue(caller_of(request.scope).project, job_id)
-    return await pending_response(job, deps)
+    return pending_response(job)
 
 
 def _base64(fields: Mapping[bytes, bytes]) -> dict[str, str]:

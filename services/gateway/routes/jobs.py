@@ -228,7 +228,7 @@ async def open_jobs(
 async def status(job_id: JobIdPath, request: Request, deps: Injected) -> Response:
     """Return a job: 202 while it is open, 302 to its results, 200 if it ended without any."""
     job = await deps.jobs.find(caller_of(request.scope).project, job_id)
-    return await status_response(job, deps, redirect=302)
+    return status_response(job, redirect=302)
 
 
 @router.delete(
@@ -252,10 +252,10 @@ async def _accepted(
 ) -> Response:
     """Answer the request of a job, once it has ended if the client prefers to wait for that."""
     if ended := await wait_for_end(request, job, deps, preference):
-        response = await status_response(ended, deps, redirect=303)
+        response = status_response(ended, redirect=303)
         response.headers.update(preference.applied)
         return response
-    return await pending_response(job, deps, preference.applied)
+    return pending_response(job, preference.applied)
 
 
 def _refuse_other_types(media_type: str) -> None:

@@ -123,7 +123,7 @@ async def _render_later(
     job = await submit(request, deps, source, (pipeline,), label=label or image.label)
     ended = await wait_for_end(request, job, deps, preference)
     if ended is None:
-        return await pending_response(job, deps, preference.applied)
+        return pending_response(job, preference.applied)
     if ended.problem is not None:
         raise ended.problem.error()
     if ended.state is JobState.CANCELLED:

@@ -57,7 +57,7 @@ async def results(job_id: JobIdPath, request: Request, deps: Injected) -> Respon
     """List the results of a job that has ended; answer 202 with the job while it is open."""
     job = await deps.jobs.find(caller_of(request.scope).project, job_id)
     if job.state in OPEN_STATES:
-        return await pending_response(job, deps)
+        return pending_response(job)
     links = links_of(job, prefix_of(request.scope))
     return json_response(Results(job=job.id, results=links))
 

@@ -23,7 +23,7 @@ from contracts.jobs import (
     Webhook,
 )
 from contracts.operations.pipeline import Pipeline
-from services.runtime.jobs.backlog import Backlog, RecentBacklog
+from services.runtime.jobs.backlog import Backlog
 from services.runtime.jobs.dead_letters import DeadLetters
 from services.runtime.jobs.leases import Leases
 from services.runtime.jobs.open_jobs import open_jobs
@@ -73,7 +73,6 @@ class Jobs:
         """A worker's side."""
         self.dead_letters = DeadLetters(redis, settings, self._transitions)
         self.orphans = Orphans(self._transitions, self.dead_letters, job_ttl=settings.job_ttl)
-        self._recent_backlog = RecentBacklog(self.backlog)
 
     async def submit(
         self,
@@ -238,10 +237,6 @@ class Jobs:
         """Return how much work is ahead of a job that is accepted now."""
         queued, running, later, age, ended = await self._transitions.run("backlog")
         return Backlog(queued, running, later, age / 1000, ended / 60)
-
-    async def recent_backlog(self) -> Backlog:
-        """Return the backlog as it was a tenth of a second ago, or ask for it anew."""
-        return await self._recent_backlog.get()
 
     async def run_maintenance(self, process: str, *, lease: float) -> bool:
         """Queue up to 100 retries that are due, feed new workers, and end up to 100 late jobs.

@@ -142,7 +142,8 @@ class Session:
         if block.language == "python":
             script = path.with_suffix(".py")
             script.write_text(text)
-            text = f"PYTHONPATH={_q(self._checkout)} {_q(sys.executable)} {_q(script)}\n"
+            # Unbuffered: a script that hangs has printed what it has done.
+            text = f"PYTHONPATH={_q(self._checkout)} {_q(sys.executable)} -u {_q(script)}\n"
         path.write_text(text)
         self._tools.begin(refused=block.value if block.marker == "refused" else "")
         if block.marker == "keeps running":

@@ -1,10 +1,16 @@
-"""A client that prefers to wait receives the end of its job, or its place when the time is over."""
+"""Answers about jobs that have not ended: when to ask again, and the wait that a client prefers."""
+
+from datetime import UTC, datetime, timedelta
 
 import httpx
+import pytest
 
+from contracts.jobs import Job, JobState
+from services.gateway.jobs.responses import pending_response
 from tests.imaging.pictures import encoded, scenery
 
 PNG = encoded(scenery(60, 40), "PNG")
+JOB = Job.model_validate(Job.model_json_schema()["examples"][0])
 
 
 def submit(client: httpx.Client, **headers: str) -> httpx.Response:
@@ -25,3 +31,15 @@ def test_no_request_waits_longer_than_it_prefers(no_workers: httpx.Client) -> No
         assert answer.status_code == 202
         assert wait - 0.1 < answer.elapsed.total_seconds() < wait + 4
         assert answer.headers["preference-applied"] == f"wait={wait}"
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "wait"),
+    [("queued", -5, 1), ("queued", 0, 1), ("queued", 9, 4), ("queued", 900, 60), ("running", 9, 1)],
+)
+def test_a_client_asks_again_after_half_of_the_time_its_job_has_been_queued_for(
+    state: str, seconds: float, wait: int
+) -> None:
+    queued = datetime.now(UTC) - timedelta(seconds=seconds)
+    job = JOB.model_copy(update={"state": JobState(state), "updated_at": queued})
+    assert pending_response(job).headers["retry-after"] == str(wait)

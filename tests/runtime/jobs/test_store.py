@@ -14,7 +14,6 @@ from contracts.errors import (
 )
 from contracts.jobs import JOBS, Job, JobResult, JobState, Webhook
 from contracts.methods import GROUP
-from services.runtime.jobs import backlog
 from services.runtime.jobs.records import event_of
 from services.runtime.jobs.store import IdempotencyKey, Jobs
 from services.runtime.redis.client import RedisClient
@@ -193,19 +192,6 @@ async def test_the_last_event_is_the_one_in_the_record(jobs: Jobs) -> None:
     assert await jobs.last_events(DEFAULT_PROJECT, ["f" * 32, job.id]) == {
         job.id: event_of(running)
     }
-
-
-async def test_a_recent_backlog_costs_no_round_trip(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backlog, "_RECENT", 60.0)
-    first = await jobs.recent_backlog()
-    await submitted(jobs)
-    assert await jobs.recent_backlog() is first
-    monkeypatch.setattr(backlog, "_RECENT", 0.0)
-    second, third = await asyncio.gather(jobs.recent_backlog(), jobs.recent_backlog())
-    assert second.queued == first.queued + 1
-    assert second is third, "they asked together"
 
 
 async def test_the_backlog_counts_jobs_and_estimates_the_wait(jobs: Jobs, redis: Any) -> None:

@@ -204,7 +204,7 @@ async def send_result(job_id: str, index: int, request: Request, *, deps: Depend
         raise NotFound(f"The job has {len(job.variants)} variants; they count from 0.")
     if index >= len(job.results):
         if job.state in OPEN_STATES:
-            return await pending_response(job, deps)
+            return pending_response(job)
         raise NotFound("The job ended before this variant was done.")
     outcome = job.results[index]
     if outcome.problem is not None:
