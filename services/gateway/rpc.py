@@ -91,7 +91,7 @@ class ImagingClient:
         if waiting >= self._max_calls:
             if search is not None:
                 raise NotSent
-            wait = self._broker.retry_after.wait(waiting)
+            wait = self._broker.inbox.retry_after
             raise Overloaded("Too many requests wait for an answer.", retry_after=wait)
         destination: dict[str, Any] = {transport.value: method.address(transport)}
         message = await self._broker.request(

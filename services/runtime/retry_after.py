@@ -1,22 +1,53 @@
-"""Estimate of the time after which a refused caller should try again."""
+"""Time after which a refused caller should try again."""
 
-import math
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from itertools import islice
 
-_WEIGHT = 0.1
+_LONGEST = 60  # seconds
 
 
-class RetryAfter:
-    """Exponential moving average of the time that one call or job takes."""
+class UnderWay:
+    """The calls that are under way, in the order in which they began."""
 
     def __init__(self) -> None:
-        self._mean: float | None = None
+        self._begun: dict[object, float] = {}
 
-    def observe(self, seconds: float) -> None:
-        """Add the duration of one call or job."""
-        mean = seconds if self._mean is None else self._mean
-        self._mean = mean + _WEIGHT * (seconds - mean)
+    def __len__(self) -> int:
+        return len(self._begun)
 
-    def wait(self, ahead: int, *, parallel: int = 1) -> int:
-        """Return the whole seconds until `ahead` calls are done, `parallel` at once; 1 to 60."""
-        seconds = (self._mean or 0.0) * ahead / parallel
-        return min(60, max(1, math.ceil(seconds)))
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count one call."""
+        call = object()
+        self._begun[call] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._begun[call]
+
+    @property
+    def retry_after(self) -> int:
+        """Return the seconds after which a call that is refused now should be tried again."""
+        return retry_after(self._begun.values())
+
+    @property
+    def longest(self) -> float:
+        """Return the seconds for which the first call has been under way; 0 without one."""
+        return time.monotonic() - min(self._begun.values(), default=time.monotonic())
+
+
+def retry_after(begun: Collection[float]) -> int:
+    """Return whole seconds, 1 to 60: the time for which the middle call has been under way.
+
+    `begun` are the moments at which the calls under way began, on the monotonic clock, the first
+    one first. Calls that wait for each other take about twice as long as the middle one has taken.
+    """
+    middle = next(islice(begun, len(begun) // 2, None), None)
+    return 1 if middle is None else whole_seconds(time.monotonic() - middle)
+
+
+def whole_seconds(wait: float) -> int:
+    """Return the value of `Retry-After` for a wait in seconds: 1 to 60."""
+    return min(_LONGEST, max(1, int(wait)))

@@ -1,5 +1,6 @@
 """The memory of originals in Redis: by their address, what a source has sent and for how long."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -66,9 +67,12 @@ class RememberedOriginals:
 
     async def find(self, address: Address) -> Known:
         """Return what is known of an address, in one trip."""
-        names = keys.origin(address.key), keys.origin_failure(address.key)
+        failed = keys.origin_failure(address.key)
         with redis_errors():
-            return known_from(*await self._redis.execute("MGET", *names))
+            (original, failure), left = await self._redis.pipeline(
+                [("MGET", keys.origin(address.key), failed), ("PTTL", failed)]
+            )
+        return known_from(original, failure, left)
 
     async def keep(self, address: Address, original: Original, *, seconds: int) -> None:
         """Remember an original, and forget a failure."""
@@ -83,7 +87,7 @@ class RememberedOriginals:
 
     async def keep_failure(self, address: Address, error: ServiceError) -> None:
         """Remember a failure for some seconds."""
-        seconds = min(max(_FAILURE_LIFE, error.retry_after or 0), _LONGEST_FAILURE)
+        seconds = _life_of(error)
         text = error.failure().model_dump_json()
         with redis_errors():
             await self._redis.execute("SET", keys.origin_failure(address.key), text, "EX", seconds)
@@ -94,11 +98,24 @@ class RememberedOriginals:
             await self._redis.execute("UNLINK", keys.origin(address.key))
 
 
-def known_from(original: bytes | None, failure: bytes | None) -> Known:
-    """Return what the values of the keys of an address say."""
-    return Known(
-        _parsed(original), Failure.model_validate_json(failure).error() if failure else None
-    )
+def known_from(original: bytes | None, failure: bytes | None, left: int) -> Known:
+    """Return what the values of the keys of an address say.
+
+    The failure has `left` milliseconds to live, and its `retry_after` counts from now.
+    """
+    if failure is None:
+        return Known(_parsed(original), None)
+    error = Failure.model_validate_json(failure).error()
+    if error.retry_after is not None:
+        seconds = max(left, 0) / 1000
+        passed = _life_of(error) - seconds
+        error.retry_after = math.ceil(max(1, seconds, error.retry_after - passed))
+    return Known(_parsed(original), error)
+
+
+def _life_of(error: ServiceError) -> int:
+    """Return the seconds for which a failure is remembered."""
+    return min(max(_FAILURE_LIFE, error.retry_after or 0), _LONGEST_FAILURE)
 
 
 def _parsed(text: bytes | None) -> Original | None:

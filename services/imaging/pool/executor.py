@@ -28,7 +28,7 @@ from services.imaging.pool.priority import PrioritySemaphore
 from services.imaging.pool.process import PoolProcess, Program
 from services.imaging.pool.verdicts import Verdict
 from services.imaging.settings import ImagingSettings
-from services.runtime.retry_after import RetryAfter
+from services.runtime.retry_after import UnderWay, whole_seconds
 
 log = structlog.get_logger(__name__)
 
@@ -82,10 +82,9 @@ class Executor:
         self._waiting = waiting
         self._semaphore = PrioritySemaphore(self.slots)
         self._opened = [asyncio.Semaphore(_OPENED * self.slots) for _ in range(2)]
-        self._accepted = 0
+        self._accepted = UnderWay()
         self._heavy_waiting = settings.heavy_waiting
-        self._heavy_calls = self._heavy_jobs = 0
-        self._retry_after, self._heavy_retry_after = RetryAfter(), RetryAfter()
+        self._heavy_calls, self._heavy_jobs = UnderWay(), UnderWay()
         start = partial(PoolProcess.start, program or Program(), ChildSettings.of(settings))
         wear = Wear(resident=settings.process_max_resident, calls=settings.process_max_calls)
         self._places = Places(self.slots, start, wear)
@@ -135,14 +134,11 @@ class Executor:
         places in the queue are taken, DeadlineExceeded, WorkerCrashed, CallFailed, and what
         `opening` raises.
         """
-        if self._accepted >= self.slots + self._waiting:
-            seconds = self._retry_after.wait(self._accepted, parallel=self.slots)
+        if len(self._accepted) >= self.slots + self._waiting:
+            seconds = self._accepted.retry_after
             raise Overloaded("Every slot is taken, and every place to wait.", retry_after=seconds)
-        self._accepted += 1
-        try:
+        with self._accepted.one():
             outcomes, times = await self._run(call, opening, timeout)
-        finally:
-            self._accepted -= 1
         if any(isinstance(one, Heavy) for one in outcomes):
             with lend():
                 return await self._run_heavy(call, opening, timeout, times)
@@ -151,21 +147,15 @@ class Executor:
     async def _run_heavy(
         self, call: Call[OutcomeT], opening: Opening, timeout: float, spent: CallTimes
     ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
-        if self._heavy_calls >= self.heavy_places:
-            seconds = self._heavy_wait(self._heavy_calls)
+        if len(self._heavy_calls) >= self.heavy_places:
+            seconds = self._heavy_calls.retry_after
             raise Overloaded("Too many heavy renders wait already.", retry_after=seconds)
-        self._heavy_calls += 1
         before = spent.queue_ms + spent.work_ms
-        try:
+        with self._heavy_calls.one():
             outcomes, times = await self._run(
                 _unbudgeted(call), opening, timeout - before / 1000, heavy=True
             )
-        finally:
-            self._heavy_calls -= 1
         return outcomes, CallTimes(before + times.queue_ms, times.work_ms)
-
-    def _heavy_wait(self, ahead: int) -> int:
-        return self._heavy_retry_after.wait(ahead, parallel=self._semaphore.heavy_size)
 
     async def run_later(
         self,
@@ -189,16 +179,13 @@ class Executor:
 
         Raises as `run`; Overloaded if another job's heavy work waits already.
         """
-        if self._heavy_jobs >= _HEAVY_JOBS * self._semaphore.heavy_size:
-            seconds = self._heavy_wait(self._heavy_jobs)
+        if len(self._heavy_jobs) >= _HEAVY_JOBS * self._semaphore.heavy_size:
+            seconds = whole_seconds(self._heavy_jobs.longest / 2)
             raise Overloaded("Heavy renders of jobs wait already.", retry_after=seconds)
-        self._heavy_jobs += 1
-        try:
+        with self._heavy_jobs.one():
             return await self._run(
                 _unbudgeted(call), opening, timeout, on_start=lambda: None, heavy=True
             )
-        finally:
-            self._heavy_jobs -= 1
 
     async def _run(
         self,
@@ -235,7 +222,6 @@ class Executor:
                 raise deaths[0] from exc
             raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
         ended = loop.time()
-        (self._heavy_retry_after if heavy else self._retry_after).observe(ended - started)
         times = CallTimes((started - arrived) * 1000, (ended - started) * 1000)
         if answer.bug is not None:
             raise CallFailed(answer.bug)

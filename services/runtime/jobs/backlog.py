@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from services.runtime.retry_after import whole_seconds
+
 
 @dataclass(frozen=True)
 class Backlog:
@@ -18,9 +20,11 @@ class Backlog:
 
     @property
     def wait(self) -> int:
-        """Estimated seconds until a job that is accepted now has ended: 1 to 60.
+        """Seconds after which to submit a job again that is refused now: 1 to 60.
 
-        Right while the workers have no rest, as behind a full queue; too long after quiet times.
+        The rate is that of the workers only if they had no rest for a minute. So it is never more
+        than half of the time for which the first job has waited.
         """
+        half = self.age / 2
         ahead = self.queued + self.running + 1
-        return min(60, max(1, round(ahead / self.rate))) if self.rate else min(60, max(1, ahead))
+        return whole_seconds(min(half, ahead / self.rate) if self.rate else half)

@@ -6,6 +6,9 @@ MAX_VERSION = 999_999
 """The highest version that a message may have; one with a higher version is damaged."""
 
 
+_ANOTHER_PROCESS = 2  # seconds; another gateway may be asked then
+
+
 class Damaged(Internal):
     """No process can read the message: it is incomplete, or of another kind than its place has."""
 
@@ -14,5 +17,5 @@ class UnknownVersion(Unavailable):
     """A process of another version can read the message; this one must leave it as it is."""
 
     def __init__(self, detail: str, *, version: int) -> None:
-        super().__init__(detail, retry_after=60)
+        super().__init__(detail, retry_after=_ANOTHER_PROCESS)
         self.version = version

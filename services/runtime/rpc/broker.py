@@ -30,7 +30,6 @@ from services.runtime.messaging.stream_reader import StreamReader
 from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.replies import FULL, LOST
 from services.runtime.redis.watch import OnRefused, StoreWatch, raise_refused
-from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import method_of
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.claims import Claims
@@ -79,7 +78,6 @@ class Broker(AdaptedBroker):
         self.metrics = Metrics()
         self.inbox = ReplyInbox(redis)
         self.outbox = Outbox(redis)
-        self.retry_after = RetryAfter()
         self.clock = clock or Clock()
         allow_volatile = settings.allow_volatile
         self.store = StoreWatch(
@@ -109,9 +107,7 @@ class Broker(AdaptedBroker):
         """Called when Redis answers, before anything is consumed; again if Redis is lost then."""
         super().__init__(
             redis,
-            MessageSender(
-                *(redis, self.inbox, self.outbox, self.clock, self.retry_after), patience=patience
-            ),
+            MessageSender(redis, self.inbox, self.outbox, self.clock, patience=patience),
             middleware=ServingMiddleware.of(self._serving),
             graceful_timeout=settings.graceful_timeout,
             specification_url=f"redis://{redis.endpoint}",

@@ -5,6 +5,7 @@ the call; the correlation id does not, because a handler may set another one.
 """
 
 import asyncio
+import time
 from contextlib import aclosing
 from itertools import count
 from uuid import uuid4
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 from contracts.errors import Unavailable
 from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.subscription import Subscription
+from services.runtime.retry_after import retry_after
 from services.runtime.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,7 @@ class ReplyInbox:
         self._prefix = f"darkroom.replies.{uuid4().hex}."
         self._numbers = count()
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._begun: dict[str, float] = {}
         self._listening = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
 
@@ -38,6 +41,11 @@ class ReplyInbox:
     def outstanding(self) -> int:
         """Return the number of calls without a reply yet."""
         return len(self._waiting)
+
+    @property
+    def retry_after(self) -> int:
+        """Return the seconds after which a call that is refused now should be tried again."""
+        return retry_after(self._begun.values())
 
     @property
     def listening(self) -> bool:
@@ -74,11 +82,13 @@ class ReplyInbox:
         channel = f"{self._prefix}{next(self._numbers):x}"
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[channel] = reply
+        self._begun[channel] = time.monotonic()
         return channel, reply
 
     def forget(self, channel: str) -> None:
         """Expect no reply on a channel any more."""
         reply = self._waiting.pop(channel)
+        del self._begun[channel]
         # Nobody reads the future from here on.
         if not reply.done():
             reply.cancel()

@@ -1,7 +1,6 @@
 """Send requests, messages and replies over the shared connection of a process."""
 
 import asyncio
-import time
 from collections import defaultdict
 from functools import lru_cache, partial
 from itertools import count
@@ -21,7 +20,6 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, store_error
 from services.runtime.redis.replies import LOST
 from services.runtime.redis.scripts import Script, load_script
-from services.runtime.retry_after import RetryAfter
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.deadlines import deadline_header, remaining
 from services.runtime.rpc.reply_inbox import ReplyInbox
@@ -55,7 +53,6 @@ class MessageSender:
         inbox: ReplyInbox,
         outbox: Outbox,
         clock: Clock,
-        retry_after: RetryAfter,
         *,
         patience: float = 0.0,
     ) -> None:
@@ -64,7 +61,6 @@ class MessageSender:
         self._inbox = inbox
         self._outbox = outbox
         self._clock = clock
-        self._retry_after = retry_after
         # A full queue holds up no request for another one. Addresses are those of the methods.
         self._lines = defaultdict[str, WaitingLine](partial(WaitingLine, patience))
         # Fractions from 0 to 1 that choose a worker; steps of the golden ratio spread them evenly,
@@ -86,7 +82,6 @@ class MessageSender:
         left = remaining()
         if left is not None:
             timeout = min(timeout, left)
-        started = time.monotonic()
         reply_to, reply = self._inbox.expect()
         try:
             headers = {**trace_headers(), **deadline_header(timeout, self._clock)}
@@ -103,8 +98,6 @@ class MessageSender:
         finally:
             self._inbox.forget(reply_to)
             self._lines[destination.address].advance()
-        seconds = time.monotonic() - started
-        self._retry_after.observe(seconds / (1 + self._inbox.outstanding))
         return reply_to, data
 
     async def _reply_in_time(self, reply: asyncio.Future[bytes], timeout: float) -> bytes:
@@ -174,7 +167,7 @@ class MessageSender:
         if isinstance(answer, Exception):
             return answer
         if answer < 0:
-            wait = self._retry_after.wait(-answer)
+            wait = self._inbox.retry_after
             return Overloaded("More waits already than can be served.", retry_after=wait)
         if answer == 0:
             return NoWorkers("No worker is running; try again soon.", retry_after=5)

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.errors import Code, NotFound, SourceUnavailable
 from services.gateway.sources.originals import Originals
+from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from tests.gateway.sources.conftest import MakeOriginals
 from tests.gateway.sources.web import OTHER_PNG, PNG, Asked, Web, answer
@@ -231,3 +232,18 @@ async def test_one_project_does_not_see_the_originals_of_another(
     theirs = await originals.acquire(f"{web.url}/a", "shop")
     assert ours.original.image != theirs.original.image
     assert len(web.asked) == 2
+
+
+async def test_a_remembered_failure_tells_the_rest_of_its_wait(
+    gateways: MakeOriginals, web: Web, redis: RedisClient
+) -> None:
+    web.answers["/a"] = answer(503, retry_after="40")
+    originals = gateways(source(web))
+    with pytest.raises(SourceUnavailable) as first:
+        await status(originals, web)
+    [name] = await redis.execute("KEYS", keys.origin_failure("*"))
+    await redis.execute("PEXPIRE", name, 1500)
+    with pytest.raises(SourceUnavailable) as later:
+        await status(originals, web)
+    assert (first.value.retry_after, later.value.retry_after) == (40, 2)
+    assert len(web.asked) == 1

@@ -91,6 +91,17 @@ async def test_a_call_beyond_the_places_to_wait_is_refused_at_once() -> None:
         await asyncio.gather(*calls)
 
 
+async def test_a_slow_call_of_quiet_times_makes_no_refused_caller_wait() -> None:
+    async with pool() as executor:
+        await pid_of(executor, "sleep", 1.5)
+        calls = [asyncio.create_task(pid_of(executor, "sleep", 0.05)) for _ in range(4)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded) as caught:
+            await pid_of(executor)
+        assert caught.value.retry_after == 1
+        await asyncio.gather(*calls)
+
+
 async def test_a_late_call_is_killed_and_its_process_is_replaced() -> None:
     async with pool() as executor:
         started = time.monotonic()

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.errors import Overloaded
 from contracts.methods import Transport
-from services.runtime.retry_after import RetryAfter
+from services.runtime.retry_after import retry_after
 from services.runtime.rpc.broker import Broker
 from tests.runtime.echo import Echo, Ping, call, serving
 
@@ -84,11 +84,22 @@ async def test_at_twice_the_capacity_accepted_calls_keep_their_latency(
         )
 
 
-def test_the_time_to_wait_follows_from_the_duration_of_calls() -> None:
-    retry_after = RetryAfter()
-    assert retry_after.wait(5) == 1
-    for _ in range(100):
-        retry_after.observe(2.0)
-    assert retry_after.wait(5) == 10
-    assert retry_after.wait(5, parallel=5) == 2
-    assert retry_after.wait(1000) == 60
+@QUEUED
+async def test_a_slow_call_of_quiet_times_makes_no_refused_caller_wait(
+    transport: Transport, redis_url: str, caller: Broker, echo: Echo
+) -> None:
+    async with serving(redis_url, echo, capacity=2):
+        await call(caller, Ping(then="sleep", seconds=2), transport, 20)
+        calls = [call(caller, Ping(then="sleep", seconds=0.02), transport, 20) for _ in range(30)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, Overloaded)]
+        assert {one.retry_after for one in refused} == {1}
+
+
+def test_a_refused_caller_waits_as_long_as_the_middle_call_has_taken() -> None:
+    now = time.monotonic()
+    assert retry_after([]) == 1
+    assert retry_after([now]) == 1
+    assert retry_after([now - 40, now - 20.5, now]) == 20
+    assert retry_after([now - 600, *[now] * 9]) == 1
+    assert retry_after([now - 600] * 3) == 60
