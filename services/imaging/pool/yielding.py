@@ -17,8 +17,9 @@ from services.imaging.pool.sandbox import kernel
 
 _SLICE = 100_000  # ns: the least that Linux grants
 _EVERY = 0.0005  # seconds
-_LONG = 0.004  # seconds: of shorter calls the wait says little
+_LONG = 0.004  # seconds of CPU: a shorter call ends before a tick takes its core away
 _CROWDED = 0.25  # of a call's time; renders that have a machine for themselves wait for a tenth
+_REMEMBERED = 16  # shorter calls
 
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}
@@ -27,14 +28,18 @@ _ATTRIBUTES = struct.Struct("=IIQiIQQQ")
 
 
 class Yielding:
-    """Yields the processor every half millisecond of a call if the call before had to wait for it.
+    """Yields the processor every half millisecond of a call if the last long one waited for it.
+
+    A call is long if it computes for 4 ms. After 16 shorter ones it does not count any more: the
+    interrupts are a tenth of a short render's time, which ends before a tick of the kernel.
 
     Make it before the sandbox, which refuses the system call for shorter slices.
     """
 
     def __init__(self) -> None:
         self._can = False
-        self._crowded = False
+        self._remaining = 0
+        """Calls that yield, unless a long one comes before."""
         try:
             _ask_for_short_slices()
         except OSError:
@@ -48,7 +53,7 @@ class Yielding:
     @contextmanager
     def during_call(self) -> Iterator[None]:
         """Yield within the context where needed, and find out whether the next call has to."""
-        yields = self._can and self._crowded
+        yields = self._can and self._remaining > 0
         if yields:
             signal.setitimer(signal.ITIMER_REAL, _EVERY, _EVERY)
         begun, used = time.perf_counter(), time.process_time()
@@ -58,9 +63,12 @@ class Yielding:
             took = time.perf_counter() - begun
             if yields:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-            if took > _LONG:
-                waited = took - (time.process_time() - used)
-                self._crowded = waited > _CROWDED * took
+            computed = time.process_time() - used
+            if computed > _LONG:
+                crowded = took - computed > _CROWDED * took
+                self._remaining = _REMEMBERED if crowded else 0
+            elif yields:
+                self._remaining -= 1
 
 
 def _ask_for_short_slices() -> None:

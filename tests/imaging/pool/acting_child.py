@@ -32,6 +32,7 @@ Action = Literal[
     "answer_twice",
     "blame",
     "break",
+    "compute_and_sleep",
     "count_files",
     "crash",
     "exhaust",
@@ -171,6 +172,11 @@ def act(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
                 text = "done"
         case "break":
             raise ZeroDivisionError("a bug")
+        case "compute_and_sleep":
+            end = time.process_time() + 0.02
+            while time.process_time() < end:
+                pass
+            time.sleep(call.amount)
         case "count_files":
             text = str(sum(map(_is_open, range(2 * MAX_IMAGES))))
         case "crash":

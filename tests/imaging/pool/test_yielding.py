@@ -4,6 +4,7 @@ import asyncio
 import platform
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,44 @@ from tests.imaging.pool.acting_child import Act, done_by
 pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="yields on Linux alone")
 
 
-async def test_a_process_that_had_to_wait_is_interrupted_in_its_next_call() -> None:
+@pytest.fixture
+async def executor() -> AsyncIterator[Executor]:
+    """Return an executor of one pool process."""
     executor = Executor(
         ImagingSettings(slots=1), waiting=2, program=Program("tests.imaging.pool.acting_child")
     )
     await executor.start()
-    try:
-        pid = (await done_by(executor, Act(action="nothing"))).pid
-        # For the process, a sleep is a wait like that for a core.
-        first, second = [await _switches_while_it_sleeps(executor, pid) for _ in range(2)]
-        assert first < 10
-        assert second > 100
-        assert await _switches_in_half_a_second(pid) < 10
-    finally:
-        await executor.stop()
+    yield executor
+    await executor.stop()
+
+
+async def test_a_process_that_had_to_wait_is_interrupted_in_its_next_call(
+    executor: Executor,
+) -> None:
+    pid = (await done_by(executor, Act(action="nothing"))).pid
+    # For the process, a sleep is a wait like that for a core.
+    await done_by(executor, Act(action="compute_and_sleep", amount=0.1))
+    assert await _switches_while_it_sleeps(executor, pid) > 100
+    assert await _switches_in_half_a_second(pid) < 10
+
+
+async def test_a_call_that_computes_little_says_nothing_of_the_next_one(
+    executor: Executor,
+) -> None:
+    pid = (await done_by(executor, Act(action="nothing"))).pid
+    await done_by(executor, Act(action="sleep", amount=0.1))
+    assert await _switches_while_it_sleeps(executor, pid) < 10
+
+
+@pytest.mark.parametrize(("shorter", "yields"), [(15, True), (16, False)])
+async def test_a_call_that_waited_is_forgotten_after_sixteen_that_compute_little(
+    executor: Executor, shorter: int, yields: bool
+) -> None:
+    pid = (await done_by(executor, Act(action="nothing"))).pid
+    await done_by(executor, Act(action="compute_and_sleep", amount=0.1))
+    for _ in range(shorter):
+        await done_by(executor, Act(action="nothing"))
+    assert (await _switches_while_it_sleeps(executor, pid) > 100) is yields
 
 
 async def _switches_while_it_sleeps(executor: Executor, pid: int) -> int:
