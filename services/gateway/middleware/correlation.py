@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from random import getrandbits
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.runtime.messaging.envelope import new_correlation_id
 
 HEADER = "X-Correlation-ID"
 FIELD = HEADER.lower().encode()
@@ -25,8 +26,7 @@ def id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     An id with other characters than letters, digits and `._-`, or longer than 128, is replaced.
     """
     given = next((value for name, value in headers if name == FIELD), b"")
-    # No secret, and the system's random bytes would take twice as long.
-    return given.decode() if _VALID.fullmatch(given) else f"{getrandbits(128):032x}"
+    return given.decode() if _VALID.fullmatch(given) else new_correlation_id()
 
 
 class CorrelationMiddleware:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from faststream._internal.broker.registrator import Registrator
-from faststream.message import gen_cor_id
 from faststream.redis import RedisBroker
 from faststream.redis.configs import ConnectionState, RedisConnectionState
 from faststream.redis.message import RedisChannelMessage
@@ -16,6 +15,7 @@ from services.runtime.faststream_adapter.producer import Sender, SenderProducer,
 from services.runtime.faststream_adapter.subscriber import ConsumerSubscriber, Handle, Serve
 from services.runtime.messaging.consumer import Consumer
 from services.runtime.messaging.destination import Destination
+from services.runtime.messaging.envelope import new_correlation_id
 from services.runtime.redis.client import RedisClient
 
 
@@ -96,7 +96,7 @@ class AdaptedBroker(RedisBroker):
         FastStream publishes what belongs to a pipeline. Raises SetupError unless one address is
         given, and no other.
         """
-        to = destination_of(channel=channel, list=list, stream=stream, maxlen=maxlen)
+        to = destination_of(channel, list, stream, maxlen)
         if pipeline is not None or self.has_other_middlewares:
             return await super().publish(
                 *(message, channel),
@@ -112,7 +112,7 @@ class AdaptedBroker(RedisBroker):
             to,
             message,
             headers or {},
-            correlation_id or gen_cor_id(),
+            correlation_id or new_correlation_id(),
             reply_to,
         )
 

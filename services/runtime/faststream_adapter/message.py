@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from faststream.message import SourceType, StreamMessage, gen_cor_id
+from faststream.message import SourceType, StreamMessage
 from faststream.redis.message import (
     FAKE_CONSUMER,
     PubSubMessage,
@@ -17,6 +17,7 @@ from contracts.methods import Transport
 from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.messaging.consumer import Received
 from services.runtime.messaging.destination import DATA_FIELD
+from services.runtime.messaging.envelope import new_correlation_id
 
 _KINDS: dict[Transport, Any] = {
     Transport.CHANNEL: RedisChannelMessage,
@@ -92,7 +93,7 @@ def from_stream(message: StreamMessage[Any]) -> bool:
 
 def _parsed(kind: Any, raw: Any, data: bytes, source: SourceType) -> Any:
     body, headers = Envelope.parse(data)
-    correlation_id = headers.get("correlation_id") or gen_cor_id()
+    correlation_id = headers.get("correlation_id") or new_correlation_id()
     return kind(
         raw,
         body,

@@ -1,6 +1,7 @@
 """FastStream's producer, which encodes each message and hands it to a sender."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 from faststream.exceptions import SetupError
@@ -11,10 +12,11 @@ from faststream.redis.publisher.producer import RedisFastProducer
 from faststream.redis.response import RedisPublishCommand
 from faststream.response.publish_type import PublishType
 
+from contracts.message import Message
 from contracts.methods import Transport
 from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.messaging.destination import Destination
-from services.runtime.messaging.envelope import pack
+from services.runtime.messaging.envelope import json_of, pack, pack_json
 
 Encode = Callable[[str, Mapping[str, str]], bytes]
 """Return the request in its envelope, given its reply channel and additional headers."""
@@ -120,17 +122,20 @@ class SenderProducer(RedisFastProducer):
         self, body: Any, headers: Mapping[str, Any], correlation_id: str, reply_to: str
     ) -> bytes:
         """Return a message in its envelope, as FastStream's message format would build it."""
+        if reply_to:
+            headers = {"reply_to": reply_to, **headers}
+        if isinstance(body, Message):
+            return pack_json(json_of(body), correlation_id, headers)
         data, content_type = encode_message(body, self.serializer)
         always = {"correlation_id": correlation_id}
         if content_type:
             always["content-type"] = content_type
-        if reply_to:
-            always["reply_to"] = reply_to
         return pack(data, {**always, **headers})
 
 
+@lru_cache(maxsize=1024)
 def destination_of(
-    *, channel: str | None, list: str | None, stream: str | None, maxlen: int | None
+    channel: str | None, list: str | None, stream: str | None, maxlen: int | None
 ) -> Destination:
     """Return where a message goes. Raises SetupError unless one address is given, and no other."""
     addresses = {Transport.CHANNEL: channel, Transport.LIST: list, Transport.STREAM: stream}

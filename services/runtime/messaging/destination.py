@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from contracts.methods import Transport
+from services.runtime.redis.connection import packed_start, packed_with
 from services.runtime.redis.scripts import Script
 
 DATA_FIELD = "__data__"
@@ -29,7 +31,7 @@ class Search(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Destination:
     """Destination of a message; a stream is trimmed to about `maxlen` entries, if that is given.
 
@@ -41,13 +43,20 @@ class Destination:
     maxlen: int | None = None
     search: Search | None = None
 
-    def command(self, data: bytes) -> tuple[Any, ...]:
-        """Return the command that publishes `data`, which is a message in its envelope."""
+    def packed(self, data: bytes) -> bytes:
+        """Return the encoded command that publishes `data`, which is a message in its envelope.
+
+        Raises UnicodeEncodeError for an address that can't be encoded.
+        """
+        return packed_with(self._start, data)
+
+    @cached_property
+    def _start(self) -> bytes:
         match self.transport:
             case Transport.CHANNEL:
-                return "PUBLISH", self.address, data
+                return packed_start("PUBLISH", self.address)
             case Transport.LIST:
-                return "RPUSH", self.address, data
+                return packed_start("RPUSH", self.address)
             case Transport.STREAM:
                 trim = () if self.maxlen is None else ("MAXLEN", "~", self.maxlen)
-                return "XADD", self.address, *trim, "*", DATA_FIELD, data
+                return packed_start("XADD", self.address, *trim, "*", DATA_FIELD)

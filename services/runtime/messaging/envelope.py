@@ -8,6 +8,7 @@ by their length in bytes (2), the body.
 import struct
 from collections.abc import Mapping
 from functools import lru_cache
+from random import getrandbits
 from struct import Struct
 from typing import Any
 
@@ -20,6 +21,19 @@ _PREAMBLE = Struct(">8sHIIH")
 _LENGTH = Struct(">H")
 _HEADERS_OFFSET = 18
 _MAX_HEADER = 65_535  # bytes of a header's name or value
+_BAD_HEADER = "A header is a text of 65,535 bytes at most."
+_UNPACKABLE = (struct.error, AttributeError, UnicodeEncodeError)
+
+JSON = "application/json"
+_CORRELATION_ID, _CONTENT_TYPE = "correlation_id", "content-type"
+
+
+def new_correlation_id() -> str:
+    """Return a new id: 32 hexadecimal digits.
+
+    It is no secret, and the system's random bytes take ten times as long.
+    """
+    return getrandbits(128).to_bytes(16).hex()
 
 
 def pack(body: bytes, headers: Mapping[str, Any]) -> bytes:
@@ -28,10 +42,7 @@ def pack(body: bytes, headers: Mapping[str, Any]) -> bytes:
     Raises InvalidRequest for a header that is no text or is longer than 65,535 bytes.
     """
     packed = _packed_headers(headers)
-    preamble = _PREAMBLE.pack(
-        IDENTITY, VERSION, _HEADERS_OFFSET, _PREAMBLE.size + len(packed), len(headers)
-    )
-    return b"".join((preamble, packed, body))
+    return b"".join((_preamble(len(packed), len(headers)), packed, body))
 
 
 def unpack(data: bytes) -> tuple[bytes, dict[str, Any]] | None:
@@ -80,15 +91,45 @@ def pack_message(
 ) -> bytes:
     """Return a message as JSON in its envelope, as FastStream's publishers would write it.
 
-    `headers` come on top of those that every message has.
+    `headers` come on top of those that every message has, or take their place.
     """
-    return pack_json(message.model_dump_json().encode(), correlation_id, headers)
+    return pack_json(json_of(message), correlation_id, headers)
+
+
+def json_of(message: Message) -> bytes:
+    """Return a message as JSON, in half of the time of `model_dump_json().encode()`."""
+    return message.__pydantic_serializer__.to_json(message, by_alias=True)
 
 
 def pack_json(body: bytes, correlation_id: str, headers: Mapping[str, str] | None = None) -> bytes:
     """Return a message that is JSON already in its envelope, as `pack_message` does."""
-    always = {"correlation_id": correlation_id, "content-type": "application/json"}
-    return pack(body, {**always, **(headers or {})})
+    headers = headers or {}
+    if _CORRELATION_ID in headers or _CONTENT_TYPE in headers:
+        return pack(body, {_CORRELATION_ID: correlation_id, _CONTENT_TYPE: JSON, **headers})
+    more = _packed_headers(headers) if headers else b""
+    try:
+        packed_id = correlation_id.encode()
+        start = _json_start(len(packed_id), len(more), len(headers))
+    except _UNPACKABLE as exc:
+        raise InvalidRequest(_BAD_HEADER) from exc
+    return b"%b%b%b%b%b" % (start, packed_id, _JSON_HEADER, more, body)
+
+
+@lru_cache(maxsize=1024)
+def _json_start(id_size: int, more_size: int, more: int) -> bytes:
+    """Return the bytes before the correlation id of a message in JSON: few messages differ in them.
+
+    `id_size` is the id's, and `more_size` that of `more` further headers.
+    """
+    name = _packed_name(_CORRELATION_ID)
+    headers_size = len(name) + _LENGTH.size + id_size + len(_JSON_HEADER) + more_size
+    preamble = _preamble(headers_size, 2 + more)
+    return preamble + name + _LENGTH.pack(id_size)
+
+
+def _preamble(headers_size: int, number: int) -> bytes:
+    body_offset = _PREAMBLE.size + headers_size
+    return _PREAMBLE.pack(IDENTITY, VERSION, _HEADERS_OFFSET, body_offset, number)
 
 
 def _packed_headers(headers: Mapping[str, Any]) -> bytes:
@@ -97,8 +138,8 @@ def _packed_headers(headers: Mapping[str, Any]) -> bytes:
         for name, value in headers.items():
             data = value if isinstance(value, bytes) else value.encode()
             parts += (_packed_name(name), _LENGTH.pack(len(data)), data)
-    except (struct.error, AttributeError, UnicodeEncodeError) as exc:
-        raise InvalidRequest("A header is a text of 65,535 bytes at most.") from exc
+    except _UNPACKABLE as exc:
+        raise InvalidRequest(_BAD_HEADER) from exc
     return b"".join(parts)
 
 
@@ -107,6 +148,9 @@ def _packed_name(name: str) -> bytes:
     """Return a header's name with its length. A message repeats the names of the one before."""
     data = name.encode()
     return _LENGTH.pack(len(data)) + data
+
+
+_JSON_HEADER = _packed_headers({_CONTENT_TYPE: JSON})
 
 
 def _packable(text: object) -> bool:

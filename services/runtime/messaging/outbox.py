@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -20,9 +20,8 @@ from contracts.errors import Overloaded
 from contracts.message import Message
 from contracts.methods import Transport
 from services.runtime.messaging.destination import Destination
-from services.runtime.messaging.envelope import pack_json
+from services.runtime.messaging.envelope import json_of, pack_json
 from services.runtime.redis.client import RedisClient
-from services.runtime.redis.endpoint import Command
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +41,7 @@ class Outbox:
         self._capacity = capacity
         # All messages have the same headers; the body is the end of an envelope.
         self._head = pack_json(b"", uuid4().hex)
-        self._gathered: list[tuple[Command, OnDelivery | None]] = []
+        self._gathered: list[tuple[bytes, OnDelivery | None]] = []
         self._flush_timer: asyncio.TimerHandle | None = None
         self._numbers = count()
         self._unanswered: dict[int, OnDelivery | None] = {}
@@ -70,8 +69,8 @@ class Outbox:
             self._on_failure(Overloaded("The outbox is full, or closed."), on_delivery)
             return
         try:
-            data = self._head + message.model_dump_json().encode()
-            command = _destination(stream, channel, maxlen).command(data)
+            data = self._head + json_of(message)
+            command = _destination(stream, channel, maxlen).packed(data)
         except Exception as exc:
             self._on_failure(exc, on_delivery)
             return
@@ -111,7 +110,7 @@ class Outbox:
             number = next(self._numbers)
             self._unanswered[number] = on_delivery
             try:
-                self._connection.send_soon(partial(self._on_answer, number), *command)
+                self._connection.send_packed_soon(partial(self._on_answer, number), command)
             except Exception as exc:
                 self._on_answer(number, exc)
 
@@ -135,6 +134,7 @@ class Outbox:
         _call(on_delivery, exc)
 
 
+@lru_cache(maxsize=1024)
 def _destination(stream: str | None, channel: str | None, maxlen: int | None) -> Destination:
     if channel is not None:
         return Destination(Transport.CHANNEL, channel)

@@ -46,6 +46,10 @@ class RedisClient:
         """Queue a command; its reply, or its error, becomes the future's."""
         return self._shared.send(*command)
 
+    def send_packed(self, data: bytes) -> asyncio.Future[Any]:
+        """Queue an encoded command; its reply, or its error, becomes the future's."""
+        return self._shared.send_packed(data)
+
     def send_soon(self, on_reply: OnReply, *command: Any, more: bool = False) -> None:
         """Queue a command and have `on_reply` called with the outcome. See the Multiplexer's."""
         self._shared.send_soon(on_reply, *command, more=more)

@@ -31,6 +31,16 @@ def packed(*command: Any) -> bytes:
     return bytes(pack_command(command))
 
 
+def packed_start(*arguments: Any) -> bytes:
+    """Encode a command without its last argument, which `packed_with` adds. Raises as `packed`."""
+    return packed(*arguments, b"").removesuffix(b"$0\r\n\r\n")
+
+
+def packed_with(start: bytes, last: bytes) -> bytes:
+    """Encode the command that begins with `start`, made by `packed_start`, and ends with `last`."""
+    return b"%b$%d\r\n%b\r\n" % (start, len(last), last)
+
+
 class Connection(asyncio.Protocol):
     """A connection: `connect` makes one, and it is never opened again after its end."""
 
@@ -40,7 +50,8 @@ class Connection(asyncio.Protocol):
         self._on_disconnect = on_disconnect
         self._transport: Any = None
         self._reader: Any = new_reader()
-        self._clock = asyncio.get_running_loop().time
+        self.loop = asyncio.get_running_loop()
+        self._clock = self.loop.time
         self.open = True
         """True while bytes that are written now would be sent."""
         self.heard_at = self._clock()

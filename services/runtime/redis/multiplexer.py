@@ -16,8 +16,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.runtime.redis.connection import Connection, connect, packed
 from services.runtime.redis.endpoint import Command, Endpoint
-from services.runtime.redis.replies import LOST
 from services.runtime.redis.reply_takers import OnReply, Taker, all_of, give
+from services.runtime.redis.script_run import ScriptRun
 from services.runtime.redis.scripts import Script
 from services.runtime.tasks import end
 
@@ -73,7 +73,10 @@ class Multiplexer:
 
         Raises TypeError or UnicodeEncodeError for arguments that can't be encoded, and QueueFull.
         """
-        data = packed(*command)
+        return self.send_packed(packed(*command))
+
+    def send_packed(self, data: bytes) -> asyncio.Future[Any]:
+        """Queue an encoded command, as `send` does. Raises QueueFull."""
         self._admit(1, len(data))
         reply = self._append_future(len(data))
         self._unsent.append((data, 1))
@@ -88,7 +91,11 @@ class Multiplexer:
         reply and the call. QueueFull comes by `on_reply`, too. Raises TypeError or
         UnicodeEncodeError for arguments that can't be encoded.
         """
-        size = len(data := packed(*command))
+        self.send_packed_soon(on_reply, packed(*command), more=more)
+
+    def send_packed_soon(self, on_reply: OnReply, data: bytes, *, more: bool = False) -> None:
+        """Queue an encoded command, as `send_soon` does."""
+        size = len(data)
         try:
             self._admit(1, size)
         except RedisError as exc:
@@ -141,20 +148,7 @@ class Multiplexer:
         With `retry` the script runs once more when its connection is lost, so it may run twice.
         No task waits for the reply: waking one costs a small call a tenth of its time.
         """
-
-        def settle(reply: Any) -> None:
-            if isinstance(reply, NoScriptError):
-                self.send_soon(settle_or_retry, *script.in_full(keys, args))
-            else:
-                settle_or_retry(reply)
-
-        def settle_or_retry(reply: Any) -> None:
-            if retry and isinstance(reply, LOST):
-                self.script_soon(script, keys, args, on_reply)
-            else:
-                on_reply(reply)
-
-        self.send_soon(settle, *script.call(keys, args))
+        ScriptRun(self.send_soon, script, keys, args, on_reply, retry).start()
 
     async def drain(self, *, seconds: float = 5.0) -> None:
         """Return once no command is open, repeated ones included; after `seconds` anyway."""
@@ -201,7 +195,9 @@ class Multiplexer:
             raise QueueFull(f"{len(self._open)} commands wait for Redis already.")
 
     def _append_future(self, size: int) -> asyncio.Future[Any]:
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        connection = self._connection
+        loop = asyncio.get_running_loop() if connection is None else connection.loop
+        reply: asyncio.Future[Any] = loop.create_future()
         self._open.append((reply, size))
         self._open_bytes += size
         return reply

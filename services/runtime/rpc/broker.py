@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import structlog
 from faststream.redis.message import RedisChannelMessage
@@ -24,6 +23,7 @@ from services.runtime.liveness.heartbeat import Heartbeat, Report, new_worker_na
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.messaging.consumer import Consumer
 from services.runtime.messaging.destination import Destination, Search
+from services.runtime.messaging.envelope import new_correlation_id
 from services.runtime.messaging.outbox import OnDelivery, Outbox
 from services.runtime.messaging.stream_consumer import GiveUp, HasLeft, TakeNext
 from services.runtime.messaging.stream_reader import StreamReader
@@ -172,8 +172,8 @@ class Broker(AdaptedBroker):
         A request with a `search` is sent to a list or a stream by the script of that search. Raises
         NotSent if the request was needless, or can't be sent in this way.
         """
-        correlation_id = correlation_id or str(uuid4())
-        to = destination_of(channel=channel, list=list, stream=stream, maxlen=maxlen)
+        correlation_id = correlation_id or new_correlation_id()
+        to = destination_of(channel, list, stream, maxlen)
         if search is not None:
             to = replace(to, search=search)
         started = time.perf_counter()

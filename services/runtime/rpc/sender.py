@@ -175,7 +175,7 @@ class MessageSender:
 
     def publish(self, destination: Destination, data: bytes) -> asyncio.Future[Any]:
         """Send a message and return the future of Redis's answer, or RedisError."""
-        return self._redis.send(*destination.command(data))
+        return self._redis.send_packed(destination.packed(data))
 
     def reply(self, channel: str, data: bytes, *, more: bool) -> None:
         """Send a reply, and once more if the connection was lost before Redis answered.

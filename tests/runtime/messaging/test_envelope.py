@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import pytest
 from faststream.redis.parser import BinaryMessageFormatV1
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.errors import InvalidRequest
 from services.runtime.faststream_adapter.envelope import Envelope
+from services.runtime.messaging.envelope import new_correlation_id, pack, pack_json
 
 ASCII = st.text(st.characters(max_codepoint=127), max_size=40)
 HEADERS = st.dictionaries(ASCII, ASCII, max_size=6)
@@ -46,3 +49,27 @@ async def test_any_bytes_can_be_parsed(data: bytes, cut: int) -> None:
         body, headers = Envelope.parse(damaged)
         assert isinstance(body, bytes)
         assert isinstance(headers, dict)
+
+
+NAMES = ASCII | st.sampled_from(["correlation_id", "content-type"])
+
+
+@given(headers=st.dictionaries(NAMES, st.text(max_size=40), max_size=4), body=st.binary())
+@pytest.mark.parametrize("correlation_id", ["", "one", "Müller", "x" * 300])
+def test_a_message_in_json_is_packed_like_any_other(
+    headers: dict[str, str], body: bytes, correlation_id: str
+) -> None:
+    always = {"correlation_id": correlation_id, "content-type": "application/json"}
+    assert pack_json(body, correlation_id, headers) == pack(body, {**always, **headers})
+
+
+@pytest.mark.parametrize("value", ["x" * 65_536, "\ud800", 7])
+def test_a_value_that_fits_no_header_is_refused_as_correlation_id_and_as_header(value: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        pack_json(b"{}", value)
+    with pytest.raises(InvalidRequest):
+        pack_json(b"{}", "one", {"x-name": value})
+
+
+def test_correlation_ids_differ() -> None:
+    assert len({new_correlation_id() for _ in range(1000)}) == 1000
