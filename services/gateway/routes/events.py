@@ -24,7 +24,6 @@ from services.gateway.http.openapi import REQUEST_HEADERS, answer, problems
 from services.gateway.live.subscription import Subscription, position_of
 from services.gateway.middleware.head import is_head
 from services.gateway.routes.parameters import JobIdPath
-from services.runtime.tasks import end
 
 router = APIRouter(tags=["jobs"])
 
@@ -124,7 +123,9 @@ async def _events(subscription: Subscription, deps: Dependencies) -> AsyncIterat
             elif not stop.done():
                 yield KEEPALIVE_COMMENT
     finally:
-        await asyncio.gather(end(stop), end(coming))
+        # Without a wait: one in a request that is cancelled ends before it has begun.
+        stop.cancel()
+        coming.cancel()
     yield format_sse_event(data_str="Connect again and resume.", event="dropped")
 
 

@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Overloaded
 from contracts.jobs import JobEvent, JobState
+from services.gateway.dependencies import Dependencies
 from services.gateway.live.hub import LiveHub
+from services.gateway.routes.events import EventStream
 from services.gateway.settings import GatewaySettings
+from tests.processes import until
 
 JOB, OTHER, UNKNOWN = "f" * 32, "e" * 32, "d" * 32
 
@@ -59,6 +63,24 @@ async def test_a_subscription_is_forgotten_when_it_ends() -> None:
 
     assert not hub._subscriptions
     assert (hub._all, hub._clients, hub._watched, hub._held) == (set(), 0, 0, 0)
+
+
+async def test_a_client_that_leaves_a_stream_of_events_leaves_no_task() -> None:
+    parts = {"live": hub_on(Records()), "settings": GatewaySettings(), "shutdown": asyncio.Event()}
+    before = asyncio.all_tasks()
+    has_event = asyncio.Event()
+
+    async def send(message: Any) -> None:
+        if message.get("body"):
+            has_event.set()
+
+    async def receive() -> Any:
+        await has_event.wait()
+        return {"type": "http.disconnect"}
+
+    stream = EventStream(DEFAULT_PROJECT, JOB, None, cast(Dependencies, SimpleNamespace(**parts)))
+    await stream({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+    await until(lambda: asyncio.all_tasks() == before)
 
 
 async def test_a_full_queue_drops_the_subscription() -> None:
