@@ -175,8 +175,12 @@ class StreamConsumer(Consumer):
         assert self._deliver is not None
         if DATA_FIELD.encode() not in received.data:
             raise Damaged("The entry has no message.")
-        await self._deliver(received)
-        return self._has_left(_entry_of(received))
+        try:
+            await self._deliver(received)
+        finally:
+            # Whatever has happened: the answer is kept until it is asked for.
+            left = self._has_left(_entry_of(received))
+        return left
 
     async def _taken(self) -> Taken | None:
         """Take the next entry by `take_next`, which spares the consumer's own round trip.

@@ -83,3 +83,28 @@ async def test_an_entry_that_its_handler_has_removed_is_not_acknowledged_again(
     await until(lambda: handled == [entry])
     await consumer.stop()
     assert await redis.execute("XLEN", STREAM) == left
+
+
+async def test_a_hook_that_keeps_entries_is_asked_after_a_failure_as_well(
+    redis: RedisClient,
+) -> None:
+    kept = set[bytes]()
+
+    async def deliver(received: Received) -> None:
+        assert received.entry is not None
+        kept.add(received.entry)
+        begun.set()
+        raise ConnectionError
+
+    def has_left(entry: bytes) -> bool:
+        left = entry in kept
+        kept.discard(entry)
+        return left
+
+    begun = asyncio.Event()
+    consumer = member(redis, 1, has_left=has_left)
+    await consumer.start(deliver)
+    await redis.execute("XADD", STREAM, "*", DATA_FIELD, "value")
+    await asyncio.wait_for(begun.wait(), 5)
+    await consumer.stop()
+    assert not kept
