@@ -12,7 +12,13 @@ import pytest
 
 from tests.docs.documents import copy_checkout, guide, root_documents
 from tests.docs.running.commands import Block, Page, read_page
-from tests.docs.running.session import PAGE_SECONDS, STOP_SECONDS, CommandFailed, Session
+from tests.docs.running.session import (
+    OUTPUT_LINES,
+    PAGE_SECONDS,
+    STOP_SECONDS,
+    CommandFailed,
+    Session,
+)
 from tests.processes import ROOT, Service
 
 pytestmark = [pytest.mark.commands, pytest.mark.services]
@@ -74,10 +80,12 @@ def grouped() -> Iterator[object]:
 def test_the_commands_of_a_page_do_as_it_says(
     page: Page, folder: Path, request: pytest.FixtureRequest
 ) -> None:
-    ports = {}
+    ports: dict[int, int] = {}
+    services: dict[str, tuple[Service, int]] = {}
     if not starts_darkroom(page):
         for documented, name in ((8000, "gateway"), (8001, "imaging")):
             service: Service = request.getfixturevalue(name)
+            services[name] = service, len(service.output())
             ports[documented] = int(service.url.rpartition(":")[2])
     failure = None
     with Session(page, folder, folder / "checkout", ports) as session:
@@ -86,7 +94,16 @@ def test_the_commands_of_a_page_do_as_it_says(
         except CommandFailed as exc:
             failure = str(exc)
     if failure:  # outside of `except`: pytest would report the exception as well
-        pytest.fail(failure, pytrace=False)
+        logs = [
+            f"--- log of the {name} service, which the page shares:\n{_end(service, start)}"
+            for name, (service, start) in services.items()
+        ]
+        pytest.fail("\n\n".join([failure, *logs]), pytrace=False)
+
+
+def _end(service: Service, start: int) -> str:
+    """Return the last lines that a service has printed after its first `start` characters."""
+    return "\n".join(service.output()[start:].splitlines()[-OUTPUT_LINES:])
 
 
 @pytest.mark.parametrize(
