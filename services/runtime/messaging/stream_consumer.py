@@ -178,7 +178,7 @@ class StreamConsumer(Consumer):
         try:
             await self._deliver(received)
         finally:
-            # Whatever has happened: the answer is kept until it is asked for.
+            # After a failure as well: the owner of the hook keeps the answer until then.
             left = self._has_left(_entry_of(received))
         return left
 
