@@ -97,6 +97,7 @@ class Keyring:
         """Read what has changed. Raises Unavailable if Redis does not answer in time."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read(), name="read-keys")
+            self._reading.add_done_callback(_take_failure)
         try:
             async with asyncio.timeout(_PATIENCE):
                 await asyncio.shield(self._reading)
@@ -184,3 +185,9 @@ def _pairs(reply: Any) -> dict[str, bytes]:
     """Return the fields of a hash, as either form of Redis's protocol sends them."""
     items = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
     return {name.decode(): value for name, value in items}
+
+
+def _take_failure(reading: asyncio.Task[None]) -> None:
+    """Mark the failure of a read as seen: all who waited for it may have lost their patience."""
+    if not reading.cancelled():
+        reading.exception()

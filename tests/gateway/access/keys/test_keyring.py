@@ -1,6 +1,7 @@
 """The copy of all keys in a process: its age, its renewal, and a Redis that is silent."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -26,10 +27,13 @@ class FakeRedis:
         self.asked = 0
         self.answers = asyncio.Event()
         self.answers.set()
+        self.is_lost = False
 
     async def execute(self, *command: str) -> Any:
         self.asked += 1
         await self.answers.wait()
+        if self.is_lost:
+            raise ConnectionError
         return self.version
 
     async def pipeline(self, commands: Sequence[Any]) -> Any:
@@ -130,3 +134,21 @@ async def test_no_text_of_a_key_shows_its_secret() -> None:
     token = new_token()
     assert token.text.startswith(f"dk_{token.id}_")
     assert token.text.split("_", 2)[2] not in repr(token)
+
+
+async def test_a_read_that_fails_after_all_have_left_is_no_error(
+    redis: FakeRedis, ring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
+    monkeypatch.setattr(keyring, "_PATIENCE", 0.01)
+    redis.answers.clear()
+    with pytest.raises(Unavailable):
+        await ring.read()
+    redis.is_lost = True
+    redis.answers.set()
+    assert ring._reading is not None
+    await asyncio.wait([ring._reading])
+    ring._reading = None
+    gc.collect()
+    assert not errors
