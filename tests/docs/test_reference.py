@@ -141,6 +141,7 @@ def test_every_format_is_in_each_table_of_its_page(format: Format) -> None:
     assert ("needs the extra" in row(about, format)[1]) is bool(format.spec.package)
 
 
+@pytest.mark.timeout(240)  # 6 s of CPU time, of which a busy machine has little
 def test_generated_files_do_not_depend_on_the_order_of_hashes() -> None:
     script = (
         "import hashlib; from docs.generate.pages import generated; "
