@@ -24,6 +24,7 @@ from tests.processes import HTTP, ROOT
 
 BLOCK_SECONDS = 60.0
 PAGE_SECONDS = 180.0
+MOST_LOAD = 5.0  # of a core, for which a block and a page have as many times these seconds
 STOP_SECONDS = 30.0  # a service takes up to 25 to finish its work
 OUTPUT_LINES = 40  # the last lines of a block's output that a failure shows
 
@@ -67,7 +68,7 @@ class Session:
         self._running: list[tuple[Block, Path]] = []
         self._last: tuple[Block, Path] | None = None  # that has been run to its end
         self._in_block = False
-        self._end = time.monotonic() + PAGE_SECONDS
+        self._begun = time.monotonic()
 
     def __enter__(self) -> Self:
         self._folder.mkdir()
@@ -186,12 +187,14 @@ class Session:
 
     def _wait(self, block: Block, path: Path, done: Callable[[], bool]) -> None:
         """Return once `done()`. Raises CommandFailed if bash ends or time is up."""
-        end = min(self._end, time.monotonic() + BLOCK_SECONDS)
+        begun = time.monotonic()
         while not done():
             if (code := self._bash.poll()) is not None:
                 raise self._failure(block, path, f"exit code {code}")
-            if time.monotonic() > end:
-                raise self._failure(block, path, "not done in time")
+            now, load = time.monotonic(), _load()
+            if now > min(begun + BLOCK_SECONDS * load, self._begun + PAGE_SECONDS * load):
+                reason = f"not done in time, with a load of {load:.1f} a core"
+                raise self._failure(block, path, reason)
             time.sleep(0.02)
 
     def _wait_for_answer(self, block: Block, path: Path) -> None:
@@ -258,6 +261,11 @@ class Session:
                 if marked or (process / "cwd").readlink().is_relative_to(self._steps.parent):
                     found.append(int(process.name))
         return found
+
+
+def _load() -> float:
+    """Return how many processes wanted each core in the last minute: 1 to MOST_LOAD."""
+    return min(MOST_LOAD, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def _q(path: str | Path) -> str:

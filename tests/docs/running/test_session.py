@@ -219,7 +219,8 @@ def test_a_server_that_ends_by_itself_fails_its_page(run: Run) -> None:
 
 @pytest.mark.parametrize("before", ["", "nohup ", "setsid ", "cd /tmp; env -i setsid "])
 def test_processes_in_the_background_end_with_the_page(run: Run, folder: Path, before: str) -> None:
-    run(sh(f"{before}sh -c 'echo $$ > /tmp/pid; exec sleep 600' &", "sleep 0.1"))
+    begins = "until test -s /tmp/pid; do sleep 0.05; done"
+    run(sh(f"{before}sh -c 'echo $$ > /tmp/pid; exec sleep 600' &", begins))
     wait_until(lambda: ended(pid_in(folder / "tmp" / "pid")), seconds=2)
 
 
@@ -230,6 +231,17 @@ def test_a_hanging_block_fails_in_time(
     with pytest.raises(CommandFailed, match="not done in time"):
         run(sh("sh -c 'echo $$ > /tmp/pid; exec sleep 600'"))
     assert ended(pid_in(folder / "tmp" / "pid"))
+
+
+def test_a_block_has_more_time_on_a_machine_that_has_other_work(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "BLOCK_SECONDS", 0.5)
+    monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 1000.0, 1000.0))
+    run(sh("sleep 0.7"))
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    with pytest.raises(CommandFailed, match="not done in time"):
+        run(sh("sleep 0.7"))
 
 
 def test_processes_end_when_the_tests_are_killed(folder: Path) -> None:
