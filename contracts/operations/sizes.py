@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import assert_never
 
 from contracts.operations.choices import Fit, Gravity
@@ -77,6 +78,8 @@ def size_after(operation: Operation, size: Size) -> Size:
             assert_never(operation)
 
 
+# A render asks three times: for its cost, for its draft and for its pixels.
+@lru_cache(maxsize=16)
 def place_resize(picture: Size, resize: Resize) -> Placement:
     """The box, size and canvas of a resize of a picture of this size.
 

@@ -82,7 +82,7 @@ class SharedCalls(Generic[ResultT]):
         self, key: Hashable, start: Callable[[], Coroutine[Any, Any, ResultT]], lasting: float
     ) -> _Call[ResultT]:
         loop = asyncio.get_running_loop()
-        call = _Call[ResultT](loop.time() + lasting)
+        call: _Call[ResultT] = _Call(loop.time() + lasting)
         call.task = loop.create_task(self._do(key, call, start), name=self._name)
         self._calls[key] = call
         self._tasks.add(call.task)

@@ -21,13 +21,6 @@ local function is_judged(record)
   end
 end
 
--- Return true if the workers have room for all that is in the stream: an entry behind others may be read after the
--- claim that it brings has ended, and an equal one would wait for that claim in vain.
-local function have_room(responders, capacity_hash, stream)
-  local _, _, capacity = capacities(responders, capacity_hash)
-  return redis.call('XLEN', stream) < capacity
-end
-
 local found = lookup(part(KEYS, 1, #KEYS - 4), part(ARGV, 1, 6))
 local image, rendition = found and found[1], found and found[4]
 if not image or not image[1] or rendition[2] then
@@ -39,15 +32,17 @@ local source = cjson.encode({key = key, media_type = image[1], bytes = tonumber(
 local push_keys = part(KEYS, #KEYS - 2, #KEYS)
 message = message .. source .. '}'
 local offers = others == '0' and transport == 'stream' and image[5] and not image[6]
-  and redis.call('EXISTS', claim) == 0 and not is_judged(KEYS[1]) and have_room(unpack(push_keys))
+  and redis.call('EXISTS', claim) == 0 and not is_judged(KEYS[1])
 if not offers then
   return {found, push(push_keys, {transport, message, field})}
 end
+-- The entry has the fields if the workers have room: one behind others may be read after the claim that it brings
+-- has ended, and an equal one would wait for that claim in vain.
 local pushed = push(push_keys, {
   transport, message, field, OWNER, owner, PLACE, image[5], DIGEST, image[4] or '',
   PROJECT, image[9] or ''
 })
-if pushed > 0 then
+if pushed == 2 then
   redis.call('SET', claim, owner, 'PX', LIFE)
 end
 return {found, pushed}

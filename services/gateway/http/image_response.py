@@ -1,8 +1,9 @@
 """The bytes of a stored image as an HTTP response, sent piece by piece."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
 
 import structlog
 from fastapi import Request, Response
@@ -89,10 +90,15 @@ class ImageResponse(Response):
     ) -> None:
         """`seen` is the record of the blob, if it was read for this request."""
         self._size = part.stop - part.start
-        length = {"Content-Length": str(self._size)}
-        super().__init__(None, status, {**headers, **length}, blob.media_type)
+        about = {"Content-Length": str(self._size), "Content-Type": blob.media_type}
+        super().__init__(None, status, {**headers, **about}, blob.media_type)
         self._blobs, self._blob, self._part, self._room = blobs, blob, part, room
         self._otherwise, self._seen, self._data = otherwise, seen, data
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Encode the fields, which are complete; Starlette looks for those that are missing."""
+        fields = (headers or {}).items()
+        self.raw_headers = [(_encoded(name), value.encode("latin-1")) for name, value in fields]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
@@ -151,3 +157,9 @@ class ImageResponse(Response):
                 raise
             # The server closes the connection of a response that is not complete.
             log.warning("answer broken off", blob=self._blob.key, code=exc.code, detail=exc.detail)
+
+
+@lru_cache(maxsize=64)
+def _encoded(name: str) -> bytes:
+    """Return the name of a field as servers take it."""
+    return name.lower().encode("latin-1")

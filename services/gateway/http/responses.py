@@ -80,17 +80,14 @@ def timing_headers(rendered: Rendered, *, worker: str, queue_ms: float) -> dict[
 
     A reused rendition has no steps but its time in the queue.
     """
-    steps = {"queue": queue_ms}
+    timing = f"queue;dur={queue_ms:.1f}"
     if not rendered.reused:
-        steps |= {
-            "decode": rendered.decode_ms,
-            "operations": rendered.operations_ms,
-            "encode": rendered.encode_ms,
-        }
-    return {
-        "Server-Timing": ", ".join(f"{name};dur={ms:.1f}" for name, ms in steps.items()),
-        "X-Worker": worker,
-    }
+        timing += (
+            f", decode;dur={rendered.decode_ms:.1f}"
+            f", operations;dur={rendered.operations_ms:.1f}"
+            f", encode;dur={rendered.encode_ms:.1f}"
+        )
+    return {"Server-Timing": timing, "X-Worker": worker}
 
 
 def json_response(

@@ -20,7 +20,7 @@ class CachingMiddleware:
         async def send_with_default(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
-                names = {name for name, _ in headers}
+                names = dict(headers)
                 if _FIELD not in names:
                     default = b"no-cache" if b"etag" in names else b"no-store"
                     message["headers"] = [*headers, (_FIELD, default)]

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -175,7 +174,7 @@ class Broker(AdaptedBroker):
         correlation_id = correlation_id or new_correlation_id()
         to = destination_of(channel, list, stream, maxlen)
         if search is not None:
-            to = replace(to, search=search)
+            to = Destination(to.transport, to.address, to.maxlen, search)
         started = time.perf_counter()
         error: BaseException | None = None
         try:

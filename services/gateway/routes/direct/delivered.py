@@ -42,6 +42,8 @@ from services.gateway.sources.originals import Acquired
 from services.runtime.storage.lookups import Found, Lookup
 from services.runtime.storage.records import Kind, StoredBlob
 
+_Reply = Reply[Rendered]  # made here once, and not for the inner functions of each request
+
 MISSING_IMAGE = "There is no image with this id; it may have expired."
 
 
@@ -119,7 +121,7 @@ async def send_rendition(
         left = ends - time.monotonic()
         return {**_freshness(request, deps, left, wanted.version, acquired), **wanted.vary}
 
-    async def charged(seconds: float) -> Reply[Rendered]:
+    async def charged(seconds: float) -> _Reply:
         call = Render(source=source, pipeline=wanted.pipeline, reuse=not no_cache)
         async with deps.charges.renders(
             request.scope, source, (wanted.pipeline,), note=found.image.stored.note
@@ -136,7 +138,7 @@ async def send_rendition(
             work = charged(timeout)
         return answered(await cancel_on_disconnect(request, work))
 
-    def answered(reply: Reply[Rendered]) -> Response:
+    def answered(reply: _Reply) -> Response:
         timing = timing_headers(reply.body, worker=reply.worker, queue_ms=reply.queue_ms)
         status = f"darkroom; fwd={'request' if no_cache else 'miss'}"
         status += "; collapsed" if reply.collapsed else ""
@@ -173,7 +175,7 @@ async def send_rendition(
 
 async def _find_or_render(
     lookup: Lookup, wanted: Wanted, request: Request, deps: Dependencies, timeout: float
-) -> tuple[Found | None, Reply[Rendered] | None]:
+) -> tuple[Found | None, _Reply | None]:
     """Return what is found, and the reply of a worker if it was asked in the same trip.
 
     Renders that are to be paid first are not asked for, nor those that are likely to be stored.
