@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
         return int(self._transport.get_write_buffer_size())
 
     def write(self, data: bytes) -> None:
-        """Send packed commands; uvloop sends what is written in one turn of the loop together.
+        """Send packed commands at once: each call is a system call.
 
         Nothing is sent once the peer has closed: `on_disconnect` is about to be called.
         """
