@@ -15,13 +15,16 @@ from services.imaging.pool.executor import CallTimes
 from services.imaging.pool.messages import Heavy
 from services.imaging.rendering.claims import Offer, RenderClaims
 from services.imaging.rendering.coalescing import CoalescingRenders
+from services.imaging.rendering.outcomes import Finished
 from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
 from services.runtime.faststream_adapter.message import deliveries_of, entry_of, fields_of
+from services.runtime.redis.scripts import FollowUp
 from services.runtime.rpc.attachments import ATTACHED, taken_up_to
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.deadlines import remaining
+from services.runtime.rpc.serving import CarryReply, Reply
 
 _MAX_ATTACHED = 256 << 10
 """The most bytes of a result that are attached to a reply, whatever its caller takes.
@@ -39,6 +42,7 @@ async def render(
     settings: ImagingSettings,
     peers: Peers,
     capacity: Capacity,
+    carry: CarryReply,
 ) -> RedisResponse:
     """Render an image, or find its stored rendition, and answer with a `Rendered`.
 
@@ -47,15 +51,24 @@ async def render(
     Equal requests at the same time are rendered once. Raises as `Renders.render` and `Peers`; the
     middleware turns the exception into a reply.
     """
+    reply: Reply | None = None
+
+    def carried(finished: Finished, times: CallTimes) -> FollowUp | None:
+        nonlocal reply
+        reply = _response(finished.rendered, times, message, finished.data)
+        return carry(message, reply)
+
     offer = offer_of(message, request, coalescing.claims)
     with offer or nullcontext():
         await peers.hand_on_if_lacking(request, message)
         if is_for_a_job(message):
             return await _render_for_job(request, message, renders, settings, capacity)
         finished, times = await coalescing.render(
-            request, timeout=_timeout(settings), lend=capacity.lent, offer=offer
+            request, timeout=_timeout(settings), lend=capacity.lent, offer=offer, carry=carried
         )
-    return _response(finished.rendered, times, message, finished.data, collapsed=finished.collapsed)
+    return reply or _response(
+        finished.rendered, times, message, finished.data, collapsed=finished.collapsed
+    )
 
 
 def offer_of(message: StreamMessage[Any], request: Render, claims: RenderClaims) -> Offer | None:
@@ -115,7 +128,7 @@ def _response(
     data: bytes = b"",
     *,
     collapsed: bool = False,
-) -> RedisResponse:
+) -> Reply:
     """Return a reply, with the result's bytes attached if its caller takes so many."""
     headers = {"x-queue-ms": f"{times.queue_ms:.2f}", "x-work-ms": f"{times.work_ms:.2f}"}
     if collapsed:
@@ -124,12 +137,12 @@ def _response(
     if 0 < len(data) <= min(taken_up_to(message.headers), _MAX_ATTACHED):
         headers |= {"content-type": "application/json", ATTACHED: str(len(data))}
         body = reply.model_dump_json().encode() + data
-    return RedisResponse(body, headers=headers, correlation_id=message.correlation_id)
+    return Reply(body, headers=headers, correlation_id=message.correlation_id)
 
 
 def register(broker: Broker, renders: Renders, settings: ImagingSettings, peers: Peers) -> None:
     """Register the handler of each method at `broker`."""
     coalescing = CoalescingRenders(renders, RenderClaims(broker), settings, broker.metrics)
     work = partial(render, renders=renders, coalescing=coalescing, settings=settings, peers=peers)
-    broker.serve(RENDER, partial(work, capacity=broker.capacity))
+    broker.serve(RENDER, partial(work, capacity=broker.capacity, carry=broker.carry))
     broker.serve(INSPECT, partial(inspect, renders=renders, settings=settings, peers=peers))

@@ -1,10 +1,12 @@
 """A small result comes with the reply to a caller that takes it, and is stored all the same."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from faststream.redis import RedisMessage
 from faststream.redis.message import UnifyRedisDict
+from redis.asyncio import Redis
 
 from contracts.imaging import RENDER, Blob, Render, Rendered
 from contracts.methods import Transport
@@ -74,6 +76,25 @@ async def test_a_caller_that_takes_no_such_result_gets_the_claim_check_alone(
     rendered, _, headers = await caller.render(source, {ATTACH_UP_TO: up_to}, reuse=False)
     assert ATTACHED not in headers
     assert await caller.renditions.get(rendered.blob)
+
+
+async def test_a_lone_reply_leaves_by_the_script_that_stores_its_result(
+    caller: Caller, redis_url: str
+) -> None:
+    source = await caller.upload()
+    async with Redis.from_url(redis_url) as plain, plain.monitor() as monitor:
+        asking = asyncio.create_task(caller.render(source, {ATTACH_UP_TO: "65536"}, reuse=False))
+        names, by_script = list[str](), list[bool]()
+        async for command in monitor.listen():
+            name, address, *_ = f"{command['command']} ".split(" ")
+            if names or (name == "PUBLISH" and address.startswith("darkroom.replies.")):
+                names.append(name)
+                by_script.append(command["client_type"] == "lua")
+            if len(names) == 3:
+                break
+        rendered, attached, _ = await asking
+    assert (names, by_script) == (["PUBLISH", "XACK", "XDEL"], [True] * 3)
+    assert attached == await caller.renditions.get(rendered.blob)
 
 
 async def test_a_stored_result_is_not_read_for_a_reply(caller: Caller) -> None:

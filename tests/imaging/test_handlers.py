@@ -8,7 +8,7 @@ import pytest
 from contracts.imaging import Blob, Render, Rendered
 from services.imaging import handlers
 from services.imaging.pool.executor import CallTimes
-from services.imaging.rendering.renders import Finished
+from services.imaging.rendering.outcomes import Finished
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
 
@@ -30,5 +30,6 @@ async def test_a_reply_says_whether_its_request_waited_for_an_equal_render(
         settings=ImagingSettings(),
         peers=AsyncMock(),
         capacity=Capacity(1),
+        carry=Mock(),
     )
     assert (reply.headers.get("x-collapsed") == "true") == collapsed

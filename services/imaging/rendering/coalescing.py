@@ -9,7 +9,8 @@ from functools import partial
 from contracts.imaging import Render
 from services.imaging.pool.executor import CallTimes, Lend
 from services.imaging.rendering.claims import ClaimedElsewhere, Offer, RenderClaims
-from services.imaging.rendering.renders import Finished, Renders
+from services.imaging.rendering.outcomes import Carry, Finished
+from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.shared_calls import SharedCalls
 from services.runtime.telemetry.metrics import Metrics
@@ -35,7 +36,13 @@ class CoalescingRenders:
         self._waiting = 0
 
     async def render(
-        self, request: Render, *, timeout: float, lend: Lend, offer: Offer | None = None
+        self,
+        request: Render,
+        *,
+        timeout: float,
+        lend: Lend,
+        offer: Offer | None = None,
+        carry: Carry | None = None,
     ) -> tuple[Finished, CallTimes]:
         """Render, or wait for an equal render, for `timeout` seconds. Raises as `Renders.render`.
 
@@ -43,14 +50,14 @@ class CoalescingRenders:
         request.
         """
         if not request.reuse:
-            return await self._renders.render(request, timeout=timeout, lend=lend)
+            return await self._renders.render(request, timeout=timeout, lend=lend, carry=carry)
         key = request.result_key()
         joins = self._calls.has(key, timeout=timeout)
         if joins and offer is not None:
             # The render that this request joins may wait for the claim.
             offer.give_up()
         place = _Place(lend)
-        start = partial(self._render, key, request, place.lent, offer)
+        start = partial(self._render, key, request, place.lent, offer, carry)
         # The render takes no caller's timeout: another one may join it, and wait for longer.
         call = self._calls.run(key, start, timeout=timeout, lasting=math.inf)
         if not joins:
@@ -63,7 +70,7 @@ class CoalescingRenders:
         return Finished(rendered, finished.data, collapsed=True), times
 
     async def _render(
-        self, key: str, request: Render, lend: Lend, offer: Offer | None
+        self, key: str, request: Render, lend: Lend, offer: Offer | None, carry: Carry | None
     ) -> tuple[Finished, CallTimes]:
         """Render as the only worker, or return what another one has rendered."""
         waited = False
@@ -71,7 +78,7 @@ class CoalescingRenders:
             try:
                 with self.claims.claim(key, offer) as claim:
                     finished, times = await self._renders.render(
-                        request, timeout=self._timeout, lend=lend, claim=claim
+                        request, timeout=self._timeout, lend=lend, claim=claim, carry=carry
                     )
                 return replace(finished, collapsed=waited and finished.rendered.reused), times
             except ClaimedElsewhere:

@@ -24,13 +24,14 @@ from services.imaging.pool.messages import (
 from services.imaging.pool.verdicts import Need, Verdict, need_of_depth
 from services.imaging.rendering.claims import Claim
 from services.imaging.rendering.opened import opening_of
+from services.imaging.rendering.outcomes import Carry, Finished, Outcome, finished, in_order
 from services.imaging.rendering.records import Records, look_at_image, look_up, lost_watermark
 from services.imaging.settings import ImagingSettings
 from services.runtime.redis.client import store_error
 from services.runtime.redis.replies import FULL
+from services.runtime.redis.scripts import FollowUp
 from services.runtime.storage.images import Images
 from services.runtime.storage.records import Judged, NewBlob, StoredBlob
-from services.runtime.storage.render_claims import Held
 from services.runtime.storage.renditions import Renditions
 
 Result = Rendered | ServiceError | Heavy
@@ -42,16 +43,12 @@ _AT_ONCE = CallTimes(queue_ms=0, work_ms=0)
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A result that is stored, and its bytes if it was made just now."""
+class _Storing:
+    """The life of the results of a call, and what ends when one is stored."""
 
-    rendered: Rendered
-    data: bytes = b""
-    collapsed: bool = False
-    """True if an equal request was rendered, and this one waited for it."""
-
-
-_Outcome = Finished | ServiceError | Heavy
+    ttl: int
+    claim: Claim | None = None
+    carry: Carry | None = None
 
 
 class Renders:
@@ -71,12 +68,19 @@ class Renders:
         return self._executor.slots
 
     async def render(
-        self, request: Render, *, timeout: float, lend: Lend, claim: Claim | None = None
+        self,
+        request: Render,
+        *,
+        timeout: float,
+        lend: Lend,
+        claim: Claim | None = None,
+        carry: Carry | None = None,
     ) -> tuple[Finished, CallTimes]:
         """Render for a client that waits, within `timeout` seconds.
 
-        A result that has to be rendered waits for its `claim`, which ends when it is stored. Raises
-        the failure of the request, what `claim.taken` raises, and as `Executor.run`.
+        A result that has to be rendered waits for its `claim`, which ends when it is stored. The
+        reply that `carry` makes leaves then. Raises the failure of the request, what `claim.taken`
+        raises, and as `Executor.run`.
         """
 
         async def do(call: RenderCall, opening: Opening) -> _Done:
@@ -84,9 +88,9 @@ class Renders:
                 await claim.taken()
             return await self._executor.run(call, opening, timeout=timeout, lend=lend)
 
-        ttl = self._settings.rendition_ttl
-        [outcome], times = await self._render([request], do, ttl=ttl, claim=claim)
-        return _finished(outcome), times
+        storing = _Storing(self._settings.rendition_ttl, claim, carry)
+        [outcome], times = await self._render([request], do, storing)
+        return finished(outcome), times
 
     async def render_later(
         self,
@@ -109,8 +113,8 @@ class Renders:
                 on_end()
             return done
 
-        ttl = self._settings.job_ttl
-        outcomes, times = await self._render(requests, do, ttl=ttl, keep_source=keep_source)
+        storing = _Storing(self._settings.job_ttl)
+        outcomes, times = await self._render(requests, do, storing, keep_source=keep_source)
         return [one.rendered if isinstance(one, Finished) else one for one in outcomes], times
 
     async def render_heavy_later(
@@ -118,9 +122,9 @@ class Renders:
     ) -> tuple[Rendered, CallTimes]:
         """Do a heavy render for a job. Raises its failure, and as `Executor.run_heavy_later`."""
         do = partial(self._executor.run_heavy_later, timeout=timeout)
-        ttl = self._settings.job_ttl
-        [outcome], times = await self._render([request], do, ttl=ttl, keep_source=keep_source)
-        return _finished(outcome).rendered, times
+        storing = _Storing(self._settings.job_ttl)
+        [outcome], times = await self._render([request], do, storing, keep_source=keep_source)
+        return finished(outcome).rendered, times
 
     async def inspect(self, request: Inspect, *, timeout: float) -> tuple[Inspected, CallTimes]:
         """Inspect an image within `timeout` seconds. Raises as `render`."""
@@ -158,16 +162,15 @@ class Renders:
         self,
         requests: Sequence[Render],
         do: _Do,
+        storing: _Storing,
         *,
-        ttl: int,
         keep_source: bool = False,
-        claim: Claim | None = None,
-    ) -> tuple[list[_Outcome], CallTimes]:
+    ) -> tuple[list[Outcome], CallTimes]:
         """Return an outcome of each request, up to the first that was not started."""
         named = [(request.result_key(), request) for request in requests]
-        found = claim.image if claim else None
-        records = await look_up(self._images, self._renditions, named, ttl=ttl, found=found)
-        results: dict[str, _Outcome] = {}
+        found = storing.claim.image if storing.claim else None
+        records = await look_up(self._images, self._renditions, named, ttl=storing.ttl, found=found)
+        results: dict[str, Outcome] = {}
         undone: dict[str, Render] = {}
         images: dict[str, Judged] = {}
         for key, request in named:
@@ -190,20 +193,21 @@ class Renders:
             )
             outcomes, times = await do(call, opening_of(self._images, list(images.values())))
             done = dict(zip(undone, outcomes, strict=False))
-            results |= await self._results(undone, done, records, ttl, claim)
-        return _in_order([key for key, _ in named], results), times
+            results |= await self._results(undone, done, records, times, storing)
+        return in_order([key for key, _ in named], results), times
 
     async def _results(
         self,
         requests: Mapping[str, Render],
         outcomes: Mapping[str, Made | Undone | Heavy],
         records: Records,
-        ttl: int,
-        claim: Claim | None,
-    ) -> dict[str, _Outcome]:
+        times: CallTimes,
+        storing: _Storing,
+    ) -> dict[str, Outcome]:
         """Store renditions and verdicts, and return the results, all by the rendition's key."""
-        results: dict[str, _Outcome] = {}
+        results: dict[str, Outcome] = {}
         verdicts: dict[str, Verdict] = {}
+        follow_up: FollowUp | None = None
         new: defaultdict[str, list[NewBlob]] = defaultdict(list)
         for key, outcome in outcomes.items():
             request = requests[key]
@@ -212,7 +216,9 @@ class Renders:
                     rendered = _rendered_of(key, outcome)
                     blob = NewBlob(rendered.blob, outcome.data, rendered, request.images)
                     new[records.images[request.source.key].stored.project].append(blob)
-                    results[key] = Finished(rendered, outcome.data)
+                    results[key] = stored = Finished(rendered, outcome.data)
+                    if storing.carry is not None:
+                        follow_up = storing.carry(stored, times)
                 case Failure():
                     results[key] = outcome.error()
                 case Verdict():
@@ -227,18 +233,23 @@ class Renders:
                 case Heavy():
                     results[key] = outcome
         await self._judge(verdicts)
-        held = claim.held if claim else None
-        return results | await self._keep(new, ttl, held)
+        return results | await self._keep(new, storing, follow_up)
 
     async def _keep(
-        self, new: Mapping[str, Sequence[NewBlob]], ttl: int, held: Held | None
-    ) -> dict[str, _Outcome]:
+        self,
+        new: Mapping[str, Sequence[NewBlob]],
+        storing: _Storing,
+        follow_up: FollowUp | None,
+    ) -> dict[str, Outcome]:
         """Store the renditions of each project; return the failures of those that are not kept."""
-        failures: dict[str, _Outcome] = {}
+        failures: dict[str, Outcome] = {}
+        ttl, held = storing.ttl, storing.claim.held if storing.claim else None
         for project, some in new.items():
             failure: ServiceError = Gone("The image was deleted while it was rendered.")
             try:
-                lost = await self._renditions.keep(some, ttl=ttl, project=project, claim=held)
+                lost = await self._renditions.keep(
+                    some, ttl=ttl, project=project, claim=held, follow_up=follow_up
+                )
             except StoreFull as exc:
                 failure, lost = exc, {one.blob.key for one in some}
             except FULL as exc:
@@ -258,24 +269,6 @@ class Renders:
         return Gone("The stored bytes of this image are damaged; upload it again.")
 
 
-def _in_order(keys: Sequence[str], results: Mapping[str, _Outcome]) -> list[_Outcome]:
-    """Return the outcomes by the keys of requests, up to the first key without one.
-
-    Of requests that are equal, one was rendered.
-    """
-    listed: list[_Outcome] = []
-    seen: set[str] = set()
-    for key in keys:
-        if key not in results:
-            break
-        result = results[key]
-        if key in seen and isinstance(result, Finished):
-            result = Finished(result.rendered.model_copy(update={"reused": True}))
-        seen.add(key)
-        listed.append(result)
-    return listed
-
-
 def _image(judged: Judged) -> Image:
     stored = judged.stored
     return Image(key=stored.blob.key, size=stored.blob.bytes, digest=stored.digest)
@@ -290,11 +283,3 @@ def _rendered_of(key: str, made: Made) -> Rendered:
         operations_ms=made.operations_ms,
         encode_ms=made.encode_ms,
     )
-
-
-def _finished(outcome: _Outcome) -> Finished:
-    """Return a result, or raise the failure. A call of one heavy part has no heavy outcome."""
-    if isinstance(outcome, ServiceError):
-        raise outcome
-    assert isinstance(outcome, Finished)
-    return outcome

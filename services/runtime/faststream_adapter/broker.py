@@ -78,6 +78,10 @@ class AdaptedBroker(RedisBroker):
         """
         self._sender_producer.reply(channel, body, headers, correlation_id, more)
 
+    def encoded_reply(self, body: Any, headers: Mapping[str, Any], correlation_id: str) -> bytes:
+        """Return a reply in its envelope. Raises if the reply cannot be encoded."""
+        return self._sender_producer.encoded_reply(body, headers, correlation_id)
+
     async def publish(
         self,
         message: Any = None,

@@ -112,7 +112,11 @@ class SenderProducer(RedisFastProducer):
         more: bool = False,
     ) -> None:
         """Send a reply, as `Sender.reply`. Raises if the reply cannot be encoded."""
-        self._sender.reply(channel, self._encoded(body, headers, correlation_id, ""), more=more)
+        self._sender.reply(channel, self.encoded_reply(body, headers, correlation_id), more=more)
+
+    def encoded_reply(self, body: Any, headers: Mapping[str, Any], correlation_id: str) -> bytes:
+        """Return a reply in its envelope. Raises if the reply cannot be encoded."""
+        return self._encoded(body, headers, correlation_id, "")
 
     async def decode_reply(self, reply: StreamMessage[Any]) -> Any:
         """Return what `decode()` of a reply returns: the values of its JSON, or its text."""

@@ -29,7 +29,7 @@ OnDelivery = Callable[[Exception | None], None]
 """Callback that gets None for a delivered message, or the exception that lost it."""
 
 _GATHER_SECONDS = 0.01  # a lone small write would wake Redis and this process for each message
-_RECORDS_GATHER = 0.1  # seconds, for streams: nobody waits for a record
+_RECORDS_GATHER = 0.25  # seconds, for streams: nobody waits for a record
 _LOG_INTERVAL = 10.0  # seconds between two lines about failures
 
 

@@ -1,7 +1,8 @@
 """Lua scripts, which Redis runs as one step."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -24,6 +25,22 @@ class Script:
     def in_full(self, keys: Sequence[str], args: Sequence[Any] = ()) -> Command:
         """Build the command that runs the script, and has Redis know it from then on."""
         return "EVAL", self._text, len(keys), *keys, *args
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """Commands that a script runs as its last step, if it has done all else that it was asked for.
+
+    For work that needs no trip of its own then. The first command that fails is the last one.
+    """
+
+    commands: Sequence[Command]
+    on_run: Callable[[], None]
+    """Called when all of them have run."""
+
+    def arguments(self) -> list[Any]:
+        """Return each command, with its number of words before it."""
+        return [word for command in self.commands for word in (len(command), *command)]
 
 
 def load_script(

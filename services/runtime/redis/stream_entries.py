@@ -3,12 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from services.runtime.redis.endpoint import Command
 from services.runtime.redis.scripts import load_script
 
 Fields = dict[bytes, bytes]
 
 ACKNOWLEDGE = load_script(__package__, "acknowledge")
 """KEYS: a stream. ARGV: the group, the consumer that was given the entries, up to 1,000 entries."""
+
+
+def removal(stream: str, group: str, entry: str) -> tuple[Command, Command]:
+    """Return the commands that acknowledge and delete an entry, whichever member has it."""
+    return ("XACK", stream, group, entry), ("XDEL", stream, entry)
 
 
 def entries_from(reply: list[list[Any]] | None) -> Iterator[tuple[bytes, Fields]]:

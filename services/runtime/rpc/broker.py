@@ -39,7 +39,7 @@ from services.runtime.rpc.instrumentation import CallInstrumentation, watch_proc
 from services.runtime.rpc.middleware import Handler, ServingMiddleware, limited, validating
 from services.runtime.rpc.reply_inbox import ReplyInbox
 from services.runtime.rpc.sender import MessageSender, NotSent
-from services.runtime.rpc.serving import Serving
+from services.runtime.rpc.serving import Serving, is_quiet
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
 from services.runtime.telemetry.tracing import inner_span
@@ -91,6 +91,8 @@ class Broker(AdaptedBroker):
             clock=self.clock,
             claims=Claims(redis, self.worker),
             send_reply=self.reply,
+            encode_reply=self.encoded_reply,
+            may_carry=lambda: is_quiet(self.capacity) and not self.has_other_middlewares,
         )
         # Callers are refused when a queue has four times the reported capacity. Lent messages are
         # still in the queue, and must not take the places of others.
@@ -98,6 +100,7 @@ class Broker(AdaptedBroker):
         self.heartbeat = Heartbeat(
             redis, self.worker, settings, self.clock, capacity=reported, report=report
         )
+        self.carry = self._serving.carry
         self._served: list[str] = []
         self._consumers = Consumers(redis, settings, self.worker, self.heartbeat)
         self._control = ControlHandlers()
@@ -241,7 +244,8 @@ class Broker(AdaptedBroker):
         self._attach(make.of_channel(method.address(Transport.CHANNEL), capacity), handle)
         self._attach(make.of_list(method.address(Transport.LIST), capacity), handle)
         handle = limited(handle, max_deliveries=self.settings.max_deliveries)
-        self._attach(make.of_stream(method.address(Transport.STREAM), capacity), handle)
+        stream = method.address(Transport.STREAM)
+        self._attach(make.of_stream(stream, capacity, has_left=self._serving.has_left), handle)
 
     def consume(
         self,

@@ -6,12 +6,23 @@ from typing import Any
 
 from faststream.exceptions import IgnoredException
 from faststream.message import StreamMessage
+from faststream.redis import RedisResponse
 from faststream.response import Response, ensure_response
 
 from contracts.errors import Failure
-from services.runtime.faststream_adapter.message import address_of, from_channel, from_stream
+from contracts.methods import GROUP
+from services.runtime.capacity import Capacity
+from services.runtime.faststream_adapter.message import (
+    address_of,
+    entry_of,
+    from_channel,
+    from_stream,
+)
 from services.runtime.faststream_adapter.subscriber import Handle
 from services.runtime.liveness.server_clock import Clock
+from services.runtime.redis.endpoint import Command
+from services.runtime.redis.scripts import FollowUp
+from services.runtime.redis.stream_entries import removal
 from services.runtime.rpc.addresses import is_own_channel, method_of
 from services.runtime.rpc.cancellation import Cancellations
 from services.runtime.rpc.claims import Claims
@@ -27,8 +38,27 @@ SendReply = Callable[[str, Any, Mapping[str, Any], str, bool], None]
 With the last argument, another command for Redis follows in this turn of the event loop.
 """
 
+EncodeReply = Callable[[Any, Mapping[str, Any], str], bytes]
+"""Return body, headers and correlation id in an envelope; raises if they can't be encoded."""
+
+_FEW = 4  # requests under way
+
 LOST = "lost"
 """The outcome of a request whose handling was cut off before its reply."""
+
+
+class Reply(RedisResponse):
+    """A reply that a script may carry, as `Serving.carry` has it."""
+
+    sent = False
+
+    def note_sent(self) -> None:
+        """Note that the reply has left, and that the entry of its request is gone."""
+        self.sent = True
+
+
+CarryReply = Callable[[StreamMessage[Any], Reply], FollowUp | None]
+"""Return what sends a reply and removes its request; None if the reply leaves as others do."""
 
 
 class Serving:
@@ -47,6 +77,8 @@ class Serving:
         clock: Clock,
         claims: Claims,
         send_reply: SendReply,
+        encode_reply: EncodeReply,
+        may_carry: Callable[[], bool],
     ) -> None:
         self._worker = worker
         self._calls = calls
@@ -54,6 +86,9 @@ class Serving:
         self._clock = clock
         self._claims = claims
         self._send_reply = send_reply
+        self._encode_reply = encode_reply
+        self._may_carry = may_carry
+        self._left: set[bytes] = set()
 
     async def serve(self, message: StreamMessage[Any], handle: Handle) -> None:
         """Handle a message and send its reply, if it wants one. Raises Discarded for none."""
@@ -63,7 +98,12 @@ class Serving:
         started, outcome = time.perf_counter(), LOST
         discarded: Discarded | None = None
         try:
-            outcome = self._reply(message, await self.respond(message, handle))
+            response = await self.respond(message, handle)
+            if isinstance(response, Reply) and response.sent:
+                outcome = outcome_of(response)
+                self._left.add(entry_of(message).encode())
+            else:
+                outcome = self._reply(message, response)
         except Discarded as exc:
             discarded = exc
             raise
@@ -87,6 +127,26 @@ class Serving:
             raise
         except Exception as exc:
             return failure_reply(exc, message.correlation_id)
+
+    def carry(self, message: StreamMessage[Any], reply: Reply) -> FollowUp | None:
+        """Return what sends a reply and removes its request; None if the reply leaves as others do.
+
+        It is for a script that stores the result: a trip less. With many requests under way replies
+        leave together anyway.
+        """
+        if not from_stream(message) or not message.reply_to or not self._may_carry():
+            return None
+        correlation_id = reply.correlation_id or message.correlation_id
+        data = self._encode_reply(reply.body, self.headers_of(reply), correlation_id)
+        publish: Command = ("PUBLISH", message.reply_to, data)
+        commands = (publish, *removal(address_of(message), GROUP, entry_of(message)))
+        return FollowUp(commands, reply.note_sent)
+
+    def has_left(self, entry: bytes) -> bool:
+        """Return whether the reply to a request has left together with its entry: once."""
+        left = entry in self._left
+        self._left.discard(entry)
+        return left
 
     def headers_of(self, response: Response) -> dict[str, Any]:
         """Return the headers of a reply: its outcome and its worker, and those it has."""
@@ -121,6 +181,11 @@ class Serving:
         more = from_stream(message)
         headers = self.headers_of(response)
         self._send_reply(message.reply_to, response.body, headers, correlation_id, more)
+
+
+def is_quiet(capacity: Capacity) -> bool:
+    """Return whether so few requests are under way that few replies could leave together."""
+    return capacity.taken <= _FEW
 
 
 def outcome_of(response: Response) -> str:

@@ -1,22 +1,22 @@
 -- Write the records of renditions whose bytes are stored, or come with this call. A rendition of which an
 -- image was deleted meanwhile is not written, and an older one with its key is deleted.
 --
--- A claim of the only rendition ends if that is written.
+-- If the only rendition is written, its claim ends, and the commands that follow run.
 --
 -- KEYS: the sizes of what is hot, their sum, the paths that are being deleted, the sizes of what is in the
 -- store, the claim; then for each rendition its record, and for each image that it is made from the index of the
 -- image's renditions and its mark of a purge.
 -- ARGV: seconds to live, the moment (s), the end (s) that the indexes say, project, the claim's owner ('' for
--- no claim); then for each rendition its digest, number of images, place ('' for Redis), the path of the bytes
--- there, bytes, the member in the sizes of what is hot ('' if it does not count there), number of fields, and
--- their names and values in turn.
+-- no claim), the number of commands that follow, and for each its number of words and the words; then for each
+-- rendition its digest, number of images, place ('' for Redis), the path of the bytes there, bytes, the member in
+-- the sizes of what is hot ('' if it does not count there), number of fields, and their names and values in turn.
 -- Returns the bytes that are hot (0 if nothing became hot), the digests of those that were not written,
--- those whose older bytes are being deleted from their place, and what end_render.lua returns (-1 if the claim
--- was not ended).
+-- those whose older bytes are being deleted from their place, what end_render.lua returns (-1 if the claim
+-- was not ended), and the number of commands that have followed: the first that fails is the last one.
 
 local HOT, HOT_BYTES, DELETING, USAGE = unpack(KEYS, 1, 4)
-local ttl, now, ends, project, owner = unpack(ARGV, 1, 5)
-local key, arg = 6, 6
+local ttl, now, ends, project, owner, follow = unpack(ARGV, 1, 6)
+local key, arg = 6, 7
 local hot, late, deleted_now = 0, {}, {}
 
 local function expire(name)
@@ -30,6 +30,11 @@ local function count(place, objects, size)
   redis.call('HINCRBY', USAGE, project .. ':' .. place .. ':bytes', size)
 end
 
+local following = {}
+for number = 1, follow do
+  following[number] = {arg + 1, arg + ARGV[arg]}
+  arg = arg + ARGV[arg] + 1
+end
 while arg <= #ARGV do
   local digest, images, place, path, size, member, fields = unpack(ARGV, arg, arg + 6)
   local record, first = KEYS[key], arg + 7
@@ -70,8 +75,17 @@ while arg <= #ARGV do
   end
   key, arg = key + 1 + 2 * images, first + 2 * fields
 end
-local awaited = -1
-if owner ~= '' and #late == 0 and #deleted_now == 0 then
-  awaited = end_claim({KEYS[5]}, {owner})
+local awaited, followed = -1, 0
+if #late == 0 and #deleted_now == 0 then
+  if owner ~= '' then
+    awaited = end_claim({KEYS[5]}, {owner})
+  end
+  for number, words in ipairs(following) do
+    local answer = redis.pcall(unpack(ARGV, words[1], words[2]))
+    if type(answer) == 'table' and answer.err then
+      break
+    end
+    followed = number
+  end
 end
-return {hot, late, deleted_now, awaited}
+return {hot, late, deleted_now, awaited, followed}

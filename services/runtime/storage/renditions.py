@@ -16,7 +16,7 @@ from contracts.errors import Unavailable
 from services.runtime.redis import keys
 from services.runtime.redis.endpoint import Command
 from services.runtime.redis.replies import FULL
-from services.runtime.redis.scripts import load_script
+from services.runtime.redis.scripts import FollowUp, load_script
 from services.runtime.storage import parts
 from services.runtime.storage.blobs import Blobs
 from services.runtime.storage.hot import member
@@ -81,10 +81,12 @@ class Renditions(Blobs):
         ttl: int,
         project: str = DEFAULT_PROJECT,
         claim: Held | None = None,
+        follow_up: FollowUp | None = None,
     ) -> set[str]:
         """Store all renditions in a project for `ttl` seconds at least, in one step.
 
-        The `claim` of the only rendition ends with that step, unless the rendition is not kept.
+        The `claim` of the only rendition ends with that step, and the `follow_up` runs in it,
+        unless the rendition is not kept.
         Returns the keys of those that are not kept: an image they are made from was deleted
         meanwhile. Raises StoreFull, and Unavailable if older bytes of one are being deleted.
         """
@@ -99,6 +101,8 @@ class Renditions(Blobs):
         names.append(claim.name if claim else "")
         arguments: list[_Argument] = [ttl, int(time.time()), end_of(ttl), project]
         arguments.append(claim.owner if claim else "")
+        follows = follow_up.arguments() if follow_up else []
+        arguments += (len(follow_up.commands) if follow_up else 0, *follows)
         earlier: list[Command] = []  # the parts before the last one of each
         size = 0
         for one in new:
@@ -123,9 +127,13 @@ class Renditions(Blobs):
             arguments += (key, len(one.images), record.get(PLACE, ""), _path(one, project), length)
             arguments += (member(self.kind, key) if key in hot else "", len(record))
             arguments += fields_of(record)
-        total, gone, deleting, awaited = await self._write(earlier, names, arguments, size)
+        total, gone, deleting, awaited, followed = await self._write(
+            earlier, names, arguments, size
+        )
         if claim and awaited >= 0:
             claim.on_end(awaited == 1)
+        if follow_up and followed == len(follow_up.commands):
+            follow_up.on_run()
         if total:
             self._hot.observe(total)
         late = {key.decode() for key in gone}
@@ -140,7 +148,7 @@ class Renditions(Blobs):
         names: Sequence[str],
         arguments: Sequence[_Argument],
         size: int,
-    ) -> tuple[int, list[bytes], list[bytes], int]:
+    ) -> tuple[int, list[bytes], list[bytes], int, int]:
         """Run the script; commands for earlier parts and the script are one step."""
         connection = self._connection(size)
         if earlier:
@@ -148,8 +156,8 @@ class Renditions(Blobs):
             written = (await connection.transaction(commands))[-1]
         else:
             written = await connection.script(_KEEP, names, arguments)
-        total, gone, deleting, awaited = written
-        return int(total), gone, deleting, int(awaited)
+        total, gone, deleting, awaited, followed = written
+        return int(total), gone, deleting, int(awaited), int(followed)
 
     async def _put(self, new: Sequence[NewBlob], project: str) -> None:
         """Put bytes into the store. A loss of power may lose them: they can be made again."""

@@ -9,7 +9,8 @@ from contracts.imaging import INSPECT, Blob, Inspect, Render, Rendered
 from services.imaging.pool.executor import CallTimes, Lend
 from services.imaging.rendering.claims import Claim, Offer, RenderClaims
 from services.imaging.rendering.coalescing import CoalescingRenders
-from services.imaging.rendering.renders import Finished, Renders
+from services.imaging.rendering.outcomes import Carry, Finished
+from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
 from services.runtime.redis import keys
@@ -41,6 +42,7 @@ class FakeRenders(HeldWork, Renders):
         timeout: float,
         lend: Lend,
         claim: Claim | None = None,
+        carry: Carry | None = None,
     ) -> tuple[Finished, CallTimes]:
         if request.reuse and request.result_key() in self.stored:
             return Finished(RENDERED.model_copy(update={"reused": True})), CallTimes(0, 0)
