@@ -35,7 +35,7 @@ SERVICE: dict[Code, Advice] = {
             Cause(
                 "The queue of jobs is full: `DARKROOM_MAX_QUEUE` jobs wait, or the first has "
                 "waited for `DARKROOM_MAX_QUEUE_AGE`. `Retry-After` is computed from the rate at "
-                "which jobs end.",
+                "which jobs end, and is at most half of the time for which the first has waited.",
                 ("services/runtime/jobs/store.py",),
             ),
             Cause(
@@ -68,7 +68,7 @@ SERVICE: dict[Code, Advice] = {
             ),
             Cause(
                 "`DARKROOM_MAX_CALLS` renders of this gateway wait for an answer. `Retry-After` is "
-                "computed from the rate of answers.",
+                "the time for which half of them have waited.",
                 ("services/gateway/rpc.py",),
             ),
             Cause(
