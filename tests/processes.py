@@ -33,6 +33,8 @@ HTTP = httpx.Client(
 client never does. It keeps no connection open, because services are killed and started again.
 """
 
+_MOST_LOAD = 5.0
+
 _PORTS = range(20_000, 32_000)
 """Ports to listen on. Linux takes the ports of outgoing connections from 32768 on."""
 
@@ -70,17 +72,33 @@ def alive_until(*, seconds: float = 20) -> int:
     return int(1000 * (time.time() + seconds))
 
 
+def load_of_a_core() -> float:
+    """Return how many processes wanted each core in the last minute: 1 to 5.
+
+    A time limit times this is the same CPU time on a machine that has other work. A quiet machine
+    keeps the limit.
+    """
+    return min(_MOST_LOAD, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+
+
 def wait_until(true: Callable[[], bool], *, seconds: float = 20, every: float = 0.05) -> None:
-    """Call `true()` every `every` seconds until it is true; fail after `seconds`."""
-    end = time.monotonic() + seconds
+    """Call `true()` every `every` seconds until it is true.
+
+    Fails after `seconds` times the load of the machine.
+    """
+    begun = time.monotonic()
     while not true():
-        assert time.monotonic() < end, f"still waiting after {seconds} s"
+        limit = seconds * load_of_a_core()
+        assert time.monotonic() < begun + limit, f"still waiting after {limit:.0f} s"
         time.sleep(every)
 
 
 async def until(true: Callable[[], bool], *, seconds: float = 5, every: float = 0.01) -> None:
-    """Call `true()` every `every` seconds until it is true. Raises TimeoutError after `seconds`."""
-    async with asyncio.timeout(seconds):
+    """Call `true()` every `every` seconds until it is true.
+
+    Raises TimeoutError after `seconds` times the load of the machine.
+    """
+    async with asyncio.timeout(seconds * load_of_a_core()):
         while not true():  # noqa: ASYNC110  for conditions that set no event
             await asyncio.sleep(every)
 
@@ -90,9 +108,9 @@ async def until_answer(
 ) -> None:
     """Await `asked()` every `every` seconds until its answer is true.
 
-    Raises TimeoutError after `seconds`.
+    Raises TimeoutError as `until`.
     """
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(seconds * load_of_a_core()):
         while not await asked():  # noqa: ASYNC110  for servers and processes, which set no event
             await asyncio.sleep(every)
 
@@ -140,7 +158,7 @@ class Service:
             return False
 
     def wait_ready(self) -> None:
-        """Return once the service is ready; after 40 seconds, print its output and fail."""
+        """Return once the service is ready; else print its output, and fail as `wait_until`."""
         try:
             wait_until(lambda: self.ready() or self.process.poll() is not None, seconds=40)
         finally:

@@ -1,7 +1,6 @@
 """Images on a disk: nothing is lost, nothing dangles, and a full disk is said."""
 
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -98,8 +97,8 @@ def test_an_image_that_is_deleted_during_a_render_leaves_nothing(suite: Suite) -
     image = suite.upload(photograph(1200, 900, seed=3, quality=97)).json()["id"]
     before = suite.files()
     with ThreadPoolExecutor(1) as pool:
-        rendering = pool.submit(suite.render, image, **SLOW)
-        time.sleep(0.5)
+        rendering = pool.submit(suite.render, image, **SLOW, timeout=60)
+        wait_until(lambda: suite.redis.xpending("imaging.render:stream", "imaging")["pending"])
         assert HTTP.delete(f"{suite.gateways[1].url}/v1/images/{image}").status_code == 204
         assert_problem(rendering.result(), 410, "gone")
     assert suite.files() <= before
@@ -112,7 +111,7 @@ def test_a_job_whose_image_is_deleted_ends_as_gone(suite: Suite) -> None:
     blocker = {"op": SLOW["op"], "format": "png"}
     variants = {"source": {"image": image}, "variants": [{"operations": [{"op": "grayscale"}]}]}
     url = f"{suite.url}/v1/jobs"
-    HTTP.post(url, params=blocker, content=photograph(seed=5))
+    blocking = HTTP.post(url, params=blocker, content=photograph(seed=5)).json()["id"]
     job = HTTP.post(url, json=variants).json()["id"]
     assert HTTP.delete(f"{suite.url}/v1/images/{image}").status_code == 204
 
@@ -120,13 +119,16 @@ def test_a_job_whose_image_is_deleted_ends_as_gone(suite: Suite) -> None:
         return HTTP.get(f"{url}/{job}").json()["state"] not in ("queued", "running")
 
     wait_until(ended, seconds=60)
+    HTTP.delete(f"{url}/{blocking}")  # the next test needs the worker's only slot
     found = HTTP.get(f"{url}/{job}").json()
     assert (found["state"], found["problem"]["code"]) == ("failed", "gone")
 
 
 def test_a_flipped_byte_of_an_original_is_found_by_a_worker(suite: Suite) -> None:
     body = photograph(1500, 1100, seed=6, quality=97)
-    image = suite.upload(body).json()["id"]
+    kept = suite.upload(body)
+    assert kept.status_code == 201, kept.text
+    image = kept.json()["id"]
     path = suite.folder / path_of(Place.KEPT, image)
     flipped = bytearray(body)
     flipped[len(body) // 2] ^= 1

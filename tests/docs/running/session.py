@@ -20,11 +20,10 @@ import httpx
 from tests.docs.running.commands import Block, Page
 from tests.docs.running.places import Places
 from tests.docs.running.tools import Tools
-from tests.processes import HTTP, ROOT
+from tests.processes import HTTP, ROOT, load_of_a_core
 
-BLOCK_SECONDS = 60.0
+BLOCK_SECONDS = 60.0  # times the load of a core, and so the next one
 PAGE_SECONDS = 180.0
-MOST_LOAD = 5.0  # of a core, for which a block and a page have as many times these seconds
 STOP_SECONDS = 30.0  # a service takes up to 25 to finish its work
 OUTPUT_LINES = 40  # the last lines of a block's output that a failure shows
 
@@ -191,7 +190,7 @@ class Session:
         while not done():
             if (code := self._bash.poll()) is not None:
                 raise self._failure(block, path, f"exit code {code}")
-            now, load = time.monotonic(), _load()
+            now, load = time.monotonic(), load_of_a_core()
             if now > min(begun + BLOCK_SECONDS * load, self._begun + PAGE_SECONDS * load):
                 reason = f"not done in time, with a load of {load:.1f} a core"
                 raise self._failure(block, path, reason)
@@ -261,11 +260,6 @@ class Session:
                 if marked or (process / "cwd").readlink().is_relative_to(self._steps.parent):
                     found.append(int(process.name))
         return found
-
-
-def _load() -> float:
-    """Return how many processes wanted each core in the last minute: 1 to MOST_LOAD."""
-    return min(MOST_LOAD, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def _q(path: str | Path) -> str:

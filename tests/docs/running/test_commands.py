@@ -13,7 +13,6 @@ import pytest
 from tests.docs.documents import copy_checkout, guide, root_documents
 from tests.docs.running.commands import Block, Page, read_page
 from tests.docs.running.session import (
-    MOST_LOAD,
     OUTPUT_LINES,
     PAGE_SECONDS,
     STOP_SECONDS,
@@ -75,7 +74,7 @@ def grouped() -> Iterator[object]:
         yield pytest.param(page, marks=marks, id=page.name)
 
 
-@pytest.mark.timeout(MOST_LOAD * PAGE_SECONDS + STOP_SECONDS + 60)
+@pytest.mark.timeout(5 * PAGE_SECONDS + STOP_SECONDS + 60)
 @pytest.mark.usefixtures("up_to_date")
 @pytest.mark.parametrize("page", list(grouped()))
 def test_the_commands_of_a_page_do_as_it_says(
