@@ -78,14 +78,18 @@ class AccessMiddleware:
         else:
             await answer(scope, receive, _privately(send))
 
-    def admit_at_once(self, scope: Scope) -> Caller | None:
-        """Return the caller of a request to read, if it may be answered and nothing has to wait.
+    def rule_to_read(self, scope: Scope) -> Rule | None:
+        """Return the rule of a request to read, which depends on nothing that changes.
 
         None stands for a refusal as well: calling this object words it.
         """
         rule = self._rules.find(scope)
         if rule is None or rule.scope not in ANONYMOUS_SCOPES or self._exposure.refuses(scope):
             return None
+        return rule
+
+    def admit_at_once(self, scope: Scope, rule: Rule) -> Caller | None:
+        """Return the caller of such a request, if it may be answered and nothing has to wait."""
         try:
             caller = self._identify(scope, rule)
         except (KeysOutdated, ServiceError):

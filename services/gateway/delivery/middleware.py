@@ -17,6 +17,8 @@ from services.gateway.delivery.cache import Answer, DeliveryCache, Headers, Key,
 from services.gateway.delivery.offer import Fill, begin_fill
 from services.gateway.delivery.question import (
     Question,
+    Terms,
+    asked_in,
     depends_on_accept,
     names_tag,
     question_of,
@@ -99,23 +101,24 @@ class DeliveryMiddleware:
             # The server returns from this one when the client has taken the body.
             await send({"type": "http.response.body", "body": b""})
 
-    def find_at_once(self, scope: Scope) -> Hit | None:
+    def find_at_once(self, terms: Terms, scope: Scope) -> Hit | None:
         """Return the answer in memory to a request, if it is small; None for any other request."""
         if not (self._cache.has_some(scope["raw_path"]) and self._hears()):
             return None
-        question = question_of(scope)
-        if question is None or question.again:
+        question = asked_in(terms, scope)
+        if question.again:
             return None
         hit = self._find(question, scope)
         return hit if hit is not None and len(hit.body) <= SMALL else None
 
-    def take(self, hit: Hit, form: Hashable, write: Callable[[Headers], bytes]) -> bytes:
-        """Count an answer as given; return its header as `write` makes it for all of its form."""
+    def take(self, hit: Hit, form: Hashable) -> bytes | None:
+        """Count an answer as given; return its header in a form, if it was given in that before."""
         self._hits.inc()
-        lines = hit.answer.lines.get(form)
-        if lines is None:
-            lines = write(hit.headers)
-            self._cache.remember_lines(hit.answer, form, lines)
+        return hit.answer.lines.get(form)
+
+    def remember_lines(self, hit: Hit, form: Hashable, lines: bytes) -> bytes:
+        """Keep the header of an answer for others of the same form, and return it."""
+        self._cache.remember_lines(hit.answer, form, lines)
         return lines
 
     def _find(self, question: Question, scope: Scope) -> Hit | None:

@@ -4,7 +4,7 @@ A browser sends dozens of header fields, and few of them change such an answer. 
 field that changes it in a way that the cache does not know go to the routes.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from starlette.types import Scope
@@ -14,6 +14,7 @@ from services.gateway.access.caller import caller_of
 from services.gateway.access.presets.middleware import preset_of
 from services.gateway.delivery.cache import Key
 from services.gateway.http.accept import formats_of
+from services.gateway.middleware.fields import Field
 
 _PATHS = b"/v1/images/"
 _FETCH = b"/v1/fetch"
@@ -30,6 +31,13 @@ _OTHERS = frozenset(
 _FIELDS = _OTHERS | {_ACCEPT, _CACHE_CONTROL, _IF_NONE_MATCH}
 
 
+Terms = tuple[tuple[bytes, ...], tuple[bytes, ...], bool]
+"""What the header of a request says of the answer, if the cache knows all of it.
+
+The lines of `Accept`, those of `If-None-Match`, and whether its client asks for a new answer.
+"""
+
+
 class Question(NamedTuple):
     """A request that the cache may answer."""
 
@@ -37,7 +45,7 @@ class Question(NamedTuple):
     tags: tuple[bytes, ...]
     """The lines of `If-None-Match`."""
     again: bool
-    """True if the client asks for a new answer, and not for a kept one."""
+    """True if the client asks for a new answer, and may do so."""
 
 
 def may_be_kept(scope: Scope) -> bool:
@@ -48,15 +56,12 @@ def may_be_kept(scope: Scope) -> bool:
     return _PATHS in path or path.endswith(_FETCH)
 
 
-def question_of(scope: Scope) -> Question | None:
-    """Return the key of a request and its condition; None for one that the routes must answer."""
-    if not may_be_kept(scope):
-        return None
-    path: bytes = scope["raw_path"]
+def terms_of(headers: Iterable[Field]) -> Terms | None:
+    """Return what a header says of the answer; None for one that the routes must answer."""
     tags: tuple[bytes, ...] = ()
     accept: tuple[bytes, ...] = ()
     again = False
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name not in _FIELDS:
             continue
         if name == _ACCEPT:
@@ -67,13 +72,25 @@ def question_of(scope: Scope) -> Question | None:
             again = again or _AGAIN in value.lower()
         else:
             return None
+    return accept, tags, again
+
+
+def question_of(scope: Scope) -> Question | None:
+    """Return the key of a request and its condition; None for one that the routes must answer."""
+    terms = terms_of(scope["headers"]) if may_be_kept(scope) else None
+    return None if terms is None else asked_in(terms, scope)
+
+
+def asked_in(terms: Terms, scope: Scope) -> Question:
+    """Return the question of a request whose path and header the cache knows."""
+    accept, tags, again = terms
     again = again and KeyScope.AFRESH in caller_of(scope).scopes
     query: bytes = scope["query_string"]
     formats: Hashable = None
     # An answer that depends on `Accept` without these bytes in its query is not kept.
     if _AUTO in query:
         formats = formats_of(accept)
-    return Question((audience_of(scope), path, query, formats), tags, again)
+    return Question((audience_of(scope), scope["raw_path"], query, formats), tags, again)
 
 
 def audience_of(scope: Scope) -> Hashable:

@@ -25,8 +25,15 @@ def id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
     An id with other characters than letters, digits and `._-`, or longer than 128, is replaced.
     """
-    given = next((value for name, value in headers if name == FIELD), b"")
-    return given.decode() if _VALID.fullmatch(given) else new_correlation_id()
+    return given_id(headers) or new_correlation_id()
+
+
+def given_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the id in a request's header fields; empty if there is none, or if it is invalid."""
+    for name, value in headers:
+        if name == FIELD:
+            return value.decode() if _VALID.fullmatch(value) else ""
+    return ""
 
 
 class CorrelationMiddleware:

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.runtime.telemetry.tracing import TRACE_HEADERS, continued_span, has_sdk
+from services.runtime.telemetry.tracing import TRACE_HEADERS, continued_span
 
 _FIELDS = frozenset(name.encode() for name in TRACE_HEADERS)
 
@@ -24,9 +24,9 @@ class TraceMiddleware:
             span.update_name(f"{method} {route}".strip())
 
 
-def is_traced(scope: Scope) -> bool:
-    """Return whether a request has a span: its own context, or one that an SDK starts."""
-    return has_sdk() or not _FIELDS.isdisjoint([name for name, _ in scope["headers"]])
+def names_trace(scope: Scope) -> bool:
+    """Return whether a request belongs to a trace of its client."""
+    return not _FIELDS.isdisjoint([name for name, _ in scope["headers"]])
 
 
 def _trace_context(scope: Scope) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
@@ -21,18 +21,21 @@ from services.gateway.access.caller import Caller, set_caller
 from services.gateway.access.limits.middleware import LimitsMiddleware
 from services.gateway.access.middleware import AccessMiddleware, private_fields
 from services.gateway.access.presets.middleware import PresetMiddleware
+from services.gateway.access.rules import Rule
 from services.gateway.delivery.cache import Headers
-from services.gateway.delivery.middleware import SMALL, DeliveryMiddleware
-from services.gateway.delivery.question import may_be_kept
-from services.gateway.middleware.correlation import FIELD, id_of
+from services.gateway.delivery.middleware import SMALL, DeliveryMiddleware, Hit
+from services.gateway.delivery.question import Terms, may_be_kept, terms_of
+from services.gateway.middleware.correlation import FIELD, given_id, id_of
 from services.gateway.middleware.fields import Field
 from services.gateway.middleware.hosts import HostMiddleware
 from services.gateway.middleware.origins import OriginMiddleware
 from services.gateway.middleware.prefix import with_addresses
 from services.gateway.middleware.proxies import ProxyMiddleware
 from services.gateway.middleware.slow_readers import SlowReaderMiddleware
-from services.gateway.middleware.tracing import is_traced
+from services.gateway.middleware.tracing import names_trace
 from services.gateway.middleware.unread_body import announces_body
+from services.runtime.messaging.envelope import new_correlation_id
+from services.runtime.telemetry.tracing import has_sdk
 
 _AGE_AND_ID = b"age: %%d\r\n%b: %%b\r\n" % FIELD
 _LENGTH = b"content-length"
@@ -47,6 +50,9 @@ class WholeAnswer(NamedTuple):
     body: bytes
 
 
+Again = Callable[[asyncio.WriteTransport], WholeAnswer | None]
+"""Answers a request over a connection, whose head was read before; None as for `AtOnce`."""
+
 Write = Callable[[WholeAnswer], bool]
 """Writes a whole answer; returns False if it has to be sent in the ordinary way."""
 
@@ -60,16 +66,33 @@ class Admitted(NamedTuple):
     """Answers it without the checks: a small answer by `Write`, and others by `Send`."""
 
 
-AtOnce = Callable[[Scope, asyncio.WriteTransport], WholeAnswer | Admitted | None]
-"""Returns the whole answer to a request of a connection, or what answers it.
+class AtOnce(Protocol):
+    """Answers that a connection asks for before the application."""
 
-None stands for the application, with all parts in front of the routes. A scope that it has got is
-unchanged.
+    def __call__(
+        self, request: Scope, transport: asyncio.WriteTransport
+    ) -> WholeAnswer | Admitted | None:
+        """Return the whole answer to a request of a connection, or what answers it.
+
+        None stands for the application, with all parts in front of the routes. A scope that it
+        has got is unchanged.
+        """
+
+    def remember(self, request: Scope) -> Again | None:
+        """Return what answers further requests with the head of this one, of any client.
+
+        They come over connections to the same address, by the same scheme, and from a trusted
+        proxy if this one does.
+        """
+
+
+_Head = tuple[str, Rule, str | None, Terms | None, str]
+"""What the head of a request says, whoever sends it and whenever.
+
+The prefix, the rule, the origin whose pages may read the answer, what it says of the answer (None
+if none from memory will do), and the client's own id (empty without one). Named fields would take
+some percent of an answer.
 """
-
-
-def nothing(scope: Scope, transport: asyncio.WriteTransport) -> None:
-    """Leave every request to the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +100,10 @@ class AnswersAtOnce:
     """Gives small answers from memory by the checks of these parts, in their order.
 
     Requests that pass them, and whose answers are not there, go on to the last of the parts.
+
+    What a check finds in the head of a request alone is read once for all requests with the same
+    head. Whatever can change is asked for each request: keys, signatures, presets, limits, traces
+    of this process, and the memory.
     """
 
     readers: SlowReaderMiddleware
@@ -95,10 +122,57 @@ class AnswersAtOnce:
         if not may_be_kept(request):
             return None
         scope = {**request}
-        prefix = self.proxies.take(scope)
-        if is_traced(scope) or not self.hosts.accepts(scope):
+        head = self._read(scope)
+        caller = None if head is None else self._admit(head, scope)
+        if head is None or caller is None:
             return None
-        caller = self.access.admit_at_once(scope)
+        terms = head[3]
+        hit = None if terms is None else self.delivery.find_at_once(terms, scope)
+        if hit is not None:
+            return self._give(hit, head, caller, scope, transport)
+        if self.limits.account_of(scope) is not None or announces_body(scope):
+            return None
+        return Admitted(scope, partial(self._answer, transport, caller, head[0]))
+
+    def remember(self, request: Scope) -> Again | None:
+        """Return what answers the next requests with the head of this one; see `AtOnce`."""
+        scope = {**request}
+        head = self._read(scope) if may_be_kept(request) else None
+        if head is None:
+            return None
+        # No check may take this client for the next one.
+        del scope["client"]
+        return partial(self._answer_again, head, scope)
+
+    def _answer_again(
+        self, head: _Head, read: Scope, transport: asyncio.WriteTransport
+    ) -> WholeAnswer | None:
+        scope = {**read}
+        caller = self._admit(head, scope)
+        terms = head[3]
+        if caller is None or terms is None:
+            return None
+        hit = self.delivery.find_at_once(terms, scope)
+        return None if hit is None else self._give(hit, head, caller, scope, transport)
+
+    def _read(self, scope: Scope) -> _Head | None:
+        """Read the head of a request, and change its scope by what trusted proxies say.
+
+        Returns None for a request that has to go the ordinary way.
+        """
+        prefix = self.proxies.take(scope)
+        if names_trace(scope) or not self.hosts.accepts(scope):
+            return None
+        rule = self.access.rule_to_read(scope)
+        if rule is None:
+            return None
+        fields = scope["headers"]
+        reader = self.origins.reader_of(scope)
+        return prefix, rule, reader, terms_of(fields), given_id(fields)
+
+    def _admit(self, head: _Head, scope: Scope) -> Caller | None:
+        """Return the caller of a request, and expand its query; None for the ordinary way."""
+        caller = None if has_sdk() else self.access.admit_at_once(scope, head[1])
         if caller is None:
             return None
         set_caller(scope, caller)
@@ -106,24 +180,30 @@ class AnswersAtOnce:
             self.presets.expand(scope)
         except ServiceError:
             return None
-        hit = self.delivery.find_at_once(scope)
+        return caller
+
+    def _give(
+        self,
+        hit: Hit,
+        head: _Head,
+        caller: Caller,
+        scope: Scope,
+        transport: asyncio.WriteTransport,
+    ) -> WholeAnswer | None:
+        """Return an answer from memory, which counts as given; None if a limit has to be asked."""
         account = self.limits.account_of(scope)
-        if hit is None:
-            plain = account is None and not announces_body(scope)
-            answer = partial(self._answer, transport, caller, prefix)
-            return Admitted(scope, answer) if plain else None
         if account is not None and not account.take_leased_call():
             return None
         self.readers.count(transport, len(hit.body))
-        reader = self.origins.reader_of(scope)
-
-        def write(headers: Headers) -> bytes:
-            return lines_of(self._fields(headers, caller, reader, prefix))
-
-        lines = self.delivery.take(hit, (hit.unchanged, caller.shared, reader, prefix), write)
+        prefix, _, reader, _, given = head
+        form = hit.unchanged, caller.shared, reader, prefix
+        lines = self.delivery.take(hit, form)
+        if lines is None:
+            fields = self._fields(hit.headers, caller, reader, prefix)
+            lines = self.delivery.remember_lines(hit, form, lines_of(fields))
         if account is not None:
             lines += lines_of(account.fields())
-        lines += _AGE_AND_ID % (hit.age, id_of(scope["headers"]).encode())
+        lines += _AGE_AND_ID % (hit.age, (given or new_correlation_id()).encode())
         return WholeAnswer(304 if hit.unchanged else 200, lines, hit.body)
 
     async def _answer(

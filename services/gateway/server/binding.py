@@ -21,9 +21,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from services.gateway.access.exposure import ADVICE, is_loopback
 from services.gateway.middleware.proxies import TrustedProxies
-from services.gateway.server.at_once import AtOnce, nothing
+from services.gateway.server.answering import AnsweringProtocol
+from services.gateway.server.at_once import AtOnce
 from services.gateway.server.connections import Connections
-from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.server.websocket import MAX_MESSAGE, BoundedWebSocket
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
@@ -49,7 +49,7 @@ def bind(
     settings: GatewaySettings,
     metrics: Metrics,
     shutdown: Shutdown,
-    at_once: AtOnce = nothing,
+    at_once: AtOnce,
 ) -> None:
     """Make the server that calls the application's lifespan use the bounds of `settings`.
 
@@ -88,7 +88,7 @@ def bind(
         keep_alive=config.timeout_keep_alive,
         shutdown=shutdown,
     )
-    config.http_protocol_class = cast(Any, partial(BoundedProtocol, connections))
+    config.http_protocol_class = cast(Any, partial(AnsweringProtocol, connections))
     if config.ws_protocol_class is not None:
         config.ws_protocol_class = cast(
             Any, partial(BoundedWebSocket, settings.max_live_frames, settings.header_timeout)

@@ -8,6 +8,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
 from services.gateway.server.at_once import AtOnce, lines_of
+from services.gateway.server.heads import KnownHeads
 from services.gateway.server.refusals import ADDRESS, CONNECTIONS, Refusal
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
@@ -57,7 +58,7 @@ class Connections:
         settings: GatewaySettings,
         metrics: Metrics,
         *,
-        is_exempt: Callable[[str], bool],
+        is_exempt: Callable[[str | None], bool],
         at_once: AtOnce,
         keep_alive: float,
         shutdown: Shutdown,
@@ -66,8 +67,9 @@ class Connections:
         self.shutdown = shutdown
         self.settings = settings
         self.at_once = at_once
+        self.heads = KnownHeads(at_once.remember)
+        self.trusts = is_exempt
         self._refused = metrics.refused_connections
-        self._is_exempt = is_exempt
         self.waiting: dict[Connection, float] = {}
         """Start of each connection's wait for a header, the longest wait first.
 
@@ -89,7 +91,7 @@ class Connections:
         if self._timer is None:
             self._sweep()
         address = connection.address
-        if address is not None and not self._is_exempt(address):
+        if address is not None and not self.trusts(address):
             network = network_of(address)
             if self._numbers[network] >= self.settings.max_connections_per_address:
                 return ADDRESS

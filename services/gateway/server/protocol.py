@@ -1,20 +1,12 @@
 """uvicorn's protocol for HTTP with bounds, and with problem documents for malformed requests."""
 
 import asyncio
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
-import structlog
-from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from services.gateway.server.at_once import Admitted, WholeAnswer
 from services.gateway.server.connections import Connections
 from services.gateway.server.host_field import has_host
 from services.gateway.server.refusals import (
@@ -30,21 +22,17 @@ from services.gateway.server.refusals import (
     response,
 )
 
-log = structlog.get_logger(__name__)
+MAX_PIPELINED = 16
+"""Requests of a connection that wait behind the one that is answered."""
 
 MARK = "darkroom.bounded"
 """Key in the ASGI scope's `state` of each request that came through this protocol."""
 
 _BODY = (b"content-length", b"transfer-encoding")  # fields of a request with a body
 _VERSIONS = frozenset({"1.1", "1.0"})
-_MAX_PIPELINED = 16  # requests of a connection that wait behind the one that is answered
 _MIN_CHUNK = 128  # bytes that the chunks of a body have to have on average
 _SMALL_CHUNKS = 1000  # chunks of a body that may be smaller
 _MAX_DROPPED = 16 * 1024 * 1024  # bytes read after a refusal, so that the client reads the answer
-
-
-def _nothing() -> None:
-    """Nothing follows the end of an answer."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -71,9 +59,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._max_fields = connections.settings.max_header_fields
         self._room = self._max_header  # bytes until the limit; below zero all bytes are dropped
         self._credit = _SMALL_CHUNKS * _MIN_CHUNK  # bytes that a body's chunks may lack
+        self._whole: object = None  # scope of the last request that has arrived to its end
+        self._answered = False  # True if there was an answer
         self._answer: bytes | None = None  # of a refusal
-        self._at_once = connections.at_once
-        self._in_a_row = 0  # answers at once to requests that arrived together
         self.url = b""
 
     @property
@@ -92,7 +80,6 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._in_a_row = 0
         if len(data) <= self._room:
             self._room -= len(data)
             super().data_received(data)
@@ -114,6 +101,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._room -= len(piece)
             super().data_received(piece)  # type: ignore[arg-type]  # the parser takes any buffer
 
+    def _is_between_requests(self) -> bool:
+        """Return whether all requests are answered, and the parser has no byte of a next one."""
+        return (
+            self in self._waiting and self._whole is self.scope and self._room == self._max_header
+        )
+
     def on_headers_complete(self) -> None:
         if self._room < 0:
             return
@@ -122,7 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
         previous = self.cycle
         if len(self.headers) > self._max_fields:
             self._refuse(LONG_HEADER)
-        elif len(self.pipeline) >= _MAX_PIPELINED:
+        elif len(self.pipeline) >= MAX_PIPELINED:
             self._refuse(PIPELINE)
         elif (version := self.parser.get_http_version()) not in _VERSIONS:
             self._refuse(MALFORMED)
@@ -136,63 +129,6 @@ class BoundedProtocol(HttpToolsProtocol):
             elif self.cycle is not previous:
                 # Not a WebSocket: an ordinary answer, after which the parser can't go on.
                 self.cycle.keep_alive = False
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Answer at once what needs no wait, or make a task for the application's answer."""
-        if self._bounds.shutdown.began and cycle is self.cycle:
-            cycle.keep_alive = False  # uvicorn misses a connection accepted while it stops
-        found = None
-        if app is self.app and self._may_answer_at_once(cycle):
-            found = self._find_at_once(cycle)
-        if isinstance(found, WholeAnswer):
-            self._in_a_row += 1
-            self._write_whole(cycle, found)
-            return
-        if found is not None:
-            cycle.scope = cast(Any, found.scope)
-            app = cast(Any, partial(found.app, partial(self._write_later, cycle)))
-        super()._start_asgi_task(cycle, app)
-
-    def _may_answer_at_once(self, cycle: RequestResponseCycle) -> bool:
-        """Return whether an answer can be written now, and nothing but the next request follows."""
-        return (
-            cycle is self.cycle
-            and cycle.keep_alive
-            and self._answer is None
-            and self._in_a_row < _MAX_PIPELINED  # then those of other connections have their turn
-            and not (
-                self.flow.write_paused
-                or cycle.waiting_for_100_continue
-                or self.parser.should_upgrade()
-                or self.transport.is_closing()
-            )
-        )
-
-    def _find_at_once(self, cycle: RequestResponseCycle) -> WholeAnswer | Admitted | None:
-        try:
-            return self._at_once(cycle.scope, self.transport)  # type: ignore[arg-type]  # uvicorn's types
-        except Exception as exc:
-            # A bug there ends neither the connection nor the request.
-            log.error("not answered at once", exc_info=exc)
-            return None
-
-    def _write_later(self, cycle: RequestResponseCycle, answer: WholeAnswer) -> bool:
-        """Write the answer of a task; return False where uvicorn has more to do than to write."""
-        left = cycle.disconnected or self.transport.is_closing()
-        if left or self.flow.write_paused or not cycle.keep_alive:
-            return False
-        self._write_whole(cycle, answer)
-        cycle.message_event.set()  # for a task that waits for the client to disconnect
-        return True
-
-    def _write_whole(self, cycle: RequestResponseCycle, answer: WholeAnswer) -> None:
-        server = self._bounds.server_lines(self.server_state.default_headers)
-        head = b"%b%b%b\r\n" % (STATUS_LINE[answer.status], server, answer.lines)
-        # `writelines` does not pause a protocol in Python up to 3.12.8 and 3.13.1 (CVE-2024-12254).
-        self.transport.write(head + answer.body)
-        cycle.response_started = cycle.response_complete = True
-        cycle.on_response = _nothing  # as uvicorn's: the connection and its cycle would be garbage
-        self.on_response_complete()
 
     def on_body(self, body: bytes) -> None:
         if self._room < 0:
@@ -208,6 +144,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._room >= 0:
             self._room = -1 if self.parser.should_upgrade() else self._max_header
             self._credit = _SMALL_CHUNKS * _MIN_CHUNK
+            self._whole = self.scope
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -221,9 +158,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or not self.cycle.response_complete:
             return
         if self._answer is None:
-            self._waiting[self] = self.loop.time()
+            self._wait()
         else:
             self._close_with(self._answer)
+
+    def _wait(self) -> None:
+        """Begin to wait for a request behind an answer."""
+        self._answered = True
+        self._waiting[self] = self.loop.time()
 
     def handle_websocket_upgrade(self) -> None:
         if self._answer is not None:
@@ -254,7 +196,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def close_if_idle(self) -> None:
         """End a connection that has had an answer, and nothing of a next request since."""
-        if self.cycle is not None and self._room == self._max_header:
+        if self._answered and self._room == self._max_header:
             self._bounds.forget(self)
             self.transport.close()
 

@@ -18,6 +18,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.access.gateways import client_of, settings_of
+from tests.gateway.server.test_pieces import Nothing
 
 
 async def no_application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,7 +31,7 @@ def listen(access: str | None = None, **options: Any) -> None:
     config.load()
     settings = GatewaySettings.model_validate({"access": access})
     # The receive of uvicorn, whose types of messages are its own.
-    bind(LifespanOn(config).receive, settings, Metrics(), Shutdown())  # type: ignore[arg-type]
+    bind(LifespanOn(config).receive, settings, Metrics(), Shutdown(), Nothing())  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -15,13 +15,14 @@ from uvicorn.lifespan.on import LifespanOn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.gateway.app import create_app
+from services.gateway.server.answering import AnsweringProtocol
 from services.gateway.server.binding import UnboundedServerError, bind
-from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.raw import connected, read_response
 from tests.gateway.refusals import assert_problem
+from tests.gateway.server.test_pieces import Nothing
 from tests.processes import BIN, ROOT, Service, free_port
 
 SETTINGS = GatewaySettings()
@@ -56,7 +57,7 @@ def bound(settings: GatewaySettings, **options: Any) -> Config:
     config = Config(no_application, log_config=None, **options)
     config.load()
     # The receive of uvicorn, whose types of messages are its own.
-    bind(LifespanOn(config).receive, settings, Metrics(), Shutdown())  # type: ignore[arg-type]
+    bind(LifespanOn(config).receive, settings, Metrics(), Shutdown(), Nothing())  # type: ignore[arg-type]
     return config
 
 
@@ -137,4 +138,4 @@ def test_uvicorn_still_has_the_methods_that_the_protocol_overrides(
     method: Callable[..., object] = getattr(HttpToolsProtocol, name)
 
     assert ", ".join(inspect.signature(method).parameters) == parameters
-    assert name in vars(BoundedProtocol)
+    assert getattr(AnsweringProtocol, name) is not method

@@ -12,14 +12,23 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from services.gateway.server.at_once import nothing
+from services.gateway.server.answering import AnsweringProtocol
 from services.gateway.server.connections import Connections
-from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
 
 SIZES = (0, 3, 1000, 100_000)
+
+
+class Nothing:
+    """Leaves every request to the application."""
+
+    def __call__(self, request: Scope, transport: asyncio.WriteTransport) -> None:
+        pass
+
+    def remember(self, request: Scope) -> None:
+        pass
 
 
 class Wire(asyncio.Transport):
@@ -99,12 +108,12 @@ async def test_pieces_of_any_size_give_the_same_requests(seed: int) -> None:
         GatewaySettings(),
         Metrics(),
         is_exempt=lambda address: True,
-        at_once=nothing,
+        at_once=Nothing(),
         keep_alive=5,
         shutdown=Shutdown(),
     )
 
-    found = await requests_read(partial(BoundedProtocol, connections), arriving)
+    found = await requests_read(partial(AnsweringProtocol, connections), arriving)
 
     assert len(found) == 5
     assert found == await requests_read(HttpToolsProtocol, arriving)

@@ -10,9 +10,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from services.gateway.server import connections
-from services.gateway.server.at_once import Admitted, WholeAnswer, Write
+from services.gateway.server.answering import AnsweringProtocol
+from services.gateway.server.at_once import Admitted, Again, WholeAnswer, Write
 from services.gateway.server.connections import Connections
-from services.gateway.server.protocol import BoundedProtocol
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
@@ -64,18 +64,19 @@ class Recording(Wire):
 class Server:
     """A connection of a server that answers at once, or by its application."""
 
-    def __init__(self, *, keep_alive: float = 0.01) -> None:
+    def __init__(self, *, keep_alive: float = 0.01, connections: Connections | None = None) -> None:
         self.shutdown = Shutdown()
         self.at_once: list[bytes] = []
         self.by_application: list[bytes] = []
-        self.fails = False
+        self.again: list[bytes] = []
+        self.fails = self.forgets = False
         self.go = asyncio.Event()  # lets the application answer
         self.go.set()
-        self.connections = Connections(
+        self.connections = connections or Connections(
             GatewaySettings(),
             Metrics(),
             is_exempt=lambda address: True,
-            at_once=self.answer,
+            at_once=self,
             keep_alive=keep_alive,
             shutdown=self.shutdown,
         )
@@ -83,22 +84,32 @@ class Server:
         state.default_headers = [(b"server", b"it")]
         config = Config(self.application, log_config=None, interface="asgi3")
         config.load()
-        self.protocol = BoundedProtocol(self.connections, config, state, {})
+        self.protocol = AnsweringProtocol(self.connections, config, state, {})
         self.wire = Recording()
         self.protocol.connection_made(self.wire)
 
-    def answer(
-        self, scope: Scope, transport: asyncio.WriteTransport
+    def __call__(
+        self, request: Scope, transport: asyncio.WriteTransport
     ) -> WholeAnswer | Admitted | None:
         if self.fails:
             raise ValueError
         assert transport is self.wire
-        if scope["raw_path"] == b"/app":
+        if request["raw_path"] == b"/app":
             return None
-        if scope["raw_path"] == b"/admitted":
-            return Admitted({**scope, "checked": True}, self.admitted)
-        self.at_once.append(scope["raw_path"])
+        if request["raw_path"] == b"/admitted":
+            return Admitted({**request, "checked": True}, self.admitted)
+        self.at_once.append(request["raw_path"])
         return WHOLE
+
+    def remember(self, request: Scope) -> Again | None:
+        def again(transport: asyncio.WriteTransport) -> WholeAnswer | None:
+            if self.fails:
+                raise ValueError
+            assert isinstance(transport, Recording)
+            self.again.append(request["raw_path"])
+            return None if self.forgets else WHOLE
+
+        return again
 
     async def admitted(self, write: Write, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["checked"]

@@ -45,7 +45,8 @@ def test_a_revoked_key_gets_no_answer_from_memory_a_second_later(
         path = stored.headers["location"]
         for url in (first, second):
             wait_until(partial(is_kept, url + path, key))
-            kept = HTTP.get(url + path, headers=bearer(key))
+            # A head that came often is not read again.
+            kept = [HTTP.get(url + path, headers=bearer(key)) for _ in range(60)][-1]
             assert kept.content == PNG
             assert kept.headers["cache-control"].startswith("private, max-age=")
             assert "x-accel-expires" not in kept.headers
