@@ -22,6 +22,7 @@ CONNECTIONS = 16
 WARM_UP = 1  # seconds of the first load of each contender, which is not reported
 
 _PATHS = Path(__file__).with_name("paths.lua")
+_NEW_HEADS = Path(__file__).with_name("heads.lua")
 _MAX_RATE = 1000  # thumbnails a second that have different questions
 
 
@@ -113,7 +114,11 @@ def ask(target: Target, connections: int, seconds: int) -> wrk.Load:
     first = next(target.questions)
     if next(target.questions) == first:
         return wrk.run(
-            url + first.path, connections=connections, seconds=seconds, headers=target.headers
+            url + first.path,
+            connections=connections,
+            seconds=seconds,
+            script=_NEW_HEADS if target.new_heads else None,
+            headers=target.headers,
         )
     questions = list(islice(target.questions, _MAX_RATE * seconds))
     with NamedTemporaryFile("w", suffix=".txt") as file:

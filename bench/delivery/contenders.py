@@ -47,7 +47,13 @@ def _bare(stage: Stage, *, unchanged: bool = False) -> Target:
     )
 
 
-def _darkroom(stage: Stage, *options: str, memory: bool = True, unchanged: bool = False) -> Target:
+def _darkroom(
+    stage: Stage,
+    *options: str,
+    memory: bool = True,
+    unchanged: bool = False,
+    new_heads: bool = False,
+) -> Target:
     env = {} if memory else NO_MEMORY
     port = stage.gateway(*options, **env)
     # The first request renders, or reads the store, and the second one is answered from memory.
@@ -62,6 +68,7 @@ def _darkroom(stage: Stage, *options: str, memory: bool = True, unchanged: bool 
         headers={"If-None-Match": answer.headers["ETag"]} if unchanged else {},
         status=304 if unchanged else 200,
         told={} if unchanged else _HIT,
+        new_heads=new_heads,
     )
 
 
@@ -107,11 +114,17 @@ def _ipx_rendered(stage: Stage) -> Target:
 
 BARE = Contender("bare uvicorn", STORED, _bare)
 HITS = Contender("darkroom, from memory", STORED, _darkroom)
+NEW_HEADS = Contender(
+    "darkroom, from memory, new heads", STORED, partial(_darkroom, new_heads=True)
+)
 TWO = Contender("darkroom, two processes", STORED, lambda stage: _darkroom(stage, *TWO_PROCESSES))
 FROM_STORE = Contender("darkroom, from the store", STORED, partial(_darkroom, memory=False))
 THUMBOR = Contender("thumbor, stored", STORED, _thumbor_stored, thumbor.install)
 BARE_304 = Contender("bare uvicorn, 304", UNCHANGED, partial(_bare, unchanged=True))
 HITS_304 = Contender("darkroom, 304 from memory", UNCHANGED, partial(_darkroom, unchanged=True))
+NEW_HEADS_304 = Contender(
+    "darkroom, 304, new heads", UNCHANGED, partial(_darkroom, unchanged=True, new_heads=True)
+)
 STORE_304 = Contender(
     "darkroom, 304 from the store", UNCHANGED, partial(_darkroom, memory=False, unchanged=True)
 )
@@ -120,7 +133,7 @@ THUMBOR_RENDERS = Contender("thumbor, thumbnails", RENDERED, _thumbor_rendered, 
 IPX_RENDERS = Contender("ipx, thumbnails", RENDERED, _ipx_rendered, ipx.install)
 
 CONTENDERS = (
-    *(HITS, TWO, FROM_STORE, THUMBOR, BARE),
-    *(HITS_304, STORE_304, BARE_304),
+    *(HITS, NEW_HEADS, TWO, FROM_STORE, THUMBOR, BARE),
+    *(HITS_304, NEW_HEADS_304, STORE_304, BARE_304),
     *(RENDERS, THUMBOR_RENDERS, IPX_RENDERS),
 )

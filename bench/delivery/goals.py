@@ -11,8 +11,11 @@ from bench.goals import Goal
 
 _RATES: Sequence[tuple[Contender, Contender, float]] = (
     (contenders.HITS, contenders.BARE, 0.4),
+    (contenders.NEW_HEADS, contenders.BARE, 0.4),
     (contenders.HITS, contenders.THUMBOR, 5),
+    (contenders.NEW_HEADS, contenders.THUMBOR, 5),
     (contenders.HITS_304, contenders.BARE_304, 0.5),
+    (contenders.NEW_HEADS_304, contenders.BARE_304, 0.5),
     (contenders.FROM_STORE, contenders.THUMBOR, 2),
     (contenders.RENDERS, contenders.THUMBOR_RENDERS, 1.3),
     (contenders.RENDERS, contenders.IPX_RENDERS, 1.5),

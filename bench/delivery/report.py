@@ -33,6 +33,8 @@ means anything.
   with uvloop and httptools.
 - darkroom, from memory: a gateway with its defaults, in one process, and in two on one port
   (`--workers 2`).
+- new heads: each request has a header field that no other has, as requests of many kinds of clients
+  do. The gateway parses them; without it, it knows the bytes of a head that has come before.
 - darkroom, from the store: the same with `DARKROOM_DELIVERY_CACHE=0`, so that each answer is read
   from Redis, which has the bytes of small results.
 - thumbor, stored: one process that finds the picture among its results (`file_storage`).

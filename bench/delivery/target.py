@@ -36,6 +36,8 @@ class Target:
     status: int = 200
     told: Mapping[str, str] = field(default_factory=dict)
     """Header fields that each answer has."""
+    new_heads: bool = False
+    """True if each request has a header field that no other has."""
 
 
 @dataclass(frozen=True)
