@@ -20,6 +20,7 @@ from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
 from services.runtime.faststream_adapter.message import deliveries_of, entry_of, fields_of
+from services.runtime.messaging.envelope import json_of
 from services.runtime.redis.scripts import FollowUp
 from services.runtime.rpc.attachments import ATTACHED, taken_up_to
 from services.runtime.rpc.broker import Broker
@@ -136,7 +137,7 @@ def _response(
     body: Message | bytes = reply
     if 0 < len(data) <= min(taken_up_to(message.headers), _MAX_ATTACHED):
         headers |= {"content-type": "application/json", ATTACHED: str(len(data))}
-        body = reply.model_dump_json().encode() + data
+        body = json_of(reply) + data
     return Reply(body, headers=headers, correlation_id=message.correlation_id)
 
 

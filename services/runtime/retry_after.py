@@ -35,7 +35,8 @@ class UnderWay:
     @property
     def longest(self) -> float:
         """Return the seconds for which the first call has been under way; 0 without one."""
-        return time.monotonic() - min(self._begun.values(), default=time.monotonic())
+        now = time.monotonic()
+        return now - next(iter(self._begun.values()), now)
 
 
 def retry_after(begun: Collection[float]) -> int:

@@ -8,13 +8,12 @@ order. So a purge counts after `LEASE` seconds at the latest, whatever happens t
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from uuid import uuid4
 
 import structlog
 from redis.exceptions import RedisError
 
 from contracts.control import CONTROL, Purged
-from services.runtime.messaging.envelope import body_of, pack_message
+from services.runtime.messaging.envelope import body_of, new_correlation_id, pack_message
 from services.runtime.redis.client import RECONNECT_DELAY, RedisClient
 from services.runtime.redis.subscription import Subscription
 from services.runtime.rpc.control import read_control
@@ -57,7 +56,7 @@ class PurgeNews:
 
     async def announce(self, image: str) -> None:
         """Tell all gateways of a purge. Raises RedisError."""
-        data = pack_message(Purged(image=image), uuid4().hex)
+        data = pack_message(Purged(image=image), new_correlation_id())
         await self._redis.execute("PUBLISH", CONTROL, data)
 
     async def _listen(self) -> None:

@@ -32,7 +32,7 @@ _FIELDS = _OTHERS | {_ACCEPT, _CACHE_CONTROL, _IF_NONE_MATCH}
 
 
 Terms = tuple[tuple[bytes, ...], tuple[bytes, ...], bool]
-"""What the header of a request says of the answer, if the cache knows all of it.
+"""Fields of a request's header that decide its answer, if the cache knows all of them.
 
 The lines of `Accept`, those of `If-None-Match`, and whether its client asks for a new answer.
 """

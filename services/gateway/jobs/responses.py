@@ -9,8 +9,7 @@ from services.gateway.access.caller import caller_of
 from services.gateway.dependencies import Dependencies
 from services.gateway.http.prefer import Preference
 from services.gateway.http.responses import json_response
-
-_LONGEST_WAIT = 60  # seconds
+from services.runtime.retry_after import whole_seconds
 
 
 def pending_response(job: Job, headers: dict[str, str] | None = None) -> Response:
@@ -28,7 +27,7 @@ def _wait(job: Job) -> int:
     if job.state is not JobState.QUEUED:
         return 1
     queued = (datetime.now(UTC) - job.updated_at).total_seconds()
-    return min(_LONGEST_WAIT, max(1, int(queued / 2)))
+    return whole_seconds(queued / 2)
 
 
 def status_response(job: Job, *, redirect: int) -> Response:

@@ -51,7 +51,7 @@ class WholeAnswer(NamedTuple):
 
 
 Again = Callable[[asyncio.WriteTransport], WholeAnswer | None]
-"""Answers a request over a connection, whose head was read before; None as for `AtOnce`."""
+"""Answers a request whose head was read before, over the connection; None as for `AtOnce`."""
 
 Write = Callable[[WholeAnswer], bool]
 """Writes a whole answer; returns False if it has to be sent in the ordinary way."""
@@ -82,12 +82,12 @@ class AtOnce(Protocol):
         """Return what answers further requests with the head of this one, of any client.
 
         They come over connections to the same address, by the same scheme, and from a trusted
-        proxy if this one does.
+        proxy if and only if this one does.
         """
 
 
 _Head = tuple[str, Rule, str | None, Terms | None, str]
-"""What the head of a request says, whoever sends it and whenever.
+"""Facts that the head of a request states, whoever sends it and whenever.
 
 The prefix, the rule, the origin whose pages may read the answer, what it says of the answer (None
 if none from memory will do), and the client's own id (empty without one). Named fields would take

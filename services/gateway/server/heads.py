@@ -14,6 +14,7 @@ from services.gateway.server.at_once import Again
 
 _END = b"\r\n\r\n"
 _MAX_HEAD = 2048  # bytes
+_MAX_FIELDS = 32  # of a header: each takes a hundred bytes beside its own
 _MOST_KNOWN = 1024  # heads
 _MOST_SEEN = 8192
 
@@ -31,9 +32,9 @@ class Arrival(NamedTuple):
 class KnownHeads:
     """Heads of requests that were answered at once, and what answers them again.
 
-    `remember` returns that by the scope of such a request, which has no body. A head is remembered
-    when it is noted for the second time: remembering all of them would take a fifth of the time of
-    those that never come again.
+    `remember` makes what answers a head again, from the scope of a request that had it. A head is
+    remembered when it is noted for the second time: remembering all of them would take a fifth of
+    the time of those that never come again.
     """
 
     def __init__(self, remember: Callable[[Scope], Again | None]) -> None:
@@ -47,8 +48,10 @@ class KnownHeads:
 
     def note(self, data: bytes, arrival: Arrival | None, scope: Scope) -> None:
         """Note the bytes of a request that was answered at once."""
-        # These bytes have to be one head, from its begin to its end.
+        # These bytes have to be one head, from its start to its end.
         if len(data) > _MAX_HEAD or data.find(_END) != len(data) - len(_END):
+            return
+        if len(scope["headers"]) > _MAX_FIELDS:
             return
         head = (data, arrival)
         number = hash(head)

@@ -9,13 +9,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
-from uuid import uuid4
 
 from contracts.control import CONTROL, RenderEnded
 from contracts.errors import Code, Failure, ServiceError
 from contracts.imaging import Render
 from contracts.retries import REPLAYABLE
-from services.runtime.messaging.envelope import pack_message
+from services.runtime.messaging.envelope import new_correlation_id, pack_message
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.replies import FULL
@@ -95,7 +94,7 @@ class RenderClaims:
         """Tell the workers that wait for a rendition that its claim has ended."""
         shared = failure is not None and failure.code not in _OWN
         end = RenderEnded(rendition=rendition, failure=failure if shared else None)
-        self.redis.send_soon(_ignore, "PUBLISH", CONTROL, pack_message(end, uuid4().hex))
+        self.redis.send_soon(_ignore, "PUBLISH", CONTROL, pack_message(end, new_correlation_id()))
 
     async def wait(self, rendition: str) -> Failure | None:
         """Return when nobody claims a rendition any more. Raises RedisError.

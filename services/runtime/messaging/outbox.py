@@ -12,7 +12,6 @@ from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import count
 from typing import Any
-from uuid import uuid4
 
 import structlog
 
@@ -20,7 +19,7 @@ from contracts.errors import Overloaded
 from contracts.message import Message
 from contracts.methods import Transport
 from services.runtime.messaging.destination import Destination
-from services.runtime.messaging.envelope import json_of, pack_json
+from services.runtime.messaging.envelope import json_of, new_correlation_id, pack_json
 from services.runtime.redis.client import RedisClient
 
 log = structlog.get_logger(__name__)
@@ -40,7 +39,7 @@ class Outbox:
         self._connection = redis.dedicated()
         self._capacity = capacity
         # All messages have the same headers; the body is the end of an envelope.
-        self._head = pack_json(b"", uuid4().hex)
+        self._head = pack_json(b"", new_correlation_id())
         self._gathered: list[tuple[bytes, OnDelivery | None]] = []
         self._flush_timer: asyncio.TimerHandle | None = None
         self._numbers = count()

@@ -31,7 +31,7 @@ class Script:
 class FollowUp:
     """Commands that a script runs as its last step, if it has done all else that it was asked for.
 
-    For work that needs no trip of its own then. The first command that fails is the last one.
+    They need no trip of their own. The first command that fails is the last one.
     """
 
     commands: Sequence[Command]

@@ -143,7 +143,10 @@ class Serving:
         return FollowUp(commands, reply.note_sent)
 
     def has_left(self, entry: bytes) -> bool:
-        """Return whether the reply to a request has left together with its entry: once."""
+        """Return whether the reply to a request has left together with its entry.
+
+        Only the first call for an entry tells: its consumer asks as soon as the request is handled.
+        """
         left = entry in self._left
         self._left.discard(entry)
         return left

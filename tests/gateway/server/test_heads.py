@@ -225,33 +225,51 @@ async def test_a_connection_with_a_known_head_ends_by_itself() -> None:
     await until(lambda: server.wire.closed)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"peername": ("192.0.2.2", 4000)}, {"sockname": ("127.0.0.1", 80)}, {"sslcontext": object()}],
+)
+async def test_a_head_of_another_kind_of_connection_is_not_known(other: dict[str, Any]) -> None:
+    arrived = {"peername": ("192.0.2.1", 4000), "sockname": ("127.0.0.1", 8000)}
+    known = await knowing(get(), server=Server(trusted="192.0.2.1", **arrived))
+    assert await known.take(get()) == WRITTEN
+    assert len(known.again) == 1
+    for extra, number in ((arrived, 2), ({**arrived, **other}, 2), (arrived, 3)):
+        server = Server(connections=known.connections, **extra)
+        known.wire = server.wire
+        assert await server.take(get()) == WRITTEN
+        assert len(known.again) == number
+
+
 def test_a_head_means_something_else_by_another_arrival() -> None:
     answers: dict[bool, Again] = {trusted: lambda transport: None for trusted in (False, True)}
     known = KnownHeads(lambda request: answers[request["trusted"]])
     for trusted in (False, True):
         for _ in range(2):
-            known.note(get(), HERE._replace(trusted=trusted), {"trusted": trusted})
+            known.note(get(), HERE._replace(trusted=trusted), {"trusted": trusted, "headers": []})
     assert known.find(get(), HERE) is answers[False]
     assert known.find(get(), HERE._replace(trusted=True)) is answers[True]
     assert known.find(get(), HERE._replace(server=("192.0.2.1", 8000))) is None
     assert known.find(get(), HERE._replace(scheme="https")) is None
 
 
-def test_known_heads_are_bounded_in_number_and_size() -> None:
+def test_known_heads_are_bounded_in_number_size_and_fields() -> None:
     known = KnownHeads(lambda request: lambda transport: None)
     heads = [get(f"/{number}") for number in range(3000)]
     for head in (*heads, *heads):
-        known.note(head, HERE, {})
+        known.note(head, HERE, {"headers": []})
     assert [known.find(head, HERE) is None for head in heads] == [True] * 1976 + [False] * 1024
     long = get(fields=f"X: {'y' * 3000}\r\n")
     for _ in range(3):
-        known.note(long, HERE, {})
+        known.note(long, HERE, {"headers": []})
+        known.note(get("/many"), HERE, {"headers": [(b"x", b"y")] * 33})
     assert known.find(long, HERE) is None
+    assert known.find(get("/many"), HERE) is None
 
 
 @pytest.mark.parametrize("data", [get() + get(), get() + b"x", b"\r\n\r\n" + get(), get()[:-2]])
 def test_only_bytes_that_are_one_head_are_noted(data: bytes) -> None:
     known = KnownHeads(lambda request: lambda transport: None)
     for _ in range(3):
-        known.note(data, HERE, {})
+        known.note(data, HERE, {"headers": []})
     assert known.find(data, HERE) is None

@@ -30,15 +30,12 @@ HANDSHAKE = (
 class Recording(Wire):
     """A wire that keeps what is written."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **extra: Any) -> None:
+        super().__init__(extra)
         self.written = b""
         self.writes = 0
         self.closed = self.ended = False
         self.protocol: object = None
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return default
 
     def set_protocol(self, protocol: object) -> None:
         self.protocol = protocol
@@ -64,7 +61,14 @@ class Recording(Wire):
 class Server:
     """A connection of a server that answers at once, or by its application."""
 
-    def __init__(self, *, keep_alive: float = 0.01, connections: Connections | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        keep_alive: float = 0.01,
+        connections: Connections | None = None,
+        trusted: str | None = None,
+        **extra: Any,
+    ) -> None:
         self.shutdown = Shutdown()
         self.at_once: list[bytes] = []
         self.by_application: list[bytes] = []
@@ -75,7 +79,7 @@ class Server:
         self.connections = connections or Connections(
             GatewaySettings(),
             Metrics(),
-            is_exempt=lambda address: True,
+            is_exempt=lambda address: trusted in (None, address),
             at_once=self,
             keep_alive=keep_alive,
             shutdown=self.shutdown,
@@ -85,7 +89,7 @@ class Server:
         config = Config(self.application, log_config=None, interface="asgi3")
         config.load()
         self.protocol = AnsweringProtocol(self.connections, config, state, {})
-        self.wire = Recording()
+        self.wire = Recording(**extra)
         self.protocol.connection_made(self.wire)
 
     def __call__(
