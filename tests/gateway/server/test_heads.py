@@ -230,7 +230,7 @@ async def test_a_connection_with_a_known_head_ends_by_itself() -> None:
     [{"peername": ("192.0.2.2", 4000)}, {"sockname": ("127.0.0.1", 80)}, {"sslcontext": object()}],
 )
 async def test_a_head_of_another_kind_of_connection_is_not_known(other: dict[str, Any]) -> None:
-    arrived = {"peername": ("192.0.2.1", 4000), "sockname": ("127.0.0.1", 8000)}
+    arrived: dict[str, Any] = {"peername": ("192.0.2.1", 4000), "sockname": ("127.0.0.1", 8000)}
     known = await knowing(get(), server=Server(trusted="192.0.2.1", **arrived))
     assert await known.take(get()) == WRITTEN
     assert len(known.again) == 1
