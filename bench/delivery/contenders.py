@@ -114,9 +114,7 @@ def _ipx_rendered(stage: Stage) -> Target:
 
 BARE = Contender("bare uvicorn", STORED, _bare)
 HITS = Contender("darkroom, from memory", STORED, _darkroom)
-NEW_HEADS = Contender(
-    "darkroom, new heads", STORED, partial(_darkroom, new_heads=True)
-)
+NEW_HEADS = Contender("darkroom, new heads", STORED, partial(_darkroom, new_heads=True))
 TWO = Contender("darkroom, two processes", STORED, lambda stage: _darkroom(stage, *TWO_PROCESSES))
 FROM_STORE = Contender("darkroom, from the store", STORED, partial(_darkroom, memory=False))
 THUMBOR = Contender("thumbor, stored", STORED, _thumbor_stored, thumbor.install)
