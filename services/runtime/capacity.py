@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+FEW = 4
+"""Messages under way at once up to which a reply hardly ever has others to leave with."""
+
 
 class Capacity:
     """Counts the messages that are being handled, and lets readers wait until one more fits.

@@ -14,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from contracts.methods import Transport
-from services.runtime.capacity import Capacity
+from services.runtime.capacity import FEW, Capacity
 from services.runtime.liveness.heartbeat import Heartbeat
 from services.runtime.messaging.consumer import POLL, Consumer, Deliver, Received
 from services.runtime.messaging.destination import DATA_FIELD
@@ -27,7 +27,6 @@ from services.runtime.redis.stream_entries import ACKNOWLEDGE, entries_read
 
 log = structlog.get_logger(__name__)
 
-_FEW = 4  # entries
 _MAX_ACKNOWLEDGED = 1000  # entries of one script: Lua's unpack takes 8,000 at most
 
 GiveUp = Callable[[Received, Exception], Awaitable[None]]
@@ -256,7 +255,7 @@ class StreamConsumer(Consumer):
         While few are under way, acknowledge it at once: then it leaves together with its reply.
         """
         self._finished.append(entry)
-        if len(self._handling) <= _FEW:
+        if len(self._handling) <= FEW:
             self._acknowledge()
         elif len(self._finished) == 1:
             asyncio.get_running_loop().call_soon(self._acknowledge)

@@ -32,8 +32,7 @@ class ReplyInbox:
         self._redis = redis
         self._prefix = f"darkroom.replies.{uuid4().hex}."
         self._numbers = count()
-        self._waiting: dict[str, asyncio.Future[bytes]] = {}
-        self._begun: dict[str, float] = {}
+        self._waiting: dict[str, tuple[float, asyncio.Future[bytes]]] = {}  # since when
         self._listening = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
 
@@ -45,7 +44,7 @@ class ReplyInbox:
     @property
     def retry_after(self) -> int:
         """Return the seconds after which a call that is refused now should be tried again."""
-        return retry_after(self._begun.values())
+        return retry_after([begun for begun, _ in self._waiting.values()])
 
     @property
     def listening(self) -> bool:
@@ -81,14 +80,12 @@ class ReplyInbox:
             raise Unavailable("The connection to Redis is being restored.", retry_after=1)
         channel = f"{self._prefix}{next(self._numbers):x}"
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[channel] = reply
-        self._begun[channel] = time.monotonic()
+        self._waiting[channel] = time.monotonic(), reply
         return channel, reply
 
     def forget(self, channel: str) -> None:
         """Expect no reply on a channel any more."""
-        reply = self._waiting.pop(channel)
-        del self._begun[channel]
+        _, reply = self._waiting.pop(channel)
         # Nobody reads the future from here on.
         if not reply.done():
             reply.cancel()
@@ -116,14 +113,14 @@ class ReplyInbox:
             await asyncio.sleep(RECONNECT_DELAY)
 
     def _deliver(self, channel: str, data: bytes) -> None:
-        reply = self._waiting.get(channel)
+        waiting = self._waiting.get(channel)
         # Ignore a second reply, and one that comes too late.
-        if reply is not None and not reply.done():
-            reply.set_result(data)
+        if waiting is not None and not waiting[1].done():
+            waiting[1].set_result(data)
 
     def _fail_outstanding(self) -> None:
         self._listening.clear()
-        for reply in self._waiting.values():
+        for _, reply in self._waiting.values():
             if not reply.done():
                 reply.set_exception(Unavailable("The connection to Redis was lost.", retry_after=1))
                 # Mark the exception as read: the caller may have just been cancelled.

@@ -11,7 +11,7 @@ from faststream.response import Response, ensure_response
 
 from contracts.errors import Failure
 from contracts.methods import GROUP
-from services.runtime.capacity import Capacity
+from services.runtime.capacity import FEW, Capacity
 from services.runtime.faststream_adapter.message import (
     address_of,
     entry_of,
@@ -40,8 +40,6 @@ With the last argument, another command for Redis follows in this turn of the ev
 
 EncodeReply = Callable[[Any, Mapping[str, Any], str], bytes]
 """Return body, headers and correlation id in an envelope; raises if they can't be encoded."""
-
-_FEW = 4  # requests under way
 
 LOST = "lost"
 """The outcome of a request whose handling was cut off before its reply."""
@@ -188,7 +186,7 @@ class Serving:
 
 def is_quiet(capacity: Capacity) -> bool:
     """Return whether so few requests are under way that few replies could leave together."""
-    return capacity.taken <= _FEW
+    return capacity.taken <= FEW
 
 
 def outcome_of(response: Response) -> str:

@@ -7,31 +7,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message
 from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 
 from services.gateway.access.exposure import ADVICE
 from services.gateway.app import create_app
-from services.gateway.server.binding import ExposedServerError, bind
+from services.gateway.server.binding import ExposedServerError
 from services.gateway.settings import GatewaySettings
-from services.gateway.shutdown import Shutdown
-from services.runtime.telemetry.metrics import Metrics
 from tests.gateway.access.gateways import client_of, settings_of
-from tests.gateway.server.test_pieces import Nothing
-
-
-async def no_application(scope: Scope, receive: Receive, send: Send) -> None:
-    """An ASGI application that does nothing."""
+from tests.gateway.server.test_binding import bound
 
 
 def listen(access: str | None = None, **options: Any) -> None:
     """Start a gateway by uvicorn with some options, as far as it looks at them."""
-    config = Config(no_application, log_config=None, **options)
-    config.load()
-    settings = GatewaySettings.model_validate({"access": access})
-    # The receive of uvicorn, whose types of messages are its own.
-    bind(LifespanOn(config).receive, settings, Metrics(), Shutdown(), Nothing())  # type: ignore[arg-type]
+    bound(GatewaySettings.model_validate({"access": access}), **options)
 
 
 @contextmanager

@@ -122,7 +122,7 @@ async def test_a_failure_after_a_carried_reply_changes_nothing_for_the_caller(
 async def test_a_worker_with_many_requests_sends_replies_together_and_carries_none(
     redis_url: str, caller: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "_FEW", 1)
+    monkeypatch.setattr(serving, "FEW", 1)
     async with worker_on(redis_url) as (_, handler):
         first = asyncio.create_task(call(caller, Ping(then="sleep"), Transport.STREAM))
         await until(lambda: handler.carried == [True])
