@@ -131,15 +131,18 @@ async def client(url: str) -> AsyncIterator[Client]:
 
 
 def orders(images: Sequence[BlobKey], number: int, *, width: int, variants: int = 1) -> list[Order]:
-    """Return `number` orders; all their variants differ, so that no rendition is reused.
+    """Return the first `number` of these endless orders."""
+    return list(islice(endless_orders(images, width=width, variants=variants), number))
+
+
+def endless_orders(images: Sequence[BlobKey], *, width: int, variants: int = 1) -> Iterator[Order]:
+    """Yield orders whose variants all differ, so that no rendition is reused.
 
     Equal arguments give equal orders, whose renditions are reused.
     """
     radii = (1 + n / 500 for n in count())
-    return [
-        Order(image, tuple(_blurred(width, next(radii)) for _ in range(variants)))
-        for image in islice(cycle(images), number)
-    ]
+    for image in cycle(images):
+        yield Order(image, tuple(_blurred(width, next(radii)) for _ in range(variants)))
 
 
 def photographs(number: int, width: int, height: int) -> Iterator[bytes]:

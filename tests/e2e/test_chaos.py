@@ -46,7 +46,7 @@ async def test_all_records_of_jobs_expire(tmp_path: Path) -> None:
 
 @pytest.mark.serial
 async def test_overload_is_refused_and_accepted_jobs_are_done(tmp_path: Path) -> None:
-    await overload_is_refused(tmp_path, seconds=4)
+    await overload_is_refused(tmp_path, seconds=8)
 
 
 async def test_no_image_on_a_disk_is_lost_while_the_services_are_killed(tmp_path: Path) -> None:
