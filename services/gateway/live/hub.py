@@ -96,7 +96,7 @@ class LiveHub:
         """
         await subscription.wait_for_room()
         async with self._turn if len(jobs) > _JOBS_AT_ONCE else nullcontext():
-            new = set(jobs) - subscription.jobs.keys()
+            new = subscription.unwatched(jobs)
             if self._watched + len(new) > self._settings.max_watched_in_all:
                 raise Overloaded("Too many jobs are watched.", retry_after=_RETRY_AFTER)
             self._watched += len(new)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from contracts.jobs import JobEvent
 
@@ -38,6 +38,14 @@ class Subscription:
     def held(self) -> int:
         """The number of events in memory for this client."""
         return len(self._events) + len(self._past) + len(self._delayed)
+
+    def unwatched(self, jobs: Iterable[str]) -> set[str]:
+        """Return those of some jobs that are not watched yet.
+
+        A client may watch thousands, and name each further one in a message of its own: an
+        operator of sets would read all of them each time.
+        """
+        return {job for job in jobs if job not in self.jobs}
 
     def drop(self) -> None:
         """Set `dropped`, and forget all events: the client has to connect again."""

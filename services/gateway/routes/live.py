@@ -111,7 +111,8 @@ async def _receive(
             return "This connection watches no job."
         except ValidationError:
             return 'Send {"watch": [job ids]}, 1000 at a time.'
-        if len(subscription.jobs.keys() | set(request.watch)) > settings.max_watched:
+        new = len(subscription.unwatched(request.watch))
+        if len(subscription.jobs) + new > settings.max_watched:
             return "Too many jobs for one connection."
         with redis_errors():
             await hub.watch(subscription, *request.watch, after=request.after)

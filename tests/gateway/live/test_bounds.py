@@ -4,14 +4,14 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from starlette.websockets import WebSocketDisconnect
 
 from contracts.access.keys import DEFAULT_PROJECT
 from contracts.jobs import JobEvent, JobState
 from services.gateway.live.hub import LiveHub
-from services.gateway.routes.live import serve
+from services.gateway.routes.live import _receive, serve
 from services.gateway.settings import GatewaySettings
 
 UNKNOWN = "f" * 32
@@ -122,6 +122,26 @@ async def test_watching_a_job_twice_counts_as_one_job() -> None:
 
     assert reader.closed == (1008, "Too many jobs for one connection.")
     assert reader._messages == []
+
+
+class WatchedJobs(dict[str, Any]):
+    """Watched jobs that are looked up, and never read all together."""
+
+    def keys(self) -> Any:
+        raise AssertionError("All watched jobs are read.")
+
+    __iter__ = keys
+
+
+async def test_a_further_watched_job_costs_no_look_through_the_others() -> None:
+    """A client may watch 10,000 jobs, and name each in a message of its own."""
+    hub = hub_on(Records())
+    socket = Socket(*(json.dumps({"watch": jobs}) for jobs in ([UNKNOWN], [UNKNOWN, "e" * 32])), "")
+    with hub.client(DEFAULT_PROJECT) as subscription:
+        watched = subscription.jobs = WatchedJobs()
+        await _receive(cast(Any, socket), hub, subscription, GatewaySettings())
+        subscription.jobs = dict(watched.items())
+    assert len(watched) == 2
 
 
 async def test_a_connection_without_jobs_is_closed() -> None:
