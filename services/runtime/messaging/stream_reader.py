@@ -21,10 +21,12 @@ _MAX_READ_INTERVAL = 5.0  # seconds between reads, after which entries may have 
 class StreamReader(Consumer):
     """Reads every entry that is added after the start, one after the other, in order.
 
-    Calls `on_gap` when entries were trimmed before they could be read. It looks for a gap after a
-    long time without a read, and after each full batch: then more entries wait, and this reader may
-    be too slow for the stream's length. The time before the start is a gap, too: HTTP is served
-    while a service starts, and a client may have read its past before.
+    Calls `on_gap` when entries were trimmed before they could be read, or were lost. It looks for a
+    gap after a long time without a read, and after each full batch: then more entries wait, and
+    this reader may be too slow for the stream's length. It also looks after a lost connection: the
+    server that is there now may have less than the one before, which may never come back. The time
+    before the start is a gap, too: HTTP is served while a service starts, and a client may have
+    read its past before.
     """
 
     transport: ClassVar = Transport.STREAM
@@ -36,11 +38,11 @@ class StreamReader(Consumer):
         self._on_gap = on_gap
         self._last_id = "0-0"
         self._read_at = 0.0
+        self._cut = False  # whether the last read failed
 
     async def start(self, deliver: Deliver) -> None:
         """Note the stream's present end; `$` would mean a later end at each read."""
-        last = await self._redis.execute("XREVRANGE", self.address, "+", "-", "COUNT", 1)
-        self._last_id = last[0][0].decode() if last else "0-0"
+        self._last_id = await self._latest()
         self._read_at = time.monotonic()
         self._on_gap()
         await super().start(deliver)
@@ -49,11 +51,15 @@ class StreamReader(Consumer):
         await self._reads.disconnect()
 
     async def _read(self) -> None:
+        if self._cut:
+            await self._look_for_loss()
+        self._cut = True
         last_id, late = self._last_id, time.monotonic() - self._read_at > _MAX_READ_INTERVAL
         read = await self._reads.execute(
             *("XREAD", "COUNT", _BATCH, "BLOCK", int(POLL * 1000)),
             *("STREAMS", self.address, last_id),
         )
+        self._cut = False
         self._read_at = time.monotonic()
         entries = list(entries_read(read))
         if (entries and late) or len(entries) == _BATCH:
@@ -68,6 +74,19 @@ class StreamReader(Consumer):
         if first and last_id != "0-0" and _order(first[0][0].decode()) > _order(last_id):
             log.warning("events were trimmed before they were read", address=self.address)
             self._on_gap()
+
+    async def _look_for_loss(self) -> None:
+        """Call `on_gap` if the stream ends before the last entry read, and read on from its end."""
+        await self._look_for_gap(self._last_id)
+        if _order(latest := await self._latest()) < _order(self._last_id):
+            log.warning("events were lost with Redis's data", address=self.address)
+            self._last_id = latest
+            self._on_gap()
+
+    async def _latest(self) -> str:
+        """Return the id of the stream's last entry, or one before all entries."""
+        last = await self._redis.execute("XREVRANGE", self.address, "+", "-", "COUNT", 1)
+        return last[0][0].decode() if last else "0-0"
 
 
 def _order(entry_id: str) -> tuple[int, ...]:

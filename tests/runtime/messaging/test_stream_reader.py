@@ -1,14 +1,19 @@
 """The reader of a stream that everybody reads notices what it has missed."""
 
 import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from services.runtime.messaging import stream_reader
 from services.runtime.messaging.consumer import Received
 from services.runtime.messaging.stream_reader import StreamReader
 from services.runtime.redis.client import make_redis
-from tests.processes import until
+from tests.processes import mortal_valkey, until
 from tests.runtime.echo import settings_for
 
 STREAM = "test.events"
@@ -47,3 +52,58 @@ async def test_a_reader_that_is_always_behind_notices_what_was_trimmed(
     await redis.close()
     assert bool(gaps[1:]) == trimmed
     assert (len(read) == 400) == (not trimmed)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("after", ["nothing", "other entries"])
+async def test_a_reader_notices_that_redis_is_back_without_its_data(
+    tmp_path: Path, after: str
+) -> None:
+    with mortal_valkey(tmp_path) as server:
+        async with _reading(server.url) as (read, gaps):
+            # The clock of the server that will be lost is ahead.
+            _add(server.url, 1, id="99999999999999-0")
+            await until(lambda: read == [b"1"])
+            server.kill()
+            shutil.rmtree(tmp_path / "appendonlydir")
+            server.start()
+            if after == "other entries":
+                _add(server.url, 2)
+            await until(lambda: gaps == [0, 1])
+            _add(server.url, 3)
+            await until(lambda: read[-1] == b"3")
+
+
+@pytest.mark.services
+async def test_a_reader_that_was_cut_off_goes_on_without_a_gap(tmp_path: Path) -> None:
+    with mortal_valkey(tmp_path) as server:
+        async with _reading(server.url) as (read, gaps):
+            _add(server.url, 1)
+            await until(lambda: read == [b"1"])
+            server.kill()
+            server.start()
+            _add(server.url, 2)
+            await until(lambda: read == [b"1", b"2"])
+            assert gaps == [0]
+
+
+@asynccontextmanager
+async def _reading(url: str) -> AsyncIterator[tuple[list[bytes], list[int]]]:
+    """A reader; yields the numbers that it has read, and how many they were at each gap."""
+    read, gaps = list[bytes](), list[int]()
+
+    async def deliver(received: Received) -> None:
+        assert isinstance(received.data, dict)
+        read.append(received.data[b"n"])
+
+    redis = make_redis(settings_for(url))
+    reader = StreamReader(STREAM, redis, on_gap=lambda: gaps.append(len(read)))
+    await reader.start(deliver)
+    yield read, gaps
+    await reader.stop()
+    await redis.close()
+
+
+def _add(url: str, number: int, *, id: str = "*") -> None:
+    with Redis.from_url(url) as redis:
+        redis.xadd(STREAM, {"n": number}, id=id)
