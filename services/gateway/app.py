@@ -205,6 +205,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
         keyring=keyring,
         exposure=exposure,
         methods=methods_of(http.routes),
+        bodies=plain.with_bodies,
     )
     app.after_startup(front.readers.start)
     app.on_shutdown(front.readers.stop)

@@ -40,7 +40,7 @@ from services.gateway.middleware.proxies import ProxyMiddleware, TrustedProxies
 from services.gateway.middleware.slow_readers import SlowReaderMiddleware
 from services.gateway.middleware.tracing import TraceMiddleware
 from services.gateway.middleware.unread_body import UnreadBodyMiddleware
-from services.gateway.server.at_once import AnswersAtOnce
+from services.gateway.server.at_once import AnswersAtOnce, TakesBodies
 from services.gateway.settings import GatewaySettings
 
 
@@ -64,8 +64,12 @@ def make_front(
     keyring: Keyring,
     exposure: Exposure,
     methods: Collection[str],
+    bodies: TakesBodies,
 ) -> Front:
-    """Put all parts in front of the routes, which answer to `methods`."""
+    """Put all parts in front of the routes, which answer to `methods`.
+
+    `bodies` answers some requests as the routes do, once their whole body is there.
+    """
     remembered = delivery.in_front_of(routes)
     limits = LimitsMiddleware(remembered, limiter, refuse=refusal)
     presets = PresetMiddleware(limits, anonymous.presets, refuse=refusal)
@@ -99,5 +103,6 @@ def make_front(
         presets=presets,
         limits=limits,
         delivery=remembered,
+        bodies=bodies,
     )
     return Front(readers, at_once, readers)

@@ -3,7 +3,7 @@
 It stands in front of the answers in memory as well, so that those need no look at keys.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from http import HTTPStatus
 
 import structlog
@@ -17,7 +17,6 @@ from services.gateway.access.identifiers import Identifier, keys_in
 from services.gateway.access.keys.keyring import Keyring, KeysOutdated
 from services.gateway.access.lasting import answer_while
 from services.gateway.access.rules import Rule, Rules
-from services.gateway.access.signatures import ANONYMOUS_SCOPES
 from services.gateway.http.problems import problem, refusal
 from services.gateway.middleware.fields import STARTS, Field
 
@@ -78,13 +77,13 @@ class AccessMiddleware:
         else:
             await answer(scope, receive, _privately(send))
 
-    def rule_to_read(self, scope: Scope) -> Rule | None:
-        """Return the rule of a request to read, which depends on nothing that changes.
+    def rule_among(self, scopes: Collection[KeyScope], scope: Scope) -> Rule | None:
+        """Return the rule of a request that needs one of `scopes`, which nothing else decides.
 
         None stands for a refusal as well: calling this object words it.
         """
         rule = self._rules.find(scope)
-        if rule is None or rule.scope not in ANONYMOUS_SCOPES or self._exposure.refuses(scope):
+        if rule is None or rule.scope not in scopes or self._exposure.refuses(scope):
             return None
         return rule
 

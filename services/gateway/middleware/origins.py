@@ -17,6 +17,7 @@ from services.gateway.middleware.hosts import Refuse
 
 _READING = ("GET", "HEAD")
 _OWN_SITE = ("same-origin", "none")  # none: the user has entered the address
+_PAGE_FIELDS = frozenset({b"origin", b"sec-fetch-site"})
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _PREFLIGHT_SECONDS = 7200  # the most that Chromium keeps
 _ASKED_METHOD, _ASKED_HEADERS = "access-control-request-method", "access-control-request-headers"
@@ -52,17 +53,16 @@ class OriginMiddleware:
         if reading and not self._origins:
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         app, reader = self._app, self.reader_of(scope)
         listed = reader is not None
-        if not (reading or listed or _is_own(headers, scope["scheme"])):
+        if not (reading or listed or _is_own(scope)):
             error = OriginNotAllowed(
                 "A page of another origin has sent this request. The gateway's operator lists "
                 "origins in DARKROOM_ORIGINS."
             )
             app = self._refuse(error, scope)
-        elif listed and scope.get("method") == "OPTIONS" and _ASKED_METHOD in headers:
-            app = self._preflight_answer(headers)
+        elif listed and _asks_for_method(scope):
+            app = self._preflight_answer(Headers(scope=scope))
         if not self._origins or scope["type"] != "http":
             await app(scope, receive, send)
             return
@@ -73,6 +73,10 @@ class OriginMiddleware:
             await send(message)
 
         await app(scope, receive, send_with_permission)
+
+    def may_change(self, scope: Scope) -> bool:
+        """Return whether a request may change something, by where it comes from."""
+        return self.reader_of(scope) is not None or _is_own(scope)
 
     def reader_of(self, scope: Scope) -> str | None:
         """Return the listed origin whose pages may read the answer to a request; None for none."""
@@ -106,11 +110,19 @@ class OriginMiddleware:
         return Response(status_code=204, headers=allowed)
 
 
-def _is_own(headers: Headers, scheme: str) -> bool:
+def _asks_for_method(scope: Scope) -> bool:
+    """Return whether a request asks for the permission to send another one."""
+    return scope.get("method") == "OPTIONS" and _ASKED_METHOD in Headers(scope=scope)
+
+
+def _is_own(scope: Scope) -> bool:
     """Return whether a request comes from a page of the gateway's own origin, or from no page."""
+    if _PAGE_FIELDS.isdisjoint([name for name, _ in scope["headers"]]):
+        return True
+    headers = Headers(scope=scope)
     given = headers.getlist("origin")
     if not given:
         return headers.get("sec-fetch-site", "none") in _OWN_SITE
-    scheme = scheme.replace("ws", "http")
+    scheme = scope["scheme"].replace("ws", "http")
     host = headers.get("host", "").lower().removesuffix(_DEFAULT_PORTS.get(scheme, ""))
     return given == [f"{scheme}://{host}"]

@@ -164,7 +164,7 @@ async def submit(
     """
     media_type = media_type_of(request)
     if media_type == JSON:
-        return await submit_json(request, deps, preference)
+        return await submit_json(request, deps, preference, await deps.uploads.read_json(request))
     _refuse_other_types(media_type)
     image = await deps.acquirer.acquire(Sent(ttl=deps.settings.job_ttl), request)
     job = await submission.submit(
@@ -175,9 +175,11 @@ async def submit(
     return await _accepted(request, job, deps, preference)
 
 
-async def submit_json(request: Request, deps: Dependencies, preference: Preference) -> Response:
+async def submit_json(
+    request: Request, deps: Dependencies, preference: Preference, body: bytes
+) -> Response:
     """Submit the job that a request's JSON describes. `PlainSubmission` calls this as well."""
-    new = await _new_job(request, deps)
+    new = await _new_job(body, deps)
     variants = pipelines_of(new.variants, deps.presets, caller_of(request.scope).project)
     image = await deps.acquirer.acquire(new.source.named(), request)
     job = await submission.submit(
@@ -269,8 +271,7 @@ def _refuse_other_types(media_type: str) -> None:
     )
 
 
-async def _new_job(request: Request, deps: Dependencies) -> NewJob:
-    body = await deps.uploads.read_json(request)
+async def _new_job(body: bytes, deps: Dependencies) -> NewJob:
     try:
         if len(body) <= _SMALL_BODY:
             new = NewJob.model_validate_json(body)

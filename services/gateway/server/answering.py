@@ -6,13 +6,15 @@ from random import getrandbits
 from typing import Any, cast
 
 import structlog
+from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from services.gateway.server.at_once import Admitted, Again, WholeAnswer
+from services.gateway.server.at_once import Admitted, Again
 from services.gateway.server.connections import Connections
 from services.gateway.server.heads import Arrival
 from services.gateway.server.protocol import MAX_PIPELINED, BoundedProtocol
+from services.gateway.server.whole_answers import WholeAnswer
 
 log = structlog.get_logger(__name__)
 
@@ -59,10 +61,26 @@ class AnsweringProtocol(BoundedProtocol):
             self._in_a_row += 1
             self._write_whole(cycle, found)
             return
-        if found is not None:
+        if found is not None and found.has_body:
+            app = cast(Any, partial(self._answer_with_body, cycle, found))
+        elif found is not None:
             cycle.scope = cast(Any, found.scope)
             app = cast(Any, partial(found.app, partial(self._write_later, cycle)))
         super()._start_asgi_task(cycle, app)
+
+    async def _answer_with_body(
+        self,
+        cycle: RequestResponseCycle,
+        found: Admitted,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer a request whose body has arrived by now; leave another one to the application."""
+        if cycle.more_body:
+            await cast(Any, self.app)(scope, receive, send)
+        else:
+            await found.app(partial(self._write_later, cycle), found.scope, receive, send)
 
     def _may_answer_at_once(self, cycle: RequestResponseCycle) -> bool:
         """Return whether an answer can be written now, and nothing but the next request follows."""

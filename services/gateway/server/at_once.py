@@ -1,10 +1,13 @@
-"""The checks of a request to read a picture, without a wait, and its answer from memory.
+"""The checks of a much-used request, without a wait, and its answer from memory.
 
 Each part in front of the routes is an ASGI application (`front.py`). Together they cost more than
 an answer from memory, with a task and coroutines of the server. Here the same parts are asked
 without any of them. If all let the request pass, its answer is in memory, or the routes make it
 without the parts in front of them. Whatever is not plain goes the ordinary way, from its begin: a
 refusal, a key that is not known yet, a trace, a limit that has to be asked for, a body.
+
+A request for a job is answered without the parts in front of the routes as well, if its whole body
+has arrived with its head.
 """
 
 import asyncio
@@ -14,16 +17,18 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 import structlog
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.access.keys import KeyScope
 from contracts.errors import ServiceError
 from services.gateway.access.caller import Caller, set_caller
 from services.gateway.access.limits.middleware import LimitsMiddleware
 from services.gateway.access.middleware import AccessMiddleware, private_fields
 from services.gateway.access.presets.middleware import PresetMiddleware
 from services.gateway.access.rules import Rule
+from services.gateway.access.signatures import ANONYMOUS_SCOPES
 from services.gateway.delivery.cache import Headers
-from services.gateway.delivery.middleware import SMALL, DeliveryMiddleware, Hit
+from services.gateway.delivery.middleware import DeliveryMiddleware, Hit
 from services.gateway.delivery.question import Terms, may_be_kept, terms_of
 from services.gateway.middleware.correlation import FIELD, given_id, id_of
 from services.gateway.middleware.fields import Field
@@ -34,20 +39,12 @@ from services.gateway.middleware.proxies import ProxyMiddleware
 from services.gateway.middleware.slow_readers import SlowReaderMiddleware
 from services.gateway.middleware.tracing import names_trace
 from services.gateway.middleware.unread_body import announces_body
+from services.gateway.server.whole_answers import WholeAnswer, lines_of, whole_answer
 from services.runtime.messaging.envelope import new_correlation_id
 from services.runtime.telemetry.tracing import has_sdk
 
 _AGE_AND_ID = b"age: %%d\r\n%b: %%b\r\n" % FIELD
-_LENGTH = b"content-length"
-
-
-class WholeAnswer(NamedTuple):
-    """An answer that is there as a whole."""
-
-    status: int
-    lines: bytes
-    """The lines of its header, but for those that uvicorn adds to every answer."""
-    body: bytes
+_WITH_BODY = frozenset({KeyScope.JOBS})
 
 
 Again = Callable[[asyncio.WriteTransport], WholeAnswer | None]
@@ -64,6 +61,18 @@ class Admitted(NamedTuple):
     """Its scope, as the checks have left it."""
     app: Callable[[Write, Scope, Receive, Send], Awaitable[None]]
     """Answers it without the checks: a small answer by `Write`, and others by `Send`."""
+    has_body: bool = False
+    """True if `app` answers it only when its whole body is there, so that no read of it waits."""
+
+
+class TakesBodies(Protocol):
+    """The application for requests whose whole body is there."""
+
+    def takes(self, scope: Scope) -> bool:
+        """Return whether a request, whose body may not be there yet, is one of these."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer such a request."""
 
 
 class AtOnce(Protocol):
@@ -114,11 +123,14 @@ class AnswersAtOnce:
     presets: PresetMiddleware
     limits: LimitsMiddleware
     delivery: DeliveryMiddleware
+    bodies: TakesBodies
 
     def __call__(
         self, request: Scope, transport: asyncio.WriteTransport
     ) -> WholeAnswer | Admitted | None:
         """Return the answer to a request, which counts as given; see `AtOnce`."""
+        if request["method"] == "POST":
+            return self._admit_with_body(request, transport)
         if not may_be_kept(request):
             return None
         scope = {**request}
@@ -132,7 +144,27 @@ class AnswersAtOnce:
             return self._give(hit, head, caller, scope, transport)
         if self.limits.account_of(scope) is not None or announces_body(scope):
             return None
-        return Admitted(scope, partial(self._answer, transport, caller, head[0]))
+        return Admitted(scope, partial(self._answer, self.delivery, transport, caller, head[0]))
+
+    def _admit_with_body(
+        self, request: Scope, transport: asyncio.WriteTransport
+    ) -> Admitted | None:
+        """Return a request with a body if every check lets it pass; None for the ordinary way."""
+        scope = {**request}
+        prefix = self.proxies.take(scope)
+        if not self.bodies.takes(scope) or names_trace(scope) or has_sdk():
+            return None
+        if not (self.hosts.accepts(scope) and self.origins.may_change(scope)):
+            return None
+        rule = self.access.rule_among(_WITH_BODY, scope)
+        caller = None if rule is None else self.access.admit_at_once(scope, rule)
+        if caller is None:
+            return None
+        set_caller(scope, caller)
+        if self.limits.account_of(scope) is not None:
+            return None
+        answer = partial(self._answer, self.bodies, transport, caller, prefix)
+        return Admitted(scope, answer, has_body=True)
 
     def remember(self, request: Scope) -> Again | None:
         """Return what answers the next requests with the head of this one; see `AtOnce`."""
@@ -163,7 +195,7 @@ class AnswersAtOnce:
         prefix = self.proxies.take(scope)
         if names_trace(scope) or not self.hosts.accepts(scope):
             return None
-        rule = self.access.rule_to_read(scope)
+        rule = self.access.rule_among(ANONYMOUS_SCOPES, scope)
         if rule is None:
             return None
         fields = scope["headers"]
@@ -208,6 +240,7 @@ class AnswersAtOnce:
 
     async def _answer(
         self,
+        app: ASGIApp,
         transport: asyncio.WriteTransport,
         caller: Caller,
         prefix: str,
@@ -216,7 +249,7 @@ class AnswersAtOnce:
         receive: Receive,
         send: Send,
     ) -> None:
-        """Answer a request that was admitted; do to the answer what all parts do."""
+        """Have `app` answer a request that was admitted; do to the answer what all parts do."""
         bound, reader = id_of(scope["headers"]), self.origins.reader_of(scope)
         # The task of the request has a context of its own.
         structlog.contextvars.bind_contextvars(correlation_id=bound)
@@ -234,13 +267,13 @@ class AnswersAtOnce:
                 self.readers.count(transport, len(body))
             if start is not None:
                 head, start = start, None
-                whole = _whole(head, message) if scope["method"] == "GET" else None
+                whole = whole_answer(head, message) if scope["method"] != "HEAD" else None
                 if whole is not None and write(whole):
                     return
                 await send(head)
             await send(message)
 
-        await self.delivery(scope, receive, send_on)
+        await app(scope, receive, send_on)
 
     def _fields(
         self, headers: Headers, caller: Caller, reader: str | None, prefix: str
@@ -249,24 +282,3 @@ class AnswersAtOnce:
         fields = headers if caller.shared else private_fields(headers)
         fields = self.origins.permit(fields, reader)
         return with_addresses(fields, prefix) if prefix else fields
-
-
-def _whole(start: Message, first: Message) -> WholeAnswer | None:
-    """Return a small answer that its first message completes; None for any other.
-
-    The server checks others: it refuses to send a malformed field, or a body of another length.
-    """
-    body, headers = first.get("body", b""), start["headers"]
-    if start["status"] != 200 or first.get("more_body") or len(body) > SMALL:
-        return None
-    lines = lines_of(headers)
-    if not lines.count(b"\r") == lines.count(b"\n") == len(headers):
-        return None
-    if (_LENGTH, b"%d" % len(body)) not in headers:
-        return None
-    return WholeAnswer(200, lines, body)
-
-
-def lines_of(fields: Iterable[Field]) -> bytes:
-    """Return header fields as the lines of an HTTP message."""
-    return b"".join([b"%b: %b\r\n" % field for field in fields])

@@ -7,9 +7,10 @@ from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
-from services.gateway.server.at_once import AtOnce, lines_of
+from services.gateway.server.at_once import AtOnce
 from services.gateway.server.heads import KnownHeads
 from services.gateway.server.refusals import ADDRESS, CONNECTIONS, Refusal
+from services.gateway.server.whole_answers import lines_of
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics

@@ -64,3 +64,26 @@ async def test_an_admitted_request_that_fails_is_answered_with_500(
     server.go.set()
     assert b"HTTP/1.1 500" in await server.take()
     assert [record for record in caplog.records if record.exc_info]
+
+
+POST = b"POST /admitted HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
+
+
+@pytest.mark.parametrize("pieces", [(POST + b"body",), (POST, b"body"), (POST + b"bo", b"dy")])
+async def test_a_request_with_a_body_is_admitted_if_all_of_it_is_there(
+    pieces: tuple[bytes, ...],
+) -> None:
+    server = Server()
+    for piece in pieces:
+        server.protocol.data_received(piece)
+    written = await server.take()
+    assert (written.startswith(WRITTEN), server.by_application) == (True, [])
+
+
+@pytest.mark.parametrize("start", [POST, POST + b"bod"])
+async def test_the_application_answers_a_request_whose_body_is_not_there_yet(start: bytes) -> None:
+    server = Server()
+    server.protocol.data_received(start)
+    await asyncio.sleep(0)
+    assert server.by_application == [b"/admitted"]
+    assert server.wire.written.endswith(b"app")

@@ -9,7 +9,7 @@ import pytest
 from services.gateway.delivery.purges import PurgeNews
 from services.gateway.front import Front
 from services.gateway.server import at_once
-from services.gateway.server.at_once import WholeAnswer
+from services.gateway.server.whole_answers import WholeAnswer
 from services.runtime.redis.client import make_redis
 from tests.gateway.access.gateways import settings_of
 from tests.gateway.access.signed.sites import RENDER

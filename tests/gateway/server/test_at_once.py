@@ -23,7 +23,8 @@ from services.gateway.delivery.delivery import Delivery
 from services.gateway.delivery.offer import offer
 from services.gateway.front import Front, make_front
 from services.gateway.http.image_response import AnswerRoom
-from services.gateway.server.at_once import Admitted, WholeAnswer
+from services.gateway.server.at_once import Admitted
+from services.gateway.server.whole_answers import WholeAnswer
 from services.runtime.redis.client import make_redis
 from services.runtime.storage.images import Images
 from services.runtime.storage.records import Kind, StoredBlob
@@ -47,6 +48,8 @@ PATHS = (
     *(SIGNED, SIGNED.replace("sepia", "blur"), LARGE, "/v1/images", "/health/live", "/nowhere"),
     f"/images{RENDER}?op=sepia",
 )
+JOBS = ("/v1/jobs", "/images/v1/jobs", "/v1/jobs?op=flip", "/v1/keys")
+BODY = {"content-length": "9"}
 REQUESTS: tuple[dict[str, str], ...] = (
     {}, KEY, {"authorization": "Bearer dk_aaaaaaaaaa_x"}, {"cookie": "darkroom_session=a.1.b"},
     KEY | {"if-none-match": '"a"'}, KEY | {"if-none-match": '"b"'}, KEY | {"accept": "image/webp"},
@@ -68,6 +71,8 @@ SETTINGS: dict[str, dict[str, object]] = {
 
 async def routes(scope: Scope, receive: Receive, send: Send) -> None:
     """Give a picture for every request, and let it be kept."""
+    if scope["method"] == "POST":
+        await receive()
     body = bytes(70_000) if b"flip" in scope["query_string"] else b"bytes"
     stored = StoredBlob(Blob(key="a" * 64, media_type="image/webp", bytes=5), digest="b" * 64)
     offer(Request(scope), Kind.RENDITION, stored, ("1" * 64,), life=60)
@@ -76,6 +81,16 @@ async def routes(scope: Scope, receive: Receive, send: Send) -> None:
     if b"auto" in scope["query_string"]:
         fields["Vary"] = "Accept"
     await Response(body, headers=fields, media_type="image/webp")(scope, receive, send)
+
+
+class Bodies:
+    """Takes every submission that announces its length."""
+
+    def takes(self, scope: Scope) -> bool:
+        return bool(scope["path"] == "/v1/jobs" and scope["query_string"] == b"")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await routes(scope, receive, send)
 
 
 async def _answers_from_memory(front: Front) -> bool:
@@ -105,6 +120,7 @@ async def front_of(redis_url: str, folder: Path, **given: object) -> AsyncIterat
         keyring=keyring,
         exposure=Exposure(watched=False),
         methods=("GET",),
+        bodies=Bodies(),
     )
     await delivery.start()
     await keyring.start()
@@ -240,6 +256,31 @@ async def test_every_answer_at_once_is_that_of_the_application(
                 assert others[b"x-correlation-id"] == b"mine"
     assert given > 40
     assert (passed > 20 and 0 < joined < passed) or name == "limits"
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+async def test_every_submission_past_the_parts_is_answered_as_by_the_application(
+    name: str, redis_url: str, tmp_path: Path
+) -> None:
+    refused = passed = 0
+    async with front_of(redis_url, tmp_path, **SETTINGS[name]) as front:
+        for url, request in product(JOBS, REQUESTS):
+            case, scope = (url, request), scope_of(url, request | BODY, "POST")
+            before = copy.deepcopy(scope)
+            admitted = front.at_once(scope, cast(Any, object()))
+            assert scope == before, case
+            expected = await asked(front, url, request | BODY, "POST")
+            if admitted is None:
+                refused += expected[0] >= 400
+                continue
+            assert isinstance(admitted, Admitted), case
+            assert (admitted.has_body, expected[0]) == (True, 200), case
+            passed += 1
+            answer = await written(admitted)
+            assert answer is not None, case
+            assert_same(read(answer), expected, case)
+    assert refused > 10
+    assert passed >= (0 if name == "limits" else 5)
 
 
 async def test_a_limit_counts_answers_at_once(redis_url: str, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 from starlette.types import Scope
 
 from services.gateway.server import answering
-from services.gateway.server.at_once import Again, WholeAnswer
+from services.gateway.server.at_once import Again
 from services.gateway.server.heads import Arrival, KnownHeads
+from services.gateway.server.whole_answers import WholeAnswer
 from tests.gateway.server.test_written_at_once import HANDSHAKE, WRITTEN, Server, get
 from tests.processes import until
 

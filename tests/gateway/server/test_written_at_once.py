@@ -11,8 +11,9 @@ from uvicorn.server import ServerState
 
 from services.gateway.server import connections
 from services.gateway.server.answering import AnsweringProtocol
-from services.gateway.server.at_once import Admitted, Again, WholeAnswer, Write
+from services.gateway.server.at_once import Admitted, Again, Write
 from services.gateway.server.connections import Connections
+from services.gateway.server.whole_answers import WholeAnswer
 from services.gateway.settings import GatewaySettings
 from services.gateway.shutdown import Shutdown
 from services.runtime.telemetry.metrics import Metrics
@@ -101,7 +102,8 @@ class Server:
         if request["raw_path"] == b"/app":
             return None
         if request["raw_path"] == b"/admitted":
-            return Admitted({**request, "checked": True}, self.admitted)
+            has_body = request["method"] == "POST"
+            return Admitted({**request, "checked": True}, self.admitted, has_body)
         self.at_once.append(request["raw_path"])
         return WHOLE
 
