@@ -6,12 +6,11 @@ from functools import partial
 from math import ceil
 
 from faststream.asgi import AsgiFastStream
-from faststream.redis import RedisMessage
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.imaging import METHODS
-from contracts.jobs import EVENTS, JOBS, JobEvent
+from contracts.jobs import EVENTS, JOBS
 from services.gateway.access.anonymous import AnonymousAccess
 from services.gateway.access.exposure import Exposure
 from services.gateway.access.keys.keyring import Keyring
@@ -45,17 +44,18 @@ from services.gateway.sources.setup import make_originals, read_sources
 from services.gateway.sources.uploads.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
-from services.runtime.faststream_adapter.message import entry_of
 from services.runtime.gc_tuning import settle
 from services.runtime.introspection.asyncapi import suite_specification
 from services.runtime.introspection.asyncapi_page import documentation_routes
 from services.runtime.introspection.health import health_routes, metrics_route
 from services.runtime.introspection.queues import Queues
 from services.runtime.introspection.storage_state import StorageState
+from services.runtime.jobs.own_events import published_event
 from services.runtime.jobs.store import Jobs
 from services.runtime.jobs.webhook_queue import WebhookQueue
 from services.runtime.liveness.heartbeat import Workers
 from services.runtime.malloc_tuning import tune_malloc
+from services.runtime.messaging.consumer import Received
 from services.runtime.redis.client import make_redis
 from services.runtime.refused_start import end_process
 from services.runtime.rpc.broker import Broker
@@ -109,10 +109,10 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     records = Jobs(redis, settings)
     live_hub = LiveHub(records, settings)
 
-    async def on_event(event: JobEvent, message: RedisMessage) -> None:
-        live_hub.on_event(event.model_copy(update={"id": entry_of(message)}))
+    async def on_event(received: Received) -> None:
+        live_hub.on_event(published_event(received))
 
-    broker.follow(EVENTS, JobEvent, on_event, on_gap=live_hub.on_gap)
+    broker.follow(EVENTS, on_event, on_gap=live_hub.on_gap)
     keyring = Keyring(redis, settings.admin_key)
     exposure = Exposure(watched=settings.access is None)
     shutdown = Shutdown()

@@ -4,16 +4,16 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from faststream.redis import RedisMessage
-
 from bench.jobs.systems.interface import KEPT
 from bench.jobs.systems.job_ends import JobEnds
 from bench.jobs.workload import PIPELINE
 from contracts.access.keys import DEFAULT_PROJECT
 from contracts.imaging import Blob
-from contracts.jobs import EVENTS, JobEvent
+from contracts.jobs import EVENTS
 from services.runtime.gc_tuning import settle
+from services.runtime.jobs.own_events import published_event
 from services.runtime.jobs.store import Jobs
+from services.runtime.messaging.consumer import Received
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
@@ -59,11 +59,11 @@ async def calling(url: str) -> AsyncIterator[Client]:
     configure_logging(settings.log_level)
     redis, ends = make_redis(settings), JobEnds()
 
-    async def on_event(event: JobEvent, message: RedisMessage) -> None:
-        ends.on_event(event)
+    async def on_event(received: Received) -> None:
+        ends.on_event(published_event(received))
 
     broker = Broker(redis, settings)
-    broker.follow(EVENTS, JobEvent, on_event, on_gap=lambda: None)
+    broker.follow(EVENTS, on_event, on_gap=lambda: None)
     await broker.start()
     settle()
     yield Client(redis, settings, ends)

@@ -30,7 +30,7 @@ from faststream.redis.subscriber.usecases import LogicSubscriber
 from contracts.methods import Transport
 from services.runtime.faststream_adapter.envelope import Envelope
 from services.runtime.faststream_adapter.message import message_of, raw_of
-from services.runtime.messaging.consumer import Consumer, Received
+from services.runtime.messaging.consumer import Consumer, Deliver, Received
 
 Handle = Callable[[Any], Awaitable[Any]]
 """A handler of FastStream's messages; its result is published as the reply."""
@@ -65,7 +65,7 @@ class ConsumerSubscriber(LogicSubscriber):
         config = RedisSubscriberConfig(_outer_config=broker_config, _ack_policy=AckPolicy.MANUAL)
         parser = _PARSERS[consumer.transport](SimpleParserConfig(Envelope))
         config.parser = parser.parse_message
-        config.decoder = _unchanged
+        config.decoder = unchanged
         super().__init__(config, _Undocumented(broker_config, _UNTITLED, calls), calls)
         self.consumer = consumer
         self._serve = serve
@@ -90,7 +90,7 @@ class ConsumerSubscriber(LogicSubscriber):
                 await self.process_message(cast(UnifyRedisDict, raw_of(transport, received)))
             else:
                 message = message_of(transport, received)
-                message.set_decoder(_unchanged)
+                message.set_decoder(unchanged)
                 await self._serve(message)
         except IgnoredException:
             # Raised on purpose: the message is finished without a reply.
@@ -112,6 +112,17 @@ class ConsumerSubscriber(LogicSubscriber):
         raise NotImplementedError
 
 
+class DirectSubscriber(ConsumerSubscriber):
+    """Subscriber whose messages go to `deliver` as Redis gave them, never through middlewares."""
+
+    def __init__(self, broker: RedisBroker, consumer: Consumer, deliver: Deliver) -> None:
+        super().__init__(broker, consumer, unchanged, lambda: False)
+        self._directly = deliver
+
+    async def _deliver(self, received: Received) -> None:
+        await self._directly(received)
+
+
 class _Undocumented(RedisSubscriberSpecification):
     """Specification of a subscriber: empty, as the contracts make the suite's document."""
 
@@ -126,6 +137,6 @@ class _Undocumented(RedisSubscriberSpecification):
 _UNTITLED = RedisSubscriberSpecificationConfig(title_=None, description_=None)
 
 
-async def _unchanged(message: Any) -> Any:
+async def unchanged(message: Any) -> Any:
     """Decode nothing: a handler takes the message and validates its body by the contract."""
     return message

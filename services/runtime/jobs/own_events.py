@@ -20,6 +20,8 @@ from redis.exceptions import ResponseError
 from contracts.errors import Failure
 from contracts.jobs import JobEvent, JobState
 from services.runtime.jobs.records import event_from, named_project
+from services.runtime.messaging.consumer import Received
+from services.runtime.messaging.unreadable import Damaged
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import Command
@@ -36,6 +38,15 @@ def text_of(event: JobEvent) -> str:
     if event.problem is None:
         return text
     return f"{text} {event.problem.model_dump_json(exclude_defaults=True)}"
+
+
+def published_event(received: Received) -> JobEvent:
+    """Return the event in an entry of the stream of all events. Raises Damaged."""
+    fields = received.data if isinstance(received.data, dict) else {}
+    try:
+        return event_from(received.entry or b"", fields)
+    except (ValueError, KeyError) as exc:
+        raise Damaged("The entry is no event of a job.") from exc
 
 
 async def own_events(redis: RedisClient, job_ids: Sequence[str], after: str) -> list[JobEvent]:

@@ -21,6 +21,7 @@ Version 1 has no field `v`, and each value is written that is a default here; th
 are in a stream. A change of a default that the contracts have for jobs needs a new version.
 """
 
+_DATA = DATA_FIELD.encode()
 _JOB_ID = re.compile(rb"[0-9a-f]{32}")
 
 READABLE = frozenset({VERSION - 1, VERSION})
@@ -50,8 +51,10 @@ def packed_event(event: JobEvent) -> bytes:
 
 def event_from(entry: bytes, fields: Mapping[bytes, bytes]) -> JobEvent:
     """Read an event from an entry of a stream; the entry's id becomes the event's."""
-    event = JobEvent.model_validate_json(body_of(fields[DATA_FIELD.encode()]))
-    return event.model_copy(update={"id": entry.decode()})
+    event = JobEvent.model_validate_json(body_of(fields[_DATA]))
+    # It is nobody else's yet, and a copy would take three times as long as to read it.
+    event.__dict__["id"] = entry.decode()
+    return event
 
 
 def fixed_fields(job: Job, webhook: Webhook | None, project: str, line: str) -> Fields:

@@ -66,9 +66,16 @@ def unpack(data: bytes) -> tuple[bytes, dict[str, Any]] | None:
 
 
 def body_of(data: bytes) -> bytes:
-    """Return the body of an envelope; data without an envelope is a body already."""
-    unpacked = unpack(data)
-    return data if unpacked is None else unpacked[0]
+    """Return the body of an envelope; data without an envelope is a body already.
+
+    Nothing looks at the headers, which may be broken.
+    """
+    if len(data) < _PREAMBLE.size or not data.startswith(IDENTITY):
+        return data
+    _, version, headers_offset, body_offset, _ = _PREAMBLE.unpack_from(data)
+    if version != VERSION or headers_offset != _HEADERS_OFFSET:
+        return data
+    return data[body_offset:]
 
 
 def valid_headers(headers: object) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from services.runtime.faststream_adapter.producer import destination_of
 from services.runtime.faststream_adapter.subscriber import Handle
 from services.runtime.liveness.heartbeat import Heartbeat, Report, new_worker_name
 from services.runtime.liveness.server_clock import Clock
-from services.runtime.messaging.consumer import Consumer
+from services.runtime.messaging.consumer import Consumer, Deliver
 from services.runtime.messaging.destination import Destination, Search
 from services.runtime.messaging.envelope import new_correlation_id
 from services.runtime.messaging.outbox import OnDelivery, Outbox
@@ -273,17 +273,16 @@ class Broker(AdaptedBroker):
     def follow(
         self,
         stream: str,
-        model: type[Message],
-        handler: Handler,
+        deliver: Deliver,
         *,
         on_gap: Callable[[], None],
     ) -> None:
-        """Handle every entry that is added to `stream` from the start on, in order.
+        """Call `deliver` for every entry that is added to `stream` from the start on, in order.
 
         Calls `on_gap` when entries were trimmed before they could be read.
         """
         reader = StreamReader(stream, self.redis, on_gap=on_gap)
-        self.attach_directly(reader, validating(model, handler))
+        self.attach_directly(reader, deliver)
 
     def on_control(self, kind: type[ControlT], handle: Callable[[ControlT], None]) -> None:
         """Have control messages of one kind handled, where this process serves anything."""

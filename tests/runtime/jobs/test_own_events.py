@@ -10,9 +10,12 @@ from contracts.errors import WorkerCrashed
 from contracts.imaging import Blob
 from contracts.jobs import EVENTS, Job, JobEvent, JobRequest, JobResult, Webhook
 from contracts.operations.pipeline import OPERATIONS, Pipeline
+from services.runtime.jobs.own_events import published_event
 from services.runtime.jobs.records import event_of, request_json
 from services.runtime.jobs.store import Jobs
+from services.runtime.messaging.consumer import Received
 from services.runtime.messaging.envelope import pack_message
+from services.runtime.messaging.unreadable import Damaged
 from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from tests.runtime.jobs.helpers import BLOB, CRASHED, GOOD, done, submitted
@@ -69,7 +72,7 @@ def test_a_request_without_its_defaults_is_the_same_request() -> None:
     assert b'"lossless"' not in written
 
 
-async def test_an_event_is_read_as_it_was_published(jobs: Jobs) -> None:
+async def test_an_event_is_read_as_it_was_published(jobs: Jobs, redis: Any) -> None:
     job = await submitted(jobs, variants=2)
     published = [event_of(job)]
     changes: list[Callable[[Job], Awaitable[Job | None]]] = [
@@ -84,8 +87,26 @@ async def test_an_event_is_read_as_it_was_published(jobs: Jobs) -> None:
         published.append(event_of(job))
     assert [event.problem for event in published] == [None, None, None, SPACED, SPACED, None]
     assert await jobs.events([job.id], "0-0") == published
+    entries = await redis.xrange(EVENTS)
+    assert [published_event(Received(EVENTS, *entry[::-1])) for entry in entries] == published
     for number, event in enumerate(published, start=1):
         assert await jobs.events([job.id], str(event.id)) == published[number:]
+
+
+@pytest.mark.parametrize(
+    ("entry", "data"),
+    [
+        (b"1-1", {}),
+        (b"1-1", {b"__data__": b""}),
+        (b"1-1", {b"__data__": b"[1]"}),
+        (b"1-1", {b"__data__": b'{"job": 1}'}),
+        (b"1-1", b'{"job": 1}'),
+        (None, {b"__data__": b"null"}),
+    ],
+)
+def test_an_entry_that_is_no_event_is_refused(entry: bytes | None, data: Any) -> None:
+    with pytest.raises(Damaged):
+        published_event(Received(EVENTS, data, entry))
 
 
 async def test_texts_that_are_no_events_are_left_out(jobs: Jobs, redis: Any) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import InvalidRequest
 from services.runtime.faststream_adapter.envelope import Envelope
-from services.runtime.messaging.envelope import new_correlation_id, pack, pack_json
+from services.runtime.messaging.envelope import body_of, new_correlation_id, pack, pack_json
 
 ASCII = st.text(st.characters(max_codepoint=127), max_size=40)
 HEADERS = st.dictionaries(ASCII, ASCII, max_size=6)
@@ -49,6 +49,8 @@ async def test_any_bytes_can_be_parsed(data: bytes, cut: int) -> None:
         body, headers = Envelope.parse(damaged)
         assert isinstance(body, bytes)
         assert isinstance(headers, dict)
+        assert isinstance(body_of(damaged), bytes)
+    assert body_of(ours) == data
 
 
 NAMES = ASCII | st.sampled_from(["correlation_id", "content-type"])
