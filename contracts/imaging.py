@@ -25,7 +25,7 @@ MediaType = Annotated[
 ]
 Milliseconds = Annotated[float, Field(ge=0)]
 
-RENDER_VERSION = 7
+RENDER_VERSION = 8
 """Part of every result's key. Raise it when the same pipeline begins to give different bytes."""
 
 

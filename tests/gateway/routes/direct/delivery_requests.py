@@ -33,7 +33,7 @@ QUERIES = (
     "quality=auto&format=jpeg", "among=webp&format=auto", "width=20", "no=parameter", "no",
     "timeout=5", "timeout=0", "timeout=-1", "timeout=nan", "timeout=inf", "timeout=",
     "timeout=1&timeout=x", "timeout=x&timeout=1", "timeout=%31", "timeout=1e1", "v=5", CURRENT,
-    "v=", "v=6&v=7", CURRENT + "&format=auto", "op=watermark:" + "0" * 64, "op=watermark:x",
+    "v=", "v=6&" + CURRENT, CURRENT + "&format=auto", "op=watermark:" + "0" * 64, "op=watermark:x",
     "max_bytes=900", "max_bytes=1&format=jpeg", "op=flip&" * 40, "op=text:" + "a" * 3000,
     "op=text:" + "a" * 9000, "?", "op=flip%26format=png", "op=flip+", "%6Fp=flip", "op=flip#x",
     "animated=no", "animated=2",

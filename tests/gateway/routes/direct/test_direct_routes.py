@@ -23,6 +23,7 @@ from services.runtime.storage.blobs import Seen
 from services.runtime.storage.lookups import Found, Lookup
 from services.runtime.storage.records import StoredBlob
 from tests.gateway.callers import called_by
+from tests.gateway.routes.direct.delivery_requests import CURRENT
 
 ROUTES = [*images.router.routes, *fetch.router.routes, *results.router.routes]
 
@@ -35,7 +36,7 @@ class NoImages:
 @pytest.mark.parametrize(
     ("target", "is_direct"),
     [
-        ("", True), ("/render", True), ("/render?op=flip&format=auto&timeout=3&v=7", True),
+        ("", True), ("/render", True), (f"/render?op=flip&format=auto&timeout=3&{CURRENT}", True),
         ("?op=flip", False), ("/render?op=melt", False), ("/render?no=parameter", False),
         ("/render?timeout=0", False), ("/info", False),
     ],

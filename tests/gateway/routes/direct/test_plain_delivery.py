@@ -9,7 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from tests.gateway.routes.direct.delivery_requests import CONDITIONS, QUERIES, TARGETS
+from tests.gateway.routes.direct.delivery_requests import CONDITIONS, CURRENT, QUERIES, TARGETS
 from tests.gateway.routes.job_requests import CROP_OUTSIDE, ended, submitted
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import BIN, Service, faststream, free_port
@@ -138,7 +138,7 @@ def test_targets(asked: Asked, direct: httpx.Client) -> None:
 
 def test_renders_that_are_not_stored(asked: Asked, direct: httpx.Client) -> None:
     image = upload(direct)
-    for query in ("op=flop", "format=auto", "op=flop&format=webp&v=7", "op=crop:left=999"):
+    for query in ("op=flop", "format=auto", f"op=flop&format=webp&{CURRENT}", "op=crop:left=999"):
         for headers in ({}, {"Range": "bytes=1-3"}, {"If-None-Match": "*"}, {"If-Match": '"x"'}):
             answer = asked(
                 f"{image}/render?{query}",
@@ -205,7 +205,7 @@ def test_results_of_jobs(asked: Asked, direct: httpx.Client) -> None:
     asked(f"/v1/jobs/{'0' * 32}/results/0")
 
 
-@pytest.mark.parametrize("path", ["", "/render", "/render?op=flip&format=auto&v=7"])
+@pytest.mark.parametrize("path", ["", "/render", f"/render?op=flip&format=auto&{CURRENT}"])
 @pytest.mark.parametrize("headers", [{}, {"If-None-Match": "TAG"}, {"Range": "bytes=1-3"}])
 def test_an_image_and_a_stored_result_take_one_trip_to_redis(
     direct: httpx.Client, redis_url: str, path: str, headers: dict[str, str]
