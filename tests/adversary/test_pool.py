@@ -19,7 +19,7 @@ from services.imaging.settings import ImagingSettings
 from tests.adversary.conftest import Record
 from tests.imaging.pictures import encoded, quadrants
 from tests.imaging.pool.acting_child import Act, done_by
-from tests.processes import HTTP, Service, faststream, valkey, wait_until
+from tests.processes import HTTP, Service, cpu_seconds_of, faststream, valkey, wait_until
 
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "a-secret", "DARKROOM_WEBHOOK_SECRET": "whsec_" + 40 * "a"}
 SQUARE = encoded(quadrants(), "PNG")
@@ -163,12 +163,12 @@ def test_a_killed_service_takes_its_busy_process_along(
 ) -> None:
     with faststream("imaging", redis_url, env=env) as doomed, ThreadPoolExecutor(2) as threads:
         [pid] = pool_processes(doomed)
-        before = _cpu_seconds(pid)
+        before = cpu_seconds_of(pid)
         # One for each worker, as equal ones would be done once; the other worker refuses or fails
         # it for its memory.
         for quality in (70, 71):
             threads.submit(render, gateway, SQUARE, f"{SLOW}&quality={quality}&timeout=8")
-        wait_until(lambda: _cpu_seconds(pid) > before + 0.3)
+        wait_until(lambda: cpu_seconds_of(pid) > before + 0.3)
         doomed.signal(signal.SIGKILL)
         killed = time.monotonic()
         wait_until(lambda: not runs(pid), seconds=1, every=0.01)
@@ -177,11 +177,6 @@ def test_a_killed_service_takes_its_busy_process_along(
             "the process worked on for two minutes",
             f"the process ended after {time.monotonic() - killed:.2f} s",
         )
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_eight_large_watermarks_leave_nothing_behind(

@@ -15,12 +15,14 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.attempts import attempts
 from tests.e2e.pictures import photograph
 from tests.processes import (
     BIN,
     HTTP,
     MortalValkey,
     Service,
+    cpu_seconds_of,
     faststream,
     free_port,
     mortal_valkey,
@@ -43,22 +45,12 @@ def mortal(tmp_path: Path) -> Iterator[MortalValkey]:
 def render(gateway: Service, body: bytes, **query: Any) -> httpx.Response:
     """Render now, in gray unless `query` has another operation."""
     params = {"op": "grayscale", **query}
-    return HTTP.post(
-        f"{gateway.url}/v1/render",
-        params=params,
-        content=body,
-        timeout=70,
-    )
+    return HTTP.post(f"{gateway.url}/v1/render", params=params, content=body, timeout=70)
 
 
 def submit(gateway: Service, body: bytes, **query: Any) -> str:
     """Submit a job; return its id."""
-    response = HTTP.post(
-        f"{gateway.url}/v1/jobs",
-        params=query,
-        content=body,
-        timeout=20,
-    )
+    response = HTTP.post(f"{gateway.url}/v1/jobs", params=query, content=body, timeout=20)
     assert response.status_code == 202, response.text
     return str(response.json()["id"])
 
@@ -99,22 +91,32 @@ def busy(gateway: Service) -> int:
     return sum(int(worker["busy"]) for worker in workers.values())
 
 
+def are_ready(*services: Service) -> bool:
+    return all(service.ready() for service in services)
+
+
+def has_other_processes(imaging: Service, before: set[int]) -> bool:
+    return set(pool_processes(imaging)) != before
+
+
 @pytest.mark.serial
 def test_services_started_before_redis_wait_for_it_and_report_unready(tmp_path: Path) -> None:
-    with (
-        mortal_valkey(tmp_path, running=False) as server,
-        faststream("imaging", server.url, ready=False) as imaging,
-        faststream("gateway", server.url, ready=False) as gateway,
-    ):
-        for service in (imaging, gateway):
-            wait_until(partial(has_printed, service, "waiting for redis"))
-        assert HTTP.get(f"{gateway.url}/health/live").status_code == 200
-        assert HTTP.get(f"{gateway.url}/health/ready").status_code == 503
-        refused = render(gateway, photograph())
-        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
-        server.start()
-        wait_until(lambda: imaging.ready() and gateway.ready(), seconds=2)
-        assert render(gateway, photograph()).status_code == 200
+    for attempt in attempts():
+        with (
+            mortal_valkey(tmp_path, running=False) as server,
+            faststream("imaging", server.url, ready=False) as imaging,
+            faststream("gateway", server.url, ready=False) as gateway,
+        ):
+            for service in (imaging, gateway):
+                wait_until(partial(has_printed, service, "waiting for redis"))
+            assert HTTP.get(f"{gateway.url}/health/live").status_code == 200
+            assert HTTP.get(f"{gateway.url}/health/ready").status_code == 503
+            refused = render(gateway, photograph())
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+            server.start()
+            with attempt:
+                wait_until(partial(are_ready, imaging, gateway), seconds=2)
+                assert render(gateway, photograph()).status_code == 200
 
 
 @pytest.mark.serial
@@ -122,21 +124,25 @@ def test_services_recover_within_two_seconds_after_redis_was_down(
     mortal: MortalValkey,
 ) -> None:
     with faststream("imaging", mortal.url) as imaging, faststream("gateway", mortal.url) as gateway:
-        assert render(gateway, photograph()).status_code == 200
-        mortal.kill()
-        wait_until(lambda: not gateway.ready() and not imaging.ready())
-        down = time.monotonic()
-        refused = render(gateway, photograph())
-        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
-        assert int(refused.headers["retry-after"]) > 0
-        assert time.monotonic() - down < 1
-        # Time is the subject: FastStream itself pauses for five seconds after a lost connection.
-        time.sleep(6 - (time.monotonic() - down))
-        mortal.start()
-        up = time.monotonic()
-        for transport in ("channel", "list", "stream"):
-            served = partial(is_served, gateway, transport)
-            wait_until(served, seconds=2 - (time.monotonic() - up))
+        for attempt in attempts():
+            wait_until(partial(is_served, gateway, "stream"))
+            mortal.kill()
+            wait_until(lambda: not gateway.ready() and not imaging.ready())
+            down = time.monotonic()
+            refused = render(gateway, photograph())
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+            assert int(refused.headers["retry-after"]) > 0
+            took = time.monotonic() - down
+            # Time is the subject: FastStream itself pauses for five seconds after a lost
+            # connection.
+            time.sleep(max(0.0, 6 - (time.monotonic() - down)))
+            mortal.start()
+            up = time.monotonic()
+            with attempt:
+                for transport in ("channel", "list", "stream"):
+                    served = partial(is_served, gateway, transport)
+                    wait_until(served, seconds=2 - (time.monotonic() - up))
+                assert took < 1
 
 
 def test_a_stopped_worker_finishes_its_jobs_and_the_next_worker_does_the_rest(
@@ -220,13 +226,13 @@ def test_a_crashed_pool_process_fails_one_request_with_its_own_code(
         wait_until(lambda: busy(gateway) == 1, seconds=10)
         while not doomed.done():
             for pid in pool_processes(imaging):
-                os.kill(pid, signal.SIGKILL)
-            # Time for a second attempt: the process that does it has to start first.
-            wait([doomed], timeout=3)
+                # It renders: the start takes less.
+                if cpu_seconds_of(pid) > 1:
+                    os.kill(pid, signal.SIGKILL)
+            wait([doomed], timeout=0.1)
         crashed = doomed.result()
     assert (crashed.status_code, crashed.json()["code"]) == (502, "worker_crashed")
     assert "SIGKILL" in crashed.json()["detail"]
-    # Every process was killed, perhaps while it started.
     wait_until(lambda: len(pool_processes(imaging)) == os.cpu_count())
     assert render(gateway, photograph()).status_code == 200
 
@@ -235,13 +241,16 @@ def test_a_crashed_pool_process_fails_one_request_with_its_own_code(
 def test_a_render_is_killed_at_its_deadline_and_the_pool_recovers(
     gateway: Service, imaging: Service
 ) -> None:
-    before = set(pool_processes(imaging))
-    started = time.monotonic()
-    late = render(gateway, photograph(4000, 3000), **SLOW, timeout=1)
-    assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
-    assert time.monotonic() - started < 3
-    wait_until(lambda: set(pool_processes(imaging)) != before, seconds=5)
-    assert render(gateway, photograph(), timeout=10).status_code == 200
+    for attempt in attempts():
+        before = set(pool_processes(imaging))
+        started = time.monotonic()
+        late = render(gateway, photograph(4000, 3000), **SLOW, timeout=1)
+        took = time.monotonic() - started
+        assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
+        wait_until(partial(has_other_processes, imaging, before))
+        assert render(gateway, photograph(), timeout=10).status_code == 200
+        with attempt:
+            assert took < 3
 
 
 def test_both_services_run_in_two_processes_each(mortal: MortalValkey) -> None:

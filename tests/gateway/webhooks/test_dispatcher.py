@@ -19,6 +19,7 @@ from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.telemetry import tracing
 from services.runtime.telemetry.metrics import Metrics
+from tests.attempts import attempts
 from tests.gateway.receiver import receiver
 from tests.gateway.webhooks.dispatching import (
     count,
@@ -131,16 +132,18 @@ async def test_410_disables_a_url_and_no_other(redis: RedisClient, redis_url: st
 async def test_a_timeout_is_retried_before_its_lease_ends(
     redis: RedisClient, redis_url: str
 ) -> None:
-    async with (
-        receiver(asyncio.Event()) as listening,
-        dispatching(redis_url, webhook_timeout=0.3) as metrics,
-    ):
-        await ended(redis, listening.url)
-        first, second = await listening.receive(2)
-        await until_idle(redis)
+    for attempt in attempts():
+        async with (
+            receiver(asyncio.Event()) as listening,
+            dispatching(redis_url, webhook_timeout=0.3) as metrics,
+        ):
+            await ended(redis, listening.url)
+            first, second = (await listening.receive(2))[:2]
+            await until_idle(redis)
 
-    assert 0.3 <= second.at - first.at < 2, "before the lease ends"
-    assert (count(metrics, "retried"), count(metrics, "delivered")) == (1, 1)
+        with attempt:
+            assert 0.3 <= second.at - first.at < 2, "before the lease ends"
+            assert (count(metrics, "retried"), count(metrics, "delivered")) == (1, 1)
 
 
 async def test_an_endless_answer_is_not_read_to_its_end(redis: RedisClient, redis_url: str) -> None:

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from services.imaging.pool.executor import Executor
-from tests.imaging.pool.test_executor import pid_of, pool
+from tests.imaging.pool.acting_pool import pid_of, pool
 from tests.processes import until
 
 

@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,39 +17,13 @@ from contracts.errors import (
     Overloaded,
     WorkerCrashed,
 )
-from services.imaging.pool.executor import CallFailed, Executor
+from services.imaging.pool.executor import CallFailed
 from services.imaging.pool.messages import Heavy
-from services.imaging.pool.process import Program
-from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
+from tests.attempts import attempts
 from tests.imaging.pool.acting_child import Act, Action, Done, done_by
+from tests.imaging.pool.acting_pool import pid_of, pool
 from tests.processes import until
-
-ACTING = Program("tests.imaging.pool.acting_child")
-
-
-@asynccontextmanager
-async def pool(
-    slots: int = 2, *, max_resident: int = 4096, max_calls: int = 10**6, heavy_waiting: int = 8
-) -> AsyncIterator[Executor]:
-    """Yield an executor with `slots` processes and two places to wait."""
-    settings = ImagingSettings(
-        slots=slots,
-        process_max_resident=max_resident,
-        process_max_calls=max_calls,
-        heavy_waiting=heavy_waiting,
-    )
-    executor = Executor(settings, waiting=2, program=ACTING)
-    await executor.start()
-    try:
-        yield executor
-    finally:
-        await executor.stop()
-
-
-async def pid_of(executor: Executor, action: Action = "nothing", amount: float = 0) -> int:
-    """Return the id of the process that does a call."""
-    return (await done_by(executor, Act(action=action, amount=amount))).pid
 
 
 def variables_of(pid: int) -> set[str]:
@@ -63,22 +35,28 @@ def variables_of(pid: int) -> set[str]:
 @pytest.mark.serial
 async def test_two_calls_run_at_once_in_processes_of_their_own() -> None:
     async with pool() as executor:
-        started = time.monotonic()
-        pids = await asyncio.gather(*(pid_of(executor, "sleep", 0.3) for _ in range(2)))
-        assert len(set(pids)) == 2
-        assert os.getpid() not in pids
-        assert time.monotonic() - started < 0.6
+        for attempt in attempts():
+            started = time.monotonic()
+            pids = await asyncio.gather(*(pid_of(executor, "sleep", 0.3) for _ in range(2)))
+            took = time.monotonic() - started
+            assert len(set(pids)) == 2
+            assert os.getpid() not in pids
+            with attempt:
+                assert took < 0.6
 
 
 @pytest.mark.serial
 async def test_a_call_reports_how_long_it_waited_and_how_long_it_ran() -> None:
     async with pool() as executor:
         call = Act(action="sleep", amount=0.2)
-        results = await asyncio.gather(*(executor.run(call, timeout=5) for _ in range(4)))
-        waits = sorted(times.queue_ms for _, times in results)
-        assert waits[0] < 100
-        assert waits[-1] >= 150
-        assert all(times.work_ms >= 200 for _, times in results)
+        for attempt in attempts():
+            results = await asyncio.gather(*(executor.run(call, timeout=5) for _ in range(4)))
+            waits = sorted(times.queue_ms for _, times in results)
+            assert all(times.work_ms >= 200 for _, times in results)
+            with attempt:
+                assert waits[0] < 100
+                # Two calls end early if the other process is delayed.
+                assert waits[-1] >= 150
 
 
 async def test_a_call_beyond_the_places_to_wait_is_refused_at_once() -> None:
@@ -262,18 +240,21 @@ async def test_heavy_work_starts_again_leaves_a_slot_and_is_bounded() -> None:
     async with pool(2, heavy_waiting=1) as executor:
         lent = Capacity(4)
         heavy = Act(action="heavy_sleep", amount=0.5, budget=5)
-        calls = [
-            asyncio.create_task(executor.run(heavy, timeout=10, lend=lent.lent)) for _ in range(3)
-        ]
-        done, waiting = await asyncio.wait(calls, timeout=0.3)
-        [refused] = done
-        assert isinstance(refused.exception(), Overloaded)
-        assert lent.taken == -2, "one runs and one waits, and neither counts"
-        assert executor.busy == 1
-        await asyncio.wait_for(pid_of(executor), 0.2)
-        results = await asyncio.gather(*waiting)
-        assert lent.taken == 0
-        assert sum(times.queue_ms >= 400 for _, times in results) == 1
+        for attempt in attempts():
+            calls = [
+                asyncio.create_task(executor.run(heavy, timeout=10, lend=lent.lent))
+                for _ in range(3)
+            ]
+            with attempt:
+                done, waiting = await asyncio.wait(calls, timeout=0.3)
+                assert [type(each.exception()) for each in done] == [Overloaded]
+                assert lent.taken == -2, "one runs and one waits, and neither counts"
+                assert executor.busy == 1
+                await asyncio.wait_for(pid_of(executor), 0.2)
+                results = await asyncio.gather(*waiting)
+                assert sum(times.queue_ms >= 400 for _, times in results) == 1
+            await asyncio.wait(calls)
+            assert lent.taken == 0
 
 
 async def test_heavy_work_of_jobs_that_would_be_the_third_is_not_started() -> None:

@@ -1,6 +1,5 @@
 """Maintenance: orphaned jobs, one leader, old events."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -42,13 +41,21 @@ async def test_orphaned_jobs_are_queued_again(jobs: Jobs, redis: Any) -> None:
     assert len(order) == len(set(order)) == MIN_CAPACITY + 2
 
 
-@pytest.mark.serial
-async def test_one_process_leads_the_maintenance_until_its_lease_ends(jobs: Jobs) -> None:
-    assert await jobs.run_maintenance("first", lease=0.3)
-    assert not await jobs.run_maintenance("second", lease=0.3)
-    assert await jobs.run_maintenance("first", lease=0.3)
-    await asyncio.sleep(0.4)  # time is the subject: the lease of the first
-    assert await jobs.run_maintenance("second", lease=0.3)
+async def test_one_process_leads_the_maintenance_until_its_lease_ends(
+    jobs: Jobs, redis: Any
+) -> None:
+    assert await jobs.run_maintenance("first", lease=60)
+    assert 30_000 < await redis.pttl(keys.MAINTENANCE_LEADER) <= 60_000
+    assert not await jobs.run_maintenance("second", lease=60)
+    await redis.pexpire(keys.MAINTENANCE_LEADER, 20_000)
+    assert await jobs.run_maintenance("first", lease=60)
+    assert await redis.pttl(keys.MAINTENANCE_LEADER) > 30_000, "renewed"
+    await redis.pexpire(keys.MAINTENANCE_LEADER, 1)
+
+    async def has_the_second() -> bool:
+        return await jobs.run_maintenance("second", lease=60)
+
+    await until_answer(has_the_second)
 
 
 async def test_the_maintenance_goes_on_after_a_lost_connection(jobs: Jobs, redis: Any) -> None:

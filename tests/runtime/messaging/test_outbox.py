@@ -12,7 +12,8 @@ from contracts.usage import USAGE
 from services.runtime.messaging.outbox import Outbox
 from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.rpc.broker import Broker
-from tests.processes import mortal_valkey
+from tests.attempts import attempts
+from tests.processes import mortal_valkey, until
 from tests.runtime.echo import Echo, Ping, broker_on, call, settings_for
 
 
@@ -100,15 +101,20 @@ async def test_without_redis_failures_are_reported_and_nothing_blocks(tmp_path: 
         await broker.start()
         server.kill()
         outcomes: list[Exception | None] = []
-        started = time.monotonic()
-        for _ in range(100):
-            broker.publish_soon(Ping(), stream="test.lost", on_delivery=outcomes.append)
-        assert time.monotonic() - started < 0.05
-        async with asyncio.timeout(5):
-            await broker.stop()
-        assert len(outcomes) == 100
+        published = 0
+        for attempt in attempts():
+            started = time.monotonic()
+            for _ in range(100):
+                broker.publish_soon(Ping(), stream="test.lost", on_delivery=outcomes.append)
+            took = time.monotonic() - started
+            published += 100
+            with attempt:
+                assert took < 0.05
+        stopping = asyncio.create_task(broker.stop())
+        await until(stopping.done)
+        assert len(outcomes) == published
         assert all(isinstance(outcome, Exception) for outcome in outcomes)
-        assert broker.outbox.failures == 100
+        assert broker.outbox.failures == published
 
 
 async def test_a_cancellation_does_not_wait_for_as_long_as_a_record(redis: RedisClient) -> None:

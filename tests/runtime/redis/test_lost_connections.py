@@ -14,7 +14,8 @@ from services.runtime.redis.client import RedisClient
 from services.runtime.redis.endpoint import Endpoint, endpoint_of
 from services.runtime.redis.multiplexer import Multiplexer
 from services.runtime.redis.replies import LOST
-from tests.processes import mortal_valkey
+from tests.attempts import attempts
+from tests.processes import load_of_a_core, mortal_valkey, until
 
 
 async def test_open_commands_fail_with_their_connection_and_the_next_opens_a_new_one(
@@ -58,14 +59,18 @@ async def test_drain_ends_in_time_and_close_fails_the_rest_for_good(
 async def test_a_redis_that_hangs_loses_its_connection_in_time(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
         connection = Multiplexer(endpoint_of(server.url, reply_timeout=0.5))
-        assert await connection.execute("PING") == b"PONG"
-        await asyncio.sleep(0.3)  # time is the subject: the limit counts from sending
-        server.pause()
-        began = time.monotonic()
-        with pytest.raises(RedisTimeoutError):
-            await connection.execute("PING")
-        assert 0.4 < time.monotonic() - began < 0.9
-        server.resume()
+        for attempt in attempts():
+            assert await connection.execute("PING") == b"PONG"
+            await asyncio.sleep(0.3)  # time is the subject: the limit counts from sending
+            server.pause()
+            began = time.monotonic()
+            with pytest.raises(RedisTimeoutError):
+                await connection.execute("PING")
+            took = time.monotonic() - began
+            server.resume()
+            assert took > 0.4
+            with attempt:
+                assert took < 0.9
         assert await connection.execute("PING") == b"PONG"
         await connection.close()
 
@@ -74,19 +79,20 @@ async def test_a_redis_that_hangs_loses_its_connection_in_time(tmp_path: Path) -
 async def test_a_queue_that_takes_longer_than_the_limit_keeps_its_connection(
     redis_url: str,
 ) -> None:
-    connection = Multiplexer(endpoint_of(redis_url, reply_timeout=1.0))
-    number = await connection.execute("CLIENT", "ID")
-    count, loops = "for i = 1, ARGV[1] do end return 1", 2_000_000
-    began = time.monotonic()
-    await connection.execute("EVAL", count, 0, loops)
-    loops = int(loops * 0.0005 / (time.monotonic() - began))
-    # 4,000 times half a millisecond: the last command waits longer than the limit, and each batch
-    # of 500 is answered within a quarter of it.
-    began = time.monotonic()
-    replies = [connection.send("EVAL", count, 0, loops) for _ in range(4000)]
-    assert await asyncio.gather(*replies) == [1] * 4000
-    assert time.monotonic() - began > 1.0
-    assert await connection.execute("CLIENT", "ID") == number
+    limit = load_of_a_core()  # seconds: a server with other work gets a part of a processor
+    connection = Multiplexer(endpoint_of(redis_url, reply_timeout=limit))
+    # Half a millisecond of the server's CPU time: the last of 4,000 commands waits longer than the
+    # limit, and each batch of 500 is answered within a quarter of it.
+    work = "local ends = os.clock() + 0.0005 while os.clock() < ends do end return 1"
+    # A server without a processor for the whole limit is one that hangs.
+    for attempt in attempts(RedisError):
+        with attempt:
+            number = await connection.execute("CLIENT", "ID")
+            began = time.monotonic()
+            replies = [connection.send("EVAL", work, 0) for _ in range(4000)]
+            assert await asyncio.gather(*replies) == [1] * 4000
+            assert time.monotonic() - began > limit
+            assert await connection.execute("CLIENT", "ID") == number
     await connection.close()
 
 
@@ -147,12 +153,16 @@ async def test_a_large_value_on_a_slow_network_keeps_its_connection() -> None:
 
     async with await asyncio.start_server(read_slowly, "127.0.0.1", limit=1 << 18) as server:
         port = server.sockets[0].getsockname()[1]
-        connection = Multiplexer(endpoint_of(f"redis://127.0.0.1:{port}", reply_timeout=0.5))
-        began = time.monotonic()
-        assert await connection.execute("SET", "large", bytes(size)) == b"OK"
-        assert time.monotonic() - began > 0.6
-        await connection.close()
-        await asyncio.wait_for(closed.wait(), 1)
+        for attempt in attempts(RedisError):
+            closed.clear()
+            connection = Multiplexer(endpoint_of(f"redis://127.0.0.1:{port}", reply_timeout=0.5))
+            # Both ends are in this process: without a processor, no byte moves.
+            with attempt:
+                began = time.monotonic()
+                assert await connection.execute("SET", "large", bytes(size)) == b"OK"
+                assert time.monotonic() - began > 0.6
+            await connection.close()
+            await until(closed.is_set)
 
 
 async def test_close_is_for_good_even_before_the_first_connection(endpoint: Endpoint) -> None:

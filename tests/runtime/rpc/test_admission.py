@@ -13,6 +13,8 @@ from contracts.errors import Overloaded
 from contracts.methods import Transport
 from services.runtime.retry_after import retry_after
 from services.runtime.rpc.broker import Broker
+from tests.attempts import attempts
+from tests.processes import load_of_a_core
 from tests.runtime.echo import Echo, Ping, call, serving
 
 pytestmark = pytest.mark.serial
@@ -26,22 +28,22 @@ async def test_beyond_the_capacity_of_all_workers_a_call_is_refused_at_once(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
     async with serving(redis_url, echo, capacity=2):
-        calls = [
-            asyncio.create_task(call(caller, Ping(then="sleep", seconds=0.5), transport, 20))
-            for _ in range(30)
-        ]
-        started = time.monotonic()
-        done, waiting = await asyncio.wait(calls, timeout=0.3)
-        refused = [task for task in done if isinstance(task.exception(), Overloaded)]
-        assert len(refused) >= 20
-        assert time.monotonic() - started < 0.5
-        for task in refused:
-            exc = task.exception()
-            assert isinstance(exc, Overloaded)
-            assert exc.retry_after is not None
-            assert exc.retry_after >= 1
-        accepted = await asyncio.gather(*waiting)
-        assert len(accepted) + len(refused) == 30, "accepted calls are answered"
+        for attempt in attempts():
+            calls = [
+                asyncio.create_task(call(caller, Ping(then="sleep", seconds=0.5), transport, 20))
+                for _ in range(30)
+            ]
+            started = time.monotonic()
+            early, _ = await asyncio.wait(calls, timeout=0.3)
+            took = time.monotonic() - started
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            refused = [answer for answer in answers if isinstance(answer, Overloaded)]
+            accepted = [answer for answer in answers if isinstance(answer, Ping)]
+            assert len(accepted) + len(refused) == 30, "accepted calls are answered"
+            assert all(exc.retry_after is not None and exc.retry_after >= 1 for exc in refused)
+            with attempt:
+                assert sum(isinstance(task.exception(), Overloaded) for task in early) >= 20
+                assert took < 0.5
 
 
 @QUEUED
@@ -52,30 +54,38 @@ async def test_at_twice_the_capacity_accepted_calls_keep_their_latency(
     echo: Echo,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Capacity: 4 at once, 50 ms each, 80 a second. Offered: 160, for a minute in `make soak`."""
+    """Capacity: 4 at once, 50 ms each, 80 a second. Offered: 160, for a minute in `make soak`.
+
+    On a machine with other work, all of this is slower by the same factor.
+    """
+    second = load_of_a_core()
     latencies: list[float] = []
     refusals: list[float] = []
 
     async def ask() -> None:
         started = time.monotonic()
         try:
-            await call(caller, Ping(then="sleep", seconds=0.05), transport, 10)
+            await call(caller, Ping(then="sleep", seconds=0.05 * second), transport, 10 * second)
         except Overloaded:
-            refusals.append(time.monotonic() - started)
+            refusals.append((time.monotonic() - started) / second)
         else:
-            latencies.append(time.monotonic() - started)
+            latencies.append((time.monotonic() - started) / second)
 
-    async with serving(redis_url, echo, capacity=4), asyncio.TaskGroup() as group:
-        for _ in range(SECONDS * 160):
-            group.create_task(ask())
-            await asyncio.sleep(1 / 160)
-    assert len(latencies) > 40 * SECONDS
-    assert refusals
-    latencies_of_the_end = sorted(latencies[-20 * SECONDS :])
-    # At most 16 requests wait or are handled: four or five times 50 ms. Without a limit the latency
-    # would be 3 s by the end; 1 s tolerates a busy machine.
-    assert latencies_of_the_end[int(len(latencies_of_the_end) * 0.95)] < 1
-    assert sorted(refusals)[len(refusals) // 2] < 0.2
+    for attempt in attempts():
+        latencies.clear()
+        refusals.clear()
+        async with serving(redis_url, echo, capacity=4), asyncio.TaskGroup() as group:
+            for _ in range(SECONDS * 160):
+                group.create_task(ask())
+                await asyncio.sleep(second / 160)
+        with attempt:
+            assert refusals
+            assert len(latencies) > 40 * SECONDS
+            latencies_of_the_end = sorted(latencies[-20 * SECONDS :])
+            # At most 16 requests wait or are handled: four or five times 50 ms. Without a limit the
+            # latency would be 3 s by the end; 1 s tolerates a busy machine.
+            assert latencies_of_the_end[int(len(latencies_of_the_end) * 0.95)] < 1
+            assert sorted(refusals)[len(refusals) // 2] < 0.2
     p50, p95 = quantiles(latencies, n=20)[9::9]
     with capsys.disabled() if SECONDS > 3 else nullcontext():
         sys.stdout.write(

@@ -33,7 +33,7 @@ async def other(redis_url: str, worker: Broker, other_echo: Echo) -> AsyncIterat
 
 async def ask(caller: Broker, number: int, **destination: Any) -> str:
     destination = destination or {"channel": CHANNEL}
-    message = await caller.request(Ping(text=str(number)), **destination, timeout=5)
+    message = await caller.request(Ping(text=str(number)), **destination, timeout=20)
     return str(message.headers["x-worker"])
 
 

@@ -11,6 +11,7 @@ from contracts.methods import Method, Transport
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.deadlines import remaining
+from tests.attempts import attempts
 from tests.processes import until
 from tests.runtime.echo import Echo, Ping, broker_on, call
 
@@ -55,11 +56,15 @@ async def test_a_nested_call_gets_the_time_that_the_outer_call_has_left(
     middle.serve(NESTED, nest)
     await middle.start()
     try:
-        with pytest.raises(DeadlineExceeded):
-            await caller.request(Ping(), stream=NESTED.address(Transport.STREAM), timeout=1)
-        await until(lambda: len(left) == 2)
+        for attempt in attempts():
+            left.clear()
+            with pytest.raises(DeadlineExceeded):
+                await caller.request(Ping(), stream=NESTED.address(Transport.STREAM), timeout=1)
+            with attempt:
+                # A request that comes too late is not handled.
+                await until(lambda: len(left) == 2)
+                given, used = left
+                assert 0.5 < given <= 1.05
+                assert used <= 1.1
     finally:
         await middle.stop()
-    given, used = left
-    assert 0.5 < given <= 1.05
-    assert used <= 1.1

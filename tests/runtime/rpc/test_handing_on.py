@@ -54,7 +54,7 @@ async def test_the_other_worker_answers_within_the_deadline(
         assert (await call(caller, Ping(text=f"é{number}"), transport)).text == f"é{number}"
     assert len(pair.seconds_left) == 10
     # Each process estimates the time of Redis, to within a few milliseconds.
-    assert all(4 < left < 5.1 for left in pair.seconds_left)
+    assert all(10 < left < 20.1 for left in pair.seconds_left)
     handed_on = [broker.metrics.dropped.labels("handed_on") for broker in pair.workers]
     assert sum(counter._value.get() for counter in handed_on) == 10
 

@@ -18,6 +18,7 @@ from contracts.errors import (
 )
 from contracts.methods import GROUP, Transport
 from services.runtime.rpc.broker import Broker
+from tests.attempts import attempts
 from tests.processes import until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied, serving
 
@@ -111,13 +112,16 @@ async def test_every_kind_of_failure_reaches_the_caller_at_once(
 async def test_with_no_worker_a_call_fails_at_once_and_leaves_nothing(
     transport: Transport, caller: Broker, plain: Redis
 ) -> None:
-    with pytest.raises(NoWorkers):
-        await call(caller, Ping(), transport)
-    started = time.monotonic()
-    with pytest.raises(NoWorkers):
-        await call(caller, Ping(), transport)
-    assert time.monotonic() - started < 0.1
-    assert await plain.keys("*") == []
+    for attempt in attempts():
+        with pytest.raises(NoWorkers):
+            await call(caller, Ping(), transport)
+        started = time.monotonic()
+        with pytest.raises(NoWorkers):
+            await call(caller, Ping(), transport)
+        took = time.monotonic() - started
+        assert await plain.keys("*") == []
+        with attempt:
+            assert took < 0.1
 
 
 @EVERY_TRANSPORT

@@ -10,7 +10,7 @@ from contracts.errors import Overloaded, Unavailable
 from contracts.methods import Transport
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.waiting_line import Send, WaitingLine
-from tests.processes import until_answer
+from tests.processes import until, until_answer
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, serving
 
 
@@ -84,15 +84,15 @@ async def test_requests_are_sent_in_the_order_of_their_arrival() -> None:
     replies[1].cancel()  # its caller has left
     queue.room = 2
     line.advance()
-    await asyncio.sleep(0.01)
+    await until(lambda: len(queue.sent) == 2)
     assert queue.sent == ["a", "c"]
     line.send(queue.sending("e"), ended.append, replies[3], 20.0)
     queue.room = 5
-    await asyncio.sleep(0.3)  # time is the subject: nobody says that there is room
+    # Nobody says that there is room.
+    await until(lambda: len(ended) == 4 and len(line) == 0)
 
     assert queue.sent == ["a", "c", "d", "e"]
     assert ended == [1, 1, 1, 1]
-    assert len(line) == 0
 
 
 async def test_a_full_queue_holds_up_no_request_for_another(
@@ -110,7 +110,7 @@ async def test_a_full_queue_holds_up_no_request_for_another(
         async def is_queued() -> bool:
             return bool(await patient.redis.execute("LLEN", ECHO.address(Transport.LIST)))
 
-        await until_answer(is_queued, seconds=2)
+        await until_answer(is_queued)
         assert await patient.redis.execute("XLEN", ECHO.address(Transport.STREAM)) == 4
     finally:
         for task in calls:
@@ -128,9 +128,10 @@ async def test_a_stop_ends_the_calls_that_wait(redis_url: str, echo: Echo) -> No
     ping = Ping(then="sleep", seconds=20)
     calls = [asyncio.create_task(call(caller, ping, Transport.STREAM, 40)) for _ in range(9)]
     try:
-        await asyncio.wait_for(echo.started.wait(), 5)
+        await until(echo.started.is_set)
         await caller.stop()
-        outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 2)
+        await until(lambda: all(task.done() for task in calls))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
     finally:
         await worker.stop()
     assert {type(outcome) for outcome in outcomes} == {Unavailable}
@@ -149,9 +150,8 @@ async def test_requests_that_cannot_be_sent_end_one_after_another() -> None:
         line.send(send, ended.append, reply, 20.0)
     answer = OSError("lost")
     line.advance()
-    await asyncio.sleep(0.2)  # time is the subject: the timer ends, too
+    await until(lambda: (len(line), line._timer) == (0, None))
     assert ended == [answer] * number
-    assert (len(line), line._timer) == (0, None)
 
 
 async def test_a_request_with_less_time_than_the_first_waits_no_longer() -> None:
@@ -160,11 +160,10 @@ async def test_a_request_with_less_time_than_the_first_waits_no_longer() -> None
     reply = asyncio.get_running_loop().create_future()
     line.send(queue.sending("long"), long.append, reply, 20.0)
     line.send(queue.sending("short"), short.append, reply, 0.1)
-    await asyncio.sleep(0.3)  # time is the subject
+    await until(lambda: bool(short))
     assert (long, short) == ([], [-1])
     reply.cancel()
-    await asyncio.sleep(0.1)  # time is the subject
-    assert (len(line), line._timer) == (0, None)
+    await until(lambda: (len(line), line._timer) == (0, None))
 
 
 async def test_without_patience_a_full_queue_refuses_at_once() -> None:
