@@ -12,7 +12,7 @@ from contracts.errors import Failure
 from contracts.fields import BlobKey, Expected
 from contracts.imaging import Blob
 from contracts.message import Message
-from contracts.operations.pipeline import Pipeline
+from contracts.operations.pipeline import Pipeline, images_of
 
 JOBS = "imaging.jobs"
 """The stream of accepted jobs, read by the consumer group `GROUP`."""
@@ -217,8 +217,7 @@ class Job(Message):
     @property
     def images(self) -> tuple[BlobKey, ...]:
         """Keys of the images that the job needs: the source and the watermarks."""
-        watermarks = (key for variant in self.variants for key in variant.images)
-        return tuple(dict.fromkeys((self.source.key, *watermarks)))
+        return images_of(self.source.key, self.variants)
 
 
 class DeadLetter(Message):

@@ -1,5 +1,6 @@
 """A pipeline: operations in order, and how the result is encoded."""
 
+from collections.abc import Iterable
 from typing import Annotated, get_args
 
 from pydantic import ConfigDict, Field, field_validator
@@ -70,3 +71,9 @@ class Pipeline(Message):
 
 def _images(operations: tuple[Operation, ...]) -> tuple[BlobKey, ...]:
     return tuple(dict.fromkeys(one.image for one in operations if isinstance(one, Watermark)))
+
+
+def images_of(source: BlobKey, pipelines: Iterable[Pipeline]) -> tuple[BlobKey, ...]:
+    """Return the keys of the images that pipelines need: their source first, each once."""
+    others = (key for pipeline in pipelines for key in pipeline.images)
+    return tuple(dict.fromkeys((source, *others)))

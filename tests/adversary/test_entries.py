@@ -58,7 +58,9 @@ class Bench:
         self.images = Images(make_storage(settings, self.redis, Metrics()))
 
     async def submit(self, source: Blob, *operations: str) -> Job:
-        return await self.jobs.submit(source, (parse_pipeline(operations),), submitter="stranger")
+        return await self.jobs.submit(
+            source.key, (parse_pipeline(operations),), submitter="stranger"
+        )
 
     async def end_of(self, job: Job, *, seconds: float) -> Job:
         """Return the job when it has ended, or as it is after `seconds`."""

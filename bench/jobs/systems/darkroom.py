@@ -8,7 +8,6 @@ from bench.jobs.systems.interface import KEPT
 from bench.jobs.systems.job_ends import JobEnds
 from bench.jobs.workload import PIPELINE
 from contracts.access.keys import DEFAULT_PROJECT
-from contracts.imaging import Blob
 from contracts.jobs import EVENTS
 from services.runtime.gc_tuning import settle
 from services.runtime.jobs.own_events import published_event
@@ -32,15 +31,12 @@ class Client:
         self._images, self._renditions = Images(storage), Renditions(storage)
         self._jobs = Jobs(redis, settings)
         self._ends = ends
-        self._stored: dict[str, Blob] = {}
 
     async def store(self, data: bytes) -> str:
-        stored = await self._images.keep_bytes(data, ttl=KEPT)
-        self._stored[stored.blob.key] = stored.blob
-        return stored.blob.key
+        return (await self._images.keep_bytes(data, ttl=KEPT)).blob.key
 
     async def submit(self, image: str) -> str:
-        return (await self._jobs.submit(self._stored[image], (PIPELINE,), submitter="bench")).id
+        return (await self._jobs.submit(image, (PIPELINE,), submitter="bench")).id
 
     async def ended(self, job: str) -> None:
         await self._ends.wait(job)

@@ -40,7 +40,6 @@ ADDRESSES: dict[Code, Advice] = {
                     "services/gateway/routes/images.py",
                     "services/gateway/routes/kept.py",
                     "services/gateway/routes/parameters.py",
-                    "services/gateway/sources/acquire.py",
                     "services/runtime/jobs/store.py",
                 ),
             ),

@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-from uuid import uuid4
+from secrets import token_hex
 
 from fastapi import Request
 
 from contracts.errors import InvalidRequest, ServiceError
-from contracts.imaging import Blob
+from contracts.fields import BlobKey
 from contracts.jobs import Job, Variants, Webhook
 from services.gateway.access.caller import Caller, caller_of
 from services.gateway.dependencies import Dependencies
@@ -21,7 +21,7 @@ _KEY = re.compile(r'"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,255}"|[A-Za-z0-9._~:-]{1,25
 async def submit(
     request: Request,
     deps: Dependencies,
-    source: Blob,
+    image: BlobKey,
     variants: Variants,
     webhook: Webhook | None = None,
     timeout: float | None = None,
@@ -31,8 +31,9 @@ async def submit(
     """Store a new job; return the first one when the request repeats its idempotency key.
 
     `named` is the name of the source at its origin, if it has one: a repeated request may find
-    other bytes there. `timeout` counts in seconds until the job has to end. The label is no part of
-    what a key stands for: the same file may have several names.
+    other bytes there. `timeout` counts in seconds until the job has to end. Without a label, the
+    job has that of its image. The label is no part of what a key stands for: the same file may have
+    several names.
 
     Raises NotFound for an image that is not stored, InvalidRequest for a malformed key or
     submitter, KeyReused for the key of another request, RateLimited and QuotaExceeded for more
@@ -43,16 +44,14 @@ async def submit(
     caller = caller_of(request.scope)
     submitter, line = _submitter_of(request, caller)
     name = _idempotency_key(request, line)
-    wanted = _fingerprint(named or source.key, variants, webhook, timeout) if name else ""
+    wanted = _fingerprint(named or image, variants, webhook, timeout) if name else ""
     key = IdempotencyKey(name, wanted) if name else None
-    job_id = uuid4().hex
+    job_id = token_hex(16)
     # A job that is not accepted costs nothing, and one that was accepted before is paid.
-    async with deps.charges.renders(
-        request.scope, source, variants, free=(ServiceError,)
-    ) as charge:
+    async with deps.charges.renders(request.scope, image, variants, free=(ServiceError,)) as charge:
         with deps.live.recent.expect(caller.project, job_id):
             job = await deps.jobs.submit(
-                source,
+                image,
                 variants,
                 job_id=job_id,
                 submitter=submitter,

@@ -38,7 +38,7 @@ from services.gateway.routes.parameters import (
     QueryPipeline,
 )
 from services.gateway.routes.variants import NewVariants, pipelines_of
-from services.gateway.sources.acquire import Named, Sent, Stored
+from services.gateway.sources.acquire import Named, Sent
 from services.gateway.sources.addresses import LONGEST
 from services.gateway.sources.uploads.upload import media_type_of
 
@@ -64,13 +64,6 @@ class ImageSource(Message):
         if (self.image is None) == (self.url is None):
             raise ValueError("name the image either by `image` or by `url`")
         return self
-
-    def named(self) -> Stored | Named:
-        """Return what the acquirer takes."""
-        if self.image is not None:
-            return Stored(self.image)
-        assert self.url is not None
-        return Named(self.url)
 
 
 class NewJob(Message):
@@ -168,7 +161,7 @@ async def submit(
     _refuse_other_types(media_type)
     image = await deps.acquirer.acquire(Sent(ttl=deps.settings.job_ttl), request)
     job = await submission.submit(
-        *(request, deps, image.stored.blob, (pipeline,)),
+        *(request, deps, image.stored.blob.key, (pipeline,)),
         timeout=timeout,
         label=label or image.label,
     )
@@ -181,12 +174,15 @@ async def submit_json(
     """Submit the job that a request's JSON describes. `PlainSubmission` calls this as well."""
     new = await _new_job(body, deps)
     variants = pipelines_of(new.variants, deps.presets, caller_of(request.scope).project)
-    image = await deps.acquirer.acquire(new.source.named(), request)
+    image, label, url = new.source.image, new.label or "", new.source.url or ""
+    if image is None:
+        fetched = await deps.acquirer.acquire(Named(url), request)
+        image, label = fetched.stored.blob.key, label or fetched.label
     job = await submission.submit(
-        *(request, deps, image.stored.blob, variants, new.webhook),
+        *(request, deps, image, variants, new.webhook),
         timeout=new.timeout,
-        label=new.label or image.label,
-        named=new.source.url or "",
+        label=label,
+        named=url,
     )
     return await _accepted(request, job, deps, preference)
 

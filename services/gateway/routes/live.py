@@ -104,8 +104,11 @@ async def _receive(
     """Watch the jobs that the client sends; return what was wrong with its last message."""
     while True:
         try:
-            async with asyncio.timeout(None if subscription.jobs else settings.live_idle):
+            if subscription.jobs:
                 text = await _receive_text(socket)
+            else:
+                async with asyncio.timeout(settings.live_idle):
+                    text = await _receive_text(socket)
             request = WatchRequest.model_validate_json(text)
         except TimeoutError:
             return "This connection watches no job."

@@ -93,7 +93,7 @@ async def render(
     stored = image.stored
     call = Render(source=stored.blob, pipeline=pipeline, reuse=not no_cache)
     async with deps.charges.renders(
-        request.scope, stored.blob, (pipeline,), note=stored.note
+        request.scope, stored.blob.key, (pipeline,), note=stored.note
     ) as charge:
         reply = await cancel_on_disconnect(
             request, deps.imaging.render(call, timeout=timeout, transport=transport)
@@ -119,7 +119,7 @@ async def _render_later(
 ) -> Response:
     require(request.scope, KeyScope.JOBS)
     image = await deps.acquirer.acquire(Sent(ttl=deps.settings.job_ttl), request)
-    source = image.stored.blob
+    source = image.stored.blob.key
     job = await submit(request, deps, source, (pipeline,), label=label or image.label)
     ended = await wait_for_end(request, job, deps, preference)
     if ended is None:

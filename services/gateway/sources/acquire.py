@@ -9,7 +9,7 @@ from typing import assert_never
 from fastapi import Request
 
 from contracts.access.keys import KeyScope
-from contracts.errors import Gone, NotFound
+from contracts.errors import Gone
 from contracts.labels import label_of_file
 from services.gateway.access.caller import caller_of, require
 from services.gateway.sources.acquired import AcquiredImage
@@ -28,13 +28,6 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Stored:
-    """An image that was stored before, by its id."""
-
-    image: str
-
-
-@dataclass(frozen=True)
 class Named:
     """An image of a source: a URL, an object or a file, as `find_address` reads it."""
 
@@ -49,10 +42,10 @@ class Acquirer:
         self._images = images
         self._originals = originals
 
-    async def acquire(self, source: Sent | Stored | Named, request: Request) -> AcquiredImage:
+    async def acquire(self, source: Sent | Named, request: Request) -> AcquiredImage:
         """Return an image that is stored.
 
-        Raises NotFound, Forbidden for a caller who may not fetch, and what `UploadReader` and
+        Raises Forbidden for a caller who may not fetch, and what `UploadReader` and
         `Originals` raise.
         """
         match source:
@@ -60,13 +53,6 @@ class Acquirer:
                 return await self._uploads.store_image(
                     request, ttl=source.ttl, kept=source.kept, durable=source.durable
                 )
-            case Stored():
-                found = await self._images.find_in(caller_of(request.scope).project, source.image)
-                if found is None:
-                    raise NotFound(
-                        f"The image {source.image} is not stored, or has expired; upload it again."
-                    )
-                return AcquiredImage(found)
             case Named():
                 return await self._fetch(source.src, request)
             case _:

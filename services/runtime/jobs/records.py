@@ -1,7 +1,7 @@
 """A job as the fields of a hash, and its events as entries of the stream of all events."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from contracts.access.keys import DEFAULT_PROJECT
 from contracts.errors import Failure
 from contracts.jobs import Job, JobEvent, JobRequest, JobResult, JobState, Webhook
+from contracts.operations.pipeline import Pipeline
 from services.runtime.messaging.destination import DATA_FIELD
 from services.runtime.messaging.envelope import body_of, pack_json
 from services.runtime.messaging.unreadable import MAX_VERSION, Damaged, UnknownVersion
@@ -57,33 +58,42 @@ def event_from(entry: bytes, fields: Mapping[bytes, bytes]) -> JobEvent:
     return event
 
 
-def fixed_fields(job: Job, webhook: Webhook | None, project: str, line: str) -> Fields:
-    """The fields of a record that never change; the request is not among them.
+def new_fields(
+    now: datetime, submitter: str, total: int, webhook: Webhook | None, project: str, line: str
+) -> Fields:
+    """The fields of a new job's record, but for its request and its label.
 
     `submitter` is the line of the queue; `shown` is the job's submitter where that is another one.
     """
-    fields: Fields = {"submitter": line, "created_at": job.created_at.isoformat()}
-    if line != job.submitter:
-        fields["shown"] = job.submitter
+    at = now.isoformat()
+    fields: Fields = {
+        **{"submitter": line, "created_at": at},
+        # As `state_fields` writes them at each change.
+        **{"v": str(VERSION), "state": JobState.QUEUED, "token": "0", "attempts": "0"},
+        **{"worker": "", "updated_at": at},
+    }
+    if line != submitter:
+        fields["shown"] = submitter
     if project != DEFAULT_PROJECT:
         fields["project"] = project
-    if len(job.variants) > 1:
-        fields["total"] = str(len(job.variants))
-    if job.label:
-        fields["label"] = job.label
+    if total > 1:
+        fields["total"] = str(total)
     if webhook is not None:
         fields["webhook"] = webhook.model_dump_json()
     return fields
 
 
-def request_json(request: JobRequest) -> bytes:
-    """A request as JSON without what is a default, which is more than half of most pipelines."""
-    variants = [variant.model_dump(exclude_defaults=True) for variant in request.variants]
-    for variant, short in zip(request.variants, variants, strict=True):
-        for operation, fields in zip(variant.operations, short.get("operations", ()), strict=True):
+def request_start(job_id: str, variants: Sequence[Pipeline]) -> bytes:
+    """A JobRequest as JSON up to the description of its source, which submit.lua adds.
+
+    Without what is a default, which is more than half of most pipelines.
+    """
+    short = [variant.model_dump(exclude_defaults=True) for variant in variants]
+    for variant, dumped in zip(variants, short, strict=True):
+        for operation, fields in zip(variant.operations, dumped.get("operations", ()), strict=True):
             # The name is a default of each operation's class, and tells which class it is.
             fields["op"] = operation.op
-    return to_json({"id": request.id, "source": request.source, "variants": variants})
+    return b'%b,"source":' % to_json({"id": job_id, "variants": short})[:-1]
 
 
 def state_fields(job: Job, *, since: Job | None = None) -> Fields:

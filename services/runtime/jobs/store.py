@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
+from secrets import token_hex
 
 import structlog
 
 from contracts.access.keys import DEFAULT_PROJECT
 from contracts.control import CONTROL, Cancel
 from contracts.errors import Conflict, Gone, KeyReused, NotFound, Overloaded
+from contracts.fields import BlobKey
 from contracts.imaging import Blob
 from contracts.jobs import (
     DEAD_LETTERS,
@@ -18,11 +19,10 @@ from contracts.jobs import (
     OPEN_STATES,
     Job,
     JobEvent,
-    JobRequest,
     JobState,
     Webhook,
 )
-from contracts.operations.pipeline import Pipeline
+from contracts.operations.pipeline import Pipeline, images_of
 from services.runtime.jobs.backlog import Backlog
 from services.runtime.jobs.dead_letters import DeadLetters
 from services.runtime.jobs.leases import Leases
@@ -31,13 +31,13 @@ from services.runtime.jobs.orphans import Orphans
 from services.runtime.jobs.own_events import last_events, own_events, text_of
 from services.runtime.jobs.records import (
     event_of,
-    fixed_fields,
     flattened,
     job_from,
     moment,
     named_project,
+    new_fields,
     packed_event,
-    request_json,
+    request_start,
     state_fields,
 )
 from services.runtime.jobs.transitions import Transitions
@@ -76,7 +76,7 @@ class Jobs:
 
     async def submit(
         self,
-        source: Blob,
+        image: BlobKey,
         variants: tuple[Pipeline, ...],
         *,
         submitter: str,
@@ -90,46 +90,48 @@ class Jobs:
     ) -> Job:
         """Accept a job: once this returns, the job is in Redis and a worker will do it.
 
-        The job's images are kept while it is open. `timeout` counts in seconds until the job has
-        to end, and is cut to the setting `job_timeout`. `label` is a name for people, and so is the
-        submitter if there is another `line` of the queue. With a key that was used for the same
-        request before, return that request's job, whose id is not `job_id`. Raises KeyReused for
-        another request, Overloaded past the limits of number and age, NotFound for an image that
-        the project has not.
+        `image` is the source. The job's images are kept while it is open. `timeout` counts in
+        seconds until the job has to end, and is cut to the setting `job_timeout`. `label` is a name
+        for people, the image's own one if it is empty; so is the submitter if there is another
+        `line` of the queue. With a key that was used for the same request before, return that
+        request's job, whose id is not `job_id`. Raises KeyReused for another request, Overloaded
+        past the limits of number and age, NotFound for an image that the project has not.
         """
-        now = datetime.now(UTC)
-        request = JobRequest(id=job_id or uuid4().hex, source=source, variants=variants)
-        job = Job(
-            **dict(request),
-            state=JobState.QUEUED,
-            submitter=submitter,
-            created_at=now,
-            updated_at=now,
-            webhook=webhook.receiver if webhook else None,
-            label=label or None,
-        )
+        now, job_id = datetime.now(UTC), job_id or token_hex(16)
         # Workers and webhooks continue the trace of the submission.
-        packed = pack_json(request_json(request), job.id, trace_headers())
-        line = line or submitter
-        fields = {**fixed_fields(job, webhook, project, line), "request": packed}
+        request = pack_json(request_start(job_id, variants), job_id, trace_headers())
+        line, total = line or submitter, len(variants)
+        fields = new_fields(now, submitter, total, webhook, project, line)
         milliseconds = self._milliseconds(timeout)
         if milliseconds != self._milliseconds():
             fields["timeout"] = str(milliseconds)
-        event = event_of(job)
-        outcome, detail, *deadline = await self._transitions.run(
+        event = JobEvent(job=job_id, state=JobState.QUEUED, done=0, total=total, at=now)
+        outcome, detail, *found = await self._transitions.run(
             "submit",
-            *(job.id, project, line),
+            *(job_id, project, line),
             *(self._settings.max_queue, int(self._settings.max_queue_age * 1000)),
             keys.idempotency(key.name) if key else "",
             *(key.fingerprint if key else "", self._settings.idempotency_ttl),
-            *(" ".join(job.images), milliseconds),
-            *(packed_event(event), text_of(event)),
-            *flattened({**fields, **state_fields(job)}),
+            *(" ".join(images_of(image, variants)), milliseconds),
+            *(label, packed_event(event), text_of(event), request),
+            *flattened(fields),
         )
         match outcome:
             case b"new":
-                update = {"event": detail.decode(), "deadline": moment(*deadline)}
-                return job.model_copy(update=update)
+                deadline, media_type, size, name = found
+                return Job(
+                    id=job_id,
+                    state=JobState.QUEUED,
+                    source=Blob(key=image, media_type=media_type.decode(), bytes=int(size)),
+                    variants=variants,
+                    submitter=submitter,
+                    label=name.decode(errors="replace") or None,
+                    created_at=now,
+                    updated_at=now,
+                    deadline=moment(deadline),
+                    webhook=webhook.receiver if webhook else None,
+                    event=detail.decode(),
+                )
             case b"known":
                 return await self.find(project, detail.decode())
             case b"reused":

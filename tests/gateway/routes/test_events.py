@@ -113,7 +113,7 @@ def test_an_unknown_job_is_404(client: httpx.Client) -> None:
 async def test_events_between_two_connections_are_sent_on_resuming(
     workerless: Service, jobs: Jobs
 ) -> None:
-    job = await jobs.submit(BLOB, (Pipeline(),) * 3, submitter="me")
+    job = await jobs.submit(BLOB.key, (Pipeline(),) * 3, submitter="me")
     assert await ids(workerless, job.id, 1) == [job.event]
     running = await jobs.leases.start(job, "a-worker")
     assert running is not None
@@ -123,7 +123,7 @@ async def test_events_between_two_connections_are_sent_on_resuming(
 
 
 async def test_an_idle_stream_sends_comments(workerless_redis: str, jobs: Jobs) -> None:
-    job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+    job = await jobs.submit(BLOB.key, (Pipeline(),), submitter="me")
     with faststream("gateway", workerless_redis, env={"DARKROOM_KEEP_ALIVE": "0.2"}) as gateway:
         async with (
             httpx.AsyncClient(base_url=gateway.url, timeout=10) as client,
@@ -156,7 +156,7 @@ def test_an_open_stream_does_not_delay_a_shutdown(workerless_redis: str) -> None
 async def test_catching_up_may_take_more_events_than_the_queue_holds(
     workerless_redis: str, jobs: Jobs
 ) -> None:
-    job = await jobs.submit(BLOB, (Pipeline(),) * 20, submitter="me")
+    job = await jobs.submit(BLOB.key, (Pipeline(),) * 20, submitter="me")
     running = await jobs.leases.start(job, "a-worker")
     for _ in range(10):
         assert running is not None
@@ -174,7 +174,7 @@ def test_an_id_beyond_every_possible_one_starts_with_the_last_event(client: http
 async def test_head_ends_at_once_with_the_headers_of_the_stream(
     workerless: Service, jobs: Jobs
 ) -> None:
-    job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+    job = await jobs.submit(BLOB.key, (Pipeline(),), submitter="me")
     async with httpx.AsyncClient(base_url=workerless.url, timeout=5) as client:
         head = await client.head(f"/v1/jobs/{job.id}/events")
         async with client.stream("GET", f"/v1/jobs/{job.id}/events") as get:
@@ -185,7 +185,7 @@ async def test_head_ends_at_once_with_the_headers_of_the_stream(
 
 
 async def test_a_stream_too_many_is_refused(workerless_redis: str, jobs: Jobs) -> None:
-    job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+    job = await jobs.submit(BLOB.key, (Pipeline(),), submitter="me")
     env = {"DARKROOM_MAX_LIVE": "1"}
     with faststream("gateway", workerless_redis, env=env) as gateway:
         async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:

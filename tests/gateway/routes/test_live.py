@@ -77,7 +77,7 @@ def written(job: Job | None) -> Job:
 
 async def test_every_state_is_pushed_in_order(workerless: Service, jobs: Jobs) -> None:
     async with connect_to(workerless.url) as socket:
-        job = await jobs.submit(BLOB, (Pipeline(), Pipeline()), submitter="me")
+        job = await jobs.submit(BLOB.key, (Pipeline(), Pipeline()), submitter="me")
         await watch(socket, job.id)
         assert progress(await next_event(socket)) == ("queued", 0)
 
@@ -90,7 +90,7 @@ async def test_every_state_is_pushed_in_order(workerless: Service, jobs: Jobs) -
 
 
 async def test_resuming_sends_each_later_event_once(workerless: Service, jobs: Jobs) -> None:
-    job = await jobs.submit(BLOB, (Pipeline(), Pipeline()), submitter="me")
+    job = await jobs.submit(BLOB.key, (Pipeline(), Pipeline()), submitter="me")
     running = written(await jobs.leases.start(job, "a-worker"))
     one = written(await jobs.leases.add_result(running, JobResult(blob=BLOB)))
     async with connect_to(workerless.url) as socket:
@@ -143,7 +143,7 @@ async def test_watching_again_repeats_the_last_event_and_later_changes_come_once
     workerless: Service, jobs: Jobs
 ) -> None:
     async with connect_to(workerless.url) as socket:
-        job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+        job = await jobs.submit(BLOB.key, (Pipeline(),), submitter="me")
         for _ in range(3):
             await watch(socket, job.id, job.id)
             assert progress(await next_event(socket)) == ("queued", 0)
@@ -193,7 +193,7 @@ async def test_events_during_a_lost_connection_to_redis_are_sent_afterwards() ->
             async with connect_to(gateway.url) as socket:
                 jobs = Jobs(redis, RuntimeSettings())
                 await store_image(redis, BLOB)
-                job = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+                job = await jobs.submit(BLOB.key, (Pipeline(),), submitter="me")
                 await watch(socket, job.id)
                 assert progress(await next_event(socket)) == ("queued", 0)
 
@@ -224,8 +224,8 @@ async def test_past_events_of_several_jobs_come_in_the_order_of_their_ids(
     workerless: Service, jobs: Jobs
 ) -> None:
     """So a client that is cut off at any of them can resume after the last one it received."""
-    one = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
-    two = await jobs.submit(BLOB, (Pipeline(),), submitter="me")
+    one = await jobs.submit(BLOB.key, (Pipeline(),), submitter="me")
+    two = await jobs.submit(BLOB.key, (Pipeline(),), submitter="me")
     for job in (one, two):
         written(await jobs.leases.start(job, "a-worker"))
     async with connect_to(workerless.url) as socket:

@@ -63,7 +63,7 @@ async def submitted(redis: RedisClient, url: str) -> Job:
     jobs = jobs_on(redis)
     webhook = Webhook(url=url)
     await store_image(redis, BLOB)
-    return await jobs.submit(BLOB, (Pipeline(),), submitter="agency", webhook=webhook)
+    return await jobs.submit(BLOB.key, (Pipeline(),), submitter="agency", webhook=webhook)
 
 
 async def ended(redis: RedisClient, url: str, state: JobState = JobState.SUCCEEDED) -> Job:

@@ -42,7 +42,7 @@ async def delivered(redis: RedisClient, redis_url: str, project: str, secret: st
     ):
         webhook = Webhook(url=listening.url)
         job = await jobs.submit(
-            BLOB, (Pipeline(),), submitter="agency", project=project, webhook=webhook
+            BLOB.key, (Pipeline(),), submitter="agency", project=project, webhook=webhook
         )
         await jobs.cancel(project, job.id)
         [request] = await listening.receive(1)

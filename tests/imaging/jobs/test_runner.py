@@ -26,7 +26,7 @@ async def test_a_second_entry_leaves_the_job_to_the_worker_that_runs_it(bench: B
 async def test_a_job_with_many_variants_yields_to_the_next_in_line(bench: Bench) -> None:
     long = await bench.submit(variants=20)
     for _ in range(10):
-        await bench.jobs.submit(BLOB, (Pipeline(),), submitter="other")
+        await bench.jobs.submit(BLOB.key, (Pipeline(),), submitter="other")
     job = await bench.run(long, batcher := FakeBatcher())
     assert (job.state, len(job.results), batcher.runs) == (JobState.QUEUED, 8, 8)
 

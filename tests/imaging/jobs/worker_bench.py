@@ -92,7 +92,7 @@ class Bench:
 
     async def submit(self, variants: int = 1, *, timeout: float | None = None) -> Job:
         pipelines = (Pipeline(),) * variants
-        return await self.jobs.submit(BLOB, pipelines, submitter="me", timeout=timeout)
+        return await self.jobs.submit(BLOB.key, pipelines, submitter="me", timeout=timeout)
 
     async def deliver(self, name: str = "a-worker") -> RedisMessage:
         """Deliver the next entry of the stream, or one that is not there, as FastStream does."""

@@ -29,7 +29,7 @@ def jobs_on(client: RedisClient, **changes: float) -> Jobs:
 
 async def submitted(jobs: Jobs, *, submitter: str = "me", variants: int = 1, **more: Any) -> Job:
     await store_image(jobs._redis, BLOB)
-    return await jobs.submit(BLOB, (Pipeline(),) * variants, submitter=submitter, **more)
+    return await jobs.submit(BLOB.key, (Pipeline(),) * variants, submitter=submitter, **more)
 
 
 def done(job: Job | None) -> Job:

@@ -86,10 +86,10 @@ async def test_a_job_that_nobody_can_end_does_not_keep_others_from_their_end(
 async def test_source_and_watermarks_outlive_the_deadline(jobs: Jobs, client: RedisClient) -> None:
     for blob in (BLOB, LOGO):
         await store_image(client, blob, ttl=1)
-    await jobs.submit(BLOB, MARKED, submitter="me", timeout=50)
+    await jobs.submit(BLOB.key, MARKED, submitter="me", timeout=50)
     for blob in (BLOB, LOGO):
         assert await client.execute("TTL", keys.blob("image", blob.key)) >= 50
-    await jobs.submit(BLOB, (Pipeline(),), submitter="me", timeout=1)
+    await jobs.submit(BLOB.key, (Pipeline(),), submitter="me", timeout=1)
     assert await client.execute("TTL", keys.blob("image", BLOB.key)) >= 50, "never shortened"
 
 
@@ -100,7 +100,7 @@ async def test_an_image_that_is_kept_for_ever_is_never_given_an_end(
     for blob in (BLOB, LOGO):
         await store_image(client, blob)
         await client.execute("PERSIST", keys.blob("image", blob.key))
-    job = await jobs.submit(BLOB, MARKED, submitter="me")
+    job = await jobs.submit(BLOB.key, MARKED, submitter="me")
     for _ in range(2):
         running = done(await jobs.leases.start(job, "a-worker"))
         await jobs.leases.add_result(running, JobResult(problem=CRASHED))
@@ -117,7 +117,7 @@ async def test_a_job_without_one_of_its_images_is_refused(
         if blob is not missing:
             await store_image(client, blob)
     with pytest.raises(NotFound, match=missing.key):
-        await jobs.submit(BLOB, MARKED, submitter="me")
+        await jobs.submit(BLOB.key, MARKED, submitter="me")
     assert await client.execute("XLEN", JOBS) == 0
 
 
@@ -127,7 +127,7 @@ async def test_a_dead_letter_keeps_its_images_for_a_requeue_or_says_what_is_miss
     for blob in (BLOB, LOGO):
         await store_image(client, blob)
     jobs = jobs_on(client, job_ttl=100_000, job_timeout=1)
-    job = await jobs.submit(BLOB, MARKED, submitter="me")
+    job = await jobs.submit(BLOB.key, MARKED, submitter="me")
     running = done(await jobs.leases.start(job, "a-worker"))
     await jobs.leases.add_result(running, JobResult(problem=CRASHED))
     for blob in (BLOB, LOGO):

@@ -3,14 +3,21 @@
 import json
 from typing import Any
 
+import pytest
+
 from contracts.access.keys import DEFAULT_PROJECT
+from contracts.imaging import Blob
 from contracts.jobs import EVENTS, JOBS, JobRequest, JobResult
 from contracts.methods import GROUP
+from contracts.operations.pipeline import Pipeline
 from services.runtime.jobs.records import event_of
 from services.runtime.jobs.store import Jobs
 from services.runtime.messaging.envelope import body_of
 from services.runtime.redis import keys
+from services.runtime.redis.client import RedisClient
+from services.runtime.storage.records import Kind
 from tests.runtime.jobs.helpers import CRASHED, GOOD, done, submitted
+from tests.stored_images import store_image
 
 LABEL = 'Ku\u0308che "1" \\ 2/3 \U0001f3e0\x7f.jpg'
 
@@ -38,6 +45,20 @@ async def test_each_event_of_a_job_has_its_label(jobs: Jobs, redis: Any) -> None
     assert {event.label for event in own} == {LABEL}
     assert [event["label"] for event in await published(redis)] == [LABEL] * 6
     assert await jobs.last_events(DEFAULT_PROJECT, [job.id]) == {job.id: event_of(ended)}
+
+
+@pytest.mark.parametrize("given", ["", "of the job"])
+async def test_a_job_has_what_its_image_s_record_says(
+    jobs: Jobs, redis: Any, client: RedisClient, given: str
+) -> None:
+    source = Blob(key="5" * 64, media_type="image/svg+xml", bytes=1)
+    await store_image(client, source)
+    await redis.hset(keys.blob(Kind.IMAGE, source.key), "label", LABEL)
+    job = await jobs.submit(source.key, (Pipeline(),), submitter="me", label=given)
+    assert (job.source, job.label) == (source, given or LABEL)
+    assert await jobs.find(DEFAULT_PROJECT, job.id) == job
+    assert await jobs.events([job.id], "0-0") == [event_of(job)]
+    assert [event["label"] for event in await published(redis)] == [job.label]
 
 
 async def test_a_worker_that_takes_a_job_by_its_request_knows_the_label(

@@ -29,7 +29,7 @@ async def submit(jobs: Jobs, project: str = WEBSITE, **more: Any) -> Job:
         return await submitted(jobs, **more)
     await store_image(jobs._redis, THEIRS, project=project)
     more = {"submitter": "me", **more}
-    return await jobs.submit(THEIRS, (Pipeline(),), project=project, **more)
+    return await jobs.submit(THEIRS.key, (Pipeline(),), project=project, **more)
 
 
 async def crashed(jobs: Jobs, job: Job) -> Job:
@@ -72,9 +72,11 @@ async def test_a_job_takes_images_of_its_own_project_alone(jobs: Jobs, project: 
     own, other = (BLOB, THEIRS) if project == DEFAULT_PROJECT else (THEIRS, BLOB)
     stamped = Pipeline(operations=(Watermark(image=other.key),))
     for source, pipeline in ((other, Pipeline()), (own, stamped)):
-        detail = await is_missing(jobs.submit(source, (pipeline,), submitter="me", project=project))
+        detail = await is_missing(
+            jobs.submit(source.key, (pipeline,), submitter="me", project=project)
+        )
         assert detail == f"The image {other.key} is not stored, or has expired; upload it again."
-    await jobs.submit(own, (Pipeline(),), submitter="me", project=project)
+    await jobs.submit(own.key, (Pipeline(),), submitter="me", project=project)
 
 
 async def test_open_jobs_are_found_among_many_of_another_project(jobs: Jobs, redis: Any) -> None:

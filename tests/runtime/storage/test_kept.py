@@ -184,7 +184,7 @@ async def test_a_shorter_life_never_takes_the_image_of_an_open_job(
     key = await keep(storage, b"x")
     blob = Blob(key=key, media_type="image/png", bytes=1)
     jobs = Jobs(redis, RuntimeSettings())
-    job = await jobs.submit(blob, (Pipeline(),), submitter="me", timeout=500)
+    job = await jobs.submit(blob.key, (Pipeline(),), submitter="me", timeout=500)
     assert job.deadline is not None
     changed = await kept.change(DEFAULT_PROJECT, key, life=1)
     await jobs.cancel(DEFAULT_PROJECT, job.id)

@@ -1,12 +1,13 @@
 """Charge renders to the account of the caller who wants them, before a worker is asked."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from functools import partial
 
 from starlette.types import Scope
 
 from contracts.errors import NoWorkers, Overloaded, ServiceError, Unavailable
+from contracts.fields import BlobKey
 from contracts.imaging import Blob
 from contracts.operations.pipeline import Pipeline
 from services.gateway.access.caller import caller_of
@@ -46,16 +47,15 @@ class Charges:
     def __init__(self, images: Images, imaging: ImagingClient, *, inspect_timeout: float) -> None:
         self._pictures = Pictures(images, imaging, inspect_timeout=inspect_timeout)
 
-    @asynccontextmanager
-    async def renders(
+    def renders(
         self,
         scope: Scope,
-        source: Blob,
+        source: BlobKey,
         pipelines: Sequence[Pipeline],
         *,
         note: bytes = b"",
         free: tuple[type[ServiceError], ...] = NOT_SERVED,
-    ) -> AsyncIterator[Charge | None]:
+    ) -> AbstractAsyncContextManager[Charge | None]:
         """Charge renders of one image to the caller of a request; None for one without limits.
 
         `note` is the description in the image's record, if that was read. Of images without one
@@ -65,14 +65,25 @@ class Charges:
         """
         account = account_of(scope)
         if account is None or is_free(scope):
-            yield None
-            return
+            return nullcontext()
         project = caller_of(scope).project
+        return self._charged(account, project, source, pipelines, note, free)
+
+    @asynccontextmanager
+    async def _charged(
+        self,
+        account: Account,
+        project: str,
+        source: BlobKey,
+        pipelines: Sequence[Pipeline],
+        note: bytes,
+        free: tuple[type[ServiceError], ...],
+    ) -> AsyncIterator[Charge]:
         watermarks = dict.fromkeys(key for pipeline in pipelines for key in pipeline.images)
         found = {key: await self._pictures.find(project, key) for key in watermarks}
-        found[source.key] = await self._pictures.find(project, source.key, note)
+        found[source] = await self._pictures.find(project, source, note)
         pictures = {key: one for key, one in found.items() if isinstance(one, Picture)}
-        cost = partial(cost_of, pictures, source.key, pipelines)
+        cost = partial(cost_of, pictures, source, pipelines)
         charge = Charge(account, await account.take_pixels(cost()))
         try:
             for blob in found.values():

@@ -124,7 +124,7 @@ async def send_rendition(
     async def charged(seconds: float) -> _Reply:
         call = Render(source=source, pipeline=wanted.pipeline, reuse=not no_cache)
         async with deps.charges.renders(
-            request.scope, source, (wanted.pipeline,), note=found.image.stored.note
+            request.scope, source.key, (wanted.pipeline,), note=found.image.stored.note
         ) as charge:
             reply = await deps.imaging.render(call, timeout=seconds)
             if charge and (reply.body.reused or reply.collapsed):

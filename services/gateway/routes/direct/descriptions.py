@@ -27,7 +27,7 @@ async def inspect_pixels(request: Request, stored: StoredBlob, deps: Dependencie
     noted = await deps.images.details(stored.blob.key) or stored.note
     if noted and (described := Inspected.model_validate_json(noted)).details is not None:
         return described
-    async with deps.charges.renders(request.scope, stored.blob, DESCRIPTION, note=stored.note):
+    async with deps.charges.renders(request.scope, stored.blob.key, DESCRIPTION, note=stored.note):
         return await _inspect(stored, deps, Depth.PIXELS)
 
 

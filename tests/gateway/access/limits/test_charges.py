@@ -93,7 +93,7 @@ async def left(account: Account) -> str:
 async def test_the_header_says_what_a_render_costs_before_a_worker_is_asked(
     charges: Charges, images: Images, worker: Worker, account: Account, scope: Scope
 ) -> None:
-    async with charges.renders(scope, await stored(images, "PNG"), PIPELINES):
+    async with charges.renders(scope, (await stored(images, "PNG")).key, PIPELINES):
         assert await left(account) == '"day";r=98'
         assert worker.asked == 0
 
@@ -102,9 +102,9 @@ async def test_a_header_that_says_nothing_costs_a_photograph_until_a_worker_has_
     charges: Charges, images: Images, worker: Worker, account: Account, scope: Scope
 ) -> None:
     source = await stored(images, "GIF")
-    async with charges.renders(scope, source, PIPELINES):
+    async with charges.renders(scope, source.key, PIPELINES):
         assert await left(account) == '"day";r=96'
-    async with charges.renders(scope, source, PIPELINES):
+    async with charges.renders(scope, source.key, PIPELINES):
         assert await left(account) == '"day";r=92'
     assert worker.asked == 1
 
@@ -115,7 +115,7 @@ async def test_what_no_worker_can_read_keeps_its_price(
     worker.failure = ImageUnreadable("The image is cut off.")
     source = await stored(images, "GIF")
     with pytest.raises(ImageUnreadable):
-        async with charges.renders(scope, source, PIPELINES):
+        async with charges.renders(scope, source.key, PIPELINES):
             raise worker.failure
     assert await left(account) == '"day";r=76'
 
@@ -126,7 +126,7 @@ async def test_a_render_that_the_service_could_not_do_costs_nothing(
 ) -> None:
     source = await stored(images, "PNG")
     with pytest.raises(type(failure)):
-        async with charges.renders(scope, source, PIPELINES):
+        async with charges.renders(scope, source.key, PIPELINES):
             raise failure
     assert await left(account) == '"day";r=100'
 
@@ -140,13 +140,13 @@ async def test_the_image_of_a_watermark_costs_its_pixels_in_its_own_project(
 
     async def drawing(blob: Blob) -> str:
         pipeline = parse_pipeline([f"watermark:image={blob.key}"])
-        async with charges.renders(scope, source, [pipeline]):
+        async with charges.renders(scope, source.key, [pipeline]):
             return await left(account)
 
     other: Scope = {}
     set_account(other, account)
     set_caller(other, Caller("shop"))
-    async with charges.renders(other, foreign, PIPELINES):
+    async with charges.renders(other, foreign.key, PIPELINES):
         assert await left(account) == '"day";r=91'
     assert [await drawing(one) for one in (logo, foreign, unread)] == [
         '"day";r=65',
@@ -161,11 +161,11 @@ async def test_a_render_that_costs_too_much_does_not_begin(
 ) -> None:
     source = await stored(images, "PNG", (10_000, 1000))
     with pytest.raises(QuotaExceeded, match=r"costs 110\.0 megapixels"):
-        async with charges.renders(scope, source, PIPELINES * 11):
+        async with charges.renders(scope, source.key, PIPELINES * 11):
             pytest.fail("it has begun")
     assert await left(account) == '"day";r=100'
 
 
 async def test_a_caller_without_limits_is_charged_nothing(charges: Charges, images: Images) -> None:
-    async with charges.renders({}, await stored(images, "PNG"), PIPELINES) as charge:
+    async with charges.renders({}, (await stored(images, "PNG")).key, PIPELINES) as charge:
         assert charge is None
