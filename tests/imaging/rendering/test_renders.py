@@ -81,8 +81,16 @@ class Bench:
         finished, _ = await self.renders.render(request, timeout=20, lend=nullcontext)
         return finished.rendered
 
-    async def batch(self, *requests: Render) -> list[Result]:
+    async def call(self, *requests: Render) -> list[Result]:
+        """Return the results of one call to the pool: the first, and others if time is left."""
         results, _ = await self.renders.render_later(requests, timeout=20, on_start=lambda: None)
+        return results
+
+    async def batch(self, *requests: Render) -> list[Result]:
+        """Return all results, with more calls on a machine that is too busy for one."""
+        results = await self.call(*requests)
+        while len(results) < len(requests):
+            results += await self.call(*requests[len(results) :])
         return results
 
 
@@ -158,7 +166,7 @@ async def test_a_batch_takes_no_more_images_than_a_call_may_have(
 ) -> None:
     monkeypatch.setattr("services.imaging.rendering.renders.MAX_IMAGES", 2)
     sources = [bench.upload(PICTURE + bytes([number])) for number in range(3)]
-    assert len(await bench.batch(*map(request_of, sources))) <= 2
+    assert len(await bench.call(*map(request_of, sources))) <= 2
 
 
 async def test_a_damaged_copy_of_a_sound_image_is_dropped_and_condemns_nothing(
