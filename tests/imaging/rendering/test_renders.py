@@ -83,15 +83,12 @@ class Bench:
 
     async def call(self, *requests: Render) -> list[Result]:
         """Return the results of one call to the pool: the first, and others if time is left."""
-        results, _ = await self.renders.render_later(requests, timeout=20, on_start=lambda: None)
-        return results
+        return (await self.renders.render_later(requests, timeout=20, on_start=lambda: None))[0]
 
     async def batch(self, *requests: Render) -> list[Result]:
         """Return all results, with more calls on a machine that is too busy for one."""
         results = await self.call(*requests)
-        while len(results) < len(requests):
-            results += await self.call(*requests[len(results) :])
-        return results
+        return results + (await self.batch(*rest) if (rest := requests[len(results) :]) else [])
 
 
 @pytest.fixture(scope="module")
