@@ -109,14 +109,18 @@ class Subscription:
 
     async def next(self) -> JobEvent:
         """Wait for the next event and return it."""
+        return (await self.next_ones(1))[0]
+
+    async def next_ones(self, most: int) -> list[JobEvent]:
+        """Wait for the next event; return it with those behind it that are here, up to `most`."""
         while not self._events:
             self._limit = self._backlog
             self._arrived.clear()
             await self._arrived.wait()
-        event = self._events.popleft()
+        taken = [self._events.popleft() for _ in range(min(most, len(self._events)))]
         self._taken.set()
-        self._on_held(-1)
-        return event
+        self._on_held(-len(taken))
+        return taken
 
     def _is_new(self, event: JobEvent) -> bool:
         """Return whether an event is later than each one before it, and remember it if so."""

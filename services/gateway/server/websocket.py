@@ -1,13 +1,15 @@
 """uvicorn's protocol for WebSockets with bounds on what a client may send, and leave unread."""
 
 from asyncio import BaseTransport
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.exceptions import InvalidState
 
 from services.gateway.token_bucket import TokenBucket
 
@@ -16,6 +18,13 @@ MAX_MESSAGE = 128 * 1024
 
 BURST = 10
 """Seconds of the permitted rate that a client may send at once."""
+
+TEXTS = "darkroom.texts"
+"""Key of a `websocket.send` with several texts, in UTF-8, in place of `text`.
+
+They pass the application's parts together, and leave in one packet: each part, and each write,
+would take as long as an event takes to encode.
+"""
 
 _PIECE = 4096  # bytes: 680 of the shortest frames
 _INVALID_DATA, _POLICY_VIOLATION = 1007, 1008  # RFC 6455, section 7.4.1
@@ -90,10 +99,25 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         """
         if self.handshake_complete and self.close_sent:
             raise ClientDisconnected
+        if TEXTS in message:
+            await self._send_texts(cast(Any, message)[TEXTS])
+            return
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and self.close_sent:
             # Refused by a response: uvicorn would log that there was no answer at all.
             self.handshake_complete = True
+
+    async def _send_texts(self, texts: Iterable[bytes]) -> None:
+        """Send several texts, each as a message of its own, by one write."""
+        await self.writable.wait()
+        if self.disconnected or self.close_sent:
+            raise ClientDisconnected
+        try:
+            for text in texts:
+                self.conn.send_text(text)
+        except InvalidState as exc:
+            raise ClientDisconnected from exc
+        self.transport.write(b"".join(self.conn.data_to_send()))
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

@@ -12,6 +12,7 @@ from contracts.access.keys import DEFAULT_PROJECT
 from contracts.jobs import JobEvent, JobState
 from services.gateway.live.hub import LiveHub
 from services.gateway.routes.live import _receive, serve
+from services.gateway.server.websocket import TEXTS
 from services.gateway.settings import GatewaySettings
 
 UNKNOWN = "f" * 32
@@ -31,7 +32,7 @@ class Socket:
         await asyncio.Event().wait()
         raise WebSocketDisconnect
 
-    async def send_text(self, text: str) -> None:
+    async def send(self, message: Any) -> None:
         self.sending.set()
         await asyncio.Event().wait()
 
@@ -100,8 +101,8 @@ async def test_a_change_while_the_last_event_is_read_is_sent_after_it() -> None:
             return await super().last_events(project, job_ids)
 
     class Reader(Socket):
-        async def send_text(self, text: str) -> None:
-            sent.append(JobEvent.model_validate_json(text).state)
+        async def send(self, message: Any) -> None:
+            sent.extend(JobEvent.model_validate_json(text).state for text in message[TEXTS])
             if len(sent) == 3:
                 raise WebSocketDisconnect
 

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import json
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
@@ -15,8 +15,9 @@ from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from services.gateway.server.websocket import BURST, MAX_MESSAGE, BoundedWebSocket
+from services.gateway.server.websocket import BURST, MAX_MESSAGE, TEXTS, BoundedWebSocket
 from services.gateway.settings import GatewaySettings
+from tests.gateway.server.test_written_at_once import HANDSHAKE
 from tests.processes import Service
 
 OVERRIDDEN = {
@@ -97,15 +98,45 @@ async def test_what_the_application_sends_after_a_fault_of_its_client_is_no_erro
         await made.send({"type": "websocket.send", "text": "late"})
 
 
+async def test_several_texts_are_messages_of_their_own_in_one_write() -> None:
+    made, transport = await protocol()
+    made.data_received(HANDSHAKE)
+    await made.send({"type": "websocket.accept"})
+    await made.send(cast(Any, {"type": "websocket.send", TEXTS: [b"one", "zwölf".encode()]}))
+    assert transport.written[1:] == [b"\x81\x03one\x81\x06zw\xc3\xb6lf"]
+    await made.send({"type": "websocket.close"})
+    with pytest.raises(ClientDisconnected):
+        await made.send(cast(Any, {"type": "websocket.send", TEXTS: [b"late"]}))
+    assert len(transport.written) == 3
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_texts_for_a_client_that_has_left_are_no_error(lost: bool) -> None:
+    made, _ = await protocol()
+    made.data_received(HANDSHAKE)
+    await made.send({"type": "websocket.accept"})
+    if lost:
+        made.connection_lost(None)
+    else:
+        made.conn.send_close()
+    with pytest.raises(ClientDisconnected):
+        await made.send(cast(Any, {"type": "websocket.send", TEXTS: [b"late"]}))
+
+
 class Transport(asyncio.Transport):
     """A connection whose client reads nothing: it never closes, unless it is aborted."""
 
     aborted = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return default
 
-    def write(self, data: Any) -> None: ...
+    def write(self, data: Any) -> None:
+        self.written.append(data)
 
     def close(self) -> None: ...
 
