@@ -2,6 +2,7 @@
 
 from asyncio import BaseTransport
 from collections.abc import Iterable
+from struct import Struct
 from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
@@ -9,7 +10,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.exceptions import InvalidState
+from websockets.protocol import State
 
 from services.gateway.token_bucket import TokenBucket
 
@@ -25,6 +26,10 @@ TEXTS = "darkroom.texts"
 They pass the application's parts together, and leave in one packet: each part, and each write,
 would take as long as an event takes to encode.
 """
+
+_TEXT = 0x81  # the first byte of a whole message
+_TWO_BYTES, _EIGHT_BYTES = 126, 127  # second bytes, for a size of so many bytes behind them
+_SHORT_SIZE, _LONG_SIZE = Struct(">BBH"), Struct(">BBQ")
 
 _PIECE = 4096  # bytes: 680 of the shortest frames
 _INVALID_DATA, _POLICY_VIOLATION = 1007, 1008  # RFC 6455, section 7.4.1
@@ -110,14 +115,9 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     async def _send_texts(self, texts: Iterable[bytes]) -> None:
         """Send several texts, each as a message of its own, by one write."""
         await self.writable.wait()
-        if self.disconnected or self.close_sent:
+        if self.disconnected or self.conn.state is not State.OPEN:
             raise ClientDisconnected
-        try:
-            for text in texts:
-                self.conn.send_text(text)
-        except InvalidState as exc:
-            raise ClientDisconnected from exc
-        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write(b"".join(map(_frame_of, texts)))
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
@@ -126,3 +126,16 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         await super().run_asgi()
         self.loop.call_later(self.close_timeout, self.transport.abort)
+
+
+def _frame_of(text: bytes) -> bytes:
+    """Return the frame of a text that no extension changes (RFC 6455, section 5.2).
+
+    The package's own way takes 5 percent of the time that a job takes the gateway.
+    """
+    size = len(text)
+    if size < _TWO_BYTES:
+        return bytes((_TEXT, size)) + text
+    if size <= 0xFFFF:
+        return _SHORT_SIZE.pack(_TEXT, _TWO_BYTES, size) + text
+    return _LONG_SIZE.pack(_TEXT, _EIGHT_BYTES, size) + text

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -173,7 +174,7 @@ def moment(milliseconds: int) -> datetime:
 
 def flattened(fields: Mapping[str, str | bytes]) -> list[str | bytes]:
     """Names and values in turn, as HSET takes them."""
-    return [part for pair in fields.items() for part in pair]
+    return [*chain.from_iterable(fields.items())]
 
 
 def _compact(message: JobResult | Failure) -> str:

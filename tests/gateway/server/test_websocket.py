@@ -14,6 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 from services.gateway.server.websocket import BURST, MAX_MESSAGE, TEXTS, BoundedWebSocket
 from services.gateway.settings import GatewaySettings
@@ -102,8 +103,10 @@ async def test_several_texts_are_messages_of_their_own_in_one_write() -> None:
     made, transport = await protocol()
     made.data_received(HANDSHAKE)
     await made.send({"type": "websocket.accept"})
-    await made.send(cast(Any, {"type": "websocket.send", TEXTS: [b"one", "zwölf".encode()]}))
-    assert transport.written[1:] == [b"\x81\x03one\x81\x06zw\xc3\xb6lf"]
+    texts = [b"", *(b"x" * size for size in (125, 126, 65_535, 65_536)), "zwölf".encode()]
+    await made.send(cast(Any, {"type": "websocket.send", TEXTS: texts}))
+    frames = [Frame(Opcode.TEXT, text).serialize(mask=False) for text in texts]
+    assert transport.written[1:] == [b"".join(frames)]
     await made.send({"type": "websocket.close"})
     with pytest.raises(ClientDisconnected):
         await made.send(cast(Any, {"type": "websocket.send", TEXTS: [b"late"]}))
