@@ -69,8 +69,9 @@ def serve(
     while frame := _next(connection, rest):
         call = calls.validate_json(frame.text)
         limits.allow_cpu(frame.seconds)
-        with yielding.during_call():
-            answer = _answer(call, perform, frame.descriptors, setup.settings)
+        yielding.begin()
+        answer = _answer(call, perform, frame.descriptors, setup.settings)
+        yielding.end(len(answer.outcomes))
         _send(connection, answer.model_dump_json(), answer.attachments)
         del answer  # and the renditions
 

@@ -10,14 +10,12 @@ import platform
 import signal
 import struct
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from services.imaging.pool.sandbox import kernel
 
 _SLICE = 100_000  # ns: the least that Linux grants
 _EVERY = 0.0005  # seconds
-_LONG = 0.004  # seconds of CPU: a shorter call ends before a tick takes its core away
+_LONG = 0.004  # seconds of CPU, from one tick of the kernel to the next
 _CROWDED = 0.25  # of a call's time; renders that have a machine for themselves wait for a tenth
 _REMEMBERED = 16  # shorter calls
 
@@ -30,8 +28,8 @@ _ATTRIBUTES = struct.Struct("=IIQiIQQQ")
 class Yielding:
     """Yields the processor every half millisecond of a call if the last long one waited for it.
 
-    A call is long if it computes for 4 ms. After 16 shorter ones it does not count any more: the
-    interrupts are a tenth of a short render's time, which ends before a tick of the kernel.
+    A call is long if each of its parts computes for 4 ms, as a mean. After 16 shorter ones it does
+    not count any more: the interrupts are a tenth of a short render's time.
 
     Make it before the sandbox, which refuses the system call for shorter slices.
     """
@@ -40,6 +38,8 @@ class Yielding:
         self._can = False
         self._remaining = 0
         """Calls that yield, unless a long one comes before."""
+        self._yields = False
+        self._begun = self._used = 0.0
         try:
             _ask_for_short_slices()
         except OSError:
@@ -50,25 +50,27 @@ class Yielding:
         libc.signal(signal.SIGALRM, ctypes.cast(libc.sched_yield, ctypes.c_void_p))
         self._can = True
 
-    @contextmanager
-    def during_call(self) -> Iterator[None]:
-        """Yield within the context where needed, and find out whether the next call has to."""
-        yields = self._can and self._remaining > 0
-        if yields:
+    def begin(self) -> None:
+        """Yield from now on where needed: a call begins."""
+        self._yields = self._can and self._remaining > 0
+        if self._yields:
             signal.setitimer(signal.ITIMER_REAL, _EVERY, _EVERY)
-        begun, used = time.perf_counter(), time.process_time()
-        try:
-            yield
-        finally:
-            took = time.perf_counter() - begun
-            if yields:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            computed = time.process_time() - used
-            if computed > _LONG:
-                crowded = took - computed > _CROWDED * took
-                self._remaining = _REMEMBERED if crowded else 0
-            elif yields:
-                self._remaining -= 1
+        self._begun, self._used = time.perf_counter(), time.process_time()
+
+    def end(self, parts: int) -> None:
+        """Yield no more: a call has ended. Find out whether the next one has to.
+
+        `parts` is the number of its outcomes. A batch of short renders counts as short ones do.
+        """
+        took = time.perf_counter() - self._begun
+        if self._yields:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        computed = time.process_time() - self._used
+        if computed > _LONG * max(1, parts):
+            crowded = took - computed > _CROWDED * took
+            self._remaining = _REMEMBERED if crowded else 0
+        elif self._yields:
+            self._remaining -= 1
 
 
 def _ask_for_short_slices() -> None:

@@ -55,19 +55,28 @@ class Done(Message):
 
 
 class Act(Call[Done]):
-    """Do `action`; `amount` counts in seconds or MiB. Then answer with the process's id."""
+    """Do `action`; `amount` counts in seconds or MiB. Then answer with the process's id.
+
+    The answer has it as often as `outcomes` says.
+    """
 
     answer = Answer[Done]
 
     action: Action
     amount: float = 0
+    outcomes: int = 1
     target: str = ""
     only_if_used: bool = False
+
+    @property
+    def parts(self) -> int:
+        """Return the number of outcomes."""
+        return self.outcomes
 
 
 async def done_by(executor: Executor, call: Act, *, timeout: float = 10) -> Done:
     """Have a pool process do a call, and return its outcome."""
-    [outcome], _ = await executor.run(call, timeout=timeout)
+    [outcome, *_], _ = await executor.run(call, timeout=timeout)
     assert isinstance(outcome, Done)
     return outcome
 
@@ -202,7 +211,7 @@ def act(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
         case "write_to_stderr":
             # As a C library does, without sys.stderr.
             os.write(2, bytes(round(call.amount) << 20))
-    return Answer[Done](outcomes=(Done(pid=os.getpid(), text=text),))
+    return Answer[Done](outcomes=(Done(pid=os.getpid(), text=text),) * call.outcomes)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,13 @@ async def test_a_call_that_waited_is_forgotten_after_sixteen_that_compute_little
     assert (await _switches_while_it_sleeps(executor, pid) > 100) is yields
 
 
+async def test_a_batch_of_short_renders_is_not_interrupted(executor: Executor) -> None:
+    pid = (await done_by(executor, Act(action="nothing"))).pid
+    # Longer than 4 ms, and each of its parts is shorter.
+    await done_by(executor, Act(action="compute_and_sleep", amount=0.1, outcomes=8))
+    assert await _switches_while_it_sleeps(executor, pid) < 10
+
+
 async def _switches_while_it_sleeps(executor: Executor, pid: int) -> int:
     sleeping = asyncio.create_task(done_by(executor, Act(action="sleep", amount=1)))
     switches = await _switches_in_half_a_second(pid)
