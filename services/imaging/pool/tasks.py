@@ -39,7 +39,8 @@ from services.imaging.pool.verdicts import (
     verdict,
 )
 
-_BATCH_BUDGET = 0.02  # seconds after which a batch starts no further render
+_BATCH_CPU = 0.02  # seconds of CPU after which a batch starts no further render
+_BATCH_TIME = 0.1  # seconds after which it does not either, while it waits for a core or a disk
 _KEPT_BYTES = 32 << 20  # the largest source that is kept when `keep_source` is false
 _KEPT_LONG = 8 << 20  # and the largest whose bytes stay when no call comes for a second
 
@@ -68,7 +69,7 @@ def perform(
 
 def render(call: RenderCall, images: CallImages, settings: ChildSettings) -> RenderAnswer:
     """Render each request. A failed one is an outcome like the others."""
-    deadline = time.monotonic() + _BATCH_BUDGET
+    cpu, deadline = time.process_time() + _BATCH_CPU, time.monotonic() + _BATCH_TIME
     outcomes: list[Made | Undone] = []
     verdicts: dict[str, Verdict] = {}
     room, exhausted = settings.max_result, False
@@ -86,7 +87,7 @@ def render(call: RenderCall, images: CallImages, settings: ChildSettings) -> Ren
                 # The others fill the answer: this one is rendered again, in the next.
                 break
         outcomes.append(outcome)
-        if time.monotonic() > deadline:
+        if time.process_time() > cpu or time.monotonic() > deadline:
             break
     return RenderAnswer(outcomes=tuple(outcomes), exhausted=exhausted)
 

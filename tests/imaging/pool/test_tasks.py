@@ -3,6 +3,7 @@
 import hashlib
 import os
 import resource
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,7 +64,8 @@ def files() -> Iterator[Files]:
 
 @pytest.fixture(autouse=True)
 def _keep_this_process_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "_BATCH_BUDGET", 60.0)
+    monkeypatch.setattr(tasks, "_BATCH_CPU", 60.0)
+    monkeypatch.setattr(tasks, "_BATCH_TIME", 60.0)
     tasks._last_source.clear()
 
 
@@ -129,13 +131,29 @@ def test_a_corrupt_image_is_an_outcome_and_is_not_decoded(
     assert inspected(files, corrupt, Depth.PIXELS).outcomes == (Corrupt(corrupt=corrupt.key),)
 
 
+@pytest.mark.parametrize("limit", ["_BATCH_CPU", "_BATCH_TIME"])
 def test_a_request_that_is_not_started_in_time_has_no_outcome(
-    files: Files, monkeypatch: pytest.MonkeyPatch
+    limit: str, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = files.add(PICTURE)
-    monkeypatch.setattr(tasks, "_BATCH_BUDGET", 0.0)
+    monkeypatch.setattr(tasks, limit, 0.0)
     answer = answer_to(files, *(request_of(source, Resize(width=n)) for n in (2, 3)))
     assert [type(one) for one in answer.outcomes] == [Made]
+
+
+def test_a_batch_that_waits_for_a_core_goes_on(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits(*args: Any) -> pipeline.Rendition:
+        time.sleep(0.05)
+        return rendered(*args)
+
+    rendered = pipeline.run
+    monkeypatch.setattr(pipeline, "run", waits)
+    monkeypatch.setattr(tasks, "_BATCH_CPU", 0.04)
+    source = files.add(PICTURE)
+    answer = answer_to(files, *(request_of(source, Resize(width=n)) for n in (2, 3)))
+    assert [type(one) for one in answer.outcomes] == [Made, Made]
 
 
 def test_the_renditions_of_an_answer_are_no_longer_than_one_may_be(files: Files) -> None:
