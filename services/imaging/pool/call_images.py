@@ -1,4 +1,4 @@
-"""The images of a call in a pool process: read from their descriptors, and checked."""
+"""The images of a call in a pool process: read, if they are in files, and checked."""
 
 import fcntl
 import hashlib
@@ -10,6 +10,7 @@ from services.imaging.pool.messages import Image
 
 _READ_SIZE = 16 << 20  # bytes
 _SEALED = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+_NOTHING = memoryview(b"")
 _REMEMBERED = 256  # files in memory whose digests are known
 
 _digests: OrderedDict[tuple[int, int], str] = OrderedDict()
@@ -29,19 +30,31 @@ class CorruptImage(Exception):
 
 
 class CallImages:
-    """The images of one call, by key, with a descriptor of each."""
+    """The images of one call, by key, with the bytes or a descriptor of each."""
 
-    def __init__(self, images: Sequence[Image], descriptors: Sequence[int]) -> None:
-        self._images = {
-            image.key: (image, descriptor)
-            for image, descriptor in zip(images, descriptors, strict=True)
-        }
+    def __init__(
+        self, images: Sequence[Image], descriptors: Sequence[int], inside: memoryview = _NOTHING
+    ) -> None:
+        """`inside` has the bytes of the images that are inside, one after the other."""
+        self._images: dict[str, tuple[Image, int | memoryview]] = {}
+        files, start = iter(descriptors), 0
+        for image in images:
+            if image.inside:
+                self._images[image.key] = image, inside[start : start + image.size]
+                start += image.size
+            else:
+                self._images[image.key] = image, next(files)
 
     def read(self, key: str) -> bytes:
         """Return all bytes of an image. Raises CorruptImage if their digest is another."""
-        image, descriptor = self._images[key]
-        data = _read(descriptor, image.size)
-        if len(data) != image.size or _digest(data, descriptor) != image.digest:
+        image, content = self._images[key]
+        if isinstance(content, memoryview):
+            data = bytes(content)
+            digest = hashlib.sha256(data).hexdigest()
+        else:
+            data = _read(content, image.size)
+            digest = _digest(data, content) if len(data) == image.size else ""
+        if digest != image.digest:
             raise CorruptImage(key)
         return data
 

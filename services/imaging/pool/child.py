@@ -70,38 +70,38 @@ def serve(
         call = calls.validate_json(frame.text)
         limits.allow_cpu(frame.seconds)
         yielding.begin()
-        answer = _answer(call, perform, frame.descriptors, setup.settings)
+        answer = _answer(call, perform, frame, setup.settings)
         yielding.end(len(answer.outcomes))
         _send(connection, answer.model_dump_json(), answer.attachments)
         del answer  # and the renditions
 
 
-def _answer(
-    call: Any, perform: Perform, descriptors: Sequence[int], settings: ChildSettings
-) -> Answer[Any]:
+@dataclass(frozen=True)
+class _Frame:
+    """A call as it came, with the descriptors of its images, or their bytes."""
+
+    text: bytes
+    seconds: int
+    descriptors: Sequence[int]
+    inside: memoryview
+
+
+def _answer(call: Any, perform: Perform, frame: _Frame, settings: ChildSettings) -> Answer[Any]:
     """Perform a call, close its descriptors, and return its answer.
 
     No exception and no frame of it is kept.
     """
     try:
-        answer = perform(call, CallImages(call.images, descriptors), settings)
+        images = CallImages(call.images, frame.descriptors, frame.inside)
+        answer = perform(call, images, settings)
     except MemoryError:
         answer = Answer(outcomes=(out_of_memory(settings),), exhausted=True)
     except Exception:
         answer = Answer(bug=traceback.format_exc()[-MAX_TEXT:])
     finally:
-        for descriptor in descriptors:
+        for descriptor in frame.descriptors:
             os.close(descriptor)
     return answer.model_copy(update={"resident": limits.resident()})
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """A call as it came, with the descriptors of its images."""
-
-    text: bytes
-    seconds: int
-    descriptors: Sequence[int]
 
 
 def _next(connection: socket.socket, rest: Callable[[], None]) -> _Frame | None:
@@ -120,9 +120,11 @@ def _receive(connection: socket.socket) -> _Frame | None:
     if not received:
         return None
     _receive_up_to(connection, received, CALL_HEADER.size)
-    length, seconds = CALL_HEADER.unpack_from(received)
-    _receive_up_to(connection, received, CALL_HEADER.size + length)
-    return _Frame(bytes(received[CALL_HEADER.size :]), seconds, descriptors)
+    length, inside, seconds = CALL_HEADER.unpack_from(received)
+    end = CALL_HEADER.size + length
+    _receive_up_to(connection, received, end + inside)
+    whole = memoryview(received)
+    return _Frame(bytes(whole[CALL_HEADER.size : end]), seconds, descriptors, whole[end:])
 
 
 def _receive_up_to(connection: socket.socket, received: bytearray, size: int) -> None:

@@ -22,7 +22,7 @@ import structlog
 from contracts.errors import DeadlineExceeded, Failure, Overloaded, WorkerCrashed
 from services.imaging.pool.attempts import do_in_a_place
 from services.imaging.pool.child_settings import ChildSettings
-from services.imaging.pool.messages import Call, Corrupt, Heavy, OutcomeT
+from services.imaging.pool.messages import Call, Content, Corrupt, Heavy, OutcomeT
 from services.imaging.pool.places import Places, Wear
 from services.imaging.pool.priority import PrioritySemaphore
 from services.imaging.pool.process import PoolProcess, Program
@@ -56,12 +56,12 @@ class CallTimes:
 Lend = Callable[[], AbstractContextManager[None]]
 """Makes a context in which work does not count as one of the messages that a worker handles."""
 
-Opening = Callable[[], AbstractAsyncContextManager[Sequence[int]]]
-"""Makes a context in which the images of a call are open: its value is their descriptors."""
+Opening = Callable[[], AbstractAsyncContextManager[Sequence[Content]]]
+"""Makes a context in which the images of a call are open: its value."""
 
 
 @asynccontextmanager
-async def _nothing_open() -> AsyncIterator[Sequence[int]]:
+async def _nothing_open() -> AsyncIterator[Sequence[Content]]:
     yield ()
 
 
@@ -204,14 +204,14 @@ class Executor:
         try:
             async with asyncio.timeout(None if on_start else timeout) as limit:
                 slot = self._slot(call.source, opening, urgent=on_start is None, heavy=heavy)
-                async with slot as descriptors:
+                async with slot as contents:
                     started = loop.time()
                     if on_start:
                         deadline = started + timeout
                         on_start()
                     limit.reschedule(min(deadline, started + patience))
                     seconds = math.ceil(timeout) + _CPU_MARGIN
-                    answer = await do_in_a_place(self._places, call, descriptors, seconds, deaths)
+                    answer = await do_in_a_place(self._places, call, contents, seconds, deaths)
         except TimeoutError as exc:
             times = CallTimes((started - arrived) * 1000, (loop.time() - started) * 1000)
             if started + patience < deadline:
@@ -232,19 +232,19 @@ class Executor:
     @asynccontextmanager
     async def _slot(
         self, source: str, opening: Opening, *, urgent: bool, heavy: bool
-    ) -> AsyncIterator[Sequence[int]]:
-        """Take a slot and open the images; the value is their descriptors.
+    ) -> AsyncIterator[Sequence[Content]]:
+        """Take a slot and open the images; they are the value.
 
         The images of short work are opened while it waits for its slot. Heavy work may wait long,
         so it opens its images in the slot: others could open none meanwhile.
         """
         slot = self._semaphore.acquire(urgent=urgent, heavy=heavy, source=source)
         if heavy:
-            async with slot, opening() as descriptors:
-                yield descriptors
+            async with slot, opening() as contents:
+                yield contents
         else:
-            async with self._opened[urgent], opening() as descriptors, slot:
-                yield descriptors
+            async with self._opened[urgent], opening() as contents, slot:
+                yield contents
 
 
 def _unbudgeted(call: Call[OutcomeT]) -> Call[OutcomeT]:

@@ -1,9 +1,9 @@
 """Messages between the service and a pool process: JSON in frames, and never a pickle.
 
-Image bytes are beside the JSON. A call carries an open descriptor of each of its images, and the
-renditions follow an answer. A pool process decodes files of strangers, so its answers are checked
-against these models: an answer that does not fit ends the process. Only the names of failures
-travel; an exception without a name is a traceback in a text.
+Image bytes are beside the JSON. The bytes of small images follow a call, which carries an open
+descriptor of each other one, and the renditions follow an answer. A pool process decodes files of
+strangers, so its answers are checked against these models: an answer that does not fit ends the
+process. Only the names of failures travel; an exception without a name is a traceback in a text.
 """
 
 import struct
@@ -21,8 +21,9 @@ from services.imaging.pool.verdicts import Verdict
 
 OutcomeT = TypeVar("OutcomeT")
 
-CALL_HEADER = struct.Struct("!II")
-"""The header of a call: bytes of its JSON, and seconds of CPU that it may use."""
+CALL_HEADER = struct.Struct("!III")
+"""The header of a call: bytes of its JSON, bytes of images that follow the JSON, and seconds of CPU
+that it may use."""
 
 ANSWER_HEADER = struct.Struct("!II")
 """The header of an answer: bytes of its JSON, and bytes of renditions that follow the JSON."""
@@ -35,6 +36,12 @@ MAX_TEXT = 20_000
 
 MAX_IMAGES = 64
 """Images of a call: a pipeline names up to 32, and the kernel passes up to 253 descriptors."""
+
+INSIDE = 32 << 10
+"""Bytes of the largest image that follows a call: a file for it takes as long as some copies."""
+
+Content = int | bytes
+"""An image of a call: an open descriptor of it, or its bytes."""
 
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 
@@ -61,6 +68,8 @@ class Image(Message):
     size: Annotated[int, Field(ge=0)]
     digest: BlobKey
     """SHA-256 of the bytes, in hexadecimal."""
+    inside: bool = False
+    """True if the bytes follow the call; else a descriptor comes with it."""
 
 
 class Heavy(Message):
@@ -164,7 +173,7 @@ class Call(Message, Generic[OutcomeT]):
     answer: ClassVar[type[Answer[OutcomeT]]]
 
     images: tuple[Image, ...] = Field(default=(), max_length=MAX_IMAGES)
-    """The images that the call is about; with it comes a descriptor of each, in this order."""
+    """The images that the call is about; their bytes and descriptors come in this order."""
     budget: Annotated[float, Field(gt=0)] | None = None
     """Seconds that a part may be estimated to take; None if it may be heavy."""
 

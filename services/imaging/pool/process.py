@@ -25,6 +25,7 @@ from services.imaging.pool.messages import (
     MAX_ANSWER,
     Answer,
     Call,
+    Content,
     OutcomeT,
     Ready,
     Setup,
@@ -125,16 +126,16 @@ class PoolProcess(asyncio.Protocol):
         return self
 
     async def call(
-        self, call: Call[OutcomeT], descriptors: Sequence[int], seconds: int
+        self, call: Call[OutcomeT], contents: Sequence[Content], seconds: int
     ) -> Answer[OutcomeT]:
         """Have the process do a call, with `seconds` of CPU at most.
 
-        `descriptors` are those of the call's images; the caller may close them when this returns
-        or raises. Raises ProcessDied. A cancelled call goes on in the process: wait for its `rest`
+        `contents` are the call's images; the caller may close descriptors when this returns or
+        raises. Raises ProcessDied. A cancelled call goes on in the process: wait for its `rest`
         before the next one.
         """
         self.calls += 1
-        return self._read(call, await self._exchange(call, descriptors, seconds=seconds))
+        return self._read(call, await self._exchange(call, contents, seconds=seconds))
 
     async def rest(self, call: Call[OutcomeT]) -> Answer[OutcomeT]:
         """Wait for the end of a call that was cancelled. Raises ProcessDied."""
@@ -174,13 +175,16 @@ class PoolProcess(asyncio.Protocol):
         return self._process.pid
 
     async def _exchange(
-        self, message: Message, descriptors: Sequence[int], *, seconds: int
+        self, message: Message, contents: Sequence[Content], *, seconds: int
     ) -> _Frame:
         transport, self._answer = self._transport, asyncio.get_running_loop().create_future()
         if transport is None or transport.is_closing():
             raise ProcessDied("The process has ended.")
         body = message.model_dump_json().encode()
-        frame = CALL_HEADER.pack(len(body), seconds) + body
+        inside = [one for one in contents if isinstance(one, bytes)]
+        descriptors = [one for one in contents if isinstance(one, int)]
+        header = CALL_HEADER.pack(len(body), sum(map(len, inside)), seconds)
+        frame = b"".join((header, body, *inside))
         # The process has read the last call, so the transport has nothing to send before this one.
         try:
             sent = socket.send_fds(self._descriptors, [frame], descriptors)

@@ -23,7 +23,7 @@ from services.imaging.pool.messages import (
 )
 from services.imaging.pool.verdicts import Need, Verdict, need_of_depth
 from services.imaging.rendering.claims import Claim
-from services.imaging.rendering.opened import opening_of
+from services.imaging.rendering.opened import is_inside, opening_of
 from services.imaging.rendering.outcomes import Carry, Finished, Outcome, finished, in_order
 from services.imaging.rendering.records import Records, look_at_image, look_up, lost_watermark
 from services.imaging.settings import ImagingSettings
@@ -271,7 +271,12 @@ class Renders:
 
 def _image(judged: Judged) -> Image:
     stored = judged.stored
-    return Image(key=stored.blob.key, size=stored.blob.bytes, digest=stored.digest)
+    return Image(
+        key=stored.blob.key,
+        size=stored.blob.bytes,
+        digest=stored.digest,
+        inside=is_inside(judged),
+    )
 
 
 def _rendered_of(key: str, made: Made) -> Rendered:

@@ -37,6 +37,12 @@ class OpenedImages(Blobs):
             self._memory.add(stored.blob.key, file)
         return file
 
+    def taken(self, judged: Judged) -> bytes:
+        """Return the bytes of an image that came along. They move if their place is another one."""
+        assert judged.data is not None
+        self._moves.offer(judged.stored)
+        return judged.data
+
     def _opened_at_once(self, store: AsyncStore, stored: StoredBlob) -> File | None:
         descriptor = store.open_at_once(stored.path)
         if descriptor is None:

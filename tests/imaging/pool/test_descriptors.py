@@ -1,4 +1,4 @@
-"""The images of a call: open files that a pool process reads and checks, and that are closed."""
+"""The images of a call, in files or in memory: a pool process checks them, and files are closed."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from contracts.errors import DeadlineExceeded, Overloaded, WorkerCrashed
 from services.imaging.pool import call_images
 from services.imaging.pool.call_images import CallImages, CorruptImage
 from services.imaging.pool.executor import CallFailed, Executor, Opening
-from services.imaging.pool.messages import MAX_IMAGES, Image
+from services.imaging.pool.messages import INSIDE, MAX_IMAGES, Content, Image
 from services.imaging.pool.process import Program
 from services.imaging.settings import ImagingSettings
 from services.runtime.storage.files import file_of
@@ -139,6 +139,41 @@ async def test_the_images_of_the_next_call_are_opened_while_the_slot_is_taken(
     await asyncio.wait_for(is_open.wait(), 0.9)
     assert not first.done()
     await asyncio.gather(first, second)
+
+
+async def test_bytes_and_files_come_with_one_call_in_any_order(executor: Executor) -> None:
+    inside = [os.urandom(INSIDE // 2).hex().encode() for _ in range(8)]  # more than a socket takes
+    contents: list[Content] = [*inside[:4], opened(b"in a file"), *inside[4:]]
+    images = [image(one) if isinstance(one, bytes) else image(b"in a file") for one in contents]
+    marked = tuple(
+        one.model_copy(update={"inside": isinstance(content, bytes)})
+        for one, content in zip(images, contents, strict=True)
+    )
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Sequence[Content]]:
+        yield contents
+
+    for _ in range(2):
+        [done], _ = await executor.run(Act(action="read", images=marked), opening, timeout=10)
+        assert isinstance(done, Done)
+        read = done.text.split(" ", 4)
+        assert [*read[:4], *read[4].removeprefix("in a file ").split()] == [
+            one.decode() for one in inside
+        ]
+    [file] = [one for one in contents if isinstance(one, int)]
+    os.close(file)
+
+
+@pytest.mark.parametrize("found", [b"", b"abd", b"ab", b"abcd"])
+def test_other_bytes_than_those_that_were_stored_are_not_read_from_a_call(found: bytes) -> None:
+    wanted = image(b"abc").model_copy(update={"inside": True})
+    images = CallImages([wanted], [], memoryview(found))
+    if found[:3] == b"abc":
+        assert images.read(wanted.key) == b"abc"
+    else:
+        with pytest.raises(CorruptImage):
+            images.read(wanted.key)
 
 
 @pytest.mark.parametrize("found", [b"", b"abd", b"ab", b"abcd"])
