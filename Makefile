@@ -46,12 +46,14 @@ image: ## Build the container image darkroom; IMAGE_BUILDER, IMAGE_FLAGS
 
 ##@ Develop
 
-# Tests marked `serial` measure time, so they run in two processes alone, and those of a file one
-# after another; then all others run, in more. Those of the documents' commands are a part of
-# `make check`.
+# Tests marked `serial` measure time, so they run in three processes alone, those of a file one after
+# another, and the longest files first; then all others run, in more. Those of the documents' commands
+# are a part of `make check`. The first processes import no other modules: each would take seven
+# seconds of CPU for them.
 test: $(INSTALLED) $(GUIDE_BUILT) ## Run all tests (4 to 8 minutes)
 	@failed=0; \
-		$(BIN)/python -m pytest -q -m 'serial and not long' -n 2 --dist loadfile || failed=1; \
+		$(BIN)/python -m pytest -q -m 'serial and not long' -n 3 --dist loadfile --no-loadscope-reorder \
+			$$(grep -rl --include='test_*.py' 'mark\.serial' tests/e2e tests/adversary tests) || failed=1; \
 		$(BIN)/python -m pytest -q -m 'not serial and not commands and not long' \
 			--ignore tests/docs/running/test_commands.py -n auto --dist worksteal || failed=1; \
 		exit $$failed

@@ -212,9 +212,10 @@ def faststream(
     env: Mapping[str, str] | None = None,
     ready: bool = True,
 ) -> Iterator[Service]:
-    """Run `faststream run services.<app>.main:app`; wait until it is ready, unless told not to."""
+    """Run a service by its name or its application; wait until it is ready, unless told not to."""
     port = port or free_port()
-    command = [str(BIN / "faststream"), "run", f"services.{app}.main:app", "--port", str(port)]
+    app = app if ":" in app else f"services.{app}.main:app"
+    command = [str(BIN / "faststream"), "run", app, "--port", str(port)]
     service = Service([*command, *options], port=port, redis_url=redis_url, env=env)
     try:
         if ready:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
@@ -35,30 +34,10 @@ SLOW = {"op": ["blur:100"] * 8, "format": "png"}
 """A pipeline that takes seconds on a large photograph."""
 
 
-@pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[MortalValkey]:
-    """A Valkey of the test's own, which may be killed."""
-    with mortal_valkey(tmp_path) as server:
-        yield server
-
-
 def render(gateway: Service, body: bytes, **query: Any) -> httpx.Response:
     """Render now, in gray unless `query` has another operation."""
     params = {"op": "grayscale", **query}
     return HTTP.post(f"{gateway.url}/v1/render", params=params, content=body, timeout=70)
-
-
-def submit(gateway: Service, body: bytes, **query: Any) -> str:
-    """Submit a job; return its id."""
-    response = HTTP.post(f"{gateway.url}/v1/jobs", params=query, content=body, timeout=20)
-    assert response.status_code == 202, response.text
-    return str(response.json()["id"])
-
-
-def state(gateway: Service, job: str) -> str:
-    response = HTTP.get(f"{gateway.url}/v1/jobs/{job}", timeout=20)
-    assert response.status_code in {200, 202, 302}, response.text
-    return str(response.json()["state"])
 
 
 def pool_processes(service: Service) -> list[int]:
@@ -70,11 +49,6 @@ def pool_processes(service: Service) -> list[int]:
         check=False,
     ).stdout.splitlines()
     return [int(line.split()[0]) for line in listed if "services.imaging.pool.child" in line]
-
-
-def has_attempts(gateway: Service, job: str, attempts: int) -> bool:
-    found = HTTP.get(f"{gateway.url}/v1/jobs/{job}").json()
-    return bool(found["state"] == "running" and found["attempts"] == attempts)
 
 
 def is_served(gateway: Service, transport: str) -> bool:
@@ -143,79 +117,6 @@ def test_services_recover_within_two_seconds_after_redis_was_down(
                     served = partial(is_served, gateway, transport)
                     wait_until(served, seconds=2 - (time.monotonic() - up))
                 assert took < 1
-
-
-def test_a_stopped_worker_finishes_its_jobs_and_the_next_worker_does_the_rest(
-    mortal: MortalValkey,
-) -> None:
-    body = photograph(3000, 2000)
-    with faststream("gateway", mortal.url) as gateway:
-        with faststream("imaging", mortal.url, env={"DARKROOM_SLOTS": "1"}) as imaging:
-            jobs = [submit(gateway, body, op=f"blur:{n}") for n in range(1, 7)]
-            wait_until(lambda: state(gateway, jobs[0]) in {"running", "succeeded"})
-            assert imaging.stop() in {0, -signal.SIGTERM}
-            states = [state(gateway, job) for job in jobs]
-            assert "running" not in states, "a started job is finished"
-            assert "queued" in states, "no other job is started"
-        with faststream("imaging", mortal.url):
-            wait_until(lambda: all(state(gateway, job) == "succeeded" for job in jobs))
-
-
-@pytest.mark.serial
-def test_a_killed_workers_job_is_done_by_another_within_ten_seconds(mortal: MortalValkey) -> None:
-    with faststream("gateway", mortal.url) as gateway:
-        with faststream("imaging", mortal.url, env={"DARKROOM_SLOTS": "1"}) as imaging:
-            job = submit(gateway, photograph(4000, 3000), **SLOW)
-            wait_until(lambda: state(gateway, job) == "running")
-            imaging.signal(signal.SIGKILL)
-            imaging.process.wait()
-            killed = time.monotonic()
-        with faststream("imaging", mortal.url):
-            wait_until(
-                lambda: HTTP.get(f"{gateway.url}/v1/jobs/{job}").json()["attempts"] == 2,
-                seconds=10 - (time.monotonic() - killed),
-            )
-            wait_until(lambda: state(gateway, job) == "succeeded", seconds=40)
-
-
-def test_a_long_job_survives_more_graceful_stops_than_it_has_attempts(mortal: MortalValkey) -> None:
-    short_stop = {
-        "DARKROOM_SLOTS": "1",
-        "DARKROOM_GRACEFUL_TIMEOUT": "0.5",
-        "DARKROOM_JOB_ATTEMPTS": "2",
-    }
-    with faststream("gateway", mortal.url) as gateway:
-        job = submit(gateway, photograph(4000, 3000), **SLOW)
-        for _ in range(3):  # one more than there are attempts
-            with faststream("imaging", mortal.url, env=short_stop):
-                wait_until(lambda: state(gateway, job) == "running")
-            assert state(gateway, job) == "queued", "the job was given back"
-        with faststream("imaging", mortal.url):
-            wait_until(lambda: state(gateway, job) == "succeeded", seconds=40)
-
-
-def test_a_job_whose_workers_are_killed_fails_after_its_last_attempt(mortal: MortalValkey) -> None:
-    with faststream("gateway", mortal.url) as gateway:
-        job = submit(gateway, photograph(4000, 3000), **SLOW)
-        for attempt in (1, 2):
-            with faststream("imaging", mortal.url, env={"DARKROOM_JOB_ATTEMPTS": "2"}) as imaging:
-                wait_until(partial(has_attempts, gateway, job, attempt))
-                # With its pool process, which would finish the job alone.
-                os.killpg(imaging.process.pid, signal.SIGKILL)
-                imaging.process.wait()
-        with faststream("imaging", mortal.url, env={"DARKROOM_JOB_ATTEMPTS": "2"}):
-            wait_until(lambda: state(gateway, job) == "failed")
-        problem = HTTP.get(f"{gateway.url}/v1/jobs/{job}").json()["problem"]
-        assert problem["code"] == "worker_crashed"
-
-
-def test_accepted_jobs_survive_a_redis_that_is_killed(mortal: MortalValkey) -> None:
-    with faststream("gateway", mortal.url) as gateway:
-        jobs = [submit(gateway, photograph(seed=n), op="grayscale") for n in range(5)]
-        mortal.kill()
-        mortal.start()
-        with faststream("imaging", mortal.url):
-            wait_until(lambda: all(state(gateway, job) == "succeeded" for job in jobs))
 
 
 def test_a_crashed_pool_process_fails_one_request_with_its_own_code(

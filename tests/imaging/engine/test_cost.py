@@ -33,6 +33,7 @@ def seconds_of(render: Pipeline, data: bytes = PHOTO) -> float:
 
 
 @pytest.mark.serial
+@pytest.mark.timeout(240)  # it takes seconds of CPU time, and only those count
 def test_estimates_are_in_the_order_of_real_renders_and_within_a_factor_of_three() -> None:
     pipelines = [parse_pipeline(operations, **output) for operations, output in RENDERS]
     estimated = [seconds_of(render) for render in pipelines]
