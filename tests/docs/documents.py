@@ -1,5 +1,6 @@
 """The repository's files, its documents among them, and copies of its checkout."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -60,3 +61,17 @@ def copy_checkout(target: Path) -> None:
     shutil.copystat(ROOT / "docs", target / "docs")
     (target / ".venv").symlink_to(sys.prefix)
     (target / GUIDE).symlink_to(ROOT / GUIDE)
+
+
+def restore_checkout(copy: Path) -> None:
+    """Copy the files again whose times or sizes are no longer those of this checkout."""
+    for folder, _, names in os.walk(copy):
+        for path in (Path(folder, name) for name in names):
+            original = ROOT / path.relative_to(copy)
+            if not path.is_symlink() and _state(path) != _state(original):
+                shutil.copy2(original, path)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
