@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message
 
 from contracts.access.keys import KeyScope
 from services.gateway.access.rules import WEBSOCKET
+from services.gateway.server.websocket import TEXTS
 from services.runtime.tasks import end
 from tests.gateway.access.gateways import ADMIN_KEY
 
@@ -31,7 +32,7 @@ class Answer:
             case "websocket.accept":
                 self.status = OPENED
             case "websocket.send":
-                self.body = message["text"].encode()
+                self.body = message[TEXTS][0]
                 self.ended.set()
             case "http.response.start" | "websocket.http.response.start":
                 self.status = message["status"]
