@@ -21,14 +21,16 @@ def png(*chunks: bytes, width: int = 8, height: int = 8) -> bytes:
 
 
 def deflated_zeros(megabytes: int) -> bytes:
-    """So many megabytes of zeros, compressed: after a full flush, each takes the same bytes."""
+    """So many megabytes of zeros, compressed: after a full flush, 20 more take the same bytes."""
     packer = zlib.compressobj(9)
-    first, next = (
-        packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2)
-    )
-    end = b"\3\0"  # an empty last block
+
+    def compressed(size: int) -> bytes:
+        return packer.compress(bytes(size << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+
+    repeats, rest = divmod(megabytes, 20)
+    begin, end = compressed(rest), b"\3\0"  # an empty last block
     checksum = ((megabytes << 20) % 65_521 << 16) + 1  # Adler-32 of zeros
-    return first + next * (megabytes - 1) + end + struct.pack(">I", checksum)
+    return begin + compressed(20) * repeats + end + struct.pack(">I", checksum)
 
 
 def _frame_control(number: int, side: int) -> bytes:
