@@ -13,7 +13,8 @@
 
 The connection asks `AnswersAtOnce` before all of these. It is made of the same objects. If none of
 them would refuse a request, change it in an unknown way, or wait, it answers the request from
-memory, or passes it to the last of the parts.
+memory, or passes it to the last of the parts. A request for a job whose whole body is there goes to
+its route.
 """
 
 from collections.abc import Collection

@@ -6,7 +6,8 @@ reported, and a client that resumes after an event receives each later one exact
 that is too slow is disconnected with a reason; no queue grows without a limit.
 
 After a lost connection the reader continues with the last event that it had. Events that the
-stream no longer held by then are gone for it: `on_gap` makes every client reconnect and resume.
+stream no longer held by then, or that Redis has lost, are gone for it: `on_gap` makes every client
+reconnect and resume.
 """
 
 import asyncio
@@ -57,7 +58,7 @@ class LiveHub:
             subscription.on_event(event)
 
     def on_gap(self) -> None:
-        """Drop every subscription: the stream was trimmed before this process read all of it."""
+        """Drop every subscription: events were trimmed before this process read them, or lost."""
         self.recent.clear()
         for subscription in self._all:
             subscription.drop()

@@ -1,22 +1,25 @@
 """uvicorn's protocol for HTTP that answers at once what is there, and makes tasks for the rest."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from random import getrandbits
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import structlog
 from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from services.gateway.server.at_once import Admitted, Again
+from services.gateway.server.at_once import Admitted, Again, OnceRead
 from services.gateway.server.connections import Connections
 from services.gateway.server.heads import Arrival
 from services.gateway.server.protocol import MAX_PIPELINED, BoundedProtocol
 from services.gateway.server.whole_answers import WholeAnswer
 
 log = structlog.get_logger(__name__)
+
+FoundT = TypeVar("FoundT")
 
 _RARELY = 3  # bits: one of eight heads is looked at, as most never come again
 
@@ -56,28 +59,29 @@ class AnsweringProtocol(BoundedProtocol):
             cycle.keep_alive = False  # uvicorn misses a connection accepted while it stops
         found = None
         if app is self.app and self._may_answer_at_once(cycle):
-            found = self._find_at_once(cycle)
+            found = self._asked(partial(self._at_once, cast(Any, cycle.scope), self.transport))
         if isinstance(found, WholeAnswer):
             self._in_a_row += 1
             self._write_whole(cycle, found)
             return
-        if found is not None and found.has_body:
-            app = cast(Any, partial(self._answer_with_body, cycle, found))
-        elif found is not None:
+        if isinstance(found, Admitted):
             cycle.scope = cast(Any, found.scope)
             app = cast(Any, partial(found.app, partial(self._write_later, cycle)))
+        elif found is not None:
+            app = cast(Any, partial(self._answer_once_read, cycle, found))
         super()._start_asgi_task(cycle, app)
 
-    async def _answer_with_body(
+    async def _answer_once_read(
         self,
         cycle: RequestResponseCycle,
-        found: Admitted,
+        check: OnceRead,
         scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
         """Answer a request whose body has arrived by now; leave another one to the application."""
-        if cycle.more_body:
+        found = None if cycle.more_body else self._asked(check)
+        if found is None:
             await cast(Any, self.app)(scope, receive, send)
         else:
             await found.app(partial(self._write_later, cycle), found.scope, receive, send)
@@ -97,9 +101,10 @@ class AnsweringProtocol(BoundedProtocol):
             )
         )
 
-    def _find_at_once(self, cycle: RequestResponseCycle) -> WholeAnswer | Admitted | None:
+    def _asked(self, find: Callable[[], FoundT]) -> FoundT | None:
+        """Return what is found; None after a bug."""
         try:
-            return self._at_once(cycle.scope, self.transport)  # type: ignore[arg-type]  # uvicorn's types
+            return find()
         except Exception as exc:
             # A bug there ends neither the connection nor the request.
             log.error("not answered at once", exc_info=exc)

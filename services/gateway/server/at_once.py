@@ -61,8 +61,10 @@ class Admitted(NamedTuple):
     """Its scope, as the checks have left it."""
     app: Callable[[Write, Scope, Receive, Send], Awaitable[None]]
     """Answers it without the checks: a small answer by `Write`, and others by `Send`."""
-    has_body: bool = False
-    """True if `app` answers it only when its whole body is there, so that no read of it waits."""
+
+
+OnceRead = Callable[[], Admitted | None]
+"""Checks a request once its whole body is there, so that no read of it waits; None as `AtOnce`."""
 
 
 class TakesBodies(Protocol):
@@ -80,7 +82,7 @@ class AtOnce(Protocol):
 
     def __call__(
         self, request: Scope, transport: asyncio.WriteTransport
-    ) -> WholeAnswer | Admitted | None:
+    ) -> WholeAnswer | Admitted | OnceRead | None:
         """Return the whole answer to a request of a connection, or what answers it.
 
         None stands for the application, with all parts in front of the routes. A scope that it
@@ -108,7 +110,8 @@ some percent of an answer.
 class AnswersAtOnce:
     """Gives small answers from memory by the checks of these parts, in their order.
 
-    Requests that pass them, and whose answers are not there, go on to the last of the parts.
+    Requests that pass them, and whose answers are not there, go on to the last of the parts, and
+    requests for jobs to `bodies`.
 
     What a check finds in the head of a request alone is read once for all requests with the same
     head. Whatever can change is asked for each request: keys, signatures, presets, limits, traces
@@ -127,10 +130,10 @@ class AnswersAtOnce:
 
     def __call__(
         self, request: Scope, transport: asyncio.WriteTransport
-    ) -> WholeAnswer | Admitted | None:
+    ) -> WholeAnswer | Admitted | OnceRead | None:
         """Return the answer to a request, which counts as given; see `AtOnce`."""
         if request["method"] == "POST":
-            return self._admit_with_body(request, transport)
+            return self._check_once_read(request, transport)
         if not may_be_kept(request):
             return None
         scope = {**request}
@@ -146,14 +149,20 @@ class AnswersAtOnce:
             return None
         return Admitted(scope, partial(self._answer, self.delivery, transport, caller, head[0]))
 
-    def _admit_with_body(
+    def _check_once_read(
         self, request: Scope, transport: asyncio.WriteTransport
-    ) -> Admitted | None:
-        """Return a request with a body if every check lets it pass; None for the ordinary way."""
+    ) -> OnceRead | None:
+        """Return the checks of a request with a body; None for the ordinary way."""
         scope = {**request}
         prefix = self.proxies.take(scope)
         if not self.bodies.takes(scope) or names_trace(scope) or has_sdk():
             return None
+        return partial(self._admit_with_body, scope, prefix, transport)
+
+    def _admit_with_body(
+        self, scope: Scope, prefix: str, transport: asyncio.WriteTransport
+    ) -> Admitted | None:
+        """Return a request with a body if every check lets it pass; None for the ordinary way."""
         if not (self.hosts.accepts(scope) and self.origins.may_change(scope)):
             return None
         rule = self.access.rule_among(_WITH_BODY, scope)
@@ -163,8 +172,7 @@ class AnswersAtOnce:
         set_caller(scope, caller)
         if self.limits.account_of(scope) is not None:
             return None
-        answer = partial(self._answer, self.bodies, transport, caller, prefix)
-        return Admitted(scope, answer, has_body=True)
+        return Admitted(scope, partial(self._answer, self.bodies, transport, caller, prefix))
 
     def remember(self, request: Scope) -> Again | None:
         """Return what answers the next requests with the head of this one; see `AtOnce`."""

@@ -35,15 +35,21 @@ class CallImages:
     def __init__(
         self, images: Sequence[Image], descriptors: Sequence[int], inside: memoryview = _NOTHING
     ) -> None:
-        """`inside` has the bytes of the images that are inside, one after the other."""
+        """`inside` has the bytes of the images that are inside, one after the other.
+
+        Raises ValueError for more or fewer bytes or descriptors than the images need.
+        """
         self._images: dict[str, tuple[Image, int | memoryview]] = {}
-        files, start = iter(descriptors), 0
+        start = 0
         for image in images:
             if image.inside:
                 self._images[image.key] = image, inside[start : start + image.size]
                 start += image.size
-            else:
-                self._images[image.key] = image, next(files)
+        if start != len(inside):
+            raise ValueError("the bytes of a call are not those of its images")
+        files = [image for image in images if not image.inside]
+        for image, descriptor in zip(files, descriptors, strict=True):
+            self._images[image.key] = image, descriptor
 
     def read(self, key: str) -> bytes:
         """Return all bytes of an image. Raises CorruptImage if their digest is another."""

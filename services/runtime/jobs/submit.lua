@@ -26,7 +26,7 @@ function commands.submit(id, project, submitter, max_queued, max_age, key, finge
   local media_type, bytes, own_label = unpack(
     redis.call('HMGET', IMAGE .. source, 'media_type', 'bytes', 'label')
   )
-  if not media_type then
+  if not media_type or not tonumber(bytes) then
     return {'missing', source}
   end
   label = label ~= '' and label or own_label or ''

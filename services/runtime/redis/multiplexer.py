@@ -62,6 +62,8 @@ class Multiplexer:
         self._connecting: asyncio.Task[None] | None = None
         self._watchdog: asyncio.TimerHandle | None = None
         self._closed = False
+        self.connections = 0
+        """How many connections there have been: a later one may be to another server."""
 
     @property
     def open_bytes(self) -> int:
@@ -230,6 +232,7 @@ class Multiplexer:
             self._fail(exc)
         else:
             self._connection = connection
+            self.connections += 1
             self._send_batch(connection)
             self._watch()
         finally:

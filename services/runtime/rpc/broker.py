@@ -279,7 +279,7 @@ class Broker(AdaptedBroker):
     ) -> None:
         """Call `deliver` for every entry that is added to `stream` from the start on, in order.
 
-        Calls `on_gap` when entries were trimmed before they could be read.
+        Calls `on_gap` when entries were trimmed before they could be read, or were lost.
         """
         reader = StreamReader(stream, self.redis, on_gap=on_gap)
         self.attach_directly(reader, deliver)

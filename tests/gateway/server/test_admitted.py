@@ -87,3 +87,15 @@ async def test_the_application_answers_a_request_whose_body_is_not_there_yet(sta
     await asyncio.sleep(0)
     assert server.by_application == [b"/admitted"]
     assert server.wire.written.endswith(b"app")
+
+
+@pytest.mark.parametrize("way", ["refuses", "fails"])
+async def test_the_application_answers_a_request_that_is_not_admitted_with_its_body(
+    way: str,
+) -> None:
+    server = Server()
+    server.protocol.data_received(POST + b"body")
+    setattr(server, way, True)
+    written = await server.take()
+    assert server.by_application == [b"/admitted"]
+    assert written.endswith(b"app")

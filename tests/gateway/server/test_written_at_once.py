@@ -1,6 +1,7 @@
 """Answers at once keep the order of requests, and what the server promises to clients."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from uvicorn.server import ServerState
 
 from services.gateway.server import connections
 from services.gateway.server.answering import AnsweringProtocol
-from services.gateway.server.at_once import Admitted, Again, Write
+from services.gateway.server.at_once import Admitted, Again, OnceRead, Write
 from services.gateway.server.connections import Connections
 from services.gateway.server.whole_answers import WholeAnswer
 from services.gateway.settings import GatewaySettings
@@ -74,7 +75,7 @@ class Server:
         self.at_once: list[bytes] = []
         self.by_application: list[bytes] = []
         self.again: list[bytes] = []
-        self.fails = self.forgets = False
+        self.fails = self.forgets = self.refuses = False
         self.go = asyncio.Event()  # lets the application answer
         self.go.set()
         self.connections = connections or Connections(
@@ -95,15 +96,15 @@ class Server:
 
     def __call__(
         self, request: Scope, transport: asyncio.WriteTransport
-    ) -> WholeAnswer | Admitted | None:
+    ) -> WholeAnswer | Admitted | OnceRead | None:
         if self.fails:
             raise ValueError
         assert transport is self.wire
         if request["raw_path"] == b"/app":
             return None
         if request["raw_path"] == b"/admitted":
-            has_body = request["method"] == "POST"
-            return Admitted({**request, "checked": True}, self.admitted, has_body)
+            admitted = Admitted({**request, "checked": True}, self.admitted)
+            return partial(self.once_read, admitted) if request["method"] == "POST" else admitted
         self.at_once.append(request["raw_path"])
         return WHOLE
 
@@ -116,6 +117,12 @@ class Server:
             return None if self.forgets else WHOLE
 
         return again
+
+    def once_read(self, admitted: Admitted) -> Admitted | None:
+        if self.fails:
+            raise ValueError
+        assert not self.protocol.cycle.more_body
+        return None if self.refuses else admitted
 
     async def admitted(self, write: Write, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["checked"]

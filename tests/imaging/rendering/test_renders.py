@@ -88,6 +88,7 @@ class Bench:
     async def batch(self, *requests: Render) -> list[Result]:
         """Return all results, with more calls on a machine that is too busy for one."""
         results = await self.call(*requests)
+        assert results
         return results + (await self.batch(*rest) if (rest := requests[len(results) :]) else [])
 
 

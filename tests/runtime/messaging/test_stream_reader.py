@@ -74,6 +74,27 @@ async def test_a_reader_notices_that_redis_is_back_without_its_data(
             await until(lambda: read[-1] == b"3")
 
 
+async def test_a_reader_notices_that_its_last_entry_is_gone_among_others(redis_url: str) -> None:
+    """A replica that becomes the primary may lack the last entries, and has new ones soon."""
+    with Redis.from_url(redis_url) as redis:
+        redis.delete(STREAM)
+        async with _reading(redis_url) as (read, gaps):
+            for number in range(3):
+                last = redis.xadd(STREAM, {"n": number})
+            await until(lambda: read == [b"0", b"1", b"2"])
+            redis.xdel(STREAM, last)
+            redis.xadd(STREAM, {"n": 3})
+            await until(lambda: len(read) == 4)
+            assert gaps == [0]
+            redis.xdel(STREAM, redis.xrevrange(STREAM, count=1)[0][0])
+            with redis.pipeline() as together:
+                together.client_kill_filter(_type="normal", skipme=True)
+                together.xadd(STREAM, {"n": 4})
+                together.execute()
+            await until(lambda: gaps == [0, 4])
+            await until(lambda: read[-1] == b"4")
+
+
 @pytest.mark.services
 async def test_a_reader_that_was_cut_off_goes_on_without_a_gap(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
@@ -99,9 +120,11 @@ async def _reading(url: str) -> AsyncIterator[tuple[list[bytes], list[int]]]:
     redis = make_redis(settings_for(url))
     reader = StreamReader(STREAM, redis, on_gap=lambda: gaps.append(len(read)))
     await reader.start(deliver)
-    yield read, gaps
-    await reader.stop()
-    await redis.close()
+    try:
+        yield read, gaps
+    finally:
+        await reader.stop()
+        await redis.close()
 
 
 def _add(url: str, number: int, *, id: str = "*") -> None:

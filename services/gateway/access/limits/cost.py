@@ -45,6 +45,8 @@ def _cost(pictures: Mapping[str, Picture], picture: Picture | None, pipeline: Pi
     cost = sum(UNKNOWN if one is None else _pixels(one.size) for one in watermarks)
     if picture is None:
         return cost + UNKNOWN
+    if not _pixels(picture.size):
+        return cost  # it is not stored, so nothing is decoded
     size, frames = picture.size, picture.frames if pipeline.output.may_be_animated else 1
     largest = _pixels(size)
     for operation in pipeline.operations:

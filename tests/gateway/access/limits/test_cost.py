@@ -37,6 +37,21 @@ def test_a_render_costs_the_largest_image_on_its_way(
     assert cost(PHOTOGRAPH, parse_pipeline(operations)) == pixels
 
 
+@pytest.mark.parametrize(
+    "operations",
+    [
+        (),
+        ("resize:width=10",),
+        ("resize:width=10,height=10,fit=contain",),
+        ("crop:width=10,height=10",),
+        ("pad:width=10,height=10",),
+        ("rotate:angle=90", "resize:height=10"),
+    ],
+)
+def test_an_image_that_is_not_stored_costs_nothing(operations: tuple[str, ...]) -> None:
+    assert cost(Picture((0, 0)), parse_pipeline(operations)) == 0
+
+
 def test_each_variant_of_a_job_costs_its_own() -> None:
     pipelines = [parse_pipeline([f"resize:width={width}"]) for width in (320, 640, 1280)]
 

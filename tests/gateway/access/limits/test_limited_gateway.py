@@ -79,3 +79,19 @@ def test_renders_and_jobs_cost_megapixels_and_stored_results_none(limited: httpx
     assert (never.status_code, never.json()["code"]) == (429, "quota_exceeded")
     assert "Retry-After" not in never.headers
     assert left(limited.get(f"{address}/info")) == 3
+
+
+def test_a_job_for_an_image_that_is_not_there_costs_nothing(limited: httpx.Client) -> None:
+    address = limited.post("/v1/images", content=megapixel()).headers["Location"]
+    image, once = address.rpartition("/")[2], {"Idempotency-Key": uuid4().hex}
+    variants = [{"operations": [{"op": "resize", "width": 20}]}]
+    job = {"source": {"image": image}, "variants": variants}
+    before = left(limited.get("/v1/images"))
+    accepted = limited.post("/v1/jobs", json=job, headers=once)
+    assert limited.delete(address).status_code == 204
+
+    missing = limited.post("/v1/jobs", json=job)
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    repeated = limited.post("/v1/jobs", json=job, headers=once)
+    assert (repeated.status_code, repeated.json()["id"]) == (202, accepted.json()["id"])
+    assert left(limited.get("/v1/images")) == before - 1
