@@ -37,7 +37,7 @@ class CallImages:
     ) -> None:
         """`inside` has the bytes of the images that are inside, one after the other.
 
-        Raises ValueError for more or fewer bytes or descriptors than the images need.
+        Raises ValueError for more or fewer descriptors than the images need.
         """
         self._images: dict[str, tuple[Image, int | memoryview]] = {}
         start = 0
@@ -45,8 +45,6 @@ class CallImages:
             if image.inside:
                 self._images[image.key] = image, inside[start : start + image.size]
                 start += image.size
-        if start != len(inside):
-            raise ValueError("the bytes of a call are not those of its images")
         files = [image for image in images if not image.inside]
         for image, descriptor in zip(files, descriptors, strict=True):
             self._images[image.key] = image, descriptor

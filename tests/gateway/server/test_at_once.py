@@ -242,6 +242,7 @@ async def test_every_answer_at_once_is_that_of_the_application(
                 if once_more is not None:
                     assert_same(read(once_more), (status, fields, body), case)
             else:
+                assert isinstance(answer, Admitted), case
                 assert not whole, case
                 passed += 1
                 again = {**answer.scope}

@@ -45,7 +45,7 @@ def test_a_render_costs_the_largest_image_on_its_way(
         ("resize:width=10,height=10,fit=contain",),
         ("crop:width=10,height=10",),
         ("pad:width=10,height=10",),
-        ("rotate:angle=90", "resize:height=10"),
+        ("rotate:degrees=90", "resize:height=10"),
     ],
 )
 def test_an_image_that_is_not_stored_costs_nothing(operations: tuple[str, ...]) -> None:
