@@ -207,7 +207,7 @@ class RenderCall(Call[Made]):
     """Render each of `requests`, whose sources and watermarks are all among the images.
 
     The answer has the outcomes in order, at least one. Requests that were not started within 20 ms
-    of CPU, or within 100 ms, have none, nor has one whose rendition would make the answer longer
+    of CPU, or within 60 ms, have none, nor has one whose rendition would make the answer longer
     than a rendition may be.
     The process keeps the last source, encoded and decoded, for the next render of it: the decoded
     one for a second. With `keep_source` the encoded one may be longer than 32 MiB.

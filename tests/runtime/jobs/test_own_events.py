@@ -11,7 +11,7 @@ from contracts.imaging import Blob
 from contracts.jobs import EVENTS, Job, JobEvent, JobRequest, JobResult, Webhook
 from contracts.operations.pipeline import OPERATIONS, Pipeline
 from services.runtime.jobs.own_events import published_event
-from services.runtime.jobs.records import event_of, request_start
+from services.runtime.jobs.records import event_of, request_start, state_fields
 from services.runtime.jobs.store import Jobs
 from services.runtime.messaging.consumer import Received
 from services.runtime.messaging.envelope import pack_message
@@ -57,6 +57,13 @@ async def test_a_job_of_one_variant_takes_2_kib_at_most(
     ended = done(await jobs.leases.add_result(running, RENDERED))
     assert await jobs.get(job.id) == ended
     assert 0 < waiting < await memory(redis, ended) <= 2048
+
+
+async def test_a_new_record_has_the_fields_that_its_changes_write(jobs: Jobs, redis: Any) -> None:
+    job = await submitted(jobs)
+    record = await redis.hgetall(keys.job(job.id))
+    written = {name.encode(): str(value).encode() for name, value in state_fields(job).items()}
+    assert written.items() <= record.items()
 
 
 def test_a_request_without_its_defaults_is_the_same_request() -> None:
