@@ -12,9 +12,13 @@ import pytest
 from services.imaging.pool.executor import Executor
 from services.imaging.pool.process import Program
 from services.imaging.settings import ImagingSettings
+from tests.attempts import attempts
 from tests.imaging.pool.acting_child import Act, done_by
 
 pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="yields on Linux alone")
+
+_FEW = 10
+_MANY = 20  # of 2,000: a busy machine serves few of a process's timers
 
 
 @pytest.fixture
@@ -32,10 +36,14 @@ async def test_a_process_that_had_to_wait_is_interrupted_in_its_next_call(
     executor: Executor,
 ) -> None:
     pid = (await done_by(executor, Act(action="nothing"))).pid
-    # For the process, a sleep is a wait like that for a core.
-    await done_by(executor, Act(action="compute_and_sleep", amount=0.1))
-    assert await _switches_while_it_sleeps(executor, pid) > 100
-    assert await _switches_in_half_a_second(pid) < 10
+    for attempt in attempts():
+        with attempt:
+            # For the process, a sleep is a wait like that for a core.
+            await done_by(executor, Act(action="compute_and_sleep", amount=0.1))
+            assert await _switches_while_it_sleeps(executor, pid) > _MANY
+    before = _switches(pid)
+    await asyncio.sleep(0.5)
+    assert _switches(pid) - before < _FEW
 
 
 async def test_a_call_that_computes_little_says_nothing_of_the_next_one(
@@ -43,38 +51,44 @@ async def test_a_call_that_computes_little_says_nothing_of_the_next_one(
 ) -> None:
     pid = (await done_by(executor, Act(action="nothing"))).pid
     await done_by(executor, Act(action="sleep", amount=0.1))
-    assert await _switches_while_it_sleeps(executor, pid) < 10
+    assert await _switches_while_it_sleeps(executor, pid) < _FEW
 
 
-@pytest.mark.parametrize(("shorter", "yields"), [(15, True), (16, False)])
-async def test_a_call_that_waited_is_forgotten_after_sixteen_that_compute_little(
-    executor: Executor, shorter: int, yields: bool
+async def test_a_call_that_waited_counts_for_fifteen_that_compute_little(
+    executor: Executor,
 ) -> None:
     pid = (await done_by(executor, Act(action="nothing"))).pid
-    await done_by(executor, Act(action="compute_and_sleep", amount=0.1))
-    for _ in range(shorter):
-        await done_by(executor, Act(action="nothing"))
-    assert (await _switches_while_it_sleeps(executor, pid) > 100) is yields
+    for attempt in attempts():
+        with attempt:
+            await _do_calls_after_one_that_waited(executor, 15)
+            assert await _switches_while_it_sleeps(executor, pid) > _MANY
+
+
+async def test_a_call_that_waited_is_forgotten_after_sixteen_that_compute_little(
+    executor: Executor,
+) -> None:
+    pid = (await done_by(executor, Act(action="nothing"))).pid
+    await _do_calls_after_one_that_waited(executor, 16)
+    assert await _switches_while_it_sleeps(executor, pid) < _FEW
 
 
 async def test_a_batch_of_short_renders_is_not_interrupted(executor: Executor) -> None:
     pid = (await done_by(executor, Act(action="nothing"))).pid
     # Longer than 4 ms, and each of its parts is shorter.
     await done_by(executor, Act(action="compute_and_sleep", amount=0.1, outcomes=8))
-    assert await _switches_while_it_sleeps(executor, pid) < 10
+    assert await _switches_while_it_sleeps(executor, pid) < _FEW
+
+
+async def _do_calls_after_one_that_waited(executor: Executor, calls: int) -> None:
+    await done_by(executor, Act(action="compute_and_sleep", amount=0.1))
+    for _ in range(calls):
+        await done_by(executor, Act(action="nothing"))
 
 
 async def _switches_while_it_sleeps(executor: Executor, pid: int) -> int:
-    sleeping = asyncio.create_task(done_by(executor, Act(action="sleep", amount=1)))
-    switches = await _switches_in_half_a_second(pid)
-    await sleeping
-    return switches
-
-
-async def _switches_in_half_a_second(pid: int) -> int:
-    """Return how often the process has given up a core; a sleep does at each signal."""
+    """Return how often the process gave up a core in a second; a sleep does at each signal."""
     before = _switches(pid)
-    await asyncio.sleep(0.5)
+    await done_by(executor, Act(action="sleep", amount=1))
     return _switches(pid) - before
 
 
