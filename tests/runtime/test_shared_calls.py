@@ -77,9 +77,9 @@ async def test_each_caller_has_its_own_timeout(callers: Callers) -> None:
 
 
 async def test_a_call_that_ends_too_early_for_a_caller_is_not_joined(callers: Callers) -> None:
-    hasty = await callers.begin(timeout=1, lasting=2)
-    patient = await callers.begin(timeout=5)
-    third = await callers.begin(timeout=5)
+    hasty = await callers.begin(timeout=30, lasting=60)
+    patient = await callers.begin(timeout=90, lasting=200)
+    third = await callers.begin(timeout=90)
     callers.work.end.set()
     assert [await task for task in (hasty, patient, third)] == [1, 2, 2]
 

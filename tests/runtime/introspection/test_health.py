@@ -19,6 +19,7 @@ from services.runtime.storage.images import Images
 from services.runtime.storage.setup import make_storage, stop_storage
 from services.runtime.storage.stores.disk import DiskStore
 from services.runtime.telemetry.metrics import Metrics
+from tests.attempts import attempts
 from tests.runtime.echo import broker_on
 
 
@@ -34,21 +35,22 @@ async def readiness(broker: Broker, state: StorageState | None = None) -> httpx.
 
 
 async def test_a_wrong_clock_is_a_note_a_metric_and_one_line_of_the_log(redis_url: str) -> None:
-    broker = broker_on(
-        redis_url, clock=Clock(host=lambda: time.time() + 7), heartbeat_interval=0.05
-    )
-    with capture_logs() as logs:
-        await broker.start()
-        ready = await readiness(broker)
-        await broker.stop()
-
-    assert ready.status_code == 200
-    assert ready.json()["clock"] == "This host's clock is 7.0 s ahead of Redis's."
-    assert b"darkroom_clock_skew_seconds" in broker.metrics.text()
-    assert 6.9 < broker.clock.skew < 7.1
-    assert [line["seconds"] for line in logs if line["event"] == "clock differs from redis"] == [
-        7.0
-    ]
+    for attempt in attempts():
+        broker = broker_on(
+            redis_url, clock=Clock(host=lambda: time.time() + 7), heartbeat_interval=0.05
+        )
+        with capture_logs() as logs:
+            await broker.start()
+            ready = await readiness(broker)
+            await broker.stop()
+        assert ready.status_code == 200
+        assert b"darkroom_clock_skew_seconds" in broker.metrics.text()
+        told = [line["seconds"] for line in logs if line["event"] == "clock differs from redis"]
+        assert len(told) == 1
+        with attempt:  # a reply that comes late says little of the clock
+            assert ready.json()["clock"] == "This host's clock is 7.0 s ahead of Redis's."
+            assert 6.9 < broker.clock.skew < 7.1
+            assert told == [7.0]
 
 
 async def test_the_end_of_the_watch_makes_readiness_red(caller: Broker) -> None:

@@ -12,6 +12,7 @@ from contracts.errors import (
 )
 from contracts.jobs import JobResult, JobState
 from services.runtime.jobs.store import Jobs
+from services.runtime.redis import keys
 from services.runtime.redis.client import RedisClient
 from services.runtime.redis.stream_entries import ACKNOWLEDGE
 from tests.runtime.jobs.helpers import (
@@ -124,14 +125,16 @@ async def test_a_retry_is_queued_when_it_is_due_and_names_its_problem(
 ) -> None:
     running = done(await jobs.leases.start(await submitted(jobs), "a-worker"))
     await taken_from_stream(redis)
-    later = done(await jobs.leases.retry(running, CRASHED, delay=0.4))
+    later = done(await jobs.leases.retry(running, CRASHED, delay=60))
     assert (later.state, later.problem, later.attempts) == (JobState.QUEUED, CRASHED, 1)
     assert later.not_before is not None
     assert later.not_before > datetime.now(UTC)
     assert (await jobs.backlog()).later == 1
     assert await jobs.run_maintenance("me", lease=5)
     assert await taken_from_stream(redis) == []
-    await asyncio.sleep(0.4)  # time is the subject: the retry's delay
+    due = later.not_before.timestamp() * 1000
+    assert await redis.zscore(keys.JOBS_LATER, running.id) == pytest.approx(due, abs=1)
+    await redis.zadd(keys.JOBS_LATER, {running.id: 1})  # as a minute later
     await jobs.run_maintenance("me", lease=5)
     assert await taken_from_stream(redis) == [running.id]
     again = done(await jobs.leases.start(await jobs.find(DEFAULT_PROJECT, running.id), "another"))

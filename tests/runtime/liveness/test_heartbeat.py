@@ -1,8 +1,12 @@
 """Heartbeats: what may be concluded from a missing one."""
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from services.runtime.liveness import heartbeat as liveness
 from services.runtime.liveness.heartbeat import Heartbeat, alive
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.redis import keys
@@ -17,20 +21,30 @@ async def test_a_process_is_not_steady_in_an_outage_and_for_a_heartbeats_life_af
     async def lost() -> None:
         raise RedisConnectionError
 
-    settings = settings_for(redis_url, heartbeat_interval=0.05, heartbeat_ttl=0.5)
+    now = 1000.0
+    monkeypatch.setattr(liveness, "time", SimpleNamespace(monotonic=lambda: now))
+    settings = settings_for(redis_url, heartbeat_interval=0.01, heartbeat_ttl=20)
     redis = make_redis(settings)
     heartbeat = Heartbeat(redis, "new", settings, Clock(), capacity=1, report=dict)
+
+    def has_beaten() -> bool:
+        return heartbeat._last_beat == now
+
     assert not heartbeat.steady
     await heartbeat.start([])
     assert heartbeat.steady
     with monkeypatch.context() as outage:
         outage.setattr(heartbeat, "_beat", lost)
-        await until(lambda: not heartbeat.steady, seconds=1)
-    # It beats again at once, and is steady half a second later.
-    last = heartbeat._last_beat
-    await until(lambda: heartbeat._last_beat > last, seconds=1)
-    assert not heartbeat.steady
-    await until(lambda: heartbeat.steady, seconds=2)
+        now += 9
+        assert heartbeat.steady, "half of a heartbeat's life has not passed"
+        now += 2
+        await asyncio.sleep(0.05)  # several heartbeats are lost
+        assert not heartbeat.steady
+    # It beats again at once, and is steady once a heartbeat's life has passed.
+    for passed, steady in ((0, False), (9, False), (9, False), (9, True)):
+        now += passed
+        await until(has_beaten)
+        assert heartbeat.steady == steady
     await heartbeat.stop()
     await redis.close()
 

@@ -19,7 +19,7 @@ class ScriptedConsumer(Consumer):
 
     transport: ClassVar = Transport.LIST
 
-    def __init__(self, *reads: Exception | str, graceful_timeout: float = 2.0) -> None:
+    def __init__(self, *reads: Exception | str, graceful_timeout: float = 20.0) -> None:
         super().__init__("test.address", Capacity(8), graceful_timeout=graceful_timeout)
         self._reads = list(reads)
         self.exhausted = asyncio.Event()
@@ -50,7 +50,7 @@ async def consume(consumer: ScriptedConsumer) -> tuple[list[bytes], list[str]]:
 
     with capture_logs() as logs:
         await consumer.start(deliver)
-        await asyncio.wait_for(consumer.exhausted.wait(), 2)
+        await asyncio.wait_for(consumer.exhausted.wait(), 20)
         await consumer.stop()
     return delivered, [str(line["event"]) for line in logs]
 
@@ -82,7 +82,7 @@ async def test_a_message_that_fails_is_logged_and_gives_its_capacity_back(
 
     with capture_logs() as logs:
         await consumer.start(deliver)
-        await asyncio.wait_for(consumer.exhausted.wait(), 2)
+        await asyncio.wait_for(consumer.exhausted.wait(), 20)
         await consumer.stop()
     assert [line["event"] for line in logs] == [event]
     assert consumer._capacity.free == 8
@@ -102,7 +102,7 @@ async def test_a_stop_finishes_accepted_messages_and_cancels_late_ones() -> None
         outcomes[received.data] = "finished"
 
     await consumer.start(deliver)
-    await asyncio.wait_for(consumer.exhausted.wait(), 2)
+    await asyncio.wait_for(consumer.exhausted.wait(), 20)
     assert consumer.running
     await consumer.stop()
     assert outcomes == {b"quick": "finished", b"slow": "cancelled"}

@@ -29,7 +29,7 @@ async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
 def member(redis: RedisClient, capacity: int, **hooks: Any) -> StreamConsumer:
     settings = settings_for("redis://nowhere")
     heartbeat = Heartbeat(redis, "member", settings, Clock(), capacity=1, report=dict)
-    more = {"max_deliveries": 3, "redis": redis, "graceful_timeout": 1, **hooks}
+    more = {"max_deliveries": 3, "redis": redis, "graceful_timeout": 20, **hooks}
     return StreamConsumer(STREAM, "group", "member", Capacity(capacity), heartbeat, **more)
 
 
@@ -56,7 +56,7 @@ async def test_the_hook_is_asked_only_when_no_read_of_the_consumer_waits(
     await consumer.start(deliver)
     for number in range(3):
         await redis.execute("XADD", STREAM, "*", DATA_FIELD, number)
-        await asyncio.wait_for(begun.get(), 5)
+        await asyncio.wait_for(begun.get(), 20)
     for taken in (2, 1, 0):
         go_on.release()
         await until(partial(_has_taken, consumer, taken))
@@ -105,6 +105,6 @@ async def test_a_hook_that_keeps_entries_is_asked_after_a_failure_as_well(
     consumer = member(redis, 1, has_left=has_left)
     await consumer.start(deliver)
     await redis.execute("XADD", STREAM, "*", DATA_FIELD, "value")
-    await asyncio.wait_for(begun.wait(), 5)
+    await asyncio.wait_for(begun.wait(), 20)
     await consumer.stop()
     assert not kept

@@ -27,7 +27,7 @@ async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
 async def test_publish_soon_delivers_and_calls_back(caller: Broker) -> None:
     delivered: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
     caller.publish_soon(Ping(text="note"), stream="test.notes", on_delivery=delivered.set_result)
-    assert await asyncio.wait_for(delivered, 2) is None
+    assert await asyncio.wait_for(delivered, 20) is None
     assert await caller.redis.execute("XLEN", "test.notes") == 1
 
 
@@ -50,7 +50,7 @@ async def test_a_callback_that_fails_harms_no_other_message(caller: Broker) -> N
 
     caller.publish_soon(Ping(), stream="test.notes", on_delivery=broken)
     caller.publish_soon(Ping(), stream="test.notes", on_delivery=delivered.set_result)
-    assert await asyncio.wait_for(delivered, 2) is None
+    assert await asyncio.wait_for(delivered, 20) is None
 
 
 async def test_a_message_that_cannot_be_sent_harms_no_other(redis: RedisClient) -> None:
@@ -118,11 +118,13 @@ async def test_without_redis_failures_are_reported_and_nothing_blocks(tmp_path: 
 
 
 async def test_a_cancellation_does_not_wait_for_as_long_as_a_record(redis: RedisClient) -> None:
-    outbox, due = Outbox(redis), list[float]()
-    for stream, channel in (("test.notes", None), (None, "test.cancels")) * 2:
-        outbox.publish_soon(Ping(), stream=stream, channel=channel)
-        assert outbox._flush_timer is not None
-        due.append(outbox._flush_timer.when())
-    await outbox.stop()
-    assert due[0] - due[1] > 0.08
-    assert due[1:] == [due[1]] * 3, "what comes later delays nothing"
+    for attempt in attempts():
+        outbox, due = Outbox(redis), list[float]()
+        for stream, channel in (("test.notes", None), (None, "test.cancels")) * 2:
+            outbox.publish_soon(Ping(), stream=stream, channel=channel)
+            assert outbox._flush_timer is not None
+            due.append(outbox._flush_timer.when())
+        await outbox.stop()
+        assert due[1:] == [due[1]] * 3, "what comes later delays nothing"
+        with attempt:
+            assert due[0] - due[1] > 0.08

@@ -51,7 +51,7 @@ def member(
     settings = settings_for("redis://nowhere", heartbeat_ttl=0.05)
     kind = Steady if steady else Heartbeat
     heartbeat = kind(redis, name, settings, Clock(), capacity=1, report=dict)
-    more = {"max_deliveries": 3, "redis": redis, "graceful_timeout": 1, **more}
+    more = {"max_deliveries": 3, "redis": redis, "graceful_timeout": 20, **more}
     return StreamConsumer(STREAM, "group", name, Capacity(capacity), heartbeat, **more)
 
 
@@ -171,7 +171,7 @@ async def test_entries_that_a_consumer_takes_by_the_hook_are_its_own(redis: Redi
     for _ in range(4):
         capacity.take()
     await consumer.start(deliver)
-    await asyncio.wait_for(begun.wait(), 5)
+    await asyncio.wait_for(begun.wait(), 20)
     # Time is the subject: several rounds of the reclaimer, and lives of a heartbeat.
     await asyncio.sleep(0.3)
     assert (delivered, capacity.taken) == ([first], 5)

@@ -141,7 +141,7 @@ def _tls_in_front_of(redis_url: str, certificate: trustme.LeafCert) -> Iterator[
     thread = Thread(target=run_thread)
     thread.start()
     try:
-        assert ready.wait(5)
+        assert ready.wait(20)
         yield ports[0]
     finally:
         loop.call_soon_threadsafe(stopping.set)

@@ -27,7 +27,7 @@ async def test_open_commands_fail_with_their_connection_and_the_next_opens_a_new
     await redis.execute("CLIENT", "KILL", "ID", number)
     for reply in (sent, behind):
         with pytest.raises(RedisConnectionError):
-            await asyncio.wait_for(reply, 1)
+            await asyncio.wait_for(reply, 20)
     assert await connection.execute("CLIENT", "ID") != number
 
 
@@ -40,7 +40,7 @@ async def test_drain_waits_for_commands_that_are_repeated_after_a_lost_connectio
     lost.add_done_callback(lambda _: again.append(connection.send("ECHO", "again")))
     draining = asyncio.create_task(connection.drain())
     await redis.execute("CLIENT", "KILL", "ID", number)
-    await asyncio.wait_for(draining, 1)
+    await asyncio.wait_for(draining, 20)
     assert again[0].result() == b"again"
 
 
@@ -48,7 +48,7 @@ async def test_drain_ends_in_time_and_close_fails_the_rest_for_good(
     connection: Multiplexer,
 ) -> None:
     unanswered = connection.send("BLPOP", "nothing", 0)
-    await asyncio.wait_for(connection.drain(seconds=0.1), 1)
+    await asyncio.wait_for(connection.drain(seconds=0.1), 20)
     assert not unanswered.done()
     await connection.close()
     reason = unanswered.exception()
@@ -60,19 +60,21 @@ async def test_drain_ends_in_time_and_close_fails_the_rest_for_good(
 async def test_a_redis_that_hangs_loses_its_connection_in_time(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
         connection = Multiplexer(endpoint_of(server.url, reply_timeout=0.5))
-        for attempt in attempts():
-            assert await connection.execute("PING") == b"PONG"
-            await asyncio.sleep(0.3)  # time is the subject: the limit counts from sending
-            server.pause()
-            began = time.monotonic()
-            with pytest.raises(RedisTimeoutError):
-                await connection.execute("PING")
-            took = time.monotonic() - began
-            server.resume()
-            assert took > 0.4
+        # A server without a processor for the limit is one that hangs, whenever that is.
+        for attempt in attempts(RedisError):
             with attempt:
-                assert took < 0.9
-        assert await connection.execute("PING") == b"PONG"
+                assert await connection.execute("PING") == b"PONG"
+                await asyncio.sleep(0.3)  # time is the subject: the limit counts from sending
+                server.pause()
+                began = time.monotonic()
+                try:
+                    with pytest.raises(RedisTimeoutError):
+                        await connection.execute("PING")
+                    took = time.monotonic() - began
+                finally:
+                    server.resume()
+                assert 0.4 < took < 0.9
+                assert await connection.execute("PING") == b"PONG"
         await connection.close()
 
 
@@ -121,7 +123,7 @@ async def test_a_reply_that_is_not_resp_ends_the_connection() -> None:
         port = server.sockets[0].getsockname()[1]
         connection = Multiplexer(endpoint_of(f"redis://127.0.0.1:{port}"))
         with pytest.raises(RedisConnectionError, match="not RESP 3"):
-            await asyncio.wait_for(connection.execute("PING"), 2)
+            await asyncio.wait_for(connection.execute("PING"), 20)
         await connection.close()
 
 
@@ -174,7 +176,7 @@ async def test_close_is_for_good_even_before_the_first_connection(endpoint: Endp
     await connection.close()
     assert isinstance(reply.exception(), RedisError)
     with pytest.raises(RedisError, match="closed"):
-        await asyncio.wait_for(connection.execute("PING"), 1)
+        await asyncio.wait_for(connection.execute("PING"), 20)
 
 
 async def test_drain_costs_nothing_while_cancelled_commands_are_open(

@@ -105,7 +105,7 @@ async def test_a_full_queue_reaches_the_callback_of_a_script(endpoint: Endpoint)
     outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     first = full.send("PING")
     full.script_soon(Script("return 1"), [], [], outcome.set_result)
-    assert isinstance(await asyncio.wait_for(outcome, 1), QueueFull)
+    assert isinstance(await asyncio.wait_for(outcome, 20), QueueFull)
     await first
     await full.close()
 
