@@ -76,6 +76,7 @@ async def found(ring: Keyring, token: Token) -> Caller | None:
 async def test_a_key_that_is_known_asks_nothing_until_the_lease_is_over(
     ring: Keyring, redis: FakeRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keyring, "LEASE", 60.0)
     token = new_token()
     redis.add(token)
     assert await found(ring, token)
@@ -115,6 +116,7 @@ async def test_a_record_that_nobody_can_read_is_no_key_and_spoils_no_other(
 async def test_a_silent_redis_refuses_every_key_once_the_lease_is_over(
     ring: Keyring, redis: FakeRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keyring, "LEASE", 60.0)
     token = new_token()
     redis.add(token)
     assert await found(ring, token)

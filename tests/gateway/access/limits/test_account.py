@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,15 @@ async def calls_until_refused(account: Account) -> int:
         made += 1
 
 
+async def refusal_of(account: Account) -> RateLimited:
+    """Call until a call is refused, and return the refusal."""
+    while True:
+        try:
+            await account.take_call()
+        except RateLimited as refused:
+            return refused
+
+
 @pytest.mark.parametrize("per_second", [0.03, 0.09, 0.12, 0.3])
 async def test_what_is_a_whole_burst_passes_at_rates_that_are_no_whole_microseconds(
     gateway_account: NewAccount, per_second: float
@@ -64,26 +74,20 @@ async def test_what_is_a_whole_burst_passes_at_rates_that_are_no_whole_microseco
 async def test_a_burst_passes_and_the_next_call_waits_for_the_rate(
     gateway_account: NewAccount,
 ) -> None:
-    account = gateway_account(Limits(calls=Rate(2, 4)))
-
+    account = gateway_account(Limits(calls=Rate(0.02, 400)))
     assert await calls_until_refused(account) == 8
-
-    with pytest.raises(RateLimited, match=r"2 calls a second are allowed") as refused:
+    with pytest.raises(RateLimited, match=r"0\.02 calls a second are allowed") as refused:
         await account.take_call()
-    assert refused.value.retry_after == 1
+    assert 30 < (refused.value.retry_after or 0) <= 50
 
 
 async def test_a_call_passes_after_the_seconds_that_the_refusal_names(
     gateway_account: NewAccount,
 ) -> None:
     account = gateway_account(Limits(calls=Rate(1, 2)))
-    assert await calls_until_refused(account) == 2
-    with pytest.raises(RateLimited) as refused:
-        await account.take_call()
-    assert refused.value.retry_after == 1
-
-    await asyncio.sleep(refused.value.retry_after)
-
+    refused = await refusal_of(account)
+    assert refused.retry_after == 1
+    await asyncio.sleep(refused.retry_after)
     await account.take_call()
 
 
@@ -110,8 +114,9 @@ async def test_four_gateways_never_pass_more_than_the_burst_and_the_rate(
         # They keep what they have taken in advance, while calls come back, and begin again.
         await asyncio.sleep(LEASE / 2)
 
+    while passed <= 200:  # a busy machine has made few calls so far
+        await asyncio.gather(*(call(one, 0.3) for one in gateways))
     assert passed <= 200 + 200 * (time.monotonic() - began)
-    assert passed > 200
 
 
 async def test_calls_that_were_taken_in_advance_add_nothing_to_a_burst(
@@ -179,12 +184,11 @@ async def test_a_call_that_is_given_back_can_be_made_again(gateway_account: NewA
 
 
 async def test_pixels_wait_until_they_have_come_back(gateway_account: NewAccount) -> None:
-    account = gateway_account(pixel_rate(10, 6))
+    account = gateway_account(pixel_rate(0.1, 600))
     await account.take_pixels(megapixels(50))
-
-    with pytest.raises(RateLimited, match=r"costs 24\.0 megapixels, and 10 a second") as refused:
+    with pytest.raises(RateLimited, match=r"costs 24\.0 megapixels, and 0\.1 a second") as refused:
         await account.take_pixels(megapixels(24))
-    assert refused.value.retry_after == 2
+    assert 100 < (refused.value.retry_after or 0) <= 140
 
     await account.take_pixels(megapixels(10))
 
@@ -211,31 +215,29 @@ async def test_a_refused_request_takes_nothing_of_any_limit(gateway_account: New
 
 
 async def test_pixels_come_back_whole_at_once_and_in_part_later(
-    gateway_account: NewAccount,
+    gateway_account: NewAccount, redis: RedisClient, owners: Owners
 ) -> None:
-    account = gateway_account(pixel_rate(10, 1))
+    account = gateway_account(pixel_rate(0.01, 1000))
     taken = await account.take_pixels(megapixels(10))
     account.correct(taken, 0)
     taken = await account.take_pixels(megapixels(9))
-    await asyncio.sleep(0.3)
-
-    account.correct(taken, 0)
-
-    # Of 10, 3 have come back by the rate: those would be there twice.
+    # As 300 seconds later: of 10, 3 have come back by the rate, and would be there twice.
+    ago = -300 * 1_000_000
+    await redis.execute("HINCRBY", keys.rates_of(owners.caller), "pixels", ago)
+    await account.take_pixels(megapixels(1))
+    account.correct(replace(taken, at=taken.at + ago), 0)
     await account.take_pixels(megapixels(9))
     with pytest.raises(RateLimited):
-        await account.take_pixels(megapixels(4))
+        await account.take_pixels(megapixels(1))
 
 
 async def test_more_pixels_than_were_taken_are_owed(gateway_account: NewAccount) -> None:
-    account = gateway_account(pixel_rate(10, 1))
+    account = gateway_account(pixel_rate(0.1, 100))
     taken = await account.take_pixels(megapixels(5))
-
     account.correct(taken, megapixels(25))
-
     with pytest.raises(RateLimited) as refused:
         await account.take_pixels(megapixels(1))
-    assert refused.value.retry_after == 2
+    assert 80 < (refused.value.retry_after or 0) <= 110
 
 
 async def test_the_keys_of_a_project_share_its_day(redis: RedisClient, owners: Owners) -> None:
@@ -283,6 +285,6 @@ async def test_a_clock_that_was_set_back_locks_nobody_out_for_long(
 async def test_redis_forgets_a_caller_whose_limits_are_whole_again(
     redis: RedisClient, owners: Owners, gateway_account: NewAccount
 ) -> None:
-    account = gateway_account(Limits(calls=Rate(1, 3)))
+    account = gateway_account(Limits(calls=Rate(0.01, 300)))
     await account.take_call()
-    assert 0 < await redis.execute("PTTL", keys.rates_of(owners.caller)) <= 2001
+    assert 50_000 < await redis.execute("PTTL", keys.rates_of(owners.caller)) <= 101_001

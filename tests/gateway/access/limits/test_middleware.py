@@ -18,7 +18,7 @@ from services.runtime.redis.client import RedisClient, make_redis
 from services.runtime.settings import RuntimeSettings
 from services.runtime.telemetry.metrics import Metrics
 
-SETTINGS = GatewaySettings(rate_calls=1, rate_calls_window=3)
+SETTINGS = GatewaySettings(rate_calls=0.01, rate_calls_window=300)
 
 
 class Gateway:
@@ -55,8 +55,8 @@ async def test_every_answer_says_what_is_left_and_of_what(gateway: Gateway) -> N
     answers = [await gateway.client.get("/v1/images") for _ in range(4)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert {answer.headers["RateLimit-Policy"] for answer in answers} == {'"calls";q=3;w=3'}
-    left = [re.fullmatch(r'"calls";r=(\d);t=1', one.headers["RateLimit"]) for one in answers]
+    assert {answer.headers["RateLimit-Policy"] for answer in answers} == {'"calls";q=3;w=300'}
+    left = [re.fullmatch(r'"calls";r=(\d);t=\d\d\d?', one.headers["RateLimit"]) for one in answers]
     assert [one and one[1] for one in left] == ["2", "1", "0", "0"]
 
 
@@ -67,7 +67,7 @@ async def test_a_refusal_is_a_problem_that_says_when_to_ask_again(gateway: Gatew
     refused = await gateway.client.get("/v1/images")
 
     assert refused.status_code == 429
-    assert refused.headers["Retry-After"] == "1"
+    assert 50 < int(refused.headers["Retry-After"]) <= 100
     assert refused.json()["code"] == "rate_limited"
     assert refused.json()["type"] == "/guide/errors/rate_limited"
     assert gateway.asked == 3
@@ -96,7 +96,7 @@ async def test_a_key_has_the_rates_of_its_own_record(redis: RedisClient, caller:
 
     answer = await gateway.client.get("/v1/images")
 
-    policy = '"calls";q=6;w=3, "key-day";q=5;qu="megapixels";w=86400'
+    policy = '"calls";q=600;w=300, "key-day";q=5;qu="megapixels";w=86400'
     assert answer.headers["RateLimit-Policy"] == policy
 
 
@@ -127,5 +127,5 @@ async def test_without_redis_a_limited_caller_gets_a_503(caller: Caller) -> None
     await away.close()
 
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    assert answer.headers["RateLimit-Policy"] == '"calls";q=3;w=3'
+    assert answer.headers["RateLimit-Policy"] == '"calls";q=3;w=300'
     assert gateway.asked == 0

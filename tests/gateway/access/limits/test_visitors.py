@@ -17,7 +17,7 @@ from services.gateway.http.prefer import Preference
 from services.gateway.routes.parameters import seconds_to_wait
 from tests.gateway.access.gateways import ADMIN_KEY, bearer, settings_of
 from tests.gateway.access.signed.sites import PRESETS
-from tests.processes import Service, faststream
+from tests.processes import HTTP, Service, faststream, wait_until
 
 PIXELS = 16  # megapixels
 VISITOR = Caller(scopes=ANONYMOUS_SCOPES)
@@ -58,15 +58,27 @@ def left_today(answer: httpx.Response) -> int:
     return int(found[1])
 
 
+def calls_waiting(service: Service) -> float:
+    """Return how many calls to workers have no answer yet."""
+    metrics = HTTP.get(f"{service.url}/metrics", headers=bearer(ADMIN_KEY)).text
+    found = re.search(r"^darkroom_calls_waiting (\S+)$", metrics, re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
 def leave(service: Service, target: str) -> None:
-    """Ask for an image, and leave before it is there."""
+    """Ask for an image, and leave before it is there, but once its render is on its way."""
+
+    def is_rendered_or_there() -> bool:
+        with suppress(TimeoutError):
+            return bool(connection.recv(1))
+        return calls_waiting(service) > 0
+
     fields = "Host: 127.0.0.1\r\nAccept: */*\r\n"
     with socket.create_connection(("127.0.0.1", httpx.URL(service.url).port or 80)) as connection:
         connection.sendall(f"GET {target} HTTP/1.1\r\n{fields}\r\n".encode())
-        # No answer yet, but enough time for the render to be on its way.
         connection.settimeout(0.03)
-        with suppress(TimeoutError):
-            connection.recv(1)
+        wait_until(is_rendered_or_there, every=0)
 
 
 def test_visitors_who_leave_again_and_again_cost_one_render(service: Service, image: str) -> None:
