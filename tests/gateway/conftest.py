@@ -34,8 +34,9 @@ def workerless(workerless_redis: str) -> Iterator[Service]:
     env = {
         "DARKROOM_MAX_BODY": "1000000",
         "DARKROOM_MAX_BODIES": "4000000",
-        "DARKROOM_BODY_PATIENCE": "0.5",
-        "DARKROOM_LINGER": "1",
+        # More than a busy machine makes a body late.
+        "DARKROOM_BODY_PATIENCE": "3",
+        "DARKROOM_LINGER": "5",
     }
     with faststream("gateway", workerless_redis, env=env) as service:
         yield service

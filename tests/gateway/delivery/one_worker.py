@@ -43,7 +43,8 @@ class Worker(HeldWork):
 
 class Suite:
     def __init__(self, url: str) -> None:
-        settings = RuntimeSettings(redis_url=url)
+        # On a busy machine, and no heartbeat says anew how much room there is within a test.
+        settings = RuntimeSettings(redis_url=url, heartbeat_interval=10, heartbeat_ttl=30)
         self.worker = Worker()
         self.serving = Broker(make_redis(settings), settings, capacity=100)
         self.serving.serve(RENDER, self.worker)
@@ -56,7 +57,7 @@ class Suite:
         return self.gateway.metrics.registry.get_sample_value("darkroom_renders_collapsed_total")
 
     def asked(
-        self, times: int, *, timeout: float = 5, reuse: bool = True
+        self, times: int, *, timeout: float = 20, reuse: bool = True
     ) -> list[asyncio.Task[Reply[Rendered]]]:
         call = Render(source=SOURCE, pipeline=Pipeline(), reuse=reuse)
         return [

@@ -35,7 +35,7 @@ async def test_fifty_equal_requests_are_one_render_and_the_last_to_leave_cancels
 
 
 async def test_a_request_with_a_short_timeout_leaves_the_others_waiting(suite: Suite) -> None:
-    [patient] = suite.asked(1, timeout=5)
+    [patient] = suite.asked(1)
     await until(lambda: bool(suite.worker.requests))
     [hasty] = suite.asked(1, timeout=0.05)
     with pytest.raises(DeadlineExceeded):

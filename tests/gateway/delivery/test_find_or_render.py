@@ -81,7 +81,7 @@ async def test_a_request_that_has_to_wait_for_a_worker_brings_no_claim(suite: Su
     rooms = keys.capacities(RENDER.address(Transport.STREAM))
 
     async def asked(operations: int) -> None:
-        # In a moment, the heartbeat will say again how much room there is.
+        # Until the next heartbeat says again how much room there is.
         await redis.execute("HSET", rooms, suite.serving.worker, 2)
         pipeline = Pipeline(operations=(Grayscale(),) * operations)
         search = search_for(image.blob.key, pipeline=pipeline)

@@ -1,6 +1,7 @@
 """A request that is refused before its body has arrived: the client still receives the answer."""
 
 import socket
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ LIMIT = 1_000_000  # bytes of a body that the gateway without workers accepts
 def send_without_end(sock: socket.socket) -> None:
     while True:
         sock.sendall(b"10000\r\n" + bytes(65_536) + b"\r\n")
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("connection", ["keep-alive", "close"])

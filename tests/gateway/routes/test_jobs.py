@@ -190,7 +190,7 @@ def test_a_waiting_job_can_be_cancelled(no_workers: httpx.Client) -> None:
 
 
 def test_a_job_that_has_ended_or_does_not_exist_can_not_be_cancelled(client: httpx.Client) -> None:
-    job = client.post("/v1/jobs", content=PNG, headers={"Prefer": "wait=10"}).json()["id"]
+    job = client.post("/v1/jobs", content=PNG, headers={"Prefer": "wait=25"}).json()["id"]
     assert_problem(client.delete(f"/v1/jobs/{job}"), 409, "conflict")
     assert_problem(client.delete(f"/v1/jobs/{'f' * 32}"), 404, "not_found")
 
@@ -201,7 +201,7 @@ def test_cancelling_a_running_job_stops_its_worker(client: httpx.Client) -> None
     job = client.post("/v1/jobs", params=slow, content=large).json()["id"]
     wait_until(lambda: client.get(f"/v1/jobs/{job}").json()["state"] == "running")
     assert client.delete(f"/v1/jobs/{job}").json()["state"] == "cancelled"
-    wait_until(lambda: not any(busy(client)), seconds=5)
+    wait_until(lambda: not any(busy(client)), seconds=10)
 
 
 def busy(client: httpx.Client) -> list[int]:

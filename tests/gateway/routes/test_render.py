@@ -6,6 +6,7 @@ import httpx
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from tests.attempts import attempts
 from tests.gateway.refusals import assert_problem
 from tests.imaging.pictures import decoded, encoded, exif_of, psnr, quadrants, scenery
 from tests.processes import wait_until
@@ -182,10 +183,11 @@ def test_too_little_time_is_504_over_every_transport(client: httpx.Client, trans
 def test_without_workers_the_answer_is_503_at_once(
     no_workers: httpx.Client, transport: str
 ) -> None:
-    answer = no_workers.post("/v1/render", params={"transport": transport}, content=PNG)
-
-    assert_problem(answer, 503, "no_workers")
-    assert answer.elapsed.total_seconds() < 0.5
+    for attempt in attempts():
+        answer = no_workers.post("/v1/render", params={"transport": transport}, content=PNG)
+        assert_problem(answer, 503, "no_workers")
+        with attempt:
+            assert answer.elapsed.total_seconds() < 0.5
 
 
 def test_respond_async_makes_a_job(client: httpx.Client) -> None:
@@ -209,15 +211,15 @@ def test_a_job_that_ends_in_time_is_answered_with_its_image(client: httpx.Client
         "/v1/render",
         params={"op": "flip"},
         content=PNG,
-        headers={"Prefer": "respond-async, wait=10"},
+        headers={"Prefer": "respond-async, wait=25"},
     )
     assert answer.status_code == 200
     assert answer.content == now.content
-    assert answer.headers["preference-applied"] == "respond-async, wait=10"
+    assert answer.headers["preference-applied"] == "respond-async, wait=25"
 
 
 def test_a_job_that_fails_in_time_is_answered_with_its_problem(client: httpx.Client) -> None:
     answer = client.post(
-        "/v1/render", content=b"no image", headers={"Prefer": "respond-async, wait=10"}
+        "/v1/render", content=b"no image", headers={"Prefer": "respond-async, wait=25"}
     )
     assert_problem(answer, 422, "image_unreadable")

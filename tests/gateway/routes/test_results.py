@@ -75,7 +75,7 @@ def test_a_variant_that_the_job_does_not_have_is_404(client: httpx.Client, image
 
 
 def test_a_result_lives_as_long_as_its_job(client: httpx.Client, server: Any) -> None:
-    job = client.post("/v1/jobs", content=PNG, headers={"Prefer": "wait=10"}).json()["id"]
+    job = client.post("/v1/jobs", content=PNG, headers={"Prefer": "wait=25"}).json()["id"]
     key = client.get(f"/v1/jobs/{job}/results/0").headers["etag"].strip('"')
     client.post("/v1/render", content=PNG, headers={"Cache-Control": "no-cache"})
     with Redis.from_url(server.connection_url) as redis:

@@ -36,7 +36,7 @@ async def known(front: Front, url: str, headers: dict[str, str]) -> Known:
     for _ in range(2):
         await asked(front, url, headers)
     found = Known(front, url, headers)
-    # Not from memory while this process, which had no core, has yet to hear of purges.
+    # Not from memory while this process has yet to hear of purges.
     await until(lambda: found.asked() is not None)
     return found
 
@@ -72,7 +72,8 @@ async def test_a_signature_ends(
 async def test_keys_that_nobody_confirms_end(redis_url: str, tmp_path: Path) -> None:
     async with front_of(redis_url, tmp_path) as front:
         request = await known(front, KEPT, KEY)
-    # The gateway has stopped: it reads the keys no more, and hears of no purge.
+    # The gateway has stopped: it reads the keys no more, and hears of no purge. The leases of both
+    # have their length of a second again.
     await until(lambda: request.asked() is None)
 
 

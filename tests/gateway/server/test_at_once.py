@@ -7,6 +7,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 from starlette.requests import Request
@@ -17,8 +18,10 @@ from contracts.imaging import Blob
 from darkroom.signing import sign
 from services.gateway.access.anonymous import AnonymousAccess
 from services.gateway.access.exposure import Exposure
+from services.gateway.access.keys import keyring as keys_of_gateway
 from services.gateway.access.keys.keyring import Keyring
 from services.gateway.access.limits.limiter import Limiter
+from services.gateway.delivery import purges
 from services.gateway.delivery.delivery import Delivery
 from services.gateway.delivery.offer import offer
 from services.gateway.front import Front, make_front
@@ -125,13 +128,15 @@ async def front_of(redis_url: str, folder: Path, **given: object) -> AsyncIterat
     await delivery.start()
     await keyring.start()
     await keyring.read()
-    try:
-        await until_answer(partial(_answers_from_memory, front))
-        yield front
-    finally:
-        await keyring.stop()
-        await delivery.stop()
-        await redis.close()
+    # A busy machine may confirm neither keys nor purges within a second: no answer is at once then.
+    with patch.object(keys_of_gateway, "LEASE", 60.0), patch.object(purges, "LEASE", 60.0):
+        try:
+            await until_answer(partial(_answers_from_memory, front))
+            yield front
+        finally:
+            await keyring.stop()
+            await delivery.stop()
+            await redis.close()
 
 
 def scope_of(url: str, headers: dict[str, str], method: str = "GET") -> dict[str, Any]:

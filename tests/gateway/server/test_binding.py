@@ -89,7 +89,7 @@ def test_a_command_without_the_bounds_is_refused_at_start(
 ) -> None:
     line = [str(BIN / "uvicorn"), "services.gateway.main:app", "--port", str(free_port()), *options]
     env = {**os.environ, "REDIS_URL": redis_url}
-    run = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30)
+    run = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)
 
     assert run.returncode != 0
     assert explanation in run.stdout + run.stderr

@@ -220,7 +220,7 @@ async def test_a_connection_with_nothing_but_known_heads_waits_and_ends_as_other
 
 
 async def test_a_connection_with_a_known_head_ends_by_itself() -> None:
-    known = await knowing(get())
+    known = await knowing(get(), server=Server(keep_alive=0.01))
     server = connection(known)
     await server.take(get())
     await until(lambda: server.wire.closed)

@@ -30,7 +30,7 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 def gateway(redis_url: str) -> Iterator[Service]:
     """A gateway with room for 20 connections, six of them from one address."""
     env = {
-        "DARKROOM_HEADER_TIMEOUT": "0.6",
+        "DARKROOM_HEADER_TIMEOUT": "3",  # more than a busy machine makes a header late
         "DARKROOM_MAX_CONNECTIONS": "20",
         "DARKROOM_MAX_CONNECTIONS_PER_ADDRESS": "6",
         "DARKROOM_PROXIES": "127.0.0.1",
@@ -192,7 +192,7 @@ def test_bytes_of_the_next_header_do_not_renew_its_time(gateway: Service) -> Non
             sock.sendall(b"a")
 
         assert_problem(read_response(sock), 408, "deadline_exceeded")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 9
 
 
 def test_a_new_connection_replaces_the_one_that_waited_longest(gateway: Service) -> None:

@@ -66,7 +66,7 @@ class Server:
     def __init__(
         self,
         *,
-        keep_alive: float = 0.01,
+        keep_alive: float = 60,
         connections: Connections | None = None,
         trusted: str | None = None,
         **extra: Any,
@@ -220,7 +220,7 @@ async def test_a_connection_does_not_wait_while_a_request_behind_an_answer_is_an
 
 
 async def test_a_connection_ends_if_no_request_follows_an_answer() -> None:
-    unused, begun, idle = Server(), Server(), Server()
+    unused, begun, idle = (Server(keep_alive=0.01) for _ in range(3))
     for server in (begun, idle):
         await server.take(get())
     begun.protocol.data_received(get()[:9])
@@ -249,7 +249,7 @@ async def test_no_connection_without_a_request_holds_up_a_stop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "CLOSING", 0.05)
-    unused, idle = Server(keep_alive=60), Server(keep_alive=60)
+    unused, idle = Server(), Server()
     await idle.take(get())
     for server in (unused, idle):
         server.shutdown.begin()

@@ -1,12 +1,13 @@
 """Breakers of sources: failures that close a whole server, and failures of one URL alone."""
 
-import asyncio
 import socket
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
 from contracts.errors import SourceUnavailable
+from services.gateway.sources import breaker
 from services.gateway.sources.breaker import Breakers, LeftAlone
 from services.gateway.sources.kinds.origin import Unreachable
 from tests.gateway.sources.conftest import MakeOriginals
@@ -30,7 +31,11 @@ def dead() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-async def test_a_server_that_keeps_failing_is_left_alone(gateways: MakeOriginals, web: Web) -> None:
+async def test_a_server_that_keeps_failing_is_left_alone(
+    gateways: MakeOriginals, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(breaker, "time", SimpleNamespace(monotonic=lambda: now))
     originals = gateways(source(web.url, pause=0.3))
     number = count()
 
@@ -48,7 +53,7 @@ async def test_a_server_that_keeps_failing_is_left_alone(gateways: MakeOriginals
         await get()
     assert (len(web.asked), failed.value.retry_after) == (2, 1)
 
-    await asyncio.sleep(0.3)
+    now += 0.3
     with pytest.raises(SourceUnavailable, match="status 500"):
         await get()
     web.answers |= {f"/{at}": answer(200, PNG) for at in range(4, 9)}
@@ -111,9 +116,13 @@ async def test_a_name_without_an_address_says_nothing_of_a_source_of_many_hosts(
             await originals.acquire(f"http://nope.invalid/{at}", "default")
 
 
-def test_a_trial_without_a_connection_leaves_the_server_alone_again() -> None:
+def test_a_trial_without_a_connection_leaves_the_server_alone_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     told: list[bool] = []
-    breakers = Breakers("web", failures=2, pause=0.01, on_change=told.append)
+    now = 100.0
+    monkeypatch.setattr(breaker, "time", SimpleNamespace(monotonic=lambda: now))
+    breakers = Breakers("web", failures=2, pause=30, on_change=told.append)
 
     def fail(error: type[SourceUnavailable]) -> None:
         with pytest.raises(error), breakers.watch("http://a/1"):
@@ -121,7 +130,8 @@ def test_a_trial_without_a_connection_leaves_the_server_alone_again() -> None:
 
     fail(Unreachable)
     fail(Unreachable)
-    asyncio.run(asyncio.sleep(0.02))
+    fail(LeftAlone)
+    now += 31
     fail(Unreachable)
     fail(LeftAlone)
     with breakers.watch("http://a:81/1"):

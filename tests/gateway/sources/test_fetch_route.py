@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -108,12 +109,11 @@ def test_the_answer_is_fresh_for_as_long_as_its_source_says(
     assert first.headers["cache-status"].startswith("darkroom-source; fwd=uri-miss; fwd-status=200")
     assert other.headers["cache-status"].startswith("darkroom-source; hit; ttl=")
     assert other.headers["cache-status"].endswith(", darkroom; fwd=miss")
-    assert (again.headers["cache-status"], again.headers["age"]) == ("darkroom; hit", "0")
+    assert again.headers["cache-status"] == "darkroom; hit"
+    assert 0 <= int(again.headers["age"]) < 10
     assert again.headers["expires"] == first.headers["expires"], "a look at the image moves no end"
-    assert (
-        "max-age=29, stale-while-revalidate=10, stale-if-error=3600"
-        in (first.headers["cache-control"])
-    )
+    told = r"max-age=2\d, stale-while-revalidate=10, stale-if-error=3600"
+    assert re.search(told, first.headers["cache-control"])
     unchanged = fetch(client, src, **{"If-None-Match": first.headers["etag"]})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     head = client.head("/v1/fetch", params={"src": src, "op": "rotate:90", "format": "png"})
@@ -160,7 +160,7 @@ def test_a_changed_file_is_shown_once_it_is_stale(client: httpx.Client, folder: 
     first = fetch(client, "site:hall.png").headers["etag"]
     fetch(client, "site:hall.png")
     (folder / "hall.png").write_bytes(OTHER_PNG)
-    wait_until(lambda: fetch(client, "site:hall.png").headers["etag"] != first, seconds=5)
+    wait_until(lambda: fetch(client, "site:hall.png").headers["etag"] != first)
 
 
 def test_an_original_that_was_deleted_is_fetched_again(client: httpx.Client, origin: str) -> None:
@@ -192,9 +192,12 @@ def test_what_is_not_there_or_not_allowed_is_refused_by_name(
 
 def test_a_preset_for_one_source_gives_no_answer_of_another(client: httpx.Client) -> None:
     """Both presets have the same operations: an answer in memory is not that of the other one."""
-    for _ in range(3):
+
+    def is_in_memory() -> bool:
         given = client.get("/v1/fetch?preset=all&src=site:kitchen.png")
-    assert given.headers["cache-status"] == "darkroom; hit"
+        return bool(given.headers["cache-status"] == "darkroom; hit")
+
+    wait_until(is_in_memory)
     refused = client.get("/v1/fetch?preset=of-web&src=site:kitchen.png")
     assert (refused.status_code, refused.json()["code"]) == (403, "source_refused")
 

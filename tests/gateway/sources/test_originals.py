@@ -1,6 +1,7 @@
 """Remembered originals: fetched once, asked for again, and used while it may be."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -38,8 +39,10 @@ async def test_a_fresh_original_is_not_asked_for(gateways: MakeOriginals, web: W
     serve(web, "max-age=60")
     one, other = gateways(source(web)), gateways(source(web))
     assert await status(one, web) == "fwd=uri-miss; fwd-status=200; stored"
-    assert await status(one, web) in ("hit; ttl=59", "hit; ttl=60")
-    assert await status(other, web) in ("hit; ttl=59", "hit; ttl=60")
+    for originals in (one, other):
+        found = re.fullmatch(r"hit; ttl=(\d+)", await status(originals, web))
+        assert found
+        assert 40 <= int(found[1]) <= 60
     assert len(web.asked) == 1
     assert await status(other, web, again=True) == "fwd=request; fwd-status=304"
 
@@ -242,8 +245,9 @@ async def test_a_remembered_failure_tells_the_rest_of_its_wait(
     with pytest.raises(SourceUnavailable) as first:
         await status(originals, web)
     [name] = await redis.execute("KEYS", keys.origin_failure("*"))
-    await redis.execute("PEXPIRE", name, 1500)
+    await redis.execute("PEXPIRE", name, 20_000)
     with pytest.raises(SourceUnavailable) as later:
         await status(originals, web)
-    assert (first.value.retry_after, later.value.retry_after) == (40, 2)
+    assert first.value.retry_after == 40
+    assert 10 < (later.value.retry_after or 0) <= 20
     assert len(web.asked) == 1

@@ -27,14 +27,14 @@ BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
 
 @asynccontextmanager
 async def dispatching(url: str, *, stop: float = 5.0, **options: Any) -> AsyncIterator[Metrics]:
-    """Run a dispatcher with short timeouts that may connect to this host; yield its metrics."""
+    """Run a dispatcher that may connect to this host and retries soon; yield its metrics."""
     given: dict[str, Any] = {
         "redis_url": url,
         "webhook_secret": SecretStr(SECRET),
         "webhook_allow_private": True,
         "webhook_ports": "1-65535",
-        "webhook_timeout": 2.0,
-        "webhook_lease": 3.0,
+        "webhook_timeout": 10.0,
+        "webhook_lease": 15.0,
         "webhook_backoff": 0.01,
     }
     settings = GatewaySettings(**{**given, **options})

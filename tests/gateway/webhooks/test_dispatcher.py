@@ -135,7 +135,7 @@ async def test_a_timeout_is_retried_before_its_lease_ends(
     for attempt in attempts():
         async with (
             receiver(asyncio.Event()) as listening,
-            dispatching(redis_url, webhook_timeout=0.3) as metrics,
+            dispatching(redis_url, webhook_timeout=0.3, webhook_lease=3) as metrics,
         ):
             await ended(redis, listening.url)
             first, second = (await listening.receive(2))[:2]
@@ -172,14 +172,16 @@ async def test_a_delivery_that_always_fails_is_given_up_and_logged(
 
 
 async def test_retry_after_delays_the_next_try(redis: RedisClient, redis_url: str) -> None:
-    async with (
-        receiver("429 Too Many Requests\r\nRetry-After: 1") as listening,
-        dispatching(redis_url, webhook_timeout=0.5, webhook_lease=0.6),
-    ):
-        await ended(redis, listening.url)
-        first, second = await listening.receive(2)
-
-    assert second.at - first.at >= 1
+    for attempt in attempts():
+        async with (
+            receiver("429 Too Many Requests\r\nRetry-After: 1") as listening,
+            dispatching(redis_url, webhook_timeout=0.5, webhook_lease=0.6),
+        ):
+            await ended(redis, listening.url)
+            first, second = (await listening.receive(2))[:2]
+            await until_idle(redis)
+        with attempt:  # on a busy machine, the first answer may come too late
+            assert second.at - first.at >= 1
 
 
 async def test_retry_after_delays_no_longer_than_the_cap(

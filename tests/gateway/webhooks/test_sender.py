@@ -34,7 +34,7 @@ JOB = Job(
 
 @pytest.fixture
 async def sender() -> AsyncIterator[WebhookSender]:
-    sender = WebhookSender([NEW_SECRET, SECRET], timeout=2, allow_private=True)
+    sender = WebhookSender([NEW_SECRET, SECRET], timeout=20, allow_private=True)
     yield sender
     await sender.close()
 

@@ -26,7 +26,7 @@ async def test_a_dead_gateways_delivery_is_sent_by_another_after_its_lease(
     redis: RedisClient, redis_url: str
 ) -> None:
     async with receiver(asyncio.Event()) as listening:
-        async with dispatching(redis_url, stop=0, webhook_lease=2.5):
+        async with dispatching(redis_url, stop=0, webhook_timeout=2, webhook_lease=2.5):
             await ended(redis, listening.url)
             await listening.receive(1)
         async with dispatching(redis_url):
@@ -51,9 +51,12 @@ async def test_a_graceful_stop_waits_for_running_deliveries(
 
 
 async def test_two_gateways_share_the_deliveries(redis: RedisClient, redis_url: str) -> None:
-    async with receiver() as listening:
+    slow = asyncio.Event()
+    async with receiver(*[slow] * 8) as listening:
         jobs = [await ended(redis, listening.url) for _ in range(60)]
         async with dispatching(redis_url) as one, dispatching(redis_url) as other:
+            await listening.receive(8)  # four to one host are under way in each gateway
+            slow.set()
             await listening.receive(60)
             await until_idle(redis)
 
@@ -81,7 +84,7 @@ async def test_a_restart_of_redis_loses_no_delivery(tmp_path: Path) -> None:
     with mortal_valkey(tmp_path) as server:
         async with (
             receiver(slow) as listening,
-            dispatching(server.url) as metrics,
+            dispatching(server.url, webhook_timeout=2, webhook_lease=3) as metrics,
             connected(server.url) as redis,
         ):
             before = await ended(redis, listening.url)
@@ -102,7 +105,7 @@ async def test_a_restart_of_redis_loses_no_delivery(tmp_path: Path) -> None:
 
 
 async def until_written(redis: RedisClient, url: str) -> Job:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             try:
                 return await ended(redis, url)

@@ -61,9 +61,8 @@ def left_today(answer: httpx.Response) -> int:
 def calls_waiting(service: Service) -> float:
     """Return how many calls to workers have no answer yet."""
     metrics = HTTP.get(f"{service.url}/metrics", headers=bearer(ADMIN_KEY)).text
-    found = re.search(r"^darkroom_calls_waiting (\S+)$", metrics, re.MULTILINE)
-    assert found
-    return float(found[1])
+    [waiting] = re.findall(r"^darkroom_calls_waiting (\S+)$", metrics, re.MULTILINE)
+    return float(waiting)
 
 
 def leave(service: Service, target: str) -> None:

@@ -170,7 +170,8 @@ def test_watermarks_and_ends(asked: Asked, direct: httpx.Client, redis_url: str)
             for _ in range(2):
                 answer = asked(path, before=lambda: redis.pexpire(name, 100_900)).headers
                 answers.add(re.sub(r"\d+", "N", answer["x-accel-expires"]))
-                assert answer["cache-control"] in ("public, max-age=100", "public, max-age=99")
+                told = answer["cache-control"].removeprefix("public, max-age=")
+                assert 80 < int(told) <= 100
     assert answers == {"@N"}
 
 

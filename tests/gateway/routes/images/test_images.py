@@ -9,6 +9,7 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD
 from redis import Redis
 
+from tests.attempts import attempts
 from tests.gateway.refusals import assert_problem
 from tests.gateway.routes.images.uploaded import PICTURE, PNG
 from tests.imaging.pictures import decoded, encoded, exif_of, psnr, quadrants, scenery
@@ -166,10 +167,11 @@ def test_stored_results_are_served_without_workers() -> None:
 
 
 def test_an_upload_without_workers_is_refused_at_once(no_workers: httpx.Client) -> None:
-    answer = no_workers.post("/v1/images", content=PNG)
-
-    assert_problem(answer, 503, "no_workers")
-    assert answer.elapsed.total_seconds() < 0.5
+    for attempt in attempts():
+        answer = no_workers.post("/v1/images", content=PNG)
+        assert_problem(answer, 503, "no_workers")
+        with attempt:
+            assert answer.elapsed.total_seconds() < 0.5
 
 
 def test_a_stored_image_can_be_a_watermark(client: httpx.Client, image: str) -> None:
