@@ -15,6 +15,7 @@ from darkroom.client import Client
 from darkroom.errors import GatewayError
 from darkroom.idempotency import key_of
 from darkroom.query import query_of
+from tests.attempts import attempts
 from tests.darkroom.command import files_in, write_photograph
 from tests.processes import Service, faststream, mortal_valkey
 
@@ -51,13 +52,16 @@ IDLE = {"workers": {}, "queues": {}, "jobs": NO_JOBS, "of_a_later_gateway": 1}
 async def test_a_refusal_is_retried_after_retry_after_and_not_earlier(
     status: int, code: str
 ) -> None:
-    requested: list[float] = []
-    busy = refusing(status, code, **{"Retry-After": "1"})
-    gateway = answering(busy, httpx.Response(200, json=IDLE), requested=requested)
-    async with Client("http://gateway", transport=gateway) as client:
-        assert (await client.system()).workers == {}
-    first, second = requested
-    assert 1 <= second - first < 2
+    for attempt in attempts():
+        requested: list[float] = []
+        busy = refusing(status, code, **{"Retry-After": "1"})
+        gateway = answering(busy, httpx.Response(200, json=IDLE), requested=requested)
+        async with Client("http://gateway", transport=gateway) as client:
+            assert (await client.system()).workers == {}
+        first, second = requested
+        assert second - first >= 1
+        with attempt:
+            assert second - first < 2
 
 
 @pytest.mark.parametrize(

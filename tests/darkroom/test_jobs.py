@@ -102,7 +102,7 @@ def test_a_cancelled_job_fails_the_render_and_the_next_run_makes_a_new_job(
         wait_until(lambda: count_jobs(idle_redis) > before)
         (job,) = json.loads(run_darkroom(idle.url, "jobs", "--json").stdout)
         run_darkroom(idle.url, "cancel", job["id"])
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=40)
     assert process.returncode == 1
     assert f"cancelled: The job {job['id']} was cancelled." in stderr
     with faststream("imaging", idle_redis):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from redis import Redis
 
+from tests.attempts import attempts
 from tests.darkroom.command import (
     LARGE,
     count_jobs,
@@ -160,27 +161,27 @@ def test_failures_are_listed_with_their_reason_and_the_rest_is_rendered(
 def test_an_interrupted_run_continues_and_renders_nothing_twice(
     number: signal.Signals, gateway_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "in"
-    for index in range(12):
-        write_photograph(folder / f"{index}.jpg", seed=next(_seeds), size=LARGE)
-    render = ("render", folder, "--op", "blur:20", "--jobs", "4", "--out", tmp_path / "out")
-    jobs = count_jobs(redis_url)
-    with started(gateway_url, *render) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("done")
-        process.send_signal(number)
-        _, stderr = process.communicate(timeout=10)
+    for turn, attempt in enumerate(attempts()):
+        folder, out = tmp_path / f"in-{turn}", tmp_path / f"out-{turn}"
+        for index in range(12):
+            write_photograph(folder / f"{index}.jpg", seed=next(_seeds), size=LARGE)
+        render = ("render", folder, "--op", "blur:20", "--jobs", "4", "--out", out)
+        jobs = count_jobs(redis_url)
+        with started(gateway_url, *render) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("done")
+            process.send_signal(number)
+            _, stderr = process.communicate(timeout=40)
+        with attempt:  # a busy machine may have rendered all before the signal
+            assert process.returncode == (130 if number is signal.SIGINT else -number)
+            assert 1 <= len(files_in(out)) < 12
     if number is signal.SIGINT:
-        assert process.returncode == 130
         assert "Run the same command again to continue." in stderr
-        assert not [name for name in files_in(tmp_path / "out") if name.endswith(".part")]
-    else:
-        assert process.returncode == -number
-    assert 1 <= len(files_in(tmp_path / "out")) < 12
+        assert not [name for name in files_in(out) if name.endswith(".part")]
     ran = run_darkroom(gateway_url, *render)
     assert "0 failed" in ran.stdout
     assert "0 kept" not in ran.stdout
-    assert files_in(tmp_path / "out") == sorted(f"{index}.jpg" for index in range(12))
+    assert files_in(out) == sorted(f"{index}.jpg" for index in range(12))
     assert count_jobs(redis_url) - jobs == 12
 
 

@@ -8,10 +8,12 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import httpx
 import pytest
 
+from tests.attempts import attempts
 from tests.deploy.nginx import LOGIN, NGINX, Proxy
 from tests.e2e.pictures import photograph
 from tests.processes import Service, wait_until
@@ -99,20 +101,27 @@ def test_a_deleted_image_is_shown_until_the_cache_asks_again(proxy: Proxy) -> No
     assert proxy.http.get(address, headers={"Cache-Control": "no-cache"}).status_code == 404
 
 
+def is_missing(proxy: Proxy, address: str) -> bool:
+    return proxy.http.get(address).status_code == 404
+
+
 def test_a_browser_behind_nginx_keeps_an_image_no_longer_than_it_lives(proxy: Proxy) -> None:
-    path = proxy.http.post("/v1/images", content=photograph(seed=67)).headers["Location"]
-    before = time.time()
-    assert proxy.http.put(path, json={"ttl": 2}).status_code == 200
-    address = f"{path}/render?op=resize:width=69"
-    proxy.http.get(address)
-    proxy.http.get(address)
-    hit = proxy.http.get(address)
-    assert seen(hit) == (200, "HIT")
-    # With `max-age` as well, a browser would count it from now on.
-    assert hit.headers["Cache-Control"] == "public"
-    assert parsedate_to_datetime(hit.headers["Expires"]).timestamp() <= before + 3
-    wait_until(lambda: proxy.http.get(address).status_code == 404, seconds=5)
-    assert time.time() <= before + 5
+    for number, attempt in enumerate(attempts(KeyError)):
+        data = photograph(seed=670 + number)
+        path = proxy.http.post("/v1/images", content=data).headers["Location"]
+        before = time.time()
+        assert proxy.http.put(path, json={"ttl": 2}).status_code == 200
+        address = f"{path}/render?op=resize:width=69"
+        with attempt:  # on a busy machine, the image may be gone before the cache has it
+            proxy.http.get(address)
+            proxy.http.get(address)
+            hit = proxy.http.get(address)
+            assert seen(hit) == (200, "HIT")
+            # With `max-age` as well, a browser would count it from now on.
+            assert hit.headers["Cache-Control"] == "public"
+            assert parsedate_to_datetime(hit.headers["Expires"]).timestamp() <= before + 3
+            wait_until(partial(is_missing, proxy, address), seconds=5)
+            assert time.time() <= before + 5
 
 
 def test_the_year_of_a_url_with_the_version_reaches_clients(proxy: Proxy, image: str) -> None:
@@ -177,5 +186,5 @@ def test_a_render_is_cancelled_when_its_client_leaves(
 
     before = gateway.output().count('"client disconnected"')
     with leave(proxy, f"{path}/render?{slow}&timeout={timeout}"):
-        wait_until(lambda: gateway.output().count('"client disconnected"') > before, seconds=5)
-        wait_until(lambda: busy() == 0, seconds=5)
+        wait_until(lambda: gateway.output().count('"client disconnected"') > before, seconds=10)
+        wait_until(lambda: busy() == 0, seconds=10)

@@ -25,7 +25,7 @@ from tests.processes import valkey
 from tests.runtime.echo import broker_on
 
 ADDRESS = RENDER.address(Transport.STREAM)
-SOON = 10_000  # milliseconds
+SOON = 25_000  # milliseconds
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from shutil import rmtree
 
 import pytest
 
+from tests.attempts import attempts
 from tests.docs.running import session
 from tests.docs.running.commands import parse
 from tests.docs.running.session import CommandFailed, Session
@@ -221,16 +222,18 @@ def test_a_server_that_ends_by_itself_fails_its_page(run: Run) -> None:
 def test_processes_in_the_background_end_with_the_page(run: Run, folder: Path, before: str) -> None:
     begins = "until test -s /tmp/pid; do sleep 0.05; done"
     run(sh(f"{before}sh -c 'echo $$ > /tmp/pid; exec sleep 600' &", begins))
-    wait_until(lambda: ended(pid_in(folder / "tmp" / "pid")), seconds=2)
+    wait_until(lambda: ended(pid_in(folder / "tmp" / "pid")), seconds=10)
 
 
 def test_a_hanging_block_fails_in_time(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "BLOCK_SECONDS", 0.5)
-    with pytest.raises(CommandFailed, match="not done in time"):
-        run(sh("sh -c 'echo $$ > /tmp/pid; exec sleep 600'"))
-    assert ended(pid_in(folder / "tmp" / "pid"))
+    for attempt in attempts():
+        with pytest.raises(CommandFailed, match="not done in time"):
+            run(sh("sh -c 'echo $$ > /tmp/pid; exec sleep 600'"))
+        with attempt:  # on a busy machine, the time may end before it has begun
+            assert ended(pid_in(folder / "tmp" / "pid"))
 
 
 def test_a_block_has_more_time_on_a_machine_that_has_other_work(
@@ -238,7 +241,9 @@ def test_a_block_has_more_time_on_a_machine_that_has_other_work(
 ) -> None:
     monkeypatch.setattr(session, "BLOCK_SECONDS", 0.5)
     monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 1000.0, 1000.0))
-    run(sh("sleep 0.7"))
+    for attempt in attempts(CommandFailed):
+        with attempt:
+            run(sh("sleep 0.7"))
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     with pytest.raises(CommandFailed, match="not done in time"):
         run(sh("sleep 0.7"))

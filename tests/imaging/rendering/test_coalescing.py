@@ -74,10 +74,11 @@ async def test_a_claim_that_would_last_for_ever_gets_an_end(workers: Workers) ->
 
 async def test_a_waiter_renders_when_the_claim_of_a_dead_worker_ends(workers: Workers) -> None:
     one, _ = workers
-    await one.broker.redis.execute("SET", CLAIM, "dead", "PX", 300)
+    await one.broker.redis.execute("SET", CLAIM, "dead", "PX", 60_000)
     task = await one.waits()
     one.renders.end.set()
-    async with asyncio.timeout(2):
+    await one.broker.redis.execute("PEXPIRE", CLAIM, 1)
+    async with asyncio.timeout(20):
         await task
     assert one.renders.started == 1
 
@@ -89,7 +90,7 @@ async def test_a_waiter_notices_the_end_whose_message_it_missed(workers: Workers
     await one.broker.redis.execute("SET", CLAIM, one.broker.worker, "KEEPTTL")
     one.renders.end.set()
     await first
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         finished, _ = await waits
     assert finished.rendered.reused
 
@@ -97,11 +98,13 @@ async def test_a_waiter_notices_the_end_whose_message_it_missed(workers: Workers
 async def test_a_claim_lives_as_long_as_its_render(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "LIFE", 0.3)
+    monkeypatch.setattr(claims, "LIFE", 60)
     monkeypatch.setattr(claims, "_RENEWAL", 0.1)
     one, _ = workers
     first = await one.asked_and_started()
-    await asyncio.sleep(0.7)
+    for _ in range(3):  # it is renewed again and again
+        await one.broker.redis.execute("PEXPIRE", CLAIM, 20_000)
+        await one.lasts(longer_than=40)
     assert await one.claimed() == one.broker.worker.encode()
     first.cancel()
     await one.sees(lambda value: value is None)

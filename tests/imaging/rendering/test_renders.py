@@ -42,7 +42,7 @@ from services.runtime.storage.spool import Spool
 from services.runtime.telemetry.metrics import Metrics
 from tests.imaging.animations import animation, moving_square, without_frame
 from tests.imaging.pictures import decoded, encoded, quadrants
-from tests.processes import valkey
+from tests.processes import until, valkey
 
 # Starting a pool takes a second, and it belongs to an event loop.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -272,9 +272,8 @@ async def test_no_file_stays_open(bench: Bench) -> None:
         await asyncio.sleep(0.001 * width)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    await asyncio.sleep(0.05)
-    after = len(os.listdir("/proc/self/fd"))
-    assert after <= before + 4, "a process that was killed may be replaced at this moment"
+    # A process that was killed may be replaced at this moment.
+    await until(lambda: len(os.listdir("/proc/self/fd")) <= before + 4)
 
 
 async def test_an_image_of_a_folder_is_rendered_from_its_file(

@@ -70,7 +70,7 @@ class Worker:
         raise NotImplementedError
 
     def asked(
-        self, *, timeout: float = 8, reuse: bool = True, offer: Offer | None = None
+        self, *, timeout: float = 30, reuse: bool = True, offer: Offer | None = None
     ) -> asyncio.Task[tuple[Finished, CallTimes]]:
         request = CALL.model_copy(update={"reuse": reuse})
         self.capacity.take()
@@ -104,6 +104,15 @@ class Worker:
         async def is_so() -> bool:
             left: int = await self.broker.redis.execute("PTTL", CLAIM)
             return left > 1000 * longer_than
+
+        await until_answer(is_so)
+
+    async def renews(self, *, less_than: float) -> None:
+        """Return when the claim has fewer seconds left than these, as its owner has renewed it."""
+
+        async def is_so() -> bool:
+            left: int = await self.broker.redis.execute("PTTL", CLAIM)
+            return 0 < left < 1000 * less_than
 
         await until_answer(is_so)
 
