@@ -134,8 +134,14 @@ def test_answers_beyond_the_limit_of_all_are_refused_and_small_ones_are_not(
     with ExitStack() as stack:
         for _ in range(50):
             asking(stack, suite, path)
-        time.sleep(0.5)
-        refused = HTTP.get(suite.gateway.url + path)
+        answers: list[httpx.Response] = []
+
+        def is_refused() -> bool:
+            answers.append(HTTP.get(suite.gateway.url + path))
+            return answers[-1].status_code != 200
+
+        wait_until(is_refused, seconds=3, every=0.01)
+        refused = answers[-1]
         served = HTTP.get(suite.gateway.url + small)
 
     assert_problem(refused, 503, "overloaded")

@@ -193,7 +193,7 @@ def test_when_the_only_able_worker_dies_its_requests_end_at_once(
     able.process.wait()
     answer = HTTP.post(f"{gateway.url}/v1/render?op=resize:width=30", content=HEIF)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    assert answer.elapsed.total_seconds() < 2
+    assert answer.elapsed.total_seconds() < 5, "half of the time that the request has"
 
 
 def submit(url: str, image: str, *variants: dict[str, object]) -> str:

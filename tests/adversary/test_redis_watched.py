@@ -20,7 +20,7 @@ STRICT = {
     "DARKROOM_ALLOW_VOLATILE": "false",
     "DARKROOM_SLOTS": "1",
     "DARKROOM_HEARTBEAT_INTERVAL": "0.2",
-    "DARKROOM_HEARTBEAT_TTL": "1",
+    "DARKROOM_HEARTBEAT_TTL": "3",
 }
 PNG = encoded(scenery(90, 60), "PNG")
 
@@ -67,7 +67,7 @@ def test_a_full_memory_is_507_and_no_missing_worker(suite: Suite, record_attack:
     image = HTTP.post(f"{gateway}/v1/images", content=PNG).json()["id"]
     suite.set("maxmemory", "1mb")
     wait_until(lambda: not suite.gateway.ready() and not suite.imaging.ready())
-    time.sleep(1.5)  # longer than a heartbeat counts
+    time.sleep(3.5)  # longer than a heartbeat counts
 
     answers = [
         HTTP.get(f"{gateway}/v1/images/{image}/render?op=sepia"),

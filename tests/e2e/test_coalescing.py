@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from services.runtime.redis import keys
+from tests.attempts import attempts
 from tests.e2e.pictures import photograph
 from tests.processes import HTTP, Service, faststream, valkey, wait_until
 
@@ -35,9 +36,11 @@ class Suite:
         answer = HTTP.post(f"{self.gateways[0].url}/v1/images", content=body)
         return str(answer.headers["location"])
 
-    def asked(self, *, radius: int, image: str = "") -> list[Future[httpx.Response]]:
+    def asked(
+        self, *, radius: int, image: str = "", operations: int = LONG
+    ) -> list[Future[httpx.Response]]:
         """Ask for the same render many times, at each gateway in turn."""
-        params = {"op": [f"blur:{radius}"] * LONG, "format": "png"}
+        params = {"op": [f"blur:{radius}"] * operations, "format": "png"}
 
         def ask(number: int) -> httpx.Response:
             gateway = self.gateways[number % len(self.gateways)]
@@ -87,11 +90,14 @@ def test_equal_requests_at_two_gateways_are_rendered_once(suite: Suite) -> None:
 
 
 def test_a_purge_is_the_end_of_the_render_for_all(suite: Suite) -> None:
-    image = suite.upload(seed=2)
-    asked = suite.asked(radius=40, image=image)
-    wait_until(lambda: suite.owner() is not None, every=0.01)
-    assert HTTP.delete(suite.gateways[1].url + image).status_code == 204
-    assert {one.result().status_code for one in asked} == {410}
+    for number, attempt in enumerate(attempts()):
+        image = suite.upload(seed=20 + number)
+        asked = suite.asked(radius=40, image=image)
+        wait_until(lambda: suite.owner() is not None, every=0.01)
+        assert HTTP.delete(suite.gateways[1].url + image).status_code == 204
+        statuses = {one.result().status_code for one in asked}
+        with attempt:  # on a busy machine, the render may end before the purge
+            assert statuses == {410}
 
 
 def test_a_worker_that_is_killed_leaves_its_render_to_another_within_seconds(suite: Suite) -> None:
@@ -107,7 +113,7 @@ def test_a_worker_that_is_killed_leaves_its_render_to_another_within_seconds(sui
 
 
 def test_a_gateway_that_is_killed_takes_nothing_from_the_clients_of_another(suite: Suite) -> None:
-    asked = suite.asked(radius=42)
+    asked = suite.asked(radius=42, operations=32)
     wait_until(lambda: suite.owner() is not None, every=0.01)
     suite.gateways[0].signal(signal.SIGKILL)
     mine, others = asked[::2], asked[1::2]

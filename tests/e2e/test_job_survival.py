@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bench.chaos.faults import FAULTS, VARIABLE, Fault
+from tests.attempts import attempts
 from tests.e2e.pictures import photograph
 from tests.processes import HTTP, MortalValkey, Service, faststream, wait_until
 
@@ -42,6 +43,14 @@ def state(gateway: Service, job: str) -> str:
     return str(response.json()["state"])
 
 
+def was_tried_again(gateway: Service, job: str) -> bool:
+    return bool(HTTP.get(f"{gateway.url}/v1/jobs/{job}").json()["attempts"] == 2)
+
+
+def has_succeeded(gateway: Service, job: str) -> bool:
+    return state(gateway, job) == "succeeded"
+
+
 def has_attempts(gateway: Service, job: str, attempts: int) -> bool:
     found = HTTP.get(f"{gateway.url}/v1/jobs/{job}").json()
     return bool(found["state"] == "running" and found["attempts"] == attempts)
@@ -66,18 +75,18 @@ def test_a_stopped_worker_finishes_its_jobs_and_the_next_worker_does_the_rest(
 @pytest.mark.serial
 def test_a_killed_workers_job_is_done_by_another_within_ten_seconds(mortal: MortalValkey) -> None:
     with faststream("gateway", mortal.url) as gateway:
-        job = submit(gateway, WAITING)
-        with waiting_worker(mortal) as imaging:
-            wait_until(lambda: state(gateway, job) == "running")
-            imaging.signal(signal.SIGKILL)
-            imaging.process.wait()
-            killed = time.monotonic()
-        with faststream("imaging", mortal.url):
-            wait_until(
-                lambda: HTTP.get(f"{gateway.url}/v1/jobs/{job}").json()["attempts"] == 2,
-                seconds=10 - (time.monotonic() - killed),
-            )
-            wait_until(lambda: state(gateway, job) == "succeeded")
+        for number, attempt in enumerate(attempts(), start=1):
+            job = submit(gateway, WAITING, op=f"blur:{number}")  # a result is used again
+            with waiting_worker(mortal) as imaging:
+                wait_until(partial(has_attempts, gateway, job, 1))
+                imaging.signal(signal.SIGKILL)
+                imaging.process.wait()
+                killed = time.monotonic()
+            with faststream("imaging", mortal.url):
+                with attempt:
+                    left = 10 - (time.monotonic() - killed)
+                    wait_until(partial(was_tried_again, gateway, job), seconds=left)
+                wait_until(partial(has_succeeded, gateway, job))
 
 
 def test_a_long_job_survives_more_graceful_stops_than_it_has_attempts(mortal: MortalValkey) -> None:
