@@ -21,7 +21,7 @@ from tests.processes import until_answer
 
 class Ping(Message):
     text: str = ""
-    then: Literal["answer", "raise", "refuse", "break", "sleep", "unencodable"] = "answer"
+    then: Literal["answer", "raise", "refuse", "break", "sleep", "wait", "unencodable"] = "answer"
     seconds: float = 0
 
 
@@ -35,6 +35,7 @@ class Echo:
         self.received: list[str] = []
         self.started = asyncio.Event()
         self.stopped = asyncio.Event()
+        self.go_on = asyncio.Event()  # lets requests that wait be answered
 
     async def __call__(self, request: Ping, message: RedisMessage) -> RedisResponse:
         self.received.append(request.text)
@@ -50,6 +51,8 @@ class Echo:
                     await asyncio.sleep(request.seconds)
                 finally:
                     self.stopped.set()
+            case "wait":
+                await self.go_on.wait()
             case "unencodable":
                 body = object()
         return RedisResponse(body, correlation_id=message.correlation_id)

@@ -41,14 +41,14 @@ async def test_running_work_is_stopped_when_its_caller_leaves(
 async def test_waiting_work_never_starts_once_its_caller_has_left(
     transport: Transport, redis_url: str, caller: Broker, echo: Echo
 ) -> None:
-    async with serving(redis_url, echo, capacity=1):
-        first = asyncio.create_task(
-            call(caller, Ping(text="first", then="sleep", seconds=1), transport)
-        )
+    async with serving(redis_url, echo, capacity=1) as worker:
+        first = asyncio.create_task(call(caller, Ping(text="first", then="wait"), transport))
         await asyncio.wait_for(echo.started.wait(), 5)
         second = asyncio.create_task(call(caller, Ping(text="second"), transport))
         await asyncio.sleep(0.2)  # time is the subject: a busy worker leaves the request queued
         await leave(second)
+        await until(lambda: bool(worker.cancellations._cancelled))
+        echo.go_on.set()
         await first
         await emptied(caller, transport)
         assert (await call(caller, Ping(text="third"), transport)).text == "third"

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from contracts.errors import DeadlineExceeded, InvalidRequest
 from contracts.methods import GROUP, Transport
 from services.runtime.rpc.broker import Broker
+from tests.attempts import attempts
 from tests.processes import until
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
 
@@ -75,11 +76,13 @@ async def test_a_reply_on_an_undecodable_channel_does_not_stop_the_inbox(
 async def test_work_is_stopped_at_the_callers_deadline(
     transport: Transport, caller: Broker, worker: Broker, echo: Echo
 ) -> None:
-    started = time.monotonic()
-    with pytest.raises(DeadlineExceeded):
-        await call(caller, Ping(then="sleep", seconds=20), transport, timeout=0.3)
-    await asyncio.wait_for(echo.stopped.wait(), 2)
-    assert time.monotonic() - started < 2
+    for attempt in attempts():
+        started = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await call(caller, Ping(then="sleep", seconds=20), transport, timeout=0.3)
+        with attempt:  # a request that comes too late is not handled
+            await asyncio.wait_for(echo.stopped.wait(), 2)
+            assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("header", ["x" * 70_000, 7])
@@ -164,9 +167,8 @@ async def test_a_silent_connection_of_the_inbox_is_replaced(
     await broker.start()
     assert broker.inbox.listening
     flowing.clear()
-    async with asyncio.timeout(5):
-        await until(lambda: not broker.inbox.listening)
-        await until(lambda: broker.inbox.listening)
+    await until(lambda: not broker.inbox.listening)
+    await until(lambda: broker.inbox.listening)
     await broker.stop()
     proxy.close()
     for task in pumps:

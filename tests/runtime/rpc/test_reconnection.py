@@ -12,6 +12,7 @@ from contracts.errors import NoWorkers, Unavailable
 from contracts.methods import GROUP, Transport
 from services.runtime.redis import keys
 from services.runtime.rpc.broker import Broker
+from services.runtime.tasks import end
 from tests.attempts import attempts
 from tests.processes import MortalValkey, alive_until, mortal_valkey, until, until_answer
 from tests.runtime.echo import ECHO, Echo, Ping, broker_on, call, emptied
@@ -157,12 +158,19 @@ async def test_a_request_whose_worker_died_is_reclaimed_before_its_deadline(
     waiting = asyncio.create_task(call(caller, Ping(text="orphaned"), Transport.STREAM, timeout=10))
     assert await plain.xreadgroup(GROUP, dead, {stream: ">"}, block=5000)
     successor.serve(ECHO, echo.__call__)
-    # A heartbeat that counts longer than twice as long as the successor's would be shortened.
-    await plain.zadd(keys.responders(stream), {dead: alive_until(seconds=1.9)})
+
+    async def beat() -> None:
+        while True:
+            # One that counts longer than twice as long as the successor's would be shortened.
+            await plain.zadd(keys.responders(stream), {dead: alive_until(seconds=1.9)})
+            await asyncio.sleep(0.1)
+
+    beating = asyncio.create_task(beat())
     await successor.start()
     try:
         await asyncio.sleep(1.5)  # time is the subject: longer than a heartbeat counts
         assert echo.received == [], "entries of a living worker are not reclaimed"
+        await end(beating)
         await plain.zrem(keys.responders(stream), dead)
         assert (await waiting).text == "orphaned"
         assert echo.received == ["orphaned"]
@@ -173,6 +181,7 @@ async def test_a_request_whose_worker_died_is_reclaimed_before_its_deadline(
 
         await until_answer(is_removed, every=0.05)
     finally:
+        await end(beating)
         await successor.stop()
 
 
