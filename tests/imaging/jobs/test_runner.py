@@ -9,8 +9,10 @@ from contracts.access.keys import DEFAULT_PROJECT
 from contracts.control import Cancel
 from contracts.jobs import JOBS, JobState
 from contracts.operations.pipeline import Pipeline
+from services.imaging.jobs.capacity import AdaptiveLimit
 from services.runtime.redis import keys
 from services.runtime.rpc.discarded import Cancelled
+from tests.attempts import attempts
 from tests.imaging.jobs.worker_bench import BLOB, Bench, FakeBatcher, message_of, request_of
 from tests.processes import alive_until
 
@@ -127,8 +129,11 @@ async def test_a_worker_that_drains_takes_no_further_job(bench: Bench) -> None:
 
 
 async def test_short_jobs_raise_the_limit_and_a_long_one_lowers_it(bench: Bench) -> None:
-    for _ in range(2):
-        await bench.run(await bench.submit(), FakeBatcher())
-    assert bench.limit.free == 3
-    await bench.run(await bench.submit(), FakeBatcher(partial(asyncio.sleep, 0.15)))
-    assert bench.limit.free == 2
+    for attempt in attempts():
+        bench.limit = AdaptiveLimit(1)
+        with attempt:  # a job is long if a busy machine makes it so
+            for _ in range(2):
+                await bench.run(await bench.submit(), FakeBatcher())
+            assert bench.limit.free == 3
+            await bench.run(await bench.submit(), FakeBatcher(partial(asyncio.sleep, 0.15)))
+            assert bench.limit.free == 2
