@@ -9,6 +9,12 @@ from services.imaging.pool import priority
 from services.imaging.pool.priority import PrioritySemaphore
 
 
+@pytest.fixture(autouse=True)
+def _long_overtaking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a source overtake for longer than a busy machine holds a test up."""
+    monkeypatch.setattr(priority, "_OVERTAKING", 60)
+
+
 async def acquire(
     semaphore: PrioritySemaphore, name: str, order: list[str], *, urgent: bool, heavy: bool = False
 ) -> None:
@@ -54,7 +60,7 @@ async def test_heavy_work_never_has_the_last_of_several_permits() -> None:
             acquire(semaphore, "heavy", order, urgent=True, heavy=True), name="heavy"
         )
         for number in range(20):
-            await asyncio.wait_for(acquire(semaphore, f"short {number}", order, urgent=False), 1)
+            await asyncio.wait_for(acquire(semaphore, f"short {number}", order, urgent=False), 20)
         assert len(order) == 20, "the third permit serves short work alone"
     await waiting
     assert semaphore.taken == 0
