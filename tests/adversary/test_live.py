@@ -215,7 +215,7 @@ async def test_a_client_that_reads_nothing_is_cut_off(
         def open_files() -> int:
             return len(list(Path(f"/proc/{alone.process.pid}/fd").iterdir()))
 
-        async with httpx.AsyncClient(base_url=alone.url, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=alone.url, timeout=20) as client:
             job = (await client.post("/v1/jobs?op=flip", content=PNG)).json()["id"]
         loop = asyncio.get_running_loop()
         async with websocket(alone) as (_, writer):
@@ -234,7 +234,7 @@ async def test_a_client_that_reads_nothing_is_cut_off(
 
 
 async def test_head_of_an_event_stream_ends(gateway: Service, record_attack: Record) -> None:
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=20) as client:
         job = (await client.post("/v1/jobs?op=flip", content=PNG)).headers["Location"]
         head = await client.head(f"{job}/events")
 

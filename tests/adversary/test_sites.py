@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -10,7 +9,7 @@ from websockets.typing import Origin
 
 from tests.adversary.conftest import Record
 from tests.imaging.pictures import encoded, scenery
-from tests.processes import Service, faststream, valkey
+from tests.processes import HTTP, Service, faststream, valkey
 
 PNG = encoded(scenery(40, 30), "PNG")
 PAGE = "https://other.example"
@@ -25,12 +24,12 @@ def alone() -> Iterator[Service]:
 
 def submitted(gateway: Service) -> str:
     """Submit a job; return its address."""
-    answer = httpx.post(f"{gateway.url}/v1/jobs?op=flip", content=PNG)
+    answer = HTTP.post(f"{gateway.url}/v1/jobs?op=flip", content=PNG)
     return str(answer.headers["Location"])
 
 
 def state_of(gateway: Service, job: str) -> str:
-    return str(httpx.get(gateway.url + job).json()["state"])
+    return str(HTTP.get(gateway.url + job).json()["state"])
 
 
 def test_a_name_that_resolves_to_the_gateway_reads_and_cancels_nothing(
@@ -40,8 +39,8 @@ def test_a_name_that_resolves_to_the_gateway_reads_and_cancels_nothing(
     name = {"Host": f"rebound.example:{alone.url.rpartition(':')[2]}"}
     own = {**name, "Origin": f"http://{name['Host']}", "Sec-Fetch-Site": "same-origin"}
 
-    read = httpx.get(f"{alone.url}/v1/jobs", headers=name)
-    cancelled = httpx.delete(alone.url + job, headers=own)
+    read = HTTP.get(f"{alone.url}/v1/jobs", headers=name)
+    cancelled = HTTP.delete(alone.url + job, headers=own)
 
     assert (read.status_code, cancelled.status_code) == (421, 421)
     assert job.rpartition("/")[2] not in read.text
@@ -62,10 +61,10 @@ def test_a_page_elsewhere_submits_and_cancels_nothing(
     plain = {**headers, "Content-Type": "text/plain"}
 
     statuses = [
-        httpx.post(f"{alone.url}/v1/jobs?op=flip", headers=plain, content=PNG).status_code,
-        httpx.post(f"{alone.url}/v1/render?op=flip", headers=plain, content=PNG).status_code,
-        httpx.post(f"{alone.url}/v1/images", headers=headers, files={"file": PNG}).status_code,
-        httpx.delete(alone.url + job, headers=headers).status_code,
+        HTTP.post(f"{alone.url}/v1/jobs?op=flip", headers=plain, content=PNG).status_code,
+        HTTP.post(f"{alone.url}/v1/render?op=flip", headers=plain, content=PNG).status_code,
+        HTTP.post(f"{alone.url}/v1/images", headers=headers, files={"file": PNG}).status_code,
+        HTTP.delete(alone.url + job, headers=headers).status_code,
     ]
 
     assert statuses == [403] * 4

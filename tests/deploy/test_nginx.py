@@ -48,7 +48,7 @@ def test_the_limits_are_those_of_the_gateway(site: str) -> None:
 def test_only_the_health_check_is_open_to_all(proxy: Proxy) -> None:
     assert proxy.http.get("/v1/system").status_code == 200
     assert proxy.http.get("/v1/system", auth=("team", "wrong")).status_code == 401
-    with httpx.Client(verify=proxy.trust, trust_env=False) as stranger:
+    with httpx.Client(verify=proxy.trust, trust_env=False, timeout=20) as stranger:
         assert stranger.get(f"{proxy.url}/v1/system").status_code == 401
         assert stranger.get(f"{proxy.url}/health/ready").status_code == 200
 

@@ -14,7 +14,7 @@ from contracts.errors import Code, Failure, ServiceError
 from docs.generate import advice, errors
 from services.gateway.http import error_handlers
 from services.gateway.routes import guide
-from tests.processes import ROOT
+from tests.processes import HTTP, ROOT
 
 ERRORS = {kind.__name__: kind.code for kind in ServiceError.__subclasses__()}
 
@@ -108,9 +108,9 @@ async def test_the_type_of_a_refusal_opens_the_page_of_its_code() -> None:
 
 @pytest.mark.skipif(not guide._GUIDE.is_dir(), reason="the guide is not built: make docs")
 def test_a_running_gateway_serves_the_page_of_a_refusal(gateway_url: str) -> None:
-    refused = httpx.get(f"{gateway_url}/v1/jobs/{'0' * 32}")
+    refused = HTTP.get(f"{gateway_url}/v1/jobs/{'0' * 32}")
 
-    page = httpx.get(refused.url.join(refused.json()["type"]), follow_redirects=True)
+    page = HTTP.get(refused.url.join(refused.json()["type"]), follow_redirects=True)
 
     assert page.status_code == 200
     assert "not_found" in page.text

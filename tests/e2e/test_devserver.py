@@ -140,7 +140,7 @@ async def test_ctrl_c_leaves_no_process_and_keeps_images_and_the_data_of_redis(
     async with running(env) as first:
         with redis.Redis.from_url(first.redis_url) as client:
             client.set("accepted", "job")
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
             image = (await http.post(images, content=photograph())).json()["id"]
 
         assert await first.end_with(signal.SIGINT) == 0
@@ -149,7 +149,7 @@ async def test_ctrl_c_leaves_no_process_and_keeps_images_and_the_data_of_redis(
     async with running(env) as again:
         with redis.Redis.from_url(again.redis_url) as client:
             assert client.get("accepted") == b"job"
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
             assert (await http.get(f"{images}/{image}")).content == photograph()
     assert list((tmp_path / "store" / "default" / "kept").rglob(image))
 

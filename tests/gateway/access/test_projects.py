@@ -24,7 +24,7 @@ from services.runtime.redis.client import make_redis
 from services.runtime.settings import RuntimeSettings
 from tests.gateway.access.gateways import ADMIN_KEY, bearer, gateway
 from tests.imaging.pictures import encoded, scenery
-from tests.processes import Service, wait_until
+from tests.processes import HTTP, Service, wait_until
 
 PICTURE, LOGO = encoded(scenery(60, 40), "PNG"), encoded(scenery(9, 8), "PNG")
 FLIP = {"operations": [{"op": "flip"}]}
@@ -45,7 +45,7 @@ class Site:
 
 def make_key(url: str, project: str) -> str:
     new = {"name": "test", "project": project, "scopes": list(KeyScope)}
-    made = httpx.post(f"{url}/v1/keys", json=new, headers=bearer(ADMIN_KEY), trust_env=False)
+    made = HTTP.post(f"{url}/v1/keys", json=new, headers=bearer(ADMIN_KEY))
     return str(made.raise_for_status().json()["key"])
 
 

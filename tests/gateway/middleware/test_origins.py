@@ -10,7 +10,7 @@ from websockets.typing import Origin
 
 from services.gateway.settings import GatewaySettings
 from tests.gateway.refusals import assert_problem
-from tests.processes import Service, faststream
+from tests.processes import HTTP, Service, faststream
 
 LISTED, OTHER = "https://app.example", "https://other.example"
 JOB = f"/v1/jobs/{'0' * 32}"
@@ -25,7 +25,7 @@ def listing(redis_url: str) -> Iterator[Service]:
 
 def cancel(service: Service, headers: Mapping[str, str]) -> httpx.Response:
     """Cancel a job that there is not: 404, unless the request is refused for its headers."""
-    return httpx.delete(service.url + JOB, headers=headers)
+    return HTTP.delete(service.url + JOB, headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_a_page_of_another_origin_changes_nothing(
 
     assert_problem(cancel(gateway, headers), 403, "origin_not_allowed")
     form = {**headers, "Content-Type": "text/plain"}
-    posted = httpx.post(f"{gateway.url}/v1/jobs", headers=form, content=b"x")
+    posted = HTTP.post(f"{gateway.url}/v1/jobs", headers=form, content=b"x")
     assert_problem(posted, 403, "origin_not_allowed")
-    assert httpx.options(f"{gateway.url}/v1/jobs", headers=headers).status_code == 403
+    assert HTTP.options(f"{gateway.url}/v1/jobs", headers=headers).status_code == 403
     with pytest.raises(InvalidStatus) as refused:
         connect(f"ws://{host}/v1/live", additional_headers=headers, proxy=None)
     response = refused.value.response
@@ -92,7 +92,7 @@ def test_the_usual_port_may_be_left_out(gateway: Service, host: str) -> None:
 
 def test_a_page_of_another_origin_may_show_an_image_but_read_nothing(gateway: Service) -> None:
     headers = {"Origin": OTHER, "Sec-Fetch-Site": "cross-site"}
-    shown = httpx.get(f"{gateway.url}/v1/jobs", headers=headers)
+    shown = HTTP.get(f"{gateway.url}/v1/jobs", headers=headers)
 
     assert shown.status_code == 200
     assert not [name for name in shown.headers if name.startswith("access-control")]
@@ -113,7 +113,7 @@ def test_a_browser_asks_first_and_a_listed_origin_is_allowed(listing: Service) -
         "Access-Control-Request-Method": "DELETE",
         "Access-Control-Request-Headers": "authorization,idempotency-key,prefer",
     }
-    allowed = httpx.options(listing.url + JOB, headers={"Origin": LISTED, **asked})
+    allowed = HTTP.options(listing.url + JOB, headers={"Origin": LISTED, **asked})
     assert allowed.status_code == 204
     assert allowed.headers["access-control-allow-origin"] == LISTED
     assert allowed.headers["access-control-allow-credentials"] == "true"
@@ -126,13 +126,13 @@ def test_a_browser_asks_first_and_a_listed_origin_is_allowed(listing: Service) -
         "access-control-request-headers",
     }
 
-    refused = httpx.options(listing.url + JOB, headers={"Origin": OTHER, **asked})
+    refused = HTTP.options(listing.url + JOB, headers={"Origin": OTHER, **asked})
     assert_problem(refused, 403, "origin_not_allowed")
     assert "access-control-allow-origin" not in refused.headers
 
 
 def test_options_that_ask_for_no_permission_are_no_preflight(listing: Service) -> None:
-    answer = httpx.options(listing.url + JOB, headers={"Origin": LISTED})
+    answer = HTTP.options(listing.url + JOB, headers={"Origin": LISTED})
 
     assert_problem(answer, 405, "method_not_allowed")
     assert answer.headers["access-control-allow-origin"] == LISTED
@@ -155,7 +155,7 @@ def test_a_page_reads_every_answer_with_its_fields(
 ) -> None:
     method = "POST" if "render" in path else "GET"
     asked = {"Origin": LISTED, **headers}
-    answer = httpx.request(method, listing.url + path, headers=asked, content=b"x")
+    answer = HTTP.request(method, listing.url + path, headers=asked, content=b"x")
 
     assert answer.status_code == status
     assert answer.headers["access-control-allow-origin"] == LISTED
@@ -167,7 +167,7 @@ def test_a_page_reads_every_answer_with_its_fields(
 
 @pytest.mark.parametrize("origin", [None, OTHER, LISTED])
 def test_caches_keep_answers_of_origins_apart(listing: Service, origin: str | None) -> None:
-    answer = httpx.get(f"{listing.url}/v1/jobs", headers={"Origin": origin} if origin else {})
+    answer = HTTP.get(f"{listing.url}/v1/jobs", headers={"Origin": origin} if origin else {})
 
     assert "origin" in answer.headers["vary"].lower()
     assert ("access-control-allow-origin" in answer.headers) is (origin == LISTED)

@@ -175,7 +175,7 @@ async def test_head_ends_at_once_with_the_headers_of_the_stream(
     workerless: Service, jobs: Jobs
 ) -> None:
     job = await jobs.submit(BLOB.key, (Pipeline(),), submitter="me")
-    async with httpx.AsyncClient(base_url=workerless.url, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=workerless.url, timeout=20) as client:
         head = await client.head(f"/v1/jobs/{job.id}/events")
         async with client.stream("GET", f"/v1/jobs/{job.id}/events") as get:
             assert head.status_code == get.status_code == 200
@@ -188,7 +188,7 @@ async def test_a_stream_too_many_is_refused(workerless_redis: str, jobs: Jobs) -
     job = await jobs.submit(BLOB.key, (Pipeline(),), submitter="me")
     env = {"DARKROOM_MAX_LIVE": "1"}
     with faststream("gateway", workerless_redis, env=env) as gateway:
-        async with httpx.AsyncClient(base_url=gateway.url, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=gateway.url, timeout=20) as client:
             address = f"/v1/jobs/{job.id}/events"
             async with client.stream("GET", address) as first:
                 assert first.status_code == 200

@@ -53,7 +53,7 @@ async def closed(socket: ClientConnection) -> tuple[int, str]:
 
 async def submitted(url: str, body: bytes) -> str:
     """Submit a job; return its id."""
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
         return str((await client.post("/v1/jobs", content=body)).json()["id"])
 
 
@@ -215,7 +215,7 @@ async def test_redis_down_closes_the_connection_with_a_reason(tmp_path: Path) ->
 
             assert await closed(socket) == (1013, "Redis does not answer; connect again.")
 
-        async with httpx.AsyncClient(base_url=gateway.url) as client:
+        async with httpx.AsyncClient(base_url=gateway.url, timeout=20) as client:
             assert_problem(await client.get(f"/v1/jobs/{UNKNOWN}"), 503, "unavailable")
         assert "Traceback" not in gateway.output()
 

@@ -34,8 +34,8 @@ def test_the_system_shows_workers_and_queues(gateway_url: str) -> None:
 
 
 def test_metrics_count_the_calls(gateway_url: str) -> None:
-    httpx.post(f"{gateway_url}/v1/render?op=grayscale&transport=list", content=photograph())
-    answer = httpx.get(f"{gateway_url}/metrics")
+    HTTP.post(f"{gateway_url}/v1/render?op=grayscale&transport=list", content=photograph())
+    answer = HTTP.get(f"{gateway_url}/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     counted = 'outcome="ok",side="client",transport="list"'
     assert f'darkroom_call_seconds_count{{method="imaging.render",{counted}}}' in answer.text

@@ -93,7 +93,7 @@ def test_a_client_that_disconnects_during_its_upload_is_no_error(workerless: Ser
 
 def test_a_refused_body_no_longer_counts_as_in_memory(workerless: Service) -> None:
     """Ten refused bodies would exceed the limit of all bodies if they still counted."""
-    with httpx.Client(base_url=workerless.url) as client:
+    with httpx.Client(base_url=workerless.url, timeout=20) as client:
         for _ in range(10):
             assert client.post("/v1/render", content=bytes(LIMIT + 1)).status_code == 413
 

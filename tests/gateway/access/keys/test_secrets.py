@@ -19,7 +19,7 @@ def test_the_log_has_no_secret(workerless_redis: str) -> None:
     }
     with (
         faststream("gateway", workerless_redis, env=env) as service,
-        httpx.Client(base_url=service.url, headers=bearer(ADMIN_KEY)) as client,
+        httpx.Client(base_url=service.url, headers=bearer(ADMIN_KEY), timeout=20) as client,
     ):
         new = {"name": "secretive", "scopes": ["render"]}
         made = client.post("/v1/keys", json=new).json()

@@ -17,7 +17,7 @@ from tests.darkroom.command import files_in, run_darkroom, write_photograph
 from tests.e2e.pictures import photograph
 from tests.gateway.access.signed.sites import KEYS, PRESETS, SECRET
 from tests.gateway.documented import assert_documented
-from tests.processes import Service, faststream, wait_until
+from tests.processes import HTTP, Service, faststream, wait_until
 
 ADMIN = "admin-key-of-these-tests-0123456789"
 KEY = {"Authorization": f"Bearer {ADMIN}"}
@@ -64,7 +64,7 @@ def site(service: Service) -> Iterator[httpx.Client]:
 def image(service: Service) -> str:
     """The address of an uploaded photograph."""
     picture = photograph(800, 600, seed=7)
-    stored = httpx.post(f"{service.url}/v1/images", content=picture, headers=KEY)
+    stored = HTTP.post(f"{service.url}/v1/images", content=picture, headers=KEY)
     stored.raise_for_status()
     return str(stored.headers["location"])
 

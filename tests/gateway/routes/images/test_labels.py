@@ -120,7 +120,7 @@ def test_a_job_has_the_label_of_its_submission_or_of_its_image(
 
     job = ended(client, accepted).json()
     assert job["label"] == "kitchen.jpg"
-    with client.stream("GET", f"/v1/jobs/{job['id']}/events", timeout=5) as events:
+    with client.stream("GET", f"/v1/jobs/{job['id']}/events", timeout=20) as events:
         lines = (line for line in events.iter_lines() if line.startswith("data: "))
         assert '"label":"kitchen.jpg"' in next(lines)
     refused = client.post("/v1/jobs", json=request | {"label": "a\nb"})
