@@ -11,6 +11,9 @@ from playwright.async_api import FilePayload, Locator, Page, expect
 
 RENDERED_WITHIN = 20_000  # milliseconds
 
+# Playwright's own five seconds are short on a busy machine.
+expect.set_options(timeout=RENDERED_WITHIN)
+
 
 def photograph(name: str, hue: str = "orangered", size: tuple[int, int] = (96, 64)) -> FilePayload:
     """Return a JPEG to upload: a house in colour; `size` is in pixels."""
