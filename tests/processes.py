@@ -225,6 +225,12 @@ def faststream(
         service.close()
 
 
+def metric(service: Service, series: str) -> float:
+    """Return the value of a series of a process's metrics; 0 where it does not exist yet."""
+    lines = HTTP.get(f"{service.url}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(series + " "))
+
+
 class MortalValkey:
     """A Valkey server that can be killed and started again on its port with its data on disk."""
 

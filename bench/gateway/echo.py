@@ -9,6 +9,7 @@ from faststream.redis import RedisMessage, RedisResponse
 
 from contracts.message import Message
 from contracts.methods import Method
+from services.runtime.capacity import Capacity
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
 from services.runtime.settings import RuntimeSettings
@@ -28,7 +29,7 @@ def make_broker(url: str) -> Broker:
     """Return a broker that logs warnings and errors only."""
     configure_logging("WARNING")
     settings = RuntimeSettings(redis_url=url)
-    return Broker(make_redis(settings), settings, capacity=CAPACITY)
+    return Broker(make_redis(settings), settings, capacity=Capacity(CAPACITY))
 
 
 async def echo(request: Echo, message: RedisMessage) -> RedisResponse:

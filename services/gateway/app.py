@@ -44,6 +44,7 @@ from services.gateway.sources.setup import make_originals, read_sources
 from services.gateway.sources.uploads.upload import UploadReader
 from services.gateway.token_bucket import TokenBucket
 from services.gateway.webhooks.dispatcher import WebhookDispatcher
+from services.runtime.capacity import Capacity
 from services.runtime.gc_tuning import settle
 from services.runtime.introspection.asyncapi import suite_specification
 from services.runtime.introspection.asyncapi_page import documentation_routes
@@ -99,7 +100,7 @@ def create_app(settings: GatewaySettings) -> GatewayApp:
     broker = Broker(
         redis,
         settings,
-        capacity=settings.max_backlog,
+        capacity=Capacity(settings.max_backlog),
         patience=settings.call_patience,
         on_refused=end_process,
     )

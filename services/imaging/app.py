@@ -7,10 +7,12 @@ from faststream.asgi import AsgiFastStream
 
 from contracts.imaging import METHODS
 from contracts.jobs import JOBS
+from contracts.methods import Transport
 from services.imaging import handlers
 from services.imaging.jobs import runner as job_runner
 from services.imaging.jobs.outages import Outages
 from services.imaging.peers import Peers, announcement
+from services.imaging.pool.adaptive_limit import AdaptiveLimit
 from services.imaging.pool.executor import Executor
 from services.imaging.pool.process import Program
 from services.imaging.rendering.coalescing import WAITING
@@ -34,6 +36,7 @@ from services.runtime.storage.renditions import Renditions
 from services.runtime.storage.setup import make_storage, start_storage, stop_storage
 from services.runtime.telemetry.logging import configure_logging
 
+_READERS = len(METHODS) * len(Transport)
 # Read once: `version` reads a file, and each heartbeat has the report.
 _PILLOW = version("pillow")
 
@@ -45,9 +48,9 @@ def create_app(settings: ImagingSettings, program: Program | None = None) -> Asg
     """
     redis = make_redis(settings)
     # A reader checks the capacity before its read and takes it afterwards, so each reader (one for
-    # every method and transport) may exceed it by one message, which needs a place to wait, too.
-    capacity = 2 * settings.slots
-    executor = Executor(settings, waiting=capacity + 8, program=program)
+    # every method and transport) may exceed it by as much, and all that is read has to wait here.
+    capacity = AdaptiveLimit(2 * settings.slots, 8 * settings.slots)
+    executor = Executor(settings, waiting=_READERS * capacity.most, limit=capacity, program=program)
     broker = Broker(
         redis,
         settings,

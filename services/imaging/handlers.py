@@ -11,6 +11,7 @@ from contracts.errors import ServiceError
 from contracts.imaging import INSPECT, RENDER, Inspect, Render
 from contracts.message import Message
 from services.imaging.peers import Peers, is_for_a_job
+from services.imaging.pool.departures import Left
 from services.imaging.pool.executor import CallTimes
 from services.imaging.pool.messages import Heavy
 from services.imaging.rendering.claims import Offer, RenderClaims
@@ -25,6 +26,7 @@ from services.runtime.redis.scripts import FollowUp
 from services.runtime.rpc.attachments import ATTACHED, taken_up_to
 from services.runtime.rpc.broker import Broker
 from services.runtime.rpc.deadlines import remaining
+from services.runtime.rpc.discarded import HandedBack
 from services.runtime.rpc.serving import CarryReply, Reply
 
 _MAX_ATTACHED = 256 << 10
@@ -49,8 +51,9 @@ async def render(
 
     The bytes of a small result are attached for a caller that takes them.
 
-    Equal requests at the same time are rendered once. Raises as `Renders.render` and `Peers`; the
-    middleware turns the exception into a reply.
+    Equal requests at the same time are rendered once. One that waits long for a slot may go to
+    another worker. Raises as `Renders.render` and `Peers`, and HandedBack; the middleware turns the
+    exception into a reply.
     """
     reply: Reply | None = None
 
@@ -64,9 +67,17 @@ async def render(
         await peers.hand_on_if_lacking(request, message)
         if is_for_a_job(message):
             return await _render_for_job(request, message, renders, settings, capacity)
-        finished, times = await coalescing.render(
-            request, timeout=_timeout(settings), lend=capacity.lent, offer=offer, carry=carried
-        )
+        try:
+            finished, times = await coalescing.render(
+                request,
+                timeout=_timeout(settings),
+                lend=capacity.lent,
+                leave=partial(peers.hand_back, message),
+                offer=offer,
+                carry=carried,
+            )
+        except Left:
+            raise HandedBack from None
     return reply or _response(
         finished.rendered, times, message, finished.data, collapsed=finished.collapsed
     )

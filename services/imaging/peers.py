@@ -16,7 +16,7 @@ from services.imaging.engine.formats import plugins
 from services.runtime.liveness.heartbeat import Report, Workers
 from services.runtime.rpc.addresses import own_channel
 from services.runtime.rpc.broker import Broker
-from services.runtime.rpc.handing_on import HANDED_ON, hand_on, is_handed_on
+from services.runtime.rpc.handing_on import HANDED_ON, hand_back, hand_on, is_handed_on
 from services.runtime.storage.images import Images
 
 _MISSING = frozenset(Format) - frozenset(plugins.INSTALLED)
@@ -76,6 +76,10 @@ class Peers:
         workers = await self._able(request, formats)
         await hand_on(message, workers, sender=self._broker.worker, redis=self._broker.redis)
         raise Unavailable("The only worker with this format has just stopped.", retry_after=2)
+
+    async def hand_back(self, message: StreamMessage[Any]) -> bool:
+        """Put a request back into its stream; return whether another worker will take it."""
+        return await hand_back(message, worker=self._broker.worker, redis=self._broker.redis)
 
     async def render_for_job(
         self, request: Render, formats: frozenset[Format], *, timeout: float

@@ -57,7 +57,7 @@ class ImagingSettings(RuntimeSettings):
     process_max_calls: Annotated[int, count_of("calls")] = Field(
         default=50_000,
         description="Calls after which a pool process is replaced. A call is a render, an"
-        " inspection, or up to eight short renders of jobs.",
+        " inspection, up to four short renders for clients, or up to eight of jobs.",
     )
     fonts: Path | None = Field(
         default=None,

@@ -32,6 +32,11 @@ class Capacity:
         self._changed.set()
 
     @property
+    def size(self) -> int:
+        """Return how many messages may be handled at once."""
+        return self._size
+
+    @property
     def taken(self) -> int:
         """Return the number of messages that are being handled."""
         return self._taken

@@ -10,7 +10,7 @@ import pytest
 from tests.adversary.conftest import Record
 from tests.imaging.animations import animation, moving_square, without_frame
 from tests.imaging.pictures import encoded, quadrants, scenery
-from tests.processes import HTTP, ROOT, Service, faststream, valkey, wait_until
+from tests.processes import HTTP, ROOT, Service, faststream, metric, valkey, wait_until
 
 BAD_SECOND_FRAME = without_frame(animation("GIF", moving_square()), 1)
 HEIF = encoded(quadrants(), "HEIF")
@@ -205,9 +205,3 @@ def end_of(url: str, job: str) -> Any:
     """Wait until a job has ended, and return it."""
     wait_until(lambda: HTTP.get(f"{url}/v1/jobs/{job}").json()["state"] in ("succeeded", "failed"))
     return HTTP.get(f"{url}/v1/jobs/{job}").json()
-
-
-def metric(service: Service, series: str) -> float:
-    """Return the value of a series of a process's metrics; 0 where it does not exist yet."""
-    lines = HTTP.get(f"{service.url}/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(series + " "))

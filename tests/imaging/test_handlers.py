@@ -7,10 +7,12 @@ import pytest
 
 from contracts.imaging import Blob, Render, Rendered
 from services.imaging import handlers
+from services.imaging.pool.departures import Left
 from services.imaging.pool.executor import CallTimes
 from services.imaging.rendering.outcomes import Finished
 from services.imaging.settings import ImagingSettings
 from services.runtime.capacity import Capacity
+from services.runtime.rpc.discarded import HandedBack
 
 BLOB = Blob(key="a" * 64, media_type="image/png", bytes=1)
 
@@ -33,3 +35,19 @@ async def test_a_reply_says_whether_its_request_waited_for_an_equal_render(
         carry=Mock(),
     )
     assert (reply.headers.get("x-collapsed") == "true") == collapsed
+
+
+async def test_a_request_that_leaves_has_no_reply() -> None:
+    coalescing: Any = AsyncMock()
+    coalescing.render.side_effect = Left
+    with pytest.raises(HandedBack):
+        await handlers.render(
+            Render(source=BLOB),
+            Mock(headers={}, correlation_id="mine", raw_message={"data": b""}),
+            renders=Mock(),
+            coalescing=coalescing,
+            settings=ImagingSettings(),
+            peers=AsyncMock(),
+            capacity=Capacity(1),
+            carry=Mock(),
+        )

@@ -11,6 +11,7 @@ from faststream.redis import RedisMessage, RedisResponse
 from contracts.errors import ImageUnreadable
 from contracts.message import Message
 from contracts.methods import GROUP, Method, Transport
+from services.runtime.capacity import Capacity
 from services.runtime.introspection.queues import Queues
 from services.runtime.liveness.server_clock import Clock
 from services.runtime.redis.client import RedisClient, make_redis
@@ -81,7 +82,7 @@ def broker_on(
 ) -> Broker:
     settings = settings_for(redis_url, **changes)
     redis = make_redis(settings)
-    broker = Broker(redis, settings, capacity=capacity, patience=patience, clock=clock)
+    broker = Broker(redis, settings, capacity=Capacity(capacity), patience=patience, clock=clock)
     for middleware in MIDDLEWARES:
         broker.add_middleware(middleware)
     return broker

@@ -10,6 +10,7 @@ from faststream.redis import RedisMessage, RedisResponse
 from bench.rpc.load import TIMEOUT, Call
 from contracts.message import Message
 from contracts.methods import Method, Transport
+from services.runtime.capacity import Capacity
 from services.runtime.gc_tuning import settle
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.broker import Broker
@@ -58,4 +59,4 @@ async def calling(url: str, transport: str) -> AsyncIterator[Call]:
 def _broker(url: str) -> Broker:
     configure_logging("WARNING")
     settings = RuntimeSettings(redis_url=url)
-    return Broker(make_redis(settings), settings, capacity=CAPACITY)
+    return Broker(make_redis(settings), settings, capacity=Capacity(CAPACITY))

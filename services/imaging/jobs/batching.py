@@ -11,7 +11,7 @@ from functools import partial
 
 from contracts.errors import OutOfMemory, ServiceError
 from contracts.imaging import Render, Rendered
-from services.imaging.jobs.capacity import SHORT, AdaptiveLimit
+from services.imaging.pool.adaptive_limit import SHORT, AdaptiveLimit
 from services.imaging.pool.messages import Heavy
 from services.imaging.rendering.renders import Renders, Result
 from services.imaging.settings import ImagingSettings

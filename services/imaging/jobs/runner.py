@@ -15,11 +15,11 @@ from contracts.errors import Failure, Internal, ServiceError, WorkerCrashed
 from contracts.imaging import RENDER, Render
 from contracts.jobs import JOBS, OPEN_STATES, Job, JobRequest, JobResult, JobState
 from services.imaging.jobs.batching import MicroBatcher, NotStarted
-from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.jobs.outages import Outages
 from services.imaging.jobs.renderer import JobRenderer
 from services.imaging.jobs.retries import delay_before_retry
 from services.imaging.peers import Peers
+from services.imaging.pool.adaptive_limit import AdaptiveLimit
 from services.imaging.rendering.renders import Renders
 from services.imaging.settings import ImagingSettings
 from services.runtime.faststream_adapter.message import entry_of
@@ -38,6 +38,7 @@ from services.runtime.storage.renditions import Renditions
 from services.runtime.telemetry.tracing import continued_span, inner_span
 
 _VARIANTS_PER_TURN = 8  # then the next job in line has its turn
+_MOST_PER_SLOT = 16  # jobs that a worker takes, while renders are short
 
 log = structlog.get_logger(__name__)
 
@@ -276,7 +277,7 @@ def register(
     outages: Outages,
 ) -> JobRunner:
     """Consume the jobs stream on `broker`."""
-    limit = AdaptiveLimit(renders.slots)
+    limit = AdaptiveLimit(renders.slots, _MOST_PER_SLOT * renders.slots)
     batcher = MicroBatcher(renders, settings, limit)
     # Twice the time of a render: the other worker is busy with renders of its own.
     renderer = JobRenderer(batcher, peers, broker.metrics, timeout=2 * settings.render_timeout)

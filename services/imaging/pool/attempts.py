@@ -29,20 +29,20 @@ async def do_in_a_place(
     place = await places.take(call.source)
     try:
         try:
-            answer = await _attempt(places, place, call, contents, seconds)
+            answer = await attempt(places, place, call, contents, seconds)
             if not answer.failed_of_memory or not call.may_repeat:
                 return answer
         except WorkerCrashed as exc:
-            if not call.may_repeat:
+            if not call.may_repeat or places.stopped:
                 raise
             deaths.append(exc)
         await places.wait_for_process(place)
-        return await _attempt(places, place, call, contents, seconds)
+        return await attempt(places, place, call, contents, seconds)
     finally:
         places.give_back(place, call.source)
 
 
-async def _attempt(
+async def attempt(
     places: Places, place: Place, call: Call[OutcomeT], contents: Sequence[Content], seconds: int
 ) -> Answer[OutcomeT]:
     """Do a call in the process of `place`, which is replaced if it is not to be used again."""

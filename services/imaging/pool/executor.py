@@ -16,15 +16,19 @@ from contextlib import (
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import structlog
 
 from contracts.errors import DeadlineExceeded, Failure, Overloaded, WorkerCrashed
+from services.imaging.pool.adaptive_limit import AdaptiveLimit
 from services.imaging.pool.attempts import do_in_a_place
 from services.imaging.pool.child_settings import ChildSettings
-from services.imaging.pool.messages import Call, Content, Corrupt, Heavy, OutcomeT
+from services.imaging.pool.departures import Departures, Leave
+from services.imaging.pool.joined_calls import Turn, Work, result_with_others
+from services.imaging.pool.messages import MAX_JOINED, Call, Content, Corrupt, Heavy, OutcomeT
 from services.imaging.pool.places import Places, Wear
-from services.imaging.pool.priority import PrioritySemaphore
+from services.imaging.pool.priority import Caller, PrioritySemaphore
 from services.imaging.pool.process import PoolProcess, Program
 from services.imaging.pool.verdicts import Verdict
 from services.imaging.settings import ImagingSettings
@@ -47,7 +51,10 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True)
 class CallTimes:
-    """Milliseconds that a call waited for its images and a pool process, and that it took there."""
+    """Milliseconds that a call waited for its images and a pool process, and that it took there.
+
+    Calls that were done as one have the same time there.
+    """
 
     queue_ms: float
     work_ms: float
@@ -69,6 +76,7 @@ class Executor:
     """Does calls in `settings.slots` processes, once `start` has returned.
 
     At most `waiting` calls of `run` are queued, and more are refused; `run_later` refuses none.
+    Short ones that wait are done with others. `limit` adapts to the time that calls of `run` take.
 
     Heavy work has slots of its own kind, so that it cannot take all of them. The process knows the
     size of an image, so a call starts with a budget there, and starts again as heavy work if the
@@ -76,12 +84,21 @@ class Executor:
     """
 
     def __init__(
-        self, settings: ImagingSettings, *, waiting: int, program: Program | None = None
+        self,
+        settings: ImagingSettings,
+        *,
+        waiting: int,
+        limit: AdaptiveLimit | None = None,
+        program: Program | None = None,
     ) -> None:
         self.slots = settings.slots
         self._waiting = waiting
         self._semaphore = PrioritySemaphore(self.slots)
-        self._opened = [asyncio.Semaphore(_OPENED * self.slots) for _ in range(2)]
+        self._opened = [PrioritySemaphore(_OPENED * self.slots) for _ in range(2)]
+        # Those that are done with others find none unless more are open. They have few images.
+        self._opened_joining = PrioritySemaphore(_OPENED * MAX_JOINED * self.slots)
+        self._limit = limit or AdaptiveLimit(self.slots, self.slots)
+        self._departures = Departures(self._limit)
         self._accepted = UnderWay()
         self._heavy_waiting = settings.heavy_waiting
         self._heavy_calls, self._heavy_jobs = UnderWay(), UnderWay()
@@ -117,6 +134,7 @@ class Executor:
 
     async def stop(self) -> None:
         """End every process, and start no more."""
+        await self._departures.stop()
         await self._places.stop()
 
     async def run(
@@ -126,19 +144,25 @@ class Executor:
         *,
         timeout: float,
         lend: Lend = nullcontext,
+        leave: Leave | None = None,
     ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
         """Do a call of one part, for a client that waits; enter `lend` if the work is heavy.
 
         `opening` opens the call's images, once the call is admitted. `timeout` counts in seconds
-        from now, so it includes the wait for a slot. Raises Overloaded at once if all slots and all
-        places in the queue are taken, DeadlineExceeded, WorkerCrashed, CallFailed, and what
-        `opening` raises.
+        from now, so it includes the wait for a slot. A call that waits long for one may `leave`.
+        Raises Overloaded at once if all slots and all places in the queue are taken, Left,
+        DeadlineExceeded, WorkerCrashed, CallFailed, and what `opening` raises.
         """
         if len(self._accepted) >= self.slots + self._waiting:
             seconds = self._accepted.retry_after
             raise Overloaded("Every slot is taken, and every place to wait.", retry_after=seconds)
+        loop = asyncio.get_running_loop()
+        arrived = loop.time()
         with self._accepted.one():
-            outcomes, times = await self._run(call, opening, timeout)
+            try:
+                outcomes, times = await self._run(call, opening, timeout, leave=leave)
+            finally:
+                self._limit.observe(loop.time() - arrived)
         if any(isinstance(one, Heavy) for one in outcomes):
             with lend():
                 return await self._run_heavy(call, opening, timeout, times)
@@ -195,6 +219,7 @@ class Executor:
         *,
         on_start: Callable[[], None] | None = None,
         heavy: bool = False,
+        leave: Leave | None = None,
     ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
         loop = asyncio.get_running_loop()
         arrived, started = loop.time(), math.inf
@@ -203,17 +228,21 @@ class Executor:
         deaths: list[WorkerCrashed] = []
         try:
             async with asyncio.timeout(None if on_start else timeout) as limit:
-                slot = self._slot(call.source, opening, urgent=on_start is None, heavy=heavy)
-                async with slot as contents:
+                urgent = on_start is None
+                slot = self._slot(call, opening, urgent=urgent, heavy=heavy, leave=leave)
+                async with slot as turn:
                     started = loop.time()
                     if on_start:
                         deadline = started + timeout
                         on_start()
                     limit.reschedule(min(deadline, started + patience))
+                    if result := await result_with_others(self._places, self._semaphore, turn):
+                        return [result.outcome], _times(arrived, result.started, loop.time())
                     seconds = math.ceil(timeout) + _CPU_MARGIN
+                    contents = turn.contents
                     answer = await do_in_a_place(self._places, call, contents, seconds, deaths)
         except TimeoutError as exc:
-            times = CallTimes((started - arrived) * 1000, (loop.time() - started) * 1000)
+            times = _times(arrived, started, loop.time())
             if started + patience < deadline:
                 log.warning("work was underestimated", budget=call.budget)
                 return [Heavy(seconds=patience)], times
@@ -221,8 +250,9 @@ class Executor:
                 # On a busy machine, the start of another process may take the rest of the time.
                 raise deaths[0] from exc
             raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
-        ended = loop.time()
-        times = CallTimes((started - arrived) * 1000, (ended - started) * 1000)
+        finally:
+            self._departures.note_end()
+        times = _times(arrived, started, loop.time())
         if answer.bug is not None:
             raise CallFailed(answer.bug)
         if not answer.outcomes:
@@ -231,20 +261,33 @@ class Executor:
 
     @asynccontextmanager
     async def _slot(
-        self, source: str, opening: Opening, *, urgent: bool, heavy: bool
-    ) -> AsyncIterator[Sequence[Content]]:
-        """Take a slot and open the images; they are the value.
+        self, call: Call[Any], opening: Opening, *, urgent: bool, heavy: bool, leave: Leave | None
+    ) -> AsyncIterator[Turn]:
+        """Take a slot and open the images, or wait until another call has done this one, too.
 
         The images of short work are opened while it waits for its slot. Heavy work may wait long,
         so it opens its images in the slot: others could open none meanwhile.
         """
-        slot = self._semaphore.acquire(urgent=urgent, heavy=heavy, source=source)
+        caller = Caller(call.source)
+        slot = self._semaphore.acquire(caller, urgent=urgent, heavy=heavy)
         if heavy:
             async with slot, opening() as contents:
-                yield contents
-        else:
-            async with self._opened[urgent], opening() as contents, slot:
-                yield contents
+                yield Turn(contents, caller)
+            return
+        joins = urgent and call.may_join
+        opened = self._opened_joining if joins else self._opened[urgent]
+        opener = Caller()
+        with self._departures.watched(opened, opener, leave):
+            async with opened.acquire(opener, urgent=True), opening() as contents:
+                if joins:
+                    caller.work = Work(call, contents)
+                with self._departures.watched(self._semaphore, caller, leave):
+                    async with slot as done:
+                        yield Turn(contents, caller, done)
+
+
+def _times(arrived: float, started: float, ended: float) -> CallTimes:
+    return CallTimes((started - arrived) * 1000, (ended - started) * 1000)
 
 
 def _unbudgeted(call: Call[OutcomeT]) -> Call[OutcomeT]:

@@ -7,6 +7,8 @@ process. Only the names of failures travel; an exception without a name is a tra
 """
 
 import struct
+from collections.abc import Sequence
+from itertools import chain
 from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, TypeAdapter
@@ -39,6 +41,13 @@ MAX_IMAGES = 64
 
 INSIDE = 32 << 10
 """Bytes of the largest image that follows a call: a file for it takes as long as some copies."""
+
+MAX_JOINED = 4
+"""Calls that are done as one: more save hardly any further time."""
+
+_JOINED_IMAGES = 4
+_JOINED_BYTES = 256 << 10
+"""The most images, and bytes of them, in a call that may be done with others: more take long."""
 
 Content = int | bytes
 """An image of a call: an open descriptor of it, or its bytes."""
@@ -192,6 +201,15 @@ class Call(Message, Generic[OutcomeT]):
         """Return the key of the image that the process keeps after the call; empty for none."""
         return ""
 
+    @property
+    def may_join(self) -> bool:
+        """Return whether the call, of one part, may be done as one with others of its kind."""
+        return False
+
+    def with_parts_of(self, others: Sequence[Self]) -> Self:
+        """Return a call with the parts of others behind those of this one, whose images it has."""
+        raise NotImplementedError
+
     def read_answer(self, text: bytes, attached: memoryview) -> Answer[OutcomeT]:
         """Return the answer to this call. Raises ValueError for one that does not fit."""
         answer = self.answer.model_validate_json(text).filled(attached)
@@ -228,6 +246,21 @@ class RenderCall(Call[Made]):
     def parts(self) -> int:
         """Return the number of requests."""
         return len(self.requests)
+
+    @property
+    def may_join(self) -> bool:
+        """Return whether this is one render of few small images."""
+        return (
+            len(self.requests) == 1
+            and not self.keep_source
+            and len(self.images) <= _JOINED_IMAGES
+            and sum(image.size for image in self.images) <= _JOINED_BYTES
+        )
+
+    def with_parts_of(self, others: Sequence[Self]) -> Self:
+        """Return a call with the requests of others behind those of this one."""
+        requests = (*self.requests, *chain.from_iterable(one.requests for one in others))
+        return self.model_copy(update={"requests": requests})
 
     @property
     def source(self) -> str:

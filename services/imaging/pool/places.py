@@ -59,6 +59,8 @@ class Places:
         self._free: list[Place] = []
         self._number_free = asyncio.Semaphore(0)
         self._ending: set[asyncio.Task[str]] = set()
+        self.stopped = False
+        """True from when `stop` was called."""
 
     @property
     def processes(self) -> list[PoolProcess]:
@@ -74,6 +76,7 @@ class Places:
 
     async def stop(self) -> None:
         """End every process, and start no more."""
+        self.stopped = True
         for place in self._places:
             for task in (place.left, place.starting):
                 if task is not None:
@@ -130,6 +133,8 @@ class Places:
 
         A process that takes long for it is lost: another one takes 0.5 s of CPU to start.
         """
+        if self.stopped:
+            return
         place.left = asyncio.create_task(self._await_end(place, call), name="pool-call-left")
 
     async def _await_end(self, place: Place, call: Call[Any]) -> None:
@@ -152,7 +157,7 @@ class Places:
             place.process = None
         if place.successor is not None:
             self._succeed(place, place.successor)
-        elif place.starting is None:
+        elif place.starting is None and not self.stopped:
             self._start(place)
 
     async def wait_for_process(self, place: Place) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 _IN_A_ROW = 8
 _OVERTAKING = 0.25  # seconds from the first permit of a row to the last that overtakes others
@@ -20,7 +21,27 @@ class _Row:
     """The moment of the event loop from which on the row overtakes nobody."""
 
 
-_Permit = asyncio.Future[_Row]
+@dataclass(frozen=True)
+class Done:
+    """Given to a caller in place of a permit: another one has done its work."""
+
+    result: Any
+
+
+def _new_future() -> "asyncio.Future[_Row | Done]":
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(eq=False)
+class Caller:
+    """A caller that waits for a permit."""
+
+    source: str = ""
+    """The key of its image; empty for none."""
+    work: Any = None
+    """Its work, which another caller may do with its own; None if it has to be done alone."""
+    answer: "asyncio.Future[_Row | Done]" = field(default_factory=_new_future)
+    """Its permit, or what is in place of one."""
 
 
 class PrioritySemaphore:
@@ -36,6 +57,9 @@ class PrioritySemaphore:
     A permit that is returned goes to a caller with the same source if one waits, before others of
     the same urgency: the source is decoded already. Such a row overtakes others for a quarter of a
     second, and has eight permits at most.
+
+    A caller that has a permit may take urgent short ones out of the queue, to do their work too.
+    Those whose work it has not done come back to the front.
     """
 
     def __init__(self, size: int) -> None:
@@ -49,28 +73,63 @@ class PrioritySemaphore:
 
     @asynccontextmanager
     async def acquire(
-        self, *, urgent: bool, heavy: bool = False, source: str = ""
-    ) -> AsyncIterator[None]:
-        """Wait for a permit, and hold it within the context. `source` is empty for none."""
-        row = await self._wait(source, urgent=urgent, heavy=heavy)
-        try:
-            yield
-        finally:
-            self._release(row, heavy=heavy)
+        self, caller: Caller | None = None, *, urgent: bool, heavy: bool = False
+    ) -> AsyncIterator[Done | None]:
+        """Wait for a permit, and hold it within the context.
 
-    async def _wait(self, source: str, *, urgent: bool, heavy: bool) -> _Row:
+        The value is None. It is Done, without a permit, if another caller has done the work.
+        """
+        answer = await self._wait(caller or Caller(), urgent=urgent, heavy=heavy)
+        if isinstance(answer, Done):
+            yield answer
+            return
+        try:
+            yield None
+        finally:
+            self._release(answer, heavy=heavy)
+
+    def take_share(self, most: int) -> list[Caller]:
+        """Take callers out of the queue, for one that has a permit to do their work with its own.
+
+        It takes its share: as many as there are for each permit, itself included, and no more than
+        `most` others. Give each its `Done`, or have it `come_back`.
+        """
+        waiting = [one for one in self._short.urgent if one.work and not one.answer.done()]
+        number = -(-(len(waiting) + 1) // self.size) - 1
+        taken = waiting[: min(most, number)]
+        for one in taken:
+            self._short.urgent.remove(one)
+        return taken
+
+    def leave(self, caller: Caller) -> bool:
+        """Take a caller out of the queue; return whether it was there, and urgent and short."""
+        if caller not in self._short.urgent:
+            return False
+        self._short.urgent.remove(caller)
+        return True
+
+    def come_back(self, callers: Sequence[Caller]) -> None:
+        """Put callers that were taken out of the queue at its front, in order."""
+        self._short.urgent.extendleft(reversed(callers))
+        # A permit may have been returned while nobody waited.
+        while self.taken < self.size and self._short.hand_on(_first_of("")):
+            self._count(heavy=False)
+
+    async def _wait(self, caller: Caller, *, urgent: bool, heavy: bool) -> _Row | Done:
         # No short work waits while a permit is free.
         if self.taken < self.size and (not heavy or self._heavy_taken < self.heavy_size):
             self._count(heavy=heavy)
-            return _first_of(source)
-        permit: _Permit = asyncio.get_running_loop().create_future()
-        (self._heavy if heavy else self._short).add(permit, source, urgent=urgent)
+            return _first_of(caller.source)
+        line = self._heavy if heavy else self._short
+        (line.urgent if urgent else line.others).append(caller)
         try:
-            return await permit
+            return await caller.answer
         except asyncio.CancelledError:
             # A future that is cancelled is skipped; a permit that was given must be returned.
-            if not permit.cancelled():
-                self._release(permit.result(), heavy=heavy)
+            if not caller.answer.cancelled() and caller.answer.exception() is None:
+                answer = caller.answer.result()
+                if isinstance(answer, _Row):
+                    self._release(answer, heavy=heavy)
             raise
 
     def _count(self, *, heavy: bool) -> None:
@@ -97,43 +156,40 @@ class PrioritySemaphore:
 
 
 class _Line:
-    """Callers of one kind that wait, with their sources: urgent ones and others."""
+    """Callers of one kind that wait: urgent ones and others."""
 
     def __init__(self) -> None:
-        self._urgent = deque[tuple[_Permit, str]]()
-        self._others = deque[tuple[_Permit, str]]()
+        self.urgent = deque[Caller]()
+        self.others = deque[Caller]()
         self._urgent_in_a_row = 0
-
-    def add(self, permit: _Permit, source: str, *, urgent: bool) -> None:
-        (self._urgent if urgent else self._others).append((permit, source))
 
     def hand_on(self, row: _Row) -> bool:
         """Give the permit after those of `row` to the next caller; return False if none waits."""
-        queues = self._urgent, self._others
+        queues = self.urgent, self.others
         if self._urgent_in_a_row >= _IN_A_ROW:
-            queues = self._others, self._urgent
+            queues = self.others, self.urgent
         for queue in queues:
-            while queue and queue[0][0].done():
+            while queue and queue[0].answer.done():
                 queue.popleft()
             if queue:
-                is_urgent = queue is self._urgent
+                is_urgent = queue is self.urgent
                 self._urgent_in_a_row = self._urgent_in_a_row + 1 if is_urgent else 0
                 _hand_on(row, queue)
                 return True
         return False
 
 
-def _hand_on(row: _Row, queue: deque[tuple[_Permit, str]]) -> None:
+def _hand_on(row: _Row, queue: deque[Caller]) -> None:
     """Continue a row with the first caller of its source, or begin one with the first caller."""
     now = asyncio.get_running_loop().time()
     if row.source and row.length < _IN_A_ROW and now < row.ends:
-        for place, (permit, source) in enumerate(queue):
-            if source == row.source and not permit.done():
+        for place, caller in enumerate(queue):
+            if caller.source == row.source and not caller.answer.done():
                 del queue[place]
-                permit.set_result(replace(row, length=row.length + 1))
+                caller.answer.set_result(replace(row, length=row.length + 1))
                 return
-    permit, source = queue.popleft()
-    permit.set_result(_first_of(source))
+    caller = queue.popleft()
+    caller.answer.set_result(_first_of(caller.source))
 
 
 def _first_of(source: str) -> _Row:

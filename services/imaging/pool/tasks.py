@@ -41,7 +41,7 @@ from services.imaging.pool.verdicts import (
 
 _BATCH_CPU = 0.02  # seconds of CPU after which a batch starts no further render
 # Seconds after which it does not either, while it waits for a core or a disk. After 0.1 s, jobs
-# that wait behind a call are handed back (`jobs/capacity.py`): a batch should end before.
+# that wait behind a call are handed back (`jobs/batching.py`): a batch should end before.
 _BATCH_TIME = 0.06
 _KEPT_BYTES = 32 << 20  # the largest source that is kept when `keep_source` is false
 _KEPT_LONG = 8 << 20  # and the largest whose bytes stay when no call comes for a second

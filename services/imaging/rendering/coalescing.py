@@ -1,5 +1,6 @@
 """Renders that are equal, asked for at the same time: one of them is done, on one worker."""
 
+import asyncio
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
@@ -7,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from contracts.imaging import Render
+from services.imaging.pool.departures import Leave, Left
 from services.imaging.pool.executor import CallTimes, Lend
 from services.imaging.rendering.claims import ClaimedElsewhere, Offer, RenderClaims
 from services.imaging.rendering.outcomes import Carry, Finished
@@ -17,6 +19,10 @@ from services.runtime.telemetry.metrics import Metrics
 
 WAITING = 8
 """Requests that wait for the render of another one and don't count as handled meanwhile."""
+
+
+class _OtherLeft(Exception):
+    """The request that began a shared render has left for another worker."""
 
 
 class CoalescingRenders:
@@ -41,6 +47,7 @@ class CoalescingRenders:
         *,
         timeout: float,
         lend: Lend,
+        leave: Leave | None = None,
         offer: Offer | None = None,
         carry: Carry | None = None,
     ) -> tuple[Finished, CallTimes]:
@@ -50,14 +57,37 @@ class CoalescingRenders:
         request.
         """
         if not request.reuse:
-            return await self._renders.render(request, timeout=timeout, lend=lend, carry=carry)
+            return await self._renders.render(
+                request, timeout=timeout, lend=lend, leave=leave, carry=carry
+            )
+        now = asyncio.get_running_loop().time
+        ends = now() + timeout
+        while True:
+            try:
+                return await self._render_once(
+                    request, timeout=ends - now(), lend=lend, leave=leave, offer=offer, carry=carry
+                )
+            except _OtherLeft:
+                continue
+
+    async def _render_once(
+        self,
+        request: Render,
+        *,
+        timeout: float,
+        lend: Lend,
+        leave: Leave | None,
+        offer: Offer | None,
+        carry: Carry | None,
+    ) -> tuple[Finished, CallTimes]:
+        """Do as `render`; raise _OtherLeft if the request that began a shared render has left."""
         key = request.result_key()
         joins = self._calls.has(key, timeout=timeout)
         if joins and offer is not None:
             # The render that this request joins may wait for the claim.
             offer.give_up()
         place = _Place(lend)
-        start = partial(self._render, key, request, place.lent, offer, carry)
+        start = partial(self._render, key, request, place.lent, leave, offer, carry)
         # The render takes no caller's timeout: another one may join it, and wait for longer.
         call = self._calls.run(key, start, timeout=timeout, lasting=math.inf)
         if not joins:
@@ -65,12 +95,21 @@ class CoalescingRenders:
                 return await call
         self._collapsed.inc()
         with self._lent(lend):
-            finished, times = await call
+            try:
+                finished, times = await call
+            except Left as exc:
+                raise _OtherLeft from exc
         rendered = finished.rendered.model_copy(update={"reused": True})
         return Finished(rendered, finished.data, collapsed=True), times
 
     async def _render(
-        self, key: str, request: Render, lend: Lend, offer: Offer | None, carry: Carry | None
+        self,
+        key: str,
+        request: Render,
+        lend: Lend,
+        leave: Leave | None,
+        offer: Offer | None,
+        carry: Carry | None,
     ) -> tuple[Finished, CallTimes]:
         """Render as the only worker, or return what another one has rendered."""
         waited = False
@@ -78,7 +117,12 @@ class CoalescingRenders:
             try:
                 with self.claims.claim(key, offer) as claim:
                     finished, times = await self._renders.render(
-                        request, timeout=self._timeout, lend=lend, claim=claim, carry=carry
+                        request,
+                        timeout=self._timeout,
+                        lend=lend,
+                        leave=leave,
+                        claim=claim,
+                        carry=carry,
                     )
                 return replace(finished, collapsed=waited and finished.rendered.reused), times
             except ClaimedElsewhere:

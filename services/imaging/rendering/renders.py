@@ -9,6 +9,7 @@ from functools import partial
 from contracts.errors import Failure, Gone, ServiceError, StoreFull, Unavailable
 from contracts.imaging import Blob, Inspect, Inspected, Render, Rendered
 from services.imaging.engine.formats import plugins
+from services.imaging.pool.departures import Leave
 from services.imaging.pool.executor import CallTimes, Executor, Lend, Opening, Undone
 from services.imaging.pool.messages import (
     MAX_IMAGES,
@@ -73,6 +74,7 @@ class Renders:
         *,
         timeout: float,
         lend: Lend,
+        leave: Leave | None = None,
         claim: Claim | None = None,
         carry: Carry | None = None,
     ) -> tuple[Finished, CallTimes]:
@@ -86,7 +88,7 @@ class Renders:
         async def do(call: RenderCall, opening: Opening) -> _Done:
             if claim is not None:
                 await claim.taken()
-            return await self._executor.run(call, opening, timeout=timeout, lend=lend)
+            return await self._executor.run(call, opening, timeout=timeout, lend=lend, leave=leave)
 
         storing = _Storing(self._settings.rendition_ttl, claim, carry)
         [outcome], times = await self._render([request], do, storing)

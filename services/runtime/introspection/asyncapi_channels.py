@@ -42,7 +42,7 @@ REPLY_HEADERS = {
     "x-outcome": "`ok`, or `failed` if the body is a Failure.",
     "x-worker": "Name of the worker that answered.",
     "x-queue-ms": "Milliseconds that the request waited for its images and a slot.",
-    "x-work-ms": "Milliseconds that the request occupied a slot.",
+    "x-work-ms": "Milliseconds that the request occupied a slot, alone or with others.",
     "x-collapsed": "`true` if an equal request was rendered, and this one waited for it.",
     "x-attached": "Number of bytes of the result that follow the JSON in the body, for a caller "
     "with `x-attach-up-to`. Without this header the body is JSON alone.",

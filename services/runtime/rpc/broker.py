@@ -52,10 +52,11 @@ ControlT = TypeVar("ControlT", bound=Message)
 class Broker(AdaptedBroker):
     """FastStream's RedisBroker with typed methods, one reply inbox and consumers that reconnect.
 
-    `capacity` is the number of requests that this process handles at once, beside `lendable` ones
-    that don't count in it (`Capacity.lent`). A request of its own waits `patience` seconds for a
-    place in a full queue. `report` returns the fields that the heartbeat adds to the host, the
-    process and its versions. `on_refused` is called by `start` for a Redis that can't be used.
+    `capacity` is the room for requests that this process handles at once, of one by default,
+    beside `lendable` ones that don't count in it (`Capacity.lent`). A request of its own waits
+    `patience` seconds for a place in a full queue. `report` returns the fields that the heartbeat
+    adds to the host, the process and its versions. `on_refused` is called by `start` for a Redis
+    that can't be used.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Broker(AdaptedBroker):
         redis: RedisClient,
         settings: RuntimeSettings,
         *,
-        capacity: int = 1,
+        capacity: Capacity | None = None,
         lendable: int = 0,
         patience: float = 0.0,
         report: Callable[[], Report] = dict,
@@ -73,7 +74,7 @@ class Broker(AdaptedBroker):
         self.redis = redis
         self.settings = settings
         self.worker = new_worker_name()
-        self.capacity = Capacity(capacity)
+        self.capacity = capacity or Capacity(1)
         self.metrics = Metrics()
         self.inbox = ReplyInbox(redis)
         self.outbox = Outbox(redis)
@@ -96,7 +97,7 @@ class Broker(AdaptedBroker):
         )
         # Callers are refused when a queue has four times the reported capacity. Lent messages are
         # still in the queue, and must not take the places of others.
-        reported = capacity + -(-lendable // 4)
+        reported = self.capacity.size + -(-lendable // 4)
         self.heartbeat = Heartbeat(
             redis, self.worker, settings, self.clock, capacity=reported, report=report
         )

@@ -31,6 +31,12 @@ class HandedOn(Discarded):
     reason = "handed_on"
 
 
+class HandedBack(Discarded):
+    """The request was put back into its stream, as it has waited long for this worker."""
+
+    reason = "handed_back"
+
+
 class ClaimedByAnotherWorker(Discarded):
     """Another worker was the first to claim a request that every worker received."""
 

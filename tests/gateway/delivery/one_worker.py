@@ -9,6 +9,7 @@ from contracts.imaging import RENDER, Blob, Render, Rendered
 from contracts.operations.pipeline import Pipeline
 from services.gateway.delivery.coalescing import CoalescingClient
 from services.gateway.rpc import ImagingClient, Reply
+from services.runtime.capacity import Capacity
 from services.runtime.faststream_adapter.message import fields_of
 from services.runtime.redis.client import make_redis
 from services.runtime.rpc.attachments import ATTACH_UP_TO
@@ -46,7 +47,7 @@ class Suite:
         # On a busy machine, and no heartbeat says anew how much room there is within a test.
         settings = RuntimeSettings(redis_url=url, heartbeat_interval=10, heartbeat_ttl=30)
         self.worker = Worker()
-        self.serving = Broker(make_redis(settings), settings, capacity=100)
+        self.serving = Broker(make_redis(settings), settings, capacity=Capacity(100))
         self.serving.serve(RENDER, self.worker)
         self.gateway = Broker(make_redis(settings), settings)
         imaging = ImagingClient(self.gateway, max_calls=100)

@@ -9,7 +9,7 @@ from contracts.access.keys import DEFAULT_PROJECT
 from contracts.control import Cancel
 from contracts.jobs import JOBS, JobState
 from contracts.operations.pipeline import Pipeline
-from services.imaging.jobs.capacity import AdaptiveLimit
+from services.imaging.pool.adaptive_limit import AdaptiveLimit
 from services.runtime.redis import keys
 from services.runtime.rpc.discarded import Cancelled
 from tests.attempts import attempts
@@ -130,7 +130,7 @@ async def test_a_worker_that_drains_takes_no_further_job(bench: Bench) -> None:
 
 async def test_short_jobs_raise_the_limit_and_a_long_one_lowers_it(bench: Bench) -> None:
     for attempt in attempts():
-        bench.limit = AdaptiveLimit(1)
+        bench.limit = AdaptiveLimit(1, 16)
         with attempt:  # a job is long if a busy machine makes it so
             for _ in range(2):
                 await bench.run(await bench.submit(), FakeBatcher())

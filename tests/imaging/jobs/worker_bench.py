@@ -15,9 +15,9 @@ from contracts.imaging import Blob, Rendered
 from contracts.jobs import JOBS, Job, JobRequest
 from contracts.methods import GROUP
 from contracts.operations.pipeline import Pipeline
-from services.imaging.jobs.capacity import AdaptiveLimit
 from services.imaging.jobs.outages import Outages
 from services.imaging.jobs.runner import JobRunner
+from services.imaging.pool.adaptive_limit import AdaptiveLimit
 from services.imaging.settings import ImagingSettings
 from services.runtime.jobs.store import Jobs
 from services.runtime.liveness.heartbeat import Heartbeat, Workers
@@ -79,7 +79,7 @@ class Bench:
         self.redis = make_redis(self.settings)
         self.jobs = Jobs(self.redis, self.settings)
         self.cancellations = Cancellations()
-        self.limit = AdaptiveLimit(1)
+        self.limit = AdaptiveLimit(1, 16)
         self.watch = FakeWatch()
         self.store: Any = None
 

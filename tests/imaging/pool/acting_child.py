@@ -9,11 +9,11 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from threading import Thread
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import TypeAdapter
 
@@ -57,7 +57,8 @@ class Done(Message):
 class Act(Call[Done]):
     """Do `action`; `amount` counts in seconds or MiB. Then answer with the process's id.
 
-    The answer has it as often as `outcomes` says.
+    The answer has it as often as `outcomes` says. Then the acts of `others` are done, with outcomes
+    of their own, for as long as there is time.
     """
 
     answer = Answer[Done]
@@ -67,11 +68,27 @@ class Act(Call[Done]):
     outcomes: int = 1
     target: str = ""
     only_if_used: bool = False
+    joins: bool = False
+    others: tuple["Act", ...] = ()
 
     @property
     def parts(self) -> int:
         """Return the number of outcomes."""
-        return self.outcomes
+        return self.outcomes + len(self.others)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Return False for several acts."""
+        return not self.others
+
+    @property
+    def may_join(self) -> bool:
+        """Return whether the test wants it."""
+        return self.joins
+
+    def with_parts_of(self, others: Sequence[Self]) -> Self:
+        """Return a call with the acts of others behind this one."""
+        return self.model_copy(update={"others": tuple(others)})
 
 
 async def done_by(executor: Executor, call: Act, *, timeout: float = 10) -> Done:
@@ -158,6 +175,19 @@ _held: list[bytearray] = []
 _calls = count(1)
 
 
+def act_all(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
+    """Do an act and those of the others, until one has taken long or all memory."""
+    answer = act(call, images, settings)
+    for other in call.others:
+        if answer.exhausted or call.action == "sleep":
+            break
+        call = other.model_copy(update={"budget": call.budget})
+        its = act(call, images, settings)
+        outcomes = (*answer.outcomes, *its.outcomes)
+        answer = its.model_copy(update={"outcomes": outcomes})
+    return answer
+
+
 def act(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
     """Do what the call tells; with `only_if_used` only if this is not the process's first call."""
     text = ""
@@ -170,7 +200,7 @@ def act(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
         case "answer_twice":
             return Answer[Done](outcomes=(Done(pid=0), Done(pid=0)))
         case "blame":
-            return Answer[Done](outcomes=(Corrupt(corrupt="f" * 64),))
+            return Answer[Done](outcomes=(Corrupt(corrupt=call.target or "f" * 64),))
         case "attack":
             kind, _, target = call.target.partition(" ")
             try:
@@ -200,7 +230,8 @@ def act(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
         case "hold":
             _held.append(bytearray(os.urandom(1 << 20) * round(call.amount)))
         case "read":
-            text = " ".join(images.read(image.key).decode() for image in call.images)
+            keys = [call.target] if call.target else [image.key for image in call.images]
+            text = " ".join(images.read(key).decode() for key in keys)
         case "refuse":
             return Answer[Done](outcomes=(ImageTooBig("It is huge.", retry_after=7).failure(),))
         case "sleep":
@@ -215,4 +246,4 @@ def act(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Done]:
 
 
 if __name__ == "__main__":
-    child.serve(TypeAdapter(Act), act, lambda settings: None, lambda: None)
+    child.serve(TypeAdapter(Act), act_all, lambda settings: None, lambda: None)

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from services.imaging.pool import priority
-from services.imaging.pool.priority import PrioritySemaphore
+from services.imaging.pool.priority import Caller, Done, PrioritySemaphore
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ async def order_of(sources: str, *, size: int = 1) -> str:
     semaphore, order = PrioritySemaphore(size), list[str]()
 
     async def call(source: str) -> None:
-        async with semaphore.acquire(urgent=True, source=source.strip("-")):
+        async with semaphore.acquire(Caller(source.strip("-")), urgent=True):
             order.append(source)
             await asyncio.sleep(0)
 
@@ -137,3 +137,55 @@ async def test_a_source_overtakes_for_a_quarter_of_a_second(
 ) -> None:
     monkeypatch.setattr(priority, "_OVERTAKING", 0)
     assert await order_of("abcabc") == "abcabc"
+
+
+async def test_a_caller_takes_its_share_of_those_that_may_be_done_with_it() -> None:
+    semaphore = PrioritySemaphore(2)
+    async with semaphore.acquire(urgent=True), semaphore.acquire(urgent=True):
+        callers = [Caller(work=number or None) for number in range(6)]
+        waiting = [asyncio.create_task(answer_of(semaphore, one)) for one in callers]
+        waiting.append(asyncio.create_task(answer_of(semaphore, Caller(work="job"), urgent=False)))
+        await asyncio.sleep(0)
+        assert semaphore.take_share(9) == callers[1:3], "of five and itself, three for each permit"
+        assert semaphore.take_share(1) == callers[3:4]
+        for one in callers[1:3]:
+            one.answer.set_result(Done("done"))
+        semaphore.come_back(callers[3:4])
+        assert not waiting[3].done()
+    answers = await asyncio.gather(*waiting)
+    assert answers == [None, Done("done"), Done("done"), None, None, None, None]
+    assert semaphore.taken == 0
+
+
+async def test_a_caller_that_comes_back_to_a_free_permit_gets_it() -> None:
+    semaphore = PrioritySemaphore(1)
+    async with semaphore.acquire(urgent=True):
+        caller = Caller()
+        waiting = asyncio.create_task(answer_of(semaphore, caller))
+        await asyncio.sleep(0)
+        assert semaphore.leave(caller)
+        assert not semaphore.leave(caller)
+    semaphore.come_back([caller])
+    assert semaphore.taken == 1
+    assert await waiting is None
+    assert semaphore.taken == 0
+
+
+async def test_a_caller_that_is_cancelled_out_of_the_queue_holds_nothing() -> None:
+    semaphore = PrioritySemaphore(1)
+    async with semaphore.acquire(urgent=True):
+        caller = Caller(work=1)
+        waiting = asyncio.create_task(answer_of(semaphore, caller))
+        await asyncio.sleep(0)
+        [taken] = semaphore.take_share(1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        semaphore.come_back([taken])
+    assert semaphore.taken == 0
+
+
+async def answer_of(
+    semaphore: PrioritySemaphore, caller: Caller, *, urgent: bool = True
+) -> Done | None:
+    async with semaphore.acquire(caller, urgent=urgent) as done:
+        return done

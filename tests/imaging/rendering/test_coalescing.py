@@ -11,6 +11,7 @@ from contracts.errors import (
     ServiceError,
     WorkerCrashed,
 )
+from services.imaging.pool.departures import Left
 from services.imaging.rendering import claims
 from tests.imaging.rendering.workers import CLAIM, Workers
 from tests.processes import until
@@ -165,3 +166,27 @@ async def test_a_full_store_takes_and_renews_no_claims_and_forbids_no_render(
     await asyncio.gather(*tasks)
     await one.broker.redis.execute("CONFIG", "SET", "maxmemory", "0")
     assert (one.renders.started, other.renders.started) == (1, 1)
+
+
+async def test_those_that_joined_a_render_do_it_when_its_first_caller_leaves(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = workers
+    wait = one.renders.wait
+
+    async def wait_or_leave() -> None:
+        is_first = one.renders.started == 0
+        await wait()
+        if is_first:
+            raise Left
+
+    monkeypatch.setattr(one.renders, "wait", wait_or_leave)
+    first = await one.asked_and_started()
+    joins = [one.asked() for _ in range(2)]
+    await until(lambda: one.capacity.taken == 1)
+    one.renders.end.set()
+    with pytest.raises(Left):
+        await first
+    replies = await asyncio.gather(*joins)
+    assert sorted(reply.rendered.reused for reply, _ in replies) == [False, True]
+    assert one.renders.started == 2

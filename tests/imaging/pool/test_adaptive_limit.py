@@ -2,11 +2,11 @@
 
 import asyncio
 
-from services.imaging.jobs.capacity import AdaptiveLimit
+from services.imaging.pool.adaptive_limit import AdaptiveLimit
 
 
 async def test_the_limit_grows_with_short_renders_and_shrinks_with_long_ones() -> None:
-    limit = AdaptiveLimit(2)
+    limit = AdaptiveLimit(2, 32)
     for _ in range(40):
         limit.observe(0.01)
     assert limit.free == 32
@@ -24,7 +24,7 @@ async def test_the_limit_grows_with_short_renders_and_shrinks_with_long_ones() -
 
 
 async def test_a_reader_that_waits_resumes_when_the_limit_grows() -> None:
-    limit = AdaptiveLimit(1)
+    limit = AdaptiveLimit(1, 16)
     limit.take()
     waiting = asyncio.create_task(limit.wait())
     await asyncio.sleep(0)
