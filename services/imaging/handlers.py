@@ -11,7 +11,7 @@ from contracts.errors import ServiceError
 from contracts.imaging import INSPECT, RENDER, Inspect, Render
 from contracts.message import Message
 from services.imaging.peers import Peers, is_for_a_job
-from services.imaging.pool.departures import Left
+from services.imaging.pool.departures import Departed
 from services.imaging.pool.executor import CallTimes
 from services.imaging.pool.messages import Heavy
 from services.imaging.rendering.claims import Offer, RenderClaims
@@ -72,11 +72,11 @@ async def render(
                 request,
                 timeout=_timeout(settings),
                 lend=capacity.lent,
-                leave=partial(peers.hand_back, message),
+                depart=partial(peers.hand_back, message),
                 offer=offer,
                 carry=carried,
             )
-        except Left:
+        except Departed:
             raise HandedBack from None
     return reply or _response(
         finished.rendered, times, message, finished.data, collapsed=finished.collapsed
@@ -123,7 +123,11 @@ async def inspect(
 ) -> RedisResponse:
     """Inspect an image, and answer with its `Inspected`. Raises as `render`."""
     await peers.hand_on_if_lacking(request, message)
-    inspected, times = await renders.inspect(request, timeout=_timeout(settings))
+    depart = partial(peers.hand_back, message)
+    try:
+        inspected, times = await renders.inspect(request, timeout=_timeout(settings), depart=depart)
+    except Departed:
+        raise HandedBack from None
     return _response(inspected, times, message)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.imaging import Blob, Render, Rendered
 from services.imaging import handlers
-from services.imaging.pool.departures import Left
+from services.imaging.pool.departures import Departed
 from services.imaging.pool.executor import CallTimes
 from services.imaging.rendering.outcomes import Finished
 from services.imaging.settings import ImagingSettings
@@ -39,7 +39,7 @@ async def test_a_reply_says_whether_its_request_waited_for_an_equal_render(
 
 async def test_a_request_that_leaves_has_no_reply() -> None:
     coalescing: Any = AsyncMock()
-    coalescing.render.side_effect = Left
+    coalescing.render.side_effect = Departed
     with pytest.raises(HandedBack):
         await handlers.render(
             Render(source=BLOB),

@@ -21,10 +21,10 @@ from typing import Any
 import structlog
 
 from contracts.errors import DeadlineExceeded, Failure, Overloaded, WorkerCrashed
-from services.imaging.pool.adaptive_limit import AdaptiveLimit
+from services.imaging.pool.adaptive_limit import SHORT, AdaptiveLimit
 from services.imaging.pool.attempts import do_in_a_place
 from services.imaging.pool.child_settings import ChildSettings
-from services.imaging.pool.departures import Departures, Leave
+from services.imaging.pool.departures import Depart, Departures
 from services.imaging.pool.joined_calls import Turn, Work, result_with_others
 from services.imaging.pool.messages import MAX_JOINED, Call, Content, Corrupt, Heavy, OutcomeT
 from services.imaging.pool.places import Places, Wear
@@ -144,13 +144,13 @@ class Executor:
         *,
         timeout: float,
         lend: Lend = nullcontext,
-        leave: Leave | None = None,
+        depart: Depart | None = None,
     ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
         """Do a call of one part, for a client that waits; enter `lend` if the work is heavy.
 
         `opening` opens the call's images, once the call is admitted. `timeout` counts in seconds
-        from now, so it includes the wait for a slot. A call that waits long for one may `leave`.
-        Raises Overloaded at once if all slots and all places in the queue are taken, Left,
+        from now, so it includes the wait for a slot. A call that waits long for one may `depart`.
+        Raises Overloaded at once if all slots and all places in the queue are taken, Departed,
         DeadlineExceeded, WorkerCrashed, CallFailed, and what `opening` raises.
         """
         if len(self._accepted) >= self.slots + self._waiting:
@@ -160,9 +160,12 @@ class Executor:
         arrived = loop.time()
         with self._accepted.one():
             try:
-                outcomes, times = await self._run(call, opening, timeout, leave=leave)
-            finally:
-                self._limit.observe(loop.time() - arrived)
+                outcomes, times = await self._run(call, opening, timeout, depart=depart)
+            except BaseException:
+                if loop.time() - arrived > SHORT:
+                    self._limit.lower()
+                raise
+            self._limit.observe(loop.time() - arrived)
         if any(isinstance(one, Heavy) for one in outcomes):
             with lend():
                 return await self._run_heavy(call, opening, timeout, times)
@@ -219,31 +222,33 @@ class Executor:
         *,
         on_start: Callable[[], None] | None = None,
         heavy: bool = False,
-        leave: Leave | None = None,
+        depart: Depart | None = None,
     ) -> tuple[list[OutcomeT | Undone | Heavy], CallTimes]:
         loop = asyncio.get_running_loop()
-        arrived, started = loop.time(), math.inf
+        arrived, started, alone_until = loop.time(), math.inf, math.inf
         deadline = arrived + timeout
         patience = math.inf if call.budget is None else _PATIENCE * call.budget
         deaths: list[WorkerCrashed] = []
         try:
             async with asyncio.timeout(None if on_start else timeout) as limit:
                 urgent = on_start is None
-                slot = self._slot(call, opening, urgent=urgent, heavy=heavy, leave=leave)
+                slot = self._slot(call, opening, urgent=urgent, heavy=heavy, depart=depart)
                 async with slot as turn:
                     started = loop.time()
                     if on_start:
                         deadline = started + timeout
                         on_start()
-                    limit.reschedule(min(deadline, started + patience))
+                    limit.reschedule(deadline)
                     if result := await result_with_others(self._places, self._semaphore, turn):
                         return [result.outcome], _times(arrived, result.started, loop.time())
+                    alone_until = loop.time() + patience
+                    limit.reschedule(min(deadline, alone_until))
                     seconds = math.ceil(timeout) + _CPU_MARGIN
                     contents = turn.contents
                     answer = await do_in_a_place(self._places, call, contents, seconds, deaths)
         except TimeoutError as exc:
             times = _times(arrived, started, loop.time())
-            if started + patience < deadline:
+            if alone_until < deadline:
                 log.warning("work was underestimated", budget=call.budget)
                 return [Heavy(seconds=patience)], times
             if deaths:
@@ -251,7 +256,8 @@ class Executor:
                 raise deaths[0] from exc
             raise DeadlineExceeded("The work took longer than its deadline allows.") from exc
         finally:
-            self._departures.note_end()
+            if started < math.inf:
+                self._departures.note_end()
         times = _times(arrived, started, loop.time())
         if answer.bug is not None:
             raise CallFailed(answer.bug)
@@ -261,7 +267,7 @@ class Executor:
 
     @asynccontextmanager
     async def _slot(
-        self, call: Call[Any], opening: Opening, *, urgent: bool, heavy: bool, leave: Leave | None
+        self, call: Call[Any], opening: Opening, *, urgent: bool, heavy: bool, depart: Depart | None
     ) -> AsyncIterator[Turn]:
         """Take a slot and open the images, or wait until another call has done this one, too.
 
@@ -277,11 +283,11 @@ class Executor:
         joins = urgent and call.may_join
         opened = self._opened_joining if joins else self._opened[urgent]
         opener = Caller()
-        with self._departures.watched(opened, opener, leave):
+        with self._departures.watched(opened, opener, depart):
             async with opened.acquire(opener, urgent=True), opening() as contents:
                 if joins:
                     caller.work = Work(call, contents)
-                with self._departures.watched(self._semaphore, caller, leave):
+                with self._departures.watched(self._semaphore, caller, depart):
                     async with slot as done:
                         yield Turn(contents, caller, done)
 

@@ -53,7 +53,7 @@ async def result_with_others(
     if turn.done is not None:
         result: Result = turn.done.result
         return result
-    if turn.caller.work is None:
+    if turn.caller.work is None or not semaphore.has_urgent:
         return None
     return await _do_with_others(places, semaphore, turn.caller.work)
 
@@ -61,12 +61,12 @@ async def result_with_others(
 async def _do_with_others(
     places: Places, semaphore: PrioritySemaphore, work: Work
 ) -> Result | None:
-    """Do a call that has a slot together with up to three that wait; return what became of it.
+    """Do a call that has a slot together with up to three that wait; return its result.
 
-    Returns None if nothing has: no other one waits, or the call has to be done alone, as it takes
-    longer, or fails with its process or for want of memory. Others of which that is true come back
-    to the front of the queue, to be done alone. Those for which there was no time come back, too.
-    If the caller of this call leaves, all others do.
+    Returns None if the call is to be done alone: no other one waits, it takes longer, or it failed
+    with its process or for want of memory. The others have their results, or return to the queue:
+    to be done alone, for the same reasons, or as there was no time for them. All of them return if
+    this call is cancelled.
     """
     place = await places.take(work.call.source)
     others: list[Caller] = []
@@ -85,21 +85,26 @@ async def _do_with_others(
             async with asyncio.timeout(_TIMEOUT):
                 answer = await attempt(places, place, call, contents, _CPU)
         except (WorkerCrashed, TimeoutError):
+            if places.stopped:
+                raise
             _have_done_alone(others)
             return None
         outcomes = _outcomes(answer)
         source = works[len(outcomes) - 1].call.source if outcomes else ""
         if not outcomes:
             _have_done_alone(others)
+        elif answer.exhausted:
+            # The first one without an outcome took the memory.
+            _have_done_alone(others[len(outcomes) - 1 : len(outcomes)])
         for one, outcome in zip(others, outcomes[1:], strict=False):
-            if _is_for_one_alone(outcome, one.work):
+            if _is_for_one_alone(outcome):
                 _have_done_alone([one])
             elif not one.answer.done():
                 one.answer.set_result(Done(Result(outcome, started)))
     finally:
         places.give_back(place, source)
         semaphore.come_back([one for one in others if not one.answer.done()])
-    if not outcomes or _is_for_one_alone(outcomes[0], work):
+    if not outcomes or _is_for_one_alone(outcomes[0]):
         return None
     return Result(outcomes[0], started)
 
@@ -126,17 +131,11 @@ def _have_done_alone(callers: Sequence[Caller]) -> None:
         one.work = None
 
 
-def _is_for_one_alone(outcome: Any, work: Work) -> bool:
+def _is_for_one_alone(outcome: Any) -> bool:
     """Return whether a part has to be done again: it is long, or needs a fresh process.
 
-    So has one whose outcome blames the image of another part.
+    So does one with a damaged image: others may have brought the copy of it.
     """
-    match outcome:
-        case Heavy():
-            return True
-        case Failure():
-            return outcome.code == Code.OUT_OF_MEMORY
-        case Corrupt():
-            return outcome.corrupt not in {image.key for image in work.call.images}
-        case _:
-            return False
+    if isinstance(outcome, Failure):
+        return outcome.code == Code.OUT_OF_MEMORY
+    return isinstance(outcome, Heavy | Corrupt)

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 _IN_A_ROW = 8
@@ -42,6 +43,8 @@ class Caller:
     """Its work, which another caller may do with its own; None if it has to be done alone."""
     answer: "asyncio.Future[_Row | Done]" = field(default_factory=_new_future)
     """Its permit, or what is in place of one."""
+    number: int = 0
+    """Its number in the order in which callers came, once it is in the queue."""
 
 
 class PrioritySemaphore:
@@ -59,7 +62,7 @@ class PrioritySemaphore:
     second, and has eight permits at most.
 
     A caller that has a permit may take urgent short ones out of the queue, to do their work too.
-    Those whose work it has not done come back to the front.
+    Those whose work it has not done come back to their places.
     """
 
     def __init__(self, size: int) -> None:
@@ -70,6 +73,7 @@ class PrioritySemaphore:
         self._short = _Line()
         self._heavy = _Line()
         self._short_in_a_row = 0
+        self._numbers = count(1)
 
     @asynccontextmanager
     async def acquire(
@@ -88,6 +92,11 @@ class PrioritySemaphore:
         finally:
             self._release(answer, heavy=heavy)
 
+    @property
+    def has_urgent(self) -> bool:
+        """Return whether urgent short work waits."""
+        return bool(self._short.urgent)
+
     def take_share(self, most: int) -> list[Caller]:
         """Take callers out of the queue, for one that has a permit to do their work with its own.
 
@@ -101,7 +110,7 @@ class PrioritySemaphore:
             self._short.urgent.remove(one)
         return taken
 
-    def leave(self, caller: Caller) -> bool:
+    def take_out(self, caller: Caller) -> bool:
         """Take a caller out of the queue; return whether it was there, and urgent and short."""
         if caller not in self._short.urgent:
             return False
@@ -109,8 +118,10 @@ class PrioritySemaphore:
         return True
 
     def come_back(self, callers: Sequence[Caller]) -> None:
-        """Put callers that were taken out of the queue at its front, in order."""
-        self._short.urgent.extendleft(reversed(callers))
+        """Put callers that were taken out of the queue back to where they were."""
+        if callers:
+            queue = sorted((*self._short.urgent, *callers), key=lambda one: one.number)
+            self._short.urgent = deque(queue)
         # A permit may have been returned while nobody waited.
         while self.taken < self.size and self._short.hand_on(_first_of("")):
             self._count(heavy=False)
@@ -120,6 +131,7 @@ class PrioritySemaphore:
         if self.taken < self.size and (not heavy or self._heavy_taken < self.heavy_size):
             self._count(heavy=heavy)
             return _first_of(caller.source)
+        caller.number = next(self._numbers)
         line = self._heavy if heavy else self._short
         (line.urgent if urgent else line.others).append(caller)
         try:

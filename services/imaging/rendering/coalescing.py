@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from contracts.imaging import Render
-from services.imaging.pool.departures import Leave, Left
+from services.imaging.pool.departures import Depart, Departed
 from services.imaging.pool.executor import CallTimes, Lend
 from services.imaging.rendering.claims import ClaimedElsewhere, Offer, RenderClaims
 from services.imaging.rendering.outcomes import Carry, Finished
@@ -21,8 +21,8 @@ WAITING = 8
 """Requests that wait for the render of another one and don't count as handled meanwhile."""
 
 
-class _OtherLeft(Exception):
-    """The request that began a shared render has left for another worker."""
+class _OtherDeparted(Exception):
+    """The request that began a shared render has departed."""
 
 
 class CoalescingRenders:
@@ -47,7 +47,7 @@ class CoalescingRenders:
         *,
         timeout: float,
         lend: Lend,
-        leave: Leave | None = None,
+        depart: Depart | None = None,
         offer: Offer | None = None,
         carry: Carry | None = None,
     ) -> tuple[Finished, CallTimes]:
@@ -58,16 +58,21 @@ class CoalescingRenders:
         """
         if not request.reuse:
             return await self._renders.render(
-                request, timeout=timeout, lend=lend, leave=leave, carry=carry
+                request, timeout=timeout, lend=lend, depart=depart, carry=carry
             )
         now = asyncio.get_running_loop().time
         ends = now() + timeout
         while True:
             try:
                 return await self._render_once(
-                    request, timeout=ends - now(), lend=lend, leave=leave, offer=offer, carry=carry
+                    request,
+                    timeout=ends - now(),
+                    lend=lend,
+                    depart=depart,
+                    offer=offer,
+                    carry=carry,
                 )
-            except _OtherLeft:
+            except _OtherDeparted:
                 continue
 
     async def _render_once(
@@ -76,18 +81,18 @@ class CoalescingRenders:
         *,
         timeout: float,
         lend: Lend,
-        leave: Leave | None,
+        depart: Depart | None,
         offer: Offer | None,
         carry: Carry | None,
     ) -> tuple[Finished, CallTimes]:
-        """Do as `render`; raise _OtherLeft if the request that began a shared render has left."""
+        """Do as `render`; raise _OtherDeparted if the request that began the render has."""
         key = request.result_key()
         joins = self._calls.has(key, timeout=timeout)
         if joins and offer is not None:
             # The render that this request joins may wait for the claim.
             offer.give_up()
         place = _Place(lend)
-        start = partial(self._render, key, request, place.lent, leave, offer, carry)
+        start = partial(self._render, key, request, place.lent, depart, offer, carry)
         # The render takes no caller's timeout: another one may join it, and wait for longer.
         call = self._calls.run(key, start, timeout=timeout, lasting=math.inf)
         if not joins:
@@ -97,8 +102,8 @@ class CoalescingRenders:
         with self._lent(lend):
             try:
                 finished, times = await call
-            except Left as exc:
-                raise _OtherLeft from exc
+            except Departed as exc:
+                raise _OtherDeparted from exc
         rendered = finished.rendered.model_copy(update={"reused": True})
         return Finished(rendered, finished.data, collapsed=True), times
 
@@ -107,7 +112,7 @@ class CoalescingRenders:
         key: str,
         request: Render,
         lend: Lend,
-        leave: Leave | None,
+        depart: Depart | None,
         offer: Offer | None,
         carry: Carry | None,
     ) -> tuple[Finished, CallTimes]:
@@ -120,7 +125,7 @@ class CoalescingRenders:
                         request,
                         timeout=self._timeout,
                         lend=lend,
-                        leave=leave,
+                        depart=depart,
                         claim=claim,
                         carry=carry,
                     )

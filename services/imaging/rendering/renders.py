@@ -9,7 +9,7 @@ from functools import partial
 from contracts.errors import Failure, Gone, ServiceError, StoreFull, Unavailable
 from contracts.imaging import Blob, Inspect, Inspected, Render, Rendered
 from services.imaging.engine.formats import plugins
-from services.imaging.pool.departures import Leave
+from services.imaging.pool.departures import Depart
 from services.imaging.pool.executor import CallTimes, Executor, Lend, Opening, Undone
 from services.imaging.pool.messages import (
     MAX_IMAGES,
@@ -74,7 +74,7 @@ class Renders:
         *,
         timeout: float,
         lend: Lend,
-        leave: Leave | None = None,
+        depart: Depart | None = None,
         claim: Claim | None = None,
         carry: Carry | None = None,
     ) -> tuple[Finished, CallTimes]:
@@ -88,7 +88,9 @@ class Renders:
         async def do(call: RenderCall, opening: Opening) -> _Done:
             if claim is not None:
                 await claim.taken()
-            return await self._executor.run(call, opening, timeout=timeout, lend=lend, leave=leave)
+            return await self._executor.run(
+                call, opening, timeout=timeout, lend=lend, depart=depart
+            )
 
         storing = _Storing(self._settings.rendition_ttl, claim, carry)
         [outcome], times = await self._render([request], do, storing)
@@ -128,11 +130,13 @@ class Renders:
         [outcome], times = await self._render([request], do, storing, keep_source=keep_source)
         return finished(outcome).rendered, times
 
-    async def inspect(self, request: Inspect, *, timeout: float) -> tuple[Inspected, CallTimes]:
+    async def inspect(
+        self, request: Inspect, *, timeout: float, depart: Depart | None = None
+    ) -> tuple[Inspected, CallTimes]:
         """Inspect an image within `timeout` seconds. Raises as `render`."""
         image = await self._find(request.source, need_of_depth(request.depth))
         call = InspectCall(images=(_image(image),), request=request)
-        done = await self._ask(call, [image], timeout)
+        done = await self._ask(call, [image], timeout, depart)
         outcome, times = done
         if isinstance(outcome, Verdict):
             await self._judge({request.source.key: outcome})
@@ -147,11 +151,11 @@ class Renders:
         return records.images[image.key]
 
     async def _ask(
-        self, call: Call[OutcomeT], images: Sequence[Judged], timeout: float
+        self, call: Call[OutcomeT], images: Sequence[Judged], timeout: float, depart: Depart | None
     ) -> tuple[OutcomeT | Verdict, CallTimes]:
         """Have the pool do a call of one part, which is not heavy. Raises its failure."""
         opening = opening_of(self._images, images)
-        [outcome], times = await self._executor.run(call, opening, timeout=timeout)
+        [outcome], times = await self._executor.run(call, opening, timeout=timeout, depart=depart)
         if isinstance(outcome, Failure):
             raise outcome.error()
         if isinstance(outcome, Corrupt):

@@ -9,9 +9,11 @@ for _, name in ipairs(alive(KEYS[1])) do
     others = others + 1
   end
 end
-if others == 0 or redis.call('XACK', KEYS[2], ARGV[1], ARGV[2]) == 0 then
+-- Another worker has reclaimed the entry if this one stood still for long.
+if others == 0 or #redis.call('XPENDING', KEYS[2], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3]) == 0 then
   return 0
 end
+redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
 redis.call('XDEL', KEYS[2], ARGV[2])
 redis.call('XADD', KEYS[2], '*', ARGV[4], ARGV[5])
 return 1

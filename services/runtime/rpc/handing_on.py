@@ -61,9 +61,10 @@ async def hand_on(
 async def hand_back(message: StreamMessage[Any], *, worker: str, redis: RedisClient) -> bool:
     """Put a request back at the end of its stream, for another worker than `worker`.
 
-    Return whether it was done: raise HandedBack then, which ends the request here without a reply.
-    It is not for a request that came another way, that was handed back often, or whose worker has
-    died; nor without another living worker, or if Redis does not take it.
+    Return True if it is there: the caller then has to raise HandedBack, which ends the request here
+    without a reply. Return False for a request that came another way, that was handed back three
+    times or delivered twice, without another living worker, and if Redis does not answer. In that
+    last case it may be done twice.
     """
     before = message.headers.get(_HANDED_BACK, "")
     if not from_stream(message) or len(before) >= _TIMES or deliveries_of(message) > 1:

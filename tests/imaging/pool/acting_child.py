@@ -183,6 +183,9 @@ def act_all(call: Act, images: CallImages, settings: ChildSettings) -> Answer[Do
             break
         call = other.model_copy(update={"budget": call.budget})
         its = act(call, images, settings)
+        if its.exhausted:
+            # As the real one: who takes all memory behind others has no outcome.
+            return answer.model_copy(update={"exhausted": True})
         outcomes = (*answer.outcomes, *its.outcomes)
         answer = its.model_copy(update={"outcomes": outcomes})
     return answer

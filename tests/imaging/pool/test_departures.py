@@ -1,6 +1,7 @@
 """Calls that wait long for a slot leave for another worker, if this one has taken too many."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from services.imaging.pool import adaptive_limit
 from services.imaging.pool.adaptive_limit import SHORT, AdaptiveLimit
-from services.imaging.pool.departures import Left
+from services.imaging.pool.departures import Departed
 from services.imaging.pool.executor import Executor
 from services.imaging.settings import ImagingSettings
 from tests.imaging.pool.acting_child import Act, Done
@@ -30,7 +31,7 @@ class Worker:
         self.elsewhere = True
         self.asked = 0
 
-    async def leave(self) -> bool:
+    async def depart(self) -> bool:
         self.asked += 1
         await asyncio.sleep(0)
         return self.elsewhere
@@ -52,8 +53,8 @@ class Worker:
 
     async def outcome_of(self, call: Act) -> Any:
         try:
-            [outcome], _ = await self.executor.run(call, timeout=30, leave=self.leave)
-        except Left:
+            [outcome], _ = await self.executor.run(call, timeout=30, depart=self.depart)
+        except Departed:
             self.limit.give_back()
             raise
         return outcome
@@ -77,7 +78,7 @@ async def test_calls_beyond_the_least_leave_while_none_ends(worker: Worker) -> N
     async with worker.waiting(*calls(7)) as tasks:
         await until(lambda: sum(task.done() for task in tasks) == 6)
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(one) for one in results] == [Done, *[Left] * 6]
+    assert [type(one) for one in results] == [Done, *[Departed] * 6]
     assert worker.asked == 6
 
 
@@ -88,7 +89,7 @@ async def test_calls_that_come_later_leave_too(worker: Worker) -> None:
         worker.limit.take()
         later = asyncio.create_task(worker.outcome_of(Act(action="nothing")))
         await until(later.done)
-    assert type(later.exception()) is Left
+    assert type(later.exception()) is Departed
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -117,8 +118,14 @@ async def test_calls_come_back_if_no_other_worker_takes_them(worker: Worker) -> 
     worker.takes(8)
     worker.elsewhere = False
     async with worker.waiting(*calls(5)) as tasks:
-        await until(lambda: worker.asked > 0)
+        await until(lambda: worker.asked == 5)
+        order = list[Task]()
+        for task in tasks:
+            task.add_done_callback(order.append)
+        await asyncio.sleep(3 * SHORT)
+        assert worker.asked == 5, "each is asked once"
     assert [type(one) for one in await asyncio.gather(*tasks)] == [Done] * 5
+    assert order[-2:] == [tasks[1], tasks[3]], "those that are done alone keep their order"
 
 
 async def test_a_call_whose_departure_fails_comes_back(
@@ -128,7 +135,7 @@ async def test_a_call_whose_departure_fails_comes_back(
         worker.asked += 1
         raise ZeroDivisionError
 
-    monkeypatch.setattr(worker, "leave", fail)
+    monkeypatch.setattr(worker, "depart", fail)
     worker.takes(8)
     async with worker.waiting(*calls(3)) as tasks:
         await until(lambda: worker.asked > 0)
@@ -140,12 +147,12 @@ async def test_a_slot_that_is_free_meanwhile_is_for_the_call_that_comes_back(
 ) -> None:
     free = asyncio.Event()
 
-    async def leave() -> bool:
+    async def depart() -> bool:
         worker.asked += 1
         await free.wait()
         return False
 
-    monkeypatch.setattr(worker, "leave", leave)
+    monkeypatch.setattr(worker, "depart", depart)
     worker.takes(8)
     async with worker.waiting(*calls(1)) as tasks:
         await until(lambda: worker.asked == 1)
@@ -157,10 +164,10 @@ async def test_a_slot_that_is_free_meanwhile_is_for_the_call_that_comes_back(
 async def test_a_call_that_is_cancelled_while_it_leaves_is_gone(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "leave", asyncio.Event().wait)
+    monkeypatch.setattr(worker, "depart", asyncio.Event().wait)
     worker.takes(8)
     async with worker.waiting(*calls(1)) as [task]:
-        await until(lambda: bool(worker.executor._departures._leaving))
+        await until(lambda: bool(worker.executor._departures._departing))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -179,3 +186,31 @@ async def test_a_worker_takes_more_while_calls_are_short(
     for _ in range(3):
         await worker.outcome_of(Act(action="nothing"))
     assert worker.limit.size == 5
+
+
+async def test_calls_that_are_cancelled_in_the_queue_are_no_ends(worker: Worker) -> None:
+    worker.takes(4)
+    size = worker.limit.size
+    async with worker.waiting(*calls(3)) as tasks:
+        while not any(task.done() for task in tasks):
+            hasty = asyncio.create_task(worker.outcome_of(Act(action="nothing")))
+            await asyncio.sleep(0.01)
+            hasty.cancel()
+            await asyncio.wait([hasty])
+            assert worker.limit.size <= size
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert Departed in map(type, results)
+
+
+async def test_a_process_that_stood_still_looks_again(worker: Worker) -> None:
+    worker.takes(8)
+    async with worker.waiting(*calls(7)):
+        stand_still()
+        await asyncio.sleep(SHORT / 2)
+        assert worker.asked == 0
+        await until(lambda: worker.asked > 0)
+
+
+def stand_still() -> None:
+    """Stop the event loop for a while."""
+    time.sleep(3 * SHORT)

@@ -101,9 +101,11 @@ async def test_calls_that_may_not_be_joined_are_alone(executor: Executor) -> Non
 
 
 async def test_a_failure_is_that_of_its_call(executor: Executor) -> None:
+    [process] = executor.processes
     async with waiting(executor, short(), short("refuse"), short()) as tasks:
-        pass
+        before = process.calls
     first, refused, last = await asyncio.gather(*tasks)
+    assert process.calls - before == 1
     assert isinstance(refused, Failure)
     assert refused.code == Code.IMAGE_TOO_BIG
     assert isinstance(first, Done)
@@ -204,10 +206,13 @@ async def test_a_deadline_is_that_of_its_call(executor: Executor) -> None:
 async def test_each_call_has_its_own_images(executor: Executor) -> None:
     texts = [f"text {number}" for number in range(4)]
     opened = list[int]()
+    [process] = executor.processes
+    before = process.calls
     async with waiting(executor):
         tasks = [asyncio.create_task(text_of(executor, text, opened)) for text in texts]
         await until(lambda: len(opened) == 2)
     assert await asyncio.gather(*tasks) == texts
+    assert process.calls - before == 1
     for descriptor in opened:
         with pytest.raises(OSError, match="Bad file"):
             os.fstat(descriptor)

@@ -163,8 +163,8 @@ async def test_a_caller_that_comes_back_to_a_free_permit_gets_it() -> None:
         caller = Caller()
         waiting = asyncio.create_task(answer_of(semaphore, caller))
         await asyncio.sleep(0)
-        assert semaphore.leave(caller)
-        assert not semaphore.leave(caller)
+        assert semaphore.take_out(caller)
+        assert not semaphore.take_out(caller)
     semaphore.come_back([caller])
     assert semaphore.taken == 1
     assert await waiting is None

@@ -11,7 +11,7 @@ from contracts.errors import (
     ServiceError,
     WorkerCrashed,
 )
-from services.imaging.pool.departures import Left
+from services.imaging.pool.departures import Departed
 from services.imaging.rendering import claims
 from tests.imaging.rendering.workers import CLAIM, Workers
 from tests.processes import until
@@ -178,14 +178,14 @@ async def test_those_that_joined_a_render_do_it_when_its_first_caller_leaves(
         is_first = one.renders.started == 0
         await wait()
         if is_first:
-            raise Left
+            raise Departed
 
     monkeypatch.setattr(one.renders, "wait", wait_or_leave)
     first = await one.asked_and_started()
     joins = [one.asked() for _ in range(2)]
     await until(lambda: one.capacity.taken == 1)
     one.renders.end.set()
-    with pytest.raises(Left):
+    with pytest.raises(Departed):
         await first
     replies = await asyncio.gather(*joins)
     assert sorted(reply.rendered.reused for reply, _ in replies) == [False, True]

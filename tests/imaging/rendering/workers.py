@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from contracts.imaging import INSPECT, Blob, Inspect, Render, Rendered
-from services.imaging.pool.departures import Leave
+from services.imaging.pool.departures import Depart
 from services.imaging.pool.executor import CallTimes, Lend
 from services.imaging.rendering.claims import Claim, Offer, RenderClaims
 from services.imaging.rendering.coalescing import CoalescingRenders
@@ -42,7 +42,7 @@ class FakeRenders(HeldWork, Renders):
         *,
         timeout: float,
         lend: Lend,
-        leave: Leave | None = None,
+        depart: Depart | None = None,
         claim: Claim | None = None,
         carry: Carry | None = None,
     ) -> tuple[Finished, CallTimes]:
