@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts.errors import WorkerCrashed
 from services.imaging.pool import adaptive_limit
 from services.imaging.pool.adaptive_limit import SHORT, AdaptiveLimit
 from services.imaging.pool.departures import Departed
@@ -209,6 +210,20 @@ async def test_a_process_that_stood_still_looks_again(worker: Worker) -> None:
         await asyncio.sleep(SHORT / 2)
         assert worker.asked == 0
         await until(lambda: worker.asked > 0)
+
+
+async def test_an_executor_stops_while_calls_wait(worker: Worker) -> None:
+    call = Act(action="spin", joins=True)
+    tasks = [asyncio.create_task(worker.outcome_of(call)) for _ in range(3)]
+    await until(lambda: worker.executor.busy == 1)
+    await worker.executor.stop()
+    assert worker.executor.processes == []
+    with pytest.raises(WorkerCrashed):
+        await tasks[0]
+    for task in tasks[1:]:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 def stand_still() -> None:

@@ -239,18 +239,6 @@ async def test_a_long_call_keeps_no_other_from_a_free_slot() -> None:
             await tasks[0]
 
 
-async def test_an_executor_stops_while_calls_wait() -> None:
-    async with pool() as executor:
-        tasks = [asyncio.create_task(outcome_of(executor, short("spin"))) for _ in range(3)]
-        await until(lambda: executor.busy == 1)
-    assert isinstance(await failure_of(tasks[0]), WorkerCrashed)
-    assert executor.processes == []
-    for task in tasks[1:]:
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-
 async def test_a_call_that_blames_the_image_of_another_is_done_alone(executor: Executor) -> None:
     mine, others = reading("mine1"), reading("others1")
     blaming = mine.model_copy(update={"action": "blame", "target": others.target})

@@ -84,16 +84,17 @@ async def test_a_queue_that_takes_longer_than_the_limit_keeps_its_connection(
 ) -> None:
     limit = load_of_a_core()  # seconds: a server with other work gets a part of a processor
     connection = Multiplexer(endpoint_of(redis_url, reply_timeout=limit))
-    # Half a millisecond of the server's CPU time: the last of 4,000 commands waits longer than the
-    # limit, and each batch of 500 is answered within a quarter of it.
+    # Half a millisecond of the server's CPU time: the last command waits longer than the limit, and
+    # each batch of 500 is answered within a quarter of it.
+    commands = round(3000 * limit)
     work = "local ends = os.clock() + 0.0005 while os.clock() < ends do end return 1"
     # A server without a processor for the whole limit is one that hangs.
     for attempt in attempts(RedisError):
         with attempt:
             number = await connection.execute("CLIENT", "ID")
             began = time.monotonic()
-            replies = [connection.send("EVAL", work, 0) for _ in range(4000)]
-            assert await asyncio.gather(*replies) == [1] * 4000
+            replies = [connection.send("EVAL", work, 0) for _ in range(commands)]
+            assert await asyncio.gather(*replies) == [1] * commands
             assert time.monotonic() - began > limit
             assert await connection.execute("CLIENT", "ID") == number
     await connection.close()
