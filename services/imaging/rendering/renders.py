@@ -151,7 +151,11 @@ class Renders:
         return records.images[image.key]
 
     async def _ask(
-        self, call: Call[OutcomeT], images: Sequence[Judged], timeout: float, depart: Depart | None
+        self,
+        call: Call[OutcomeT],
+        images: Sequence[Judged],
+        timeout: float,
+        depart: Depart | None = None,
     ) -> tuple[OutcomeT | Verdict, CallTimes]:
         """Have the pool do a call of one part, which is not heavy. Raises its failure."""
         opening = opening_of(self._images, images)
