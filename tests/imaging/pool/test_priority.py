@@ -152,6 +152,7 @@ async def test_a_caller_takes_its_share_of_those_that_may_be_done_with_it() -> N
             one.answer.set_result(Done("done"))
         semaphore.come_back(callers[3:4])
         assert not waiting[3].done()
+        assert [*semaphore._short.urgent] == [callers[0], *callers[3:]], "it has its place again"
     answers = await asyncio.gather(*waiting)
     assert answers == [None, Done("done"), Done("done"), None, None, None, None]
     assert semaphore.taken == 0
