@@ -1,6 +1,7 @@
 """The handlers of the imaging methods, and their registration."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -67,7 +68,7 @@ async def render(
         await peers.hand_on_if_lacking(request, message)
         if is_for_a_job(message):
             return await _render_for_job(request, message, renders, settings, capacity)
-        try:
+        with _handed_back():
             finished, times = await coalescing.render(
                 request,
                 timeout=_timeout(settings),
@@ -76,8 +77,6 @@ async def render(
                 offer=offer,
                 carry=carried,
             )
-        except Departed:
-            raise HandedBack from None
     return reply or _response(
         finished.rendered, times, message, finished.data, collapsed=finished.collapsed
     )
@@ -124,11 +123,18 @@ async def inspect(
     """Inspect an image, and answer with its `Inspected`. Raises as `render`."""
     await peers.hand_on_if_lacking(request, message)
     depart = partial(peers.hand_back, message)
-    try:
+    with _handed_back():
         inspected, times = await renders.inspect(request, timeout=_timeout(settings), depart=depart)
+    return _response(inspected, times, message)
+
+
+@contextmanager
+def _handed_back() -> Iterator[None]:
+    """End a request without a reply if its call has departed: another worker replies."""
+    try:
+        yield
     except Departed:
         raise HandedBack from None
-    return _response(inspected, times, message)
 
 
 def _timeout(settings: ImagingSettings) -> float:

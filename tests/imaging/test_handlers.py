@@ -4,6 +4,7 @@ from typing import Any
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+from faststream.redis import RedisResponse
 
 from contracts.imaging import Blob, Render, Rendered
 from services.imaging import handlers
@@ -24,7 +25,20 @@ async def test_a_reply_says_whether_its_request_waited_for_an_equal_render(
     rendered = Rendered(blob=BLOB, width=1, height=1, reused=True)
     coalescing: Any = AsyncMock()
     coalescing.render.return_value = Finished(rendered, collapsed=collapsed), CallTimes(0, 0)
-    reply = await handlers.render(
+    reply = await reply_of(coalescing)
+    assert (reply.headers.get("x-collapsed") == "true") == collapsed
+
+
+async def test_a_request_whose_call_departs_has_no_reply() -> None:
+    coalescing: Any = AsyncMock()
+    coalescing.render.side_effect = Departed
+    with pytest.raises(HandedBack):
+        await reply_of(coalescing)
+
+
+async def reply_of(coalescing: Any) -> RedisResponse:
+    """Have the handler answer a request."""
+    return await handlers.render(
         Render(source=BLOB),
         Mock(headers={}, correlation_id="mine", raw_message={"data": b""}),
         renders=Mock(),
@@ -34,20 +48,3 @@ async def test_a_reply_says_whether_its_request_waited_for_an_equal_render(
         capacity=Capacity(1),
         carry=Mock(),
     )
-    assert (reply.headers.get("x-collapsed") == "true") == collapsed
-
-
-async def test_a_request_that_leaves_has_no_reply() -> None:
-    coalescing: Any = AsyncMock()
-    coalescing.render.side_effect = Departed
-    with pytest.raises(HandedBack):
-        await handlers.render(
-            Render(source=BLOB),
-            Mock(headers={}, correlation_id="mine", raw_message={"data": b""}),
-            renders=Mock(),
-            coalescing=coalescing,
-            settings=ImagingSettings(),
-            peers=AsyncMock(),
-            capacity=Capacity(1),
-            carry=Mock(),
-        )

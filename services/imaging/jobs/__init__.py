@@ -1,6 +1,6 @@
 """Consumer of durable jobs: renders the variants of each job and records the results.
 
 `runner` works through the jobs stream; `batching` shares one call to a pool process among several
-short renders; `capacity` decides how many jobs one worker holds. May import the pool, the runtime
+short renders. May import the pool, the runtime
 and the contracts. Start reading at `JobRunner.run`.
 """

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -131,6 +132,15 @@ async def test_a_call_that_takes_all_memory_has_a_second_attempt_alone(executor:
     assert [type(one) for one in outcomes] == [Done, Done, Done]
     assert outcomes[0].pid == process.pid
     assert outcomes[1].pid != process.pid, "a fresh process has done it"
+
+
+@pytest.mark.parametrize("action", ["crash", "exhaust"])
+async def test_a_call_costs_others_one_process(executor: Executor, action: Action) -> None:
+    with patch.object(executor._places, "lose", wraps=executor._places.lose) as lost:
+        async with waiting(executor, short(), short(action), short()) as tasks:
+            pass
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert lost.call_count == 3, "and two attempts of its own"
 
 
 async def test_a_longer_call_has_the_slot_for_itself_afterwards(executor: Executor) -> None:

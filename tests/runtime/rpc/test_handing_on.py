@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -40,14 +40,20 @@ class Pair:
         raise Unavailable("Nobody listens.")
 
 
+@asynccontextmanager
+async def running(workers: Sequence[Broker]) -> AsyncIterator[None]:
+    for broker in workers:
+        await broker.start()
+    yield
+    for broker in workers:
+        await broker.stop()
+
+
 @pytest.fixture
 async def pair(redis_url: str, caller: Broker) -> AsyncIterator[Pair]:
     pair = Pair(redis_url)
-    for broker in pair.workers:
-        await broker.start()
-    yield pair
-    for broker in pair.workers:
-        await broker.stop()
+    async with running(pair.workers):
+        yield pair
 
 
 @pytest.mark.usefixtures("both_ways")
@@ -96,11 +102,8 @@ class Hesitant:
 @asynccontextmanager
 async def hesitant(redis_url: str, number: int) -> AsyncIterator[Hesitant]:
     workers = Hesitant(redis_url, number)
-    for broker in workers.workers:
-        await broker.start()
-    yield workers
-    for broker in workers.workers:
-        await broker.stop()
+    async with running(workers.workers):
+        yield workers
 
 
 @pytest.mark.usefixtures("both_ways")
